@@ -1,0 +1,91 @@
+"""Programs that zdd runs: to the end, or let go."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+
+from zdd.host.process import Process
+
+
+class Result:
+    """How a program ended: its exit status (minus the signal's number when killed) and all it printed."""
+
+    def __init__(self, status: int, output: str) -> None:
+        self.status = status
+        self.output = output
+
+
+class Commands:
+    """
+    Runs programs and tells, where asked to, what it ran and in which folder.
+
+    Raises OSError when a program cannot be started at all.
+    """
+
+    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
+        self.tell = tell
+
+    def run(
+        self, argv: Sequence[str], cwd: str = "/", env: Mapping[str, str] | None = None, timeout: float = 30.0
+    ) -> Result:
+        """
+        Run to the end and return what it printed, stdout and stderr together.
+
+        After `timeout` seconds its whole session is killed; the status is then that of SIGKILL, -9, and the output
+        says so. What it leaves running in the background, holding its output open, is not waited for.
+        """
+        self._tell(argv, cwd)
+        with subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as child:
+            try:
+                output = child.communicate(timeout=timeout)[0]
+                note = ""
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, 9)  # its own session, not yet reaped: the number is still its
+                output = child.communicate()[0]
+                note = f"(killed: not done after {timeout:g} s)\n"
+        return Result(child.returncode, output.decode(errors="replace") + note)
+
+    def spawn(
+        self, argv: Sequence[str], cwd: str = "/", env: Mapping[str, str] | None = None, output: str = os.devnull
+    ) -> Spawned:
+        """Start a program in a session of its own and let it go; what it prints is appended to the file `output`."""
+        self._tell(argv, cwd)
+        with open(output, "ab") as log:
+            child = subprocess.Popen(
+                argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        return Spawned(child)
+
+    def _tell(self, argv: Sequence[str], cwd: str) -> None:
+        if self.tell:
+            self.tell(f"{shlex.join(argv)}  (in {cwd})")
+
+
+class Spawned:
+    """A child that was let go: it outlives us, and while we are here we can ask how it ended."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+        found = Process.find(child.pid)
+        # A child that has ended already is a zombie: still ours, so its number is not anybody else's.
+        self.process = found or Process(child.pid, 0)
+
+    def status(self) -> int | None:
+        """Return the exit status (minus the signal's number when killed), None while it runs."""
+        return self._child.poll()
+
+    def forget(self) -> None:
+        """Stop caring: no warning is due that it still runs when we end."""
+        if self._child.returncode is None:
+            self._child.returncode = 0

@@ -1,0 +1,83 @@
+"""One changing command at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+
+from zdd.host import files
+
+
+class Busy(Exception):  # noqa: N818  (a state somebody is in, not a mistake)
+    """Somebody else holds the lock; `holder` is what they wrote of themselves, as far as known."""
+
+    def __init__(self, holder: dict[str, object]) -> None:
+        super().__init__("locked")
+        self.holder = holder
+
+
+class Lock:
+    """
+    An exclusive flock(2) on a file, released by the kernel however its holder ends.
+
+    The descriptor is close-on-exec: no keeper, app or hook inherits it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.fd: int | None = None
+
+    def acquire(self, holder: dict[str, object], timeout: float) -> None:
+        """Take the lock, waiting at most `timeout` seconds; raises Busy with what its holder wrote."""
+        deadline = time.monotonic() + timeout
+        while not self._try(holder):
+            if time.monotonic() >= deadline:
+                raise Busy(read_holder(self.path))
+            time.sleep(0.05)
+
+    def release(self) -> None:
+        """Give the lock up."""
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+
+    def _try(self, holder: dict[str, object]) -> bool:
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # `down` removes the whole folder while it holds the lock: a lock on the removed file guards nothing.
+            if not os.path.samestat(os.fstat(fd), os.stat(self.path)):
+                raise FileNotFoundError(self.path)
+        except (BlockingIOError, FileNotFoundError):
+            os.close(fd)
+            return False
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, json.dumps(holder).encode(), 0)
+        self.fd = fd
+        return True
+
+
+def is_held(path: str) -> bool:
+    """Tell whether anybody holds the lock now, without waiting and without disturbing them."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def read_holder(path: str) -> dict[str, object]:
+    """Return what the holder wrote of itself; empty when it has not written yet."""
+    try:
+        holder = json.loads(files.read(path) or "")
+    except ValueError:
+        return {}
+    return holder if isinstance(holder, dict) else {}

@@ -1,0 +1,182 @@
+"""Processes, named so that a recycled number is never mistaken for them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+
+class Process:
+    """
+    One process: its number and the moment it started (clock ticks since boot, proc_pid_stat(5), field 22).
+
+    The pair is unique until the next boot, so it can be written down and trusted later. What is remembered across a
+    boot must be kept together with the boot id.
+    """
+
+    __slots__ = ("pid", "start_time")
+
+    def __init__(self, pid: int, start_time: int) -> None:
+        self.pid = pid
+        self.start_time = start_time
+
+    def __repr__(self) -> str:
+        return f"Process({self.pid}, {self.start_time})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Process) and (self.pid, self.start_time) == (other.pid, other.start_time)
+
+    def __hash__(self) -> int:
+        return hash((self.pid, self.start_time))
+
+    @classmethod
+    def find(cls, pid: int) -> Process | None:
+        """Return the living process that has this number now; a zombie does not live."""
+        stat = _stat(pid)
+        return cls(pid, int(stat[19])) if stat and stat[0] not in "ZX" else None
+
+    def alive(self) -> bool:
+        """Tell whether this very process still runs."""
+        return Process.find(self.pid) == self
+
+    def signal(self, number: int) -> bool:
+        """
+        Send a signal to this very process; False when it is gone.
+
+        The order is what makes it safe: with the pidfd open the number can no longer be recycled unnoticed, so the
+        start time is compared after opening and before sending (pidfd_open(2)).
+        Raises PermissionError for another user's process.
+        """
+        with self.opened() as fd:
+            if fd is None:
+                return False
+            try:
+                signal.pidfd_send_signal(fd, number)
+            except ProcessLookupError:
+                return False
+            return True
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the process has ended, at most this long; True when it has. It need not be our child."""
+        with self.opened() as fd:
+            if fd is None:
+                return True
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            return bool(poll.poll(max(0, int(seconds * 1000)))) or not self.alive()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[int | None]:
+        """Give a pidfd of this very process, None when it is gone; closed on leaving."""
+        try:
+            fd = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            yield None
+            return
+        try:
+            yield fd if self.alive() else None
+        finally:
+            os.close(fd)
+
+    def started(self) -> float:
+        """Return when it started, in seconds of time.time(); exact to a hundredth or so."""
+        ticks = float(os.sysconf("SC_CLK_TCK"))
+        return _boot_time() + self.start_time / ticks
+
+
+def title(pid: int) -> str:
+    """Return the command line as ps shows it, "" for a process that is gone (nginx writes its role there)."""
+    return _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").strip().decode(errors="replace")
+
+
+def environment(pid: int) -> dict[str, str]:
+    """Return the environment the process was started with; empty where it may not be read or it is gone."""
+    pairs = (entry.partition(b"=") for entry in _read(f"/proc/{pid}/environ").split(b"\0") if entry)
+    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
+
+
+def user_id(pid: int) -> int | None:
+    """Return the effective user of the process, None when it is gone."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
+
+
+def memory_bytes(pid: int) -> int:
+    """Return the resident memory in bytes, 0 for a process that is gone (proc_pid_statm(5))."""
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+
+
+def parents() -> dict[int, int]:
+    """Return the parent of every process on the machine, by number: one scan of /proc."""
+    numbers = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    return {pid: int(stat[1]) for pid in numbers if (stat := _stat(pid)) is not None}
+
+
+def descendants(root: int) -> list[int]:
+    """Return all processes below this one, children before grandchildren, without the root itself."""
+    children: dict[int, list[int]] = {}
+    for pid, parent in parents().items():
+        children.setdefault(parent, []).append(pid)
+    found = [root]
+    for pid in found:
+        found.extend(children.get(pid, ()))
+    return found[1:]
+
+
+def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Callable[[], float]) -> None:
+    """
+    Stop processes and return once all have ended: the signal first, SIGKILL to what is left after `patience` seconds.
+
+    A process that cannot be killed (state D) is given 5 s more and then left, since nothing else can be done.
+    """
+    left = [process for process in processes if process.signal(stop_signal)]
+    for number, seconds in ((None, patience), (signal.SIGKILL, 5.0)):
+        if number is not None:
+            left = [process for process in left if process.signal(number)]
+        deadline = now() + seconds
+        left = [process for process in left if not process.wait(deadline - now())]
+
+
+def become_subreaper() -> None:
+    """Have orphaned descendants become our children instead of init's (PR_SET_CHILD_SUBREAPER, prctl(2))."""
+    import ctypes  # here, since only few callers need it and it costs half a megabyte
+
+    pr_set_child_subreaper = 36
+    if ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def boot_id() -> str:
+    """Return the identity of this boot: process numbers and start times mean nothing under another."""
+    return _read("/proc/sys/kernel/random/boot_id").decode().strip()
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Return the fields after the command name, which may itself hold spaces and parentheses: state, ppid, ..."""
+    data = _read(f"/proc/{pid}/stat")
+    return data.rpartition(b")")[2].decode().split() if data else None
+
+
+def _boot_time() -> float:
+    for line in _read("/proc/stat").splitlines():
+        if line.startswith(b"btime "):
+            return float(line.split()[1])
+    raise OSError("no btime in /proc/stat")
+
+
+def _read(path: str) -> bytes:
+    """Read a file of /proc; a process that is gone, or not ours to read, reads as nothing."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return b""

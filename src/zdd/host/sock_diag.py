@@ -1,0 +1,166 @@
+"""
+Exact counts of connections, by asking the kernel (sock_diag(7), netlink; no privileges needed).
+
+A connection to a UNIX socket counts from connect(2) on: queued ones, which nobody has accepted yet, hold requests too.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
+_NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 0x301, 2, 3
+_SHOW_NAME_OF_FILE, _SHOW_QUEUE = 0x02, 0x10  # UDIAG_SHOW_VFS, UDIAG_SHOW_RQLEN
+_VFS, _RQLEN = 1, 4
+_ESTABLISHED, _CLOSE_WAIT, _LISTEN = 1, 8, 10
+_ANY = 0xFFFFFFFF
+
+
+class UnixSocket:
+    """One UNIX stream socket as the kernel shows it: `file` is the (device, inode) of the name it was bound to."""
+
+    __slots__ = ("file", "queued")
+
+    def __init__(self, file: tuple[int, int] | None, queued: int) -> None:
+        self.file = file
+        self.queued = queued
+
+
+def connections_to_file(path: str) -> int | None:
+    """
+    Count the connections to the UNIX socket bound at this path, queued or accepted, in our own network namespace.
+
+    None when no listener is bound to that file here: then a count would mean nothing (the name was bound in another
+    namespace, or the file system reports other device numbers than the kernel uses), and the caller must ask otherwise.
+    """
+    queued = queued_on_listener(path)
+    if queued is None:
+        return None
+    # A dump leaves queued connections out, since nobody owns them yet; and it is not atomic. Asked in this order, a
+    # connection accepted in between is counted twice rather than not at all.
+    file = _file_of(path)
+    return queued + sum(found.file == file for found in _unix_sockets(1 << _ESTABLISHED))
+
+
+def queued_on_listener(path: str) -> int | None:
+    """Count the connections in the accept queue of the UNIX socket bound at this path; None without a listener."""
+    file = _file_of(path)
+    queues = [found.queued for found in _unix_sockets(1 << _LISTEN) if found.file == file] if file else []
+    return sum(queues) if queues else None
+
+
+def connections_by_name(path: str, pid: int) -> int:
+    """
+    Count the connections to the UNIX socket of this name in the network namespace of a process.
+
+    /proc/PID/net/unix is the fallback for another namespace; it knows names, not files.
+    State 02 is queued, 03 accepted.
+    """
+    name, count = path.encode(), 0
+    try:
+        with open(f"/proc/{pid}/net/unix", "rb") as table:
+            for line in table:
+                if line.endswith(b" " + name + b"\n"):
+                    count += line.split(None, 7)[5] in (b"02", b"03")
+    except OSError:
+        return 0
+    return count
+
+
+def connections_to_port(port: int) -> int:
+    """Count the TCP connections to a local port that its server has not closed yet (IPv4 and IPv6, queued too)."""
+    states = 1 << _ESTABLISHED | 1 << _CLOSE_WAIT
+    return sum(1 for family in (socket.AF_INET, socket.AF_INET6) for _ in _tcp_sockets(family, states, port))
+
+
+def listeners(pids: list[int]) -> list[tuple[str, int]]:
+    """Return where these processes listen on TCP, as (address, port), lowest port first."""
+    inodes = {inode for pid in pids for inode in _socket_inodes(pid)}
+    found = set()
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for address, port, inode in _tcp_sockets(family, 1 << _LISTEN, 0):
+            if inode in inodes:
+                found.add((address, port))
+    return sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+
+def _file_of(path: str) -> tuple[int, int] | None:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    device = os.major(stat.st_dev) << 20 | os.minor(stat.st_dev)  # the kernel's own dev_t
+    return device, stat.st_ino & 0xFFFFFFFF
+
+
+def _unix_sockets(states: int) -> Iterator[UnixSocket]:
+    show = _SHOW_NAME_OF_FILE | _SHOW_QUEUE
+    request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, states, 0, show, _ANY, _ANY)
+    for message in _dump(request):
+        state = message[2]
+        file, queued = None, 0
+        for kind, value in _attributes(message, 16):
+            if kind == _VFS:
+                file_inode, device = struct.unpack_from("=II", value)
+                file = (device, file_inode)
+            elif kind == _RQLEN and state == _LISTEN:
+                queued = struct.unpack_from("=I", value)[0]
+        yield UnixSocket(file, queued)
+
+
+def _tcp_sockets(family: int, states: int, port: int) -> Iterator[tuple[str, int, int]]:
+    """Yield (local address, local port, socket inode); a port of 0 asks for all."""
+    wanted = struct.pack("!HH", port, 0) + bytes(32) + struct.pack("=III", 0, _ANY, _ANY)
+    request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, states) + wanted
+    width = 4 if family == socket.AF_INET else 16
+    for message in _dump(request):
+        local_port = struct.unpack_from("!H", message, 4)[0]
+        inode = struct.unpack_from("=I", message, 68)[0]
+        yield socket.inet_ntop(family, message[8 : 8 + width]), local_port, inode
+
+
+def _dump(request: bytes) -> Iterator[bytes]:
+    """Yield the payload of every answer to a dump request (netlink(7))."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as netlink:
+        netlink.send(struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_DUMP, 1, 0) + request)
+        while True:
+            data, offset = netlink.recv(65536), 0
+            while offset < len(data):
+                length, kind = struct.unpack_from("=IH", data, offset)
+                if kind == _NLMSG_DONE:
+                    return
+                if kind == _NLMSG_ERROR:
+                    code = -struct.unpack_from("=i", data, offset + 16)[0]
+                    raise OSError(code, f"sock_diag: {os.strerror(code)}")
+                yield data[offset + 16 : offset + length]
+                offset += (length + 3) & ~3
+
+
+def _attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
+    while offset + 4 <= len(message):
+        length, kind = struct.unpack_from("=HH", message, offset)
+        if length < 4:
+            return
+        yield kind, message[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+
+
+def _socket_inodes(pid: int) -> Iterator[int]:
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        try:
+            target = os.readlink(f"{folder}/{name}")
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            yield int(target[8:-1])

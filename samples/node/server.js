@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const LINGER = 2_000 // ms that the idle connections of nginx's pool are kept: nginx closes them within one second
+const LINGER = 2_000 // ms that all goes on after SIGTERM: nginx closes the idle connections of its pool within 1 s
 const GRACE = 30_000 // ms that requests in flight get after that
 
 const version = readFileSync('VERSION', 'utf8').trim()
@@ -14,7 +14,7 @@ const pidFile = 'node.pid'
 const portFile = `${process.pid}.port`
 
 async function answer (request) {
-  const { pathname, searchParams } = new URL(request.url, 'http://localhost')
+  const { pathname, searchParams } = new URL(`http://localhost${request.url}`)
   switch (`${request.method} ${pathname}`) {
     case 'GET /': return [200, `Hello from node, version ${version}\n`]
     case 'GET /health': return [200, 'ok\n']
@@ -32,41 +32,37 @@ async function slow (wanted) {
 }
 
 const server = createServer(async (request, response) => {
-  try {
-    const [status, body] = await answer(request)
-    response.writeHead(status, {
-      'Content-Type': 'text/plain',
-      'Content-Length': Buffer.byteLength(body),
-      'X-Release': version
-    }).end(body)
-  } catch (error) { // a client that left while it was sending, or a URL that is none
-    response.destroy(error)
-  }
+  // a target that is no path, or a client that left while it was sending
+  const [status, body] = await answer(request).catch(() => [400, 'bad request\n'])
+  const headers = { 'Content-Type': 'text/plain', 'Content-Length': Buffer.byteLength(body), 'X-Release': version }
+  response.writeHead(status, headers).end(body)
 })
 server.keepAliveTimeout = 5_000 // longer than nginx's keepalive_timeout: see nginx.conf.template
 
 async function stop () {
   await sleep(LINGER)
-  server.close(() => process.exit()) // closes the idle connections too
-  setInterval(() => server.closeIdleConnections(), 100) // those that fall idle later
-  setTimeout(() => process.exit(1), GRACE) // close() alone waits for ever for a client that never sends
+  server.close(() => process.exit()) // this closes the idle connections too,
+  setInterval(() => server.closeIdleConnections(), 100) // this those that fall idle later,
+  setTimeout(() => process.exit(1), GRACE) // and close() alone would wait for ever for a client that never sends
 }
 
-function write (path, text) {
-  writeFileSync(`${path}.${process.pid}.tmp`, text)
-  renameSync(`${path}.${process.pid}.tmp`, path)
-}
-
-process.once('SIGTERM', stop)
-process.on('SIGHUP', () => {}) // node undoes what nohup did: without this it dies with the terminal
+let stopping
+process.on('SIGTERM', () => { stopping ??= stop() })
+process.on('SIGHUP', () => {}) // node resets what nohup ignored: without this line it dies with the terminal
 process.on('exit', () => {
   rmSync(portFile, { force: true })
   try {
     if (Number(readFileSync(pidFile, 'utf8')) === process.pid) rmSync(pidFile)
-  } catch {} // there is none any more
+  } catch {} // zdd has removed it
 })
 
 server.listen(0, '127.0.0.1', () => {
   write(portFile, `${server.address().port}\n`) // first: whoever finds the pid finds the port
   write(pidFile, `${process.pid}\n`)
 })
+
+function write (path, text) {
+  const temporary = `${path}.${process.pid}.tmp`
+  writeFileSync(temporary, text)
+  renameSync(temporary, path)
+}

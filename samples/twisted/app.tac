@@ -17,8 +17,8 @@ from twisted.protocols.policies import WrappingFactory
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-LINGER = 2  # seconds that all goes on after SIGTERM: nginx closes the idle connections of its pool within one
-GRACE = 30  # seconds that open connections get after that
+LINGER = 2  # seconds that all goes on after SIGTERM: nginx closes the idle connections of its pool within 1 s
+GRACE = 30  # seconds that connections still open get after that
 VERSION = Path("VERSION").read_text().strip()
 
 
@@ -58,33 +58,29 @@ def slow(request):
     return NOT_DONE_YET
 
 
-class QuietSite(Site):
-    def log(self, request):
-        """nginx writes the access log."""
-
-
 class Instance(Service):
     """The service as zdd sees it: a pid, a port, and a stop that loses no request."""
 
+    pid_file = Path("twisted.pid")
+
     def startService(self):
-        self.factory = WrappingFactory(QuietSite(App()))  # it knows its open connections
-        self.listener = reactor.listenTCP(0, self.factory, backlog=511, interface="127.0.0.1")
-        self.pid_file = Path("twisted.pid")
+        self.site = WrappingFactory(Site(App()))  # knows the open connections
+        self.listener = reactor.listenTCP(0, self.site, backlog=511, interface="127.0.0.1")
         self.port_file = Path(f"{os.getpid()}.port")
         write(self.port_file, self.listener.getHost().port)  # first: whoever finds the pid finds the port
         write(self.pid_file, os.getpid())
 
     def stopService(self):
-        return ensureDeferred(self.drain())
+        return ensureDeferred(self.drain())  # twistd waits for it
 
     async def drain(self):
         await deferLater(reactor, LINGER)
         await self.listener.stopListening()
         deadline = reactor.seconds() + GRACE
-        while self.factory.protocols and reactor.seconds() < deadline:
+        while self.site.protocols and reactor.seconds() < deadline:
             await deferLater(reactor, 0.1)
         self.port_file.unlink(missing_ok=True)
-        if self.pid_file.exists() and self.pid_file.read_text().strip() == str(os.getpid()):
+        if self.pid_file.exists() and int(self.pid_file.read_text()) == os.getpid():
             self.pid_file.unlink()
 
 
@@ -94,5 +90,6 @@ def write(path, number):
     temporary.replace(path)
 
 
+Site.log = lambda self, request: None  # nginx writes the access log
 application = Application("zdd-sample")
 Instance().setServiceParent(application)

@@ -1,0 +1,121 @@
+"""Settings that are right one by one and impossible together. Every function raises UsageError."""
+
+import re
+import shlex
+from collections.abc import Mapping
+
+from zdd.conf.document import Document
+from zdd.conf.schema import NAME, NAME_RULE, ClassicService, NginxSection, RunService
+
+TEMPLATE_SUFFIX = ".template"
+
+Services = Mapping[str, ClassicService | RunService]
+
+_PLACEHOLDERS = {"socket": "unix", "fd": "fd", "port": "tcp"}  # and the way of listening that fills each
+_NEED_A_SOCKET = ("host", "path", "health_path", "health_status", "health_host")
+_OWN_TEXT_ONLY = ("listen", "server_name", "client_max_body_size")
+
+
+def classic_name(document: Document, section: str, name: str) -> None:
+    """Check the name of a classic service, which may be whatever can be a file's name."""
+    if not name or name in (".", "..") or re.search("[/\n\0]", name):
+        raise document.error(section, f'"{name}" cannot name a service; it must be a file name without /')
+
+
+def run_name(document: Document, section: str, name: str) -> None:
+    """Check the name of a service with run."""
+    if not re.fullmatch(NAME, name):
+        raise document.error(section, f'"{name}" cannot name a service, which takes {NAME_RULE}')
+    if name == "nginx_pid_filename":
+        raise document.error(section, f"{name} cannot name a service; in templates it stands for nginx's pid file")
+
+
+def run_service(document: Document, section: str, service: RunService) -> None:
+    """Check one service with run."""
+    setting = document.setting
+    try:
+        words = shlex.split(service.run)
+    except ValueError as error:
+        reason = str(error).lower()
+        raise document.error(section, f"{setting('run', service.run)} cannot be split into words: {reason}") from None
+    if not words or not words[0]:
+        raise document.error(section, f"{setting('run', service.run)} names no program")
+    none = setting("socket", "none")
+    if service.socket == "none":
+        for key in _NEED_A_SOCKET:
+            if key in document.sections[section]:
+                raise document.error(section, f"{key} and {none} exclude each other: nobody connects to it")
+    elif service.health_command:
+        raise document.error(section, f"health_command needs {none}; with a socket there is health_path")
+    _placeholders(document, section, service)
+
+
+def _placeholders(document: Document, section: str, service: RunService) -> None:
+    texts = {"run": service.run} | {f"env {key}": value for key, value in service.env.items()}
+    for word, way in _PLACEHOLDERS.items():
+        where = next((where for where, text in texts.items() if "{" + word + "}" in text), None)
+        if where and service.socket != way:
+            needed, found = document.setting("socket", way), document.setting("socket", service.socket)
+            raise document.error(section, f"{{{word}}} in {where} needs {needed}, but here is {found}")
+        if word == "socket" and service.socket == way and not where:
+            raise document.error(section, f"{document.setting('socket', way)} needs {{socket}} in run or env")
+
+
+def nginx(document: Document, nginx: NginxSection, services: Services) -> None:
+    """Check [nginx], and what services need of it."""
+    given = document.sections.get("nginx", {})
+    classic = next((name for name, service in services.items() if isinstance(service, ClassicService)), None)
+    missing = [key for key in ("template", "pid_file") if getattr(nginx, key) is None]
+    if classic is not None and missing:
+        raise document.error("nginx", f"needs {' and '.join(missing)}, because service {classic} has start")
+    if nginx.template and nginx.include:
+        raise document.error("nginx", "template and include exclude each other: with include zdd runs no nginx")
+    if nginx.include and not nginx.reload:
+        raise document.error("nginx", "include needs reload, the command that makes that nginx read it again")
+    for key in ("reload", "test"):
+        if getattr(nginx, key) and not nginx.include:
+            raise document.error("nginx", f"{key} goes with include; its own nginx zdd tests and reloads by itself")
+    owner = "template" if nginx.template else "include" if nginx.include else None
+    if not owner:
+        _routes(document, services)
+        return
+    if "nginx" not in document.classic:
+        for key in _OWN_TEXT_ONLY:
+            if key in given:
+                raise document.error("nginx", f"{key} has no effect with {owner}; say it in that server block")
+    _no_routes(document, services, owner)
+    if nginx.template:
+        _template(document, nginx)
+
+
+def _template(document: Document, nginx: NginxSection) -> None:
+    path = str(nginx.template)
+    if not path.removesuffix(TEMPLATE_SUFFIX) or not path.endswith(TEMPLATE_SUFFIX):
+        setting = document.setting("template", path)
+        raise document.error("nginx", f"{setting} is not allowed; its name must end with {TEMPLATE_SUFFIX}")
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise document.error("nginx", f"cannot read template {path}: {error.strerror}") from None
+
+
+def _no_routes(document: Document, services: Services, owner: str) -> None:
+    for name, service in services.items():
+        section = document.service_prefix + name
+        for key in ("host", "path"):
+            if isinstance(service, RunService) and key in document.sections[section]:
+                raise document.error(section, f"{key} has no effect with {owner} in [nginx], which does the routing")
+
+
+def _routes(document: Document, services: Services) -> None:
+    taken: dict[tuple[str, str], str] = {}
+    for name, service in services.items():
+        if not isinstance(service, RunService) or service.socket == "none":
+            continue
+        for host in [host.lower() for host in service.host] or [""]:
+            other = taken.setdefault((host, service.path), name)
+            if other != name:
+                where = f"{host or 'every host'}, path {service.path}"
+                what = f"has the same route as service {other}: {where}; give one of them another host or path"
+                raise document.error(document.service_prefix + name, what)

@@ -1,0 +1,46 @@
+"""What a configuration file says, before anyone asked what it means."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from zdd.errors import UsageError
+
+
+class Broken(Struct, frozen=True):
+    """A value that cannot be had, which matters only if somebody wants it."""
+
+    reason: str
+
+
+class Document(Struct, frozen=True):
+    """
+    Sections in file order, named as in the file: `service.web` in TOML, `service:web` in INI.
+
+    `path` is absolute. `typed` tells TOML, whose values have types, from INI, where all is text. `classic` names the
+    sections read by the old tool's rules, `quiet` those of their keys that came from [DEFAULT] or only feed others.
+    """
+
+    path: Path
+    sections: dict[str, dict[str, object]]
+    typed: bool
+    classic: frozenset[str] = frozenset()
+    quiet: dict[str, frozenset[str]] = {}
+
+    @property
+    def service_prefix(self) -> str:
+        """What the section of a service starts with in this kind of file."""
+        return "service." if self.typed else "service:"
+
+    def setting(self, key: str, value: object) -> str:
+        """Return `key = value` in one line, the way this kind of file writes it."""
+        if not isinstance(value, str):
+            return f"{key} = {repr(value).lower() if isinstance(value, bool) else repr(value)}"
+        shown = value if len(value) <= 80 else value[:77] + "..."
+        shown = shown if shown.isprintable() else shown.encode("unicode_escape").decode()
+        return f'{key} = "{shown}"' if self.typed else f"{key} = {shown}".rstrip()
+
+    def error(self, section: str, what: str, *, hint: str | None = None) -> UsageError:
+        """Return the error that says `what` is wrong in a section."""
+        text = f"{self.path}: [{section}] {what}"
+        return UsageError(text.replace("\n", "\\n"), hint=hint)  # TOML keys may hold anything

@@ -1,0 +1,196 @@
+"""What a value may be. Each kind is declared once, for reading it, for saying what is allowed and for the reference."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from msgspec import Meta, Struct
+
+from zdd.conf import units
+from zdd.conf.document import Document
+from zdd.conf.units import Statuses
+
+
+class KindError(ValueError):
+    """`value`, which may be one item of a list, is not what its kind allows."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+Reader = Callable[[object, Document], object]
+
+
+class Kind(Struct, frozen=True):
+    """`allowed` ends the sentence "must be ..."; `read` turns a raw value into that or raises KindError."""
+
+    allowed: str
+    read: Reader
+
+
+def kind(allowed: str, read: Reader) -> Meta:
+    """Return the annotation that makes a type a kind."""
+    return Meta(extra={"kind": Kind(allowed, read)})
+
+
+def kind_of(annotation: object) -> Kind | None:
+    """Return the kind declared in `annotation`, however deep in it."""
+    for meta in getattr(annotation, "__metadata__", ()):
+        if isinstance(meta, Meta) and meta.extra and isinstance(found := meta.extra.get("kind"), Kind):
+            return found
+    return next((found for part in getattr(annotation, "__args__", ()) if (found := kind_of(part))), None)
+
+
+# Readers
+
+
+def matching(pattern: str) -> Reader:
+    """Read text that matches all of `pattern`."""
+
+    def read(value: object, _: Document) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise KindError(value)
+        return value
+
+    return read
+
+
+def many(item: Reader, at_least: int = 0) -> Reader:
+    """Read a list, text with one item a line, or a single item."""
+
+    def read(value: object, document: Document) -> list[object]:
+        if isinstance(value, str):
+            items: list[object] = [line.strip() for line in value.split("\n") if line.strip()]
+        else:
+            items = value if isinstance(value, list) else [value]
+        if len(items) < at_least:
+            raise KindError(value)
+        return [item(one, document) for one in items]
+
+    return read
+
+
+def whole(low: int, high: int) -> Reader:
+    """Read a whole number between `low` and `high`, both allowed."""
+
+    def read(value: object, document: Document) -> int:
+        if isinstance(value, str) and not document.typed and re.fullmatch("[0-9]{1,9}", value):
+            value = int(value)
+        if type(value) is not int or not low <= value <= high:  # a bool is an int, too
+            raise KindError(value)
+        return value
+
+    return read
+
+
+def measured(parse: Callable[[str], object], *, positive: bool = False) -> Reader:
+    """Read text or a number with a parser of `units`."""
+
+    def read(value: object, _: Document) -> object:
+        if type(value) not in (str, int, float):
+            raise KindError(value)
+        try:
+            amount = parse(str(value))
+        except ValueError:
+            raise KindError(value) from None
+        if positive and not amount:
+            raise KindError(value)
+        return amount
+
+    return read
+
+
+def _path(value: object, document: Document) -> Path:
+    # abspath and not resolve: a path through a symlink such as /srv/app/current must stay one.
+    return Path(os.path.abspath(os.path.join(document.path.parent, str(_text(value, document)))))
+
+
+def _source(value: object, document: Document) -> str:
+    text = str(_text(value, document))
+    is_url = "://" in text or re.match(r"[^/]+:", text)  # git's own rule: a colon before the first slash
+    return text if is_url else str(_path(text, document))
+
+
+def _inside(value: object, document: Document) -> str:
+    path = os.path.normpath(str(_text(value, document)))
+    if path in (".", "..") or path.startswith(("/", "../")):
+        raise KindError(value)
+    return path
+
+
+def _listen(value: object, document: Document) -> str:
+    text = str(value) if type(value) is int else value
+    _address(text, document)
+    if not 1 <= int(str(text).rpartition(":")[2]) <= 65535:
+        raise KindError(value)
+    return str(text)
+
+
+def _signal(value: object, _: Document) -> str:
+    import signal  # here, because few set it
+
+    name = str(value).upper().removeprefix("SIG")
+    if not isinstance(value, str) or f"SIG{name}" not in signal.Signals.__members__:
+        raise KindError(value)
+    return name
+
+
+def _pairs(value: object, document: Document) -> dict[str, str]:
+    if isinstance(value, dict):
+        pairs = [(str(key), item) for key, item in value.items()]
+    elif isinstance(value, str) and not document.typed:
+        pairs = []
+        for line in filter(None, value.split("\n")):
+            key, equals, item = line.partition("=")
+            if not equals:
+                raise KindError(line)
+            pairs.append((key.strip(), item.strip()))
+    else:
+        raise KindError(value)
+    result: dict[str, str] = {}
+    for key, item in pairs:
+        item = str(item) if type(item) is int else item
+        if not isinstance(item, str) or "\0" in item or not re.fullmatch(r"[^\s=\0]+", key) or key in result:
+            raise KindError(key)  # not the value, which may be a secret
+        result[key] = item
+    return result
+
+
+# In the texts that end up in nginx.conf nothing may end a directive, and quotes and spaces would split one.
+_text = matching(r"(?s)(?=.*\S)[^\0]+")
+_host = matching(r"[^\s;{}\"'\\\0]+")
+_address = matching(r"((\[[0-9a-fA-F:.]+\]|\*|[a-zA-Z0-9._-]+):)?[0-9]{1,5}")
+
+SocketWay = Literal["fd", "unix", "tcp", "none"]
+
+# Kinds
+
+_A_DURATION = "such as 500ms, 30s, 5m, 1h"
+
+Text = Annotated[str, kind("text, not empty", _text)]
+Shell = Annotated[str, kind("a shell command", _text)]
+Command = Annotated[str, kind("a command", _text)]
+AbsPath = Annotated[Path, kind("a path", _path)]
+Duration = Annotated[float, kind(f"a duration {_A_DURATION}", measured(units.seconds))]
+Timeout = Annotated[float, kind(f"a duration longer than 0 {_A_DURATION}", measured(units.seconds, positive=True))]
+Size = Annotated[int, kind("a size such as 512K, 64M, 1G", measured(units.size))]
+StatusSet = Annotated[Statuses, kind("HTTP statuses such as 200-299 or 200,301-302", measured(Statuses.parse))]
+Instances = Annotated[int, kind("a whole number from 1 to 100", whole(1, 100))]
+Releases = Annotated[int, kind("a whole number from 1 to 1000", whole(1, 1000))]
+Way = Annotated[SocketWay, kind("one of " + ", ".join(get_args(SocketWay)), matching("|".join(get_args(SocketWay))))]
+Signal = Annotated[str, kind("a signal's name such as TERM, QUIT or SIGINT", _signal)]
+UserName = Annotated[str, kind("the name of a user or group", matching(r"[a-zA-Z0-9_][a-zA-Z0-9_.@-]*\$?"))]
+HostName = Annotated[str, kind("a host name such as shop.example.org", _host)]
+Hosts = Annotated[list[str], kind("host names such as shop.example.org", many(_host))]
+Route = Annotated[str, kind('a path that starts with "/"', matching(r"/[^\s;{}\"'\\\0]*"))]
+RequestPath = Annotated[str, kind('a path that starts with "/"', matching(r"/[!-~]*"))]
+Listen = Annotated[
+    list[str], kind("a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080", many(_listen, at_least=1))
+]
+Commands = Annotated[list[str], kind("shell commands", many(_text))]
+Inside = Annotated[list[str], kind("paths inside the release such as public/uploads", many(_inside))]
+Source = Annotated[str, kind("a folder or the URL of a git repository", _source)]
+Env = Annotated[dict[str, str], kind("variables, each once, such as LOG_LEVEL=info", _pairs)]

@@ -1,0 +1,130 @@
+"""The configuration: every key with its type, default and meaning. Reader and reference docs derive from it."""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+from msgspec.structs import fields
+
+from zdd.conf import kinds
+from zdd.conf.units import Statuses
+
+NAME = r"[a-z0-9][a-z0-9_-]{0,30}"  # of projects and services with run
+NAME_RULE = "a to z, 0 to 9, - and _, at most 31, the first a letter or digit"
+
+_OK = Statuses.parse("200-299")
+
+
+def doc(text: str) -> Meta:
+    """Return the annotation that says what a key means."""
+    return Meta(description=text)
+
+
+class ZddSection(Struct, frozen=True, kw_only=True):
+    """The project as a whole."""
+
+    project: Annotated[kinds.Text | None, doc("Name of the project; the folder's name if not set.")] = None
+    state_dir: Annotated[kinds.AbsPath | None, doc("Where releases, logs and history are kept.")] = None
+    runtime_dir: Annotated[kinds.AbsPath | None, doc("Where sockets and locks are kept.")] = None
+    lock_timeout: Annotated[kinds.Duration, doc("How long to wait for another deploy to end.")] = 0.0
+    before_start: Annotated[kinds.Shell | None, doc("Run in the new release before any service of it starts.")] = None
+    after_switch: Annotated[kinds.Shell | None, doc("Run after the switch; when it fails, zdd switches back.")] = None
+    after_deploy: Annotated[kinds.Shell | None, doc("Run when the deploy is done; cannot fail it any more.")] = None
+    on_failure: Annotated[kinds.Shell | None, doc("Run after a failed deploy was undone.")] = None
+    hook_timeout: Annotated[kinds.Timeout, doc("How long each of these commands may take.")] = 600.0
+
+
+class NginxSection(Struct, frozen=True, kw_only=True):
+    """The proxy before the services."""
+
+    template: Annotated[kinds.AbsPath | None, doc("Your own nginx configuration, a .template.")] = None
+    pid_file: Annotated[kinds.AbsPath | None, doc("Where the nginx of the template writes its process number.")] = None
+    listen: Annotated[kinds.Listen, doc("Ports or addresses that zdd's own nginx listens on.")] = field(
+        default_factory=lambda: ["8080"]
+    )
+    server_name: Annotated[kinds.Hosts, doc("Host names that zdd's own nginx answers to.")] = []
+    client_max_body_size: Annotated[kinds.Size, doc("The largest request body; 0 for no limit.")] = 100 * 1024**2
+    proxy_read_timeout: Annotated[kinds.Timeout, doc("How long nginx waits for an answer's next part.")] = 60.0
+    include: Annotated[kinds.AbsPath | None, doc("Upstreams that zdd writes for somebody else's nginx.")] = None
+    reload: Annotated[kinds.Shell | None, doc("Command that makes that nginx read the include again.")] = None
+    test: Annotated[kinds.Shell | None, doc("Command that tests the configuration of that nginx before.")] = None
+    binary: Annotated[kinds.AbsPath | None, doc("The nginx program; found by itself if not set.")] = None
+    user: Annotated[kinds.UserName | None, doc("The user of nginx's workers; found by itself if not set.")] = None
+
+
+class ClassicService(Struct, frozen=True, kw_only=True):
+    """A service that starts in the background and writes a pid file and a port file."""
+
+    name: str
+    start: Annotated[kinds.Command, doc("Starts the service in the background; split at spaces, no shell.")]
+    stop: Annotated[kinds.Command, doc("Stops the old instance; its process number is added as the last word.")]
+    pid_file: Annotated[kinds.AbsPath, doc("Written by the service, with PID.port beside it.")]
+    cwd: Annotated[kinds.AbsPath, doc("Where start and stop run; the configuration's folder if not set.")]
+    health_path: Annotated[kinds.RequestPath | None, doc("Path that answers when the service is well.")] = None
+    health_status: Annotated[kinds.StatusSet, doc("Statuses that mean it is well.")] = _OK
+    health_host: Annotated[kinds.HostName | None, doc("Host header of the health request.")] = None
+    start_timeout: Annotated[kinds.Timeout, doc("How long the service may take until it is well.")] = 60.0
+    health_timeout: Annotated[kinds.Timeout, doc("How long one health request may take.")] = 5.0
+    drain_timeout: Annotated[kinds.Duration, doc("How long the old instance may go on with open connections.")] = 30.0
+    stop_timeout: Annotated[kinds.Duration, doc("How long the old instance may take to stop.")] = 10.0
+
+
+class RunService(Struct, frozen=True, kw_only=True):
+    """A service that zdd runs in the foreground."""
+
+    name: str
+    run: Annotated[kinds.Command, doc("Runs the app in the foreground; split into words, but no shell runs it.")]
+    socket: Annotated[kinds.Way, doc("fd: inherits it; unix: binds {socket}; tcp: listens on PORT; none.")] = "fd"
+    cwd: Annotated[kinds.AbsPath | None, doc("Where it runs; the release, or else the configuration's folder.")] = None
+    env: Annotated[kinds.Env, doc("Environment variables.")] = {}
+    env_file: Annotated[kinds.AbsPath | None, doc("A file of KEY=VALUE lines with more of them.")] = None
+    user: Annotated[kinds.UserName | None, doc("User to run as; needs root.")] = None
+    group: Annotated[kinds.UserName | None, doc("Group to run as; needs root.")] = None
+    instances: Annotated[kinds.Instances, doc("How many copies run.")] = 1
+    host: Annotated[kinds.Hosts, doc("Host names routed to it; all if not set.")] = []
+    path: Annotated[kinds.Route, doc("Paths routed to it: those that start so; the longest match wins.")] = "/"
+    health_path: Annotated[kinds.RequestPath | None, doc("Path that answers when the service is well.")] = None
+    health_status: Annotated[kinds.StatusSet, doc("Statuses that mean it is well.")] = _OK
+    health_host: Annotated[kinds.HostName | None, doc("Host header of the health request.")] = None
+    health_command: Annotated[kinds.Shell | None, doc("For socket none: exits 0 when the worker is well.")] = None
+    start_timeout: Annotated[kinds.Timeout, doc("How long an instance may take until it is well.")] = 60.0
+    health_timeout: Annotated[kinds.Timeout, doc("How long one health request or command may take.")] = 5.0
+    min_uptime: Annotated[kinds.Duration, doc("For socket none: how long it must run to count as well.")] = 2.0
+    drain_timeout: Annotated[kinds.Duration, doc("How long an old instance may go on with open connections.")] = 30.0
+    stop_signal: Annotated[kinds.Signal, doc("Signal that asks the app to stop.")] = "TERM"
+    stop_timeout: Annotated[kinds.Duration, doc("How long the app may take to stop before it is killed.")] = 10.0
+    bake: Annotated[kinds.Duration, doc("Time after the switch in which a fault switches back by itself.")] = 0.0
+    keep_warm: Annotated[kinds.Duration, doc("How long the old one stays, for rollback; 0s for workers.")] = 120.0
+    before_start: Annotated[kinds.Shell | None, doc("Run in the release before the service starts.")] = None
+
+
+class ReleaseSection(Struct, frozen=True, kw_only=True):
+    """Where code comes from and how a release is built; without it the code is where it is."""
+
+    source: Annotated[kinds.Source, doc("A folder or the URL of a git repository.")]
+    rev: Annotated[kinds.Text | None, doc("Branch, tag or commit of it.")] = None
+    build: Annotated[kinds.Commands, doc("Commands that make a release of the code, run in it.")] = []
+    shared: Annotated[kinds.Inside, doc("Paths that all releases share, such as uploads.")] = []
+    assets: Annotated[kinds.Inside, doc("Folders whose old files stay reachable after a deploy.")] = []
+    keep_releases: Annotated[kinds.Releases, doc("How many releases to keep.")] = 5
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """A whole configuration file: `path` and `folder` are absolute, `services` in file order."""
+
+    path: Path
+    folder: Path
+    project: str
+    zdd: ZddSection
+    nginx: NginxSection
+    services: dict[str, ClassicService | RunService]
+    release: ReleaseSection | None
+    warnings: list[str]
+
+
+SCHEMAS: dict[str, type[Struct]] = {"zdd": ZddSection, "nginx": NginxSection, "release": ReleaseSection}
+
+
+def keys(section: type[Struct]) -> dict[str, kinds.Kind]:
+    """Return the keys a section may have, with their kinds."""
+    return {one.name: found for one in fields(section) if (found := kinds.kind_of(one.type))}

@@ -1,0 +1,53 @@
+"""Durations, sizes and HTTP statuses as people write them."""
+
+import re
+
+from msgspec import Struct
+
+MAX_SECONDS = 10 * 365 * 86400  # what every timer of the system can bear
+
+_SECONDS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600}
+_BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def seconds(text: str) -> float:
+    """Return the seconds in `500ms`, `30s`, `5m`, `1h` or a bare number; raise ValueError for anything else."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?", text)
+    if not match:
+        raise ValueError(text)
+    amount = round(float(match[1]) * _SECONDS[match[2] or ""], 6)
+    if amount > MAX_SECONDS:
+        raise ValueError(text)
+    return amount
+
+
+def size(text: str) -> int:
+    """Return the bytes in `512K`, `64M`, `1G` or a bare number; raise ValueError for anything else."""
+    match = re.fullmatch(r"([0-9]{1,15})([kmg]?)", text.lower())
+    if not match:
+        raise ValueError(text)
+    return int(match[1]) * _BYTES[match[2]]
+
+
+class Statuses(Struct, frozen=True):
+    """Some HTTP statuses, as inclusive ranges."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Statuses":
+        """Return the statuses in `200`, `200-299` or `200,301-302`; raise ValueError for anything else."""
+        ranges = []
+        for part in text.split(","):
+            match = re.fullmatch(r"\s*([1-5][0-9]{2})(?:\s*-\s*([1-5][0-9]{2}))?\s*", part)
+            if not match or int(match[1]) > int(match[2] or match[1]):
+                raise ValueError(text)
+            ranges.append((int(match[1]), int(match[2] or match[1])))
+        return cls(tuple(ranges))
+
+    def allows(self, status: int) -> bool:
+        """Say whether `status` is one of these."""
+        return any(low <= status <= high for low, high in self.ranges)
+
+    def __str__(self) -> str:
+        return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in self.ranges)

@@ -1,0 +1,81 @@
+"""What to say about a key or section nobody knows; loaded only when there is one."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from msgspec import Struct
+
+from zdd.conf.document import Document
+from zdd.conf.schema import SCHEMAS, ClassicService, RunService, keys
+from zdd.errors import UsageError
+
+# what other tools call our keys
+_ALIASES = {
+    "run": "command cmd exec execstart exec_start start_command entrypoint program",
+    "health_path": "healthcheck health_check health healthcheck_path health_url probe",
+    "instances": "workers replicas processes numprocs scale count",
+    "env": "environment environ vars variables",
+    "env_file": "envfile dotenv environment_file",
+    "cwd": "workdir working_dir working_directory directory dir chdir",
+    "host": "hosts hostname domain domains",
+    "path": "prefix route location path_prefix",
+    "stop_signal": "signal kill_signal stopsignal",
+    "stop_timeout": "kill_timeout grace_period stopwaitsecs",
+    "pid_file": "pidfile pid",
+    "listen": "port ports bind address",
+    "server_name": "server_names host hosts domain domains",
+    "project": "name app",
+    "source": "repo repository git url src",
+    "rev": "branch tag ref commit revision",
+    "build": "install build_command",
+    "shared": "linked linked_dirs shared_dirs persistent",
+    "keep_releases": "keep keep_last",
+}
+
+
+def unknown_key(document: Document, section: str, key: str, schema: type[Struct]) -> UsageError:
+    """Return the error for a key that `schema` does not have, with the nearest one it has."""
+    known = keys(schema)
+    advice = _explanation(document, key, schema) or _guess(key, known)
+    hint = f"[{section}] may have " + ", ".join(known)
+    return document.error(section, f"{key} is not a known key" + (f"; {advice}" if advice else ""), hint=hint)
+
+
+def unknown_section(document: Document, section: str) -> UsageError:
+    """Return the error for a section that does not exist."""
+    example = f"[{document.service_prefix}NAME]"
+    values = document.sections[section]
+    close = get_close_matches(section.strip().lower(), SCHEMAS, 1)
+    if {"run", "start"} & values.keys() or section.lower().startswith("service"):
+        advice = f"the section of a service is written {example}"
+    elif close:
+        advice = f"did you mean [{close[0]}]?"
+    else:
+        advice = f"there are [zdd], [nginx], {example} and [release]"
+    return document.error(section, f"is not a known section; {advice}")
+
+
+def _explanation(document: Document, key: str, schema: type[Struct]) -> str:
+    """Return where `key` belongs or what does its work, when that is known for sure."""
+    if schema is RunService and key == "port":
+        way = document.setting("socket", "tcp")
+        return f"a service that can only listen on a TCP port has {way} and reads PORT"
+    known = keys(schema)
+    for ours, theirs in _ALIASES.items():
+        if ours in known and key.lower().replace("-", "_") in theirs.split():
+            return f"did you mean {ours}?"
+    if schema is RunService and key in ("stop", "pid_file"):
+        return f"{key} goes with start, in a service without run"
+    if schema is ClassicService and key in keys(RunService):
+        return f"{key} goes with run, in a service without start"
+    for name, other in SCHEMAS.items():
+        if key in keys(other):
+            return f"it belongs in [{name}]"
+    if schema is not ClassicService and key in keys(RunService):
+        return f"it belongs in [{document.service_prefix}NAME]"
+    return ""
+
+
+def _guess(key: str, known: Iterable[str]) -> str:
+    close = get_close_matches(key.lower().replace("-", "_"), known, 1)
+    return f"did you mean {close[0]}?" if close else ""

@@ -1,0 +1,36 @@
+"""What zdd tells a person when it stops: one sentence, perhaps a hint, and an exit code."""
+
+
+class ZddError(Exception):
+    """The message says what happened, to what, and why, in one line; `hint` says what to do next."""
+
+    exit_code: int = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class DeployFailed(ZddError):  # noqa: N818 -- reads as what happened
+    """The new version did not make it; what served before still serves."""
+
+    exit_code = 1
+
+
+class UsageError(ZddError):
+    """Usage, configuration or environment is wrong, found before anything was touched."""
+
+    exit_code = 2
+
+
+class Locked(ZddError):  # noqa: N818 -- reads as what happened
+    """Somebody else is changing this project."""
+
+    exit_code = 3
+
+
+class NeedsPerson(ZddError):  # noqa: N818 -- reads as what happened
+    """zdd can neither go on nor undo by itself."""
+
+    exit_code = 5

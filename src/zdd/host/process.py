@@ -115,6 +115,11 @@ def memory_bytes(pid: int) -> int:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
 
 
+def memory_of_trees(roots: list[int]) -> dict[int, int]:
+    """Return the resident memory in bytes of each of these processes with all below it: one scan of /proc for all."""
+    return {root: sum(map(memory_bytes, [root, *below])) for root, below in trees(roots).items()}
+
+
 def parents() -> dict[int, int]:
     """Return the parent of every process on the machine, by number: one scan of /proc."""
     numbers = (int(name) for name in os.listdir("/proc") if name.isdigit())
@@ -123,13 +128,32 @@ def parents() -> dict[int, int]:
 
 def descendants(root: int) -> list[int]:
     """Return all processes below this one, children before grandchildren, without the root itself."""
+    return trees([root])[root]
+
+
+def trees(roots: list[int]) -> dict[int, list[int]]:
+    """Return for each of these processes all processes below it: one scan of /proc for all."""
     children: dict[int, list[int]] = {}
-    for pid, parent in parents().items():
+    for pid, parent in parents().items() if roots else ():
         children.setdefault(parent, []).append(pid)
-    found = [root]
-    for pid in found:
-        found.extend(children.get(pid, ()))
-    return found[1:]
+    found = {}
+    for root in roots:
+        tree = [root]
+        for pid in tree:
+            tree.extend(children.get(pid, ()))
+        found[root] = tree[1:]
+    return found
+
+
+def with_environment(name: str, value: str) -> list[int]:
+    """
+    Return all living processes that were started with this variable: what daemonizes leaves its session and its parent,
+    but its environment stays. Processes of other users cannot be seen, unless we are root.
+    """
+    wanted = os.fsencode(f"{name}={value}")
+    numbers = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    found = (pid for pid in numbers if wanted in _read(f"/proc/{pid}/environ").split(b"\0"))
+    return [pid for pid in found if Process.find(pid)]
 
 
 def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Callable[[], float]) -> None:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from zdd.host import acl
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to try as other users")
+
+
+@pytest.fixture
+def folder() -> Iterator[str]:
+    made = tempfile.mkdtemp(dir="/tmp")
+    os.chmod(made, 0o711)
+    yield made
+    shutil.rmtree(made)
+
+
+@needs_root
+def test_the_named_user_can_connect_and_no_other_can(folder: str) -> None:
+    path = f"{folder}/socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+
+        acl.allow(path, {pwd.getpwnam("www-data").pw_uid: acl.READ | acl.WRITE})
+
+        assert connects("www-data", path)
+        assert not connects("nobody", path)
+
+
+@needs_root
+def test_the_named_user_can_pass_a_folder_and_no_other_can(folder: str) -> None:
+    inner = f"{folder}/inner"
+    os.mkdir(inner, 0o700)
+
+    acl.allow(inner, {pwd.getpwnam("www-data").pw_uid: acl.SEARCH})
+
+    assert runs_as("www-data", ["test", "-x", inner])
+    assert not runs_as("www-data", ["ls", inner])
+    assert not runs_as("nobody", ["test", "-x", inner])
+
+
+def connects(user: str, path: str) -> bool:
+    code = f"import socket; socket.socket(socket.AF_UNIX).connect({path!r})"
+    return runs_as(user, ["/usr/bin/python3", "-c", code])
+
+
+def runs_as(user: str, argv: list[str]) -> bool:
+    uid = pwd.getpwnam(user).pw_uid
+    return subprocess.run(argv, user=uid, group=uid, extra_groups=[], capture_output=True, check=False).returncode == 0

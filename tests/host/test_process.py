@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from zdd.host import process
+from zdd.host.process import Process
+
+SLEEP = ["sleep", "60"]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal,time; signal.signal(15, signal.SIG_IGN); print(1,flush=True); time.sleep(60)",
+]
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(SLEEP) as child:
+        yield child
+        child.kill()
+
+
+def test_a_process_is_known_by_number_and_start_time(sleeper: subprocess.Popen[bytes]) -> None:
+    found = Process.find(sleeper.pid)
+
+    assert found is not None
+    assert found.alive()
+    assert not Process(found.pid, found.start_time - 1).alive()
+    assert abs(found.started() - time.time()) < 60
+
+
+def test_a_recycled_number_is_not_signalled(sleeper: subprocess.Popen[bytes]) -> None:
+    found = Process.find(sleeper.pid)
+    assert found is not None
+    impostor = Process(found.pid, found.start_time + 1)
+
+    assert not impostor.signal(signal.SIGKILL)
+    assert impostor.wait(0)
+    assert sleeper.poll() is None
+
+
+def test_a_zombie_does_not_live(sleeper: subprocess.Popen[bytes]) -> None:
+    found = Process.find(sleeper.pid)
+    assert found is not None
+
+    found.signal(signal.SIGKILL)
+
+    assert found.wait(30)
+    assert Process.find(sleeper.pid) is None  # though nobody has waited for it yet
+    assert not found.signal(signal.SIGKILL)
+
+
+def test_what_ignores_the_signal_is_killed() -> None:
+    with subprocess.Popen(STUBBORN, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.read(1)
+        found = Process.find(child.pid)
+        assert found is not None
+
+        process.end([found], signal.SIGTERM, 0.1, time.monotonic)
+
+        assert child.wait(30) == -signal.SIGKILL
+
+
+def test_descendants_are_found_through_every_generation() -> None:
+    with subprocess.Popen(["sh", "-c", "sh -c 'sleep 60 & echo; wait' & wait"], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.read(1)
+
+        below = process.descendants(child.pid)
+
+        assert [process.title(pid).split()[0] for pid in below] == ["sh", "sleep"]
+        assert process.memory_of_trees([child.pid])[child.pid] > process.memory_bytes(child.pid)
+        for pid in [child.pid, *below]:
+            if found := Process.find(pid):
+                found.signal(signal.SIGKILL)
+
+
+def test_a_daemon_is_found_by_the_environment_it_was_started_with() -> None:
+    mark = f"test-{os.getpid()}"
+    script = "setsid sleep 60 >/dev/null 2>&1 &"
+    subprocess.run(["sh", "-c", script], env=os.environ | {"ZDD_TEST": mark}, check=True)
+
+    found = process.with_environment("ZDD_TEST", mark)
+
+    assert len(found) == 1
+    assert process.environment(found[0])["ZDD_TEST"] == mark
+    daemon = Process.find(found[0])
+    assert daemon is not None
+    daemon.signal(signal.SIGKILL)
+    assert daemon.wait(30)
+
+
+def test_the_name_of_a_command_may_hold_anything(tmp_path_factory: pytest.TempPathFactory) -> None:
+    strange = tmp_path_factory.mktemp("x") / "a) R 1 (b"
+    strange.symlink_to("/bin/sleep")
+    with subprocess.Popen([str(strange), "60"]) as child:
+        found = Process.find(child.pid)
+        child.kill()
+
+    assert found is not None
+    assert found.start_time > 0

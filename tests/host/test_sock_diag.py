@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from zdd.host import sock_diag
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, socket.socket]]:
+    folder = tempfile.mkdtemp(dir="/tmp")
+    path = f"{folder}/socket"
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(path)
+        made.listen(16)
+        yield path, made
+    shutil.rmtree(folder)
+
+
+def test_queued_and_accepted_connections_both_count(listener: tuple[str, socket.socket]) -> None:
+    path, server = listener
+    clients = [connected(path) for _ in range(3)]
+    accepted, _ = server.accept()
+
+    assert sock_diag.connections_to_file(path) == 3
+    assert sock_diag.queued_on_listener(path) == 2
+    assert sock_diag.connections_by_name(path, os.getpid()) == 3
+
+    close(accepted, *clients)
+
+
+def test_a_connection_counts_until_the_server_has_closed_it(listener: tuple[str, socket.socket]) -> None:
+    path, server = listener
+    client = connected(path)
+    accepted, _ = server.accept()
+    client.close()
+
+    assert sock_diag.connections_to_file(path) == 1
+    accepted.close()
+    assert sock_diag.connections_to_file(path) == 0
+
+
+def test_the_file_counts_and_not_its_name(listener: tuple[str, socket.socket]) -> None:
+    path, _ = listener
+    os.link(path, f"{path}.link")
+    os.rename(path, f"{path}.away")
+    client = connected(f"{path}.away")
+
+    assert sock_diag.connections_to_file(f"{path}.link") == 1
+
+    client.close()
+
+
+def test_without_a_listener_there_is_no_count(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.touch()
+
+    assert sock_diag.connections_to_file(str(plain)) is None
+    assert sock_diag.connections_to_file(str(tmp_path / "none")) is None
+    assert sock_diag.queued_on_listener(str(plain)) is None
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_connections_to_a_port_count_until_the_server_has_closed_them(family: socket.AddressFamily, host: str) -> None:
+    with socket.create_server((host, 0), family=family) as server:
+        port = server.getsockname()[1]
+        client = socket.create_connection((host, port))
+        assert sock_diag.connections_to_port(port) == 1
+        accepted, _ = server.accept()
+        client.close()
+        assert sock_diag.connections_to_port(port) == 1
+        accepted.close()
+        assert sock_diag.connections_to_port(port) == 0
+
+
+def test_it_is_told_who_listens_where() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, subprocess.Popen(["sleep", "60"]) as other:
+        port = server.getsockname()[1]
+
+        assert ("127.0.0.1", port) in sock_diag.listeners([os.getpid()])
+        assert sock_diag.listeners([other.pid]) == []
+        other.kill()
+
+
+def connected(path: str) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(path)
+    return client
+
+
+def close(*sockets: socket.socket) -> None:
+    for one in sockets:
+        one.close()

@@ -2,7 +2,11 @@
 
 
 class ZddError(Exception):
-    """The message says what happened, to what, and why, in one line; `hint` says what to do next."""
+    """
+    The message says what happened, to what, and why, in one line; `hint` says what to do next.
+
+    `aftermath` is for who carried the change out to say: what serves now.
+    """
 
     exit_code: int = 1
 
@@ -10,6 +14,7 @@ class ZddError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.aftermath: str | None = None
 
 
 class DeployFailed(ZddError):  # noqa: N818 -- reads as what happened

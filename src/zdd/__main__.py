@@ -1,0 +1,5 @@
+"""`python -m zdd` is `zddeploy`."""
+
+from zdd.cli.main import main
+
+main()

@@ -1,0 +1,52 @@
+"""What every command that changes what serves has in common: the lock, the result, the watched drain."""
+
+from __future__ import annotations
+
+import time
+
+from zdd.deploy import deploy as story
+from zdd.deploy.plan import Request
+from zdd.deploy.site import Site
+from zdd.deploy.watch import watch
+from zdd.errors import ZddError
+
+CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
+
+
+def change(site: Site, request: Request, lock_timeout: float, detach: bool = False, strict: bool = False) -> int:
+    """
+    Carry the request out and tell how it ended; returns the exit code.
+
+    Raises ZddError, after telling of it, when it did not work out.
+    """
+    begun = time.monotonic()
+    try:
+        with story.changing(site, f"zddeploy {request.action}", lock_timeout):
+            target, replaced = story.deploy(site, request, warm=not strict)
+        seconds = time.monotonic() - begun
+    except ZddError as error:
+        _tell_failure(site, error)
+        raise
+    drained = None if detach else watch(site, replaced)
+    code = CUT if strict and drained and drained.cut else 0
+    site.report.event(
+        "result",
+        outcome="done",
+        cause=None,
+        deploy=target.deploy,
+        exit=code,
+        seconds=round(seconds, 3),
+        text=f"done in {seconds:.2f} s: {site.config.project} serves deploy {target.deploy}",
+    )
+    return code
+
+
+def _tell_failure(site: Site, error: ZddError) -> None:
+    current = site.tables.current()
+    number = current.deploy if current else None
+    if error.exit_code == 1:
+        error.aftermath = (
+            f"deploy {number} still serves" if current else "nothing was served before, and nothing is now"
+        )
+    outcome = "undone" if error.exit_code == 1 else "failed"
+    site.report.event("result", outcome=outcome, cause=error.message, deploy=number, exit=error.exit_code)

@@ -1,0 +1,58 @@
+"""zddeploy deploy: bring the new version into service."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from zdd.cli import options
+from zdd.cli.change import change
+from zdd.deploy import deploy as story
+from zdd.deploy import plan
+from zdd.deploy.plan import Request
+from zdd.deploy.site import Site
+
+
+@click.command("deploy")
+@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@click.option("--dry-run", is_flag=True, help="Print the steps and do nothing.")
+@click.option("--label", help="A word of yours that history shows beside the deploy.")
+@click.option("--detach", is_flag=True, help="Return at the switch; the old version drains by itself.")
+@click.option("--strict-drain", is_flag=True, help="Drain at once, and exit 4 when connections had to be cut.")
+@options.lock_timeout
+@options.common
+def command(
+    services: tuple[str, ...],
+    dry_run: bool,
+    label: str | None,
+    detach: bool,
+    strict_drain: bool,
+    lock_timeout: float | None,
+    conf: Path | None,
+    verbose: bool,
+    as_json: bool,
+) -> int:
+    r"""
+    Start the new version, prove it healthy, switch to it, drain and stop the old one.
+
+    \b
+    Examples:
+      zddeploy                   all services of ./deploy.toml or ./deploy.conf
+      zddeploy deploy web        only this service
+      zddeploy --dry-run         what would be done
+    """
+    site = options.site_of(conf, verbose, as_json)
+    request = Request("deploy", services, label)
+    if dry_run:
+        _tell_plan(site, request)
+        return 0
+    timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout
+    return change(site, request, timeout, detach, strict_drain)
+
+
+def _tell_plan(site: Site, request: Request) -> None:
+    target = plan.manifest(site.config, story.observe(site), request, time.time())
+    for step in plan.before_commit(target, site.tables.current()):
+        site.report.event("plan", step=step.name, text=step.words)

@@ -1,0 +1,24 @@
+"""zddeploy down: everything off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zdd.cli import options
+from zdd.deploy.deploy import changing
+from zdd.deploy.down import down
+
+
+@click.command("down")
+@options.lock_timeout
+@options.common
+def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
+    """Stop everything of this project, in order: nginx if zdd started it, then the services."""
+    site = options.site_of(conf, verbose, as_json)
+    timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout
+    with changing(site, "zddeploy down", timeout):
+        down(site)
+    site.report.event("result", outcome="done", cause=None, deploy=None, exit=0, text=f"{site.config.project} is down")
+    return 0

@@ -1,0 +1,96 @@
+"""The program: finds the command, and turns what went wrong into words and an exit code. Nowhere else does."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+from zdd import __version__
+from zdd.errors import UsageError, ZddError
+
+# In the order of --help; each is imported only when it is used.
+COMMANDS = ("deploy", "status", "down")
+
+_WITH_VALUE = ("-c", "--conf")
+
+
+class Program(click.Group):
+    """A group whose commands are modules of this folder, whose default is deploy, and whose options go anywhere."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's way)
+        """Return the commands in the order of --help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command."""
+        if name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"zdd.cli.{name}"), "command")  # noqa: B009  (a module's attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command first: options that every command has may stand before it, and no command means deploy."""
+        if args not in (["--help"], ["-h"], ["--version"]):
+            args = _command_first(args)
+        return super().parse_args(ctx, args)
+
+
+def _command_first(args: list[str]) -> list[str]:
+    position = 0
+    while position < len(args) and args[position].startswith("-"):
+        position += 2 if args[position] in _WITH_VALUE else 1
+    if position >= len(args):
+        return ["deploy", *args]
+    name = args[position]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean `zddeploy {near[0]}`?" if near else f"to deploy one service: zddeploy deploy {name}"
+        raise UsageError(f"there is no command {name!r}", hint=hint)
+    return [name, *args[:position], *args[position + 1 :]]
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="zddeploy", message="%(prog)s %(version)s")
+def program() -> None:
+    """
+    Deploy new versions of web services behind nginx without losing one request.
+
+    Without a command it deploys what ./deploy.toml or ./deploy.conf describes.
+    """
+
+
+def main() -> NoReturn:
+    """Run the program and exit: 0 done, 1 failed and undone, 2 usage, 3 locked, 4 connections cut, 5 needs a person."""
+    try:
+        status = program.main(standalone_mode=False)
+    except ZddError as error:
+        show(error)
+        status = error.exit_code
+    except click.UsageError as error:
+        error.show()
+        status = UsageError.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        status = 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody left to complain to
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def show(error: ZddError) -> None:
+    """Print what went wrong, the output that explains it, and what to do next."""
+    click.secho(f"zddeploy: {error.message}", err=True, fg="red")
+    for line in getattr(error, "output", ()):
+        click.echo(f"  | {line}", err=True)
+    if log := getattr(error, "log", None):
+        click.echo(f"  all its output: {log}", err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)
+    if error.aftermath:
+        click.secho(error.aftermath, err=True, fg="green")

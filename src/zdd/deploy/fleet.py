@@ -1,0 +1,187 @@
+"""The instances of a project: those that are started, and those that run."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+
+from zdd.conf.schema import ClassicService, Config, RunService
+from zdd.deploy.interrupts import Interrupts
+from zdd.deploy.report import Report
+from zdd.errors import DeployFailed
+from zdd.host.clock import Clock
+from zdd.host.command import Commands
+from zdd.host.process import Process
+from zdd.instance import record
+from zdd.instance.app import AppInstance
+from zdd.instance.classic import ClassicInstance
+from zdd.instance.health import Health
+from zdd.instance.kept import Kept
+from zdd.instance.running import Running, observe
+from zdd.places import Places
+from zdd.switch.manifest import Instance, Manifest
+
+_AT_ONCE = 16  # apps that boot at the same time: more only make all of them slower
+
+
+class Fleet:
+    """Starts, proves, retires and counts instances, whatever their kind."""
+
+    def __init__(
+        self,
+        config: Config,
+        places: Places,
+        commands: Commands,
+        clock: Clock,
+        report: Report,
+        interrupts: Interrupts,
+        access: Callable[[], list[int]],
+    ) -> None:
+        self.config = config
+        self.places = places
+        self.commands = commands
+        self.clock = clock
+        self.report = report
+        self.interrupts = interrupts
+        self.access = access
+        self._started: dict[str, AppInstance | ClassicInstance] = {}
+
+    def start(self, target: Manifest, instance: Instance) -> None:
+        """Start a new instance, without waiting for it."""
+        driver = self._driver_of(instance.name, self.config.services[instance.service])
+        self._started[instance.name] = driver
+        if isinstance(driver, ClassicInstance):
+            driver.launch()
+        else:
+            cwd = str(self.config.folder)
+            own = {
+                "ZDD_PROJECT": self.config.project,
+                "ZDD_SERVICE": instance.service,
+                "ZDD_INSTANCE": instance.name,
+                "ZDD_DEPLOY": str(target.deploy),
+                "ZDD_RELEASE": instance.release or "",
+                "ZDD_RELEASE_PATH": cwd,
+            }
+            driver.launch(target.deploy, cwd, self.access(), own)
+
+    def await_healthy(self, names: Sequence[str]) -> dict[str, int | None]:
+        """
+        Wait until all these instances are healthy; returns their ports.
+
+        The first one that fails ends the waiting for all of them, and what it raised is raised.
+        """
+        results: dict[str, Health] = {}
+        failures: list[BaseException] = []
+        queue = list(names)
+
+        def check() -> None:
+            self.interrupts.check()
+            if failures:
+                raise DeployFailed("another instance failed")
+
+        def work() -> None:
+            while queue and not failures:
+                try:
+                    name = queue.pop(0)
+                    results[name] = self._await_one(name, check)
+                except IndexError:
+                    return
+                except BaseException as error:  # whatever it is, it belongs to the thread that waits for us
+                    failures.append(error)
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_ONCE, len(names)) - 1)]
+        for thread in threads:
+            thread.start()
+        work()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+        return {name: health.port for name, health in results.items()}
+
+    def discard(self, instance: Instance, workers: list[Process] | None) -> None:
+        """
+        Undo a start: stop the instance and leave nothing of it.
+
+        `workers` are those of nginx's that may still send it something and are drained first; None when it never got
+        a request of anybody's.
+        """
+        if instance.kind == "classic":
+            if known := self._classic(instance.name):
+                for worker in workers or ():
+                    worker.wait(known.service.drain_timeout)
+                known.discard()
+        elif workers is None:
+            self._kept(instance.name).stop()
+        else:
+            self._kept(instance.name).retire(0.0, workers)
+
+    def retire(self, running: Running, warm: float, workers: list[Process]) -> None:
+        """
+        Let an instance go that nothing leads to any more: keep it warm, drain it, stop it; returns at once.
+
+        `workers` are nginx's workers of before a reload, which may still send it something. What a classic service's
+        stop command left alive is ended now, so that at most one such leftover exists.
+        """
+        if not running.classic:
+            self._kept(running.name).retire(warm, workers)
+        elif known := self._classic(running.name):
+            if running.state == "serving":
+                known.retire(workers, known.service.drain_timeout)
+            else:
+                known.finish()
+
+    def await_gone(self, running: Running) -> None:
+        """Wait until a retired instance has ended; one that will not is made to, after all its timeouts."""
+        if running.classic:
+            if known := self._classic(running.name):
+                known.stop()
+            return
+        kept = self._kept(running.name)
+        if not kept.await_gone(kept.longest_stop()):
+            kept.stop()
+        kept.finish()
+
+    def adopt(self, services: Sequence[str]) -> None:
+        """Write down classic instances that an earlier zdd, which kept no records, has left serving."""
+        recorded = {running.service for running in observe(self.places).values()}
+        for name in services:
+            service = self.config.services[name]
+            if isinstance(service, ClassicService) and name not in recorded:
+                instance = self._driver_of(f"{name}-{self.last_numbers().get(name, 0) + 1}", service)
+                if isinstance(instance, ClassicInstance) and (found := instance.unrecorded()):
+                    instance.adopt(*found)
+
+    def last_numbers(self) -> dict[str, int]:
+        """Return the highest instance number each service has used, as far as sockets, records and logs tell."""
+        last: dict[str, int] = {}
+        for folder in (self.places.instances, self.places.control, self.places.logs):
+            for entry in os.listdir(folder) if os.path.isdir(folder) else ():
+                if match := re.fullmatch(r"(.+)-([0-9]+)(\.[a-z]+)?", entry):
+                    last[match[1]] = max(last.get(match[1], 0), int(match[2]))
+        return last
+
+    def _await_one(self, name: str, check: Callable[[], None]) -> Health:
+        health = self._started[name].await_healthy(check)
+        service = self._started[name].service.name
+        self.report.event("healthy", service=service, instance=name, seconds=round(health.seconds, 3))
+        if health.notice:
+            self.report.event("notice", service=service, instance=name, text=f"{service}: {health.notice}")
+        return health
+
+    def _driver_of(self, name: str, service: ClassicService | RunService) -> AppInstance | ClassicInstance:
+        if isinstance(service, ClassicService):
+            return ClassicInstance(name, service, self.places, self.commands, self.clock)
+        return AppInstance(name, service, self.places, self.commands, self.clock)
+
+    def _classic(self, name: str) -> ClassicInstance | None:
+        """Return a classic instance as it was started; None when nothing is known of it."""
+        known = record.read(self.places.control, name)
+        if known is None:
+            return None
+        return ClassicInstance(name, known.service, self.places, self.commands, self.clock)
+
+    def _kept(self, name: str) -> Kept:
+        return Kept(name, self.places, self.clock)

@@ -1,0 +1,187 @@
+"""The proxy of a project: the text nginx should have for a table, and bringing it there and back."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+from functools import cached_property
+from typing import Any
+
+from zdd.conf.schema import Config, RunService
+from zdd.errors import UsageError
+from zdd.host import files
+from zdd.host.clock import Clock
+from zdd.host.command import Commands
+from zdd.host.process import Process
+from zdd.places import Places
+from zdd.proxy import binary, running, template, upstream
+from zdd.proxy.nginx import Nginx
+from zdd.proxy.text import Route, Setup, render
+from zdd.switch.manifest import Instance, Manifest
+
+_SUFFIX = ".template"
+
+
+class Front:
+    """
+    nginx, before the services.
+
+    It reads either the user's template, rendered beside itself, or zdd's own text below S. Either way zdd starts it
+    when it does not run.
+    """
+
+    def __init__(self, config: Config, places: Places, commands: Commands, clock: Clock) -> None:
+        self.config = config
+        self.places = places
+        self.commands = commands
+        self.clock = clock
+        self.template = config.nginx.template
+        if self.template:
+            self.conf_file = str(self.template).removesuffix(_SUFFIX)
+            self.prefix = str(config.folder)
+        else:
+            self.conf_file = f"{places.nginx}/nginx.conf"
+            self.prefix = places.nginx
+        self.pid_file = str(config.nginx.pid_file or f"{places.runtime}/nginx.pid")
+
+    @cached_property
+    def nginx(self) -> Nginx:
+        """The nginx that is used, found when it is first needed. Raises UsageError when there is none."""
+        configured = self.config.nginx.binary
+        found = binary.find(str(configured) if configured else None, self.master(), self.commands)
+        return Nginx(found, self.conf_file, self.pid_file, self.prefix, self.commands, self.clock)
+
+    def text(self, target: Manifest) -> str:
+        """Return the text nginx should have for this table: a function of configuration and table alone."""
+        version = self.nginx.binary.version
+        targets = {name: self._targets(target.of(name)) for name in self._services(target)}
+        if self.template is None:
+            return render(self._setup(targets), version)
+        source = read_template(str(self.template))
+        spares = template.takes_spares(source)
+        values = {"nginx_pid_filename": self.pid_file}
+        for name, places in targets.items():
+            values[f"{name}.servers"] = upstream.servers(places, version, spares)
+            port = target.of(name)[0].port
+            if port is not None:
+                values[name] = str(port)
+        return template.render(source, values)
+
+    def runs(self, wanted: str) -> bool:
+        """Tell whether nginx runs this very text already."""
+        return self.nginx.runs(wanted)
+
+    def apply(self, deploy: int, wanted: str) -> str:
+        """Bring nginx to the text, keeping the one of before for `restore`; returns what was done, in words."""
+        kept = self._kept(deploy)
+        if files.read(kept) is None:
+            files.write(kept, json.dumps({"text": self.nginx.text(), "ran": self.master() is not None}))
+        if self.template is None:
+            os.makedirs(self.places.nginx, mode=0o711, exist_ok=True)
+        change = self.nginx.apply(wanted)
+        if change.started:
+            return "started"
+        return "reloaded" if change.changed else "unchanged"
+
+    def restore(self, deploy: int) -> None:
+        """Bring nginx back to the text that `apply` found; nothing where `apply` was never called."""
+        kept = files.read(self._kept(deploy))
+        if kept is None:
+            return
+        before = json.loads(kept)
+        self.nginx.restore(before["text"], stop=not before["ran"])
+
+    def master(self) -> Process | None:
+        """Return nginx's master process if it runs."""
+        return running.find_master(self.pid_file, self.conf_file)
+
+    def retiring_workers(self) -> list[Process]:
+        """Return workers of before a reload that still finish what they have."""
+        if self.master() is None:
+            return []
+        serving = self.nginx.workers()
+        return [worker for worker in self.nginx.workers(shutting_down=True) if worker not in serving]
+
+    def stop(self) -> None:
+        """Stop nginx; clients that are being answered get their answers first."""
+        if self.master():
+            self.nginx.stop(self.config.nginx.proxy_read_timeout)
+
+    def down(self) -> bool:
+        """Tell that nginx should run and does not."""
+        return self.master() is None
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `status` says of nginx."""
+        master = self.master()
+        version = ".".join(map(str, self.nginx.binary.version)) if master else None
+        return {"pid": master.pid if master else None, "version": version, "managed": True}
+
+    def access(self) -> list[int]:
+        """Return the users that nginx's workers run as, who must be able to connect to the instances."""
+        if os.geteuid() != 0:
+            return [os.geteuid()]
+        name = self._worker_user()
+        try:
+            return [pwd.getpwnam(name).pw_uid]
+        except KeyError:
+            raise UsageError(f"nginx's workers run as user {name!r}, who does not exist") from None
+
+    def _worker_user(self) -> str:
+        if self.template:
+            named = re.search(r"(?m)^\s*user\s+([^\s;]+)", read_template(str(self.template)))
+            return named[1] if named else self.nginx.binary.user
+        return self.config.nginx.user or self._distribution_user()
+
+    def _distribution_user(self) -> str:
+        """Return the user that distributions make for nginx, else the compiled-in one."""
+        for name in ("www-data", "nginx"):
+            try:
+                return pwd.getpwnam(name).pw_name
+            except KeyError:
+                continue
+        return self.nginx.binary.user
+
+    def _services(self, target: Manifest) -> list[str]:
+        return [name for name in target.services() if target.of(name)[0].kind != "none"]
+
+    def _targets(self, instances: list[Instance]) -> list[str]:
+        return [
+            f"unix:{self.places.current}/{one.service}/{number:02}" if one.has_slot else f"127.0.0.1:{one.port}"
+            for number, one in enumerate(instances)
+        ]
+
+    def _setup(self, targets: dict[str, list[str]]) -> Setup:
+        nginx = self.config.nginx
+        services = [self.config.services[name] for name in targets]
+        apps = [service for service in services if isinstance(service, RunService)]
+        return Setup(
+            pid_file=self.pid_file,
+            error_log=f"{self.places.logs}/nginx.log",
+            temp_folder=f"{self.places.nginx}/temp",
+            listen=nginx.listen,
+            routes=[Route(app.name, app.host, app.path) for app in apps],
+            upstreams=targets,
+            server_name=nginx.server_name,
+            client_max_body_size=nginx.client_max_body_size,
+            proxy_read_timeout=nginx.proxy_read_timeout,
+            user=self._worker_user() if os.geteuid() == 0 else None,
+            maintenance_file=f"{self.places.runtime}/maintenance",
+            reloads=any(app.socket == "tcp" for app in apps),
+        )
+
+    def _kept(self, deploy: int) -> str:
+        return f"{self.places.tables}/{deploy}/nginx.before"
+
+
+def read_template(path: str) -> str:
+    """Return the template's text. Raises UsageError where it cannot be read."""
+    try:
+        found = files.read(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read template {path}: {getattr(error, 'strerror', None) or error}") from error
+    if found is None:
+        raise UsageError(f"cannot read template {path}: no such file")
+    return found

@@ -1,0 +1,45 @@
+"""Carries out steps in order and undoes them in reverse; knows nothing of what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from zdd.deploy.site import Site
+from zdd.deploy.steps import Step
+from zdd.errors import NeedsPerson, ZddError
+
+
+def run(steps: Sequence[Step], site: Site, turn_back: Callable[[], None]) -> None:
+    """
+    Do the steps. When one fails, or the user interrupts, undo it and those before it, and raise what it raised.
+
+    `turn_back` is called before the first undo: it makes the change of direction durable.
+    Raises NeedsPerson when even the undoing failed.
+    """
+    begun: list[Step] = []
+    try:
+        for step in steps:
+            site.interrupts.check()
+            begun.append(step)
+            with site.report.timed(step.name):
+                step.do(site)
+    except BaseException as cause:
+        with site.interrupts.held():
+            turn_back()
+            undo(begun, site, cause)
+        raise
+
+
+def undo(steps: Sequence[Step], site: Site, cause: BaseException) -> None:
+    """Undo the steps, the last one first; one that fails does not keep the others from being undone."""
+    failed: list[str] = []
+    for step in reversed(steps):
+        try:
+            step.undo(site)
+        except (ZddError, OSError) as error:
+            failed.append(f"{step.name}: {error}")
+    if failed:
+        raise NeedsPerson(
+            f"{cause}; undoing it failed too: {'; '.join(failed)}",
+            hint="`zddeploy status` shows what serves; `zddeploy recover` tries again",
+        ) from cause

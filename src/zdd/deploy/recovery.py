@@ -1,0 +1,47 @@
+"""What becomes of a deploy that was interrupted: finished or undone, from what its manifest and the switch say."""
+
+from __future__ import annotations
+
+from zdd.deploy import pipeline, plan
+from zdd.deploy.site import Site
+from zdd.errors import DeployFailed
+from zdd.switch.manifest import Manifest
+
+
+def pending(site: Site) -> Manifest | None:
+    """Return the manifest of the deploy that was neither committed nor undone, None when there is none."""
+    for number in reversed(site.tables.numbers()):
+        manifest = site.tables.read(number)
+        if manifest and not manifest.committed:
+            return manifest
+    return None
+
+
+def recover(site: Site) -> Manifest | None:
+    """
+    Finish or undo an interrupted deploy; returns it, None when there was none. Bears being interrupted itself.
+
+    Forward and switched: its instances passed every gate but the last ones, so those are passed now, and it is
+    committed. Everything else goes back.
+    """
+    target = pending(site)
+    if target is None:
+        return None
+    before = site.tables.read(target.before) if target.before is not None else None
+    steps = plan.before_commit(target, before)
+    if target.direction == "forward" and site.tables.published() == str(target.deploy):
+        remaining = [step for step in steps if step.name in ("check", "bake", "commit")]
+        try:
+            pipeline.run(remaining, site, lambda: turn_back(site, target))
+            return target
+        except DeployFailed as error:
+            site.report.event("notice", text=f"deploy {target.deploy} was interrupted and cannot be finished: {error}")
+    turn_back(site, target)
+    pipeline.undo(steps, site, DeployFailed(f"deploy {target.deploy} was interrupted"))
+    return target
+
+
+def turn_back(site: Site, target: Manifest) -> None:
+    """Write down, before the first undo step, that this deploy goes back from now on."""
+    target.direction = "back"
+    site.tables.write(target)

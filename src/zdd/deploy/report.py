@@ -1,0 +1,41 @@
+"""What happens in a deploy, told as it happens."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class Listener(Protocol):
+    """Whoever wants to know: the terminal, the JSON stream, the deploy's log."""
+
+    def event(self, event: str, fields: dict[str, object]) -> None:
+        """Take one event; `fields` can be written as JSON."""
+
+
+class Report:
+    """Tells every listener, and remembers how long each step took."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self.listeners = list(listeners)
+        self.steps: list[dict[str, object]] = []
+
+    def event(self, event: str, **fields: object) -> None:
+        """Tell of something."""
+        for listener in self.listeners:
+            listener.event(event, fields)
+
+    @contextlib.contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Tell of a step when it is done, with its seconds; one that fails is told of as failed."""
+        begun = time.monotonic()
+        ok = False
+        try:
+            yield
+            ok = True
+        finally:
+            seconds = round(time.monotonic() - begun, 4)
+            self.steps.append({"name": step, "seconds": seconds})
+            self.event("step", step=step, seconds=seconds, ok=ok)

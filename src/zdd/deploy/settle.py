@@ -1,0 +1,43 @@
+"""After the commit: what nothing leads to any more is let go, worked out from what runs, so repeatable at will."""
+
+from __future__ import annotations
+
+from zdd.conf.schema import RunService
+from zdd.deploy.site import Site
+from zdd.instance.running import Running, observe
+from zdd.switch.manifest import Manifest
+
+_GOING = ("draining", "stopping")
+
+
+def settle(site: Site, warm: bool = True) -> list[Running]:
+    """
+    Retire every instance that is not in the table in force; returns those that were replaced just now.
+
+    They are kept warm for their service's `keep_warm`, unless `warm` is off; older ones are not, so that at most one
+    generation waits. Tables that nobody walks any more are removed.
+    """
+    current = site.tables.current()
+    if current is None:
+        return []
+    before = site.tables.read(current.before) if current.before is not None else None
+    workers = site.front.retiring_workers()
+    replaced = []
+    for running in observe(site.places).values():
+        if running.name in current.instances:
+            continue
+        was_serving = before is not None and running.name in before.instances
+        if was_serving and running.state not in ("dead", *_GOING):
+            replaced.append(running)
+        site.fleet.retire(running, _warm_seconds(site, running) if was_serving and warm else 0.0, workers)
+    site.tables.prune(keep=_kept_tables(current))
+    return replaced
+
+
+def _warm_seconds(site: Site, running: Running) -> float:
+    service = site.config.services.get(running.service)
+    return service.keep_warm if isinstance(service, RunService) else 0.0
+
+
+def _kept_tables(current: Manifest) -> set[int]:
+    return {current.deploy} | ({current.before} if current.before is not None else set())

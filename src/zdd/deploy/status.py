@@ -1,0 +1,117 @@
+"""What serves, what runs, and what is wrong; looks only, and never waits."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from zdd.deploy import recovery
+from zdd.deploy.site import Site
+from zdd.host import lock, process
+from zdd.instance.running import Running, observe
+from zdd.switch.manifest import Manifest
+
+State = Literal["nothing", "serving", "degraded", "interrupted"]
+
+
+class InstanceStatus(msgspec.Struct):
+    """One instance; `since` in seconds of time.time(), None for what cannot be known."""
+
+    id: str
+    state: str
+    pid: int | None
+    since: float | None
+    connections: int | None
+    restarts: int
+    memory_bytes: int | None
+
+
+class ServiceStatus(msgspec.Struct):
+    """A service with all instances that run, old ones included; `release` is what serves."""
+
+    name: str
+    release: str | None
+    instances: list[InstanceStatus]
+
+
+class Status(msgspec.Struct):
+    """The project; `problems` are sentences, empty when all is well."""
+
+    project: str
+    conf: str
+    deploy: int | None
+    release: str | None
+    state: State
+    nginx: dict[str, Any]
+    services: list[ServiceStatus]
+    problems: list[str]
+
+
+def status(site: Site) -> Status:
+    """Look at everything once."""
+    current = None if site.places.stale() else site.tables.current()
+    running = {} if site.places.stale() else observe(site.places)
+    problems = _problems(site, current, running)
+    names = list(dict.fromkeys([*site.config.services, *(found.service for found in running.values())]))
+    memory = process.memory_of_trees([found.main.pid for found in running.values() if found.main])
+    return Status(
+        site.config.project,
+        str(site.config.path),
+        current.deploy if current else None,
+        current.release if current else None,
+        _state(site, current, problems),
+        site.front.describe(),
+        [_service(name, current, running, memory) for name in names],
+        problems,
+    )
+
+
+def _state(site: Site, current: Manifest | None, problems: list[str]) -> State:
+    if _interrupted(site):
+        return "interrupted"
+    if current is None:
+        return "nothing"
+    return "degraded" if problems else "serving"
+
+
+def _interrupted(site: Site) -> bool:
+    return recovery.pending(site) is not None and not lock.is_held(site.places.lock)
+
+
+def _problems(site: Site, current: Manifest | None, running: dict[str, Running]) -> list[str]:
+    problems = []
+    if _interrupted(site):
+        problems.append("a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it")
+    if current is None:
+        return problems
+    if site.front.down():
+        problems.append("nginx does not run: `zddeploy` starts it")
+    for name in current.instances:
+        found = running.get(name)
+        if found is None or found.state == "dead":
+            problems.append(f"{name} should serve and does not run: `zddeploy restart` starts it anew")
+        elif found.state == "unkept":
+            problems.append(f"the keeper of {name} has died; the app serves on: the next deploy replaces it")
+        elif found.state not in ("serving", "warm"):
+            problems.append(f"{name} should serve and is {found.state}" + (f" ({found.exit})" if found.exit else ""))
+    return problems
+
+
+def _service(name: str, current: Manifest | None, running: dict[str, Running], memory: dict[int, int]) -> ServiceStatus:
+    serving = current.of(name) if current else []
+    release = serving[0].release if serving else None
+    rows = [
+        InstanceStatus(
+            found.name,
+            found.state,
+            found.main.pid if found.main else None,
+            found.since,
+            found.connections,
+            found.restarts,
+            memory.get(found.main.pid) if found.main else None,
+        )
+        for found in running.values()
+        if found.service == name
+    ]
+    return ServiceStatus(name, release, rows)

@@ -1,0 +1,96 @@
+"""One request for each service through nginx, as a client would send it: the last gate before the commit."""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import NamedTuple
+
+from zdd.conf.schema import ClassicService, RunService
+from zdd.deploy.front import Front, read_template
+from zdd.errors import DeployFailed
+from zdd.host import files
+from zdd.host.clock import Clock
+from zdd.instance import probe
+from zdd.switch.manifest import Manifest
+
+_UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
+_TIMEOUT = 5.0
+
+
+class Unreachable(DeployFailed):
+    """The instance is healthy, but nginx does not get to it; `output` is what nginx logged."""
+
+    def __init__(self, message: str, output: list[str]) -> None:
+        super().__init__(
+            message, hint="nginx must be able to reach the socket: its worker user, its routes, its network namespace"
+        )
+        self.output = output
+
+
+class Visit(NamedTuple):
+    """One request: where to, and what for."""
+
+    service: str
+    address: tuple[str, int]
+    host: str
+    path: str
+
+
+def check(front: Front, target: Manifest, clock: Clock) -> None:
+    """Send them. Raises Unreachable when nginx answers that it cannot reach a service, or does not answer."""
+    log = f"{front.places.logs}/nginx.log"
+    for visit in visits(front, target):
+        since = files.size(log)
+        try:
+            status = _visit(visit, clock).status
+            said = f"answers {status}" if status in _UNREACHABLE else None
+        except (OSError, probe.NotHttp) as error:
+            said = f"does not answer on {visit.address[0]}:{visit.address[1]} ({error})"
+        if said:
+            words = f"{visit.service}: healthy, but nginx {said} for GET {visit.path} with Host {visit.host}"
+            raise Unreachable(words, files.tail(log, 5, since))
+
+
+def visits(front: Front, target: Manifest) -> list[Visit]:
+    """Return the requests to send; none for workers, and for classic services only with a health_path."""
+    address = listen_address(front)
+    if address is None:
+        return []
+    found = []
+    for name in target.services():
+        service = front.config.services[name]
+        if isinstance(service, ClassicService):
+            if service.health_path:
+                found.append(Visit(name, address, service.health_host or "localhost", service.health_path))
+        elif service.socket != "none":
+            hosts = [*service.host, *front.config.nginx.server_name, "localhost"]
+            found.append(Visit(name, address, service.health_host or hosts[0], _path(service)))
+    return found
+
+
+def listen_address(front: Front) -> tuple[str, int] | None:
+    """Return where nginx can be reached without TLS; None when nowhere."""
+    if front.template is None:
+        listening = list(front.config.nginx.listen)
+    else:
+        words = re.findall(r"(?m)^\s*listen\s+([^;]+);", read_template(str(front.template)))
+        listening = [word.split()[0] for word in words if not {"ssl", "quic"} & set(word.split())]
+    for address in listening:
+        if found := re.fullmatch(r"(?:(\[[^]]+\]|[^:\[\]]+):)?([0-9]+)", address):
+            host = (found[1] or "127.0.0.1").strip("[]")
+            return {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(found[2])
+    return None
+
+
+def _visit(visit: Visit, clock: Clock) -> probe.Answer:
+    until = clock.now() + _TIMEOUT
+    connection = socket.create_connection(visit.address, _TIMEOUT)
+    return probe.ask(connection, visit.path, visit.host, lambda: until - clock.now(), lambda: None)
+
+
+def _path(service: RunService) -> str:
+    """Return a path that nginx routes to the service: the health path where it is below its route."""
+    if service.health_path and service.health_path.startswith(service.path):
+        return service.health_path
+    return service.path

@@ -1,0 +1,1 @@
+"""One instance: starting it, proving it healthy, retiring it."""

@@ -1,0 +1,213 @@
+"""An instance that a keeper runs: any app with `run`, on the keeper's socket, its own, a port, or none."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from zdd import keeper
+from zdd.conf.schema import RunService
+from zdd.errors import UsageError
+from zdd.host import acl, files, process, sock_diag
+from zdd.host.clock import Clock
+from zdd.host.command import Commands
+from zdd.instance import environment, health
+from zdd.instance.failure import InstanceFailed
+from zdd.instance.health import Health, NotHealthy
+from zdd.instance.kept import KEEPER_TIMEOUT, Kept
+from zdd.keeper import client
+from zdd.places import Places
+
+_POLL = 0.01
+_LISTEN_FD = 3
+
+
+class AppInstance:
+    """One instance of a service with `run`; its keeper does the work and answers for it."""
+
+    def __init__(self, name: str, service: RunService, places: Places, commands: Commands, clock: Clock) -> None:
+        self.name = name
+        self.service = service
+        self.places = places
+        self.commands = commands
+        self.clock = clock
+        self.log = places.log(name)
+        self.kept = Kept(name, places, clock)
+        self.lease: client.Lease | None = None
+
+    def launch(self, deploy: int, cwd: str, access: list[int], own: Mapping[str, str]) -> None:
+        """
+        Start the keeper, which starts the app.
+
+        `access` are the users that may connect (nginx's workers); `own` are the ZDD_* variables and what they name.
+        Raises UsageError for a user that does not exist.
+        """
+        record = self._record(deploy, cwd, own) | {"access": access}
+        self._make_folder(access, record["uid"])
+        files.write(self.kept.record_path, json.dumps(record), mode=0o600)
+        if self.commands.tell:
+            self.commands.tell(f"{shlex.join(record['argv'])}  (in {record['cwd']})")
+        argv = [sys.executable, "-I", "-S", f"{os.path.dirname(keeper.__file__)}/__main__.py", self.kept.record_path]
+        Commands().spawn(argv, output=self.log).forget()
+
+    def await_healthy(self, interrupt: Callable[[], None]) -> Health:
+        """
+        Return when it answers its health request (a worker: when it has lived for min_uptime).
+
+        Raises InstanceFailed when the app ended before, or at the deadline.
+        """
+        begun = self.clock.now()
+        deadline = begun + self.service.start_timeout
+        self.lease = self._attach(interrupt)
+        port = client.ask(self.kept.control, "status")["port"]
+
+        def check() -> None:
+            interrupt()
+            self._check_alive()
+
+        notice = None
+        if self.service.socket == "none":
+            self._await_uptime(begun, deadline, check)
+        else:
+            notice = self._await_answer(port, deadline, check)
+        client.ask(self.kept.control, "healthy")
+        return Health(self.clock.now() - begun, port, notice)
+
+    def _attach(self, interrupt: Callable[[], None]) -> client.Lease:
+        deadline = self.clock.now() + KEEPER_TIMEOUT
+        while True:
+            interrupt()
+            try:
+                return client.Lease(self.kept.control)
+            except client.Gone as error:
+                if self.clock.now() >= deadline:
+                    raise self._failed(f"its keeper does not answer on {self.kept.control}") from error
+            self.clock.sleep(_POLL)
+
+    def _await_answer(self, port: int | None, deadline: float, check: Callable[[], None]) -> str | None:
+        service = self.service
+        address = self.places.socket(self.name) if port is None else port
+        try:
+            return health.await_answer(address, service, deadline, self.clock, check, held=service.socket == "fd")
+        except NotHealthy as error:
+            words = f"not healthy after {service.start_timeout:g} s: {error}"
+            raise self._failed(words, hint=self._who_listens()) from error
+
+    def _await_uptime(self, begun: float, deadline: float, check: Callable[[], None]) -> None:
+        service = self.service
+        while True:
+            check()
+            if service.health_command:
+                argv = ["/bin/sh", "-ec", service.health_command]
+                result = self.commands.run(argv, timeout=service.health_timeout)
+                if result.status == 0:
+                    return
+                words = f"health_command ended with status {result.status}: {result.output.strip()[-200:]}"
+                if self.clock.now() >= deadline:
+                    raise self._failed(f"not healthy after {service.start_timeout:g} s: {words}")
+            elif self.clock.now() - begun >= service.min_uptime:
+                return
+            self.clock.sleep(5 * _POLL)
+
+    def _check_alive(self) -> None:
+        for event in self.lease.events() if self.lease else ():
+            if event["event"] == "exit":
+                raise self._failed(f"`{self.service.run}` ended with {event['words']} before it was healthy")
+            if event["event"] == "gone":
+                raise self._failed("its keeper has ended")
+
+    def _who_listens(self) -> str | None:
+        """Tell where the app does listen, when it is not where zdd asked."""
+        app = self.kept.app()
+        if app is None:
+            return None
+        found = sock_diag.listeners([app.pid, *process.descendants(app.pid)])
+        if not found:
+            return "the app listens nowhere; it must serve on " + _WHERE[self.service.socket]
+        where = ", ".join(f"{address}:{port}" for address, port in found)
+        return f"the app listens on {where} instead; it must serve on {_WHERE[self.service.socket]}"
+
+    def _record(self, deploy: int, cwd: str, own: Mapping[str, str]) -> dict[str, Any]:
+        """Return what the keeper is told, as the keeper's record.py describes it."""
+        service = self.service
+        socket = self.places.socket(self.name)
+        values = {"socket": socket, "fd": str(_LISTEN_FD), "instance": self.name, "release": own["ZDD_RELEASE"]}
+        uid, gid, groups = _identity(service)
+        env = environment.clean(service, own)
+        return {
+            "version": keeper.VERSION,
+            "project": self.places.config.project,
+            "service": service.name,
+            "instance": self.name,
+            "release": own["ZDD_RELEASE"] or None,
+            "argv": [_fill(word, values) for word in shlex.split(service.run)],
+            "env": {name: _fill(value, values) for name, value in env.items()},
+            "cwd": str(service.cwd or cwd),
+            "socket": service.socket,
+            "folder": self.places.instance(self.name),
+            "path": socket,
+            "log": self.log,
+            "uid": uid,
+            "gid": gid,
+            "groups": groups,
+            "stop_signal": signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"].value,
+            "stop_timeout": service.stop_timeout,
+            "drain_timeout": service.drain_timeout,
+            "alone": service.instances == 1,
+            "hold_max": 30.0,
+            "current": self.places.current,
+            "table": f"{self.places.tables}/{deploy}",
+            "nginx_pid_file": None,
+            "health": {"path": service.health_path or "/", "host": service.health_host or "localhost"},
+        }
+
+    def _make_folder(self, access: list[int], uid: int | None) -> None:
+        """Make the folder of its socket, where nobody but the app and nginx's workers can go."""
+        folder = f"{self.places.instance(self.name)}/sock"
+        os.makedirs(folder, exist_ok=True)
+        os.chmod(folder, 0o700)
+        if uid is not None:
+            os.chown(folder, uid, -1)
+        others = {user: acl.SEARCH for user in access if user != os.geteuid()}
+        if others:
+            acl.allow(folder, others)
+
+    def _failed(self, words: str, hint: str | None = None) -> InstanceFailed:
+        return InstanceFailed(f"{self.service.name}: {words}", files.tail(self.log, 20), self.log, hint=hint)
+
+
+_WHERE = {
+    "fd": "the socket it inherits as descriptor 3 ({fd} in run; LISTEN_FDS)",
+    "unix": "{socket}",
+    "tcp": "127.0.0.1 and the port in PORT",
+}
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def _identity(service: RunService) -> tuple[int | None, int | None, list[int] | None]:
+    """Return the user, group and further groups to run as; Nones where it stays ours."""
+    if service.user is None and service.group is None:
+        return None, None, None
+    try:
+        user = pwd.getpwnam(service.user) if service.user else pwd.getpwuid(os.geteuid())
+        gid = grp.getgrnam(service.group).gr_gid if service.group else user.pw_gid
+    except KeyError as error:
+        raise UsageError(f"[service.{service.name}] {error.args[0]}") from error
+    if os.geteuid() not in (0, user.pw_uid):
+        raise UsageError(
+            f"[service.{service.name}] user = {service.user!r} needs root",
+            hint="run zddeploy as root, or leave user out",
+        )
+    return user.pw_uid, gid, os.getgrouplist(user.pw_name, gid)

@@ -1,0 +1,216 @@
+"""
+Classic services: started by a command of theirs, known by a pid file and the port file PID.port beside it.
+
+The contract is zdd's oldest and stays as it was: the old pid file is moved away, `start` runs, and the new instance is
+there when the pid file names a living process whose PID.port can be read and connected to.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+
+from zdd.conf.schema import ClassicService
+from zdd.host import files, process, sock_diag
+from zdd.host.clock import Clock
+from zdd.host.command import Commands, Spawned
+from zdd.host.process import Process
+from zdd.instance import after_workers, environment, health, probe, record
+from zdd.instance.failure import InstanceFailed, cannot_run, ended
+from zdd.instance.health import Health, NotHealthy
+from zdd.instance.pid_files import PidFiles
+from zdd.instance.record import ClassicRecord
+from zdd.places import Places
+
+_POLL = 0.02
+_MARK = "ZDD_INSTANCE"
+
+
+class ClassicInstance:
+    """One instance of a classic service, new or of an earlier deploy."""
+
+    def __init__(self, name: str, service: ClassicService, places: Places, commands: Commands, clock: Clock) -> None:
+        self.name = name
+        self.service = service
+        self.places = places
+        self.commands = commands
+        self.clock = clock
+        self.pid_files = PidFiles(str(service.pid_file))
+        self.log = places.log(name)
+        self.started: Spawned | None = None
+
+    def launch(self) -> None:
+        """Move the old instance's pid file away and run the start command, in its own session."""
+        self._write(ClassicRecord(self.service, self.pid_files.texts()))
+        self.pid_files.move_away()
+        argv = split(self.service.start)
+        env = environment.inherited() | {_MARK: self._mark()}
+        try:
+            self.started = self.commands.spawn(argv, str(self.service.cwd), env, self.log)
+        except OSError as error:
+            raise self._failed(cannot_run(argv[0], error)) from error
+
+    def await_healthy(self, interrupt: Callable[[], None]) -> Health:
+        """Return when it listens and answers. Raises InstanceFailed when it ended before, or at the deadline."""
+        begun = self.clock.now()
+        deadline = begun + self.service.start_timeout
+        main, port = self._await_port(deadline, interrupt)
+        known = self.record()
+        known.process, known.port = (main.pid, main.start_time), port
+        self._write(known)
+        files.write(self.pid_files.current, str(main.pid))
+        notice = self._await_answer(port, deadline, interrupt) if self.service.health_path else None
+        return Health(self.clock.now() - begun, port, notice)
+
+    def retire(self, workers: list[Process], seconds: float) -> None:
+        """Have the stop command run once these nginx workers ended, in `seconds` at the latest; returns at once."""
+        known = self.record()
+        main = known.main()
+        if main is None or known.stop:
+            return
+        argv = [*split(self.service.stop), str(main.pid)]
+        if self.commands.tell:
+            self.commands.tell(f"{shlex.join(argv)}  (in {self.service.cwd}, when nginx's old workers have ended)")
+        waited_for = ",".join(f"{worker.pid}:{worker.start_time}" for worker in workers)
+        waiter = [sys.executable, "-I", "-S", str(after_workers.__file__), str(seconds), waited_for, "--", *argv]
+        spawned = Commands().spawn(waiter, str(self.service.cwd), environment.inherited(), self.log)
+        spawned.forget()
+        known.stop = (spawned.process.pid, spawned.process.start_time)
+        self._write(known)
+
+    def finish(self) -> bool:
+        """
+        End what the stop command left alive, TERM first, then KILL; True when nothing of the instance is left.
+
+        A stop command that still runs is given its time: then nothing is done.
+        """
+        known = self.record()
+        if known.main() and known.stopping():
+            return False
+        self._end(known)
+        return True
+
+    def discard(self) -> None:
+        """Undo the start: end whatever of it runs, and put the pid files back as they were."""
+        known = self.record()
+        self._end(known)
+        self.pid_files.restore(known.files_before)
+
+    def stop(self) -> None:
+        """Run the stop command and see to it that the instance has ended; after drain_timeout it is made to."""
+        self.retire([], 0)
+        known = self.record()
+        stopping = known.stopping()
+        if main := known.main():
+            main.wait(self.service.drain_timeout)
+        self._end(known)
+        if stopping:  # its victim is gone, and the number may be somebody else's by the time it wakes up
+            left = [stopping, *_processes(process.descendants(stopping.pid))]
+            process.end(left, signal.SIGKILL, 1.0, self.clock.now)
+
+    def record(self) -> ClassicRecord:
+        """Return what is written down of it."""
+        return record.read(self.places.control, self.name) or ClassicRecord(self.service, {})
+
+    def unrecorded(self) -> tuple[Process, int] | None:
+        """
+        Return the process and port of an instance that an earlier zdd started and of which nothing is written down.
+
+        A pid file may name anybody by now. It is believed only of a process that listens on the port in PID.port.
+        """
+        for pid in self.pid_files.candidates():
+            main = Process.find(pid)
+            port = files.read_number(self.pid_files.port_file(pid))
+            if main and port:
+                tree = [pid, *process.descendants(pid)]
+                if any(number == port for _, number in sock_diag.listeners(tree)):
+                    return main, port
+        return None
+
+    def adopt(self, main: Process, port: int) -> None:
+        """Write down an instance that an earlier zdd started."""
+        self._write(ClassicRecord(self.service, {}, (main.pid, main.start_time), port))
+
+    def _await_port(self, deadline: float, interrupt: Callable[[], None]) -> tuple[Process, int]:
+        while True:
+            interrupt()
+            found = self._look()
+            if not isinstance(found, str):
+                return found
+            self._check_alive()
+            if self.clock.now() >= deadline:
+                raise self._failed(f"not ready after {self.service.start_timeout:g} s: {found}")
+            self.clock.sleep(_POLL)
+
+    def _look(self) -> tuple[Process, int] | str:
+        """Return the instance once it listens, else what is missing."""
+        pid = files.read_number(self.pid_files.own)
+        if pid is None:
+            return f"no process number in {self.pid_files.own}"
+        main = Process.find(pid)
+        if main is None:
+            return f"{self.pid_files.own} names process {pid}, which does not run"
+        port_file = self.pid_files.port_file(pid)
+        port = files.read_number(port_file)
+        if port is None:
+            return f"no port number in {port_file}"
+        try:
+            probe.connect(port, 1.0).close()
+        except OSError as error:
+            return f"nobody answers on 127.0.0.1:{port}, the port in {port_file} ({error.strerror or error})"
+        return main, port
+
+    def _check_alive(self) -> None:
+        """Raise when the start command failed, or is done and left nothing running that could still become ready."""
+        status = self.started.status() if self.started else None
+        if status:
+            raise self._failed(f"`{self.service.start}` ended with {ended(status)} before it was ready")
+        if status == 0 and not self._members():
+            raise self._failed(f"`{self.service.start}` ended and left no process running")
+
+    def _await_answer(self, port: int, deadline: float, interrupt: Callable[[], None]) -> str | None:
+        def check() -> None:
+            interrupt()
+            self._check_alive()
+
+        try:
+            return health.await_answer(port, self.service, deadline, self.clock, check)
+        except NotHealthy as error:
+            raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {error}") from error
+
+    def _end(self, known: ClassicRecord) -> None:
+        main = known.main()
+        tree = [main.pid, *process.descendants(main.pid)] if main else []
+        found = _processes(list(dict.fromkeys([*tree, *self._members()])))
+        process.end([main] if main else found, signal.SIGTERM, self.service.stop_timeout, self.clock.now)
+        process.end(found, signal.SIGKILL, 1.0, self.clock.now)
+        if known.process:
+            self.pid_files.remove(known.process[0])
+        files.remove(record.path(self.places.control, self.name))
+
+    def _members(self) -> list[int]:
+        """Return the processes that the start command started and that live, wherever they daemonized to."""
+        return process.with_environment(_MARK, self._mark())
+
+    def _mark(self) -> str:
+        return f"{self.places.runtime}:{self.name}"
+
+    def _failed(self, words: str) -> InstanceFailed:
+        return InstanceFailed(f"{self.service.name}: {words}", files.tail(self.log, 20), self.log)
+
+    def _write(self, known: ClassicRecord) -> None:
+        record.write(self.places.control, self.name, known)
+
+
+def split(command: str) -> list[str]:
+    """Split a classic command as a shell would; one that was never written for that, at its spaces, as of old."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split(" ")
+
+
+def _processes(pids: list[int]) -> list[Process]:
+    return [found for pid in pids if (found := Process.find(pid))]

@@ -1,0 +1,59 @@
+"""The environment that instances start with."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Mapping
+from pathlib import Path
+
+from zdd.conf.schema import RunService
+from zdd.errors import UsageError
+
+# How CI systems find and kill what a job left running (GitHub Actions, Jenkins): a service must outlive its job.
+_CI_MARKS = ("RUNNER_TRACKING_ID", "BUILD_ID", "JENKINS_NODE_COOKIE", "JENKINS_SERVER_COOKIE")
+_TAKEN_OVER = ("PATH", "LANG", "TZ", "VIRTUAL_ENV")
+
+
+def inherited() -> dict[str, str]:
+    """Return our own environment, as classic services have always had it, less the marks that CI systems kill by."""
+    return {name: value for name, value in os.environ.items() if name not in _CI_MARKS}
+
+
+def clean(service: RunService, ours: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return what an app starts with: PATH, LANG, TZ and VIRTUAL_ENV as they are here, HOME and USER of its user, then
+    env_file, then env, then our own variables.
+
+    Nothing else is taken over, since a CI job's secrets would live on in the app for months.
+    Raises UsageError for an env_file that cannot be read.
+    """
+    user = pwd.getpwnam(service.user) if service.user else pwd.getpwuid(os.geteuid())
+    env = {name: os.environ[name] for name in _TAKEN_OVER if name in os.environ}
+    env |= {"HOME": user.pw_dir, "USER": user.pw_name}
+    if service.env_file:
+        env |= read_file(service.env_file)
+    return env | service.env | dict(ours)
+
+
+def read_file(path: Path) -> dict[str, str]:
+    """
+    Read KEY=VALUE lines: blank ones and those beginning with # are skipped, `export ` and one pair of quotes dropped.
+
+    Raises UsageError for a file that cannot be read and for a line that is none of these.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read env_file {path}: {getattr(error, 'strerror', None) or error}") from error
+    env = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise UsageError(f"{path}, line {number}: want KEY=VALUE, got {line.strip()!r}")
+        value = value.strip()
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+        env[name.strip()] = value[1:-1] if quoted else value
+    return env

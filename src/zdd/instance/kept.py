@@ -1,0 +1,119 @@
+"""An instance that a keeper answers for, or did until the keeper died."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from typing import Any
+
+from zdd.host import files, process, sock_diag
+from zdd.host.clock import Clock
+from zdd.host.process import Process
+from zdd.keeper import client
+from zdd.places import Places
+
+KEEPER_TIMEOUT = 10.0  # seconds a keeper may take beyond the app's own time; it needs some 30 ms to start
+_POLL = 0.01
+
+
+class Kept:
+    """Letting such an instance go, by its name alone: its service may have left the configuration."""
+
+    def __init__(self, name: str, places: Places, clock: Clock) -> None:
+        self.name = name
+        self.places = places
+        self.clock = clock
+        self.control = f"{places.control}/{name}.sock"
+        self.record_path = f"{places.control}/{name}.json"
+
+    def record(self) -> dict[str, Any]:
+        """Return what its keeper was told at its start; empty when that is gone."""
+        try:
+            record = json.loads(files.read(self.record_path) or "{}")
+        except ValueError:
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def app(self) -> Process | None:
+        """Return the app's process if it lives."""
+        app = client.pids(self.places.control, self.name).app
+        return app if app and app.alive() else None
+
+    def retire(self, warm: float, workers: list[Process]) -> None:
+        """
+        Have the keeper keep it warm for some seconds, drain it and stop it; returns at once.
+
+        An app whose keeper died has nobody else to drain it: that is done here, and waited for.
+        """
+        drain = self.record().get("drain_timeout", 30.0)
+        pairs = [[worker.pid, worker.start_time] for worker in workers]
+        try:
+            client.ask(self.control, "retire", warm=warm, drain=drain, workers=pairs)
+        except client.Gone:
+            self._drain(drain, workers)
+            self.finish()
+
+    def unretire(self) -> bool:
+        """Have it serve again; False when it is draining already, or gone."""
+        try:
+            return bool(client.ask(self.control, "unretire")["ok"])
+        except client.Gone:
+            return False
+
+    def stop(self) -> None:
+        """Stop it now, without draining; returns when it is gone."""
+        try:
+            client.ask(self.control, "stop")
+        except client.Gone:
+            pass
+        else:
+            self.await_gone(self._stop_timeout() + KEEPER_TIMEOUT)
+        self.finish()
+
+    def await_gone(self, seconds: float) -> bool:
+        """Wait until its keeper has ended, at most this long; True when it has."""
+        deadline = self.clock.now() + seconds
+        while True:
+            try:
+                client.ask(self.control, "status")
+            except client.Gone:
+                return True
+            if self.clock.now() >= deadline:
+                return False
+            self.clock.sleep(_POLL)
+
+    def finish(self) -> None:
+        """End what a dead keeper has left: the app and all below it, the socket, the records."""
+        app = self.app()
+        if app:
+            below = [found for pid in process.descendants(app.pid) if (found := Process.find(pid))]
+            stop_signal = self.record().get("stop_signal", signal.SIGTERM)
+            process.end([app], stop_signal, self._stop_timeout(), self.clock.now)
+            process.end(below, signal.SIGKILL, 1.0, self.clock.now)
+        shutil.rmtree(self.places.instance(self.name), ignore_errors=True)
+        for path in (self.control, self.record_path, f"{self.places.control}/{self.name}.pids"):
+            files.remove(path)
+
+    def connections(self) -> int:
+        """Count the connections to it, here and in whatever network namespace its name is known."""
+        path = self.places.socket(self.name)
+        port = client.pids(self.places.control, self.name).port
+        if port is not None:
+            return sock_diag.connections_to_port(port)
+        return sock_diag.connections_to_file(path) or sock_diag.connections_by_name(path, os.getpid())
+
+    def _drain(self, seconds: float, workers: list[Process]) -> None:
+        deadline = self.clock.now() + seconds
+        for worker in workers:
+            worker.wait(deadline - self.clock.now())
+        while self.connections() and self.clock.now() < deadline:
+            self.clock.sleep(_POLL)
+
+    def longest_stop(self) -> float:
+        """Return the seconds that draining and stopping it can take at most."""
+        return float(self.record().get("drain_timeout", 30.0)) + self._stop_timeout() + KEEPER_TIMEOUT
+
+    def _stop_timeout(self) -> float:
+        return float(self.record().get("stop_timeout", 10.0))

@@ -1,0 +1,90 @@
+"""The health request: an instance answers on its own socket before anyone else is sent there."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+from typing import NamedTuple
+
+from zdd import __version__
+
+Address = str | int
+"""Where an instance listens: the path of a UNIX socket, or a port on 127.0.0.1."""
+
+_SLICE = 0.05  # seconds between looks at whether waiting is still worth it
+_HEAD = 2048  # bytes of an answer that are kept to be shown
+
+
+class Answer(NamedTuple):
+    """What came back: the status, the Location of a redirect, and the first bytes of the body, to be shown."""
+
+    status: int
+    location: str
+    excerpt: str
+
+
+class NotHttp(Exception):  # noqa: N818  (what it is, not what went wrong)
+    """Something answered, but not HTTP; the argument is what it said."""
+
+
+def connect(address: Address, timeout: float) -> socket.socket:
+    """Connect to an instance. Raises OSError; a full accept queue raises BlockingIOError at once."""
+    if isinstance(address, int):
+        return socket.create_connection(("127.0.0.1", address), timeout)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def ask(
+    connection: socket.socket,
+    path: str,
+    host: str,
+    timeout: Callable[[], float],
+    interrupt: Callable[[], None],
+) -> Answer:
+    """
+    Send one GET and return the answer's head (RFC 9112), closing the connection.
+
+    `timeout` is asked again and again how many seconds are left, as patience may begin only when the app accepts;
+    `interrupt` raises when waiting became pointless. Raises TimeoutError, NotHttp and OSError.
+    """
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: zddeploy/{__version__}\r\n"
+        "Accept: */*\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+    )
+    data = b""
+    with connection:
+        connection.sendall(request.encode("ascii", "backslashreplace"))
+        while b"\r\n\r\n" not in data or len(data) < _HEAD:
+            interrupt()
+            if not select.select([connection], [], [], max(0.0, min(_SLICE, timeout())))[0]:
+                if timeout() > 0:
+                    continue
+                if b"\r\n\r\n" in data:
+                    break
+                raise TimeoutError
+            received = connection.recv(65536)
+            data += received
+            if not received:
+                break
+    return _parse(data)
+
+
+def _parse(data: bytes) -> Answer:
+    head, _, body = data.partition(b"\r\n\r\n")
+    status_line, *lines = head.decode("latin-1").split("\r\n")
+    words = status_line.split(" ", 2)
+    if not data:
+        raise NotHttp("the connection was closed without an answer")
+    if not (words[0].startswith("HTTP/") and len(words) > 1 and words[1].isdigit()):
+        raise NotHttp(f"the answer is not HTTP: {status_line[:80]!r}")
+    fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    excerpt = " ".join(body.decode(errors="replace").split())[:200]
+    return Answer(int(words[1]), fields.get("location", ""), excerpt)

@@ -1,0 +1,11 @@
+"""Run as `PYTHON -I -S .../zdd/keeper/__main__.py RECORD`."""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    # At the end: what lies beside zdd must not hide modules of the standard library.
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    from zdd.keeper.run import main
+
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,194 @@
+"""The app: a child and whatever it starts, from fork(2) until nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from zdd.host import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from zdd.keeper.record import Record
+
+CANNOT_START = 127  # the exit status of an app that never ran, as in sh
+_LISTEN_FD = 3
+
+
+class Ended:
+    """How the app ended: its exit status, minus the signal's number when killed, and that in words."""
+
+    def __init__(self, status: int, words: str) -> None:
+        self.status = status
+        self.words = words
+
+
+class App:
+    """
+    Runs one app at a time.
+
+    The keeper is a child subreaper: whatever the app leaves behind becomes the keeper's child. So nothing is left when
+    the keeper has no children any more, and `left` says whether it has, as of the last `reap`.
+    """
+
+    def __init__(self, record: Record, log: int) -> None:
+        self.record = record
+        self.log = log
+        self.pid: int | None = None
+        self.since: float | None = None
+        self.left = False
+        self._report: int | None = None
+
+    def start(self, socket: int | None, port: int | None, first: bool) -> None:
+        """Start it on this listening socket or port. Raises OSError when there can be no further process."""
+        self._close_report()
+        self._report, report = os.pipe()  # both ends close on exec: what can be read at its end is why it never ran
+        try:
+            pid = os.fork()
+        except OSError:
+            os.close(report)
+            raise
+        if pid == 0:
+            self._become(socket, port, report, first)
+        os.close(report)
+        self.pid, self.since, self.left = pid, time.time(), True
+
+    def reap(self) -> Ended | None:
+        """Collect who has ended; returns how the app itself did, if it is among them."""
+        ended = None
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                self.left = False
+                return ended
+            if pid == 0:
+                return ended
+            if pid == self.pid:
+                self.pid = self.since = None
+                ended = self._ended(os.waitstatus_to_exitcode(status))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the app itself, which knows best what to tell its workers; or to all that is left of it."""
+        if self.pid is None:
+            self.signal_all(number)
+        else:
+            _signal(self.pid, number)
+
+    def signal_all(self, number: int) -> None:
+        """Send a signal to the app and everything that it has started, in whatever session it is."""
+        for pid in process.descendants(os.getpid()):
+            _signal(pid, number)
+
+    def memory_bytes(self) -> int:
+        """Return the resident memory of the app and everything that it has started."""
+        return sum(process.memory_bytes(pid) for pid in process.descendants(os.getpid()))
+
+    def full_speed(self) -> bool:
+        """Take back the niceness of its start; False when the kernel asks to try again (it limits how often)."""
+        return _be_nice(self.pid, 0)
+
+    def _ended(self, status: int) -> Ended:
+        words = os.read(self._report, 4096).decode(errors="replace") if self._report is not None else ""
+        self._close_report()
+        if words:
+            return Ended(CANNOT_START, words)
+        return Ended(status, f"exit status {status}" if status >= 0 else f"signal {_signal_name(-status)}")
+
+    def _close_report(self) -> None:
+        if self._report is not None:
+            os.close(self._report)
+            self._report = None
+
+    def _become(self, socket: int | None, port: int | None, report: int, first: bool) -> NoReturn:
+        """Turn this forked child into the app; does not return, whatever happens."""
+        record, argv = self.record, list(self.record.argv)
+        doing = "start"
+        try:
+            os.setsid()
+            if first:
+                _be_nice(os.getpid(), 19)
+            _reset_signals()
+            os.umask(0o022)
+            self._arrange_descriptors(socket)
+            env = dict(record.env)
+            if port is not None:
+                argv = [word.replace("{port}", str(port)) for word in argv]
+                env = {name: value.replace("{port}", str(port)) for name, value in env.items()} | {"PORT": str(port)}
+            if socket is not None:
+                env |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+            doing = f"become user {record.uid}, group {record.gid}"
+            self._change_user()
+            doing = f"enter {record.cwd!r}"
+            os.chdir(record.cwd)
+            doing = f"run {argv[0]!r}"
+            os.execvpe(argv[0], argv, env)
+        except BaseException as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else repr(error)
+            if doing.startswith("run") and isinstance(error, FileNotFoundError) and os.path.exists(argv[0]):
+                reason = "the interpreter that its first line names is not there"
+            os.write(report, f"cannot {doing}: {reason}".encode(errors="replace"))
+        finally:
+            os._exit(CANNOT_START)
+
+    def _arrange_descriptors(self, socket: int | None) -> None:
+        """Give the child descriptors 0 to 2, and 3 for the socket; all others close on exec."""
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(self.log, 1)
+        os.dup2(self.log, 2)
+        if socket == _LISTEN_FD:
+            os.set_inheritable(socket, True)
+        elif socket is not None:
+            os.dup2(socket, _LISTEN_FD)
+
+    def _change_user(self) -> None:
+        if self.record.groups is not None and os.geteuid() == 0:
+            os.setgroups(self.record.groups)
+        if self.record.gid is not None:
+            os.setgid(self.record.gid)
+        if self.record.uid is not None:
+            os.setuid(self.record.uid)
+
+
+def _reset_signals() -> None:
+    """Undo what is inherited: Python ignores SIGPIPE and SIGXFSZ, and ignored or blocked signals survive exec."""
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _be_nice(pid: int | None, niceness: int) -> bool:
+    """
+    Set the niceness of a whole session: nice(2) itself does nothing between sessions (sched(7), autogroup).
+
+    False when the kernel asks to try again.
+    """
+    try:
+        with open(f"/proc/{pid}/autogroup", "w") as file:
+            file.write(str(niceness))
+    except BlockingIOError:
+        return False
+    except OSError:  # a kernel without it, a process that is gone
+        pass
+    return True
+
+
+def _signal(pid: int, number: int) -> None:
+    found = process.Process.find(pid)
+    try:
+        if found:
+            found.signal(number)
+    except PermissionError:  # it has become another user's: sudo, for one
+        pass
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return str(number)

@@ -1,0 +1,106 @@
+"""The other side of the control socket: what a command asks of an instance's keeper, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any, NamedTuple
+
+from zdd.host import files
+from zdd.host.process import Process
+from zdd.keeper import VERSION, record
+
+
+class Gone(Exception):  # noqa: N818  (a state, not a mistake)
+    """No keeper answers."""
+
+
+def ask(control_path: str, op: str, timeout: float = 2.0, **args: object) -> dict[str, Any]:
+    """Return the keeper's answer: `ok`, and `error` where that is False. Raises Gone."""
+    connection, answer, _ = _request(control_path, op, timeout, args)
+    connection.close()
+    return answer
+
+
+class Lease:
+    """While it is open, somebody cares for the instance; what happens to it arrives as events. Raises Gone."""
+
+    def __init__(self, control_path: str, timeout: float = 2.0) -> None:
+        self._connection, answer, self._received = _request(control_path, "attach", timeout, {})
+        self._connection.setblocking(False)
+        self._first: list[dict[str, Any]] = answer.get("events", [])
+        self.state: str = answer.get("state", "")
+        self.ended = False  # nothing more will come
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when there are events."""
+        return self._connection.fileno()
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what has arrived since the last time, without waiting."""
+        events, self._first = self._first, []
+        while not self.ended:
+            try:
+                data = self._connection.recv(65536)
+            except BlockingIOError:
+                break
+            except OSError:
+                data = b""
+            self.ended = not data
+            self._received += data
+        *lines, self._received = self._received.split(b"\n")
+        return events + [json.loads(line) for line in lines]
+
+    def close(self) -> None:
+        """Give the lease up; an instance that `current` does not lead to ends with its last one."""
+        self._connection.close()
+
+
+class Pids(NamedTuple):
+    """Who ran at the last word of the keeper, as far as they live, and the app's port."""
+
+    keeper: Process | None
+    app: Process | None
+    port: int | None
+
+
+def pids(control_folder: str, instance: str) -> Pids:
+    """Return what the keeper wrote down for the case that it is killed."""
+    try:
+        found = json.loads(files.read(f"{control_folder}/{instance}.pids") or "{}")
+    except ValueError:
+        found = {}
+    keeper, app = (Process(*found[who]) if found.get(who) else None for who in ("keeper", "app"))
+    return Pids(_living(keeper), _living(app), found.get("port"))
+
+
+def remove(control_folder: str, instance_folder: str, instance: str) -> None:
+    """Remove everything that a keeper which is gone has left of the instance."""
+    stem = f"{control_folder}/{instance}"
+    record.remove(instance_folder, f"{stem}.pids", f"{stem}.json", f"{stem}.sock")
+
+
+def _living(process: Process | None) -> Process | None:
+    return process if process and process.alive() else None
+
+
+def _request(
+    path: str, op: str, timeout: float, args: dict[str, object]
+) -> tuple[socket.socket, dict[str, Any], bytes]:
+    """Return the connection, the answer, and what has come after it."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout)
+    received = b""
+    try:
+        connection.connect(path)
+        connection.sendall(json.dumps({"version": VERSION, "op": op} | args).encode() + b"\n")
+        while b"\n" not in received:
+            data = connection.recv(65536)
+            if not data:
+                raise ConnectionResetError("it ended without an answer")
+            received += data
+    except OSError as error:
+        connection.close()
+        raise Gone(f"no keeper answers on {path}: {error.strerror or error}") from error
+    line, _, rest = received.partition(b"\n")
+    return connection, json.loads(line), rest

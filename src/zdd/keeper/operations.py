@@ -1,0 +1,80 @@
+"""What can be asked of a keeper over its control socket."""
+
+from __future__ import annotations
+
+from zdd.host.process import Process
+from zdd.keeper import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from zdd.keeper.keeper import Keeper
+
+    Message = dict[str, Any]
+
+
+class Operations:
+    """Each operation is a method that answers; what it needs comes from the request."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self.keeper = keeper
+        self.known: dict[str, Callable[[Message], Message]] = {
+            "status": lambda _: self._status(),
+            "attach": lambda _: self._attach(),
+            "start": lambda _: self._answer(keeper.start(), "it has been started before"),
+            "healthy": lambda _: self._answer(keeper.healthy(), "nothing runs that could serve"),
+            "retire": self._retire,
+            "unretire": lambda _: self._answer(keeper.unretire(), "it is too late for that"),
+            "stop": lambda _: self._stop(),
+        }
+
+    def handle(self, request: Message) -> Message:
+        """Answer a request; one that nobody understands is told what would be."""
+        version, name = request.get("version"), request.get("op")
+        if version != VERSION:
+            return {"ok": False, "error": f"version {version!r} is not spoken here, only {VERSION}"}
+        if name not in self.known:
+            return {"ok": False, "error": f"there is no operation {name!r}, only {', '.join(self.known)}"}
+        try:
+            return self.known[name](request)
+        except (KeyError, TypeError, ValueError) as error:
+            return {"ok": False, "error": f"{name}: {error!r} in {request!r}"}
+
+    def _answer(self, done: bool, why_not: str) -> Message:
+        answer: Message = {"ok": done, "state": self.keeper.shown}
+        return answer if done else answer | {"error": f"the instance is {self.keeper.shown}: {why_not}"}
+
+    def _status(self) -> Message:
+        keeper, app = self.keeper, self.keeper.app
+        return {
+            "ok": True,
+            "version": VERSION,
+            "instance": keeper.record.instance,
+            "service": keeper.record.service,
+            "release": keeper.record.release,
+            "state": keeper.shown,
+            "pid": app.pid,
+            "since": app.since,
+            "restarts": keeper.outage.restarts,
+            "connections": keeper.listener.connections(),
+            "memory_bytes": app.memory_bytes(),
+            "port": keeper.listener.port,
+            "exit": keeper.ended.words if keeper.ended else None,
+        }
+
+    def _attach(self) -> Message:
+        """Who comes late is told how the app ended, if it has failed."""
+        ended = self.keeper.ended if self.keeper.state == "failed" else None
+        exit_event = {"event": "exit", "words": ended.words, "status": ended.status} if ended else None
+        return {"ok": True, "state": self.keeper.shown, "events": [exit_event] if exit_event else []}
+
+    def _retire(self, request: Message) -> Message:
+        workers = [Process(int(pid), int(start_time)) for pid, start_time in request.get("workers", ())]
+        self.keeper.retire(float(request["warm"]), float(request["drain"]), workers)
+        return {"ok": True, "state": self.keeper.shown}
+
+    def _stop(self) -> Message:
+        self.keeper.stop()
+        return {"ok": True, "state": self.keeper.shown}

@@ -1,0 +1,112 @@
+"""What the command line wrote down of an instance, and the files that the keeper puts beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from zdd.host import files
+from zdd.host.process import Process
+from zdd.keeper import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Record:
+    """R/control/INSTANCE.json, read once. What is not there has a default; what nobody knows is ignored."""
+
+    def __init__(self, path: str, data: dict[str, Any]) -> None:
+        if data.get("version") != VERSION:
+            raise ValueError(f"{path} is of version {data.get('version')!r}; this keeper reads {VERSION}")
+        stem = path.removesuffix(".json")
+        self.path, self.control, self.pids = path, f"{stem}.sock", f"{stem}.pids"
+        self.service: str = data["service"]
+        self.instance: str = data["instance"]
+        self.release: str | None = data.get("release")
+        self.argv: list[str] = data["argv"]
+        self.env: dict[str, str] = data["env"]
+        self.cwd: str = data["cwd"]
+        self.kind: str = data["socket"]
+        self.folder: str = data["folder"]
+        self.socket: str = data["path"]
+        self.log: str = data["log"]
+        self.uid: int | None = data.get("uid")
+        self.gid: int | None = data.get("gid")
+        self.groups: list[int] | None = data.get("groups")
+        self.access: list[int] = data.get("access", [])
+        self.stop_signal: int = data.get("stop_signal", 15)
+        self.stop_timeout: float = data.get("stop_timeout", 10.0)
+        self.drain_timeout: float = data.get("drain_timeout", 30.0)
+        self.alone: bool = data.get("alone", True)
+        self.hold_max: float = data.get("hold_max", 30.0)
+        self.held: bool = data.get("held", False)
+        self.current: str = data["current"]
+        self.nginx_pid_file: str | None = data.get("nginx_pid_file")
+        health = data.get("health") or {}
+        self.health_path: str = health.get("path") or "/"
+        self.health_host: str = health.get("host") or "localhost"
+
+    @classmethod
+    def read(cls, path: str) -> Record:
+        """Raises OSError, ValueError or KeyError for a record that is missing or damaged."""
+        with open(path, encoding="utf-8") as file:
+            return cls(path, json.load(file))
+
+    def published(self) -> bool:
+        """Tell whether `current` lists the instance. In doubt it does: what serves must not end over a bad read."""
+        try:
+            manifest = json.loads(files.read(f"{self.current}/manifest.json") or "{}")
+            return self.instance in manifest.get("instances", ())
+        except (OSError, ValueError, AttributeError, TypeError):
+            return True
+
+    def sibling(self) -> str | None:
+        """Return the socket of another instance of the service that serves now."""
+        slots = f"{self.current}/{self.service}"
+        own = os.path.realpath(self.folder) + "/"
+        for name in sorted(os.listdir(slots)) if os.path.isdir(slots) else ():
+            path = os.path.realpath(f"{slots}/{name}")
+            if not path.startswith(own) and os.path.exists(path):
+                return path
+        return None
+
+    def write_pids(self, app: int | None, port: int | None) -> None:
+        """Write down who runs, so that the app is found when the keeper is killed."""
+        pids = {"keeper": _pair(os.getpid()), "app": app and _pair(app), "port": port}
+        try:
+            files.write(self.pids, json.dumps(pids), mode=0o600)
+        except OSError:  # a full disk: the app runs all the same
+            pass
+
+    def remove(self) -> None:
+        """Leave nothing of the instance: its folder, then what is in R/control, the control socket last."""
+        remove(self.folder, self.pids, self.path, self.control)
+
+
+def remove(folder: str, *paths: str) -> None:
+    """
+    Remove a folder and what is in it, then files. What somebody still writes to is left to the next command.
+
+    The app may have written there, so no symbolic link is followed: everything is removed relative to its own folder.
+    """
+    try:
+        for _, folders, names, fd in os.fwalk(folder, topdown=False):
+            for name in names:
+                os.unlink(name, dir_fd=fd)
+            for name in folders:
+                try:
+                    os.rmdir(name, dir_fd=fd)
+                except NotADirectoryError:  # a link to one
+                    os.unlink(name, dir_fd=fd)
+        os.rmdir(folder)
+    except OSError:
+        pass
+    for path in paths:
+        files.remove(path)
+
+
+def _pair(pid: int) -> list[int] | None:
+    found = Process.find(pid)
+    return [found.pid, found.start_time] if found else None

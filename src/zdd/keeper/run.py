@@ -1,0 +1,112 @@
+"""The keeper's own process: everything put together, and turned round until it is over."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+
+from zdd.host import process
+from zdd.keeper.app import App
+from zdd.keeper.control import Control
+from zdd.keeper.keeper import Keeper
+from zdd.keeper.listener import listener
+from zdd.keeper.loop import Deadlines, Loop
+from zdd.keeper.operations import Operations
+from zdd.keeper.probe import Probe
+from zdd.keeper.record import Record
+from zdd.keeper.relay import Relay
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+_ATTACH_WITHIN = 10.0
+_PAUSE = 0.1  # after an error nobody foresaw: it may come again at once
+
+
+def main(path: str) -> int:
+    """Keep the instance of this record until it is over."""
+    record = Record.read(path)
+    log = _settle(record.log)
+
+    def tell(line: str) -> None:
+        try:
+            os.write(log, f"zdd: {record.instance}: {line}\n".encode(errors="replace"))
+        except OSError:  # a full disk: nothing that the instance should end for
+            pass
+
+    deadlines = Deadlines(time.monotonic)
+    loop = Loop(deadlines)
+    control = Control(loop, record.control)
+    app, relay, probe = App(record, log), Relay(loop), Probe(loop, record.health_path, record.health_host)
+    keeper = Keeper(record, app, listener(record, loop), relay, probe, deadlines, control.push, tell)
+    signals = _signals()
+
+    def on_signal(_: int) -> None:
+        numbers = os.read(signals, 4096)
+        if signal.SIGCHLD in numbers:
+            keeper.children_changed()
+        if signal.SIGTERM in numbers:
+            tell("told to stop by SIGTERM")
+            keeper.stop()
+
+    loop.watch(signals, select.POLLIN, on_signal)
+    control.open(Operations(keeper).handle, keeper.deserted)
+    deadlines.at(_ATTACH_WITHIN, control.miss)
+    keeper.begin()
+    while not keeper.over:
+        try:
+            loop.turn()
+        except Exception as error:  # the app must not lose its keeper over it
+            tell(f"internal error: {error!r} at {_where(error)}")
+            time.sleep(_PAUSE)
+    return 0
+
+
+def _settle(log: str) -> int:
+    """Leave behind what was inherited, for the app's sake too; returns the log's descriptor."""
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    os.chdir("/")
+    os.umask(0o077)
+    if os.getpriority(os.PRIO_PROCESS, 0) > 0:
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, 0)
+        except PermissionError:  # then it stays nice, like who started it
+            pass
+    # The first one opened is 3, where the app's socket will be put: by then a child needs it no more.
+    fd = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    null = os.open(os.devnull, os.O_RDWR)
+    for source, target in ((null, 0), (fd, 1), (fd, 2)):
+        os.dup2(source, target)
+    os.close(null)
+    process.become_subreaper()
+    return fd
+
+
+def _signals() -> int:
+    """Have signals do nothing but put their number into a pipe; returns where to read it."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def nothing(_: int, __: FrameType | None) -> None:
+        pass
+
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, nothing)
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    return reader
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"

@@ -1,0 +1,128 @@
+"""
+The load generator as a program.
+
+    python -m zdd.load http://127.0.0.1:8080/ --rate 300 --conns 32 --seconds 10 --post
+    python -m zdd.load unix:/run/app.sock --seconds 5
+    python -m zdd.load '{"target": "127.0.0.1:8080", "seconds": 5}'
+
+By hand it prints a summary and exits 1 if a request failed. With a spec in JSON, or - for one in the first line of
+standard input, it serves programs: each line it prints is a JSON object with an `event`: started, progress (4 a
+second), report (the last one) or error. It stops after `seconds`, at SIGTERM or SIGINT, and, with -, at the end of
+standard input; a report always follows, after the spec's timeout at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from zdd.load.generator import Generator
+from zdd.load.report import Report
+from zdd.load.samples import encode
+from zdd.load.spec import Kind, Spec
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 done, 1 requests failed (by hand only), 2 no load could be made."""
+    options = _parser().parse_args(arguments)
+    by_hand = options.target != "-" and not options.target.startswith("{")
+    try:
+        if by_hand:
+            generator = Generator(_spec(options))
+        else:
+            stdin = sys.stdin.fileno() if options.target == "-" else None
+            text = options.target if stdin is None else sys.stdin.buffer.readline()
+            generator = Generator(Spec.from_json(text), stdin)
+    except (OSError, ValueError, TypeError) as error:
+        if not by_hand:
+            _tell({"event": "error", "message": str(error)})
+        sys.stderr.write(f"zdd.load: {error}\n" if by_hand else "")
+        return 2
+    _tune()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: generator.stop())
+    if by_hand:
+        report = generator.run(lambda _: None)
+        sys.stdout.write(summary(report))
+        return 1 if report.total_failed else 0
+    with contextlib.suppress(BrokenPipeError):  # whoever started it is gone
+        _tell({"event": "report", "report": generator.run(_tell)})
+    return 0
+
+
+def summary(report: Report) -> str:
+    """The report for people."""
+    start, seconds = report.started, report.ended - report.started
+    lines = [f"{report.requests} requests in {seconds:.1f} s, {report.ok} ok, {report.total_failed} failed"]
+    lines += [f"  {count} {outcome}" for outcome, count in report.failed.items()]
+    lines += [
+        f"    {seen.at - start:.3f} s: {seen.kind}: {seen.outcome}, {seen.detail}" for seen in report.failures[:5]
+    ]
+    lines += [f"{count} reconnects by the server ({why})" for why, count in report.reconnected.items()]
+    for kind in report.kinds:
+        times = ", ".join(f"p{p} {report.percentile(p, kind=kind) * 1000:.2f} ms" for p in (50, 90, 99, 100))
+        lines += [f"{kind}: {times}"] if "nan" not in times else []  # there were such requests
+    for value, seen in report.answered.items():
+        lines += [f"{value}: {seen.count} answers from {seen.first - start:.3f} to {seen.last - start:.3f} s"]
+    load = f"used {report.cpu / seconds:.0%} of a core and was late by {report.late * 1000:.2f} ms at most"
+    return "\n".join([*lines, f"the generator itself {load}", ""])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m zdd.load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("target", help="http://HOST[:PORT]/PATH, unix:PATH, a spec as JSON, or - for a spec on standard input")
+    add("--rate", type=float, default=300, help="requests a second (%(default)s)")
+    add("--conns", type=int, default=32, help="keep-alive connections (%(default)s)")
+    add("--seconds", type=float, default=10, help="how long (%(default)s)")
+    add("--timeout", type=float, default=10, help="seconds in which a request must be answered (%(default)s)")
+    add("--post", action="store_true", help="make every second request a POST of 1 KiB")
+    add("--host", default="", help="the Host header")
+    add("--record", default="", metavar="HEADER", help="tell which values of this answer header were seen when")
+    add("--websockets", type=int, default=0, help="echoing WebSockets at /ws beside the requests (%(default)s)")
+    return parser
+
+
+def _spec(options: argparse.Namespace) -> Spec:
+    target, path = options.target, "/"
+    if not target.startswith("unix:"):
+        url = urlsplit(target)
+        if url.scheme != "http" or not url.hostname:
+            raise ValueError(f"{target!r} is neither http://HOST[:PORT]/PATH nor unix:PATH")
+        target = url.netloc if url.port else f"{url.netloc}:80"
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    kinds = (Kind(path=path), Kind("POST", path, body=1024))[: 1 + options.post]
+    names = ("rate", "seconds", "timeout", "host", "record", "websockets")
+    return Spec(target, kinds, connections=options.conns, **{name: getattr(options, name) for name in names})
+
+
+def _tell(message: dict[str, Any]) -> None:
+    data = memoryview(json.dumps(message, default=encode).encode() + b"\n")
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def _tune() -> None:
+    """For steady timing: hardly any garbage collection, and timers that are not 50 us late. And enough descriptors."""
+    gc.freeze()
+    gc.set_threshold(100_000)  # only answers that never came whole are cycles
+    with contextlib.suppress(OSError):  # a container may forbid it
+        Path("/proc/self/timerslack_ns").write_text("1000")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

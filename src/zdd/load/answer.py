@@ -1,0 +1,136 @@
+"""Answers read piece by piece, strictly: what a browser could not use is malformed (RFC 9112)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from functools import lru_cache
+from typing import NamedTuple
+
+LONGEST = 65536
+CHUNKED, UNTIL_CLOSE = -1, -2  # lengths that are no number of bytes
+STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?")
+CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})\s*(?:;.*)?")
+
+
+class MalformedError(Exception):
+    """The bytes are no answer in the protocol."""
+
+
+class Head(NamedTuple):
+    """What an answer's head says: `keep` whether the connection may be used again, `length` how long the body is."""
+
+    status: int
+    keep: bool
+    length: int
+    fields: dict[bytes, bytes]
+
+    def value(self, name: bytes) -> str:
+        """The value of the field (its name in lower case), empty if there is none."""
+        return self.fields[name].decode("latin-1") if name in self.fields else ""
+
+
+@lru_cache(maxsize=512)  # within one second a server's heads are often the same bytes
+def read_head(head: bytes) -> Head:
+    """The head given without its empty line; raises MalformedError (sections 4, 5, 6.3 and 9.3)."""
+    first, *lines = head.split(b"\r\n")
+    match = STATUS_LINE.fullmatch(first)
+    if match is None:
+        raise MalformedError(f"no status line: {first[:60]!r}")
+    fields: dict[bytes, bytes] = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name != name.strip():
+            raise MalformedError(f"no header field: {line[:60]!r}")
+        name, value = name.lower(), value.strip()
+        fields[name] = fields[name] + b", " + value if name in fields else value
+    status, length = int(match[2]), _body_length(int(match[2]), fields)
+    tokens = {token.strip() for token in fields.get(b"connection", b"").lower().split(b",")}
+    keep = b"close" not in tokens and (match[1] == b"1" or b"keep-alive" in tokens)
+    return Head(status, keep and length != UNTIL_CLOSE and status != 101, length, fields)
+
+
+def _body_length(status: int, fields: dict[bytes, bytes]) -> int:
+    if status < 200 or status in (204, 304):
+        return 0
+    if b"transfer-encoding" in fields:
+        last = fields[b"transfer-encoding"].lower().rpartition(b",")[2].strip()
+        return CHUNKED if last == b"chunked" else UNTIL_CLOSE
+    if b"content-length" not in fields:
+        return UNTIL_CLOSE
+    lengths = {length.strip() for length in fields[b"content-length"].split(b",")}
+    if len(lengths) > 1 or not (length := lengths.pop()).isdigit():
+        raise MalformedError(f"content-length: {fields[b'content-length'][:60]!r}")
+    return int(length)
+
+
+class Answer:
+    """
+    One answer while it arrives. Bodies are counted, not kept.
+
+    `head` is that of the final answer, interim ones (1xx) are skipped; `began` tells whether anything came at all.
+    """
+
+    def __init__(self) -> None:
+        self.began = False
+        self.complete = False
+        self.head: Head | None = None
+        self._rest = b""
+        self._reading = self._read()
+
+    def feed(self, data: bytes) -> bool:
+        """Whether the answer is complete now; raises MalformedError."""
+        self.began = True
+        self._rest += data
+        next(self._reading, None)
+        if self.complete and self._rest:
+            raise MalformedError("bytes after the end of the answer")
+        return self.complete
+
+    def end(self) -> bool:
+        """Whether the answer is complete now that the server has closed in order."""
+        return self.head is not None and self.head.length == UNTIL_CLOSE
+
+    def _read(self) -> Generator[None, None, None]:
+        """Yields whenever it needs more bytes."""
+        head = read_head((yield from self._until(b"\r\n\r\n")))
+        while head.status < 200 and head.status != 101:
+            head = read_head((yield from self._until(b"\r\n\r\n")))
+        self.head = head
+        if head.length == CHUNKED:
+            yield from self._skip_chunks()
+        while head.length == UNTIL_CLOSE:
+            self._rest = b""
+            yield
+        yield from self._skip(head.length)
+        self.complete = True
+
+    def _until(self, end: bytes) -> Generator[None, None, bytes]:
+        while (at := self._rest.find(end)) < 0:
+            if len(self._rest) > LONGEST:
+                raise MalformedError(f"head or line longer than {LONGEST} bytes")
+            yield
+        found, self._rest = self._rest[:at], self._rest[at + len(end) :]
+        return found
+
+    def _skip(self, size: int) -> Generator[None, None, None]:
+        while size > len(self._rest):
+            size -= len(self._rest)
+            self._rest = b""
+            yield
+        self._rest = self._rest[max(0, size) :]
+
+    def _skip_chunks(self) -> Generator[None, None, None]:
+        """Chunks, their extensions, and trailers (section 7.1)."""
+        size = -1
+        while size:
+            line = yield from self._until(b"\r\n")
+            if not (match := CHUNK_LINE.fullmatch(line)):
+                raise MalformedError(f"no chunk size: {line[:60]!r}")
+            size = int(match[1], 16)
+            yield from self._skip(size)
+            if size and (yield from self._until(b"\r\n")):
+                raise MalformedError("no line end after a chunk")
+        while line := (yield from self._until(b"\r\n")):
+            if b":" not in line:
+                raise MalformedError(f"no trailer field: {line[:60]!r}")

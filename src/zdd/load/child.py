@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any, Self
+
+from zdd.load.report import Progress, Report
+from zdd.load.spec import Spec
+
+GRACE = 30.0  # seconds that a starved machine may take to start the child, or to hand over its report
+
+
+class LoadError(Exception):
+    """The load generator itself failed: nothing can be said of the target."""
+
+
+class Load:
+    """
+    Makes load from a child process of its own, from entering the context until `stop`, `wait` or leaving it.
+
+        with Load(Spec("127.0.0.1:8080", rate=500)) as load:
+            deploy()
+            report = load.stop()
+
+    The child never outlives the context, nor this process: it ends when its standard input does. Entering raises
+    LoadError if the child cannot start (an unknown host), and OSError if there can be no process.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self._progress = Progress()
+        self._report: dict[str, Any] | None = None
+        self._error = ""
+        self._started = Event()
+        self._reader = Thread(target=self._read, name="zdd-load", daemon=True)
+
+    def __enter__(self) -> Self:
+        package = str(Path(__file__).parents[2])
+        paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+        self._child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "zdd.load", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": paths},
+        )
+        self._reader.start()
+        assert self._child.stdin is not None
+        # Not by argument: headers may be secret, and every user can list arguments.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._child.stdin.fileno(), self.spec.to_json().encode() + b"\n")
+        self._started.wait(GRACE)
+        if self._error or not self._started.is_set() or self._child.poll():
+            self._end()
+            raise LoadError(self._error or f"the load generator did not start (exit code {self._child.returncode})")
+        return self
+
+    def progress(self) -> Progress:
+        """The newest progress, at most about a quarter of a second old."""
+        return self._progress
+
+    def stop(self) -> Report:
+        """
+        Let no more requests come due, wait until those under way have their outcome, and report.
+
+        Takes the spec's timeout at most, and a moment. Raises LoadError if the child gives no report.
+        """
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+        return self._finish(self.spec.timeout + GRACE)
+
+    def wait(self) -> Report:
+        """The report once the spec's `seconds` are over; ValueError if it has none, LoadError as in `stop`."""
+        if self.spec.seconds is None:
+            raise ValueError("this load has no end: stop it")
+        return self._finish(self.spec.seconds + self.spec.timeout + GRACE)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _finish(self, seconds: float) -> Report:
+        self._reader.join(seconds)
+        if self._report is None:
+            self._end()
+            raise LoadError(self._error or f"the load generator gave no report (exit code {self._child.returncode})")
+        return Report.unpack(self._report)
+
+    def _end(self) -> None:
+        self._child.kill()
+        self._child.wait()
+        self._reader.join()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def _read(self) -> None:
+        """In a thread: take the child's lines, so that it never waits for us."""
+        assert self._child.stdout is not None
+        for line in self._child.stdout:
+            message = json.loads(line)
+            match message.pop("event"):
+                case "started":
+                    self._started.set()
+                case "progress":
+                    self._progress = Progress(**message)
+                case "report":
+                    self._report = message["report"]
+                case "error":
+                    self._error = message["message"]
+        self._started.set()

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from zdd.load.samples import OK, OUTCOMES, TIMEOUT, Failure, Samples
+
+Windows = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a load is; `due` requests should have been sent by now, `sent` were, `done` have an outcome."""
+
+    elapsed: float = 0.0
+    due: int = 0
+    sent: int = 0
+    done: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    reconnects: int = 0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The first and last time that an answer carried a value of the recorded header, and how many did."""
+
+    first: float
+    last: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """
+    What a load saw. Times are CLOCK_MONOTONIC, as time.monotonic() gives them in any process of this machine.
+
+    Every request that came due is in `samples` once, with one outcome: ok, or a class of failure:
+    `refused` no connection; `reset` the connection ended before the first byte of the answer; `cut` the answer began
+    but ended early or was malformed, or a WebSocket ended without a close frame in order; `5xx`; `timeout` no whole
+    answer in time, be it that it could not even be sent; `status` another answer than 2xx.
+    """
+
+    started: float
+    ended: float
+    cpu: float  # seconds of CPU that the generator took
+    late: float  # the longest that the generator itself was behind its schedule; its own share in any latency
+    kinds: tuple[str, ...]
+    reconnected: Counter[str]  # connections closed by the server without a failure: idle, asked, websocket
+    failures: tuple[Failure, ...]  # the first thousand; the counts and samples have all
+    values: tuple[str, ...]
+    samples: Samples
+
+    @classmethod
+    def unpack(cls, packed: dict[str, Any]) -> Report:
+        """The report that `samples.encode` made JSON."""
+        data: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in packed.items()
+        }
+        data["failures"] = tuple(Failure(**failure) for failure in packed["failures"])
+        data["reconnected"] = Counter(packed["reconnected"])
+        data["samples"] = Samples.unpack(packed["samples"])
+        return cls(**data)
+
+    @property
+    def requests(self) -> int:
+        """How many came due."""
+        return len(self.samples)
+
+    @cached_property
+    def failed(self) -> Counter[str]:
+        """How many failed, by class; classes without a failure are absent (and count 0)."""
+        counts = Counter(self.samples.outcome)
+        return Counter({OUTCOMES[code]: count for code, count in sorted(counts.items()) if code != OK})
+
+    @property
+    def total_failed(self) -> int:
+        """How many failed."""
+        return self.failed.total()
+
+    @property
+    def ok(self) -> int:
+        """How many were answered as they should."""
+        return self.requests - self.total_failed
+
+    @property
+    def reconnects(self) -> int:
+        """How many connections the server closed without failing a request: these are no failures."""
+        return self.reconnected.total()
+
+    @cached_property
+    def answered(self) -> dict[str, Answered]:
+        """Who answered when, by the values of the header that the spec records."""
+        samples, times = self.samples, [array("d") for _ in self.values]
+        for due, took, value in zip(samples.due, samples.took, samples.value, strict=True):
+            if value:
+                times[value - 1].append(due + took)
+        return {
+            value: Answered(min(seen), max(seen), len(seen)) for value, seen in zip(self.values, times, strict=True)
+        }
+
+    def percentile(
+        self, p: float, windows: Windows | None = None, outside: Windows | None = None, kind: str | None = None
+    ) -> float:
+        """
+        The seconds within which `p` percent of the requests were answered, counted from when each was due.
+
+        Only requests that were due in one of `windows` (from, to) and in none of `outside`, and of the kind, if given.
+        Timeouts count with the time they waited, as if answered then; other failures do not count, as a fast failure is
+        no fast answer. NaN if there was no such request. Nearest rank, no interpolation; 100 is the maximum.
+        """
+        samples, wanted = self.samples, None if kind is None else self.kinds.index(kind)
+        chosen = sorted(
+            took
+            for due, took, outcome, its_kind in zip(
+                samples.due, samples.took, samples.outcome, samples.kind, strict=True
+            )
+            if outcome in (OK, TIMEOUT)
+            and (wanted is None or its_kind == wanted)
+            and (windows is None or _within(due, windows))
+            and not (outside and _within(due, outside))
+        )
+        return chosen[max(0, math.ceil(p / 100 * len(chosen)) - 1)] if chosen else math.nan
+
+
+def _within(time: float, windows: Windows) -> bool:
+    return any(begin <= time < end for begin, end in windows)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """
+    One kind of request in the mix.
+
+    `weight` is its share among all kinds, `body` the number of bytes it carries, `headers` are sent as they are.
+    Raises ValueError for a header, method or path that would break the request's framing.
+    """
+
+    method: str = "GET"
+    path: str = "/"
+    body: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    weight: int = 1
+
+    def __post_init__(self) -> None:
+        fields = "".join(f"{name}{value}" for name, value in self.headers.items())
+        if set(self.method + self.path) & set(" \r\n") or set(fields) & set("\r\n"):
+            raise ValueError(f"{self.name!r} has a blank or a line break where HTTP allows none")
+        if self.weight < 1 or self.body < 0:
+            raise ValueError(f"{self.name!r} needs a weight of at least 1 and a body of at least 0 bytes")
+
+    @property
+    def name(self) -> str:
+        """What reports call it: `POST /orders`."""
+        return f"{self.method} {self.path}"
+
+    def request(self, host: str) -> bytes:
+        """The whole request as it goes over the wire (RFC 9112 section 3)."""
+        lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}", "User-Agent: zdd-load"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        if self.body or self.method in ("POST", "PUT", "PATCH"):
+            lines.append(f"Content-Length: {self.body}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + b"x" * self.body
+
+
+@dataclass(frozen=True)
+class Spec:
+    """
+    The load to make. All times are seconds.
+
+    `target` is `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`. `rate` requests a second are due at fixed times, whatever the
+    answers do, on `connections` keep-alive connections; a request that has no whole answer `timeout` after its due time
+    has failed. Without `seconds` the load lasts until it is stopped. `record` names an answer header whose value is
+    kept for each request. Beside them `websockets` long-lived connections each ask for an echo every
+    `websocket_interval`. Raises ValueError when no load could be made of it.
+    """
+
+    target: str
+    kinds: tuple[Kind, ...] = (Kind(),)
+    rate: float = 300.0
+    connections: int = 32
+    seconds: float | None = None
+    timeout: float = 10.0
+    host: str = ""
+    record: str = ""
+    websockets: int = 0
+    websocket_path: str = "/ws"
+    websocket_interval: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.rate < 0 or self.websockets < 0 or not self.rate + self.websockets:
+            raise ValueError("a load needs a rate or websockets above 0")
+        if self.connections < 1 or self.timeout <= 0 or self.websocket_interval <= 0 or not self.kinds:
+            raise ValueError("a load needs kinds, a connection, a timeout and an interval above 0")
+        if len(self.kinds) > 200:  # a sample keeps its kind in one byte
+            raise ValueError(f"a load has at most 200 kinds of requests, not {len(self.kinds)}")
+        if not self.target.startswith("unix:") and not self.target.rpartition(":")[2].isdigit():
+            raise ValueError(f"the target {self.target!r} is neither HOST:PORT nor unix:PATH")
+
+    @property
+    def host_header(self) -> str:
+        """What is sent as Host: `host`, else the target, `localhost` for a UNIX socket."""
+        return self.host or ("localhost" if self.target.startswith("unix:") else self.target.removesuffix(":80"))
+
+    @property
+    def kind_names(self) -> tuple[str, ...]:
+        """The names that samples refer to by index; the last one is that of the echoes."""
+        return (*(kind.name for kind in self.kinds), "websocket")
+
+    def address(self) -> tuple[int, Any]:
+        """The target as (family, address) for connect(2), IPv4 first; raises OSError when its name is unknown."""
+        if self.target.startswith("unix:"):
+            return socket.AF_UNIX, self.target.removeprefix("unix:")
+        host, _, port = self.target.rpartition(":")
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+        return family, address
+
+    def to_json(self) -> str:
+        """One line that `from_json` reads back."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Spec:
+        """Raises ValueError or TypeError for text that is no Spec."""
+        data = json.loads(text)
+        kinds = tuple(Kind(**kind) for kind in data.pop("kinds", [{}]))
+        return cls(kinds=kinds, **data)

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+from collections import deque
+from select import EPOLLIN, EPOLLOUT
+from typing import Any
+
+from zdd.load.samples import REFUSED, TIMEOUT, Job, Recorder
+
+NOTHING = memoryview(b"")
+
+
+class Poller:
+    """Calls the wires whose sockets are ready."""
+
+    def __init__(self, stdin: int | None = None) -> None:
+        self.wires: dict[int, Wire] = {}  # by descriptor
+        self._epoll = select.epoll()
+        self._watched = [self._epoll.fileno()] + ([] if stdin is None else [stdin])
+
+    def watch(self, wire: Wire, fd: int, events: int) -> None:
+        """From now on call this wire for these events; closing its descriptor ends that."""
+        if fd in self.wires:
+            self._epoll.modify(fd, events)
+        else:
+            self.wires[fd] = wire
+            self._epoll.register(fd, events)
+
+    def wait(self, seconds: float) -> bool:
+        """Serve what is ready, waiting at most so long for the first event; False once stdin has ended."""
+        alive = True
+        if seconds > 0:  # select(2) waits precisely: epoll_wait(2) would round up to milliseconds
+            for fd in select.select(self._watched, [], [], seconds)[0]:
+                if fd in self._watched[1:] and not os.read(fd, 4096):
+                    self._watched.remove(fd)
+                    alive = False
+        for fd, events in self._epoll.poll(0):
+            if wire := self.wires.get(fd):
+                wire.ready(events)
+        return alive
+
+    def close(self) -> None:
+        """Close every connection."""
+        for wire in list(self.wires.values()):
+            wire.leave()
+        self._epoll.close()
+
+
+class Wire:
+    """
+    A non-blocking connection to the target, opened when it is first needed, that carries one request at a time.
+
+    While idle it is at the end of `idle`. Subclasses know what its bytes mean: they are told by `_opened` (connected,
+    or reused: send the request), `_received`, and `_ended`, with the error if it was one.
+    """
+
+    def __init__(self, address: tuple[int, Any], poller: Poller, recorder: Recorder, idle: deque[Wire]) -> None:
+        self.recorder = recorder
+        self._family, self._address = address
+        self._poller = poller
+        self._idle = idle
+        idle.append(self)
+        self._job: Job | None = None
+        self._last = -1  # the sample of the last request on this connection
+        self._sock: socket.socket | None = None
+        self._connecting = False
+        self._unsent = NOTHING
+
+    def _opened(self) -> None: ...
+
+    def _received(self, data: bytes) -> None: ...
+
+    def _ended(self, error: str) -> None: ...
+
+    def leave(self) -> None:
+        """The load is over."""
+        self.close()
+
+    def begin(self, job: Job) -> None:
+        """Send a request; the wire is idle and no longer in `idle`."""
+        self.read()  # the server may have closed it since the last poll: then this request needs a new one
+        self._job, job.carrier = job, self
+        self.recorder.sent += 1
+        if self._sock is None:
+            self._open()
+        else:
+            self._opened()
+
+    def expire(self) -> None:
+        """The request's time is over, and with it that of the connection, which may still bring its answer."""
+        detail = "not connected" if self._connecting else "no whole answer"
+        self.close()
+        self._done(TIMEOUT, detail)
+
+    def _done(self, outcome: int, detail: str = "", value: str = "") -> None:
+        assert self._job is not None
+        self._last = self.recorder.done(self._job, outcome, detail, value)
+        self._job = None
+        self._idle.append(self)
+
+    def _open(self) -> None:
+        self._sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        if self._family != socket.AF_UNIX:
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        error = self._sock.connect_ex(self._address)
+        self._connecting = error == errno.EINPROGRESS
+        if self._connecting:
+            self._poller.watch(self, self._sock.fileno(), EPOLLOUT)
+        else:
+            self._connected(error)  # EAGAIN is the full queue of a UNIX socket, for which nginx would answer 502
+
+    def _connected(self, error: int) -> None:
+        assert self._sock is not None
+        self._connecting = False
+        # A free port of this machine that was chosen as our own port too connects to itself (RFC 9293 section 3.5).
+        if not error and self._family != socket.AF_UNIX and self._sock.getsockname() == self._sock.getpeername():
+            error = errno.ECONNREFUSED
+        if error:
+            self.close()
+            self._done(REFUSED, os.strerror(error))
+        else:
+            self._poller.watch(self, self._sock.fileno(), EPOLLIN)
+            self._opened()
+
+    def close(self) -> None:
+        """Nothing is heard of this connection again."""
+        if self._sock is not None:
+            self._poller.wires.pop(self._sock.fileno(), None)
+            self._sock.close()
+        self._sock, self._connecting, self._unsent = None, False, NOTHING
+
+    def send(self, data: bytes) -> None:
+        """Send what the socket takes now, the rest when it takes more."""
+        waiting = bool(self._unsent)
+        self._unsent = memoryview(bytes(self._unsent) + data if waiting else data)
+        if not waiting:
+            self._flush(watched=False)
+
+    def _flush(self, *, watched: bool) -> None:
+        assert self._sock is not None
+        wanted = True
+        try:
+            self._unsent = self._unsent[self._sock.send(self._unsent) :] or NOTHING
+        except BlockingIOError:
+            pass
+        except OSError:
+            wanted = False  # reading will tell why, or bring an answer that the server gave before it closed
+        wanted = wanted and bool(self._unsent)
+        if wanted != watched:
+            self._poller.watch(self, self._sock.fileno(), EPOLLIN | EPOLLOUT if wanted else EPOLLIN)
+
+    def ready(self, events: int) -> None:
+        """Called by the poller."""
+        assert self._sock is not None
+        if self._connecting:
+            self._connected(self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+            return
+        if events & EPOLLOUT:
+            self._flush(watched=True)
+        if events & ~EPOLLOUT:  # readable, or an error or end of which reading will tell
+            self.read()
+
+    def read(self) -> None:
+        """Take what has arrived, if anything has."""
+        if self._sock is None:
+            return
+        try:
+            data, error = self._sock.recv(65536), ""
+        except BlockingIOError:
+            return
+        except OSError as failure:
+            data, error = b"", os.strerror(failure.errno or 0)
+        if data:
+            self._received(data)
+        else:
+            self._ended(error)
+            self.close()

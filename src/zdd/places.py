@@ -1,0 +1,188 @@
+"""Where a project's files are: what lasts (S, the state) and what lives (R, the runtime folder)."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import shutil
+from collections.abc import Iterable
+
+from zdd.conf.schema import Config
+from zdd.errors import UsageError
+from zdd.host import files
+from zdd.host.process import boot_id
+
+_LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes with its closing zero (unix(7))
+_HIGHEST_NUMBER = 999_999  # what instance numbers are given room for
+
+
+class Places:
+    """
+    The paths of one project.
+
+    S is `/var/lib/zdd/PROJECT` for root and `~/.local/state/zdd/PROJECT` for others, with the home from passwd and not
+    from the login: CI, cron and sudo must all find the same. R is `/run/zdd/PROJECT` where it can be had, else S/run;
+    the choice is recorded in S, so that it does not change under what runs.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.state = str(config.zdd.state_dir or _default_state(config.project))
+        self.runtime = str(config.zdd.runtime_dir or self._recorded() or self._choose())
+        self.logs = f"{self.state}/logs"
+        self.history = f"{self.state}/history.jsonl"
+        self.releases = f"{self.state}/releases"
+        self.nginx = f"{self.state}/nginx"
+        self.lock = f"{self.runtime}/lock"
+        self.owner = f"{self.runtime}/owner"
+        self.control = f"{self.runtime}/control"
+        self.instances = f"{self.runtime}/instances"
+        self.tables = f"{self.runtime}/tables"
+        self.current = f"{self.runtime}/current"
+
+    def instance(self, name: str) -> str:
+        """Return the instance's own folder."""
+        return f"{self.instances}/{name}"
+
+    def socket(self, name: str) -> str:
+        """Return the path of the instance's listening socket."""
+        return f"{self.instances}/{name}/sock/socket"
+
+    def log(self, name: str) -> str:
+        """Return the file that the instance's output goes to."""
+        return f"{self.logs}/{name}.log"
+
+    def deploy_log(self, deploy: int) -> str:
+        """Return the file that tells of a deploy, whatever became of it."""
+        return f"{self.logs}/deploy-{deploy}.log"
+
+    def logged_deploys(self) -> list[int]:
+        """Return the numbers of all deploys that have a log: none of them is used again."""
+        names = os.listdir(self.logs) if os.path.isdir(self.logs) else []
+        return [int(found[1]) for name in names if (found := re.fullmatch(r"deploy-([0-9]+)\.log", name))]
+
+    def check(self) -> None:
+        """
+        Raise UsageError where these places cannot be this project's; changes nothing.
+
+        That is: they belong to another user or another configuration, or a socket's path would be too long.
+        """
+        for folder in (self.state, self.runtime):
+            _check_user(folder)
+        self._check_owner()
+        self._check_length(self.config.services)
+
+    def prepare(self) -> None:
+        """Make the folders that are missing and write down whose they are. Raises UsageError where it cannot."""
+        try:
+            os.makedirs(self.state, mode=0o755, exist_ok=True)
+            os.makedirs(self.logs, mode=0o750, exist_ok=True)
+            self._prepare_runtime()
+        except OSError as error:
+            raise UsageError(
+                f"cannot make {error.filename}: {error.strerror}",
+                hint="set state_dir and runtime_dir in the [zdd] section to folders of yours",
+            ) from error
+
+    def _prepare_runtime(self) -> None:
+        os.makedirs(self.runtime, mode=0o711, exist_ok=True)
+        owner = self._owner()
+        if owner and owner.get("boot_id") != boot_id():
+            self.forget()  # another boot's processes and sockets: nothing of it runs
+        for folder, mode in ((self.control, 0o700), (self.instances, 0o711), (self.tables, 0o711)):
+            os.makedirs(folder, exist_ok=True)
+            os.chmod(folder, mode)
+        whose = {"conf": str(self.config.path), "uid": os.geteuid(), "boot_id": boot_id()}
+        if owner != whose:
+            files.write(self.owner, json.dumps(whose))
+        if self._recorded() != self.runtime:
+            files.write(f"{self.state}/runtime", self.runtime + "\n")
+
+    def forget(self) -> None:
+        """Remove what R holds of instances and tables; the caller knows that nothing of it runs."""
+        files.remove(self.current)
+        for folder in (self.control, self.instances, self.tables):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove R whole, the held lock last: whoever waits for it then finds that it guards nothing any more."""
+        self.forget()
+        for path in (self.owner, self.lock):
+            files.remove(path)
+        shutil.rmtree(self.runtime, ignore_errors=True)
+
+    def stale(self) -> bool:
+        """Tell whether R tells of another boot, whose processes are all gone."""
+        owner = self._owner()
+        return bool(owner) and owner.get("boot_id") != boot_id()
+
+    def _recorded(self) -> str | None:
+        """Return the runtime folder chosen before, as long as something may live there."""
+        recorded = (files.read(f"{self.state}/runtime") or "").strip()
+        return recorded if recorded and os.path.lexists(f"{recorded}/owner") else None
+
+    def _choose(self) -> str:
+        shared = f"/run/zdd/{self.config.project}"
+        if os.path.isdir(shared):
+            usable = os.stat(shared).st_uid == os.geteuid()
+        else:
+            parent = "/run/zdd" if os.path.isdir("/run/zdd") else "/run"
+            usable = os.access(parent, os.W_OK | os.X_OK)
+        return shared if usable else f"{self.state}/run"
+
+    def _owner(self) -> dict[str, object]:
+        try:
+            owner = json.loads(files.read(self.owner) or "{}")
+        except ValueError:
+            return {}
+        return owner if isinstance(owner, dict) else {}
+
+    def _check_owner(self) -> None:
+        owner = self._owner()
+        conf = owner.get("conf")
+        if conf and conf != str(self.config.path) and not self.stale():
+            raise UsageError(
+                f"project {self.config.project} belongs to {conf}, not to {self.config.path}",
+                hint=f'run `zddeploy -c {conf}`, or give this one its own name: [zdd] project = "..."',
+            )
+
+    def _check_length(self, services: Iterable[str]) -> None:
+        for service in services:
+            longest = self.socket(f"{service}-{_HIGHEST_NUMBER}")
+            length = len(os.fsencode(longest))
+            if length > _LONGEST_SOCKET_PATH:
+                raise UsageError(
+                    f"{longest} has {length} bytes; the path of a UNIX socket may have {_LONGEST_SOCKET_PATH}",
+                    hint="set runtime_dir in the [zdd] section to a shorter folder",
+                )
+
+
+def _default_state(project: str) -> str:
+    if os.geteuid() == 0:
+        return f"/var/lib/zdd/{project}"
+    return f"{pwd.getpwuid(os.geteuid()).pw_dir}/.local/state/zdd/{project}"
+
+
+def _check_user(folder: str) -> None:
+    try:
+        owner = os.stat(folder).st_uid
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"cannot look at {folder}: {error.strerror}") from error
+    if owner != os.geteuid():
+        name = user_name(owner)
+        raise UsageError(
+            f"{folder} belongs to {name}, and you are {user_name(os.geteuid())}",
+            hint=f"run zddeploy as {name}: sudo -u {name} zddeploy",
+        )
+
+
+def user_name(uid: int) -> str:
+    """Return the user's name, or the number where passwd does not know it."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

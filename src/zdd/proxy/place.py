@@ -1,0 +1,61 @@
+"""The file that nginx reads, and whether nginx has been seen to run what is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from zdd.host import files
+
+
+class Place:
+    """
+    A configuration file. It may be a link to where the text is kept.
+
+    While it holds a text that nginx has not been seen to run, a mark lies beside it: whatever becomes of us, the next
+    command knows.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._mark = f"{path}.unverified"
+
+    def text(self) -> str | None:
+        """Return the text in place, None when there is none."""
+        return files.read(self.path)
+
+    def put(self, text: str | None) -> None:
+        """Replace the text, or remove it."""
+        if text is None:
+            files.remove(self.path)
+        else:
+            files.write(os.path.realpath(self.path), text, self._mode())
+
+    @contextlib.contextmanager
+    def staged(self, text: str) -> Iterator[str]:
+        """Give the path of a passing copy of `text` beside the real one: relative includes resolve there."""
+        path = f"{self.path}.{os.getpid()}.test"
+        try:
+            files.write(path, text, self._mode())
+            yield path
+        finally:
+            files.remove(path)
+
+    def doubt(self) -> None:
+        """Set the mark."""
+        files.write(self._mark, "")
+
+    def trust(self) -> None:
+        """Remove the mark."""
+        files.remove(self._mark)
+
+    def is_trusted(self) -> bool:
+        """Tell whether there is no mark."""
+        return not os.path.exists(self._mark)
+
+    def _mode(self) -> int:
+        try:
+            return os.stat(self.path).st_mode & 0o777
+        except FileNotFoundError:
+            return 0o644

@@ -1,0 +1,87 @@
+"""The nginx processes on this machine: which of them is ours, and what they are doing."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from zdd.host import files, process, sock_diag
+from zdd.host.process import Process
+
+MASTER = "nginx: master process"
+WORKER = "nginx: worker process"
+SHUTTING_DOWN = "nginx: worker process is shutting down"
+
+_CLOCK_GRANULARITY = 2.0  # seconds: the kernel tells the time of its boot in whole ones
+
+
+def find_master(pid_file: str, conf_file: str) -> Process | None:
+    """
+    Return the master that the pid file names; None when it is empty or stale or names some other process.
+
+    Some other process is one that is no nginx master, one that was told (-c) to read another file than ours, and, where
+    its title does not name a file, one that started after the pid file was written: the number was used again.
+    """
+    pid = files.read_number(pid_file)
+    master = Process.find(pid) if pid else None
+    if master is None or not is_master(master.pid):
+        return None
+    named = _conf_file_of(process.title(master.pid))
+    if named is not None:
+        return master if os.path.realpath(named) == os.path.realpath(conf_file) else None
+    return master if master.started() <= _written(pid_file) + _CLOCK_GRANULARITY else None
+
+
+def is_master(pid: int) -> bool:
+    """Tell whether this is a living nginx master, by the title nginx gives itself."""
+    return process.title(pid).startswith(MASTER)
+
+
+def masters_of(conf_file: str) -> list[Process]:
+    """Return every master that was told to read this very file, whatever a pid file says."""
+    found = (Process.find(pid) for pid in process.parents() if _conf_file_of(process.title(pid)) == conf_file)
+    return [master for master in found if master and is_master(master.pid)]
+
+
+def workers(master: Process, shutting_down: bool = False) -> list[Process]:
+    """Return the master's workers, those that take new requests or also those that are shutting down."""
+    titles = {pid: process.title(pid) for pid, parent in process.parents().items() if parent == master.pid}
+    wanted = [pid for pid, title in titles.items() if title.startswith(WORKER)]
+    if not shutting_down:
+        wanted = [pid for pid in wanted if not titles[pid].startswith(SHUTTING_DOWN)]
+    return [worker for pid in wanted if (worker := Process.find(pid))]
+
+
+def orphans(ports: set[int]) -> list[Process]:
+    """
+    Return the workers that listen on any of these ports and have no master any more: they serve, but nobody leads them.
+
+    Another user's processes do not show what they listen on, so only root finds all.
+    """
+    parents = process.parents()
+    alone = [pid for pid, parent in parents.items() if process.title(pid).startswith(WORKER) and not is_master(parent)]
+    serving = [pid for pid in alone if ports & {port for _, port in sock_diag.listeners([pid])}]
+    return [worker for pid in serving if (worker := Process.find(pid))]
+
+
+def listen_ports(text: str) -> set[int]:
+    """Return the TCP ports of a configuration's `listen` directives, without those of files it includes."""
+    ports = set()
+    for address in re.findall(r"(?m)^\s*listen\s+([^\s;]+)", text):
+        if not address.startswith("unix:"):
+            port = re.search(r"(?:^|:)(\d+)$", address)
+            ports.add(int(port[1]) if port else 80)
+    return ports
+
+
+def _conf_file_of(title: str) -> str | None:
+    """Return the absolute path that follows -c in a master's title, to the end of it: it may hold spaces."""
+    found = re.search(r" -c ?(/.*?)(?= -[a-zA-Z](?: |$)|$)", title)
+    return found[1] if found else None
+
+
+def _written(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except FileNotFoundError:
+        return 0.0

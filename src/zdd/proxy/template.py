@@ -1,0 +1,58 @@
+"""
+A user's own nginx configuration with placeholders in it.
+
+`{NAME}` is a port, `{NAME.servers}` the lines of `upstream.servers`, `{nginx_pid_filename}` the pid file. All other
+braces are nginx's own or somebody's log format, and stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+_PLACEHOLDER = re.compile(r"\{([^{}\s;]+)\}")
+_COMMENT = re.compile(r"(?m)^\s*#.*$")
+_SERVERS = ".servers"
+_PID_FILE = "nginx_pid_filename"
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """What a template says of services: names it mentions that are none, and services it does not mention."""
+
+    missing: tuple[str, ...]
+    unmentioned: tuple[str, ...]
+
+
+def render(template_text: str, values: Mapping[str, str]) -> str:
+    """
+    Replace every placeholder that has a value, in one pass: a value is never expanded again.
+
+    The further lines of a value are indented like its first.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            return found[0]
+        before = template_text[template_text.rfind("\n", 0, found.start()) + 1 : found.start()]
+        return values[found[1]].replace("\n", "\n" + before if before.isspace() else "\n")
+
+    return _PLACEHOLDER.sub(value, template_text)
+
+
+def mentions(template_text: str, services: Collection[str]) -> Mentions:
+    """
+    Compare a template with the services there are; comments do not count.
+
+    A number in braces is a repetition in a regular expression, not the name of a service that is missing.
+    """
+    names = {name.removesuffix(_SERVERS) for name in _PLACEHOLDER.findall(_COMMENT.sub("", template_text))}
+    wordlike = {name for name in names if re.fullmatch(r"[A-Za-z0-9_-]+", name) and not name.isdecimal()}
+    missing = wordlike - set(services) - {_PID_FILE}
+    return Mentions(tuple(sorted(missing)), tuple(sorted(set(services) - names)))
+
+
+def takes_spares(template_text: str) -> bool:
+    """Tell whether nginx accepts `backup` servers with this text: not beside ip_hash, hash and random."""
+    return not re.search(r"(?m)^\s*(ip_hash|hash|random)\b", template_text)

@@ -1,0 +1,185 @@
+"""
+zdd's own nginx.conf, complete, for a project that has neither a template nor an include.
+
+The same setup gives the same bytes: whether nginx is reloaded depends on it. Directives newer than nginx 1.18 are
+written only for versions that have them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from zdd.proxy import upstream
+from zdd.proxy.binary import Version
+from zdd.proxy.upstream import quoted
+
+KEEPALIVE_MIN_TIMEOUT_SINCE: Version = (1, 27, 4)
+
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+@dataclass(frozen=True)
+class Route:
+    """
+    Requests for these hosts whose path is `path` or below it go to the service.
+
+    "/api" is /api and all of /api/, but not /apiary. Without hosts it is for those of the setup's server_name, or for
+    every host when there is none.
+    """
+
+    service: str
+    hosts: Sequence[str] = ()
+    path: str = "/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """
+    What zdd's own text is made of; sizes in bytes, times in seconds, paths absolute.
+
+    `temp_folder` is made by nginx (mode 0700, its worker user's), its parent must exist. `user` and `group` are for a
+    master that is root's. `reloads` says that deploys will reload this nginx, because a service listens on TCP.
+    """
+
+    pid_file: str
+    error_log: str
+    temp_folder: str
+    listen: Sequence[str]
+    routes: Sequence[Route]
+    upstreams: Mapping[str, Sequence[str]]  # the targets of each service, see upstream.servers
+    server_name: Sequence[str] = ()
+    client_max_body_size: int = 100 * 1024**2
+    proxy_read_timeout: float = 60.0
+    user: str | None = None
+    group: str | None = None
+    access_log: str | None = None
+    maintenance_file: str | None = None  # while it exists all is answered 503; the workers must be able to see it
+    reloads: bool = False
+
+
+def render(setup: Setup, version: Version) -> str:
+    """Return the whole text."""
+    parts = [_http(setup, version), _PROXY, *_upstreams(setup, version), *_servers(setup)]
+    return _MAIN.format(
+        user=f"user {' '.join(filter(None, [setup.user, setup.group]))};\n" if setup.user else "",
+        pid=quoted(setup.pid_file),
+        error_log=quoted(setup.error_log),
+        http=textwrap.indent("\n".join(parts), "    "),
+    )
+
+
+def _http(setup: Setup, version: Version) -> str:
+    read_timeout = f"{max(1, round(setup.proxy_read_timeout * 1000))}ms"
+    lines = [
+        "server_tokens off;",
+        "server_names_hash_bucket_size 512;  # room for the longest name there is",
+        f"access_log {quoted(setup.access_log) if setup.access_log else 'off'};",
+        *(f"{what}_temp_path {quoted(setup.temp_folder)};" for what in _TEMPORARY),
+        f"client_max_body_size {setup.client_max_body_size};",
+        f"proxy_read_timeout {read_timeout};",
+        f"proxy_send_timeout {read_timeout};",
+    ]
+    if setup.reloads and version >= KEEPALIVE_MIN_TIMEOUT_SINCE:
+        lines.append("keepalive_min_timeout 5s;  # clients' connections outlive a reload for as long")
+    return "\n".join(lines) + "\n"
+
+
+def _upstreams(setup: Setup, version: Version) -> list[str]:
+    return [upstream.block(name, targets, version) for name, targets in sorted(setup.upstreams.items())]
+
+
+def _servers(setup: Setup) -> list[str]:
+    """Return the server blocks: one for hosts that are not named, one for each set of hosts with the same routes."""
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for host in sorted({host for route in setup.routes for host in _hosts(setup, route)}):
+        alike.setdefault(tuple(_locations(setup, host).items()), []).append(host)
+    named = [_server(setup, hosts, dict(locations), "") for locations, hosts in alike.items()]
+    return [_server(setup, ["_"], _locations(setup, None), " default_server"), *named]
+
+
+def _hosts(setup: Setup, route: Route) -> list[str]:
+    return [host.lower() for host in route.hosts or setup.server_name]
+
+
+def _locations(setup: Setup, host: str | None) -> dict[str, str]:
+    """
+    Return what nginx matches for the host, with the service.
+
+    Where routes claim the same, one that names the host comes before one that has it from server_name, and that
+    before one for every host.
+    """
+    own = sorted((route for route in setup.routes if host in _hosts(setup, route)), key=lambda route: not route.hosts)
+    routes = [*own, *(route for route in setup.routes if not _hosts(setup, route))]
+    found: dict[str, str] = {}
+    for route in routes:
+        found.setdefault(quoted(route.path) if route.path.endswith("/") else f"= {quoted(route.path)}", route.service)
+    for route in routes:
+        if not route.path.endswith("/"):  # after all others, since "/api/" may itself be a route
+            found.setdefault(quoted(route.path + "/"), route.service)
+    return dict(sorted(found.items()))
+
+
+def _server(setup: Setup, hosts: Sequence[str], locations: Mapping[str, str], default: str) -> str:
+    lines = [f"listen {address}{default};" for address in setup.listen]
+    lines.append(f"server_name {' '.join(map(quoted, hosts))};")
+    if setup.maintenance_file and locations:
+        lines.append(_MAINTENANCE.format(file=quoted(setup.maintenance_file)))
+    lines += [f"location {where} {{ proxy_pass http://{service}; }}" for where, service in locations.items()]
+    if "/" not in locations:
+        lines.append("location / { return 404; }")
+    return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
+
+
+_MAIN = """\
+# Written by zdd; what is changed here is lost with the next deploy.
+{user}worker_processes auto;
+worker_rlimit_nofile 8192;
+pid {pid};
+error_log {error_log};
+
+events {{
+    worker_connections 4096;
+}}
+
+http {{
+{http}}}
+"""
+
+_PROXY = """\
+# Only WebSockets are upgraded (an h2c upgrade would tunnel past these rules); all others keep the upstream's
+# connection, for which Connection must be empty.
+map $http_upgrade $zdd_upgrade { default ""; websocket websocket; }
+map $zdd_upgrade $zdd_connection { default upgrade; "" ""; }
+map $http_host $zdd_host { default $http_host; "" $host; }
+map $http_x_request_id $zdd_request_id { default $http_x_request_id; "" $request_id; }
+# This nginx speaks no TLS: when somebody before it does, only they can tell.
+map $http_x_forwarded_proto $zdd_proto { default $scheme; http http; https https; }
+
+proxy_http_version 1.1;
+proxy_set_header Upgrade $zdd_upgrade;
+proxy_set_header Connection $zdd_connection;
+proxy_set_header Host $zdd_host;
+proxy_set_header X-Real-IP $remote_addr;
+proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+proxy_set_header X-Forwarded-Proto $zdd_proto;
+proxy_set_header X-Forwarded-Host $zdd_host;
+proxy_set_header X-Request-ID $zdd_request_id;
+proxy_redirect off;
+proxy_buffer_size 16k;
+proxy_buffers 8 16k;
+# One more slot is tried after a connect that was refused or, except for POST, LOCK and PATCH, a connection that broke;
+# not all of them, or a request that kills the app would kill every instance.
+proxy_next_upstream error;
+proxy_next_upstream_tries 2;
+"""
+
+_MAINTENANCE = """\
+if (-f {file}) {{ return 503; }}
+error_page 503 @maintenance;
+location @maintenance {{
+    default_type text/plain;
+    add_header Retry-After 30 always;
+    return 503 "Down for maintenance, back soon.\\n";
+}}"""

@@ -1,0 +1,65 @@
+"""What nginx says is wrong: on its standard error, or in the logs of the one that runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+
+from zdd.host import files
+from zdd.host.process import Process
+
+_LINE = re.compile(r"(?:nginx: |\S+ \S+ )?\[(?P<level>\w+)\] (?:(?P<pid>\d+)#\d+: )?(?P<words>.*)")
+
+
+def in_output(output: str) -> str:
+    """Return, in one line, what nginx gave as the reason; all it printed when it gave none."""
+    found = [match["words"] for line in output.splitlines() if (match := _LINE.fullmatch(line.strip()))
+             if match["level"] == "emerg"]  # fmt: skip
+    return _joined(found) or " ".join(output.split()) or "it said nothing"
+
+
+class Logs:
+    """
+    What a running master writes to its error logs from now on.
+
+    It complains of a text in the log it has (its standard error leads there), and of what it cannot open or bind in the
+    one the new text names.
+    """
+
+    def __init__(self, master: Process, new_text: str, prefix: str) -> None:
+        self._master = master
+        named = re.search(r"(?m)^\s*error_log\s+\"?([^\s;\"]+)", new_text)
+        paths = [f"/proc/{master.pid}/fd/2", *([os.path.join(prefix, named[1])] if named else [])]
+        self._starts = {path: files.size(path) for path in paths if _is_plain(path)}
+        if named and not os.path.exists(paths[-1]):
+            self._starts[paths[-1]] = 0
+
+    def reason(self) -> str:
+        """Return why the master gave up so far, "" when it has not said."""
+        return _joined(self._emergencies())
+
+    def is_final(self) -> bool:
+        """Tell whether the master has given up: it tries to bind a port five times, half a second apart."""
+        found = self._emergencies()
+        return bool(found) and not found[-1].startswith("bind() to ")
+
+    def _emergencies(self) -> list[str]:
+        lines = [
+            line for path, start in self._starts.items() if _is_plain(path) for line in files.tail(path, 50, start)
+        ]
+        matches = (_LINE.fullmatch(line) for line in dict.fromkeys(lines))
+        return [m["words"] for m in matches if m and m["level"] == "emerg" and m["pid"] == str(self._master.pid)]
+
+
+def _joined(found: list[str]) -> str:
+    """Return each thing once, without the summary that follows the ports which could not be bound."""
+    return "; ".join(dict.fromkeys(words for words in found if words != "still could not bind()"))
+
+
+def _is_plain(path: str) -> bool:
+    """Tell whether this is a file we may read, and no terminal, pipe or journal."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode) and os.access(path, os.R_OK)
+    except OSError:
+        return False

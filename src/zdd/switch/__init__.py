@@ -1,0 +1,1 @@
+"""The switch: tables of slots, and the one rename that puts a table in force."""

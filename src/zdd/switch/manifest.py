@@ -1,0 +1,62 @@
+"""What a table is: its deploy, its instances, the table before it, and which way an interrupted deploy must go."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["fd", "unix", "tcp", "none", "classic"]
+
+
+class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One running copy of a service, as the table names it. `port` is there for tcp and classic ones only."""
+
+    name: str
+    service: str
+    kind: Kind
+    release: str | None = None
+    port: int | None = None
+
+    @property
+    def has_slot(self) -> bool:
+        """Tell whether nginx reaches it through a slot of the table."""
+        return self.kind in ("fd", "unix")
+
+
+class Manifest(msgspec.Struct, omit_defaults=True):
+    """
+    The table's own description, written to `tables/N/manifest.json`.
+
+    `direction` is what recovery obeys: forward until the first undo step, then back. `committed` ends both: from then
+    on nothing is undone. `before` is the deploy whose table this one replaced, None for the first. `exposed` says that
+    nginx may send requests to these instances already, by a reload, though the table is not in force yet.
+    """
+
+    deploy: int
+    action: str
+    instances: dict[str, Instance]
+    before: int | None = None
+    release: str | None = None
+    label: str | None = None
+    started: float = 0.0
+    direction: Literal["forward", "back"] = "forward"
+    committed: bool = False
+    exposed: bool = False
+
+    def of(self, service: str) -> list[Instance]:
+        """Return the service's instances in the order of their slots."""
+        return [instance for instance in self.instances.values() if instance.service == service]
+
+    def services(self) -> list[str]:
+        """Return the services in it, each once."""
+        return list(dict.fromkeys(instance.service for instance in self.instances.values()))
+
+    def slots(self) -> dict[str, str]:
+        """Return which instance each slot leads to: {"web/00": "web-12"}."""
+        return {
+            f"{service}/{number:02}": instance.name
+            for service in self.services()
+            for number, instance in enumerate(self.of(service))
+            if instance.has_slot
+        }

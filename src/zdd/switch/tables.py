@@ -1,0 +1,111 @@
+"""
+The tables of a project, and the switch from one to the next.
+
+    R/current -> tables/17                   replacing this link by rename(2) is the switch, for all services at once
+    R/tables/17/manifest.json                what the table is
+    R/tables/17/web/00 -> ../../../instances/web-12/sock/socket
+
+nginx resolves `current/web/00` anew at each connect(2), so whoever connects meets the old table or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+
+import msgspec
+
+from zdd.errors import NeedsPerson
+from zdd.host import files
+from zdd.places import Places
+from zdd.switch.manifest import Manifest
+
+# Seconds. A worker that read the link just before the rename walks the old table a moment later: removed at once,
+# 442 of millions of connects met ENOENT on the way; kept 1 s, none.
+KEEP_REPLACED = 10.0
+
+
+class Tables:
+    """Builds, publishes, reads and prunes the tables below R."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+
+    def write(self, manifest: Manifest, sync: bool = False) -> None:
+        """Write the table's manifest, making its folder; replaced whole, never half."""
+        os.makedirs(self._folder(manifest.deploy), mode=0o755, exist_ok=True)
+        files.write(self._manifest(manifest.deploy), msgspec.json.encode(manifest).decode(), sync=sync)
+
+    def build(self, deploy: int, slots: dict[str, str], name: str | None = None) -> str:
+        """Make the slots' links below `tables/NAME` (the deploy's number unless given); bears being done twice."""
+        name = name or str(deploy)
+        for slot, instance in slots.items():
+            link = f"{self.places.tables}/{name}/{slot}"
+            os.makedirs(os.path.dirname(link), mode=0o755, exist_ok=True)
+            files.point(link, f"../../../instances/{instance}/sock/socket")
+        if name != str(deploy):
+            manifest = files.read(self._manifest(deploy)) or ""
+            files.write(f"{self.places.tables}/{name}/manifest.json", manifest)
+        return name
+
+    def publish(self, name: str) -> None:
+        """Switch: from this moment every new connection goes where this table leads."""
+        files.point(self.places.current, f"tables/{name}")
+
+    def unpublish(self) -> None:
+        """Take back the first publish of all: nothing serves, as before it."""
+        files.remove(self.places.current)
+
+    def published(self) -> str | None:
+        """Return the name of the table in force, None before the first deploy."""
+        try:
+            return os.path.basename(os.readlink(self.places.current))
+        except FileNotFoundError:
+            return None
+
+    def current(self) -> Manifest | None:
+        """Return the manifest of the table in force, None when nothing is."""
+        name = self.published()
+        return None if name is None else self.read(int(name.partition("+")[0]))
+
+    def read(self, deploy: int) -> Manifest | None:
+        """Return a table's manifest, None when there is no such table. Raises NeedsPerson when it is damaged."""
+        path = self._manifest(deploy)
+        text = files.read(path)
+        if text is None:
+            return None
+        try:
+            return msgspec.json.decode(text, type=Manifest)
+        except msgspec.MsgspecError as error:
+            raise NeedsPerson(
+                f"{path} is damaged: {error}",
+                hint="`zddeploy down` and `zddeploy` begin anew; the site is off in between",
+            ) from error
+
+    def numbers(self) -> list[int]:
+        """Return the deploys that have a table, oldest first."""
+        try:
+            names = os.listdir(self.places.tables)
+        except FileNotFoundError:
+            return []
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def prune(self, keep: set[int]) -> None:
+        """Remove tables that nobody walks any more: not these, not the one in force, none replaced in the last 10 s."""
+        published = self.published()
+        if published is None or time.time() - os.lstat(self.places.current).st_mtime < KEEP_REPLACED:
+            return
+        for name in os.listdir(self.places.tables):
+            if name != published and not (name.isdigit() and int(name) in keep):
+                shutil.rmtree(f"{self.places.tables}/{name}", ignore_errors=True)
+
+    def discard(self, deploy: int) -> None:
+        """Remove a table that was never in force."""
+        shutil.rmtree(self._folder(deploy), ignore_errors=True)
+
+    def _folder(self, deploy: int) -> str:
+        return f"{self.places.tables}/{deploy}"
+
+    def _manifest(self, deploy: int) -> str:
+        return f"{self._folder(deploy)}/manifest.json"

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from .project import Project, SampleProject
+
+
+@pytest.fixture
+def project() -> Iterator[Project]:
+    """An empty project; when the test is over, nothing of it may be left."""
+    made = Project()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def sample() -> Iterator[Callable[[str], SampleProject]]:
+    """Makes projects from samples."""
+    made: list[SampleProject] = []
+
+    def make(name: str) -> SampleProject:
+        made.append(SampleProject(name))
+        return made[-1]
+
+    yield make
+    for project in made:
+        project.end()

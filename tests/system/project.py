@@ -1,0 +1,167 @@
+"""A project as a user has it: files in a folder, and the real `zddeploy` run on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from zdd.host import process
+from zdd.load import Kind, Load, Report, Spec
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+BIN = Path(sys.executable).parent
+
+MIXED = (Kind(weight=3), Kind("POST", "/echo", body=2000, weight=2))
+
+
+class Project:
+    """Its folder lies right below /tmp: the path of a UNIX socket may have 107 bytes."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="zdd", dir="/tmp"))
+        self.folder.chmod(0o755)  # nginx's workers must be able to pass
+        self.port = free_port()
+
+    @property
+    def state(self) -> Path:
+        """Where the configurations that `section` begins keep their state."""
+        return self.folder / "S"
+
+    @property
+    def runtime(self) -> Path:
+        return self.folder / "R"
+
+    def section(self, **more: str) -> str:
+        """The [zdd] section that keeps all files of the project in its folder."""
+        keys = {"project": "shop", "state_dir": str(self.state), "runtime_dir": str(self.runtime), **more}
+        return "[zdd]\n" + "".join(f'{key} = "{value}"\n' for key, value in keys.items())
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def zddeploy(self, *args: str, code: int | None = 0, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run zddeploy in the project's folder and check its exit code, unless that is None."""
+        result = subprocess.run(
+            [BIN / "zddeploy", *args],
+            cwd=self.folder,
+            env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert code is None or result.returncode == code, f"exit {result.returncode}\n{result.stdout}{result.stderr}"
+        return result
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.zddeploy("status", "--json", code=None).stdout.splitlines()[-1])
+        return found
+
+    def events(self, *args: str, code: int | None = 0) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.zddeploy("--json", *args, code=code).stdout.splitlines()]
+
+    def load(self, kinds: tuple[Kind, ...] = MIXED, **options: Any) -> Load:
+        spec = {"rate": 300, "connections": 32, "record": "X-Release"} | options
+        return Load(Spec(f"127.0.0.1:{self.port}", kinds, **spec))
+
+    def get(self, path: str = "/", host: str = "localhost") -> str:
+        return request(self.port, path, host)
+
+    def log(self, pattern: str) -> str:
+        return "".join(path.read_text() for path in sorted(self.state.glob(f"logs/{pattern}")))
+
+    def end(self) -> None:
+        """Take it down, and remove what it had; what it left behind is a failure."""
+        try:
+            if list(self.folder.glob("deploy.*")):
+                self.zddeploy("down", code=None)
+            assert leftovers(self.folder) == []
+        finally:
+            for pid in [pid for pid, _ in leftovers(self.folder)]:
+                if found := process.Process.find(pid):
+                    found.signal(9)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class SampleProject(Project):
+    """A copy of a sample, in a folder of its own name; only nginx's port is another."""
+
+    def __init__(self, sample: str) -> None:
+        super().__init__()
+        shutil.copytree(SAMPLES / sample, self.folder, dirs_exist_ok=True)
+        template = self.folder / "nginx.conf.template"
+        text = template.read_text()
+        listen = next(line for line in text.splitlines() if line.strip().startswith("listen "))
+        template.write_text(text.replace(listen, f"listen 127.0.0.1:{self.port};"))
+
+    @property
+    def places(self) -> list[Path]:
+        """S and R, which a configuration without [zdd] has in the system's folders."""
+        name = self.folder.name
+        home = Path.home() / ".local/state/zdd"
+        return [Path("/var/lib/zdd") / name, Path("/run/zdd") / name] if os.geteuid() == 0 else [home / name]
+
+    def release(self, version: str) -> None:
+        """Make another version of the code."""
+        self.write("VERSION", version)
+
+    def end(self) -> None:
+        super().end()
+        for place in self.places:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def request(port: int, path: str = "/", host: str = "localhost") -> str:
+    """One GET; returns the whole answer."""
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+
+def leftovers(folder: Path) -> list[tuple[int, str]]:
+    """Processes that still work in the folder or were told of it."""
+    found = []
+    for pid in process.parents():
+        if pid == os.getpid():
+            continue
+        try:
+            cwd = os.readlink(f"/proc/{pid}/cwd")
+        except OSError:
+            cwd = ""
+        title = process.title(pid)
+        if cwd.startswith(str(folder)) or str(folder) in title:
+            found.append((pid, title))
+    return found
+
+
+def eventually(check: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait until it holds; the deadline is for machines that are slow, not for code that is."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s"
+        time.sleep(0.02)
+
+
+def assert_nothing_lost(report: Report) -> None:
+    assert report.total_failed == 0, f"{dict(report.failed)} of {report.requests}: {report.failures[:5]}"
+    assert report.ok > 0

@@ -74,13 +74,15 @@ class Server:
         with contextlib.suppress(OSError):
             while True:
                 connection = self._listener.accept()[0]
+                if connection.family == socket.AF_INET:  # else a second answer waits for the next request's ACK
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 with self._lock:
                     self.connections.append(connection)
                 self._start(Thread(target=self._serve, args=(connection,)))
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(ConnectionError), connection.makefile("rb") as stream:
-            while head := b"".join(iter(stream.readline, b"\r\n")):
+            while head := b"".join(iter(lambda: stream.readline().strip(), b"")):  # up to an empty line, or the end
                 length = re.search(rb"Content-Length: (\d+)", head)
                 if length and self._bodies and len(stream.read(int(length[1]))) < int(length[1]):
                     return

@@ -4,6 +4,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,9 +39,9 @@ def test_a_load_lasts_until_it_is_stopped_and_leaves_nothing_behind() -> None:
 
 
 def test_what_is_under_way_when_it_stops_still_gets_its_outcome() -> None:
-    def slow(connection: object, number: int) -> bool:
+    def slow(connection: socket.socket, _: int) -> bool:
         time.sleep(0.3)
-        return say(connection)  # type: ignore[arg-type]
+        return say(connection)
 
     with Server(slow) as server, Load(Spec(server.target, rate=100, connections=100)) as running:
         time.sleep(0.2)
@@ -103,7 +104,7 @@ def test_a_child_that_dies_is_an_error_and_no_empty_report() -> None:
 
 
 def test_by_hand_it_prints_a_summary_and_fails_when_requests_fail() -> None:
-    arguments = ["--rate", "200", "--seconds", "0.5", "--conns", "4", "--post"]
+    arguments = ["--rate", "400", "--seconds", "0.25", "--conns", "4", "--post"]
     with Server(lambda connection, _: say(connection)) as good, Server(every(4, reset)) as bad:
         done = [
             subprocess.run([*MODULE, f"http://{server.target}/x", *arguments], capture_output=True, text=True)

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 
 from zdd.host import process
-from zdd.host.clock import Clock, SystemClock
+from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.proxy import text
@@ -35,7 +35,7 @@ class House:
 
     def one(self, patience: float = 20.0, clock: Clock | None = None) -> Nginx:
         """The same nginx, led by somebody with other ideas of time."""
-        clock = clock or SystemClock()
+        clock = clock or Clock()
         return Nginx(self.binary, self.conf_file, self.pid_file, self.folder, self.commands, clock, patience)
 
     def app(self, name: str, behaviour: Behaviour | None = None, tcp: bool = False) -> App:
@@ -97,7 +97,7 @@ http {{
 
     def end(self) -> None:
         self.nginx.stop(2.0)
-        process.end(self.processes(), signal.SIGKILL, 10.0, SystemClock().now)
+        process.end(self.processes(), signal.SIGKILL, 10.0, Clock().now)
         left = self.processes()
         for app in self._apps:
             app.close()

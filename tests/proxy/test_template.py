@@ -5,11 +5,11 @@ from zdd.proxy.template import Mentions
 
 
 def test_placeholders_are_replaced_and_other_braces_stay() -> None:
-    text = 'pid {nginx_pid_filename};\nserver 127.0.0.1:{web};\nlog_format j \'{"a":{b}}\'; # {2,3} {}'
+    text = "pid {nginx_pid_filename};\nserver 127.0.0.1:{web};\nlog_format j '{\"a\":{b}}'; # {2,3} {}"
 
     rendered = template.render(text, {"web": "8001", "nginx_pid_filename": "/run/x.pid"})
 
-    assert rendered == 'pid /run/x.pid;\nserver 127.0.0.1:8001;\nlog_format j \'{"a":{b}}\'; # {2,3} {}'
+    assert rendered == "pid /run/x.pid;\nserver 127.0.0.1:8001;\nlog_format j '{\"a\":{b}}'; # {2,3} {}"
 
 
 def test_a_value_is_never_expanded_again() -> None:

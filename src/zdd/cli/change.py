@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
-from zdd.deploy import deploy as story
+from zdd.deploy.deploy import deploy
+from zdd.deploy.lock import changing
 from zdd.deploy.plan import Request
 from zdd.deploy.site import Site
 from zdd.deploy.watch import watch
@@ -13,16 +15,26 @@ from zdd.errors import ZddError
 CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
 
 
-def change(site: Site, request: Request, lock_timeout: float, detach: bool = False, strict: bool = False) -> int:
+def change(
+    site: Site,
+    action: str,
+    request: Callable[[], Request],
+    lock_timeout: float | None,
+    detach: bool = False,
+    strict: bool = False,
+) -> int:
     """
-    Carry the request out and tell how it ended; returns the exit code.
+    Carry a request out and tell how it ended; returns the exit code.
 
+    `request` is worked out once the lock is held, since it may depend on what serves.
     Raises ZddError, after telling of it, when it did not work out.
     """
     begun = time.monotonic()
+    if lock_timeout is None:
+        lock_timeout = site.config.zdd.lock_timeout
     try:
-        with story.changing(site, f"zddeploy {request.action}", lock_timeout):
-            target, replaced = story.deploy(site, request, warm=not strict)
+        with changing(site, f"zddeploy {action}", lock_timeout):
+            target, replaced = deploy(site, request(), warm=not strict)
         seconds = time.monotonic() - begun
     except ZddError as error:
         _tell_failure(site, error)

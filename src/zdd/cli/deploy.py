@@ -9,8 +9,8 @@ import click
 
 from zdd.cli import options
 from zdd.cli.change import change
-from zdd.deploy import deploy as story
 from zdd.deploy import plan
+from zdd.deploy.deploy import observe
 from zdd.deploy.plan import Request
 from zdd.deploy.site import Site
 
@@ -18,6 +18,7 @@ from zdd.deploy.site import Site
 @click.command("deploy")
 @click.argument("services", nargs=-1, metavar="[SERVICE]...")
 @click.option("--dry-run", is_flag=True, help="Print the steps and do nothing.")
+@click.option("--rev", help="Branch, tag or commit to deploy instead of the configured one.")
 @click.option("--label", help="A word of yours that history shows beside the deploy.")
 @click.option("--detach", is_flag=True, help="Return at the switch; the old version drains by itself.")
 @click.option("--strict-drain", is_flag=True, help="Drain at once, and exit 4 when connections had to be cut.")
@@ -26,6 +27,7 @@ from zdd.deploy.site import Site
 def command(
     services: tuple[str, ...],
     dry_run: bool,
+    rev: str | None,
     label: str | None,
     detach: bool,
     strict_drain: bool,
@@ -44,15 +46,18 @@ def command(
       zddeploy --dry-run         what would be done
     """
     site = options.site_of(conf, verbose, as_json)
-    request = Request("deploy", services, label)
+
+    def request() -> Request:
+        release = site.releases.resolve(rev).id if site.releases else None
+        return Request("deploy", services, label, release)
+
     if dry_run:
-        _tell_plan(site, request)
+        _tell_plan(site, request())
         return 0
-    timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout
-    return change(site, request, timeout, detach, strict_drain)
+    return change(site, "deploy", request, lock_timeout, detach, strict_drain)
 
 
 def _tell_plan(site: Site, request: Request) -> None:
-    target = plan.manifest(site.config, story.observe(site), request, time.time())
+    target = plan.manifest(site.config, observe(site), request, time.time())
     for step in plan.before_commit(target, site.tables.current()):
         site.report.event("plan", step=step.name, text=step.words)

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from zdd.cli import options
-from zdd.deploy.deploy import changing
 from zdd.deploy.down import down
+from zdd.deploy.lock import changing
 
 
 @click.command("down")

@@ -1,46 +1,64 @@
-"""The story of a deploy: lock, recover, plan, carry out, commit, and let the old instances go."""
+"""The story of a deploy: recover, plan, carry out, commit, write down, and let the old instances go."""
 
 from __future__ import annotations
 
-import contextlib
-import getpass
-import os
 import time
-from collections.abc import Iterator
+from typing import NamedTuple
 
-from zdd.deploy import pipeline, plan
+from zdd import history
+from zdd.deploy import hooks, pipeline, plan
+from zdd.deploy.lock import who
 from zdd.deploy.plan import Observed, Request
 from zdd.deploy.recovery import recover, turn_back
 from zdd.deploy.settle import settle
 from zdd.deploy.site import Site
-from zdd.errors import Locked
-from zdd.host.lock import Busy, Lock
+from zdd.errors import ZddError
+from zdd.history import Entry
 from zdd.instance.running import Running
 from zdd.switch.manifest import Manifest
 
 
-def deploy(site: Site, request: Request, warm: bool = True) -> tuple[Manifest, list[Running]]:
-    """
-    Bring the new version into service; returns its manifest and the old instances that are being let go.
+class Deployed(NamedTuple):
+    """What serves now, and the old instances that are being let go."""
 
-    The caller holds the lock. Raises ZddError when it failed: then what served before serves.
+    target: Manifest
+    replaced: list[Running]
+
+
+def deploy(site: Site, request: Request, warm: bool = True) -> Deployed:
+    """
+    Carry the request out; the caller holds the lock.
+
+    Raises ZddError when that failed: then what served before serves.
     """
     finish_interrupted(site)
     site.fleet.adopt(request.services or tuple(site.config.services))
-    before = site.tables.current()
     target = plan.manifest(site.config, observe(site), request, time.time())
+    before = site.tables.before(target)
     site.report.event("begin", deploy=target.deploy, action=request.action, project=site.config.project)
-    pipeline.run(plan.before_commit(target, before), site, lambda: turn_back(site, target))
-    return target, settle(site, warm)
+    try:
+        pipeline.run(plan.before_commit(target, before), site, lambda: turn_back(site, target))
+    except ZddError as error:
+        _write_down(site, target, "failed" if error.exit_code == 5 else "undone", error.message)
+        _hook_quietly(site, "on_failure", target, "undone", error.message)
+        raise
+    _write_down(site, target, "done", None)
+    replaced = settle(site, warm)
+    _hook_quietly(site, "after_deploy", target, "done", "")
+    return Deployed(target, replaced)
 
 
 def finish_interrupted(site: Site) -> Manifest | None:
-    """Recover what was interrupted, and let go what it left."""
+    """Recover what was interrupted, and let go what it left; returns its manifest, None when there was nothing."""
     recovered = recover(site)
     if recovered:
-        outcome = "finished" if recovered.committed else "undone"
-        site.report.event("notice", text=f"deploy {recovered.deploy} was interrupted; it is {outcome} now")
-        settle(site)
+        outcome = "done" if recovered.committed else "undone"
+        words = "finished" if recovered.committed else "undone"
+        site.report.event("notice", text=f"deploy {recovered.deploy} was interrupted; it is {words} now")
+        _write_down(site, recovered, outcome, None if recovered.committed else "interrupted")
+    if site.releases:
+        site.releases.discard_half_built()
+    settle(site)
     return recovered
 
 
@@ -50,40 +68,33 @@ def observe(site: Site) -> Observed:
     return Observed(site.tables.current(), last, site.fleet.last_numbers())
 
 
-@contextlib.contextmanager
-def changing(site: Site, command: str, timeout: float) -> Iterator[None]:
-    """
-    Make the folders, hold the lock and note signals, for as long as a changing command lasts.
-
-    Raises Locked when somebody else changes this project for longer than `timeout` seconds.
-    """
-    site.places.prepare()
-    lock = Lock(site.places.lock)
-    try:
-        lock.acquire({"who": _who(), "pid": os.getpid(), "command": command, "since": time.time()}, timeout)
-    except Busy as busy:
-        raise _locked(site, busy.holder) from None
-    try:
-        site.places.prepare()  # `down` may have removed them while we waited
-        with site.interrupts.caught():
-            yield
-    finally:
-        lock.release()
-
-
-def _locked(site: Site, holder: dict[str, object]) -> Locked:
-    since = holder.get("since")
-    ago = f", for {time.time() - since:.0f} s" if isinstance(since, float) else ""
-    return Locked(
-        f"{site.config.project} is being changed by {holder.get('who', 'somebody')}: "
-        f"`{holder.get('command', 'zddeploy')}`, pid {holder.get('pid', 'unknown')}{ago}",
-        hint="wait for it, or have zddeploy wait: --lock-timeout 60s",
+def _write_down(site: Site, target: Manifest, outcome: str, cause: str | None) -> None:
+    """Add it to the history. A full disk is no reason to fail what is done already."""
+    entry = Entry(
+        deploy=target.deploy,
+        action=target.action,
+        outcome=outcome,
+        started=target.started,
+        seconds=round(time.time() - target.started, 3),
+        who=who(),
+        services=target.services(),
+        steps=site.report.steps,
+        release=target.release,
+        label=target.label,
+        cause=cause,
+        replaced=target.before,
+        origin=target.origin,
     )
-
-
-def _who() -> str:
-    """Return who runs this: also behind sudo, the person and not root."""
     try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.geteuid())
+        history.append(site.places.history, entry)
+    except OSError as error:
+        site.report.event("notice", text=f"cannot write {site.places.history}: {error.strerror}")
+
+
+def _hook_quietly(site: Site, name: str, target: Manifest, outcome: str, cause: str) -> None:
+    """Run a hook that comes too late to change anything: its failure is told and no more."""
+    try:
+        with site.interrupts.held():
+            hooks.run(site, name, target, outcome, cause)
+    except ZddError as error:
+        site.report.event("notice", text=error.message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from zdd.deploy.site import Site
-from zdd.instance.running import observe
 
 
 def down(site: Site) -> None:
@@ -13,7 +12,7 @@ def down(site: Site) -> None:
     An nginx that somebody else runs is left alone. Each instance is drained for at most its `drain_timeout`.
     """
     site.front.stop()
-    running = observe(site.places)
+    running = site.fleet.running()
     for found in running.values():
         site.fleet.retire(found, 0.0, [])
     for found in running.values():

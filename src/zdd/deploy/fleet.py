@@ -15,11 +15,11 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instance import record
-from zdd.instance.app import AppInstance
+from zdd.instance.app import AppInstance, ProxySide
 from zdd.instance.classic import ClassicInstance
 from zdd.instance.health import Health
 from zdd.instance.kept import Kept
-from zdd.instance.running import Running, observe
+from zdd.instance.running import Running, observe, observe_one
 from zdd.places import Places
 from zdd.switch.manifest import Instance, Manifest
 
@@ -37,7 +37,7 @@ class Fleet:
         clock: Clock,
         report: Report,
         interrupts: Interrupts,
-        access: Callable[[], list[int]],
+        proxy_side: Callable[[], ProxySide],
     ) -> None:
         self.config = config
         self.places = places
@@ -45,26 +45,25 @@ class Fleet:
         self.clock = clock
         self.report = report
         self.interrupts = interrupts
-        self.access = access
+        self.proxy_side = proxy_side
         self._started: dict[str, AppInstance | ClassicInstance] = {}
 
-    def start(self, target: Manifest, instance: Instance) -> None:
-        """Start a new instance, without waiting for it."""
+    def start(self, target: Manifest, instance: Instance, folder: str) -> None:
+        """Start a new instance of the code in `folder`, without waiting for it."""
         driver = self._driver_of(instance.name, self.config.services[instance.service])
         self._started[instance.name] = driver
         if isinstance(driver, ClassicInstance):
             driver.launch()
         else:
-            cwd = str(self.config.folder)
             own = {
                 "ZDD_PROJECT": self.config.project,
                 "ZDD_SERVICE": instance.service,
                 "ZDD_INSTANCE": instance.name,
                 "ZDD_DEPLOY": str(target.deploy),
                 "ZDD_RELEASE": instance.release or "",
-                "ZDD_RELEASE_PATH": cwd,
+                "ZDD_RELEASE_PATH": folder,
             }
-            driver.launch(target.deploy, cwd, self.access(), own)
+            driver.launch(target.deploy, folder, self.proxy_side(), own)
 
     def await_healthy(self, names: Sequence[str]) -> dict[str, int | None]:
         """
@@ -118,6 +117,30 @@ class Fleet:
         else:
             self._kept(instance.name).retire(0.0, workers)
 
+    def running(self) -> dict[str, Running]:
+        """Return every instance that has left a trace, by name."""
+        return observe(self.places)
+
+    def look(self, name: str) -> Running:
+        """Return one instance as it is now."""
+        return observe_one(self.places, name)
+
+    def revive(self, instance: Instance) -> None:
+        """Have an instance that was kept warm serve again. Raises DeployFailed when it has begun to drain."""
+        if not self._kept(instance.name).unretire():
+            raise DeployFailed(f"{instance.name} is no longer kept warm", hint="run the same command again")
+        self._started[instance.name] = self._driver_of(instance.name, self.config.services[instance.service])
+
+    def rewarm(self, instance: Instance) -> None:
+        """Undo a revival: keep the instance warm again."""
+        service = self.config.services.get(instance.service)
+        self._kept(instance.name).retire(service.keep_warm if isinstance(service, RunService) else 0.0, [])
+
+    def ask_once(self, name: str) -> str | None:
+        """Send one health request to a running instance; returns what is wrong, None when it is healthy."""
+        driver = self._driver_of(name, self.config.services[name.rpartition("-")[0]])
+        return driver.ask_once() if isinstance(driver, AppInstance) else None
+
     def retire(self, running: Running, warm: float, workers: list[Process]) -> None:
         """
         Let an instance go that nothing leads to any more: keep it warm, drain it, stop it; returns at once.
@@ -146,7 +169,7 @@ class Fleet:
 
     def adopt(self, services: Sequence[str]) -> None:
         """Write down classic instances that an earlier zdd, which kept no records, has left serving."""
-        recorded = {running.service for running in observe(self.places).values()}
+        recorded = {running.service for running in self.running().values()}
         for name in services:
             service = self.config.services[name]
             if isinstance(service, ClassicService) and name not in recorded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import pwd
@@ -10,11 +11,13 @@ from functools import cached_property
 from typing import Any
 
 from zdd.conf.schema import Config, RunService
+from zdd.deploy import through
 from zdd.errors import UsageError
 from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
+from zdd.instance.app import ProxySide
 from zdd.places import Places
 from zdd.proxy import binary, running, template, upstream
 from zdd.proxy.nginx import Nginx
@@ -59,7 +62,7 @@ class Front:
         targets = {name: self._targets(target.of(name)) for name in self._services(target)}
         if self.template is None:
             return render(self._setup(targets), version)
-        source = read_template(str(self.template))
+        source = template.read(str(self.template))
         spares = template.takes_spares(source)
         values = {"nginx_pid_filename": self.pid_file}
         for name, places in targets.items():
@@ -93,6 +96,10 @@ class Front:
         before = json.loads(kept)
         self.nginx.restore(before["text"], stop=not before["ran"])
 
+    def check(self, target: Manifest) -> None:
+        """Send one request for each service through nginx. Raises Unreachable."""
+        through.check(self, target, self.clock)
+
     def master(self) -> Process | None:
         """Return nginx's master process if it runs."""
         return running.find_master(self.pid_file, self.conf_file)
@@ -119,8 +126,11 @@ class Front:
         version = ".".join(map(str, self.nginx.binary.version)) if master else None
         return {"pid": master.pid if master else None, "version": version, "managed": True}
 
-    def access(self) -> list[int]:
-        """Return the users that nginx's workers run as, who must be able to connect to the instances."""
+    def side(self) -> ProxySide:
+        """Return what an instance must know of nginx."""
+        return ProxySide(self._worker_users(), self.pid_file)
+
+    def _worker_users(self) -> list[int]:
         if os.geteuid() != 0:
             return [os.geteuid()]
         name = self._worker_user()
@@ -131,7 +141,7 @@ class Front:
 
     def _worker_user(self) -> str:
         if self.template:
-            named = re.search(r"(?m)^\s*user\s+([^\s;]+)", read_template(str(self.template)))
+            named = re.search(r"(?m)^\s*user\s+([^\s;]+)", template.read(str(self.template)))
             return named[1] if named else self.nginx.binary.user
         return self.config.nginx.user or self._distribution_user()
 
@@ -168,6 +178,7 @@ class Front:
             client_max_body_size=nginx.client_max_body_size,
             proxy_read_timeout=nginx.proxy_read_timeout,
             user=self._worker_user() if os.geteuid() == 0 else None,
+            group=_group_of(self._worker_user()) if os.geteuid() == 0 else None,
             maintenance_file=f"{self.places.runtime}/maintenance",
             reloads=any(app.socket == "tcp" for app in apps),
         )
@@ -176,12 +187,9 @@ class Front:
         return f"{self.places.tables}/{deploy}/nginx.before"
 
 
-def read_template(path: str) -> str:
-    """Return the template's text. Raises UsageError where it cannot be read."""
+def _group_of(user: str) -> str | None:
+    """Return the user's own group: nginx would take one of the user's name, which there may not be."""
     try:
-        found = files.read(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read template {path}: {getattr(error, 'strerror', None) or error}") from error
-    if found is None:
-        raise UsageError(f"cannot read template {path}: no such file")
-    return found
+        return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
+    except KeyError:
+        return None

@@ -7,7 +7,8 @@ which finds only manifests, arrives at the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from zdd.conf.schema import ClassicService, Config, RunService
@@ -18,12 +19,20 @@ from zdd.switch.manifest import Instance, Kind, Manifest
 
 
 class Request(NamedTuple):
-    """What the user asked for: no services named means all."""
+    """
+    What is asked for: no services named means all.
+
+    `revive` says which instances a service shall have instead of new ones: such as still serve, or are kept warm.
+    `releases` is the release of each service's new instances where it is not `release`.
+    """
 
     action: str
     services: tuple[str, ...] = ()
     label: str | None = None
     release: str | None = None
+    origin: int | None = None
+    revive: Mapping[str, list[Instance]] = MappingProxyType({})
+    releases: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Observed(NamedTuple):
@@ -45,10 +54,15 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
     current = observed.current
     instances: dict[str, Instance] = {}
     for service in config.services.values():
-        kept = current.of(service.name) if current else []
-        new = not request.services or service.name in request.services
-        for instance in _new(service, observed, request.release) if new else kept:
-            instances[instance.name] = instance
+        if service.name in request.revive:
+            chosen = request.revive[service.name]
+        elif request.services and service.name not in request.services:
+            chosen = current.of(service.name) if current else []
+        else:
+            release = request.releases.get(service.name, request.release)
+            chosen = _new(service, observed.last_instance.get(service.name, 0), release)
+        instances |= {instance.name: instance for instance in chosen}
+    serving = current.instances if current else {}
     return Manifest(
         deploy=observed.last_deploy + 1,
         action=request.action,
@@ -57,29 +71,41 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
         release=request.release,
         label=request.label,
         started=started,
+        origin=request.origin,
+        revived=[one.name for chosen in request.revive.values() for one in chosen if one.name not in serving],
     )
 
 
 def before_commit(target: Manifest, before: Manifest | None) -> list[Step]:
     """Return the steps up to the commit, in order; undone in reverse, they lead back to `before`."""
-    new = [instance for name, instance in target.instances.items() if not (before and name in before.instances)]
-    union = union_slots(target, before)
-    steps_to_switch: list[Step] = [steps.Begin(target)]
-    steps_to_switch += [steps.Start(target, instance) for instance in new]
-    steps_to_switch += [steps.Probe(target, [instance.name for instance in new])]
+    new = [instance.name for instance in target.new(before)]
+    preparing: list[Step] = [steps.Begin(target)]
+    if target.action == "deploy":
+        preparing += [steps.Build(target), steps.BeforeStart(target)]
+    preparing += [steps.Start(target, target.instances[name]) for name in new]
+    preparing += [steps.Revive(target, name) for name in target.revived]
+    preparing += [steps.Probe(target, new + target.revived)]
+    return [*preparing, *_switch(target, before), steps.Check(target), steps.AfterSwitch(target), *_last(target)]
+
+
+def after_switch(target: Manifest) -> list[Step]:
+    """Return what is left to do of a deploy that was interrupted after its switch."""
+    return [steps.Check(target), *_last(target)]
+
+
+def _switch(target: Manifest, before: Manifest | None) -> list[Step]:
     if before is None:
         # Nothing serves yet: the slots should lead somewhere before nginx hears of them.
-        steps_to_switch += [steps.Publish(target, None), steps.Proxy(target)]
-    elif union:
-        # nginx must never know a slot that leads nowhere: while it reloads, new slots and old ones are all there.
-        steps_to_switch += [
-            steps.PublishUnion(target, before, union),
-            steps.Proxy(target),
-            steps.Publish(target, before),
-        ]
-    else:
-        steps_to_switch += [steps.Proxy(target), steps.Publish(target, before)]
-    return [*steps_to_switch, steps.Check(target), steps.Commit(target)]
+        return [steps.Publish(target, None), steps.Proxy(target)]
+    union = union_slots(target, before)
+    if union is None:
+        return [steps.Proxy(target), steps.Publish(target, before)]
+    # nginx must never know a slot that leads nowhere: while it reloads, new slots and old ones are all there.
+    return [steps.PublishUnion(target, before, union), steps.Proxy(target), steps.Publish(target, before)]
+
+
+def _last(target: Manifest) -> list[Step]:
+    return [steps.Bake(target), steps.Commit(target)]
 
 
 def union_slots(target: Manifest, before: Manifest | None) -> dict[str, str] | None:
@@ -106,8 +132,7 @@ def kind_of(service: ClassicService | RunService) -> Kind:
     return "classic" if isinstance(service, ClassicService) else service.socket
 
 
-def _new(service: ClassicService | RunService, observed: Observed, release: str | None) -> list[Instance]:
-    last = observed.last_instance.get(service.name, 0)
+def _new(service: ClassicService | RunService, last: int, release: str | None) -> list[Instance]:
     count = 1 if isinstance(service, ClassicService) else service.instances
     return [
         Instance(f"{service.name}-{last + number}", service.name, kind_of(service), release)

@@ -27,12 +27,10 @@ def recover(site: Site) -> Manifest | None:
     target = pending(site)
     if target is None:
         return None
-    before = site.tables.read(target.before) if target.before is not None else None
-    steps = plan.before_commit(target, before)
+    steps = plan.before_commit(target, site.tables.before(target))
     if target.direction == "forward" and site.tables.published() == str(target.deploy):
-        remaining = [step for step in steps if step.name in ("check", "bake", "commit")]
         try:
-            pipeline.run(remaining, site, lambda: turn_back(site, target))
+            pipeline.run(plan.after_switch(target), site, lambda: turn_back(site, target))
             return target
         except DeployFailed as error:
             site.report.event("notice", text=f"deploy {target.deploy} was interrupted and cannot be finished: {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zdd.conf.schema import RunService
 from zdd.deploy.site import Site
-from zdd.instance.running import Running, observe
+from zdd.instance.running import Running
 from zdd.switch.manifest import Manifest
 
 _GOING = ("draining", "stopping")
@@ -20,10 +20,10 @@ def settle(site: Site, warm: bool = True) -> list[Running]:
     current = site.tables.current()
     if current is None:
         return []
-    before = site.tables.read(current.before) if current.before is not None else None
+    before = site.tables.before(current)
     workers = site.front.retiring_workers()
     replaced = []
-    for running in observe(site.places).values():
+    for running in site.fleet.running().values():
         if running.name in current.instances:
             continue
         was_serving = before is not None and running.name in before.instances

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from zdd.conf.schema import Config
 from zdd.deploy.fleet import Fleet
@@ -13,7 +14,11 @@ from zdd.deploy.report import Report
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.places import Places
+from zdd.switch.manifest import Manifest
 from zdd.switch.tables import Tables
+
+if TYPE_CHECKING:
+    from zdd.release.releases import Releases
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,19 @@ class Site:
     front: Front
     report: Report
     interrupts: Interrupts
+    commands: Commands
     clock: Clock
+    releases: Releases | None
+
+    def folder_of(self, release: str | None) -> str:
+        """Return where a release's code is: without [release], beside the configuration."""
+        return self.releases.path(release) if self.releases and release else str(self.config.folder)
+
+    def build(self, target: Manifest) -> None:
+        """Have the table's release there, complete. Raises DeployFailed with the build's last words."""
+        if self.releases and target.release:
+            revision = self.releases.resolve(target.release)
+            self.releases.build(revision, self.places.deploy_log(target.deploy), self.interrupts.check)
 
 
 def open_site(config: Config, report: Report, tell: Callable[[str], None] | None = None) -> Site:
@@ -39,5 +56,10 @@ def open_site(config: Config, report: Report, tell: Callable[[str], None] | None
     places, commands, clock, interrupts = Places(config), Commands(tell), Clock(), Interrupts()
     places.check()
     front = Front(config, places, commands, clock)
-    fleet = Fleet(config, places, commands, clock, report, interrupts, front.access)
-    return Site(config, places, Tables(places), fleet, front, report, interrupts, clock)
+    fleet = Fleet(config, places, commands, clock, report, interrupts, front.side)
+    releases = None
+    if config.release:
+        from zdd.release.releases import Releases
+
+        releases = Releases(config.release, places, commands)
+    return Site(config, places, Tables(places), fleet, front, report, interrupts, commands, clock, releases)

@@ -9,7 +9,7 @@ import msgspec
 from zdd.deploy import recovery
 from zdd.deploy.site import Site
 from zdd.host import lock, process
-from zdd.instance.running import Running, observe
+from zdd.instance.running import Running
 from zdd.switch.manifest import Manifest
 
 State = Literal["nothing", "serving", "degraded", "interrupted"]
@@ -51,7 +51,7 @@ class Status(msgspec.Struct):
 def status(site: Site) -> Status:
     """Look at everything once."""
     current = None if site.places.stale() else site.tables.current()
-    running = {} if site.places.stale() else observe(site.places)
+    running = {} if site.places.stale() else site.fleet.running()
     problems = _problems(site, current, running)
     names = list(dict.fromkeys([*site.config.services, *(found.service for found in running.values())]))
     memory = process.memory_of_trees([found.main.pid for found in running.values() if found.main])

@@ -2,119 +2,159 @@
 The steps of a deploy up to its commit: each can be done, and undone.
 
 Every `undo` bears being called twice, and without its `do` having been called or finished: that is what lets recovery
-undo a deploy of which it knows only the manifest.
+undo a deploy of which it knows only the manifest. A step that only looks, or makes what may be of use again, has
+nothing to undo.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from zdd.deploy import through
+from zdd.deploy import bake, hooks
 from zdd.switch.manifest import Instance, Manifest
 
 if TYPE_CHECKING:
     from zdd.deploy.site import Site
 
 
-class Step(Protocol):
-    """One step; `name` is stable (JSON), `words` are for people."""
+@dataclass(frozen=True)
+class Step:
+    """One step towards the table `target`; `name` is stable (JSON)."""
 
-    name: str
+    target: Manifest
+    name: ClassVar[str]
 
     @property
     def words(self) -> str:
-        """Say what the step does, as part of a plan."""
+        """Say what the step does, as a line of a plan."""
+        return self.name
 
     def do(self, site: Site) -> None:
-        """Do it; raises ZddError with the cause when it cannot be done."""
+        """Do it. Raises ZddError with the cause when it cannot be done."""
+        raise NotImplementedError
 
     def undo(self, site: Site) -> None:
         """Have it as it was before."""
 
 
-class Begin:
-    """Write down what is meant, before anything is touched."""
+class Begin(Step):
+    """Write down what is meant, before anything is touched; undone, the deploy never was."""
 
     name = "begin"
 
-    def __init__(self, target: Manifest) -> None:
-        self.target = target
-
     @property
     def words(self) -> str:
-        """Say what the step does, as part of a plan."""
-        return f"begin deploy {self.target.deploy}"
+        """Say what the step does, as a line of a plan."""
+        return f"{self.target.action} {self.target.deploy}"
 
     def do(self, site: Site) -> None:
         """Write the manifest."""
         site.tables.write(self.target)
 
     def undo(self, site: Site) -> None:
-        """Remove the table: from now on the deploy never was."""
+        """Remove the table."""
         site.tables.discard(self.target.deploy)
 
 
-class Start:
-    """Start one new instance."""
+class Build(Step):
+    """Have the release there, complete; a project without [release] has its code where it is."""
 
-    name = "start"
-
-    def __init__(self, target: Manifest, instance: Instance) -> None:
-        self.target = target
-        self.instance = instance
+    name = "build"
 
     @property
     def words(self) -> str:
-        """Say what the step does, as part of a plan."""
+        """Say what the step does, as a line of a plan."""
+        return f"build release {self.target.release}" if self.target.release else "no release to build"
+
+    def do(self, site: Site) -> None:
+        """Build it, unless it is there."""
+        site.build(self.target)
+
+
+class BeforeStart(Step):
+    """The user's commands before anything of the new version runs, such as migrations."""
+
+    name = "before-start"
+
+    def do(self, site: Site) -> None:
+        """Run them."""
+        hooks.run(site, "before_start", self.target)
+
+
+@dataclass(frozen=True)
+class Start(Step):
+    """Start one new instance."""
+
+    instance: Instance
+    name = "start"
+
+    @property
+    def words(self) -> str:
+        """Say what the step does, as a line of a plan."""
         return f"start {self.instance.name}"
 
     def do(self, site: Site) -> None:
         """Start it, without waiting for it."""
-        site.fleet.start(self.target, self.instance)
+        site.fleet.start(self.target, self.instance, site.folder_of(self.instance.release))
 
     def undo(self, site: Site) -> None:
-        """Stop it and leave nothing of it."""
+        """Stop it and leave nothing of it; drain it before, when clients may have been sent to it."""
         site.fleet.discard(self.instance, site.front.retiring_workers() if self.target.exposed else None)
 
 
-class Probe:
-    """Wait until all new instances are healthy."""
+@dataclass(frozen=True)
+class Revive(Step):
+    """Have an instance that was kept warm serve again."""
 
-    name = "probe"
-
-    def __init__(self, target: Manifest, names: list[str]) -> None:
-        self.target = target
-        self.names = names
+    instance: str
+    name = "revive"
 
     @property
     def words(self) -> str:
-        """Say what the step does, as part of a plan."""
+        """Say what the step does, as a line of a plan."""
+        return f"{self.instance}, kept warm, serves again"
+
+    def do(self, site: Site) -> None:
+        """Ask its keeper, who alone knows whether it is not too late."""
+        site.fleet.revive(self.target.instances[self.instance])
+
+    def undo(self, site: Site) -> None:
+        """Keep it warm again."""
+        site.fleet.rewarm(self.target.instances[self.instance])
+
+
+@dataclass(frozen=True)
+class Probe(Step):
+    """Wait until these instances are healthy."""
+
+    names: list[str]
+    name = "probe"
+
+    @property
+    def words(self) -> str:
+        """Say what the step does, as a line of a plan."""
         return f"wait until healthy: {', '.join(self.names)}"
 
     def do(self, site: Site) -> None:
-        """Wait, and write down the ports that the instances listen on."""
+        """Wait, and write down the ports that they listen on."""
         for name, port in site.fleet.await_healthy(self.names).items():
             known = self.target.instances[name]
             self.target.instances[name] = Instance(known.name, known.service, known.kind, known.release, port)
         site.tables.write(self.target)
 
-    def undo(self, site: Site) -> None:
-        """Nothing to undo: waiting changes nothing."""
 
-
-class PublishUnion:
+@dataclass(frozen=True)
+class PublishUnion(Step):
     """Put a table in force that has the slots of before and of after, while nginx changes from one to the other."""
 
+    before: Manifest
+    slots: dict[str, str]
     name = "publish-union"
-
-    def __init__(self, target: Manifest, before: Manifest, slots: dict[str, str]) -> None:
-        self.target = target
-        self.before = before
-        self.slots = slots
 
     @property
     def words(self) -> str:
-        """Say what the step does, as part of a plan."""
+        """Say what the step does, as a line of a plan."""
         return "publish old and new slots together"
 
     def do(self, site: Site) -> None:
@@ -126,18 +166,15 @@ class PublishUnion:
         site.tables.publish(str(self.before.deploy))
 
 
-class Proxy:
+class Proxy(Step):
     """Have nginx know the upstreams: nothing where its text stays the same, else test, replace, reload, verify."""
 
     name = "proxy"
 
-    def __init__(self, target: Manifest) -> None:
-        self.target = target
-
     @property
     def words(self) -> str:
-        """Say what the step does, as part of a plan."""
-        return "nginx: reload if its text changes, start it if it does not run"
+        """Say what the step does, as a line of a plan."""
+        return "nginx: reload if its text changes, start if it does not run"
 
     def do(self, site: Site) -> None:
         """Bring nginx to the text of this table; from a reload on, clients may meet the new instances."""
@@ -145,28 +182,25 @@ class Proxy:
         if not site.front.runs(text):
             self.target.exposed = True
             site.tables.write(self.target)
-        site.front.apply(self.target.deploy, text)
+        site.report.event("proxy", subject="nginx", text=site.front.apply(self.target.deploy, text))
 
     def undo(self, site: Site) -> None:
         """Bring it back to the text of before."""
         site.front.restore(self.target.deploy)
 
 
-class Publish:
+@dataclass(frozen=True)
+class Publish(Step):
     """The switch."""
 
+    before: Manifest | None
     name = "publish"
-
-    def __init__(self, target: Manifest, before: Manifest | None) -> None:
-        self.target = target
-        self.before = before
 
     @property
     def words(self) -> str:
-        """Say what the step does, as part of a plan."""
-        slots = self.target.slots()
-        where = ", ".join(f"{slot} to {instance}" for slot, instance in slots.items())
-        return f"switch: {where}" if slots else "switch"
+        """Say what the step does, as a line of a plan."""
+        where = ", ".join(f"{slot} to {instance}" for slot, instance in self.target.slots().items())
+        return f"switch: {where}" if where else "switch"
 
     def do(self, site: Site) -> None:
         """Build the table and publish it."""
@@ -185,45 +219,47 @@ class Publish:
             site.tables.publish(str(self.before.deploy))
 
 
-class Check:
+class Check(Step):
     """One request for each service through nginx, as a client would send it."""
 
     name = "check"
 
-    def __init__(self, target: Manifest) -> None:
-        self.target = target
-
     @property
     def words(self) -> str:
-        """Say what the step does, as part of a plan."""
+        """Say what the step does, as a line of a plan."""
         return "one request for each service through nginx"
 
     def do(self, site: Site) -> None:
         """Send them."""
-        through.check(site.front, self.target, site.clock)
-
-    def undo(self, site: Site) -> None:
-        """Nothing to undo: looking changes nothing."""
+        site.front.check(self.target)
 
 
-class Commit:
+class AfterSwitch(Step):
+    """The user's command once the new version serves; when it fails, the old one serves again."""
+
+    name = "after-switch"
+
+    def do(self, site: Site) -> None:
+        """Run it."""
+        hooks.run(site, "after_switch", self.target)
+
+
+class Bake(Step):
+    """Watch the new version for a while; a fault switches back."""
+
+    name = "bake"
+
+    def do(self, site: Site) -> None:
+        """Watch it."""
+        bake.bake(site, self.target)
+
+
+class Commit(Step):
     """From here on nothing is undone."""
 
     name = "commit"
-
-    def __init__(self, target: Manifest) -> None:
-        self.target = target
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as part of a plan."""
-        return "commit"
 
     def do(self, site: Site) -> None:
         """Write it down durably."""
         self.target.committed = True
         site.tables.write(self.target, sync=True)
-
-    def undo(self, site: Site) -> None:  # noqa: ARG002  (a step's way)
-        """A commit that was not written is none."""
-        self.target.committed = False

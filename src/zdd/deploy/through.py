@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from zdd.conf.schema import ClassicService, RunService
-from zdd.deploy.front import Front, read_template
 from zdd.errors import DeployFailed
 from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.instance import probe
+from zdd.proxy import template
 from zdd.switch.manifest import Manifest
+
+if TYPE_CHECKING:
+    from zdd.deploy.front import Front
 
 _UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
 _TIMEOUT = 5.0
@@ -74,7 +77,7 @@ def listen_address(front: Front) -> tuple[str, int] | None:
     if front.template is None:
         listening = list(front.config.nginx.listen)
     else:
-        words = re.findall(r"(?m)^\s*listen\s+([^;]+);", read_template(str(front.template)))
+        words = re.findall(r"(?m)^\s*listen\s+([^;]+);", template.read(str(front.template)))
         listening = [word.split()[0] for word in words if not {"ssl", "quic"} & set(word.split())]
     for address in listening:
         if found := re.fullmatch(r"(?:(\[[^]]+\]|[^:\[\]]+):)?([0-9]+)", address):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import NamedTuple
 
 from zdd.deploy.site import Site
@@ -30,7 +31,7 @@ def watch(site: Site, replaced: list[Running]) -> Drained:
         if lease is None:
             _tell(site, running, "stopping" if running.classic else "gone")
             continue
-        with lease:
+        with contextlib.closing(lease):
             outcome = _watch_one(site, running, lease)
         ended += outcome.ended
         cut += outcome.cut
@@ -49,8 +50,7 @@ def _watch_one(site: Site, running: Running, lease: client.Lease) -> Drained:
         try:
             status = client.ask(f"{site.places.control}/{running.name}.sock", "status")
         except client.Gone:
-            continue_watching = lease.events()
-            if not continue_watching:
+            if lease.ended:
                 _tell(site, running, "gone")
                 return Drained()
             continue

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 
+from zdd.host.clock import Clock
 from zdd.host.process import Process
 
 
@@ -38,23 +41,46 @@ class Commands:
         says so. What it leaves running in the background, holding its output open, is not waited for.
         """
         self._tell(argv, cwd)
-        with subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as child:
+        # Into a file and not a pipe: a pipe ends only when everything that was left in the background has ended.
+        with tempfile.TemporaryFile() as output:
+            child = subprocess.Popen(
+                argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+            note = ""
             try:
-                output = child.communicate(timeout=timeout)[0]
-                note = ""
+                child.wait(timeout)
             except subprocess.TimeoutExpired:
-                os.killpg(child.pid, 9)  # its own session, not yet reaped: the number is still its
-                output = child.communicate()[0]
+                os.killpg(child.pid, signal.SIGKILL)  # its own session, not yet reaped: the number is still its
+                child.wait()
                 note = f"(killed: not done after {timeout:g} s)\n"
-        return Result(child.returncode, output.decode(errors="replace") + note)
+            output.seek(0)
+            return Result(child.returncode, output.read().decode(errors="replace") + note)
+
+    def attend(
+        self,
+        argv: Sequence[str],
+        cwd: str,
+        env: Mapping[str, str] | None,
+        output: str,
+        timeout: float,
+        clock: Clock,
+        interrupt: Callable[[], None],
+    ) -> int | None:
+        """
+        Run to the end, what it prints appended to the file `output`; returns the exit status, None after `timeout` s.
+
+        `interrupt` is called again and again and may raise. However this ends, nothing of its session runs on.
+        """
+        child = self.spawn(argv, cwd, env, output)
+        deadline = clock.now() + timeout
+        try:
+            while (status := child.status()) is None and clock.now() < deadline:
+                interrupt()
+                clock.sleep(0.01)
+            return status
+        finally:
+            if child.status() is None:
+                child.kill_session()
 
     def spawn(
         self, argv: Sequence[str], cwd: str = "/", env: Mapping[str, str] | None = None, output: str = os.devnull
@@ -84,6 +110,12 @@ class Spawned:
     def status(self) -> int | None:
         """Return the exit status (minus the signal's number when killed), None while it runs."""
         return self._child.poll()
+
+    def kill_session(self) -> None:
+        """Kill the child and all that is in its session; returns when the child has ended."""
+        if self._child.returncode is None:
+            os.killpg(self._child.pid, signal.SIGKILL)  # not yet reaped: the number is still its
+            self._child.wait()
 
     def forget(self) -> None:
         """Stop caring: no warning is due that it still runs when we end."""

@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from zdd import keeper
 from zdd.conf.schema import RunService
@@ -29,6 +29,13 @@ _POLL = 0.01
 _LISTEN_FD = 3
 
 
+class ProxySide(NamedTuple):
+    """What an instance must know of nginx: the users its workers run as, who must get in, and its pid file."""
+
+    users: list[int]
+    pid_file: str
+
+
 class AppInstance:
     """One instance of a service with `run`; its keeper does the work and answers for it."""
 
@@ -42,15 +49,15 @@ class AppInstance:
         self.kept = Kept(name, places, clock)
         self.lease: client.Lease | None = None
 
-    def launch(self, deploy: int, cwd: str, access: list[int], own: Mapping[str, str]) -> None:
+    def launch(self, deploy: int, cwd: str, nginx: ProxySide, own: Mapping[str, str]) -> None:
         """
         Start the keeper, which starts the app.
 
-        `access` are the users that may connect (nginx's workers); `own` are the ZDD_* variables and what they name.
+        `own` are the ZDD_* variables and what they name.
         Raises UsageError for a user that does not exist.
         """
-        record = self._record(deploy, cwd, own) | {"access": access}
-        self._make_folder(access, record["uid"])
+        record = self._record(deploy, cwd, own) | {"access": nginx.users, "nginx_pid_file": nginx.pid_file}
+        self._make_folder(nginx.users, record["uid"])
         files.write(self.kept.record_path, json.dumps(record), mode=0o600)
         if self.commands.tell:
             self.commands.tell(f"{shlex.join(record['argv'])}  (in {record['cwd']})")
@@ -79,6 +86,13 @@ class AppInstance:
             notice = self._await_answer(port, deadline, check)
         client.ask(self.kept.control, "healthy")
         return Health(self.clock.now() - begun, port, notice)
+
+    def ask_once(self) -> str | None:
+        """Send one health request; returns what is wrong, None when it is healthy. A worker is not asked."""
+        if self.service.socket == "none":
+            return None
+        address = client.pids(self.places.control, self.name).port or self.places.socket(self.name)
+        return health.ask_once(address, self.service, self.clock)
 
     def _attach(self, interrupt: Callable[[], None]) -> client.Lease:
         deadline = self.clock.now() + KEEPER_TIMEOUT
@@ -164,7 +178,6 @@ class AppInstance:
             "hold_max": 30.0,
             "current": self.places.current,
             "table": f"{self.places.tables}/{deploy}",
-            "nginx_pid_file": None,
             "health": {"path": service.health_path or "/", "host": service.health_host or "localhost"},
         }
 

@@ -25,6 +25,7 @@ from zdd.instance.record import ClassicRecord
 from zdd.places import Places
 
 _POLL = 0.02
+_ALONE = 0.5  # seconds without any process of it until a start counts as dead: a look at /proc misses what forks on
 _MARK = "ZDD_INSTANCE"
 
 
@@ -40,6 +41,7 @@ class ClassicInstance:
         self.pid_files = PidFiles(str(service.pid_file))
         self.log = places.log(name)
         self.started: Spawned | None = None
+        self._seen = 0.0
 
     def launch(self) -> None:
         """Move the old instance's pid file away and run the start command, in its own session."""
@@ -47,6 +49,7 @@ class ClassicInstance:
         self.pid_files.move_away()
         argv = split(self.service.start)
         env = environment.inherited() | {_MARK: self._mark()}
+        self._seen = self.clock.now()
         try:
             self.started = self.commands.spawn(argv, str(self.service.cwd), env, self.log)
         except OSError as error:
@@ -61,7 +64,7 @@ class ClassicInstance:
         known.process, known.port = (main.pid, main.start_time), port
         self._write(known)
         files.write(self.pid_files.current, str(main.pid))
-        notice = self._await_answer(port, deadline, interrupt) if self.service.health_path else None
+        notice = self._await_answer(main, port, deadline, interrupt) if self.service.health_path else None
         return Health(self.clock.now() - begun, port, notice)
 
     def retire(self, workers: list[Process], seconds: float) -> None:
@@ -162,18 +165,20 @@ class ClassicInstance:
             return f"nobody answers on 127.0.0.1:{port}, the port in {port_file} ({error.strerror or error})"
         return main, port
 
-    def _check_alive(self) -> None:
+    def _check_alive(self, main: Process | None = None) -> None:
         """Raise when the start command failed, or is done and left nothing running that could still become ready."""
         status = self.started.status() if self.started else None
         if status:
             raise self._failed(f"`{self.service.start}` ended with {ended(status)} before it was ready")
-        if status == 0 and not self._members():
+        if status is None or (main.alive() if main else self._members()):
+            self._seen = self.clock.now()
+        elif self.clock.now() - self._seen >= _ALONE:
             raise self._failed(f"`{self.service.start}` ended and left no process running")
 
-    def _await_answer(self, port: int, deadline: float, interrupt: Callable[[], None]) -> str | None:
+    def _await_answer(self, main: Process, port: int, deadline: float, interrupt: Callable[[], None]) -> str | None:
         def check() -> None:
             interrupt()
-            self._check_alive()
+            self._check_alive(main)
 
         try:
             return health.await_answer(port, self.service, deadline, self.clock, check)

@@ -63,21 +63,34 @@ def await_answer(
     """
     while True:
         patience = _Patience(address if held and isinstance(address, str) else None, service, deadline, clock)
-        try:
-            connection = probe.connect(address, service.health_timeout)
-            host = service.health_host or "localhost"
-            answer = probe.ask(connection, service.health_path or "/", host, patience.left, interrupt)
-            healthy, last = judge(answer, service)
-            if healthy:
-                return last
-        except TimeoutError:
-            last = patience.words()
-        except (OSError, probe.NotHttp) as error:
-            last = _met(address, error)
+        verdict = _attempt(address, service, patience, interrupt)
+        if verdict.healthy:
+            return verdict.words
         interrupt()
         if clock.now() >= deadline:
-            raise NotHealthy(last)
+            raise NotHealthy(verdict.words)
         clock.sleep(_POLL)
+
+
+def ask_once(address: Address, service: ClassicService | RunService, clock: Clock) -> str | None:
+    """Send one health request; returns what is wrong, None when the answer is that of a healthy instance."""
+    patience = _Patience(None, service, clock.now() + service.health_timeout, clock)
+    verdict = _attempt(address, service, patience, lambda: None)
+    return None if verdict.healthy else verdict.words
+
+
+def _attempt(
+    address: Address, service: ClassicService | RunService, patience: _Patience, interrupt: Callable[[], None]
+) -> Verdict:
+    try:
+        connection = probe.connect(address, service.health_timeout)
+        host = service.health_host or "localhost"
+        answer = probe.ask(connection, service.health_path or "/", host, patience.left, interrupt)
+    except TimeoutError:
+        return Verdict(False, patience.words())
+    except (OSError, probe.NotHttp) as error:
+        return Verdict(False, _met(address, error))
+    return judge(answer, service)
 
 
 class _Patience:

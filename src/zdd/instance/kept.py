@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 from typing import Any
 
@@ -92,9 +91,7 @@ class Kept:
             stop_signal = self.record().get("stop_signal", signal.SIGTERM)
             process.end([app], stop_signal, self._stop_timeout(), self.clock.now)
             process.end(below, signal.SIGKILL, 1.0, self.clock.now)
-        shutil.rmtree(self.places.instance(self.name), ignore_errors=True)
-        for path in (self.control, self.record_path, f"{self.places.control}/{self.name}.pids"):
-            files.remove(path)
+        client.remove(self.places.control, self.places.instance(self.name), self.name)
 
     def connections(self) -> int:
         """Count the connections to it, here and in whatever network namespace its name is known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from zdd.host import files
 from zdd.host.process import Process
 from zdd.instance import record
 from zdd.keeper import client
@@ -30,6 +31,11 @@ class Running(NamedTuple):
     port: int | None = None
     connections: int | None = None
     exit: str | None = None
+
+
+def observe_one(places: Places, name: str) -> Running:
+    """Return one instance as it is now."""
+    return _classic(places, name) if files.read(record.path(places.control, name)) else _app(places, name)
 
 
 def observe(places: Places) -> dict[str, Running]:

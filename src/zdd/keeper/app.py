@@ -80,7 +80,7 @@ class App:
 
     def signal_all(self, number: int) -> None:
         """Send a signal to the app and everything that it has started, in whatever session it is."""
-        for pid in process.descendants(os.getpid()):
+        for pid in process.descendants(os.getpid()) if self.left else ():
             _signal(pid, number)
 
     def memory_bytes(self) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Message = dict[str, Any]
 
 _CHUNK = 65536
-_LONGEST = 1 << 20  # bytes a peer may leave unread, or a line may have
+_LONGEST = 1 << 20  # bytes of a request
 
 
 class Control:
@@ -50,33 +50,37 @@ class Control:
         """Tell whether anybody is attached."""
         return any(connection.attached for connection in self.connections)
 
-    def miss(self) -> None:
-        """Say that nobody is there, if nobody is."""
-        if not self.leased:
-            self.left()
-
     def push(self, event: Message) -> None:
         """Send an event to everybody attached."""
-        for connection in list(self.connections):
+        for connection in self.connections:
             if connection.attached:
                 connection.send(event)
+
+    def close(self) -> None:
+        """Let nobody in any more, and all go."""
+        self.loop.forget(self._socket.fileno())
+        self._socket.close()
+        for connection in self.connections:
+            connection.close()
+        self.connections.clear()
+
+    def ended(self, connection: _Connection) -> None:
+        """Forget a connection."""
+        self.connections.discard(connection)
+        connection.close()
+        if connection.attached and not self.leased:
+            self.left()
 
     def _accept(self, _: int) -> None:
         try:
             peer = self._socket.accept()[0]
         except OSError:  # it has left again, or there are no descriptors left for it
             return
-        pid_uid_gid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        if pid_uid_gid[1] not in (0, os.geteuid()):
+        _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if uid in (0, os.geteuid()):
+            self.connections.add(_Connection(self, peer))
+        else:
             peer.close()
-            return
-        self.connections.add(_Connection(self, peer))
-
-    def closed(self, connection: _Connection) -> None:
-        """Forget a connection."""
-        self.connections.discard(connection)
-        if connection.attached:
-            self.miss()
 
 
 class _Connection:
@@ -86,66 +90,45 @@ class _Connection:
         self.control = control
         self.peer = peer
         self.attached = False
-        self._received = self._unsent = b""
+        self._received = b""
         peer.setblocking(False)
-        self._watch()
+        control.loop.watch(peer.fileno(), select.POLLIN, self._ready)
 
     def send(self, message: Message) -> None:
-        """Send a message; a peer that does not read for long is dropped."""
-        if self not in self.control.connections:
-            return
-        self._unsent += json.dumps(message).encode() + b"\n"
-        self._flush()
-
-    def _flush(self) -> None:
+        """Send a message. A peer that reads nothing for long is cut off; that it has ended is the loop's to find."""
         try:
-            if self._unsent:
-                self._unsent = self._unsent[self.peer.send(self._unsent) :]
+            self.peer.sendall(json.dumps(message).encode() + b"\n")
         except BlockingIOError:
-            pass
+            self.peer.shutdown(socket.SHUT_RDWR)
         except OSError:
-            self._unsent = b""  # nobody reads: the end of the connection follows
-        if len(self._unsent) > _LONGEST:
-            self._close()
-        else:
-            self._watch()
+            pass
 
-    def _watch(self) -> None:
-        events = select.POLLIN | (select.POLLOUT if self._unsent else 0)
-        self.control.loop.watch(self.peer.fileno(), events, self._ready)
+    def close(self) -> None:
+        """Close it."""
+        self.control.loop.forget(self.peer.fileno())
+        self.peer.close()
 
-    def _ready(self, events: int) -> None:
-        if events & select.POLLOUT:
-            self._flush()
-        if self not in self.control.connections or not events & ~select.POLLOUT:
-            return
+    def _ready(self, _: int) -> None:
         try:
             data = self.peer.recv(_CHUNK)
         except BlockingIOError:
             return
         except OSError:
             data = b""
-        self._received += data
-        if not data or len(self._received) > _LONGEST:
-            self._close()
-            return
-        *lines, self._received = self._received.split(b"\n")
+        *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             self._answer(line)
+        if not data or len(self._received) > _LONGEST:
+            self.control.ended(self)
 
     def _answer(self, line: bytes) -> None:
         try:
             request = json.loads(line)
         except ValueError:
             request = None
-        if not isinstance(request, dict):
-            self.send({"ok": False, "error": "a request is one JSON object on a line"})
-            return
-        answer = self.control.handle(request)
-        self.attached = self.attached or (request.get("op") == "attach" and answer["ok"])
+        if isinstance(request, dict):
+            answer = self.control.handle(request)
+            self.attached = self.attached or (request["op"] == "attach" and answer["ok"])
+        else:
+            answer = {"ok": False, "error": "a request is one JSON object on a line"}
         self.send(answer)
-
-    def _close(self) -> None:
-        self.control.loop.forget(self.peer.fileno())
-        self.peer.close()
-        self.control.closed(self)

@@ -15,10 +15,10 @@ from zdd.keeper.outage import Outage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from zdd.host.process import Process
     from zdd.keeper.app import App
+    from zdd.keeper.control import Control
     from zdd.keeper.listener import Listener
     from zdd.keeper.loop import Deadlines
     from zdd.keeper.probe import Probe
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 STARTING, SERVING, WARM, DRAINING, STOPPING, FAILED = "starting", "serving", "warm", "draining", "stopping", "failed"
 
+_ATTACH_WITHIN = 10.0
 _AGAIN, _PATIENCE = 0.05, 5.0  # of killing: what cannot be killed (state D) is left, since nothing else can be done
 
 
@@ -41,12 +42,12 @@ class Keeper:
         relay: Relay,
         probe: Probe,
         deadlines: Deadlines,
-        push: Callable[[dict[str, Any]], None],
+        control: Control,
         tell: Callable[[str], None],
     ) -> None:
         self.record, self.app, self.listener, self.relay = record, app, listener, relay
-        self.deadlines, self.push, self.tell = deadlines, push, tell
-        self.outage = Outage(record, app, listener, relay, probe, deadlines, self._start, self._show)
+        self.deadlines, self.control, self.tell = deadlines, control, tell
+        self.outage = Outage(record, app, listener, relay, probe, deadlines, self._start, self._outage_changed)
         self.drain = Drain(listener.connections, deadlines, self._drained)
         self.state = self._shown = STARTING
         self.ended: Ended | None = None
@@ -63,6 +64,7 @@ class Keeper:
 
     def begin(self) -> None:
         """Take the place, and start the app unless it is to be held first."""
+        self.deadlines.at(_ATTACH_WITHIN, self._check_leases)
         try:
             self.listener.open(self.deaf)
         except OSError as error:
@@ -84,7 +86,6 @@ class Keeper:
         if self.state == STARTING and self.app.pid:
             self._set(SERVING)
             self.outage.end()
-            self._full_speed()
         return self.state == SERVING
 
     def retire(self, warm: float, drain: float, workers: list[Process]) -> None:
@@ -102,6 +103,7 @@ class Keeper:
         """Stay after all; False when it is too late for that, or nothing answers here."""
         if self.state == WARM and not self.outage.on:
             self.deadlines.cancel(self._begin_drain)
+            self.deadlines.at(_ATTACH_WITHIN, self._check_leases)
             self._set(SERVING)
         return self.shown == SERVING
 
@@ -167,6 +169,15 @@ class Keeper:
     def _tend(self) -> None:
         self.deadlines.at(self.listener.tend(), self._tend)
 
+    def _check_leases(self) -> None:
+        if not self.control.leased:
+            self.deserted()
+
+    def _outage_changed(self) -> None:
+        self._show()
+        if not self.outage.on:
+            self._full_speed()
+
     def _full_speed(self) -> None:
         if not self.app.full_speed():
             self.deadlines.at(2 * _AGAIN, self._full_speed)
@@ -174,10 +185,11 @@ class Keeper:
     def _app_ended(self, ended: Ended) -> None:
         self.ended = ended
         self.tell(f"the app ended: {ended.words}")
-        self.push({"event": "exit", "words": ended.words, "status": ended.status})
-        self.deadlines.cancel(self._tend, self._kill)
+        self.control.push({"event": "exit", "words": ended.words, "status": ended.status})
+        self.deadlines.cancel(self._tend)
         self.outage.pause()
         if self.state in (SERVING, WARM):
+            self.deadlines.cancel(self._kill, self._kill_rest)  # of an app that was deaf
             self.outage.crashed(self.deadlines.now() - (self._started or 0.0))
         elif self.state == DRAINING:
             self.stop()  # who waits in its queue is relayed to who serves now
@@ -192,7 +204,7 @@ class Keeper:
         self.deadlines.cancel(self._begin_drain)
         self.outage.pause()
         self._set(DRAINING)
-        if self.app.pid:
+        if self.app.pid and not self.outage.on:
             self.drain.begin(self._drain_for, self._workers)
         else:
             self.stop()
@@ -214,28 +226,33 @@ class Keeper:
             self._leave()
 
     def _leave(self) -> None:
-        """End, once those who came after the last count have been served elsewhere."""
-        if not self._leaving:
-            self._leaving = True
-            self.listener.go_away()
-            self.relay.take(self.listener.queues())
-            self.deadlines.at(self.record.drain_timeout, self._finish)
-            self._see_off()
+        """Nothing is left of the app: go, and only stay out of sight to serve those who came after the last count."""
+        if self._leaving:
+            return
+        self._leaving = True
+        self.deadlines.clear()
+        self.deadlines.at(self.record.drain_timeout, self._finish)
+        self.listener.go_away()
+        self.relay.take(self.listener.queues())
+        self.relay.release(self.record.sibling())
+        self.listener.close()
+        drain = self.drain
+        event = {"event": "gone", "drained": drain.drained, "cut": drain.cut, "seconds": round(drain.seconds, 3)}
+        self.control.push(event)
+        self.record.remove()
+        self.control.close()
+        self._see_off()
 
     def _see_off(self) -> None:
-        self.relay.release(self.record.sibling())
-        if self.relay.busy:
-            self.deadlines.at(_AGAIN, self._see_off)
-        else:
+        if not self.relay.busy:
             self._finish()
+        else:
+            self.relay.release(self.record.sibling())
+            self.deadlines.at(_AGAIN, self._see_off)
 
     def _finish(self) -> None:
         self.deadlines.clear()
         self.relay.close()
-        self.listener.close()
-        drain = self.drain
-        self.push({"event": "gone", "drained": drain.drained, "cut": drain.cut, "seconds": round(drain.seconds, 3)})
-        self.record.remove()
         self.over = True
 
     def _set(self, state: str) -> None:
@@ -245,4 +262,4 @@ class Keeper:
     def _show(self) -> None:
         if self.shown != self._shown:
             self._shown = self.shown
-            self.push({"event": "state", "state": self.shown})
+            self.control.push({"event": "state", "state": self.shown})

@@ -81,6 +81,7 @@ class _Held(Listener):
         super().__init__(record)
         self.loop = loop
         self.away = False
+        self.name = record.socket
         self._number = 0
         self._former: list[tuple[socket.socket, str]] = []  # shut down, but the app may still serve who came by them
 
@@ -121,8 +122,11 @@ class _Held(Listener):
             self.tend()
 
     def tend(self) -> float:
-        if not self.away:
-            self._publish()
+        try:
+            if not self.away:
+                self._publish()
+        except FileNotFoundError:  # somebody has removed a folder: there is no place to be found at
+            pass
         return _NOW_AND_THEN
 
     def go_away(self) -> None:
@@ -131,7 +135,7 @@ class _Held(Listener):
 
     def come_back(self) -> None:
         self.away = False
-        self._publish()
+        self.tend()
 
     def connections(self) -> int:
         names = [name for _, name in self._former] + [self.name]
@@ -147,12 +151,9 @@ class _Held(Listener):
         if _same_file(self.name, self.record.socket):
             return
         temporary = f"{self.record.folder}/link"
-        try:
-            files.remove(temporary)
-            os.link(self.name, temporary)
-            os.rename(temporary, self.record.socket)
-        except FileNotFoundError:  # somebody has removed a folder: there is no place to be found at
-            pass
+        files.remove(temporary)
+        os.link(self.name, temporary)
+        os.rename(temporary, self.record.socket)
 
 
 class _Own(Listener):

@@ -73,6 +73,7 @@ class Outage:
         if self.listener.address is None:
             self.end()
         else:
+            self.deadlines.cancel(self.probe.cancel)
             self.deadlines.at(_PATIENCE, self.ask)
             self.probe.ask(self.listener.address, self._told)
 
@@ -80,6 +81,7 @@ class Outage:
         """It answers: send it those who waited, and let everybody come again."""
         self.on = False
         self.deadlines.cancel(self.ask, self._give_up)
+        self.deadlines.at(_PATIENCE, self.probe.cancel)  # its answer is read to the end, if it has one
         self.listener.come_back()
         self._release()
         self.changed()

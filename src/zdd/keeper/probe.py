@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from zdd.keeper.loop import Loop
 
+_CHUNK = 65536
 _SERVER_ERROR = 500
-_ENOUGH = 12  # bytes: "HTTP/1.1 200"
+_STATUS_AT = slice(9, 12)  # of "HTTP/1.1 200"
 
 
 class Probe:
@@ -37,45 +38,33 @@ class Probe:
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         self._answer = b""
-        if self._socket.connect_ex(where) not in (0, errno.EINPROGRESS):  # a UNIX socket's full queue: EAGAIN
-            self._end(False)
+        if self._socket.connect_ex(where) in (0, errno.EINPROGRESS):  # a UNIX socket's full queue: EAGAIN
+            self.loop.watch(self._socket.fileno(), select.POLLOUT, self._ready)
         else:
-            self.loop.watch(self._socket.fileno(), select.POLLOUT, self._connected)
+            self.cancel()
+            told(False)
 
     def cancel(self) -> None:
-        """Give the request up: `told` is not called any more, and the connection does not count."""
+        """Close the connection: it counts like any other. No more is told of it."""
         if self._socket:
             self.loop.forget(self._socket.fileno())
             self._socket.close()
             self._socket = None
 
-    def _connected(self, _: int) -> None:
-        if self._socket:
-            try:
-                self._socket.send(self._request)
-            except OSError:
-                self._end(False)
-            else:
-                self.loop.watch(self._socket.fileno(), select.POLLIN, self._readable)
-
-    def _readable(self, _: int) -> None:
+    def _ready(self, events: int) -> None:
         if not self._socket:
             return
         try:
-            data = self._socket.recv(_ENOUGH)
-        except BlockingIOError:
-            return
+            if events & select.POLLOUT:
+                self._socket.send(self._request)
+                self.loop.watch(self._socket.fileno(), select.POLLIN, self._ready)
+                return
+            data = self._socket.recv(_CHUNK)
         except OSError:
             data = b""
-        self._answer += data
-        if not data or len(self._answer) >= _ENOUGH:
-            self._end(
-                self._answer.startswith(b"HTTP/") and self._answer[9:12].isdigit() and self._status() < _SERVER_ERROR
-            )
-
-    def _status(self) -> int:
-        return int(self._answer[9:12])
-
-    def _end(self, answered: bool) -> None:
-        self.cancel()
-        self.told(answered)
+        answered, self._answer = len(self._answer) >= _STATUS_AT.stop, self._answer + data[: _STATUS_AT.stop]
+        if not data:
+            self.cancel()  # only now: closed on its answer, many an app writes a traceback to its log
+        if not answered and (not data or len(self._answer) >= _STATUS_AT.stop):
+            status = self._answer[_STATUS_AT]
+            self.told(self._answer.startswith(b"HTTP/") and status.isdigit() and int(status) < _SERVER_ERROR)

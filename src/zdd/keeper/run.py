@@ -22,7 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-_ATTACH_WITHIN = 10.0
 _PAUSE = 0.1  # after an error nobody foresaw: it may come again at once
 
 
@@ -41,7 +40,7 @@ def main(path: str) -> int:
     loop = Loop(deadlines)
     control = Control(loop, record.control)
     app, relay, probe = App(record, log), Relay(loop), Probe(loop, record.health_path, record.health_host)
-    keeper = Keeper(record, app, listener(record, loop), relay, probe, deadlines, control.push, tell)
+    keeper = Keeper(record, app, listener(record, loop), relay, probe, deadlines, control, tell)
     signals = _signals()
 
     def on_signal(_: int) -> None:
@@ -54,7 +53,6 @@ def main(path: str) -> int:
 
     loop.watch(signals, select.POLLIN, on_signal)
     control.open(Operations(keeper).handle, keeper.deserted)
-    deadlines.at(_ATTACH_WITHIN, control.miss)
     keeper.begin()
     while not keeper.over:
         try:

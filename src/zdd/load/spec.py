@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -23,8 +24,8 @@ class Kind:
 
     def __post_init__(self) -> None:
         fields = "".join(f"{name}{value}" for name, value in self.headers.items())
-        if set(self.method + self.path) & set(" \r\n") or set(fields) & set("\r\n"):
-            raise ValueError(f"{self.name!r} has a blank or a line break where HTTP allows none")
+        if not self.path or set(self.method + self.path) & set(" \r\n") or set(fields) & set("\r\n"):
+            raise ValueError(f"{self.name!r} lacks a path or has a blank or line break where HTTP allows none")
         if self.weight < 1 or self.body < 0:
             raise ValueError(f"{self.name!r} needs a weight of at least 1 and a body of at least 0 bytes")
 
@@ -73,8 +74,8 @@ class Spec:
             raise ValueError("a load needs kinds, a connection, a timeout and an interval above 0")
         if len(self.kinds) > 200:  # a sample keeps its kind in one byte
             raise ValueError(f"a load has at most 200 kinds of requests, not {len(self.kinds)}")
-        if not self.target.startswith("unix:") and not self.target.rpartition(":")[2].isdigit():
-            raise ValueError(f"the target {self.target!r} is neither HOST:PORT nor unix:PATH")
+        if not re.fullmatch(r"unix:.{1,107}|.+:\d{1,5}", self.target):  # 107 bytes: unix(7)
+            raise ValueError(f"the target {self.target!r} is neither HOST:PORT nor unix:PATH of at most 107 bytes")
 
     @property
     def host_header(self) -> str:

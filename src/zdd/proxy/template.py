@@ -11,6 +11,9 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from zdd.errors import UsageError
+from zdd.host import files
+
 _PLACEHOLDER = re.compile(r"\{([^{}\s;]+)\}")
 _COMMENT = re.compile(r"(?m)^\s*#.*$")
 _SERVERS = ".servers"
@@ -23,6 +26,17 @@ class Mentions:
 
     missing: tuple[str, ...]
     unmentioned: tuple[str, ...]
+
+
+def read(path: str) -> str:
+    """Return the template's text. Raises UsageError where it cannot be read."""
+    try:
+        found = files.read(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read template {path}: {getattr(error, 'strerror', None) or error}") from error
+    if found is None:
+        raise UsageError(f"cannot read template {path}: no such file")
+    return found
 
 
 def render(template_text: str, values: Mapping[str, str]) -> str:

@@ -71,7 +71,8 @@ def render(setup: Setup, version: Version) -> str:
 
 
 def _http(setup: Setup, version: Version) -> str:
-    read_timeout = f"{max(1, round(setup.proxy_read_timeout * 1000))}ms"
+    seconds, rest = divmod(max(1, round(setup.proxy_read_timeout * 1000)), 1000)
+    read_timeout = f"{seconds}s{rest}ms" if rest else f"{seconds}s"
     lines = [
         "server_tokens off;",
         "server_names_hash_bucket_size 512;  # room for the longest name there is",

@@ -14,8 +14,8 @@ _LINE = re.compile(r"(?:nginx: |\S+ \S+ )?\[(?P<level>\w+)\] (?:(?P<pid>\d+)#\d+
 
 def in_output(output: str) -> str:
     """Return, in one line, what nginx gave as the reason; all it printed when it gave none."""
-    found = [match["words"] for line in output.splitlines() if (match := _LINE.fullmatch(line.strip()))
-             if match["level"] == "emerg"]  # fmt: skip
+    matches = (_LINE.fullmatch(line.strip()) for line in output.splitlines())
+    found = [match["words"] for match in matches if match and match["level"] == "emerg"]
     return _joined(found) or " ".join(output.split()) or "it said nothing"
 
 

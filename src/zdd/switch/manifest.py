@@ -30,7 +30,8 @@ class Manifest(msgspec.Struct, omit_defaults=True):
 
     `direction` is what recovery obeys: forward until the first undo step, then back. `committed` ends both: from then
     on nothing is undone. `before` is the deploy whose table this one replaced, None for the first. `exposed` says that
-    nginx may send requests to these instances already, by a reload, though the table is not in force yet.
+    nginx may send requests to these instances already, by a reload, though the table is not in force yet. `revived` are
+    instances that were kept warm and serve again; `origin` is the deploy whose version a rollback brings back.
     """
 
     deploy: int
@@ -43,6 +44,13 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     direction: Literal["forward", "back"] = "forward"
     committed: bool = False
     exposed: bool = False
+    revived: list[str] = []
+    origin: int | None = None
+
+    def new(self, before: Manifest | None) -> list[Instance]:
+        """Return the instances that this deploy starts: neither taken over from `before` nor revived."""
+        known = before.instances if before else {}
+        return [one for name, one in self.instances.items() if name not in known and name not in self.revived]
 
     def of(self, service: str) -> list[Instance]:
         """Return the service's instances in the order of their slots."""

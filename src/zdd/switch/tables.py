@@ -83,6 +83,10 @@ class Tables:
                 hint="`zddeploy down` and `zddeploy` begin anew; the site is off in between",
             ) from error
 
+    def before(self, manifest: Manifest) -> Manifest | None:
+        """Return the manifest of the table that this one replaced, None for the first."""
+        return None if manifest.before is None else self.read(manifest.before)
+
     def numbers(self) -> list[int]:
         """Return the deploys that have a table, oldest first."""
         try:

@@ -1,0 +1,35 @@
+"""zddeploy history: what was deployed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from zdd import history
+from zdd.cli import options
+
+
+@click.command("history")
+@click.option("-n", "--number", type=click.IntRange(1), default=20, show_default=True, help="How many to show.")
+@options.common
+def command(number: int, conf: Path | None, verbose: bool, as_json: bool) -> int:
+    """Show the deploys, the newest first: when, by whom, how long, and what became of them."""
+    site = options.site_of(conf, verbose, as_json)
+    entries = history.read(site.places.history)[:number]
+    for entry in entries:
+        click.echo(msgspec.json.encode(entry).decode() if as_json else line(entry))
+    if not entries and not as_json:
+        click.echo(f"{site.config.project} has not been deployed yet")
+    return 0
+
+
+def line(entry: history.Entry) -> str:
+    """Return the entry as a person reads it."""
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started))
+    what = entry.action + (f" to {entry.origin}" if entry.origin else "")
+    parts = [f"{entry.deploy:>5}  {when}  {what:<14} {entry.outcome:<7} {entry.seconds:>7.2f} s  {entry.who:<10}"]
+    parts += [text for text in (entry.release, entry.label, entry.cause) if text]
+    return "  ".join(parts).rstrip()

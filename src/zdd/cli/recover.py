@@ -1,0 +1,24 @@
+"""zddeploy recover: finish or undo what was interrupted, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zdd.cli import options
+from zdd.deploy.deploy import finish_interrupted
+from zdd.deploy.lock import changing
+
+
+@click.command("recover")
+@options.lock_timeout
+@options.common
+def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
+    """Finish or undo a deploy that was interrupted; every other changing command does this first, too."""
+    site = options.site_of(conf, verbose, as_json)
+    with changing(site, "zddeploy recover", site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout):
+        recovered = finish_interrupted(site)
+    if recovered is None:
+        site.report.event("notice", text="nothing was interrupted")
+    return 0

@@ -1,0 +1,23 @@
+"""zddeploy up: what was up is up again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zdd.cli import options
+from zdd.cli.change import change
+from zdd.deploy.again import is_up, up
+
+
+@click.command("up")
+@options.lock_timeout
+@options.common
+def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
+    """Bring the last good release up, after `down` or a reboot; what serves already is left as it is."""
+    site = options.site_of(conf, verbose, as_json)
+    if is_up(site):
+        site.report.event("notice", text=f"{site.config.project} is up already")
+        return 0
+    return change(site, "up", lambda: up(site), lock_timeout)

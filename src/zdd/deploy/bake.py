@@ -1,0 +1,51 @@
+"""The time after the switch in which a fault of the new version switches back by itself."""
+
+from __future__ import annotations
+
+from zdd.conf.schema import RunService
+from zdd.deploy.site import Site
+from zdd.errors import DeployFailed
+from zdd.instance.running import Running
+from zdd.switch.manifest import Manifest
+
+_EVERY = 0.5  # seconds between looks; a probe that fails twice in a row is a fault
+
+
+def seconds(site: Site, target: Manifest) -> float:
+    """Return how long the new version is baked: the longest `bake` of its services."""
+    return max((service.bake for service in _services(site, target).values()), default=0.0)
+
+
+def bake(site: Site, target: Manifest) -> None:
+    """
+    Watch the new instances; returns when they have been faultless for long enough.
+
+    Raises DeployFailed for an instance that ended or was restarted, or whose health request failed twice in a row.
+    """
+    services, begun = _services(site, target), site.clock.now()
+    failures: dict[str, int] = {}
+    while (passed := site.clock.now() - begun) < seconds(site, target):
+        site.interrupts.check()
+        for name, service in services.items():
+            if passed < service.bake:
+                _look(site, name, site.fleet.look(name), failures)
+        site.clock.sleep(_EVERY)
+
+
+def _look(site: Site, name: str, found: Running, failures: dict[str, int]) -> None:
+    if found.restarts or found.state not in ("serving", "starting"):
+        raise DeployFailed(f"{found.service}: {name} failed in the bake: it ended with {found.exit or found.state}")
+    words = site.fleet.ask_once(name)
+    failures[name] = failures.get(name, 0) + 1 if words else 0
+    if failures[name] > 1:
+        raise DeployFailed(f"{found.service}: {name} failed in the bake: {words}, twice in a row")
+
+
+def _services(site: Site, target: Manifest) -> dict[str, RunService]:
+    """Return the new instances' services, by the instances' names."""
+    found = {}
+    for instance in target.new(site.tables.before(target)):
+        service = site.config.services.get(instance.service)
+        if isinstance(service, RunService) and service.bake:
+            found[instance.name] = service
+    return found

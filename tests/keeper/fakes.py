@@ -1,0 +1,205 @@
+"""A keeper whose app, socket and clock are the test's."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+
+from zdd.keeper.app import App, Ended
+from zdd.keeper.control import Control
+from zdd.keeper.keeper import Keeper
+from zdd.keeper.listener import Listener
+from zdd.keeper.loop import Deadlines
+from zdd.keeper.probe import Probe
+from zdd.keeper.record import Record
+from zdd.keeper.relay import Relay
+
+
+class FakeApp:
+    """Lives and dies to order; `descendants` stay when it dies, unless they are killed."""
+
+    def __init__(self) -> None:
+        self.numbers = itertools.count(100)
+        self.pid: int | None = None
+        self.since: float | None = None
+        self.left = False
+        self.starts = 0
+        self.signals: list[object] = []
+        self.dies_of: set[int] = {15, 9}
+        self.descendants = False
+        self.ended: Ended | None = None
+        self.fails: OSError | None = None
+
+    def start(self, socket: int | None, port: int | None, first: bool) -> None:  # noqa: ARG002
+        if self.fails:
+            raise self.fails
+        self.pid, self.left = next(self.numbers), True
+        self.starts += 1
+
+    def die(self, status: int = -9) -> None:
+        self.ended, self.pid, self.left = Ended(status, f"status {status}"), None, self.descendants
+
+    def reap(self) -> Ended | None:
+        ended, self.ended = self.ended, None
+        return ended
+
+    def signal(self, number: int) -> None:
+        self.signals.append(number)
+        if self.pid and number in self.dies_of:
+            self.die(-number)
+
+    def signal_all(self, number: int) -> None:
+        if self.left:
+            self.signals.append(("all", number))
+        if number == 9:
+            self.descendants = self.left = False
+            if self.pid:
+                self.die(-9)
+
+    def full_speed(self) -> bool:
+        return True
+
+
+class FakeListener(Listener):
+    def __init__(self, record: Record) -> None:
+        super().__init__(record)
+        self.address = "/there"
+        self.done: list[str] = []
+        self.count = 0
+        self.cost: Callable[[], None] = lambda: None
+        self.counted = 0
+
+    def open(self, on_shutdown: Callable[[], None]) -> None:
+        pass
+
+    def restore(self) -> None:
+        self.done.append("restore")
+
+    def go_away(self) -> None:
+        self.done.append("away")
+
+    def come_back(self) -> None:
+        self.done.append("back")
+
+    def connections(self) -> int:
+        self.counted += 1
+        self.cost()
+        return self.count
+
+
+class FakeRelay:
+    """Who waits is a name."""
+
+    def __init__(self) -> None:
+        self.queue: list[str] = []
+        self.waiting: list[str] = []
+        self.sent: list[tuple[str, str | None]] = []
+        self.busy = False
+
+    def take(self, queues: list[socket.socket]) -> None:  # noqa: ARG002
+        self.waiting += self.queue
+        self.queue.clear()
+
+    def release(self, path: str | None) -> bool:
+        self.sent += [(name, path) for name in self.waiting]
+        self.waiting.clear()
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+class FakeProbe:
+    def __init__(self) -> None:
+        self.told: Callable[[bool], None] | None = None
+
+    def ask(self, address: str | int, told: Callable[[bool], None]) -> None:  # noqa: ARG002
+        self.told = told
+
+    def cancel(self) -> None:
+        self.told = None
+
+    def answer(self, answered: bool) -> None:
+        assert self.told is not None, "nobody asks"
+        self.told(answered)
+
+
+class FakeControl:
+    def __init__(self) -> None:
+        self.leased = True
+        self.events: list[dict[str, Any]] = []
+        self.closed = False
+
+    def push(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Stage:
+    """The keeper on a stage: `push` the clock, let the app `die`, look at what was done."""
+
+    def __init__(self, house: str, **given: Any) -> None:
+        for folder in ("control", "instance", "current"):
+            os.makedirs(f"{house}/{folder}")
+        self.time = 1000.0
+        data: dict[str, Any] = {
+            "version": 1,
+            "service": "web",
+            "instance": "web-1",
+            "argv": ["app"],
+            "env": {},
+            "cwd": "/",
+            "socket": "fd",
+            "folder": f"{house}/instance",
+            "path": f"{house}/instance/socket",
+            "log": f"{house}/log",
+            "current": f"{house}/current",
+            "stop_timeout": 10.0,
+            "drain_timeout": 30.0,
+            "hold_max": 20.0,
+        }
+        self.record = Record(f"{house}/control/web-1.json", data | given)
+        self.app, self.relay, self.probe, self.control = FakeApp(), FakeRelay(), FakeProbe(), FakeControl()
+        self.listener = FakeListener(self.record)
+        self.deadlines = Deadlines(lambda: self.time)
+        self.told: list[str] = []
+        self.keeper = Keeper(
+            self.record,
+            cast("App", self.app),
+            self.listener,
+            cast("Relay", self.relay),
+            cast("Probe", self.probe),
+            self.deadlines,
+            cast("Control", self.control),
+            self.told.append,
+        )
+        self.keeper.begin()
+
+    def push(self, seconds: float) -> None:
+        """Let time go by, deadline after deadline."""
+        end = self.time + seconds
+        while (wait := self.deadlines.next()) is not None and self.time + wait <= end:
+            self.time += wait
+            self.deadlines.run()
+            self.look()
+        self.time = max(self.time, end)
+
+    def look(self) -> None:
+        """What SIGCHLD does."""
+        if self.app.ended or not self.app.left:
+            self.keeper.children_changed()
+
+    def die(self, status: int = -9) -> None:
+        self.app.die(status)
+        self.look()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        return [event for event in self.control.events if event["event"] == name]
+
+    def states(self) -> list[str]:
+        return [event["state"] for event in self.events("state")]

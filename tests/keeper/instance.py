@@ -1,0 +1,249 @@
+"""A real keeper with a real app in a folder of its own, and what its clients, nginx and the command line would do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from zdd import keeper
+from zdd.host import files, process
+from zdd.host.process import Process
+from zdd.keeper import client
+from zdd.keeper.client import Lease
+
+PATIENCE = 30.0
+APP = Path(__file__).with_name("app.py")
+MAIN = Path(keeper.__file__).with_name("__main__.py")
+
+
+def wait_until(is_so: Callable[[], object], what: str = "it") -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, f"{what} never came true"
+        time.sleep(0.005)
+
+
+class House:
+    """R: the folders that the instances of a project share."""
+
+    def __init__(self) -> None:
+        self.path = tempfile.mkdtemp(dir="/tmp", prefix="zdd-")
+        self.instances: list[Instance] = []
+        self.deploy = 0
+        os.chmod(self.path, 0o711)
+        for folder in ("control", "instances", "tables"):
+            os.mkdir(f"{self.path}/{folder}")
+
+    def instance(self, **record: Any) -> Instance:
+        """A new instance of the service, not started yet."""
+        self.instances.append(Instance(self, f"web-{len(self.instances) + 1}", record))
+        return self.instances[-1]
+
+    def publish(self, *instances: Instance) -> None:
+        """Have `current` lead to these, as the command line does."""
+        self.deploy += 1
+        table = f"{self.path}/tables/{self.deploy}"
+        os.makedirs(f"{table}/web")
+        for number, instance in enumerate(instances):
+            os.symlink(f"../../../instances/{instance.name}/sock/socket", f"{table}/web/{number:02}")
+        files.write(f"{table}/manifest.json", json.dumps({"instances": {found.name: {} for found in instances}}))
+        files.point(f"{self.path}/current", f"tables/{self.deploy}")
+
+    def end(self) -> None:
+        """Leave no process behind, whatever the test has done to it, and no file."""
+        for instance in self.instances:
+            instance.end()
+        while left := [pid for pid in process.parents() if process.environment(pid).get("HERE") == self.path]:
+            for pid in left:
+                if found := Process.find(pid):
+                    found.signal(signal.SIGKILL)
+                    found.wait(PATIENCE)
+        shutil.rmtree(self.path)
+
+
+class Instance:
+    """One instance; it is attached to from the start unless told otherwise."""
+
+    def __init__(self, house: House, name: str, record: dict[str, Any]) -> None:
+        self.house = house
+        self.name = name
+        self.folder = f"{house.path}/instances/{name}"
+        self.socket = f"{self.folder}/sock/socket"
+        self.control = f"{house.path}/control/{name}.sock"
+        self.log = f"{house.path}/{name}.log"
+        os.makedirs(f"{self.folder}/sock")
+        self.record = self._record(record)
+        self.path = f"{house.path}/control/{name}.json"
+        self.child: subprocess.Popen[bytes] | None = None
+        self.leased: Lease | None = None
+        self.seen: list[dict[str, Any]] = []
+
+    def _record(self, given: dict[str, Any]) -> dict[str, Any]:
+        env = {"PATH": os.environ["PATH"], "HERE": self.house.path, "SOCKET": self.socket}
+        record: dict[str, Any] = {
+            "version": keeper.VERSION,
+            "project": "test",
+            "service": "web",
+            "instance": self.name,
+            "release": "r1",
+            "argv": [sys.executable, "-I", "-S", str(APP)],
+            "cwd": self.house.path,
+            "socket": "fd",
+            "folder": self.folder,
+            "path": self.socket,
+            "log": self.log,
+            "access": [],
+            "stop_signal": int(signal.SIGTERM),
+            "stop_timeout": PATIENCE,
+            "drain_timeout": PATIENCE,
+            "alone": True,
+            "hold_max": PATIENCE,
+            "current": f"{self.house.path}/current",
+            "nginx_pid_file": None,
+            "health": {"path": "/health", "host": "localhost"},
+        }
+        if given.get("socket") == "unix":
+            record["argv"].append(self.socket)
+        return record | given | {"env": env | given.get("env", {})}
+
+    def launch(self, main: str = str(MAIN)) -> Instance:
+        """Start the keeper and attach to it."""
+        files.write(self.path, json.dumps(self.record), mode=0o600)
+        argv = [sys.executable, "-I", "-S", main, self.path]
+        with open(self.log, "ab") as log:
+            self.child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={"HERE": self.house.path},
+            )
+        wait_until(self._attach, "an answer of the keeper")
+        return self
+
+    def start(self) -> Instance:
+        """Launch, wait for the app's answer, and call it healthy."""
+        self.launch()
+        self.await_output("up")
+        assert self.ask("healthy")["ok"]
+        return self
+
+    def _attach(self) -> bool:
+        assert self.child is not None
+        assert self.child.poll() is None, self.output()
+        try:
+            self.leased = Lease(self.control)
+        except client.Gone:
+            return False
+        return True
+
+    def ask(self, op: str, **args: object) -> dict[str, Any]:
+        return client.ask(self.control, op, timeout=PATIENCE, **args)
+
+    def state(self) -> str:
+        return str(self.ask("status")["state"])
+
+    def pid(self) -> int:
+        """The app's number; waits for it."""
+        wait_until(lambda: self.ask("status")["pid"], "an app")
+        return int(self.ask("status")["pid"])
+
+    def process(self) -> Process:
+        found = Process.find(self.pid())
+        assert found is not None
+        return found
+
+    def keeper(self) -> Process:
+        assert self.child is not None
+        found = Process.find(self.child.pid)
+        assert found is not None
+        return found
+
+    def kill(self) -> None:
+        """Kill the app."""
+        self.process().signal(signal.SIGKILL)
+
+    def events(self) -> list[dict[str, Any]]:
+        """All events so far."""
+        assert self.leased is not None
+        self.seen += self.leased.events()
+        return self.seen
+
+    def await_event(self, event: str, count: int = 1, **values: object) -> dict[str, Any]:
+        def found() -> list[dict[str, Any]]:
+            return [one for one in self.events() if one["event"] == event and values.items() <= one.items()]
+
+        wait_until(lambda: len(found()) >= count, f"{event} {values} among {self.seen}, {self.output()}")
+        return found()[count - 1]
+
+    def await_end(self) -> int:
+        """Wait for the end of the keeper."""
+        assert self.child is not None
+        return self.child.wait(PATIENCE)
+
+    def output(self) -> str:
+        return files.read(self.log) or ""
+
+    def lines(self) -> list[str]:
+        return self.output().splitlines()
+
+    def await_output(self, text: str, count: int = 1) -> None:
+        wait_until(
+            lambda: sum(line.startswith(text) for line in self.lines()) >= count, f"{count} {text!r}: {self.output()}"
+        )
+
+    def connect(self, path: str | None = None) -> socket.socket:
+        port = self.record["socket"] == "tcp" and self.ask("status")["port"]
+        connection = socket.socket(socket.AF_INET if port else socket.AF_UNIX)
+        connection.settimeout(PATIENCE)
+        connection.connect(("127.0.0.1", port) if port else path or self.socket)
+        return connection
+
+    def send(self, path: str = "/") -> socket.socket:
+        """Send a request; its answer is read by `answer`."""
+        connection = self.connect()
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        return connection
+
+    def request(self, path: str = "/") -> str:
+        return answer(self.send(path))
+
+    def look(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.request("/look"))
+        return found
+
+    def write(self, name: str) -> None:
+        """Let a request to /wait/NAME go on."""
+        files.write(f"{self.house.path}/{name}", "")
+
+    def end(self) -> None:
+        if self.leased:
+            self.leased.close()
+        if self.child:
+            if (found := Process.find(self.child.pid)) is not None:
+                found.signal(signal.SIGKILL)
+            self.child.wait(PATIENCE)
+
+
+def answer(connection: socket.socket) -> str:
+    """The body of the answer; "" when there was none."""
+    received = b""
+    with connection:
+        try:
+            while data := connection.recv(65536):
+                received += data
+        except ConnectionResetError:
+            pass
+    head, _, body = received.partition(b"\r\n\r\n")
+    return body.decode() if head else ""

@@ -1,0 +1,230 @@
+"""What the app finds when it starts, and what is said when it cannot."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from zdd.host import files, process
+
+from .conftest import New
+from .instance import MAIN, wait_until
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+SLEEP = "import time; time.sleep(600)"
+
+
+def test_the_app_gets_the_listening_socket_as_descriptor_3(new: New) -> None:
+    web = new().start()
+
+    found = web.look()
+
+    assert found["environ"]["LISTEN_FDS"] == "1"
+    assert found["environ"]["LISTEN_PID"] == str(found["pid"])
+    assert found["pid"] == web.pid()
+
+
+def test_the_app_inherits_nothing_but_its_socket_and_its_log(new: New) -> None:
+    web = new().start()
+
+    found = web.look()["fds"]
+
+    assert set(found) == {"0", "1", "2", "3"}
+    assert (found["0"], found["1"], found["2"]) == ("/dev/null", web.log, web.log)
+
+
+def test_a_worker_inherits_three_descriptors(new: New) -> None:
+    worker = new(socket="none", env={"PRELUDE": f"print('fds', sorted(KNOWN), flush=True); {SLEEP}"}).launch()
+
+    worker.await_output("fds")
+
+    assert "fds ['0', '1', '2']" in worker.lines()
+
+
+def test_a_restarted_app_inherits_nothing_more(new: New) -> None:
+    web = new().start()
+    web.kill()
+    web.await_output("up", 2)
+
+    assert set(web.look()["fds"]) == {"0", "1", "2", "3"}
+
+
+def test_nothing_of_how_the_keeper_was_started_reaches_the_app(new: New) -> None:
+    web = new()
+    careless = f"{web.house.path}/careless.py"
+    files.write(
+        careless,
+        "import os, signal, sys\n"
+        "os.dup2(2, 50)\n"
+        "os.umask(0o777)\n"
+        "for number in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):\n"
+        "    signal.signal(number, signal.SIG_IGN)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR2})\n"
+        "os.nice(5)\n"
+        f"os.execv(sys.executable, [sys.executable, '-I', '-S', {str(MAIN)!r}, sys.argv[1]])\n",
+    )
+    web.launch(careless)
+    web.await_output("up")
+
+    found = web.look()
+
+    assert set(found["fds"]) == {"0", "1", "2", "3"}
+    assert found["umask"] == 0o022
+    assert signals(found["status"], "SigBlk") == set()
+    assert signals(found["status"], "SigIgn") == {signal.SIGPIPE, signal.SIGXFSZ}  # Python's own doing, in the app
+    assert found["session"] == found["pid"]
+    if os.geteuid() == 0:  # nobody else may become less nice
+        assert found["nice"] == 0
+
+
+def test_sigpipe_is_not_ignored(new: New) -> None:
+    shell = new(socket="none", argv=["sh", "-c", "grep SigIgn /proc/self/status; exec sleep 600"]).launch()
+
+    shell.await_output("SigIgn")
+
+    assert signals(shell.output(), "SigIgn") == set()
+
+
+def signals(status: str, what: str) -> set[int]:
+    bits = int(status.split(f"{what}:\t")[1].split()[0], 16)
+    return {number for number in range(1, 65) if bits >> (number - 1) & 1}
+
+
+def test_the_environment_is_the_record_s_and_nothing_else(new: New) -> None:
+    web = new(argv=["env"], env={"GREETING": "hällo"}).launch()
+
+    web.await_event("exit", status=0)
+
+    own = {line for line in web.lines() if not line.startswith(("zdd:", "LISTEN_PID="))}
+    assert own == {f"{name}={value}" for name, value in web.record["env"].items()} | {"LISTEN_FDS=1"}
+
+
+def test_a_tcp_app_is_told_its_port_in_the_environment_and_in_place_of_the_word(new: New) -> None:
+    web = new(socket="tcp", env={"URL": "http://localhost:{port}/"})
+    web.record["argv"].append("--port={port}")
+    web.start()
+    port = web.ask("status")["port"]
+
+    found = web.look()
+
+    assert found["argv"] == [f"--port={port}"]
+    assert found["environ"]["PORT"] == str(port)
+    assert found["environ"]["URL"] == f"http://localhost:{port}/"
+    assert "LISTEN_FDS" not in found["environ"]
+
+
+def test_a_restarted_tcp_app_has_the_same_port(new: New) -> None:
+    web = new(socket="tcp").start()
+    before = web.look()["environ"]["PORT"]
+
+    web.kill()
+    web.await_event("state", count=2, state="serving")
+
+    assert web.look()["environ"]["PORT"] == before
+
+
+@needs_root
+def test_the_app_runs_as_the_user_it_was_given(new: New) -> None:
+    record = {"uid": 65534, "gid": 65533, "groups": [65533, 12345], "cwd": "/"}
+    web = new(socket="none", argv=["sh", "-c", "id -u; id -G; exec sleep 600"], **record).launch()
+
+    web.await_output("65533")
+
+    assert web.lines() == ["65534", "65533 12345"]
+
+
+@needs_root
+def test_a_folder_that_the_user_may_not_enter_is_named(new: New) -> None:
+    web = new(uid=65534, gid=65534, groups=[], cwd="/root")
+    os.chmod(web.house.path, 0o700)
+    web.record["cwd"] = web.house.path
+    web.launch()
+
+    assert web.await_event("exit")["words"] == f"cannot enter {web.house.path!r}: Permission denied"
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"argv": ["no-such-program", "-x"]}, "cannot run 'no-such-program': No such file or directory"),
+        ({"argv": ["/etc/passwd"]}, "cannot run '/etc/passwd': Permission denied"),
+        ({"cwd": "/no/such"}, "cannot enter '/no/such': No such file or directory"),
+        ({"socket": "fd", "path": "/no/such/socket"}, "cannot listen at /no/such/socket: No such file or directory"),
+    ],
+)
+def test_an_app_that_cannot_be_started_says_why(new: New, record: dict[str, object], words: str) -> None:
+    web = new(**record).launch()
+
+    assert web.await_event("exit")["words"] == words
+    assert web.ask("status")["exit"] == words
+    assert web.state() == "failed"
+
+
+def test_a_script_without_its_interpreter_says_so(new: New) -> None:
+    web = new()
+    script = f"{web.house.path}/bin"
+    files.write(script, "#!/gone/venv/bin/python\n", mode=0o755)
+    web.record["argv"] = [script]
+    web.launch()
+
+    words = web.await_event("exit")["words"]
+
+    assert words == f"cannot run {script!r}: the interpreter that its first line names is not there"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may become anybody")
+def test_a_user_one_may_not_become_is_named(new: New) -> None:
+    web = new(uid=0, gid=0, groups=[0]).launch()
+
+    assert web.await_event("exit")["words"] == "cannot become user 0, group 0: Operation not permitted"
+
+
+def test_an_app_that_ends_by_itself_says_with_what(new: New) -> None:
+    web = new(env={"PRELUDE": "print('no database', flush=True); sys.exit(3)"}).launch()
+
+    assert web.await_event("exit") == {"event": "exit", "words": "exit status 3", "status": 3}
+    assert "no database" in web.lines()
+    assert "zdd: web-1: the app ended: exit status 3" in web.lines()
+
+
+def test_output_goes_on_when_the_keeper_is_killed(new: New) -> None:
+    web = new().start()
+    app = web.process()
+
+    web.keeper().signal(signal.SIGKILL)
+    web.await_end()
+    web.request("/after")
+
+    assert app.alive()
+    assert "got /after" in web.lines()
+
+
+def test_a_log_that_is_truncated_is_written_from_its_start(new: New) -> None:
+    web = new().start()
+
+    os.truncate(web.log, 0)
+    web.request("/after")
+
+    assert web.output() == "got /after\n"
+
+
+def test_an_app_that_boots_gives_way_to_others_until_it_is_healthy(new: New) -> None:
+    web = new().launch()
+    path = f"/proc/{web.pid()}/autogroup"
+    if not os.path.exists(path):
+        pytest.skip("this kernel has no autogroup")
+    web.await_output("up")
+    assert (files.read(path) or "").endswith("nice 19\n")
+
+    web.ask("healthy")
+
+    wait_until(lambda: (files.read(path) or "").endswith("nice 0\n"))
+
+
+def test_the_keeper_is_where_orphans_go(new: New) -> None:
+    prelude = "if os.fork() == 0:\n    if os.fork() == 0:\n        os.setsid(); time.sleep(600)\n    os._exit(0)\n"
+    web = new(env={"PRELUDE": prelude}).start()
+
+    wait_until(lambda: sum(parent == web.keeper().pid for parent in process.parents().values()) == 2)

@@ -99,9 +99,13 @@ def _switch(target: Manifest, before: Manifest | None) -> list[Step]:
         return [steps.Publish(target, None), steps.Proxy(target)]
     union = union_slots(target, before)
     if union is None:
-        return [steps.Proxy(target), steps.Publish(target, before)]
+        return [steps.Proxy(target), steps.Publish(target, str(before.deploy))]
     # nginx must never know a slot that leads nowhere: while it reloads, new slots and old ones are all there.
-    return [steps.PublishUnion(target, before, union), steps.Proxy(target), steps.Publish(target, before)]
+    return [
+        steps.PublishUnion(target, before, union),
+        steps.Proxy(target),
+        steps.Publish(target, steps.union_name(target)),
+    ]
 
 
 def _last(target: Manifest) -> list[Step]:

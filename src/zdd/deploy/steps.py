@@ -144,6 +144,11 @@ class Probe(Step):
         site.tables.write(self.target)
 
 
+def union_name(target: Manifest) -> str:
+    """Return the name of the table in force while nginx learns of this one's slots."""
+    return f"{target.deploy}+"
+
+
 @dataclass(frozen=True)
 class PublishUnion(Step):
     """Put a table in force that has the slots of before and of after, while nginx changes from one to the other."""
@@ -159,7 +164,7 @@ class PublishUnion(Step):
 
     def do(self, site: Site) -> None:
         """Build and publish it."""
-        site.tables.publish(site.tables.build(self.target.deploy, self.slots, f"{self.target.deploy}+"))
+        site.tables.publish(site.tables.build(self.target.deploy, self.slots, union_name(self.target)))
 
     def undo(self, site: Site) -> None:
         """Publish the table of before."""
@@ -191,9 +196,9 @@ class Proxy(Step):
 
 @dataclass(frozen=True)
 class Publish(Step):
-    """The switch."""
+    """The switch, from the table in force (`back`; None for the first one) to the target."""
 
-    before: Manifest | None
+    back: str | None
     name = "publish"
 
     @property
@@ -210,13 +215,13 @@ class Publish(Step):
         site.tables.publish(name)
 
     def undo(self, site: Site) -> None:
-        """Publish the table of before; when there was none, none."""
+        """Publish the table that was in force; when there was none, none."""
         if site.tables.published() != str(self.target.deploy):
             return
-        if self.before is None:
+        if self.back is None:
             site.tables.unpublish()
         else:
-            site.tables.publish(str(self.before.deploy))
+            site.tables.publish(self.back)
 
 
 class Check(Step):

@@ -1,0 +1,197 @@
+"""
+Every crash there can be, one after the other: zddeploy is killed at each operation that changes something, recovered,
+and killed again at each operation of the recovery.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from zdd.deploy import rollback
+from zdd.deploy.deploy import deploy, finish_interrupted
+from zdd.deploy.plan import Request
+from zdd.errors import DeployFailed
+
+from .world import Asleep, Killed, World, load
+
+WEB = '[service.web]\nrun = "web"\n'
+API = '[service.api]\nrun = "api"\nsocket = "tcp"\npath = "/api"\n'
+JOBS = '[service.jobs]\nrun = "jobs"\nsocket = "none"\n'
+UNIX = '[service.unix]\nrun = "unix {socket}"\nsocket = "unix"\npath = "/unix"\n'
+THREE = '[service.web]\nrun = "web"\ninstances = 3\n'
+COLD = '[service.web]\nrun = "web"\nkeep_warm = 0\n'
+
+OLD = '[nginx]\ntemplate = "nginx.conf.template"\npid_file = "nginx.pid"\n'
+TWO = '[service.old]\nstart = "a"\nstop = "b"\npid_file = "c"\n[service.web]\nrun = "web"\n'
+
+Change = Callable[[World], object]
+
+
+def new_version(world: World) -> object:
+    return deploy(world.site(load(world.folder)), Request("deploy"))
+
+
+def only_web(world: World) -> object:
+    return deploy(world.site(load(world.folder)), Request("deploy", ("web",)))
+
+
+def back(world: World) -> object:
+    site = world.site(load(world.folder))
+    finish_interrupted(site)
+    return deploy(site, rollback.request(site, None))
+
+
+def failing(step: str) -> Change:
+    def change(world: World) -> object:
+        world.failing = step
+        try:
+            return new_version(world)
+        finally:
+            world.failing = ""
+
+    return change
+
+
+def broken(service: str) -> Change:
+    def change(world: World) -> object:
+        world.broken = {service}
+        try:
+            return new_version(world)
+        finally:
+            world.broken = set()
+
+    return change
+
+
+# What is configured first, what then, and what is done to get there.
+CASES: dict[str, tuple[str, str, Change]] = {
+    "one service": (WEB, WEB, new_version),
+    "one service, not kept warm": (COLD, COLD, new_version),
+    "tcp": (API, API, new_version),
+    "all kinds": (WEB + API + JOBS + UNIX, WEB + API + JOBS + UNIX, new_version),
+    "one of several": (WEB + API, WEB + API, only_web),
+    "a service more": (WEB, WEB + UNIX, new_version),
+    "a service less": (WEB + UNIX, WEB, new_version),
+    "a service renamed": (WEB + UNIX, WEB + API, new_version),
+    "more instances": (WEB, THREE, new_version),
+    "fewer instances": (THREE, WEB, new_version),
+    "rollback": (WEB + UNIX, WEB + UNIX, back),
+    "classic beside an app": (OLD + TWO, OLD + TWO, new_version),
+    "broken": (WEB + API, WEB + API, broken("api")),
+    "nginx refuses": (WEB + API, WEB + API, failing("proxy")),
+    "unreachable through nginx": (WEB + API, WEB + API, failing("check")),
+}
+FAILING = {
+    change for name, (_, _, change) in CASES.items() if name in ("broken", "nginx refuses", "unreachable through nginx")
+}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="zdd", dir="/tmp"))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_killed_anywhere_and_again_in_the_recovery_something_healthy_serves(folder: Path, name: str) -> None:
+    first, then, change = CASES[name]
+    before = prepared(folder, first, then)
+    crashes = 0
+    point = 0
+    while (crashed := killed_in(before, change, point := point + 1)) is not None:
+        again = 0
+        while (twice := killed_in(crashed, recover, again := again + 1)) is not None:
+            settles(twice)
+            crashes += 1
+        settles(crashed)
+        crashes += 1
+
+    assert point > 8, "implausibly few operations: the walk does not walk"
+    print(f"{name}: {point - 1} points, {crashes} crashes")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_undisturbed_it_ends_with_the_new_version_or_the_old_one(folder: Path, name: str) -> None:
+    first, then, change = CASES[name]
+    world = prepared(folder, first, then).awake()
+    old = world.serving()
+
+    with contextlib.suppress(DeployFailed):
+        change(world)
+
+    assert (world.serving() == old) == (change in FAILING)
+    settles(world.asleep())
+
+
+def recover(world: World) -> object:
+    return finish_interrupted(world.site(load(world.folder)))
+
+
+def prepared(folder: Path, first: str, then: str) -> Asleep:
+    """A world with two deploys done, and the configuration of the change in place."""
+    world = World(folder)
+    configure(folder, first)
+    new_version(world)
+    new_version(world)
+    world.after_death()
+    configure(folder, then)
+    return world.asleep()
+
+
+def configure(folder: Path, services: str) -> None:
+    zdd = f'[zdd]\nproject = "shop"\nstate_dir = "{folder}/S"\nruntime_dir = "{folder}/R"\n'
+    (folder / "deploy.toml").write_text(zdd + services)
+    (folder / "nginx.conf.template").touch()
+
+
+def killed_in(before: Asleep, change: Change, point: int) -> Asleep | None:
+    """Kill zddeploy at this operation of the change; None when the change has fewer."""
+    world = before.awake()
+    world.watch = lambda: serves(world)
+    world.dies_at = point
+    try:
+        change(world)
+    except DeployFailed:
+        pass
+    except Killed:
+        world.after_death()
+        serves(world)
+        return world.asleep()
+    serves(world)
+    return None
+
+
+def serves(world: World) -> None:
+    """Invariants of every moment: who is reached is healthy, and all of a service that serves."""
+    for service, instances in world.serving().items():
+        states = {name: world.instances[name].state if name in world.instances else "gone" for name in instances}
+        assert set(states.values()) <= {"serving", "warm"}, f"{service} leads to {states}"
+
+
+def settles(crashed: Asleep) -> None:
+    """Invariants after a recovery: nothing is pending, one generation waits at most, and again changes nothing."""
+    world = crashed.awake()
+    recover(world)
+    serves(world)
+    site = world.site(load(world.folder))
+    current = site.tables.current()
+    assert current is not None
+    assert current.committed
+    assert site.tables.published() == str(current.deploy)
+    for name in current.instances:
+        assert world.instances[name].state == "serving", "the table claims more than is so"
+    leftover = [one for one in world.instances.values() if one.name not in current.instances]
+    assert all(one.state == "warm" for one in leftover)
+    before = site.tables.before(current)
+    assert before is not None
+    assert {one.name for one in leftover} <= set(before.instances), "more than one generation is left"
+    once = world.asleep()
+    recover(world)
+    assert world.asleep() == once

@@ -1,0 +1,287 @@
+"""A machine where nothing is real but the tables, and zddeploy dies at any operation that changes something."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from zdd.conf import read
+from zdd.conf.schema import Config
+from zdd.deploy.interrupts import Interrupts
+from zdd.deploy.report import Report
+from zdd.deploy.site import Site
+from zdd.errors import DeployFailed
+from zdd.host.clock import Clock
+from zdd.host.command import Commands
+from zdd.host.process import Process
+from zdd.instance.running import Running
+from zdd.places import Places
+from zdd.switch.manifest import Instance, Manifest
+from zdd.switch.tables import Tables
+
+
+class Killed(BaseException):
+    """kill -9 of zddeploy."""
+
+
+@dataclass
+class FakeInstance:
+    name: str
+    service: str
+    kind: str
+    state: str = "starting"
+    leased: bool = True
+
+
+@dataclass
+class World:
+    """What runs and what nginx has been told, all of which survives zddeploy."""
+
+    folder: Path
+    instances: dict[str, FakeInstance] = field(default_factory=dict)
+    text: dict[str, list[str]] = field(default_factory=dict)  # service -> slots, or "port of INSTANCE"
+    text_before: dict[int, dict[str, list[str]]] = field(default_factory=dict)
+    highest: dict[str, int] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)  # services whose new instances never become healthy
+    failing: str = ""  # the step that fails
+    operations: int = 0
+    dies_at: int | None = None
+    watch: Callable[[], None] = lambda: None
+
+    def asleep(self) -> Asleep:
+        """Return all of it, files too, as a value."""
+        files: dict[str, str] = {}
+        for path in sorted(self.folder.rglob("*")):
+            name = str(path.relative_to(self.folder))
+            if path.is_symlink():
+                files[name] = f"-> {path.readlink()}"
+            elif path.is_file() and path.name not in ("history.jsonl", "lock"):
+                files[name] = path.read_text()
+        return Asleep(
+            self.folder, copy.deepcopy(self.instances), self.text, dict(self.text_before), dict(self.highest), files
+        )
+
+    def changes(self) -> None:
+        """Mark one operation that changes something: the place to be killed at, before it takes effect."""
+        self.watch()
+        self.operations += 1
+        if self.dies_at is not None and self.operations >= self.dies_at:  # dead is dead: not even undoing
+            raise Killed
+
+    def after_death(self) -> None:
+        """What the kernel and the keepers do when zddeploy is gone: unpublished new instances end by themselves."""
+        tables = Tables(Places(load(self.folder)))
+        current = tables.current()
+        published = set(current.instances) if current else set()
+        exposed = {
+            name
+            for number in tables.numbers()
+            if (manifest := tables.read(number)) and manifest.exposed
+            for name in manifest.instances
+        }
+        for name, instance in list(self.instances.items()):
+            if instance.leased and instance.kind != "classic" and name not in published | exposed:
+                del self.instances[name]
+            instance.leased = False
+
+    def site(self, config: Config) -> Site:
+        """Return a site of this world, as one run of zddeploy has it."""
+        places = Places(config)
+        places.prepare()
+        fleet, front = FakeFleet(self, config), FakeFront(self)
+        return Site(
+            config=config,
+            places=places,
+            tables=FakeTables(places, self),
+            fleet=cast("Any", fleet),
+            front=cast("Any", front),
+            report=Report(),
+            interrupts=Interrupts(),
+            commands=Commands(),
+            clock=Clock(),
+            releases=None,
+        )
+
+    def serving(self) -> dict[str, list[str]]:
+        """Return the instances that clients reach now, by service: where nginx's text and the table in force lead."""
+        tables = Tables(Places(load(self.folder)))
+        name = tables.published()
+        reached: dict[str, list[str]] = {}
+        for service, targets in self.text.items():
+            for target in targets:
+                if target.startswith("port of "):
+                    reached.setdefault(service, []).append(target.removeprefix("port of "))
+                else:
+                    link = Path(tables.places.tables) / (name or "none") / target
+                    reached.setdefault(service, []).append(
+                        link.readlink().parts[-3] if link.is_symlink() else "nowhere"
+                    )
+        return reached
+
+    def generations(self) -> dict[str, int]:
+        """Return how many instances of each service run, whatever their state."""
+        counts: dict[str, int] = {}
+        for instance in self.instances.values():
+            counts[instance.service] = counts.get(instance.service, 0) + 1
+        return counts
+
+
+@dataclass(frozen=True)
+class Asleep:
+    """A world at one moment; any number of futures can begin from it."""
+
+    folder: Path
+    instances: dict[str, FakeInstance]
+    text: dict[str, list[str]]
+    text_before: dict[int, dict[str, list[str]]]
+    highest: dict[str, int]
+    files: dict[str, str]
+
+    def awake(self) -> World:
+        """Let it go on, from its own files."""
+        for entry in ("S", "R"):
+            shutil.rmtree(self.folder / entry, ignore_errors=True)
+        for name, text in self.files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if text.startswith("-> "):
+                path.symlink_to(text.removeprefix("-> "))
+            else:
+                path.write_text(text)
+        instances = copy.deepcopy(self.instances)
+        return World(self.folder, instances, self.text, dict(self.text_before), dict(self.highest))
+
+
+class FakeTables(Tables):
+    """The real tables, on disk; every change is a place to die at."""
+
+    def __init__(self, places: Places, world: World) -> None:
+        super().__init__(places)
+        self.world = world
+
+    def write(self, manifest: Manifest, sync: bool = False) -> None:
+        self.world.changes()
+        super().write(manifest, sync)
+
+    def build(self, deploy: int, slots: dict[str, str], name: str | None = None) -> str:
+        self.world.changes()
+        return super().build(deploy, slots, name)
+
+    def publish(self, name: str) -> None:
+        self.world.changes()
+        super().publish(name)
+
+    def unpublish(self) -> None:
+        self.world.changes()
+        super().unpublish()
+
+    def discard(self, deploy: int) -> None:
+        self.world.changes()
+        super().discard(deploy)
+
+
+class FakeFleet:
+    """Instances that are only names and states."""
+
+    def __init__(self, world: World, config: Config) -> None:
+        self.world = world
+        self.config = config
+
+    def start(self, target: Manifest, instance: Instance, folder: str) -> None:
+        self.world.changes()
+        made = FakeInstance(instance.name, instance.service, instance.kind)
+        self.world.instances[instance.name] = made
+        number = int(instance.name.rpartition("-")[2])
+        self.world.highest[instance.service] = max(number, self.world.highest.get(instance.service, 0))
+
+    def await_healthy(self, names: Sequence[str]) -> dict[str, int | None]:
+        for name in names:
+            instance = self.world.instances[name]
+            if instance.service in self.world.broken:
+                raise DeployFailed(f"{instance.service} is broken")
+            self.world.changes()
+            instance.state = "serving"
+        return {name: 1 if self.world.instances[name].kind in ("tcp", "classic") else None for name in names}
+
+    def discard(self, instance: Instance, workers: list[Process] | None) -> None:
+        self.world.changes()
+        self.world.instances.pop(instance.name, None)
+
+    def revive(self, instance: Instance) -> None:
+        self.world.changes()
+        found = self.world.instances.get(instance.name)
+        if found is None or found.state != "warm":
+            raise DeployFailed(f"{instance.name} is not warm")
+        found.state = "serving"
+
+    def rewarm(self, instance: Instance) -> None:
+        self.world.changes()
+        if found := self.world.instances.get(instance.name):
+            found.state = "warm"
+
+    def running(self) -> dict[str, Running]:
+        return {
+            one.name: Running(one.name, one.service, one.kind == "classic", one.state, None)
+            for one in self.world.instances.values()
+        }
+
+    def retire(self, running: Running, warm: float, workers: list[Process]) -> None:
+        self.world.changes()
+        if warm:
+            self.world.instances[running.name].state = "warm"
+        else:
+            del self.world.instances[running.name]
+
+    def adopt(self, services: Sequence[str]) -> None: ...
+
+    def last_numbers(self) -> dict[str, int]:
+        return dict(self.world.highest)
+
+
+class FakeFront:
+    """An nginx that is only its text."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def text(self, target: Manifest) -> dict[str, list[str]]:
+        return {
+            service: [
+                f"{service}/{number:02}" if one.has_slot else f"port of {one.name}"
+                for number, one in enumerate(target.of(service))
+            ]
+            for service in target.services()
+            if target.of(service)[0].kind != "none"
+        }
+
+    def runs(self, text: dict[str, list[str]]) -> bool:
+        return self.world.text == text
+
+    def apply(self, deploy: int, text: dict[str, list[str]]) -> str:
+        self.world.changes()
+        self.world.text_before.setdefault(deploy, self.world.text)
+        self.world.changes()
+        if self.world.failing == "proxy":
+            raise DeployFailed("nginx refuses")
+        self.world.text = text
+        return "reloaded"
+
+    def restore(self, deploy: int) -> None:
+        self.world.changes()
+        if deploy in self.world.text_before:
+            self.world.text = self.world.text_before[deploy]
+
+    def check(self, target: Manifest) -> None:
+        if self.world.failing == "check":
+            raise DeployFailed("502")
+
+    def retiring_workers(self) -> list[Process]:
+        return []
+
+
+def load(folder: Path) -> Config:
+    return read.load(folder / "deploy.toml")

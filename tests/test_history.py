@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from zdd import history
+from zdd.history import Entry
+
+
+def entry(deploy: int, outcome: str = "done") -> Entry:
+    return Entry(
+        deploy=deploy,
+        action="deploy",
+        outcome=outcome,
+        started=1.0,
+        seconds=0.5,
+        who="anna",
+        services=["web"],
+        steps=[],
+    )
+
+
+def test_entries_read_back_newest_first(tmp_path: Path) -> None:
+    path = str(tmp_path / "history.jsonl")
+    for deploy in (1, 2, 3):
+        history.append(path, entry(deploy))
+
+    assert history.read(path) == [entry(3), entry(2), entry(1)]
+
+
+def test_a_torn_last_line_is_passed_over_and_the_next_entry_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    history.append(str(path), entry(1))
+    with path.open("a") as file:
+        file.write('{"deploy": 2, "act')
+
+    assert history.read(str(path)) == [entry(1)]
+    history.append(str(path), entry(3))
+    assert history.read(str(path)) == [entry(3), entry(1)]
+
+
+def test_an_entry_is_on_disk_when_it_is_appended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
+
+    history.append(str(tmp_path / "history.jsonl"), entry(1))
+
+    assert synced == [str(tmp_path / "history.jsonl"), str(tmp_path)]
+
+
+def test_without_a_file_there_is_no_past(tmp_path: Path) -> None:
+    assert history.read(str(tmp_path / "none")) == []
+
+
+def test_only_a_deploy_that_was_done_is_found(tmp_path: Path) -> None:
+    assert history.find([entry(2, "undone"), entry(1)], 2) is None
+    assert history.find([entry(2, "undone"), entry(1)], 1) == entry(1)

@@ -33,7 +33,7 @@ def test_the_configured_program_comes_first(house: House) -> None:
     assert binary.find("/bin/true", house.nginx.master()).path == "/bin/true"
 
 
-def test_the_running_program_comes_before_the_path(house: House, bare: None) -> None:  # noqa: ARG001
+def test_the_running_program_comes_before_the_path(house: House, bare: None) -> None:
     house.nginx.apply(house.simple("one"))
 
     assert binary.find(None, house.nginx.master()).path == os.path.realpath(house.binary.path)
@@ -63,7 +63,7 @@ def test_sbin_is_looked_at_although_it_is_not_in_the_path(
     assert binary.find(None, None).path == nginx
 
 
-def test_the_package_comes_last_and_is_not_imported(bare: None) -> None:  # noqa: ARG001
+def test_the_package_comes_last_and_is_not_imported(bare: None) -> None:
     import sys
 
     found = binary.find(None, None)
@@ -74,7 +74,7 @@ def test_the_package_comes_last_and_is_not_imported(bare: None) -> None:  # noqa
 
 
 def test_without_any_nginx_the_message_says_what_to_install(
-    bare: None,  # noqa: ARG001
+    bare: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(binary, "_WHEEL", "zdd_no_such_package")

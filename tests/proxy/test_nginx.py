@@ -195,7 +195,7 @@ def test_a_reload_that_nginx_does_not_get_to_is_undone_and_made_up_for(house: Ho
 
 def test_what_a_killed_command_left_undone_the_next_one_does(house: House) -> None:
     class Killed(Clock):
-        def sleep(self, seconds: float) -> None:  # noqa: ARG002
+        def sleep(self, seconds: float) -> None:
             raise KeyboardInterrupt
 
     house.nginx.apply(house.simple("one"))
@@ -285,25 +285,6 @@ def test_an_nginx_that_logs_to_its_standard_error_goes_on_doing_so(house: House,
         house.nginx.apply(text.replace(str(house.port), str(taken)))
 
     assert os.path.getsize(f"{house.conf_file}.output") > 0
-
-
-def test_workers_whose_master_was_killed_are_named(house: House) -> None:
-    house.nginx.apply(house.simple("one"))
-    workers, master = house.nginx.workers(), house.nginx.master()
-    assert master
-    master.signal(signal.SIGKILL)
-    assert master.wait(PATIENCE)
-    wait_until(lambda: not master.alive())
-
-    with pytest.raises(ProxyError) as caught:
-        house.nginx.apply(house.simple("two"))
-
-    assert house.nginx.master() is None
-    assert pids(house.nginx.orphans()) == pids(workers)
-    assert "whose nginx master is gone: end them with `kill -QUIT " in str(caught.value.hint)
-    assert all(str(worker.pid) in str(caught.value.hint) for worker in workers)
-    assert house.nginx.text() == house.simple("one")
-    assert ask(house.port).body == b"one"
 
 
 def test_somebody_elses_nginx_is_refused_before_anything_is_touched(

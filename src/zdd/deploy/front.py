@@ -80,7 +80,7 @@ class Front:
         """Bring nginx to the text, keeping the one of before for `restore`; returns what was done, in words."""
         kept = self._kept(deploy)
         if files.read(kept) is None:
-            files.write(kept, json.dumps({"text": self.nginx.text(), "ran": self.master() is not None}))
+            files.write(kept, json.dumps({"text": self.nginx.text(), "ran": self.nginx.serves()}))
         if self.template is None:
             os.makedirs(self.places.nginx, mode=0o711, exist_ok=True)
         change = self.nginx.apply(wanted)
@@ -113,12 +113,16 @@ class Front:
 
     def stop(self) -> None:
         """Stop nginx; clients that are being answered get their answers first."""
-        if self.master():
+        if self.master() or os.path.exists(self.conf_file):
             self.nginx.stop(self.config.nginx.proxy_read_timeout)
 
-    def down(self) -> bool:
-        """Tell that nginx should run and does not."""
-        return self.master() is None
+    def problem(self) -> str | None:
+        """Return what is wrong with nginx, None when it runs."""
+        if self.master():
+            return None
+        if self.nginx.serves():
+            return "nginx's master process has died; its workers serve on: the next reload replaces them"
+        return "nginx does not run: `zddeploy` starts it"
 
     def describe(self) -> dict[str, Any]:
         """Return what `status` says of nginx."""

@@ -85,8 +85,8 @@ def _problems(site: Site, current: Manifest | None, running: dict[str, Running])
         problems.append("a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it")
     if current is None:
         return problems
-    if site.front.down():
-        problems.append("nginx does not run: `zddeploy` starts it")
+    if problem := site.front.problem():
+        problems.append(problem)
     for name in current.instances:
         found = running.get(name)
         if found is None or found.state == "dead":

@@ -83,13 +83,29 @@ class Commands:
                 child.kill_session()
 
     def spawn(
-        self, argv: Sequence[str], cwd: str = "/", env: Mapping[str, str] | None = None, output: str = os.devnull
+        self,
+        argv: Sequence[str],
+        cwd: str = "/",
+        env: Mapping[str, str] | None = None,
+        output: str = os.devnull,
+        descriptors: Sequence[int] = (),
     ) -> Spawned:
-        """Start a program in a session of its own and let it go; what it prints is appended to the file `output`."""
+        """
+        Start a program in a session of its own and let it go; what it prints is appended to the file `output`.
+
+        It inherits `descriptors`, under their own numbers, and no others.
+        """
         self._tell(argv, cwd)
         with open(output, "ab") as log:
             child = subprocess.Popen(
-                argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                argv,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=descriptors,
             )
         return Spawned(child)
 

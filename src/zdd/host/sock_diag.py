@@ -79,15 +79,38 @@ def connections_to_port(port: int) -> int:
     return sum(1 for family in (socket.AF_INET, socket.AF_INET6) for _ in _tcp_sockets(family, states, port))
 
 
+def listening(pid: int) -> list[tuple[int, int]]:
+    """Return the process's listening TCP sockets, as (port, inode)."""
+    inodes = {inode for inode, _ in socket_descriptors(pid)}
+    found = (_tcp_sockets(family, 1 << _LISTEN, 0) for family in (socket.AF_INET, socket.AF_INET6))
+    return [(port, inode) for sockets in found for _, port, inode in sockets if inode in inodes]
+
+
 def listeners(pids: list[int]) -> list[tuple[str, int]]:
     """Return where these processes listen on TCP, as (address, port), lowest port first."""
-    inodes = {inode for pid in pids for inode in _socket_inodes(pid)}
+    inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
     found = set()
     for family in (socket.AF_INET, socket.AF_INET6):
         for address, port, inode in _tcp_sockets(family, 1 << _LISTEN, 0):
             if inode in inodes:
                 found.add((address, port))
     return sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+
+def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:
+    """Yield the process's sockets as (inode, descriptor); nothing for another user's process."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        try:
+            target = os.readlink(f"{folder}/{name}")
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            yield int(target[8:-1]), int(name)
 
 
 def _file_of(path: str) -> tuple[int, int] | None:
@@ -149,18 +172,3 @@ def _attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
             return
         yield kind, message[offset + 4 : offset + length]
         offset += (length + 3) & ~3
-
-
-def _socket_inodes(pid: int) -> Iterator[int]:
-    folder = f"/proc/{pid}/fd"
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return
-    for name in names:
-        try:
-            target = os.readlink(f"{folder}/{name}")
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            yield int(target[8:-1])

@@ -10,7 +10,7 @@ from typing import Self
 from zdd.host import files, process
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
-from zdd.proxy import blame, running, words
+from zdd.proxy import blame, running, takeover, words
 from zdd.proxy.errors import ProxyError
 
 _ENVIRONMENT = ("PATH", "HOME", "USER", "LANG", "TZ")  # nginx lives on: without a CI job's secrets and markers
@@ -21,14 +21,16 @@ class Launch:
     Runs nginx, which goes into the background by itself (or does not, with `daemon off`).
 
     What it prints goes to a file for as long as somebody waits for it; with `error_log stderr` that file is its log.
+    `inherited` are sockets that it shall listen on instead of binding its own.
     """
 
-    def __init__(self, argv: Sequence[str], conf_file: str, commands: Commands) -> None:
+    def __init__(self, argv: Sequence[str], conf_file: str, commands: Commands, inherited: Sequence[int] = ()) -> None:
         self.conf_file = conf_file
         self._output = f"{conf_file}.output"
         self._others = running.masters_of(conf_file)
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        self._child = commands.spawn(argv, "/", environment, self._output)
+        environment |= takeover.environment(inherited)
+        self._child = commands.spawn(argv, "/", environment, self._output, inherited)
 
     def __enter__(self) -> Self:
         return self

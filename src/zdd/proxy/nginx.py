@@ -12,7 +12,7 @@ from zdd.host import files, process
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.proxy import blame, running, words
+from zdd.proxy import blame, running, takeover, words
 from zdd.proxy.binary import Binary
 from zdd.proxy.errors import ProxyError
 from zdd.proxy.launch import Launch
@@ -75,8 +75,12 @@ class Nginx:
         return running.orphans(running.listen_ports(self.text() or ""))
 
     def runs(self, text: str) -> bool:
-        """Tell whether nginx runs this text, so that there is nothing to do."""
-        return text == self.text() and self._place.is_trusted() and self.master() is not None
+        """Tell whether nginx runs this text, so that there is nothing to do; workers without a master run it, too."""
+        return text == self.text() and self._place.is_trusted() and self.serves()
+
+    def serves(self) -> bool:
+        """Tell whether there is an nginx that answers, be it workers whose master was killed."""
+        return self.master() is not None or bool(self.orphans())
 
     def test(self, text: str) -> None:
         """Have nginx test the text (`nginx -t`); raises ProxyError with its own words."""
@@ -108,9 +112,10 @@ class Nginx:
         old_workers = running.workers(master) if master else []
         self._place.doubt()
         logs = words.Logs(master, text, self.prefix) if master else None
+        orphans = [] if master else self.orphans()
         self._place.put(text)
         try:
-            self._reload(master, old_workers, logs) if master and logs else self._start()
+            self._reload(master, old_workers, logs) if master and logs else self._start(orphans)
         except ProxyError as error:
             self._place.put(before)
             if error.certain:  # else it may yet take the text, and the next apply shall reload
@@ -140,6 +145,7 @@ class Nginx:
         """Stop nginx: gracefully (SIGQUIT) for `timeout` seconds, then at once, then by force; it is gone on return."""
         master, workers = self.master(), self.workers(shutting_down=True)
         if master is None:
+            process.end(self.orphans(), signal.SIGQUIT, timeout, self._clock.now)
             return
         _check_may_signal(master)
         master.signal(signal.SIGQUIT)
@@ -163,11 +169,20 @@ class Nginx:
         message = f"nginx did not take the new {self.conf_file}: {reason}"
         raise ProxyError(message, hint=blame.hint(reason), certain=logs.is_final())
 
-    def _start(self) -> None:
+    def _start(self, orphans: list[Process]) -> None:
+        """Start nginx; where workers of a killed one serve, on their sockets, and have them finish what they have."""
         argv = [self.binary.path, "-p", self.prefix, "-c", self.conf_file]
-        with Launch(argv, self.conf_file, self._commands) as launch:
-            if not self._wait(self.workers, launch.has_failed):
-                raise launch.failure(self.pid_file, self._clock)
+        ports = running.listen_ports(self.text() or "")
+        sockets = takeover.listeners(orphans, ports)
+        try:
+            with Launch(argv, self.conf_file, self._commands, sockets) as launch:
+                if not self._wait(self.workers, launch.has_failed):
+                    raise launch.failure(self.pid_file, self._clock)
+        finally:
+            for descriptor in sockets:
+                os.close(descriptor)
+        for orphan in orphans:
+            orphan.signal(signal.SIGQUIT)
 
     def _wait(self, is_done: Callable[[], object], is_lost: Callable[[], bool]) -> bool:
         deadline = self._clock.now() + self.patience

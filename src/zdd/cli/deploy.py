@@ -13,6 +13,7 @@ from zdd.deploy import plan
 from zdd.deploy.deploy import observe
 from zdd.deploy.plan import Request
 from zdd.deploy.site import Site
+from zdd.errors import UsageError
 
 
 @click.command("deploy")
@@ -48,13 +49,21 @@ def command(
     site = options.site_of(conf, verbose, as_json)
 
     def request() -> Request:
-        release = site.releases.resolve(rev).id if site.releases else None
-        return Request("deploy", services, label, release)
+        revision = site.releases.resolve(rev, site.interrupts.check) if site.releases else None
+        release, commit = (revision.id, revision.commit) if revision else (None, None)
+        return Request("deploy", services, label, release, commit)
 
+    _check_rev(site, rev)
     if dry_run:
-        _tell_plan(site, request())
+        wanted = (rev or site.config.release.rev or "of now") if site.config.release else None
+        _tell_plan(site, Request("deploy", services, label, wanted))
         return 0
     return change(site, "deploy", request, lock_timeout, detach, strict_drain)
+
+
+def _check_rev(site: Site, rev: str | None) -> None:
+    if rev and site.releases is None:
+        raise UsageError("--rev needs a [release] section: without one the code is where it is, in one version")
 
 
 def _tell_plan(site: Site, request: Request) -> None:

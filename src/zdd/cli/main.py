@@ -13,7 +13,7 @@ from zdd import __version__
 from zdd.errors import UsageError, ZddError
 
 # In the order of --help; each is imported only when it is used.
-COMMANDS = ("deploy", "status", "history", "logs", "rollback", "restart", "up", "down", "recover")
+COMMANDS = ("deploy", "status", "history", "logs", "rollback", "restart", "up", "down", "recover", "demo")
 
 _WITH_VALUE = ("-c", "--conf")
 

@@ -184,8 +184,12 @@ class Front:
             user=self._worker_user() if os.geteuid() == 0 else None,
             group=_group_of(self._worker_user()) if os.geteuid() == 0 else None,
             maintenance_file=f"{self.places.runtime}/maintenance",
+            assets=[f"{self.places.assets}/{folder}" for folder in self._assets()],
             reloads=any(app.socket == "tcp" for app in apps),
         )
+
+    def _assets(self) -> list[str]:
+        return list(self.config.release.assets) if self.config.release else []
 
     def _kept(self, deploy: int) -> str:
         return f"{self.places.tables}/{deploy}/nginx.before"

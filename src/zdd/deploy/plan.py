@@ -30,6 +30,7 @@ class Request(NamedTuple):
     services: tuple[str, ...] = ()
     label: str | None = None
     release: str | None = None
+    commit: str | None = None
     origin: int | None = None
     revive: Mapping[str, list[Instance]] = MappingProxyType({})
     releases: Mapping[str, str | None] = MappingProxyType({})
@@ -69,6 +70,7 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
         instances=instances,
         before=current.deploy if current else None,
         release=request.release,
+        commit=request.commit,
         label=request.label,
         started=started,
         origin=request.origin,

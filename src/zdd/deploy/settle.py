@@ -31,12 +31,22 @@ def settle(site: Site, warm: bool = True) -> list[Running]:
             replaced.append(running)
         site.fleet.retire(running, _warm_seconds(site, running) if was_serving and warm else 0.0, workers)
     site.tables.prune(keep=_kept_tables(current))
+    if site.releases and current.release:
+        site.releases.make_current(current.release)
+        site.releases.prune(_kept_releases(site, current))
+        site.releases.unite_assets()
     return replaced
 
 
 def _warm_seconds(site: Site, running: Running) -> float:
     service = site.config.services.get(running.service)
     return service.keep_warm if isinstance(service, RunService) else 0.0
+
+
+def _kept_releases(site: Site, current: Manifest) -> set[str]:
+    """Return the releases that run or that a rollback of one step needs."""
+    tables = [table for number in _kept_tables(current) if (table := site.tables.read(number))]
+    return {one.release for table in tables for one in table.instances.values() if one.release}
 
 
 def _kept_tables(current: Manifest) -> set[int]:

@@ -41,10 +41,13 @@ class Site:
         return self.releases.path(release) if self.releases and release else str(self.config.folder)
 
     def build(self, target: Manifest) -> None:
-        """Have the table's release there, complete. Raises DeployFailed with the build's last words."""
+        """Have the table's release there, complete, its assets too. Raises DeployFailed with the build's last words."""
         if self.releases and target.release:
-            revision = self.releases.resolve(target.release)
+            from zdd.release.releases import Revision
+
+            revision = Revision(target.release, target.commit)
             self.releases.build(revision, self.places.deploy_log(target.deploy), self.interrupts.check)
+            self.releases.unite_assets()
 
 
 def open_site(config: Config, report: Report, tell: Callable[[str], None] | None = None) -> Site:
@@ -61,5 +64,5 @@ def open_site(config: Config, report: Report, tell: Callable[[str], None] | None
     if config.release:
         from zdd.release.releases import Releases
 
-        releases = Releases(config.release, places, commands)
+        releases = Releases(config.release, places, commands, lambda words: report.event("notice", text=words))
     return Site(config, places, Tables(places), fleet, front, report, interrupts, commands, clock, releases)

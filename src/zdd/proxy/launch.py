@@ -14,6 +14,8 @@ from zdd.proxy import blame, running, takeover, words
 from zdd.proxy.errors import ProxyError
 
 _ENVIRONMENT = ("PATH", "HOME", "USER", "LANG", "TZ")  # nginx lives on: without a CI job's secrets and markers
+# nginx writes its title over its arguments and environment: without room the end of the -c that we know it by is cut off.
+_ROOM = {"ZDD_ROOM_FOR_TITLE": "-" * len(running.MASTER)}
 
 
 class Launch:
@@ -28,7 +30,7 @@ class Launch:
         self.conf_file = conf_file
         self._output = f"{conf_file}.output"
         self._others = running.masters_of(conf_file)
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _ROOM
         environment |= takeover.environment(inherited)
         self._child = commands.spawn(argv, "/", environment, self._output, inherited)
 

@@ -56,6 +56,7 @@ class Setup:
     group: str | None = None
     access_log: str | None = None
     maintenance_file: str | None = None  # while it exists all is answered 503; the workers must be able to see it
+    assets: Sequence[str] = ()  # folders whose files nginx serves itself, at the last part of their name
     reloads: bool = False
 
 
@@ -130,7 +131,23 @@ def _server(setup: Setup, hosts: Sequence[str], locations: Mapping[str, str], de
     lines += [f"location {where} {{ proxy_pass http://{service}; }}" for where, service in locations.items()]
     if "/" not in locations:
         lines.append("location / { return 404; }")
+    lines += _assets(setup, locations)
     return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
+
+
+def _assets(setup: Setup, locations: Mapping[str, str]) -> list[str]:
+    """Return the locations of files that nginx serves itself; one that is not there is asked of the service at "/"."""
+    service = locations.get("/")
+    lines = []
+    for folder in setup.assets:
+        above, _, name = folder.rstrip("/").rpartition("/")
+        where = quoted(f"/{name}/")
+        if where not in locations:
+            fallback = "@assets" if service else "=404"
+            lines.append(f"location {where} {{ root {quoted(above)}; try_files $uri {fallback}; }}")
+    if lines and service:
+        lines.append(f"location @assets {{ proxy_pass http://{service}; }}")
+    return lines
 
 
 _MAIN = """\

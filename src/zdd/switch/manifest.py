@@ -31,7 +31,8 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     `direction` is what recovery obeys: forward until the first undo step, then back. `committed` ends both: from then
     on nothing is undone. `before` is the deploy whose table this one replaced, None for the first. `exposed` says that
     nginx may send requests to these instances already, by a reload, though the table is not in force yet. `revived` are
-    instances that were kept warm and serve again; `origin` is the deploy whose version a rollback brings back.
+    instances that were kept warm and serve again; `origin` is the deploy whose version a rollback brings back; `commit`
+    is what the release is built of, where that is a git repository.
     """
 
     deploy: int
@@ -39,6 +40,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     instances: dict[str, Instance]
     before: int | None = None
     release: str | None = None
+    commit: str | None = None
     label: str | None = None
     started: float = 0.0
     direction: Literal["forward", "back"] = "forward"

@@ -1,0 +1,1 @@
+"""Building, linking and pruning releases."""

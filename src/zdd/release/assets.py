@@ -1,0 +1,78 @@
+"""One folder with the static files of all kept releases, so that a page of the old version still finds its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+
+from zdd.release import disk
+
+
+def unite(union: str, releases: Sequence[str], folders: Sequence[str]) -> None:
+    """
+    Have in `union` the files of these folders of all releases, at the same paths; of one path the first release's.
+
+    At no moment is a file missing that was there and stays: what is new comes first, what is changed is replaced by
+    rename(2), and what no release has goes last. Files are hard links where that can be, else copies.
+    A link in a release counts as the file it leads to, as long as that is in the release; linked folders do not count.
+    """
+    wanted: dict[str, str] = {}
+    parents: set[str] = set()
+    for release in releases:
+        for path, source in _files(release, folders):
+            above = list(_above(path))
+            if path not in parents and wanted.keys().isdisjoint(above):
+                wanted.setdefault(path, source)
+                parents.update(above)
+    os.makedirs(union, mode=0o755, exist_ok=True)
+    for path, source in wanted.items():
+        _put(source, union, path, f"{union}.new")
+    _remove_others(union, wanted.keys() | parents)
+
+
+def _files(release: str, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path in the release of each static file, and where its content is."""
+    top = os.path.realpath(release)
+    for folder in folders:
+        if not _is_below(os.path.realpath(f"{top}/{folder}"), top):
+            continue
+        for parent, _, names in os.walk(f"{top}/{folder}"):
+            for name in names:
+                source = os.path.realpath(f"{parent}/{name}")
+                if os.path.isfile(source) and _is_below(source, top):
+                    yield os.path.relpath(f"{parent}/{name}", top), source
+
+
+def _is_below(path: str, top: str) -> bool:
+    return path.startswith(f"{top}/")
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := os.path.dirname(path):
+        yield path
+
+
+def _put(source: str, union: str, path: str, temporary: str) -> None:
+    target = f"{union}/{path}"
+    if os.path.lexists(target) and os.path.samestat(os.stat(source), os.lstat(target)):
+        return
+    for folder in (f"{union}/{above}" for above in reversed(list(_above(path)))):
+        if os.path.islink(folder) or not os.path.isdir(folder):
+            disk.remove(folder)  # a file in an old release, a folder in this one
+            os.mkdir(folder, 0o755)
+    if os.path.isdir(target):
+        disk.remove(target)
+    disk.remove(temporary)
+    try:
+        os.link(source, temporary, follow_symlinks=False)
+    except OSError:  # another file system, or somebody else's file
+        shutil.copy2(source, temporary)
+    os.rename(temporary, target)
+
+
+def _remove_others(union: str, wanted: set[str]) -> None:
+    for parent, folders, names in os.walk(union, topdown=False):
+        for name in folders + names:
+            if os.path.relpath(f"{parent}/{name}", union) not in wanted:
+                disk.remove(f"{parent}/{name}")

@@ -1,0 +1,168 @@
+"""The releases of a project: what would be built, building it, pruning the old ones, uniting their assets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from itertools import count
+
+from zdd.conf.schema import ReleaseSection
+from zdd.errors import DeployFailed, UsageError
+from zdd.host import files
+from zdd.host.command import Commands
+from zdd.instance.failure import cannot_run, ended
+from zdd.places import Places
+from zdd.release import assets, disk, git, shared
+from zdd.release.failure import BuildFailed, words
+from zdd.release.shelf import Shelf
+from zdd.release.work import Work
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a release is made of: the release's `id`, and the commit where the source is a git repository."""
+
+    id: str
+    commit: str | None
+
+
+def _never() -> None:
+    """Interrupt nothing."""
+
+
+class Releases(Shelf):
+    """The shelf of releases, and what fills and empties it."""
+
+    def __init__(
+        self,
+        section: ReleaseSection,
+        places: Places,
+        commands: Commands,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        super().__init__(places, notice)
+        self.section = section
+        self.commands = commands
+        self.state = places.state
+        self.project = places.config.project
+        self._not_source = {os.path.realpath(places.state), os.path.realpath(places.runtime)}
+        self._mirror = git.Mirror(f"{places.state}/repo.git", section.source, commands)
+
+    def resolve(self, rev: str | None = None, interrupt: Callable[[], None] = _never) -> Revision:
+        """
+        Return what would be built; of a git repository, fetched now, the section's `rev` unless one is given.
+
+        A commit that was built with the same `build` and `shared` has the same id: `build` uses that release again.
+        Raises UsageError for a source or revision that is not there, DeployFailed when it cannot be fetched.
+        """
+        shared.check(self.section.shared)
+        source, rev = self.section.source, rev or self.section.rev
+        if git.is_repository(source):
+            try:
+                commit = self._mirror.commit(rev, interrupt)
+            except OSError as error:
+                raise DeployFailed(f"cannot fetch {self._mirror.shown}: {words(error)}") from error
+            return Revision(self._choose(commit[:12], commit), commit)
+        if not os.path.isdir(source):
+            raise UsageError(f"[release] source: {source} does not exist")
+        if rev:
+            raise UsageError(f"[release] source: {source} is no git repository and has no revision {rev!r}")
+        return Revision(self._choose(time.strftime("%Y%m%d-%H%M%S", time.gmtime()), None), None)
+
+    def build(self, revision: Revision, log: str, interrupt: Callable[[], None] = _never) -> str:
+        """
+        Return the release's path once it is complete and on disk; one that is there already is used as it is.
+
+        Output is appended to the file `log`. `interrupt` is called often, at least every 50 ms while a program runs.
+        Raises BuildFailed. Whatever is raised, also by `interrupt`, nothing of the release and its building is left.
+        """
+        path, begun = self.path(revision.id), files.size(log)
+        if not self.is_complete(revision.id):
+            try:
+                self._build(revision, log, interrupt)
+            except BaseException as error:
+                self.discard([revision.id])
+                if isinstance(error, OSError):
+                    told = f"cannot build release {revision.id}: {words(error)}"
+                    raise BuildFailed(told, files.tail(log, 20, begun), log) from error
+                raise
+        self.make_newest(revision.id)
+        return path
+
+    def prune(self, keep: Collection[str]) -> list[str]:
+        """
+        Remove what is neither one of the `keep_releases` newest nor in `keep` nor current, and what is half-built.
+
+        Returns the releases removed. What cannot be removed is told to `notice`, and tried again the next time.
+        """
+        ids = self.ids()
+        kept = {*ids[: self.section.keep_releases], *keep, self.current()}
+        return self.discard([release for release in ids if release not in kept]) + self.discard_half_built(keep)
+
+    def unite_assets(self) -> str | None:
+        """
+        Bring S/assets up to date with the `assets` folders of all complete releases, the newest first; returns it.
+
+        A file keeps its path in the release: public/app.css is S/assets/public/app.css. None without `assets`.
+        Raises DeployFailed: then nothing is missing that was there.
+        """
+        if not self.section.assets:
+            return None
+        union = f"{self.state}/assets"
+        try:
+            assets.unite(union, [self.path(release) for release in self.ids()], self.section.assets)
+        except OSError as error:
+            raise DeployFailed(f"cannot unite the assets: {words(error)}") from error
+        return union
+
+    def _build(self, revision: Revision, log: str, interrupt: Callable[[], None]) -> None:
+        path, commit = self.path(revision.id), revision.commit
+        self.remove(revision.id)
+        os.makedirs(self.folder, mode=0o755, exist_ok=True)
+        if commit is None:
+            disk.copy(self.section.source, path, self._not_source, interrupt)
+        else:
+            os.mkdir(path, 0o755)
+            self._mirror.checkout(commit, path, log, interrupt)
+            if os.path.lexists(f"{path}/.gitmodules"):
+                self.notice(f"submodules of {commit[:12]} are not fetched: `build` must clone what is needed of them")
+        shared.link(path, f"{self.state}/shared", self.section.shared, self.notice)
+        self._run_commands(revision.id, log, interrupt)
+        disk.sync(path)
+        files.write(self.marker(revision.id), self._made_of(commit), sync=True)
+
+    def _run_commands(self, release: str, log: str, interrupt: Callable[[], None]) -> None:
+        path = self.path(release)
+        own = {"ZDD_PROJECT": self.project, "ZDD_RELEASE": release, "ZDD_RELEASE_PATH": path}
+        building = Work(self.commands, path, git.inherited() | own, interrupt)
+        for command in self.section.build:
+            with open(log, "a", encoding="utf-8") as file:
+                file.write(f"$ {command}\n")
+            begun = files.size(log)
+            try:
+                status = building.run(["/bin/sh", "-ec", command], path, log)
+            except OSError as error:
+                raise BuildFailed(f"build: {cannot_run(command, error)}", [], log) from error
+            if status != 0:
+                told = f"build: `{command}` ended with {ended(status)}"
+                raise BuildFailed(told, files.tail(log, 20, begun), log)
+
+    def _choose(self, name: str, commit: str | None) -> str:
+        """Return the release of this commit that is there, or else the first id with this name that is free."""
+        for number in count(1):
+            release = name if number == 1 else f"{name}-{number}"
+            if self.is_complete(release):
+                if commit and files.read(self.marker(release)) == self._made_of(commit):
+                    return release
+            elif not os.path.lexists(self.path(release)) or (commit and not self.is_used(release)):
+                return release
+        raise AssertionError  # count() does not end
+
+    def _made_of(self, commit: str | None) -> str:
+        """Return what tells releases apart; hashed, since `build` may hold a secret."""
+        made_of = [commit, self.section.build, self.section.shared]
+        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest() + "\n"

@@ -1,0 +1,53 @@
+"""Paths that all releases share: they live in S/shared, and every release has a link there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from itertools import permutations
+
+from zdd.errors import UsageError
+from zdd.release import disk
+
+
+def check(paths: Sequence[str]) -> None:
+    """Raise UsageError for a path inside another: the one would be made inside what the other leads to."""
+    for outer, inner in permutations((path.rstrip("/") for path in paths), 2):
+        if f"{inner}/".startswith(f"{outer}/"):
+            raise UsageError(f"[release] shared: {inner} is shared with {outer} already", hint=f"leave out {inner}")
+
+
+def link(release: str, shared: str, paths: Sequence[str], notice: Callable[[str], None]) -> None:
+    """
+    Replace each path in the release by a link to the same path in the folder `shared`.
+
+    What is shared already stays as it is, and what the release has in its place goes. The first time, what the release
+    has there is copied: so a folder of initial files works. When it has nothing, `media/` is made an empty folder, and
+    anything else is a file that only its owner can write (.env, a database): the link leads to nothing until they do,
+    and `notice` is told. (Capistrano has linked_dirs and linked_files for this, and stops where a file is missing.)
+
+    Raises OSError when a folder on the way is a link.
+    """
+    os.makedirs(shared, mode=0o755, exist_ok=True)
+    for path in paths:
+        name = path.rstrip("/")
+        folder, base = os.path.split(name)
+        with disk.inside(shared, folder) as theirs, disk.inside(release, folder) as ours:
+            if not os.path.lexists(f"{theirs}/{base}"):
+                notice(_begin(f"{ours}/{base}", theirs, base, f"{shared}/{path}"))
+            disk.remove(f"{ours}/{base}")
+            os.symlink(f"{shared}/{name}", f"{ours}/{base}")
+
+
+def _begin(shipped: str, folder: str, base: str, path: str) -> str:
+    """Make the first content of a shared path, as far as one can; returns what became of it."""
+    if os.path.exists(shipped) and not os.path.islink(shipped):
+        seed = f"{folder}/.{base}.seed"  # a crash in the middle must not leave half of it in place
+        disk.remove(seed)
+        disk.copy(shipped, seed)
+        os.rename(seed, f"{folder}/{base}")
+        return f"{path} is new: a copy of what the release has there"
+    if path.endswith("/"):
+        os.mkdir(f"{folder}/{base}", 0o755)
+        return f"{path} is new and empty"
+    return f"{path} does not exist: make it (a folder is `{base}/` in shared); until then the link to it is dead"

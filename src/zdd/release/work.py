@@ -1,0 +1,56 @@
+"""Programs that may take long, and that end with us where they must."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from zdd.host import process
+from zdd.host.command import Commands
+from zdd.host.process import Process
+
+MARK = "ZDD_BUILD"  # in the environment of all that one piece of work starts: how it is found when its session is not
+_POLL = 0.05
+_ROUNDS = 10  # of looking for what was forked while we killed
+
+
+class Work:
+    """One piece of work: the programs it runs, which have the same environment. `name` is its own on this machine."""
+
+    def __init__(self, commands: Commands, name: str, env: Mapping[str, str], interrupt: Callable[[], None]) -> None:
+        self.commands = commands
+        self.name = name
+        self.env = {**env, MARK: name}
+        self.interrupt = interrupt
+
+    def run(self, argv: Sequence[str], cwd: str, output: str) -> int:
+        """
+        Run a program to its end, appending what it prints to the file `output`; returns its exit status.
+
+        `interrupt` is called every 50 ms; what it raises is raised here once the program, its session and all else that
+        it started are killed. Raises OSError when it cannot be started.
+        """
+        child = self.commands.spawn(argv, cwd, self.env, output)
+        try:
+            while (status := child.status()) is None:
+                self.interrupt()
+                child.process.wait(_POLL)
+        except BaseException:
+            if child.status() is None:
+                os.killpg(child.process.pid, signal.SIGKILL)  # its own session, not yet reaped: the number is its own
+                child.process.wait(_POLL)
+                child.status()
+            end(self.name)
+            raise
+        return status
+
+
+def end(name: str) -> None:
+    """Kill whatever a piece of work left running, also one whose zddeploy is dead; nothing left is fine."""
+    for _ in range(_ROUNDS):
+        found = [Process.find(pid) for pid in process.with_environment(MARK, name)]
+        if not found:
+            return
+        process.end(filter(None, found), signal.SIGKILL, 1.0, time.monotonic)

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import click
 
-from zdd.demo.project import Run
+from zdd.demo.project import BROKEN, Run
+from zdd.demo.stage import faint
 from zdd.load import Report
 
-_QUICK = "GET /"  # latency is told of these: POSTs are of another size, slow ones slow on purpose
-
-
-@dataclass(frozen=True)
-class Deploy:
-    """One release on its way; the first one comes before the load."""
-
-    release: int
-    run: Run
-    broken: bool = False
-
-    @property
-    def done(self) -> bool:
-        """Whether it serves."""
-        return self.run.code == 0
-
-    @property
-    def refused(self) -> bool:
-        """Whether it was undone, and what served before serves."""
-        return self.run.code == 1
+_QUICK = "GET /"  # answer times are of these: the others are larger, or slow on purpose
 
 
 class Figures:
-    """The deploys under load and what their clients saw."""
+    """The deploys under load, by release, and what the clients saw."""
 
-    def __init__(self, deploys: list[Deploy], report: Report) -> None:
+    def __init__(self, deploys: dict[int, Run], report: Report) -> None:
         self.deploys = deploys
         self.report = report
-        self.refused = sum(deploy.refused for deploy in deploys)
-        self._windows = [(deploy.run.begun, deploy.run.ended) for deploy in deploys]
+        self.outcomes = [run.outcome for run in deploys.values()]
+        self._windows = [(run.begun, run.ended) for run in deploys.values()]
 
     def answers(self, release: int) -> int:
         """How many answers came from that release."""
@@ -55,46 +36,48 @@ class Figures:
         return _milliseconds(self.report.percentile(p, windows=self._windows, kind=_QUICK))
 
     def problems(self) -> list[str]:
-        """Return what is not as promised; nothing, if zdd is any good."""
+        """Return what is not as promised."""
         report, found = self.report, []
         if report.total_failed:
-            seen = ", ".join(f"{count} {outcome}" for outcome, count in report.failed.items())
-            found.append(f"{report.total_failed} of {report.requests} requests failed: {seen}")
+            found.append(f"{report.total_failed} of {report.requests} requests failed:")
             found += [f"  {one.kind}: {one.outcome}, {one.detail}" for one in report.failures[:5]]
-        for deploy in self.deploys:
-            answers = self.answers(deploy.release)
-            if deploy.broken and not deploy.refused:
-                found.append(f"release {deploy.release} is broken and was not refused")
-            if deploy.broken and answers:
-                found.append(f"release {deploy.release} is broken and answered {answers} requests")
-            if not deploy.broken and not deploy.done:
-                found.append(f"release {deploy.release} was not deployed: {' '.join(deploy.run.errors)}")
-            if not deploy.broken and deploy.done and not answers:
-                found.append(f"release {deploy.release} was deployed and answered nobody")
+        for release, run in self.deploys.items():
+            wanted, answers = "undone" if release == BROKEN else "done", self.answers(release)
+            if run.outcome != wanted:
+                found.append(f"release {release}: {run.outcome} instead of {wanted} {' '.join(run.errors)}".rstrip())
+            elif bool(answers) != (wanted == "done"):
+                found.append(f"release {release}: {wanted}, yet it gave {answers} answers")
         return found
 
     def as_json(self) -> dict[str, float | None]:
         """Return the figures for programs."""
         report = self.report
-        counts = {"requests": report.requests, "failed": report.total_failed, "reconnects": report.reconnects}
-        times = {f"p{p}_ms_steady": self.steady(p) for p in (50, 99)}
-        times |= {f"p{p}_ms_deploying": self.deploying(p) for p in (50, 99)}
-        return counts | {"deploys": len(self.deploys), "refused": self.refused} | times
+        return {
+            "requests": report.requests,
+            "failed": report.total_failed,
+            "reconnects": report.reconnects,
+            "deploys": len(self.deploys),
+            "refused": self.outcomes.count("undone"),
+            "p50_ms_steady": self.steady(50),
+            "p50_ms_deploying": self.deploying(50),
+            "p99_ms_steady": self.steady(99),
+            "p99_ms_deploying": self.deploying(99),
+        }
 
     def table(self) -> list[str]:
         """Return the figures for people."""
-        done = sum(deploy.done for deploy in self.deploys)
-        report = self.report
+        report, refused = self.report, self.outcomes.count("undone")
+        answered = "   ".join(f"{release}: {self.answers(release):,}" for release in (1, *self.deploys))
         return [
-            _row("deploys", len(self.deploys), f"{done} done"),
-            _row("refused", self.refused, "the broken one; nobody was sent to it", good=self.refused == 1),
-            _row("requests", report.requests, "each one counted, none tried a second time"),
-            _row(
-                "failed", report.total_failed, "refused, reset, cut short or answered 5xx", good=not report.total_failed
-            ),
-            _row("reconnects", report.reconnects, "connections that the server closed", good=not report.reconnects),
+            _row("deploys", len(self.deploys), f"{self.outcomes.count('done')} done, {refused} refused"),
+            _row("refused", refused, "the broken release: no client ever met it", refused == 1),
+            _row("requests", report.requests, "each of them counted, none tried twice"),
+            _row("failed", report.total_failed, "refused, reset, cut short, late or a 5xx", not report.total_failed),
+            _row("reconnects", report.reconnects, "connections closed by the server", not report.reconnects),
             "",
-            _dim(f"  {'answer time, GET /':<20} {'half within':>14} {'99 % within':>14}"),
+            f"  {faint('answers by release')}   {answered}",
+            "",
+            faint(f"  {'answer time of GET /':<20} {'half within':>14} {'99 % within':>14}"),
             f"  {'steady':<20} {_time(self.steady(50)):>14} {_time(self.steady(99)):>14}",
             f"  {'while deploying':<20} {_time(self.deploying(50)):>14} {_time(self.deploying(99)):>14}",
         ]
@@ -102,11 +85,7 @@ class Figures:
 
 def _row(name: str, count: int, meaning: str, good: bool | None = None) -> str:
     colour = {None: None, True: "green", False: "red"}[good]
-    return f"  {name:<12} {click.style(f'{count:>8,}', fg=colour, bold=True)}   {_dim(meaning)}"
-
-
-def _dim(text: str) -> str:
-    return click.style(text, fg="bright_black")
+    return f"  {name:<12} {click.style(f'{count:>8,}', fg=colour, bold=True)}   {faint(meaning)}"
 
 
 def _milliseconds(seconds: float) -> float | None:

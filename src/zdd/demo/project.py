@@ -1,4 +1,4 @@
-"""The project that the demo deploys: a folder below /tmp, as a user would have it in his home."""
+"""The project that the demo deploys: a folder below /tmp with what a user has in his own."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from zdd.errors import NeedsPerson
+from zdd.errors import NeedsPerson, ZddError
 
-_POLL = 0.1
-_LONGEST_DOWN = 120.0
+BROKEN = 4  # the release that must be refused
 
-# What a user writes, and shown to him; the rest of the file keeps the demo apart from what else runs here.
+_BIN, _PYTHON = os.path.split(sys.executable)
+if os.path.realpath(f"{_BIN}/python3") == os.path.realpath(sys.executable):
+    _PYTHON = "python3"  # shorter than python3.11
+
+# What is shown to the user; the rest of the file keeps the demo apart from what else runs here.
 SERVICE = f"""\
 [service.web]
-run = "{Path(sys.executable).name} app.py"
+run = "{_PYTHON} app.py"
 health_path = "/"
+drain_timeout = "5m"  # for WebSockets, which stay connected
 """
-_CONF = """\
-{service}drain_timeout = "5m"  # WebSockets stay with the release they began on for the whole demo
-
+_REST = """
 [nginx]
 listen = "127.0.0.1:{port}"
 
@@ -38,13 +40,12 @@ state_dir = "S"
 runtime_dir = "R"
 """
 
-_RELEASE = 'RELEASE = "1"'
-_BROKEN = "import discounts  # works on my machine\n\n"
+_POLL = 0.1
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of zddeploy: when (CLOCK_MONOTONIC), how it ended, and what it said to people."""
+    """One run of zddeploy: when (CLOCK_MONOTONIC), how it ended, what it told, and what it told people on stderr."""
 
     begun: float
     ended: float
@@ -57,10 +58,15 @@ class Run:
         """How long its user waited."""
         return self.ended - self.begun
 
-    def seconds_of(self, event: str, **fields: str) -> float:
-        """How long that part of it took, 0 if there was none."""
-        wanted = {"event": event, **fields}
-        return next((float(one["seconds"]) for one in self.events if wanted.items() <= one.items()), 0.0)
+    @property
+    def outcome(self) -> str:
+        """What became of the deploy: done, undone or failed."""
+        return next((str(event["outcome"]) for event in self.events if event["event"] == "result"), "failed")
+
+    def part(self, event: str, **fields: str) -> float:
+        """The seconds that a part of it took, 0 if it was not told of."""
+        wanted = {"event": event, **fields}.items()
+        return next((float(one["seconds"]) for one in self.events if wanted <= one.items()), 0.0)
 
 
 class Project:
@@ -70,36 +76,38 @@ class Project:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        self._source = Path(__file__).with_name("app.py").read_text(encoding="utf-8")
 
     def __enter__(self) -> Self:
-        # Not TMPDIR: the path of a UNIX socket may have 107 bytes.
-        self.folder = Path(tempfile.mkdtemp(prefix="zdd-demo-", dir="/tmp"))
-        self.folder.chmod(0o711)  # nginx's workers, another user when we are root, must pass
-        (self.folder / "deploy.toml").write_text(_CONF.format(service=SERVICE, port=self.port), encoding="utf-8")
+        self.folder = Path(tempfile.mkdtemp(prefix="zdd-demo-", dir="/tmp"))  # a socket's path may have 107 bytes
+        self.folder.chmod(0o711)  # nginx's workers, who are another user when we are root, must pass
+        (self.folder / "deploy.toml").write_text(SERVICE + _REST.format(port=self.port), encoding="utf-8")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        down = self.zddeploy("down", timeout=_LONGEST_DOWN)
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        down = self._zddeploy("down")
+        if down.code < 0:  # killed: by a second Ctrl-C, before it had a process group of its own
+            down = self._zddeploy("down")
         if down.code:
-            command = f"zddeploy -c {self.folder}/deploy.toml down"
-            raise NeedsPerson(f"the demo could not clean up: {' '.join(down.errors)}", hint=f"try again: {command}")
+            hint = f"try again: zddeploy -c {self.folder}/deploy.toml down"
+            raise NeedsPerson(f"the demo could not clean up: {' '.join(down.errors)}", hint=hint)
         shutil.rmtree(self.folder)
+        if isinstance(error, ZddError):
+            error.aftermath = f"all stopped, {self.folder} removed"
 
-    def write(self, release: int, broken: bool = False) -> None:
-        """Write the code of a release over that of the one before, as an editor or git would."""
-        code = self._source.replace(_RELEASE, _RELEASE.replace("1", str(release)))
-        if broken:
-            code = code.replace("import signal\n", f"{_BROKEN}import signal\n")
+    def deploy(self, release: int, meanwhile: Callable[[], None]) -> Run:
+        """Write the code of a release over that of the one before, as an editor or git would, and run zddeploy."""
+        code = Path(__file__).with_name("app.py").read_text(encoding="utf-8")
+        code = code.replace('RELEASE = "1"', f'RELEASE = "{release}"')
+        if release == BROKEN:
+            code = code.replace("import asyncio\n", "import asyncio\nimport discounts  # works on my machine\n")
         (self.folder / "app.py").write_text(code, encoding="utf-8")
+        return self._zddeploy(meanwhile=meanwhile)
 
-    def zddeploy(
-        self, *arguments: str, meanwhile: Callable[[], None] = lambda: None, timeout: float | None = None
-    ) -> Run:
+    def _zddeploy(self, *arguments: str, meanwhile: Callable[[], None] = lambda: None) -> Run:
         """
-        Run the real command, as a user would: what the demo shows and measures is what he gets, start-up included.
+        Run the command itself: what the demo shows and measures is what a user gets, its start-up included.
 
-        `meanwhile` is called again and again; when it raises, the command is interrupted, and undoes what it did.
+        `meanwhile` is called again and again; when it raises, the command is told to end, and undoes what it did.
         """
         begun = time.monotonic()
         child = subprocess.Popen(
@@ -110,7 +118,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            process_group=0,  # Ctrl-C is the demo's; it passes it on
+            process_group=0,  # Ctrl-C is for the demo, which passes it on
         )
         try:
             while True:
@@ -119,19 +127,18 @@ class Project:
                     break
                 except subprocess.TimeoutExpired:
                     meanwhile()
-                    if timeout and time.monotonic() > begun + timeout:
-                        child.terminate()
         except BaseException:
             child.terminate()
             child.communicate()
             raise
+        meanwhile()  # a signal that came in the last moment explains how it ended
         events = [json.loads(line) for line in output.splitlines()]
         return Run(begun, time.monotonic(), child.returncode, events, errors.splitlines())
 
 
 def _environment() -> dict[str, str]:
     """Return ours, with this very Python and this very zdd before all others."""
-    first = {"PATH": str(Path(sys.executable).parent), "PYTHONPATH": str(Path(__file__).parents[2])}
+    first = {"PATH": _BIN, "PYTHONPATH": Path(__file__).parents[2]}
     return os.environ | {
-        name: os.pathsep.join(filter(None, (place, os.environ.get(name)))) for name, place in first.items()
+        name: os.pathsep.join(filter(None, (str(place), os.environ.get(name)))) for name, place in first.items()
     }

@@ -5,41 +5,56 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
 from typing import TextIO
 
 import click
+
+_MARGIN = 10  # the width of the time before a line
 
 
 class Stage:
     """Prints to a stream; colours and the living line are for terminals only, colours for those that want them."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._clock = clock
-        self._start = clock()
+        self._start = time.monotonic()
         self._alive = stream.isatty() and os.environ.get("TERM") != "dumb"
-        self._colour = stream.isatty() and not os.environ.get("NO_COLOR")
+        self._colour = stream.isatty() and "NO_COLOR" not in os.environ
         self._shown = ""
 
-    def say(self, line: str = "") -> None:
+    def say(self, line: str = "", colour: str | None = None, bold: bool | None = None) -> None:
         """Print a line that stays."""
-        self._erase()
-        click.echo(line, file=self._stream, color=self._colour)
+        self.erase()
+        click.secho(line, file=self._stream, color=self._colour, fg=colour, bold=bold)
 
     def tell(self, line: str) -> None:
-        """Print a line that stays, with the time since the start."""
-        self.say(click.style(f"{self._clock() - self._start:6.1f} s  ", fg="bright_black") + line)
+        """Print a line that stays, after the time since the start."""
+        self.say(faint(f"{time.monotonic() - self._start:6.1f} s  ") + line)
 
-    def show(self, line: str) -> None:
-        """Replace the living line; elsewhere than on a terminal nothing is printed."""
-        line = line[: shutil.get_terminal_size().columns - 1]
+    def detail(self, line: str) -> None:
+        """Print a line that stays, below one that was told."""
+        self.say(faint(" " * _MARGIN + line))
+
+    def show(self, line: str, colour: str = "cyan") -> None:
+        """Replace the living line; nothing is printed elsewhere than on a terminal."""
+        line = (" " * _MARGIN + line)[: shutil.get_terminal_size().columns - 1]
         if self._alive and line != self._shown:
-            self._erase()
+            self.erase()
             self._shown = line
-            click.echo(click.style(line, fg="cyan"), nl=False, file=self._stream, color=self._colour)
+            click.secho(line, nl=False, file=self._stream, color=self._colour, fg=colour)
 
-    def _erase(self) -> None:
+    def keep(self, line: str) -> None:
+        """Tell a line where there is no living one to show it."""
+        if not self._alive:
+            self.tell(line)
+
+    def erase(self) -> None:
+        """Take the living line away."""
         if self._shown:
-            self._stream.write("\r\x1b[K")
+            click.echo("\r\x1b[K", nl=False, file=self._stream, color=True)
             self._shown = ""
+
+
+def faint(text: str) -> str:
+    """Return what is of less importance, styled so."""
+    return click.style(text, fg="bright_black")

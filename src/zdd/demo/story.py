@@ -2,47 +2,131 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
-from collections.abc import Callable
+from functools import partial
 
 import click
 
-from zdd.demo.figures import Deploy, Figures
-from zdd.demo.project import SERVICE, Project
-from zdd.demo.stage import Stage
+from zdd.demo.figures import Figures
+from zdd.demo.project import BROKEN, SERVICE, Project, Run
+from zdd.demo.stage import Stage, faint
 from zdd.deploy.interrupts import Interrupts
 from zdd.errors import ZddError
-from zdd.load import Kind, Load, Progress, Spec
+from zdd.load import Kind, Load, LoadError, Spec
 from zdd.proxy import binary
 
-RELEASES = (2, 3, 4, 5, 6)
-BROKEN = 4
+_FIRST, *_NEXT = range(1, 7)
 
+# What two slow cores bear with ease. The WebSockets live through it all: each stays with the release it began on.
 _MIX = (Kind(weight=60), Kind("POST", "/echo", body=1024, weight=38), Kind(path="/slow", weight=2))
-_RATE, _CONNECTIONS, _WEBSOCKETS = 400, 32, 4  # what two slow cores bear with ease
-_PAUSE = 1.8  # seconds of undisturbed load around each deploy
+_RATE, _CONNECTIONS, _WEBSOCKETS = 400, 32, 4
+
+_PAUSE = 1.8  # seconds of undisturbed load before and after each deploy
 _POLL = 0.1
 
+_INTRODUCTION = """
+{title}: new releases of a web service, while its clients keep calling
 
-class FirstDeployFailed(ZddError):
-    """Nothing could be shown: not even the first release could be deployed."""
+Restart a service, and until it is up again its users get errors. zdd starts
+the new release beside the old one, proves that it works, and only then moves
+all traffic over, in one step. Watch the counters: not one request may fail.
+
+In front: nginx {nginx}. Behind it: {folder}/app.py, a plain Python
+program. This is all that zdd has to know of it:
+"""
 
 
-def play(stage: Stage) -> Figures:
-    """
-    Play the whole demo, and leave nothing behind, however it ends.
+class Demo:
+    """Tells the story on a stage."""
 
-    Raises ZddError when it is interrupted (Ctrl-C, SIGTERM) or cannot be played.
-    """
-    nginx = binary.find(None, None)
-    interrupts = Interrupts()
-    with interrupts.caught():
-        with Project() as project:
-            _introduce(stage, project, ".".join(map(str, nginx.version)))
-            first = _deploy(stage, project, 1, interrupts.check)
-            if not first.done:
-                raise _failure(first)
-            deploys, load = [], Load(_spec(project))
-            with load:
-                ...
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._interrupts = Interrupts()
+        self._load: Load | None = None
+        self._serving = _FIRST
+
+    def play(self) -> Figures:
+        """
+        Play it from beginning to end; nothing of it is left afterwards, however it ends.
+
+        Raises ZddError when it is interrupted (Ctrl-C, SIGTERM) or cannot be played.
+        """
+        version = ".".join(map(str, binary.find(None, None).version))
+        try:
+            with self._interrupts.caught(), Project() as project:
+                try:
+                    self._introduce(project, version)
+                    self._start(project)
+                    figures = self._under_load(project)
+                finally:
+                    self._stage.show("stopping everything ...")
+        except LoadError as error:
+            raise ZddError(f"no load could be made: {error}") from error
+        finally:
+            self._stage.erase()
+        self._stage.tell(f"all stopped, {project.folder} removed")
+        return figures
+
+    def _introduce(self, project: Project, nginx: str) -> None:
+        title = click.style("zddeploy demo", bold=True)
+        self._stage.say(_INTRODUCTION.format(title=title, nginx=nginx, folder=project.folder))
+        for line in SERVICE.splitlines():
+            self._stage.say(f"    {line}", "cyan")
+        self._stage.say()
+
+    def _start(self, project: Project) -> None:
+        run = project.deploy(_FIRST, partial(self._breathe, f"starting release {_FIRST} ..."))
+        if run.code:
+            error = ZddError("\n".join(run.errors).removeprefix("zddeploy: "))
+            error.exit_code = run.code
+            raise error
+        self._stage.tell(f"release {_FIRST} serves at http://127.0.0.1:{project.port}/")
+
+    def _under_load(self, project: Project) -> Figures:
+        target = f"127.0.0.1:{project.port}"
+        spec = Spec(target, _MIX, _RATE, _CONNECTIONS, websockets=_WEBSOCKETS, record="X-Release")
+        deploys = {}
+        with Load(spec) as self._load:
+            load = f"{_RATE} requests a second on {_CONNECTIONS} connections, {_WEBSOCKETS} WebSockets"
+            self._stage.tell(f"clients begin: {load}")
+            for release in _NEXT:
+                self._watch()
+                deploys[release] = project.deploy(release, partial(self._breathe, f"deploying release {release} ..."))
+                self._tell(release, deploys[release])
+            self._watch()
+            return Figures(deploys, self._load.stop())
+
+    def _tell(self, release: int, run: Run) -> None:
+        name = click.style(f"release {release}", bold=True)
+        if run.outcome == "done":
+            self._serving = release
+            start, switch = run.part("healthy"), run.part("step", step="publish")
+            words = click.style(f"live after {run.seconds:.2f} s", fg="green")
+            parts = faint(f"app started in {start:.2f} s, switch {switch * 1000:.1f} ms")
+            self._stage.tell(f"{name}  {words}   {parts}")
+            return
+        words = click.style(f"refused after {run.seconds:.2f} s", fg="yellow" if release == BROKEN else "red")
+        self._stage.tell(f"{name}  {words}: release {self._serving} serves on. Why:")
+        for line in run.errors:
+            if line.startswith(("zddeploy: ", "  | ")) and not line.startswith("  | zdd: "):
+                self._stage.detail(line.removeprefix("zddeploy: "))
+
+    def _watch(self) -> None:
+        """Let the load run undisturbed for a while."""
+        until = time.monotonic() + _PAUSE
+        while time.monotonic() < until:
+            self._breathe(f"release {self._serving} serves")
+            time.sleep(_POLL)
+        self._stage.keep(self._counts())
+
+    def _breathe(self, scene: str) -> None:
+        """Show where we are, and leave when that is wished."""
+        self._interrupts.check()
+        failed = self._load is not None and any(self._load.progress().failed.values())
+        self._stage.show(f"{self._counts()}   {scene}".lstrip(), "red" if failed else "cyan")
+
+    def _counts(self) -> str:
+        if self._load is None:
+            return ""
+        seen = self._load.progress()
+        return f"{seen.done:,} requests   {sum(seen.failed.values())} failed   {seen.reconnects} reconnects"

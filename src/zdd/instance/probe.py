@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 from collections.abc import Callable
@@ -13,7 +14,8 @@ Address = str | int
 """Where an instance listens: the path of a UNIX socket, or a port on 127.0.0.1."""
 
 _SLICE = 0.05  # seconds between looks at whether waiting is still worth it
-_HEAD = 2048  # bytes of an answer that are kept to be shown
+_SHOWN = 2048  # bytes of a body that are read, to be shown
+_LONGEST_HEAD = 65536
 
 
 class Answer(NamedTuple):
@@ -62,7 +64,7 @@ def ask(
     data = b""
     with connection:
         connection.sendall(request.encode("ascii", "backslashreplace"))
-        while b"\r\n\r\n" not in data or len(data) < _HEAD:
+        while not _is_enough(data):
             interrupt()
             if not select.select([connection], [], [], max(0.0, min(_SLICE, timeout())))[0]:
                 if timeout() > 0:
@@ -75,6 +77,18 @@ def ask(
             if not received:
                 break
     return _parse(data)
+
+
+def _is_enough(data: bytes) -> bool:
+    """Tell whether the head and as much of the body as is shown are there: not every app closes when it is asked to."""
+    head, found, body = data.partition(b"\r\n\r\n")
+    if not found:
+        return len(data) > _LONGEST_HEAD
+    fields = head.lower()
+    if length := re.search(rb"\r\ncontent-length: *([0-9]+)", fields):
+        return len(body) >= min(int(length[1]), _SHOWN)
+    chunked = b"\r\ntransfer-encoding:" in fields
+    return len(body) >= _SHOWN or (chunked and body.endswith(b"0\r\n\r\n")) or head[9:12] in (b"204", b"304")
 
 
 def _parse(data: bytes) -> Answer:

@@ -14,7 +14,7 @@ from zdd.proxy import blame, running, takeover, words
 from zdd.proxy.errors import ProxyError
 
 _ENVIRONMENT = ("PATH", "HOME", "USER", "LANG", "TZ")  # nginx lives on: without a CI job's secrets and markers
-# nginx writes its title over its arguments and environment: without room the end of the -c that we know it by is cut off.
+# nginx writes its title over its arguments and environment: without room the end of the -c we know it by is cut off.
 _ROOM = {"ZDD_ROOM_FOR_TITLE": "-" * len(running.MASTER)}
 
 

@@ -1,0 +1,133 @@
+"""
+zddeploy is killed (-9) at every system call of its own that changes something, under POST load; the next command
+finishes or undoes what was interrupted, and no client ever notices.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.system.project import (
+    BIN,
+    PLAIN,
+    PLAIN_TCP,
+    Project,
+    assert_nothing_lost,
+    assert_only_reloads_cost,
+    configure,
+    eventually,
+    service,
+    version,
+)
+from zdd.load import Kind, Report
+
+# What changes something outside the process. Reading, waiting and the process's own memory are left out.
+CHANGING = (
+    "rename,renameat,renameat2,symlink,symlinkat,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,chmod,fchmod,fchmodat,"
+    "chown,fchown,ftruncate,fsync,fdatasync,pwrite64,write,sendto,sendmsg,connect,setxattr,fsetxattr,flock,"
+    "pidfd_send_signal,kill,clone,clone3,vfork,fork"
+)
+OPENS = "openat"  # only those that create or write: their places among all opens are taken from a recorded run
+SAMPLE = 12
+ONLY_POSTS = (Kind("POST", "/echo", body=3000), Kind("POST", "/slow", body=10))
+WEB = service("web", **PLAIN, health_path="/", keep_warm="1s")
+API = service("api", **PLAIN_TCP, health_path="/", path="/api")
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace (Debian's package strace)")
+
+
+class Change:
+    """A command that changes what serves, and how to be ready for it."""
+
+    def __init__(self, project: Project, *args: str, before: Callable[[], None] = lambda: None) -> None:
+        self.project = project
+        self.args = args
+        self.before = before
+
+    def points(self) -> list[tuple[str, int]]:
+        """Record one undisturbed run; returns where it can be killed, as (system call, how many-th)."""
+        self.before()
+        log = self.project.folder / "strace"
+        self._strace("-o", str(log), "-e", f"trace={CHANGING},{OPENS}")
+        counts: Counter[str] = Counter()
+        found = []
+        for line in log.read_text().splitlines():
+            if match := re.match(r"(\w+)\(", line):
+                counts[match[1]] += 1
+                if match[1] != OPENS or re.search(r"O_(CREAT|WRONLY|RDWR)", line):
+                    found.append((match[1], counts[match[1]]))
+        return found
+
+    def killed_at(self, call: str, count: int) -> bool:
+        """Run it and kill it there; False when it ended before, since no two runs are quite the same."""
+        self.before()
+        inject = f"inject={call}:signal=KILL:when={count}"
+        return self._strace("-o", os.devnull, "-e", f"trace={call}", "-e", inject) == -signal.SIGKILL
+
+    def _strace(self, *options: str) -> int:
+        return subprocess.run(
+            ["strace", *options, str(BIN / "zddeploy"), *self.args],
+            cwd=self.project.folder,
+            env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        ).returncode
+
+
+def walk(project: Project, change: Change, everything: bool, check: Callable[[Report], None]) -> None:
+    """Kill the command at every point, or at a sample of them, and have the next one put things right."""
+    with project.load(ONLY_POSTS, rate=100) as load:
+        points = change.points()
+        assert len(points) > 40, f"implausibly few points: {points}"
+        step = 1 if everything else max(1, len(points) // SAMPLE)
+        chosen = points[::step]
+        killed = 0
+        for call, count in chosen:
+            killed += change.killed_at(call, count)
+            project.zddeploy()
+            assert project.status()["problems"] == []
+        report = load.stop()
+
+    print(f"{len(points)} points, {len(chosen)} tried, {killed} killed there, {report.requests} POSTs")
+    assert killed > len(chosen) // 2
+    check(report)
+    eventually(lambda: len(list((project.runtime / "control").glob("*.json"))) <= 2 * len(project.status()["services"]))
+
+
+def test_a_deploy_killed_anywhere_loses_nothing(project: Project, everything: bool) -> None:
+    configure(project, WEB)
+    project.zddeploy()
+    walk(project, Change(project, before=lambda: bump(project)), everything, assert_nothing_lost)
+
+
+def test_a_deploy_of_several_services_killed_anywhere_loses_nothing(project: Project, everything: bool) -> None:
+    configure(project, WEB, API)
+    project.zddeploy()
+    walk(project, Change(project, before=lambda: bump(project)), everything, assert_only_reloads_cost)
+
+
+def test_a_rollback_killed_anywhere_loses_nothing(project: Project, everything: bool) -> None:
+    configure(project, service("web", **PLAIN, health_path="/"))
+    project.zddeploy()
+
+    def before() -> None:
+        bump(project)
+        project.zddeploy()
+
+    before()
+    walk(project, Change(project, "rollback", before=before), everything, assert_nothing_lost)
+
+
+def bump(project: Project) -> None:
+    """Make another version."""
+    version(project, int((project.folder / "VERSION").read_text()) + 1)

@@ -76,6 +76,7 @@ def _http(setup: Setup, version: Version) -> str:
     read_timeout = f"{seconds}s{rest}ms" if rest else f"{seconds}s"
     lines = [
         "server_tokens off;",
+        "keepalive_requests 100000;  # by default each client connection is closed after its thousandth request",
         "server_names_hash_bucket_size 512;  # room for the longest name there is",
         f"access_log {quoted(setup.access_log) if setup.access_log else 'off'};",
         *(f"{what}_temp_path {quoted(setup.temp_folder)};" for what in _TEMPORARY),

@@ -86,9 +86,10 @@ CASES: dict[str, tuple[str, str, Change]] = {
     "broken": (WEB + API, WEB + API, broken("api")),
     "nginx refuses": (WEB + API, WEB + API, failing("proxy")),
     "unreachable through nginx": (WEB + API, WEB + API, failing("check")),
+    "more instances, unreachable": (WEB, THREE, failing("check")),
 }
 FAILING = {
-    change for name, (_, _, change) in CASES.items() if name in ("broken", "nginx refuses", "unreachable through nginx")
+    change for name, (_, _, change) in CASES.items() if "broken" in name or "refuses" in name or "unreachable" in name
 }
 
 
@@ -128,6 +129,22 @@ def test_undisturbed_it_ends_with_the_new_version_or_the_old_one(folder: Path, n
 
     assert (world.serving() == old) == (change in FAILING)
     settles(world.asleep())
+
+
+def test_once_it_goes_back_it_goes_on_going_back(folder: Path) -> None:
+    world = prepared(folder, WEB, WEB).awake()
+    world.dies_before = "publish 2"  # the first step of the undo
+    with pytest.raises(Killed):
+        failing("check")(world)
+    world.after_death()
+    crashed = world.asleep()
+
+    recovered = crashed.awake()
+    recover(recovered)
+
+    current = recovered.site(load(folder)).tables.current()
+    assert current is not None
+    assert current.deploy == 2
 
 
 def recover(world: World) -> object:

@@ -50,6 +50,7 @@ class World:
     failing: str = ""  # the step that fails
     operations: int = 0
     dies_at: int | None = None
+    dies_before: str = ""
     watch: Callable[[], None] = lambda: None
 
     def asleep(self) -> Asleep:
@@ -65,8 +66,10 @@ class World:
             self.folder, copy.deepcopy(self.instances), self.text, dict(self.text_before), dict(self.highest), files
         )
 
-    def changes(self) -> None:
+    def changes(self, what: str = "") -> None:
         """Mark one operation that changes something: the place to be killed at, before it takes effect."""
+        if what and what == self.dies_before:
+            self.dies_at = 0
         self.watch()
         self.operations += 1
         if self.dies_at is not None and self.operations >= self.dies_at:  # dead is dead: not even undoing
@@ -172,7 +175,7 @@ class FakeTables(Tables):
         return super().build(deploy, slots, name)
 
     def publish(self, name: str) -> None:
-        self.world.changes()
+        self.world.changes(f"publish {name}")
         super().publish(name)
 
     def unpublish(self) -> None:

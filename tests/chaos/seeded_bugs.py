@@ -1,0 +1,154 @@
+"""
+Proves the checks: each of these bugs, planted in a copy of the source, must turn a named test red.
+
+Run it by `./dev chaos` or `python tests/chaos/seeded_bugs.py [NAME...]`. The tree itself is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+
+
+class Bug(NamedTuple):
+    """A bug: `old` becomes `new` in a file below src/zdd, and `test` must notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+WALK = "tests/deploy/test_walk.py::test_killed_anywhere_and_again_in_the_recovery_something_healthy_serves"
+
+BUGS = [
+    Bug(
+        "switch before healthy",
+        "deploy/plan.py",
+        "return [*preparing, *_switch(target, before), ",
+        "return [*preparing[:-1], *_switch(target, before), preparing[-1], ",
+        f"{WALK}[one service]",
+    ),
+    Bug(
+        "count only accepted connections",
+        "host/sock_diag.py",
+        "return queued + sum(",
+        "return sum(",
+        "tests/host/test_sock_diag.py::test_queued_and_accepted_connections_both_count",
+    ),
+    Bug(
+        "unlink before publish",
+        "host/files.py",
+        "        os.symlink(target, temporary)\n",
+        "        remove(link)\n        os.symlink(target, temporary)\n",
+        "tests/host/test_files.py::test_a_failing_rename_leaves_the_old_file_and_nothing_beside_it",
+    ),
+    Bug(
+        "lock leaked to the keeper",
+        "host/lock.py",
+        "        self.fd = fd\n        return True",
+        "        self.fd = fd\n        os.set_inheritable(fd, True)\n        return True",
+        "tests/host/test_lock.py::test_no_child_inherits_the_lock",
+    ),
+    Bug(
+        "commit before bake",
+        "deploy/plan.py",
+        "return [steps.Bake(target), steps.Commit(target)]",
+        "return [steps.Commit(target), steps.Bake(target)]",
+        "tests/deploy/test_plan.py::test_a_first_deploy_publishes_before_nginx_hears_of_it",
+    ),
+    Bug(
+        "no access for nginx",
+        "instance/app.py",
+        '{"access": nginx.users,',
+        '{"access": [],',
+        "tests/system/test_table.py::test_deploys_under_load_lose_nothing_and_close_no_client_connection[uvicorn-fd]",
+    ),
+    Bug(
+        "prune at once",
+        "switch/tables.py",
+        "KEEP_REPLACED = 10.0",
+        "KEEP_REPLACED = 0.0",
+        "tests/switch/test_tables.py::test_a_replaced_table_is_kept_while_somebody_may_still_walk_it",
+    ),
+    Bug(
+        "undo past the union of slots",
+        "deploy/plan.py",
+        "steps.Publish(target, steps.union_name(target)),",
+        "steps.Publish(target, str(before.deploy)),",
+        f"{WALK}[more instances, unreachable]",
+    ),
+    Bug(
+        "the direction of an undo is not written down",
+        "deploy/recovery.py",
+        '    target.direction = "back"\n    site.tables.write(target)\n',
+        '    target.direction = "back"\n',
+        "tests/deploy/test_walk.py::test_once_it_goes_back_it_goes_on_going_back",
+    ),
+    Bug(
+        "a reload is not announced to the keepers",
+        "deploy/steps.py",
+        "        if not site.front.runs(text):\n            self.target.exposed = True\n",
+        "        if not site.front.runs(text):\n",
+        f"{WALK}[tcp]",
+    ),
+    Bug(
+        "the old ones retired before the commit",
+        "deploy/steps.py",
+        '        """Send them."""\n',
+        '        """Send them."""\n        from zdd.deploy.settle import settle\n\n        settle(site, warm=False)\n',
+        f"{WALK}[unreachable through nginx]",
+    ),
+]
+
+
+def main() -> int:
+    """Try each bug, or those named; returns how many went unnoticed."""
+    wanted = [bug for bug in BUGS if not sys.argv[1:] or bug.name in sys.argv[1:]]
+    unnoticed = [bug.name for bug in wanted if not is_noticed(bug)]
+    print(
+        f"{len(wanted) - len(unnoticed)} of {len(wanted)} bugs are noticed"
+        + "".join(f"\n  not: {name}" for name in unnoticed)
+    )
+    return len(unnoticed)
+
+
+def is_noticed(bug: Bug) -> bool:
+    """Plant the bug in a copy of the tree, and tell whether its test turns red there and is green without it."""
+    with tempfile.TemporaryDirectory(prefix="zddseed", dir="/tmp") as folder:
+        for name in ("src", "tests", "samples", "pyproject.toml"):
+            source = ROOT / name
+            copy = Path(folder, name)
+            shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
+        file = Path(folder, "src/zdd", bug.file)
+        text = file.read_text()
+        if bug.old not in text:
+            sys.exit(f"{bug.name}: {bug.file} has changed, so the bug must be written anew")
+        green = runs(folder, bug.test)
+        file.write_text(text.replace(bug.old, bug.new, 1))
+        red = not runs(folder, bug.test)
+    print(
+        f"{bug.name}: "
+        + ("noticed" if green and red else "NOT noticed" if green else "its test fails without it, too"),
+        flush=True,
+    )
+    return green and red
+
+
+def runs(folder: str, test: str) -> bool:
+    """Tell whether the test passes in the copy."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
+    env = os.environ | {"PYTHONPATH": f"{folder}/src", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

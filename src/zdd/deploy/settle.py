@@ -32,9 +32,9 @@ def settle(site: Site, warm: bool = True) -> list[Running]:
         site.fleet.retire(running, _warm_seconds(site, running) if was_serving and warm else 0.0, workers)
     site.tables.prune(keep=_kept_tables(current))
     if site.releases and current.release:
-        site.releases.make_current(current.release)
-        site.releases.prune(_kept_releases(site, current))
-        site.releases.unite_assets()
+        site.use(current.release)
+        if site.releases.prune(_kept_releases(site, current)):
+            site.use(current.release)  # files that no release has any more go from the assets
     return replaced
 
 

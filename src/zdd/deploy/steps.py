@@ -71,6 +71,12 @@ class Build(Step):
         """Build it, unless it is there."""
         site.build(self.target)
 
+    def undo(self, site: Site) -> None:
+        """Keep what was built, since it may be of use again; only its assets must not win any more."""
+        before = site.tables.before(self.target)
+        if before and before.release:
+            site.use(before.release)
+
 
 class BeforeStart(Step):
     """The user's commands before anything of the new version runs, such as migrations."""

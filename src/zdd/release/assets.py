@@ -37,11 +37,13 @@ def _files(release: str, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
     for folder in folders:
         if not _is_below(os.path.realpath(f"{top}/{folder}"), top):
             continue
-        for parent, _, names in os.walk(f"{top}/{folder}"):
+        for parent, _, names in os.walk(os.path.normpath(f"{top}/{folder}")):
             for name in names:
-                source = os.path.realpath(f"{parent}/{name}")
+                source = path = f"{parent}/{name}"
+                if os.path.islink(path):
+                    source = os.path.realpath(path)
                 if os.path.isfile(source) and _is_below(source, top):
-                    yield os.path.relpath(f"{parent}/{name}", top), source
+                    yield path[len(top) + 1 :], source
 
 
 def _is_below(path: str, top: str) -> bool:
@@ -74,5 +76,6 @@ def _put(source: str, union: str, path: str, temporary: str) -> None:
 def _remove_others(union: str, wanted: set[str]) -> None:
     for parent, folders, names in os.walk(union, topdown=False):
         for name in folders + names:
-            if os.path.relpath(f"{parent}/{name}", union) not in wanted:
-                disk.remove(f"{parent}/{name}")
+            path = f"{parent}/{name}"
+            if path[len(union) + 1 :] not in wanted:
+                disk.remove(path)

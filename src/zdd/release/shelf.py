@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import time
@@ -92,9 +93,16 @@ class Shelf:
 
     def remove(self, release: str) -> None:
         """Remove a release, or what there is of it, and what still builds it. Raises OSError, with half of it left."""
-        work.end(self.path(release))
         files.remove(self.marker(release))  # first: half of a release is none
-        disk.remove(self.path(release))
+        for is_last in (False, False, True):
+            work.end(self.path(release))
+            try:
+                disk.remove(self.path(release))
+                break
+            except OSError as error:
+                # A program that was just being started when zddeploy was killed is not found until it runs.
+                if is_last or error.errno != errno.ENOTEMPTY:
+                    raise
 
     def _names(self) -> list[str]:
         return sorted(os.listdir(self.folder)) if os.path.isdir(self.folder) else []

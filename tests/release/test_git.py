@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from zdd.errors import DeployFailed, UsageError
+
+from .house import House, Repository
+
+
+def test_the_default_is_the_head_of_the_repository_as_it_is_now(house: House, repository: Repository) -> None:
+    first = repository.commit(app_py="one")
+    releases = house.releases(repository.path)
+    assert releases.resolve().commit == first
+
+    second = repository.commit(app_py="two")
+    revision = releases.resolve()
+
+    assert (revision.commit, revision.id) == (second, second[:12])
+
+
+def test_a_revision_is_a_branch_a_tag_or_a_commit_full_or_short(house: House, repository: Repository) -> None:
+    first = repository.commit(app_py="one")
+    repository.git("tag", "-a", "-m", "annotated", "v1")
+    repository.git("checkout", "--quiet", "-b", "feature/x")
+    second = repository.commit(app_py="two")
+    repository.git("checkout", "--quiet", "main")
+    releases = house.releases(repository.path, rev="feature/x")
+
+    assert releases.resolve().commit == second
+    found = [releases.resolve(rev).commit for rev in ("v1", "main", first, first[:8], "HEAD")]
+    assert found == [first] * 5
+
+
+def test_moved_tags_and_rewritten_branches_are_followed_and_removed_ones_forgotten(
+    house: House, repository: Repository
+) -> None:
+    repository.commit(app_py="one")
+    repository.git("tag", "live")
+    repository.git("branch", "gone")
+    releases = house.releases(repository.path)
+    releases.resolve("gone")
+    repository.git("commit", "--quiet", "--amend", "-m", "another")
+    repository.git("tag", "--force", "live")
+    repository.git("branch", "-D", "gone")
+    repository.git("branch", "gone/below")  # where a file was there is a folder now
+    rewritten = repository.git("rev-parse", "HEAD")
+
+    assert [releases.resolve(rev).commit for rev in (None, "live", "gone/below")] == [rewritten] * 3
+    with pytest.raises(UsageError, match="no branch, tag or commit 'gone'"):
+        releases.resolve("gone")
+
+
+def test_an_unknown_revision_is_a_usage_error_that_names_the_branches(house: House, repository: Repository) -> None:
+    repository.commit(app_py="one")
+
+    for rev in ("mian", "--help", "0000000000000000000000000000000000000000"):
+        with pytest.raises(UsageError, match=f"has no branch, tag or commit '{rev}'") as caught:
+            house.releases(repository.path).resolve(rev)
+        assert caught.value.hint == "its latest branches: main"
+
+
+def test_what_cannot_be_fetched_is_told_in_gits_words_and_without_the_password(house: House, tmp_path: Path) -> None:
+    with pytest.raises(DeployFailed, match="cannot fetch https://localhost:1/x: fatal: unable to access") as caught:
+        house.releases("https://ada:secret@localhost:1/x").resolve()
+    assert "secret" not in caught.value.message
+
+    with pytest.raises(DeployFailed, match=r"'/nowhere\.git' does not appear to be a git repository"):
+        house.releases("file:///nowhere.git").resolve()
+    with pytest.raises(UsageError, match=f"{tmp_path}/nothing does not exist"):
+        house.releases(tmp_path / "nothing").resolve()
+
+
+def test_a_repository_without_commits_is_told_as_such(house: House, repository: Repository) -> None:
+    with pytest.raises(DeployFailed, match="couldn't find remote ref HEAD"):
+        house.releases(repository.path).resolve()
+
+
+def test_without_git_the_message_says_so(house: House, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(UsageError, match="git is not installed"):
+        house.releases(repository.path).resolve()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_repository_of_another_user_needs_the_command_that_the_hint_tells(
+    house: House, repository: Repository
+) -> None:
+    commit = repository.commit(app_py="one")
+    for path in (repository.path, repository.path / ".git"):
+        os.chown(path, 12345, 12345)
+    releases = house.releases(repository.path)
+
+    with pytest.raises(UsageError, match="it belongs to another user") as caught:
+        releases.resolve()
+    subprocess.run(shlex.split((caught.value.hint or "").split("`")[1]), check=True)
+
+    assert releases.resolve().commit == commit
+
+
+def test_a_bare_repository_and_a_bundle_are_sources_too(house: House, repository: Repository, tmp_path: Path) -> None:
+    commit = repository.commit(app_py="one")
+    repository.git("clone", "--quiet", "--bare", str(repository.path), str(tmp_path / "bare.git"))
+    repository.git("bundle", "create", "--quiet", str(tmp_path / "code.bundle"), "--all")
+
+    assert house.releases(tmp_path / "bare.git").resolve().commit == commit
+    assert house.releases(tmp_path / "code.bundle").resolve().commit == commit
+
+
+def test_the_release_has_the_files_of_the_commit_and_no_git(house: House, repository: Repository) -> None:
+    repository.commit(app_py="one", static__a_css="a")
+    (repository.path / "run").write_text("#!/bin/sh\n")
+    (repository.path / "run").chmod(0o755)
+    (repository.path / "link").symlink_to("static/a.css")
+    repository.commit()
+    (repository.path / "app.py").write_text("not committed")
+    releases = house.releases(repository.path)
+
+    release = Path(releases.path(house.build(releases)))
+
+    assert sorted(os.listdir(release)) == ["app.py", "link", "run", "static"]
+    assert (release / "app.py").read_text() == "one"
+    assert os.readlink(release / "link") == "static/a.css"
+    assert (release / "run").stat().st_mode & stat.S_IXOTH
+
+
+def test_each_release_has_the_files_of_its_own_commit(house: House, repository: Repository) -> None:
+    repository.commit(a="1", b="1")
+    releases = house.releases(repository.path)
+    house.build(releases)
+    repository.git("rm", "--quiet", "b")
+    repository.commit(c="1")
+
+    assert sorted(os.listdir(releases.path(house.build(releases)))) == ["a", "c"]
+
+
+def test_submodules_are_told_not_to_be_there(house: House, repository: Repository) -> None:
+    repository.commit(_gitmodules='[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n')
+
+    house.build(house.releases(repository.path))
+
+    assert ["submodules" in notice for notice in house.notices] == [True]
+
+
+def test_zdd_works_from_a_hook_of_another_repository(
+    house: House, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = repository.commit(app_py="one")
+    other = Repository(tmp_path / "other")
+    other.commit(other_py="other")
+    for name, path in (("GIT_DIR", ".git"), ("GIT_WORK_TREE", ""), ("GIT_INDEX_FILE", ".git/index")):
+        monkeypatch.setenv(name, str(other.path / path))
+    releases = house.releases(repository.path, build=["env"])
+
+    assert house.build(releases) == commit[:12]
+    assert os.listdir(releases.path(commit[:12])) == ["app.py"]
+    assert "GIT_DIR" not in house.logged()
+
+
+def test_a_mirror_that_a_crash_or_a_hand_damaged_is_repaired(house: House, repository: Repository) -> None:
+    commit = repository.commit(app_py="one")
+    releases = house.releases(repository.path)
+    releases.resolve()
+    mirror = house.state / "repo.git"
+
+    (mirror / "refs/heads/main.lock").touch()
+    (mirror / "HEAD").unlink()
+    commit = repository.commit(app_py="two")
+    assert releases.resolve().commit == commit
+
+    (mirror / "refs/heads/main").write_text("")
+    assert releases.resolve().commit == commit
+
+    for folder in (mirror / "objects").glob("??"):
+        for file in folder.iterdir():
+            file.unlink()
+    assert house.build(releases) == commit[:12]
+
+
+def test_a_fetch_can_be_interrupted(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\nsleep 60\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
+    begun = time.monotonic()
+
+    def interrupt() -> None:
+        if time.monotonic() > begun + 0.3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        house.releases("ssh://localhost/x").resolve(interrupt=interrupt)
+
+    assert time.monotonic() - begun < 5
+    assert subprocess.run(["pgrep", "-f", str(ssh)], capture_output=True).returncode == 1

@@ -206,7 +206,7 @@ def test_a_full_toml_file_means_what_it_says(folder: Path) -> None:
         source="git@example.org:shop.git",
         rev="main",
         build=["uv sync", "make assets"],
-        shared=["uploads"],
+        shared=["uploads/"],
         assets=["public/assets"],
         keep_releases=3,
     )

@@ -115,10 +115,11 @@ def _source(value: object, document: Document) -> str:
 
 
 def _inside(value: object, document: Document) -> str:
-    path = os.path.normpath(str(_text(value, document)))
+    text = str(_text(value, document))
+    path = os.path.normpath(text)
     if path in (".", "..") or path.startswith(("/", "../")):
         raise KindError(value)
-    return path
+    return path + "/" if text.endswith("/") else path  # with the slash it is a folder, also while it does not exist
 
 
 def _listen(value: object, document: Document) -> str:
@@ -179,6 +180,7 @@ Timeout = Annotated[float, kind(f"a duration longer than 0 {_A_DURATION}", measu
 Size = Annotated[int, kind("a size such as 512K, 64M, 1G", measured(units.size))]
 StatusSet = Annotated[Statuses, kind("HTTP statuses such as 200-299 or 200,301-302", measured(Statuses.parse))]
 Instances = Annotated[int, kind("a whole number from 1 to 100", whole(1, 100))]
+Weight = Annotated[int, kind("a whole number from 1 to 10000", whole(1, 10_000))]
 Releases = Annotated[int, kind("a whole number from 1 to 1000", whole(1, 1000))]
 Way = Annotated[SocketWay, kind("one of " + ", ".join(get_args(SocketWay)), matching("|".join(get_args(SocketWay))))]
 Signal = Annotated[str, kind("a signal's name such as TERM, QUIT or SIGINT", _signal)]

@@ -80,6 +80,8 @@ class RunService(Struct, frozen=True, kw_only=True):
     env_file: Annotated[kinds.AbsPath | None, doc("A file of KEY=VALUE lines with more of them.")] = None
     user: Annotated[kinds.UserName | None, doc("User to run as; needs root.")] = None
     group: Annotated[kinds.UserName | None, doc("Group to run as; needs root.")] = None
+    memory_max: Annotated[kinds.Size | None, doc("Memory that an instance may use; needs systemd.")] = None
+    cpu_weight: Annotated[kinds.Weight | None, doc("CPU time under load; others have 100; needs systemd.")] = None
     instances: Annotated[kinds.Instances, doc("How many copies run.")] = 1
     host: Annotated[kinds.Hosts, doc("Host names routed to it; all if not set.")] = []
     path: Annotated[kinds.Route, doc("Paths routed to it: those that start so; the longest match wins.")] = "/"

@@ -1,0 +1,171 @@
+"""Releases built from git: deployed, rolled back, brought up again, with what they share."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from zdd.load import Kind
+
+from .code import configure
+from .project import LIGHT, Project, assert_nothing_lost, eventually
+
+
+def serves(project: Project, number: int) -> None:
+    """For a second after a switch both versions answer; then this one."""
+    eventually(lambda: f"X-Release: {number}\r\n" in project.get())
+
+
+def test_each_version_is_built_in_a_folder_of_its_own_and_the_live_one_is_current(project: Project) -> None:
+    code = configure(project, release='build = ["echo built > built"]')
+    project.zddeploy()
+    second = code.commit(2)
+    project.zddeploy()
+
+    serves(project, 2)
+    assert os.readlink(project.state / "current") == f"releases/{second}"
+    assert (project.state / "current/built").read_text() == "built\n"
+    assert project.status()["release"] == second
+    assert project.status()["services"][0]["release"] == second
+
+
+def test_a_failing_build_changes_nothing_and_shows_its_last_words(project: Project) -> None:
+    code = configure(project)
+    project.zddeploy()
+    project.replace("deploy.toml", "[release]\n", '[release]\nbuild = ["echo one; echo the reason >&2; exit 3"]\n')
+    bad = code.commit(2)
+
+    refused = project.zddeploy(code=1)
+
+    assert "exit status 3" in refused.stderr
+    assert "| the reason" in refused.stderr
+    assert "deploy 1 still serves" in refused.stderr
+    assert not (project.state / "releases" / bad).exists()
+    serves(project, 1)
+
+
+def test_an_older_revision_is_deployed_by_name_and_not_built_again(project: Project) -> None:
+    code = configure(project, release=f'build = ["echo x >> {project.folder}/builds"]')
+    first = project.status()
+    assert first["deploy"] is None
+    project.zddeploy()
+    one = project.status()["release"]
+    code.commit(2)
+    project.zddeploy()
+    project.zddeploy("--rev", one)
+
+    serves(project, 1)
+    assert len((project.folder / "builds").read_text().splitlines()) == 2
+
+
+def test_an_unknown_revision_is_refused_before_anything_is_touched(project: Project) -> None:
+    configure(project)
+
+    refused = project.zddeploy("--rev", "nonsense", code=2)
+
+    assert "nonsense" in refused.stderr
+    assert project.status()["deploy"] is None
+
+
+def test_a_warm_rollback_is_one_rename_and_loses_nothing(project: Project) -> None:
+    code = configure(project)
+    project.zddeploy()
+    code.commit(2)
+    project.zddeploy()
+    old = project.instances()["web-1"]["pid"]
+    with project.load((Kind(), Kind("POST", "/echo", body=500)), **LIGHT) as load:
+        events = project.events("rollback")
+        serves(project, 1)
+        report = load.stop()
+
+    assert_nothing_lost(report)
+    assert report.reconnects == 0
+    assert project.serving() == {"web-1": old}
+    print(f"rolled back in {events[-1]['seconds']:.3f} s")
+
+
+def test_a_rollback_repeated_goes_further_back(project: Project) -> None:
+    code = configure(project)
+    for number in (1, 2, 3):
+        if number > 1:
+            code.commit(number)
+        project.zddeploy()
+
+    project.zddeploy("rollback")
+    serves(project, 2)
+    project.zddeploy("rollback")
+    serves(project, 1)
+    refused = project.zddeploy("rollback", code=2)
+    assert "nothing before it to go back to" in refused.stderr
+
+
+def test_what_is_no_longer_warm_is_started_from_its_release_and_proven(project: Project) -> None:
+    code = configure(project, keep_warm="0s")
+    project.zddeploy()
+    code.commit(2)
+    project.zddeploy()
+    eventually(lambda: list(project.instances()) == ["web-2"])
+
+    project.zddeploy("rollback", "1")
+
+    serves(project, 1)
+    assert list(project.serving()) == ["web-3"]
+    entry = project.events("history", "-n", "1")[0]
+    assert (entry["action"], entry["origin"], entry["outcome"]) == ("rollback", 1, "done")
+
+
+def test_after_down_the_last_good_release_comes_up(project: Project) -> None:
+    code = configure(project, before_start="test ! -e broken")
+    project.zddeploy()
+    code.commit(2)
+    project.zddeploy()
+    code.commit(3, broken="yes")
+    project.zddeploy(code=1)
+    project.zddeploy("down")
+
+    project.zddeploy("up")
+
+    serves(project, 2)
+    assert "is up already" in project.zddeploy("up").stdout
+
+
+def test_after_a_reboot_nothing_is_believed_and_up_starts_the_last_good_release(project: Project) -> None:
+    code = configure(project)
+    project.zddeploy()
+    code.commit(2)
+    project.zddeploy()
+    project.reboot()
+    assert project.status()["state"] == "nothing"
+
+    project.zddeploy("up")
+
+    serves(project, 2)
+    assert list(project.serving()) == ["web-3"]
+
+
+def test_shared_paths_and_old_assets_outlive_a_release(project: Project) -> None:
+    code = configure(project, release='shared = ["uploads/"]\nassets = ["static"]')
+    code.commit(1, static__one="first\n", static__app="app 1\n")
+    project.zddeploy()
+    (project.state / "current/uploads/picture").write_text("kept")
+    code.commit(2, static__one=None, static__two="second\n", static__app="app 2\n")
+    project.zddeploy()
+
+    assert (project.state / "current/uploads/picture").read_text() == "kept"
+    assert "first" in project.get("/static/one")
+    assert "second" in project.get("/static/two")
+    assert "app 2" in project.get("/static/app")
+    project.zddeploy("rollback")
+    assert "app 1" in project.get("/static/app")
+
+
+def test_old_releases_are_pruned_but_never_what_runs(project: Project) -> None:
+    code = configure(project, release="keep_releases = 2", keep_warm="0s")
+    for number in range(2, 7):
+        project.zddeploy()
+        code.commit(number)
+    time.sleep(0.1)
+
+    kept = {path.name for path in (project.state / "releases").iterdir() if path.is_dir()}
+    assert len(kept) <= 3
+    assert project.status()["release"] in kept

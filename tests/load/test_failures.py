@@ -31,7 +31,7 @@ def then_reset(answer: bytes) -> Callable[[socket.socket], bool]:
     return special
 
 
-def load(target: str, kind: Kind = GET, rate: float = 1000, seconds: float = 0.2, timeout: float = 20) -> Report:
+def load(target: str, kind: Kind = GET, rate: float = 2000, seconds: float = 0.1, timeout: float = 20) -> Report:
     with Load(Spec(target, (kind,), rate=rate, seconds=seconds, connections=8, timeout=timeout)) as running:
         return running.wait()
 
@@ -94,7 +94,7 @@ def test_reset_before_the_answer_is_counted_once_for_each_request(unix: bool, tm
 
 def test_a_post_is_reset_when_the_server_leaves_before_it_has_read_it() -> None:
     with Server(lambda connection, _: reset(connection), bodies=False) as server:
-        report = load(server.target, Kind("POST", body=8_000_000), rate=100)
+        report = load(server.target, Kind("POST", body=8_000_000), rate=200)
 
     assert report.failed == {"reset": 20}
 
@@ -108,7 +108,7 @@ def test_an_answer_that_comes_before_the_whole_request_was_sent_counts_as_answer
         return False
 
     with Server(too_large, bodies=False) as server:
-        report = load(server.target, Kind("POST", body=8_000_000), rate=100)
+        report = load(server.target, Kind("POST", body=8_000_000), rate=200)
 
     assert report.failed == {"status": 20}
 

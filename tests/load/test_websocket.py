@@ -75,8 +75,8 @@ class Echo:
         return False
 
 
-def load(server: Server, seconds: float = 0.25) -> Report:
-    spec = Spec(server.target, rate=0, websockets=4, websocket_interval=0.01, seconds=seconds, record="X-Release")
+def load(server: Server, seconds: float = 0.125, interval: float = 0.005) -> Report:
+    spec = Spec(server.target, rate=0, websockets=4, websocket_interval=interval, seconds=seconds, record="X-Release")
     with Load(spec) as running:
         return running.wait()
 
@@ -117,9 +117,11 @@ def test_a_connection_that_is_cut_fails_the_message_under_way(
 
 @pytest.mark.parametrize("code", [b"\x03\xe8", b"\x03\xe9", b"\x03\xf4bye", b""])
 def test_a_connection_that_is_closed_in_order_is_a_reconnect_and_no_failure(code: bytes) -> None:
+    replies: list[bytes] = []
+
     def close(connection: socket.socket, payload: bytes) -> bool:
         say(connection, frame(TEXT, payload) + frame(CLOSE, code))
-        assert next(frames(connection)) == (CLOSE, code[:2])
+        replies.append(next(payload for first, payload in frames(connection) if first == CLOSE))
         return False
 
     with Server(Echo(close)) as server:
@@ -127,6 +129,7 @@ def test_a_connection_that_is_closed_in_order_is_a_reconnect_and_no_failure(code
 
     assert (report.ok, report.total_failed) == (100, 0)
     assert report.reconnected["websocket"] in (9, 10)  # the last message may be the load's last
+    assert set(replies) == {code[:2]} or set(replies) == {code[:2], b"\x03\xe8"}  # then it closes as well
 
 
 def test_a_message_that_met_a_close_is_asked_again_on_a_new_connection() -> None:
@@ -140,10 +143,10 @@ def test_a_message_that_met_a_close_is_asked_again_on_a_new_connection() -> None
 
 def test_a_cut_without_a_message_under_way_is_a_failure_of_its_own() -> None:
     with Server(Echo(lambda connection, payload: not say(connection, frame(TEXT, payload)))) as server:
-        report = load(server, seconds=0.27)  # 108 messages: the last cut is seen as well
+        report = load(server, seconds=0.55, interval=0.2)  # 11 messages, the next on a connection long after the cut
 
-    assert report.failed == {"cut": 10}
-    assert (report.ok, report.requests) == (108, 118)
+    assert report.failed == {"cut": 1}
+    assert (report.ok, report.requests) == (11, 12)
 
 
 def test_pings_and_fragments_are_understood() -> None:
@@ -181,7 +184,7 @@ def test_messages_without_an_echo_time_out() -> None:
 )
 def test_a_failed_handshake_fails_the_message_it_was_made_for(outcome: str, answer: bytes) -> None:
     with Server(lambda connection, _: not say(connection, answer)) as server:
-        report = load(server, seconds=0.1)
+        report = load(server, seconds=0.05)
 
     assert report.failed == {outcome: 40}
     assert server.requests == 40

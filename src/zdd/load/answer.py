@@ -68,23 +68,22 @@ class Answer:
     """
     One answer while it arrives. Bodies are counted, not kept.
 
-    `head` is that of the final answer, interim ones (1xx) are skipped; `began` tells whether anything came at all.
+    `head` is that of the final answer, interim ones (1xx) are skipped; `began` tells whether anything came at all, and
+    `rest`, once it is complete, what came after it.
     """
 
     def __init__(self) -> None:
         self.began = False
         self.complete = False
         self.head: Head | None = None
-        self._rest = b""
+        self.rest = b""
         self._reading = self._read()
 
     def feed(self, data: bytes) -> bool:
         """Whether the answer is complete now; raises MalformedError."""
         self.began = True
-        self._rest += data
+        self.rest += data
         next(self._reading, None)
-        if self.complete and self._rest:
-            raise MalformedError("bytes after the end of the answer")
         return self.complete
 
     def end(self) -> bool:
@@ -100,25 +99,25 @@ class Answer:
         if head.length == CHUNKED:
             yield from self._skip_chunks()
         while head.length == UNTIL_CLOSE:
-            self._rest = b""
+            self.rest = b""
             yield
         yield from self._skip(head.length)
         self.complete = True
 
     def _until(self, end: bytes) -> Generator[None, None, bytes]:
-        while (at := self._rest.find(end)) < 0:
-            if len(self._rest) > LONGEST:
+        while (at := self.rest.find(end)) < 0:
+            if len(self.rest) > LONGEST:
                 raise MalformedError(f"head or line longer than {LONGEST} bytes")
             yield
-        found, self._rest = self._rest[:at], self._rest[at + len(end) :]
+        found, self.rest = self.rest[:at], self.rest[at + len(end) :]
         return found
 
     def _skip(self, size: int) -> Generator[None, None, None]:
-        while size > len(self._rest):
-            size -= len(self._rest)
-            self._rest = b""
+        while size > len(self.rest):
+            size -= len(self.rest)
+            self.rest = b""
             yield
-        self._rest = self._rest[max(0, size) :]
+        self.rest = self.rest[max(0, size) :]
 
     def _skip_chunks(self) -> Generator[None, None, None]:
         """Chunks, their extensions, and trailers (section 7.1)."""

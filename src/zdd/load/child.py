@@ -37,7 +37,8 @@ class Load:
         self._progress = Progress()
         self._report: dict[str, Any] | None = None
         self._error = ""
-        self._started = Event()
+        self._started = False
+        self._told = Event()  # that it started, or that it never will
         self._reader = Thread(target=self._read, name="zdd-load", daemon=True)
 
     def __enter__(self) -> Self:
@@ -51,12 +52,15 @@ class Load:
         )
         self._reader.start()
         assert self._child.stdin is not None
-        # Not by argument: headers may be secret, and every user can list arguments.
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._child.stdin.fileno(), self.spec.to_json().encode() + b"\n")
-        self._started.wait(GRACE)
-        if self._error or not self._started.is_set() or self._child.poll():
-            self._end()
+        try:
+            # Not by argument: headers may be secret, and every user can list arguments.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._child.stdin.fileno(), self.spec.to_json().encode() + b"\n")
+            self._told.wait(GRACE)
+        finally:
+            if not self._started:
+                self._end()
+        if not self._started:
             raise LoadError(self._error or f"the load generator did not start (exit code {self._child.returncode})")
         return self
 
@@ -87,12 +91,14 @@ class Load:
 
     def _finish(self, seconds: float) -> Report:
         self._reader.join(seconds)
+        self._end()
         if self._report is None:
-            self._end()
             raise LoadError(self._error or f"the load generator gave no report (exit code {self._child.returncode})")
         return Report.unpack(self._report)
 
     def _end(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):  # what said its last word may end in peace
+            self._child.wait(0 if self._reader.is_alive() else 1)
         self._child.kill()
         self._child.wait()
         self._reader.join()
@@ -104,14 +110,17 @@ class Load:
         """In a thread: take the child's lines, so that it never waits for us."""
         assert self._child.stdout is not None
         for line in self._child.stdout:
+            if not line.endswith(b"\n"):
+                break  # it died in the middle of it
             message = json.loads(line)
             match message.pop("event"):
                 case "started":
-                    self._started.set()
+                    self._started = True
+                    self._told.set()
                 case "progress":
                     self._progress = Progress(**message)
                 case "report":
                     self._report = message["report"]
                 case "error":
                     self._error = message["message"]
-        self._started.set()
+        self._told.set()

@@ -62,6 +62,8 @@ class Connection(Wire):
             self.recorder.reconnected["asked"] += 1
         outcome = outcome_of(head.status)
         self._done(outcome, f"status {head.status}", head.value(self._record))
+        if self._answer.rest:
+            self._unasked(self._answer.rest)
 
     def _unasked(self, data: bytes) -> None:
         """Bytes that nobody asked for: the answer before was longer than it said, or the server bids farewell."""

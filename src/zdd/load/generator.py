@@ -109,7 +109,7 @@ class Generator:
         After the last due time it goes on for at most the spec's timeout: by then every request has its outcome.
         """
         start = told = monotonic()
-        late = 0.0
+        late, cpu = 0.0, process_time()
         for stream in self._streams:
             stream.start = start
         tell({"event": "started", "at": start})
@@ -133,7 +133,9 @@ class Generator:
             if not self._poller.wait(min(coming, expiring, told + PROGRESS_INTERVAL) - monotonic()):
                 self._stopping = True
         self._poller.close()
-        return self._report(start, late)
+        times = (start, monotonic(), process_time() - cpu, late)
+        seen = self._recorder
+        return Report(*times, seen.kinds, seen.reconnected, tuple(seen.failures), tuple(seen.values), seen.samples)
 
     def _expire(self, due: float) -> None:
         """Requests that were due then or before have waited long enough."""
@@ -150,7 +152,3 @@ class Generator:
     def _progress(self, elapsed: float) -> Progress:
         seen, due = self._recorder, sum(stream.count for stream in self._streams)
         return Progress(elapsed, due, seen.sent, len(seen.samples), seen.failed, seen.reconnected.total())
-
-    def _report(self, start: float, late: float) -> Report:
-        seen, times = self._recorder, (start, monotonic(), process_time(), late)
-        return Report(*times, seen.kinds, seen.reconnected, tuple(seen.failures), tuple(seen.values), seen.samples)

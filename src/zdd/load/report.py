@@ -53,7 +53,7 @@ class Report:
     reconnected: Counter[str]  # connections closed by the server without a failure: idle, asked, websocket
     failures: tuple[Failure, ...]  # the first thousand; the counts and samples have all
     values: tuple[str, ...]
-    samples: Samples
+    samples: Samples = field(repr=False)
 
     @classmethod
     def unpack(cls, packed: dict[str, Any]) -> Report:

@@ -13,7 +13,7 @@ from zdd.load.wire import Wire
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 ORDERLY = (1000, 1001, 1012)  # normal, going away, service restart: what a server says that wants to be found again
-ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the right answer to KEY; both are the example of section 1.3
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the right answer to our key; both are the example of section 1.3
 UPGRADE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",

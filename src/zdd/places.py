@@ -33,7 +33,9 @@ class Places:
         self.runtime = str(config.zdd.runtime_dir or self._recorded() or self._choose())
         self.logs = f"{self.state}/logs"
         self.history = f"{self.state}/history.jsonl"
+        self.environment = f"{self.state}/environment.json"
         self.releases = f"{self.state}/releases"
+        self.assets = f"{self.state}/assets"
         self.nginx = f"{self.state}/nginx"
         self.lock = f"{self.runtime}/lock"
         self.owner = f"{self.runtime}/owner"
@@ -109,7 +111,7 @@ class Places:
     def remove(self) -> None:
         """Remove R whole, the held lock last: whoever waits for it then finds that it guards nothing any more."""
         self.forget()
-        for path in (self.owner, self.lock):
+        for path in (f"{self.state}/runtime", self.owner, self.lock):
             files.remove(path)
         shutil.rmtree(self.runtime, ignore_errors=True)
 
@@ -119,9 +121,10 @@ class Places:
         return bool(owner) and owner.get("boot_id") != boot_id()
 
     def _recorded(self) -> str | None:
-        """Return the runtime folder chosen before, as long as something may live there."""
+        """Return the runtime folder chosen before, as long as something lives there: a deploy, finished or not."""
         recorded = (files.read(f"{self.state}/runtime") or "").strip()
-        return recorded if recorded and os.path.lexists(f"{recorded}/owner") else None
+        tables = f"{recorded}/tables"
+        return recorded if recorded and os.path.isdir(tables) and os.listdir(tables) else None
 
     def _choose(self) -> str:
         shared = f"/run/zdd/{self.config.project}"

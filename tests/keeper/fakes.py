@@ -29,11 +29,11 @@ class FakeApp:
         self.starts = 0
         self.signals: list[object] = []
         self.dies_of: set[int] = {15, 9}
-        self.descendants = False
+        self.descendants = self.unkillable = False
         self.ended: Ended | None = None
         self.fails: OSError | None = None
 
-    def start(self, socket: int | None, port: int | None, first: bool) -> None:  # noqa: ARG002
+    def start(self, socket: int | None, port: int | None, first: bool) -> None:
         if self.fails:
             raise self.fails
         self.pid, self.left = next(self.numbers), True
@@ -55,7 +55,7 @@ class FakeApp:
         if self.left:
             self.signals.append(("all", number))
         if number == 9:
-            self.descendants = self.left = False
+            self.descendants = self.left = self.unkillable
             if self.pid:
                 self.die(-9)
 
@@ -99,7 +99,7 @@ class FakeRelay:
         self.sent: list[tuple[str, str | None]] = []
         self.busy = False
 
-    def take(self, queues: list[socket.socket]) -> None:  # noqa: ARG002
+    def take(self, queues: list[socket.socket]) -> None:
         self.waiting += self.queue
         self.queue.clear()
 
@@ -114,17 +114,17 @@ class FakeRelay:
 
 class FakeProbe:
     def __init__(self) -> None:
-        self.told: Callable[[bool], None] | None = None
+        self.told: Callable[[int | None], None] | None = None
 
-    def ask(self, address: str | int, told: Callable[[bool], None]) -> None:  # noqa: ARG002
+    def ask(self, address: str | int, told: Callable[[int | None], None]) -> None:
         self.told = told
 
     def cancel(self) -> None:
         self.told = None
 
-    def answer(self, answered: bool) -> None:
+    def answer(self, status: int | None) -> None:
         assert self.told is not None, "nobody asks"
-        self.told(answered)
+        self.told(status)
 
 
 class FakeControl:

@@ -33,6 +33,19 @@ def wait_until(is_so: Callable[[], object], what: str = "it") -> None:
         time.sleep(0.005)
 
 
+def freeze(process: Process) -> None:
+    """Stop a process, all its threads, and return once it has."""
+    process.signal(signal.SIGSTOP)
+    tasks = [f"/proc/{process.pid}/task/{task}/stat" for task in os.listdir(f"/proc/{process.pid}/task")]
+    wait_until(lambda: all((files.read(task) or ") T").rpartition(")")[2].split()[0] == "T" for task in tasks))
+
+
+def end(process: Process) -> None:
+    """Kill a process, and return once it has ended; somebody else waits for it."""
+    process.signal(signal.SIGKILL)
+    assert process.wait(PATIENCE)
+
+
 class House:
     """R: the folders that the instances of a project share."""
 
@@ -58,6 +71,10 @@ class House:
             os.symlink(f"../../../instances/{instance.name}/sock/socket", f"{table}/web/{number:02}")
         files.write(f"{table}/manifest.json", json.dumps({"instances": {found.name: {} for found in instances}}))
         files.point(f"{self.path}/current", f"tables/{self.deploy}")
+
+    def write(self, name: str) -> None:
+        """Make a file that apps look for: /wait/NAME goes on."""
+        files.write(f"{self.path}/{name}", "")
 
     def end(self) -> None:
         """Leave no process behind, whatever the test has done to it, and no file."""
@@ -203,17 +220,21 @@ class Instance:
             lambda: sum(line.startswith(text) for line in self.lines()) >= count, f"{count} {text!r}: {self.output()}"
         )
 
-    def connect(self, path: str | None = None) -> socket.socket:
+    def connect(self) -> socket.socket:
         port = self.record["socket"] == "tcp" and self.ask("status")["port"]
         connection = socket.socket(socket.AF_INET if port else socket.AF_UNIX)
         connection.settimeout(PATIENCE)
-        connection.connect(("127.0.0.1", port) if port else path or self.socket)
+        try:
+            connection.connect(("127.0.0.1", port) if port else self.socket)
+        except OSError:
+            connection.close()
+            raise
         return connection
 
     def send(self, path: str = "/") -> socket.socket:
         """Send a request; its answer is read by `answer`."""
         connection = self.connect()
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         return connection
 
     def request(self, path: str = "/") -> str:
@@ -222,10 +243,6 @@ class Instance:
     def look(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.request("/look"))
         return found
-
-    def write(self, name: str) -> None:
-        """Let a request to /wait/NAME go on."""
-        files.write(f"{self.house.path}/{name}", "")
 
     def end(self) -> None:
         if self.leased:

@@ -67,6 +67,7 @@ def test_nothing_of_how_the_keeper_was_started_reaches_the_app(new: New) -> None
     )
     web.launch(careless)
     web.await_output("up")
+    web.ask("healthy")
 
     found = web.look()
 
@@ -77,6 +78,10 @@ def test_nothing_of_how_the_keeper_was_started_reaches_the_app(new: New) -> None
     assert found["session"] == found["pid"]
     if os.geteuid() == 0:  # nobody else may become less nice
         assert found["nice"] == 0
+    web.kill()
+    web.await_event("state", count=2, state="serving")  # the keeper itself hears of its children
+    web.keeper().signal(signal.SIGTERM)
+    assert web.await_end() == 0
 
 
 def test_sigpipe_is_not_ignored(new: New) -> None:
@@ -148,7 +153,10 @@ def test_a_folder_that_the_user_may_not_enter_is_named(new: New) -> None:
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        ({"argv": ["no-such-program", "-x"]}, "cannot run 'no-such-program': No such file or directory"),
+        (
+            {"argv": ["no-such-program", "-x"], "env": {"PATH": "/bin"}},
+            "cannot run 'no-such-program': No such file or directory",
+        ),
         ({"argv": ["/etc/passwd"]}, "cannot run '/etc/passwd': Permission denied"),
         ({"cwd": "/no/such"}, "cannot enter '/no/such': No such file or directory"),
         ({"socket": "fd", "path": "/no/such/socket"}, "cannot listen at /no/such/socket: No such file or directory"),

@@ -175,7 +175,7 @@ def test_after_a_hold_the_name_is_back_once_the_app_answers(serving: New) -> Non
     alone.push(1)
     assert alone.listener.done[-1] == "away"
 
-    alone.probe.answer(True)
+    alone.probe.answer(200)
 
     assert alone.listener.done[-1] == "back"
 
@@ -185,14 +185,14 @@ def test_an_instance_with_siblings_is_away_at_once_and_back_when_it_answers(serv
     one.listener.done.clear()
 
     one.die()
-    assert one.listener.done == ["away", "restore"]
+    assert one.listener.done == ["restore", "away"]
     one.push(0.1)
-    one.probe.answer(False)
+    one.probe.answer(503)
     one.push(0.05)
-    assert one.listener.done == ["away", "restore"]
-    one.probe.answer(True)
+    assert one.listener.done == ["restore", "away"]
+    one.probe.answer(200)
 
-    assert one.listener.done == ["away", "restore", "back"]
+    assert one.listener.done == ["restore", "away", "back"]
 
 
 def test_who_waited_at_a_crashed_instance_is_served_by_its_sibling(serving: New, tmp_path: Path) -> None:
@@ -212,9 +212,34 @@ def test_an_instance_that_is_down_is_shown_as_starting(serving: New) -> None:
 
     one.die()
     one.push(0.1)
-    one.probe.answer(True)
+    one.probe.answer(200)
 
     assert one.states() == ["serving", "starting", "serving"]
+
+
+@pytest.mark.parametrize(
+    ("status", "alone", "shown"),
+    [
+        (404, False, "serving"),
+        (503, False, "starting"),
+        (0, False, "starting"),
+        (None, False, "starting"),
+        (404, True, "serving"),
+        (503, True, "serving"),
+        (0, True, "serving"),
+        (None, True, "starting"),
+    ],
+)
+def test_errors_are_an_answer_of_an_instance_that_is_alone(
+    serving: New, status: int | None, alone: bool, shown: str
+) -> None:
+    one = serving(alone=alone)
+    one.die()
+    one.push(0.1)
+
+    one.probe.answer(status)
+
+    assert one.keeper.shown == shown
 
 
 def test_a_health_request_that_hangs_is_given_up_and_asked_again(serving: New) -> None:
@@ -250,6 +275,41 @@ def test_an_app_that_shut_its_socket_down_and_stays_is_killed_and_restarted(serv
     deaf.push(60)
 
     assert deaf.app.starts == 2  # and the new one is left alone
+
+
+def test_an_app_that_shut_its_socket_down_and_ended_in_time_is_not_killed_later_in_its_next_life(serving: New) -> None:
+    deaf = serving()
+
+    deaf.keeper.deaf()
+    deaf.push(5)
+    deaf.die(0)
+    deaf.push(60)
+
+    assert deaf.app.starts == 2
+
+
+def test_what_cannot_be_killed_does_not_keep_an_instance_down(serving: New) -> None:
+    stuck = serving()
+    stuck.app.descendants = stuck.app.unkillable = True
+
+    stuck.die()
+    stuck.push(5)
+    assert stuck.app.starts == 1
+    stuck.push(1)
+
+    assert stuck.app.starts == 2
+
+
+def test_what_cannot_be_killed_does_not_keep_an_instance_from_ending(serving: New) -> None:
+    stuck = serving()
+    stuck.app.descendants = stuck.app.unkillable = True
+
+    stuck.keeper.stop()
+    stuck.push(14)
+    assert not stuck.keeper.over
+    stuck.push(2)
+
+    assert stuck.keeper.over
 
 
 # Leases
@@ -300,6 +360,7 @@ def test_a_failed_instance_ends_with_its_last_lease(stage: New) -> None:
     failed.die()
 
     failed.keeper.deserted()
+    failed.push(0)
 
     assert failed.keeper.over
 
@@ -322,7 +383,7 @@ def test_an_instance_published_before_it_was_healthy_serves_when_it_is_deserted(
 
     held.keeper.deserted()
     assert held.app.starts == 1
-    held.probe.answer(True)
+    held.probe.answer(200)
 
     assert held.keeper.shown == "serving"
 
@@ -425,6 +486,17 @@ def test_a_crash_while_draining_is_not_restarted(serving: New) -> None:
     assert retiring.app.starts == 1
 
 
+def test_an_app_that_was_restarted_and_has_not_answered_is_not_drained(serving: New) -> None:
+    unproved = serving()
+    unproved.die()
+    unproved.push(0.1)
+    unproved.listener.count = 1
+
+    unproved.keeper.retire(0, 30, [])
+
+    assert unproved.keeper.state == "stopping"  # who waits in its queue is served elsewhere
+
+
 def test_a_crash_while_warm_is_restarted(serving: New) -> None:
     warm = serving()
     warm.keeper.retire(60, 30, [])
@@ -432,7 +504,7 @@ def test_a_crash_while_warm_is_restarted(serving: New) -> None:
     warm.die()
     assert not warm.keeper.unretire()
     warm.push(0.1)
-    warm.probe.answer(True)
+    warm.probe.answer(200)
 
     assert warm.keeper.unretire()
 

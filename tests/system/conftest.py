@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from .classic import ClassicProject
 from .project import Project, SampleProject
 
 
@@ -11,6 +12,14 @@ from .project import Project, SampleProject
 def project() -> Iterator[Project]:
     """An empty project; when the test is over, nothing of it may be left."""
     made = Project()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def classic() -> Iterator[ClassicProject]:
+    """A project of classic services, not deployed yet."""
+    made = ClassicProject()
     yield made
     made.end()
 

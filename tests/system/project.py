@@ -25,6 +25,7 @@ DEPLOYS = int(os.environ.get("ZDD_DEPLOYS", "8"))
 RATE = float(os.environ.get("ZDD_RATE", "300"))  # requests a second
 
 MIXED = (Kind(weight=3), Kind("POST", "/echo", body=2000, weight=2))
+THE_SECOND = 1.2  # seconds: so long after a switch nginx's pooled connections may lead to the old version
 LIGHT = {"rate": 100, "connections": 8}
 
 # How a service with `run` is started; `plain.py` is of the standard library and takes 50 ms to start.
@@ -124,6 +125,16 @@ class Project:
     def log(self, pattern: str) -> str:
         return "".join(path.read_text() for path in sorted(self.state.glob(f"logs/{pattern}")))
 
+    def reboot(self) -> None:
+        """What a reboot leaves where R is on disk: every process gone, all files as they were, another boot's id."""
+        for _ in range(2):  # a keeper that is killed last has restarted nothing
+            for pid, _ in leftovers(self.folder):
+                if found := process.Process.find(pid):
+                    found.signal(9)
+                    found.wait(30)
+        owner = json.loads((self.runtime / "owner").read_text())
+        (self.runtime / "owner").write_text(json.dumps(owner | {"boot_id": "another"}))
+
     def end(self) -> None:
         """Take it down, and remove what it had; what it left behind is a failure."""
         try:
@@ -187,6 +198,13 @@ def version(project: Project, number: object) -> None:
     project.write("VERSION", str(number))
 
 
+def template(project: Project, locations: str, http: str, *services: str) -> None:
+    """Write nginx.conf.template, the user's own text, with an upstream for each service of the table."""
+    upstreams = "".join(f"    upstream {name} {{\n        {{{name}.servers}}\n    }}\n" for name in services)
+    text = TEMPLATE.replace("PORT", str(project.port)).replace("LOCATIONS", locations).replace("HTTP", http)
+    project.write("nginx.conf.template", text.replace("UPSTREAMS", upstreams))
+
+
 def nginx_workers(project: Project) -> set[int]:
     master = int((project.runtime / "nginx.pid").read_text())
     return {pid for pid, parent in process.parents().items() if parent == master}
@@ -247,3 +265,59 @@ def assert_only_reloads_cost(report: Report) -> None:
     """
     assert set(report.failed) <= {"reset"}, f"{dict(report.failed)} of {report.requests}: {report.failures[:5]}"
     assert report.ok > 0
+
+
+class Call:
+    """One request of somebody who sends its body, and reads its answer, as slowly as the test wants."""
+
+    def __init__(self, project: Project, path: str, body: int | None = None) -> None:
+        self.connection = socket.create_connection(("127.0.0.1", project.port), 10)
+        self.connection.settimeout(30)
+        lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
+        lines += [] if body is None else [f"Content-Length: {body}"]
+        self.connection.sendall("\r\n".join([*lines, "", ""]).encode())
+
+    def send(self, data: bytes) -> None:
+        self.connection.sendall(data)
+
+    def answer(self) -> str:
+        """The whole answer, once it is there."""
+        with self.connection:
+            return b"".join(iter(lambda: self.connection.recv(65536), b"")).decode()
+
+
+def busy(project: Project, *seconds: float, path: str = "") -> list[Call]:
+    """Requests to plain.py that take so long; it is at work on all of them."""
+
+    def at_work() -> int:
+        return project.log("*.log").count("is busy\n")
+
+    before = at_work()
+    calls = [Call(project, f"{path}/slow/{length}") for length in seconds]
+    eventually(lambda: at_work() == before + len(seconds))
+    return calls
+
+
+TEMPLATE = """\
+user www-data;
+pid {nginx_pid_filename};
+error_log error.log;
+worker_processes 2;
+events { worker_connections 512; }
+http {
+    access_log off;
+    client_body_temp_path temp;
+    proxy_temp_path temp;
+    fastcgi_temp_path temp;
+    uwsgi_temp_path temp;
+    scgi_temp_path temp;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    HTTP
+UPSTREAMS
+    server {
+        listen 127.0.0.1:PORT;
+        LOCATIONS
+    }
+}
+"""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from zdd.deploy import ready
 from zdd.deploy.deploy import deploy
 from zdd.deploy.lock import changing
 from zdd.deploy.plan import Request
 from zdd.deploy.site import Site
+from zdd.deploy.status import refused_code
 from zdd.deploy.watch import watch
 from zdd.errors import ZddError
 
@@ -33,6 +35,11 @@ def change(
     if lock_timeout is None:
         lock_timeout = site.config.zdd.lock_timeout
     try:
+        site.front.require()
+        site.fleet.require()
+        ready.check(site)
+        for words in ready.notices(site):
+            site.report.event("notice", text=words)
         with changing(site, f"zddeploy {action}", lock_timeout):
             target, replaced = deploy(site, request(), warm=not strict)
         seconds = time.monotonic() - begun
@@ -57,8 +64,7 @@ def _tell_failure(site: Site, error: ZddError) -> None:
     current = site.tables.current()
     number = current.deploy if current else None
     if error.exit_code == 1:
-        error.aftermath = (
-            f"deploy {number} still serves" if current else "nothing was served before, and nothing is now"
-        )
+        serves = f"deploy {number} still serves" if current else "nothing was served before, and nothing is now"
+        error.aftermath = "; ".join([serves, *(refused_code(site) if current else [])])
     outcome = "undone" if error.exit_code == 1 else "failed"
     site.report.event("result", outcome=outcome, cause=error.message, deploy=number, exit=error.exit_code)

@@ -17,7 +17,7 @@ from zdd.cli import options
 @options.common
 def command(number: int, conf: Path | None, verbose: bool, as_json: bool) -> int:
     """Show the deploys, the newest first: when, by whom, how long, and what became of them."""
-    site = options.site_of(conf, verbose, as_json)
+    site = options.site_of(conf, verbose, as_json, looks_only=True)
     entries = history.read(site.places.history)[:number]
     for entry in entries:
         click.echo(msgspec.json.encode(entry).decode() if as_json else line(entry))

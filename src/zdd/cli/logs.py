@@ -24,7 +24,7 @@ def command(
     services: tuple[str, ...], follow: bool, lines: int, conf: Path | None, verbose: bool, as_json: bool
 ) -> int:
     """Show what the newest instances of each service printed, each line with its instance."""
-    site = options.site_of(conf, verbose, as_json)
+    site = options.site_of(conf, verbose, as_json, looks_only=True)
     unknown = [service for service in services if service not in site.config.services]
     if unknown:
         raise UsageError(f"{site.config.path} has no service {unknown[0]!r}")

@@ -13,9 +13,22 @@ from zdd import __version__
 from zdd.errors import UsageError, ZddError
 
 # In the order of --help; each is imported only when it is used.
-COMMANDS = ("deploy", "status", "history", "logs", "rollback", "restart", "up", "down", "recover", "demo")
+COMMANDS = (
+    "deploy",
+    "status",
+    "history",
+    "logs",
+    "rollback",
+    "restart",
+    "up",
+    "down",
+    "recover",
+    "enable",
+    "disable",
+    "demo",
+)
 
-_WITH_VALUE = ("-c", "--conf")
+_WITH_VALUE = ("-c", "--conf", "--label", "--rev", "--lock-timeout")
 
 
 class Program(click.Group):

@@ -48,10 +48,16 @@ def lock_timeout(command: F) -> F:
     return click.option("--lock-timeout", type=Duration(), metavar="DURATION", help=words)(command)
 
 
-def site_of(conf: Path | None, verbose: bool, as_json: bool) -> Site:
-    """Read the configuration and put the parts together. Raises UsageError."""
+def site_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool = False) -> Site:
+    """
+    Read the configuration and put the parts together. Raises UsageError.
+
+    A command that `looks_only` has an answer of its own: its JSON is that and no events.
+    """
     config = read.load(read.find(conf, Path.cwd()))
     report = Report(JsonLines() if as_json else Screen(verbose))
+    if looks_only and as_json:
+        report.listeners.clear()
     site = open_site(config, report, lambda words: report.event("command", text=words))
     report.listeners.append(LogFile(site.places))
     for warning in config.warnings:

@@ -20,7 +20,7 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
 
     Exits 1 when something that should serve does not.
     """
-    found = status(options.site_of(conf, verbose, as_json))
+    found = status(options.site_of(conf, verbose, as_json, looks_only=True))
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -41,7 +41,8 @@ def lines(found: Status, now: float) -> list[str]:
     for service in found.services:
         shown.append(f"  {service.name}" + (f", release {service.release}" if service.release else ""))
         shown += [f"    {_instance(row, now)}" for row in service.instances]
-    return shown + [f"  ! {problem}" for problem in found.problems]
+    shown += [f"  ! {problem}" for problem in found.problems]
+    return shown + [f"  {note}" for note in found.notes]
 
 
 def _instance(row: InstanceStatus, now: float) -> str:

@@ -9,6 +9,7 @@ import click
 from zdd.cli import options
 from zdd.cli.change import change
 from zdd.deploy.again import is_up, up
+from zdd.instance import environment
 
 
 @click.command("up")
@@ -17,6 +18,7 @@ from zdd.deploy.again import is_up, up
 def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
     """Bring the last good release up, after `down` or a reboot; what serves already is left as it is."""
     site = options.site_of(conf, verbose, as_json)
+    environment.recall(site.places.environment)
     if is_up(site):
         site.report.event("notice", text=f"{site.config.project} is up already")
         return 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import NamedTuple
 
 from zdd import history
+from zdd.conf.schema import RunService
 from zdd.deploy import hooks, pipeline, plan
 from zdd.deploy.lock import who
 from zdd.deploy.plan import Observed, Request
@@ -14,8 +16,9 @@ from zdd.deploy.settle import settle
 from zdd.deploy.site import Site
 from zdd.errors import ZddError
 from zdd.history import Entry
+from zdd.instance import environment
 from zdd.instance.running import Running
-from zdd.switch.manifest import Manifest
+from zdd.switch.manifest import Instance, Manifest
 
 
 class Deployed(NamedTuple):
@@ -36,6 +39,7 @@ def deploy(site: Site, request: Request, warm: bool = True) -> Deployed:
     target = plan.manifest(site.config, observe(site), request, time.time())
     before = site.tables.before(target)
     site.report.event("begin", deploy=target.deploy, action=request.action, project=site.config.project)
+    _tell_of_root(site, target.new(before))
     try:
         pipeline.run(plan.before_commit(target, before), site, lambda: turn_back(site, target))
     except ZddError as error:
@@ -68,6 +72,14 @@ def observe(site: Site) -> Observed:
     return Observed(site.tables.current(), last, site.fleet.last_numbers())
 
 
+def _tell_of_root(site: Site, instances: list[Instance]) -> None:
+    """Say which services of these instances will run as root, because nobody has said otherwise."""
+    services = [site.config.services[name] for name in dict.fromkeys(one.service for one in instances)]
+    names = [one.name for one in services if isinstance(one, RunService) and one.user is None]
+    if names and os.geteuid() == 0:
+        site.report.event("notice", text=f"{', '.join(names)}: running as root; `user` in the section changes that")
+
+
 def _write_down(site: Site, target: Manifest, outcome: str, cause: str | None) -> None:
     """Add it to the history. A full disk is no reason to fail what is done already."""
     entry = Entry(
@@ -87,6 +99,8 @@ def _write_down(site: Site, target: Manifest, outcome: str, cause: str | None) -
     )
     try:
         history.append(site.places.history, entry)
+        if target.action == "deploy" and outcome == "done":
+            environment.remember(site.places.environment)
     except OSError as error:
         site.report.event("notice", text=f"cannot write {site.places.history}: {error.strerror}")
 

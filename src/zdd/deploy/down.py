@@ -14,7 +14,8 @@ def down(site: Site) -> None:
     site.front.stop()
     running = site.fleet.running()
     for found in running.values():
-        site.fleet.retire(found, 0.0, [])
+        if found.state == "serving" or not found.classic:  # an old classic one has its stop command already
+            site.fleet.retire(found, 0.0, [])
     for found in running.values():
         site.fleet.await_gone(found)
         site.report.event("drain", subject=found.name, service=found.service, text="stopped")

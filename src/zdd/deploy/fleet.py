@@ -14,7 +14,7 @@ from zdd.errors import DeployFailed
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.instance import record
+from zdd.instance import app, record
 from zdd.instance.app import AppInstance, ProxySide
 from zdd.instance.classic import ClassicInstance
 from zdd.instance.health import Health
@@ -47,6 +47,12 @@ class Fleet:
         self.interrupts = interrupts
         self.proxy_side = proxy_side
         self._started: dict[str, AppInstance | ClassicInstance] = {}
+
+    def require(self) -> None:
+        """Raise UsageError, while nothing is touched yet, where what an app shall be given is not there."""
+        for service in self.config.services.values():
+            if isinstance(service, RunService):
+                app.require(service)
 
     def start(self, target: Manifest, instance: Instance, folder: str) -> None:
         """Start a new instance of the code in `folder`, without waiting for it."""

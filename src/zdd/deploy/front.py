@@ -13,13 +13,14 @@ from typing import Any
 from zdd.conf.schema import Config, RunService
 from zdd.deploy import through
 from zdd.errors import UsageError
-from zdd.host import files
+from zdd.host import files, reach, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instance.app import ProxySide
 from zdd.places import Places
 from zdd.proxy import binary, running, template, upstream
+from zdd.proxy.include import Include
 from zdd.proxy.nginx import Nginx
 from zdd.proxy.text import Route, Setup, render
 from zdd.switch.manifest import Instance, Manifest
@@ -50,11 +51,18 @@ class Front:
         self.pid_file = str(config.nginx.pid_file or f"{places.runtime}/nginx.pid")
 
     @cached_property
-    def nginx(self) -> Nginx:
+    def nginx(self) -> Nginx | Include:
         """The nginx that is used, found when it is first needed. Raises UsageError when there is none."""
         configured = self.config.nginx.binary
         found = binary.find(str(configured) if configured else None, self.master(), self.commands)
-        return Nginx(found, self.conf_file, self.pid_file, self.prefix, self.commands, self.clock)
+        unit = _unit(self.config.project)
+        return Nginx(found, self.conf_file, self.pid_file, self.prefix, self.commands, self.clock, unit=unit)
+
+    def require(self) -> None:
+        """Raise UsageError, while nothing is touched yet, where there is no nginx or no template that can be read."""
+        _ = self.nginx.binary.version
+        if self.template:
+            template.read(str(self.template))
 
     def text(self, target: Manifest) -> str:
         """Return the text nginx should have for this table: a function of configuration and table alone."""
@@ -86,6 +94,8 @@ class Front:
         change = self.nginx.apply(wanted)
         if change.started:
             return "started"
+        if not change.verified:
+            return "reloaded, says its command; its processes cannot be seen here"
         return "reloaded" if change.changed else "unchanged"
 
     def restore(self, deploy: int) -> None:
@@ -133,6 +143,18 @@ class Front:
     def side(self) -> ProxySide:
         """Return what an instance must know of nginx."""
         return ProxySide(self._worker_users(), self.pid_file)
+
+    def barrier(self) -> tuple[str, str] | None:
+        """Return a folder that a user of nginx's workers cannot pass on the way to the sockets, and who that is."""
+        for uid in self._worker_users():
+            try:
+                user = pwd.getpwuid(uid)
+                name, groups = user.pw_name, os.getgrouplist(user.pw_name, user.pw_gid)
+            except KeyError:
+                name, groups = str(uid), []
+            if folder := reach.barrier(self.places.runtime, uid, groups):
+                return folder, name
+        return None
 
     def _worker_users(self) -> list[int]:
         if os.geteuid() != 0:
@@ -193,6 +215,12 @@ class Front:
 
     def _kept(self, deploy: int) -> str:
         return f"{self.places.tables}/{deploy}/nginx.before"
+
+
+def _unit(project: str) -> systemd.Unit:
+    """Return the unit of the nginx that zdd starts: ours in its name, as workers of a killed one may hold another."""
+    name = systemd.unit_name(project, f"nginx-{os.getpid()}")
+    return systemd.Unit(name, f"nginx of {project}", {"KillSignal": "SIGQUIT", "TimeoutStopSec": "30"})
 
 
 def _group_of(user: str) -> str | None:

@@ -18,7 +18,8 @@ class Interrupts:
     """
     Signals only leave a note here, and whoever waits looks for it: so a deploy is never cut in the middle of a step.
 
-    SIGHUP does not count: a deploy outlives the terminal it was started from.
+    SIGHUP does not count: a deploy outlives the terminal it was started from. It has a handler nevertheless, since
+    what is ignored stays ignored in all that is started, and a shell could not even trap it.
     """
 
     def __init__(self) -> None:
@@ -28,8 +29,8 @@ class Interrupts:
     @contextlib.contextmanager
     def caught(self) -> Iterator[None]:
         """Note the signals for as long as this lasts."""
-        before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        handlers = {signal.SIGINT: self._note, signal.SIGTERM: self._note, signal.SIGHUP: _pass_over}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
         finally:
@@ -52,3 +53,7 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (what signal(2) calls with)
         self.noted = signal.Signals(number).name
+
+
+def _pass_over(number: int, frame: FrameType | None) -> None:
+    """Do nothing about a signal."""

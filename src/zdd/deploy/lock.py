@@ -20,10 +20,9 @@ def changing(site: Site, command: str, timeout: float) -> Iterator[None]:
 
     Raises Locked when somebody else changes this project for longer than `timeout` seconds.
     """
-    site.places.prepare()
     lock = Lock(site.places.lock)
     try:
-        lock.acquire({"who": who(), "pid": os.getpid(), "command": command, "since": time.time()}, timeout)
+        _acquire(site, lock, command, timeout)
     except Busy as busy:
         raise _locked(site, busy.holder) from None
     try:
@@ -32,6 +31,17 @@ def changing(site: Site, command: str, timeout: float) -> Iterator[None]:
             yield
     finally:
         lock.release()
+
+
+def _acquire(site: Site, lock: Lock, command: str, timeout: float) -> None:
+    holder: dict[str, object] = {"who": who(), "pid": os.getpid(), "command": command, "since": time.time()}
+    deadline = time.monotonic() + timeout
+    while lock.fd is None:
+        site.places.prepare()
+        try:
+            lock.acquire(holder, deadline - time.monotonic())
+        except FileNotFoundError:
+            continue  # `down` removed the folder while we waited for the lock in it
 
 
 def who() -> str:

@@ -51,7 +51,7 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
     Named services get new instances and the others keep theirs; a service that left the configuration is left out.
     Raises UsageError for a name the configuration does not have.
     """
-    _check_names(config, request.services)
+    check_names(config, request.services)
     current = observed.current
     instances: dict[str, Instance] = {}
     for service in config.services.values():
@@ -146,7 +146,8 @@ def _new(service: ClassicService | RunService, last: int, release: str | None) -
     ]
 
 
-def _check_names(config: Config, names: Sequence[str]) -> None:
+def check_names(config: Config, names: Sequence[str]) -> None:
+    """Raise UsageError for a name that no service has."""
     for name in names:
         if name not in config.services:
             known = ", ".join(config.services)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from zdd.conf.schema import Config
 from zdd.deploy.fleet import Fleet
+from zdd.deploy.foreign import ForeignFront
 from zdd.deploy.front import Front
 from zdd.deploy.interrupts import Interrupts
 from zdd.deploy.report import Report
+from zdd.errors import ZddError
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.places import Places
@@ -40,6 +42,15 @@ class Site:
         """Return where a release's code is: without [release], beside the configuration."""
         return self.releases.path(release) if self.releases and release else str(self.config.folder)
 
+    def use(self, release: str) -> None:
+        """Have S/current lead to the release, and its files win among the assets; a failure is only told."""
+        if self.releases:
+            try:
+                self.releases.make_current(release)
+                self.releases.unite_assets()
+            except (ZddError, OSError) as error:
+                self.report.event("notice", text=f"release {release}: {error}")
+
     def build(self, target: Manifest) -> None:
         """Have the table's release there, complete, its assets too. Raises DeployFailed with the build's last words."""
         if self.releases and target.release:
@@ -58,7 +69,7 @@ def open_site(config: Config, report: Report, tell: Callable[[str], None] | None
     """
     places, commands, clock, interrupts = Places(config), Commands(tell), Clock(), Interrupts()
     places.check()
-    front = Front(config, places, commands, clock)
+    front = (ForeignFront if config.nginx.include else Front)(config, places, commands, clock)
     fleet = Fleet(config, places, commands, clock, report, interrupts, front.side)
     releases = None
     if config.release:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from zdd import history
 from zdd.deploy import recovery
 from zdd.deploy.site import Site
 from zdd.host import lock, process
@@ -28,7 +29,7 @@ class InstanceStatus(msgspec.Struct):
 
 
 class ServiceStatus(msgspec.Struct):
-    """A service with all instances that run, old ones included; `release` is what serves."""
+    """A service with all instances that run or should, old ones included; `release` is what serves."""
 
     name: str
     release: str | None
@@ -36,7 +37,7 @@ class ServiceStatus(msgspec.Struct):
 
 
 class Status(msgspec.Struct):
-    """The project; `problems` are sentences, empty when all is well."""
+    """The project; `problems` are sentences, empty when all is well; `notes` are worth knowing, but not wrong."""
 
     project: str
     conf: str
@@ -46,6 +47,7 @@ class Status(msgspec.Struct):
     nginx: dict[str, Any]
     services: list[ServiceStatus]
     problems: list[str]
+    notes: list[str]
 
 
 def status(site: Site) -> Status:
@@ -64,7 +66,19 @@ def status(site: Site) -> Status:
         site.front.describe(),
         [_service(name, current, running, memory) for name in names],
         problems,
+        refused_code(site),
     )
+
+
+def refused_code(site: Site) -> list[str]:
+    """Return the warning that is due when the code of a refused deploy lies where a restart would load it."""
+    entries = history.read(site.places.history)
+    if site.releases or not entries or entries[0].outcome == "done":
+        return []
+    return [
+        f"the code in {site.config.folder} is still that of deploy {entries[0].deploy}, which was refused: "
+        "a crash or a reboot would load it"
+    ]
 
 
 def _state(site: Site, current: Manifest | None, problems: list[str]) -> State:
@@ -100,6 +114,7 @@ def _problems(site: Site, current: Manifest | None, running: dict[str, Running])
 
 def _service(name: str, current: Manifest | None, running: dict[str, Running], memory: dict[int, int]) -> ServiceStatus:
     serving = current.of(name) if current else []
+    wanted = {instance.name for instance in serving}
     release = serving[0].release if serving else None
     rows = [
         InstanceStatus(
@@ -112,6 +127,6 @@ def _service(name: str, current: Manifest | None, running: dict[str, Running], m
             memory.get(found.main.pid) if found.main else None,
         )
         for found in running.values()
-        if found.service == name
+        if found.service == name and (found.state != "dead" or found.name in wanted)
     ]
     return ServiceStatus(name, release, rows)

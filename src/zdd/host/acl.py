@@ -12,7 +12,7 @@ import struct
 
 _ATTRIBUTE = "system.posix_acl_access"
 _VERSION = 2
-_USER_OBJ, _USER, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
+_USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 _NOBODY = 0xFFFFFFFF
 
 READ, WRITE, SEARCH = 4, 2, 1
@@ -33,3 +33,23 @@ def allow(path: str, users: dict[int, int]) -> None:
     entries += [(_GROUP_OBJ, 0, _NOBODY), (_MASK, mask, _NOBODY), (_OTHER, 0, _NOBODY)]
     data = struct.pack("<I", _VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
     os.setxattr(path, _ATTRIBUTE, data)
+
+
+def read(path: str) -> tuple[dict[int, int], dict[int | None, int]]:
+    """
+    Return the permission bits of the users and of the groups that the path's access list names, before its mask.
+
+    The owning group is None. Both are empty where there is no list.
+    """
+    try:
+        data = os.getxattr(path, _ATTRIBUTE)
+    except OSError:
+        return {}, {}
+    users: dict[int, int] = {}
+    groups: dict[int | None, int] = {}
+    for tag, bits, who in struct.iter_unpack("<HHI", data[4:]):
+        if tag == _USER:
+            users[who] = bits
+        elif tag in (_GROUP_OBJ, _GROUP):
+            groups[None if tag == _GROUP_OBJ else who] = bits
+    return users, groups

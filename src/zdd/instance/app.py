@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from zdd import keeper
 from zdd.conf.schema import RunService
 from zdd.errors import UsageError
-from zdd.host import acl, files, process, sock_diag
+from zdd.host import acl, files, process, sock_diag, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instance import environment, health
@@ -62,7 +62,9 @@ class AppInstance:
         if self.commands.tell:
             self.commands.tell(f"{shlex.join(record['argv'])}  (in {record['cwd']})")
         argv = [sys.executable, "-I", "-S", f"{os.path.dirname(keeper.__file__)}/__main__.py", self.kept.record_path]
-        Commands().spawn(argv, output=self.log).forget()
+        if not systemd.start(self._unit(), argv, self.log, Commands()):
+            # Its environment is what CI systems kill by, and would keep a job's secrets.
+            Commands().spawn(argv, env=environment.base(), output=self.log).forget()
 
     def await_healthy(self, interrupt: Callable[[], None]) -> Health:
         """
@@ -115,12 +117,12 @@ class AppInstance:
             raise self._failed(words, hint=self._who_listens()) from error
 
     def _await_uptime(self, begun: float, deadline: float, check: Callable[[], None]) -> None:
-        service = self.service
+        service, record = self.service, self.kept.record()
         while True:
             check()
             if service.health_command:
                 argv = ["/bin/sh", "-ec", service.health_command]
-                result = self.commands.run(argv, timeout=service.health_timeout)
+                result = self.commands.run(argv, record["cwd"], record["env"], service.health_timeout)
                 if result.status == 0:
                     return
                 words = f"health_command ended with status {result.status}: {result.output.strip()[-200:]}"
@@ -133,7 +135,9 @@ class AppInstance:
     def _check_alive(self) -> None:
         for event in self.lease.events() if self.lease else ():
             if event["event"] == "exit":
-                raise self._failed(f"`{self.service.run}` ended with {event['words']} before it was healthy")
+                how = event["words"]  # "exit status 1", or what could not be done to start it
+                never_ran = how.startswith("cannot ")
+                raise self._failed(how if never_ran else f"`{self.service.run}` ended with {how} before it was healthy")
             if event["event"] == "gone":
                 raise self._failed("its keeper has ended")
 
@@ -181,6 +185,20 @@ class AppInstance:
             "health": {"path": service.health_path or "/", "host": service.health_host or "localhost"},
         }
 
+    def _unit(self) -> systemd.Unit:
+        """Return the unit that the instance is in where systemd runs."""
+        service, project = self.service, self.places.config.project
+        properties = {
+            "After": "network.target",
+            "Before": "nginx.service",  # at shutdown the other way round: nobody is sent here any more when it ends
+            "TimeoutStopSec": f"{service.stop_timeout + KEEPER_TIMEOUT:g}",
+        }
+        if service.memory_max:
+            properties["MemoryMax"] = str(service.memory_max)
+        if service.cpu_weight:
+            properties["CPUWeight"] = str(service.cpu_weight)
+        return systemd.Unit(systemd.unit_name(project, self.name), f"{self.name} of {project}", properties)
+
     def _make_folder(self, access: list[int], uid: int | None) -> None:
         """Make the folder of its socket, where nobody but the app and nginx's workers can go."""
         folder = f"{self.places.instance(self.name)}/sock"
@@ -194,6 +212,12 @@ class AppInstance:
 
     def _failed(self, words: str, hint: str | None = None) -> InstanceFailed:
         return InstanceFailed(f"{self.service.name}: {words}", files.tail(self.log, 20), self.log, hint=hint)
+
+
+def require(service: RunService) -> None:
+    """Raise UsageError where the service's user, group or env_file could not be had."""
+    _identity(service)
+    environment.clean(service, {})
 
 
 _WHERE = {

@@ -87,10 +87,10 @@ class ClassicInstance:
         """
         End what the stop command left alive, TERM first, then KILL; True when nothing of the instance is left.
 
-        A stop command that still runs is given its time: then nothing is done.
+        A stop command that still runs is given its time, also when the instance has ended: then nothing is done.
         """
         known = self.record()
-        if known.main() and known.stopping():
+        if known.stopping():
             return False
         self._end(known)
         return True
@@ -99,15 +99,25 @@ class ClassicInstance:
         """Undo the start: end whatever of it runs, and put the pid files back as they were."""
         known = self.record()
         self._end(known)
+        if newcomer := self.pid_files.newcomer(known.files_before):
+            files.remove(self.pid_files.port_file(newcomer))
         self.pid_files.restore(known.files_before)
 
     def stop(self) -> None:
-        """Run the stop command and see to it that the instance has ended; after drain_timeout it is made to."""
+        """
+        Run the stop command and see to it that the instance has ended.
+
+        It may go on with open connections for drain_timeout. What the stop command, once it has ended, has left
+        without any (gunicorn's master after WINCH) is made to end.
+        """
         self.retire([], 0)
         known = self.record()
         stopping = known.stopping()
         if main := known.main():
-            main.wait(self.service.drain_timeout)
+            deadline = self.clock.now() + self.service.drain_timeout
+            while not main.wait(_POLL) and self.clock.now() < deadline:
+                if not known.stopping() and not (known.port and sock_diag.connections_to_port(known.port)):
+                    break
         self._end(known)
         if stopping:  # its victim is gone, and the number may be somebody else's by the time it wakes up
             left = [stopping, *_processes(process.descendants(stopping.pid))]
@@ -152,7 +162,7 @@ class ClassicInstance:
         pid = files.read_number(self.pid_files.own)
         if pid is None:
             return f"no process number in {self.pid_files.own}"
-        main = Process.find(pid)
+        main = self._named()
         if main is None:
             return f"{self.pid_files.own} names process {pid}, which does not run"
         port_file = self.pid_files.port_file(pid)
@@ -165,11 +175,17 @@ class ClassicInstance:
             return f"nobody answers on 127.0.0.1:{port}, the port in {port_file} ({error.strerror or error})"
         return main, port
 
+    def _named(self) -> Process | None:
+        """Return the living process that the server's own pid file names."""
+        pid = files.read_number(self.pid_files.own)
+        return Process.find(pid) if pid else None
+
     def _check_alive(self, main: Process | None = None) -> None:
         """Raise when the start command failed, or is done and left nothing running that could still become ready."""
         status = self.started.status() if self.started else None
         if status:
             raise self._failed(f"`{self.service.start}` ended with {ended(status)} before it was ready")
+        main = main or self._named()
         if status is None or (main.alive() if main else self._members()):
             self._seen = self.clock.now()
         elif self.clock.now() - self._seen >= _ALONE:

@@ -11,6 +11,7 @@ from zdd.host.clock import Clock
 from zdd.instance import probe
 from zdd.instance.probe import Address, Answer
 
+_TELLING = 0.5  # seconds that an attempt must have had for its timeout to mean something
 _POLL = 0.01  # seconds between attempts to connect; a connect to nothing costs microseconds
 
 
@@ -61,14 +62,16 @@ def await_answer(
     from the start, and health_timeout counts from the moment the app takes it. `interrupt` raises when waiting became
     pointless. Raises NotHealthy at the deadline.
     """
+    last: str | None = None
     while True:
         patience = _Patience(address if held and isinstance(address, str) else None, service, deadline, clock)
         verdict = _attempt(address, service, patience, interrupt)
         if verdict.healthy:
             return verdict.words
         interrupt()
+        last = last if last and patience.was_cut_short() else verdict.words
         if clock.now() >= deadline:
-            raise NotHealthy(verdict.words)
+            raise NotHealthy(last)
         clock.sleep(_POLL)
 
 
@@ -101,20 +104,26 @@ class _Patience:
         self.service = service
         self.deadline = deadline
         self.clock = clock
-        self.until = deadline if queue else min(deadline, clock.now() + service.health_timeout)
+        self.since = clock.now()
+        self.until = deadline if queue else min(deadline, self.since + service.health_timeout)
 
     def left(self) -> float:
         """Return the seconds left."""
         if self.queue and not sock_diag.queued_on_listener(self.queue):
             self.queue = None
-            self.until = min(self.deadline, self.clock.now() + self.service.health_timeout)
+            self.since = self.clock.now()
+            self.until = min(self.deadline, self.since + self.service.health_timeout)
         return self.until - self.clock.now()
+
+    def was_cut_short(self) -> bool:
+        """Tell whether the deadline of all came so soon that this attempt tells less than the one before it."""
+        return self.until - self.since < min(_TELLING, self.service.health_timeout) and self.left() <= 0
 
     def words(self) -> str:
         path = self.service.health_path or "/"
         if self.queue:
             return f"nothing accepts connections on {self.queue}"
-        return f"GET {path} was accepted, but not answered within {self.service.health_timeout:g} s"
+        return f"GET {path} was accepted, but not answered within {round(self.until - self.since, 1):g} s"
 
 
 def _met(address: Address, error: Exception) -> str:

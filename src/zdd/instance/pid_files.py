@@ -24,6 +24,10 @@ class PidFiles:
         """Return what each file holds, None for one that is not there."""
         return {path: files.read(path) for path in (self.own, self.current, self.previous)}
 
+    def newcomer(self, texts: dict[str, str | None]) -> int | None:
+        """Return the process that the server's own file names now and did not name when these texts were read."""
+        return files.read_number(self.own) if self.own in texts and texts[self.own] != files.read(self.own) else None
+
     def restore(self, texts: dict[str, str | None]) -> None:
         """Put the files back as they were."""
         for path, text in texts.items():

@@ -72,7 +72,7 @@ def ask(
                 if b"\r\n\r\n" in data:
                     break
                 raise TimeoutError
-            received = connection.recv(65536)
+            received = _receive(connection, data)
             data += received
             if not received:
                 break
@@ -89,6 +89,16 @@ def _is_enough(data: bytes) -> bool:
         return len(body) >= min(int(length[1]), _SHOWN)
     chunked = b"\r\ntransfer-encoding:" in fields
     return len(body) >= _SHOWN or (chunked and body.endswith(b"0\r\n\r\n")) or head[9:12] in (b"204", b"304")
+
+
+def _receive(connection: socket.socket, before: bytes) -> bytes:
+    """Return what comes next; a reset after some words ends them, as it does when the app never read our request."""
+    try:
+        return connection.recv(65536)
+    except ConnectionResetError:
+        if before:
+            return b""
+        raise
 
 
 def _parse(data: bytes) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import warnings  # noqa: F401  (os.execvpe imports it: in the child, where nothing can be imported as another user)
 
 from zdd.host import process
 
@@ -169,8 +170,11 @@ def _be_nice(pid: int | None, niceness: int) -> bool:
     False when the kernel asks to try again.
     """
     try:
-        with open(f"/proc/{pid}/autogroup", "w") as file:
-            file.write(str(niceness))
+        fd = os.open(f"/proc/{pid}/autogroup", os.O_WRONLY)
+        try:
+            os.write(fd, str(niceness).encode())
+        finally:
+            os.close(fd)
     except BlockingIOError:
         return False
     except OSError:  # a kernel without it, a process that is gone

@@ -128,7 +128,7 @@ class _Connection:
             request = None
         if isinstance(request, dict):
             answer = self.control.handle(request)
-            self.attached = self.attached or (request["op"] == "attach" and answer["ok"])
+            self.attached = self.attached or (request.get("op") == "attach" and answer["ok"])
         else:
             answer = {"ok": False, "error": "a request is one JSON object on a line"}
         self.send(answer)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 STARTING, SERVING, WARM, DRAINING, STOPPING, FAILED = "starting", "serving", "warm", "draining", "stopping", "failed"
 
 _ATTACH_WITHIN = 10.0
+_TEND_AGAIN = 1.0
 _AGAIN, _PATIENCE = 0.05, 5.0  # of killing: what cannot be killed (state D) is left, since nothing else can be done
 
 
@@ -118,7 +119,7 @@ class Keeper:
             self.app.signal(self.record.stop_signal)
             self.deadlines.at(self.record.stop_timeout, self._kill)
         else:
-            self._leave()
+            self.deadlines.at(0, self._leave)  # once who asked for it has been answered
 
     def deserted(self) -> None:
         """Nobody holds a lease: who started this has died or is done. Stay only if `current` leads here."""
@@ -167,6 +168,7 @@ class Keeper:
             self.outage.ask()
 
     def _tend(self) -> None:
+        self.deadlines.at(_TEND_AGAIN, self._tend)  # in case that it fails
         self.deadlines.at(self.listener.tend(), self._tend)
 
     def _check_leases(self) -> None:
@@ -184,12 +186,13 @@ class Keeper:
 
     def _app_ended(self, ended: Ended) -> None:
         self.ended = ended
+        self.listener.restore()
         self.tell(f"the app ended: {ended.words}")
         self.control.push({"event": "exit", "words": ended.words, "status": ended.status})
         self.deadlines.cancel(self._tend)
         self.outage.pause()
         if self.state in (SERVING, WARM):
-            self.deadlines.cancel(self._kill, self._kill_rest)  # of an app that was deaf
+            self.deadlines.cancel(self._kill)  # it was deaf, but has ended by itself
             self.outage.crashed(self.deadlines.now() - (self._started or 0.0))
         elif self.state == DRAINING:
             self.stop()  # who waits in its queue is relayed to who serves now
@@ -198,7 +201,6 @@ class Keeper:
             if self.state == STARTING:
                 self._set(FAILED)
                 self.deadlines.at(self.record.stop_timeout, self._kill)
-        self.listener.restore()
 
     def _begin_drain(self) -> None:
         self.deadlines.cancel(self._begin_drain)

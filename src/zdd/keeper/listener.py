@@ -125,13 +125,16 @@ class _Held(Listener):
         try:
             if not self.away:
                 self._publish()
-        except FileNotFoundError:  # somebody has removed a folder: there is no place to be found at
+        except OSError:  # somebody has removed a folder, or locked us out: it may change again
             pass
         return _NOW_AND_THEN
 
     def go_away(self) -> None:
         self.away = True
-        files.remove(self.record.socket)
+        try:
+            files.remove(self.record.socket)
+        except OSError:
+            pass  # as above
 
     def come_back(self) -> None:
         self.away = False

@@ -35,11 +35,11 @@ class Operations:
         version, name = request.get("version"), request.get("op")
         if version != VERSION:
             return {"ok": False, "error": f"version {version!r} is not spoken here, only {VERSION}"}
-        if name not in self.known:
+        if not isinstance(name, str) or name not in self.known:
             return {"ok": False, "error": f"there is no operation {name!r}, only {', '.join(self.known)}"}
         try:
             return self.known[name](request)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OSError) as error:
             return {"ok": False, "error": f"{name}: {error!r} in {request!r}"}
 
     def _answer(self, done: bool, why_not: str) -> Message:

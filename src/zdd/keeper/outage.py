@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zdd.keeper.relay import Relay
 
 _FIRST_DELAY, _LONGEST_DELAY, _LONG_LIFE = 0.1, 10.0, 60.0  # before a restart; a long life makes it the first again
+_SERVER_ERROR = 500
 _AGAIN, _PATIENCE = 0.05, 5.0  # of the health request, and of killing what is left
 
 
@@ -99,8 +100,9 @@ class Outage:
             self.restarts += 1
             self.start()
 
-    def _told(self, answered: bool) -> None:
-        if answered:
+    def _told(self, status: int | None) -> None:
+        # Alone, an app that answers with errors is better than none.
+        if status is not None and (self.record.alone or 0 < status < _SERVER_ERROR):
             self.end()
         else:
             self.deadlines.at(_AGAIN, self.ask)

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from zdd.keeper.loop import Loop
 
 _CHUNK = 65536
-_SERVER_ERROR = 500
 _STATUS_AT = slice(9, 12)  # of "HTTP/1.1 200"
 
 
 class Probe:
-    """Asks the app behind a socket path or a port of 127.0.0.1, and tells whether its status is below 500."""
+    """
+    Asks the app behind a socket path or a port of 127.0.0.1, and tells the status of its answer.
 
-    told: Callable[[bool], None]
+    That is 0 for an answer that is not HTTP, None for no answer.
+    """
+
+    told: Callable[[int | None], None]
 
     def __init__(self, loop: Loop, path: str, host: str) -> None:
         self.loop = loop
@@ -28,7 +31,7 @@ class Probe:
         self._socket: socket.socket | None = None
         self._answer = b""
 
-    def ask(self, address: str | int, told: Callable[[bool], None]) -> None:
+    def ask(self, address: str | int, told: Callable[[int | None], None]) -> None:
         """Send a request, giving a former one up; `told` is called from the loop, or at once if nobody listens."""
         self.cancel()
         self.told = told
@@ -42,7 +45,7 @@ class Probe:
             self.loop.watch(self._socket.fileno(), select.POLLOUT, self._ready)
         else:
             self.cancel()
-            told(False)
+            told(None)
 
     def cancel(self) -> None:
         """Close the connection: it counts like any other. No more is told of it."""
@@ -66,5 +69,5 @@ class Probe:
         if not data:
             self.cancel()  # only now: closed on its answer, many an app writes a traceback to its log
         if not answered and (not data or len(self._answer) >= _STATUS_AT.stop):
-            status = self._answer[_STATUS_AT]
-            self.told(self._answer.startswith(b"HTTP/") and status.isdigit() and int(status) < _SERVER_ERROR)
+            status = self._answer[_STATUS_AT] if self._answer.startswith(b"HTTP/") else b""
+            self.told((int(status) if status.isdigit() else 0) if self._answer else None)

@@ -43,6 +43,7 @@ class Record:
         self.hold_max: float = data.get("hold_max", 30.0)
         self.held: bool = data.get("held", False)
         self.current: str = data["current"]
+        self.table: str = data.get("table") or ""
         self.nginx_pid_file: str | None = data.get("nginx_pid_file")
         health = data.get("health") or {}
         self.health_path: str = health.get("path") or "/"
@@ -55,22 +56,26 @@ class Record:
             return cls(path, json.load(file))
 
     def published(self) -> bool:
-        """Tell whether `current` lists the instance. In doubt it does: what serves must not end over a bad read."""
+        """
+        Tell whether clients are led here: `current` lists the instance, or nginx was told of its table by a reload.
+
+        In doubt they are: what serves must not end over a bad read.
+        """
         try:
-            manifest = json.loads(files.read(f"{self.current}/manifest.json") or "{}")
-            return self.instance in manifest.get("instances", ())
+            current, own = _manifest(self.current), _manifest(self.table)
+            return self.instance in current.get("instances", ()) or own.get("exposed") is True
         except (OSError, ValueError, AttributeError, TypeError):
             return True
 
     def sibling(self) -> str | None:
         """Return the socket of another instance of the service that serves now."""
-        slots = f"{self.current}/{self.service}"
+        slots = os.path.realpath(f"{self.current}/{self.service}")
         own = os.path.realpath(self.folder) + "/"
-        for name in sorted(os.listdir(slots)) if os.path.isdir(slots) else ():
-            path = os.path.realpath(f"{slots}/{name}")
-            if not path.startswith(own) and os.path.exists(path):
-                return path
-        return None
+        try:
+            paths = [os.path.realpath(f"{slots}/{name}") for name in sorted(os.listdir(slots))]
+        except OSError:
+            return None
+        return next((path for path in paths if not path.startswith(own) and os.path.exists(path)), None)
 
     def write_pids(self, app: int | None, port: int | None) -> None:
         """Write down who runs, so that the app is found when the keeper is killed."""
@@ -105,6 +110,11 @@ def remove(folder: str, *paths: str) -> None:
         pass
     for path in paths:
         files.remove(path)
+
+
+def _manifest(table: str) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads(files.read(f"{table}/manifest.json") or "{}")
+    return manifest
 
 
 def _pair(pid: int) -> list[int] | None:

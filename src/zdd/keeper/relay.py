@@ -74,16 +74,15 @@ class Relay:
 
 
 class _Pipe:
-    """Two connected sockets: what comes in at one goes out at the other, until both have ended or one broke."""
+    """A client and a server: what one sends goes to the other, until the server has ended or something broke."""
 
     def __init__(
         self, loop: Loop, client: socket.socket, server: socket.socket, closed: Callable[[_Pipe], object]
     ) -> None:
-        self.loop = loop
-        self.closed = closed
+        self.loop, self.server, self.closed = loop, server, closed
         self.other = {client: server, server: client}
         self.unsent = {client: b"", server: b""}  # what is still to be written to each
-        self.reading = {client, server}  # who may still send
+        self.reading = {client, server}
         for end in self.other:
             end.setblocking(False)
             self._watch(end)
@@ -117,10 +116,6 @@ class _Pipe:
             pass
         except OSError:
             self.close()
-            return
-        if not self.reading and not any(self.unsent.values()):
-            self.close()
-            return
         for each in self.other:
             self._watch(each)
 
@@ -129,9 +124,11 @@ class _Pipe:
         if data:
             self.unsent[self.other[end]] = data
             self._write(self.other[end])
+        elif end is self.server:
+            self.close()
         else:
-            self.reading.discard(end)
-            self.other[end].shutdown(socket.SHUT_WR)
+            self.reading.discard(end)  # it has said everything, or left: let the server know
+            self.server.shutdown(socket.SHUT_WR)
 
     def _write(self, end: socket.socket) -> None:
         self.unsent[end] = self.unsent[end][end.send(self.unsent[end]) :]

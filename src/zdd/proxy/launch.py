@@ -7,7 +7,7 @@ import signal
 from collections.abc import Sequence
 from typing import Self
 
-from zdd.host import files, process
+from zdd.host import files, process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.proxy import blame, running, takeover, words
@@ -23,15 +23,26 @@ class Launch:
     Runs nginx, which goes into the background by itself (or does not, with `daemon off`).
 
     What it prints goes to a file for as long as somebody waits for it; with `error_log stderr` that file is its log.
-    `inherited` are sockets that it shall listen on instead of binding its own.
+    `inherited` are sockets that it shall listen on instead of binding its own. Where systemd runs it is in the scope
+    `unit`, which is there for as long as any of its processes.
     """
 
-    def __init__(self, argv: Sequence[str], conf_file: str, commands: Commands, inherited: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        conf_file: str,
+        commands: Commands,
+        inherited: Sequence[int] = (),
+        unit: systemd.Unit | None = None,
+    ) -> None:
         self.conf_file = conf_file
         self._output = f"{conf_file}.output"
         self._others = running.masters_of(conf_file)
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _ROOM
         environment |= takeover.environment(inherited)
+        if unit and (manager := systemd.manager()):
+            argv = manager.scope(unit, argv)
+            environment |= manager.environment
         self._child = commands.spawn(argv, "/", environment, self._output, inherited)
 
     def __enter__(self) -> Self:

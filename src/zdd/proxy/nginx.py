@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from zdd.errors import UsageError
-from zdd.host import files, process
+from zdd.host import files, process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
@@ -23,19 +23,24 @@ _POLL = 0.02
 
 @dataclass(frozen=True)
 class Change:
-    """What `apply` did. `old_workers` are those of before a reload: they go on with the requests they have."""
+    """
+    What `apply` did. `old_workers` are those of before a reload: they go on with the requests they have.
+
+    Not `verified`: whoever was told to reload said it did, and its processes cannot be seen.
+    """
 
     changed: bool
     started: bool
     text_before: str | None
     old_workers: list[Process] = field(default_factory=list)
+    verified: bool = True
 
 
 class Nginx:
     """
     The nginx that reads `conf_file` and writes `pid_file`; both absolute. Relative paths in its text lead to `prefix`.
 
-    `patience` is how many seconds a start or a reload may take.
+    `patience` is how many seconds a start or a reload may take, `unit` where its processes are when systemd runs.
     """
 
     def __init__(
@@ -47,12 +52,14 @@ class Nginx:
         commands: Commands,
         clock: Clock,
         patience: float = 10.0,
+        unit: systemd.Unit | None = None,
     ) -> None:
         self.binary = binary
         self.conf_file = conf_file
         self.pid_file = pid_file
         self.prefix = prefix
         self.patience = patience
+        self.unit = unit
         self._place = Place(conf_file)
         self._commands = commands
         self._clock = clock
@@ -175,7 +182,7 @@ class Nginx:
         ports = running.listen_ports(self.text() or "")
         sockets = takeover.listeners(orphans, ports)
         try:
-            with Launch(argv, self.conf_file, self._commands, sockets) as launch:
+            with Launch(argv, self.conf_file, self._commands, sockets, self.unit) as launch:
                 if not self._wait(self.workers, launch.has_failed):
                     raise launch.failure(self.pid_file, self._clock)
         finally:

@@ -1,0 +1,37 @@
+"""zddeploy disable: nothing at boot any more."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from zdd.cli.enable import require_root, run
+from zdd.conf import read
+from zdd.deploy import boot, ready
+from zdd.host import files
+from zdd.host.command import Commands
+
+
+@click.command("disable")
+@click.option("-c", "--conf", type=click.Path(path_type=Path), help="Configuration file.")
+def command(conf: Path | None) -> int:
+    """Undo `zddeploy enable`; with sudo. What serves goes on serving until the next boot."""
+    config = read.load(read.find(conf, Path.cwd()))
+    user = boot.user_of(config)
+    require_root(config, "disable")
+    commands = Commands()
+    for piece in boot.pieces(config, user, ready.program()):
+        if os.path.exists(piece.path):
+            for argv in piece.before_removal:
+                run(argv, commands)
+            files.remove(piece.path)
+            for argv in piece.after_removal:
+                run(argv, commands)
+            click.echo(f"removed {piece.path}")
+    if user.pw_uid and boot.lingering(user):
+        # Not done here: it would end all that the user runs, what serves now included.
+        click.echo(f"{user.pw_name} still lingers; once nothing of theirs runs: loginctl disable-linger {user.pw_name}")
+    click.secho(f"{config.project} does not come up at boot any more", fg="green")
+    return 0

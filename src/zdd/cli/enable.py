@@ -1,0 +1,98 @@
+"""zddeploy enable: up again after every boot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from pwd import struct_passwd
+
+import click
+
+from zdd.conf import read
+from zdd.conf.schema import Config
+from zdd.deploy import boot, ready
+from zdd.deploy.boot import Piece
+from zdd.errors import UsageError, ZddError
+from zdd.host import files, systemd
+from zdd.host.command import Commands
+
+
+@click.command("enable")
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option("-c", "--conf", type=click.Path(path_type=Path), help="Configuration file.")
+def command(dry_run: bool, conf: Path | None) -> int:
+    """
+    Have the project come up by itself at boot; once, with sudo.
+
+    Shows the files it writes and the commands it runs: a unit that starts the last good release; for a user's project
+    also the folder of its sockets, lingering, and sudo for testing and reloading nginx.
+    """
+    config = read.load(read.find(conf, Path.cwd()))
+    user = boot.user_of(config)
+    needed = boot.pieces(config, user, ready.program())
+    if not systemd.runs():
+        raise UsageError("systemd does not run this machine: have its init run `zddeploy up` at boot")
+    for piece in needed:
+        _show(piece)
+    if not boot.lingering(user):
+        click.echo(f"$ loginctl enable-linger {user.pw_name}")
+    for words in boot.refused(config):
+        click.secho(f"not allowed by this, decide yourself: sudo {' '.join(words)}", fg="yellow")
+    if dry_run:
+        return 0
+    require_root(config, "enable")
+    _do(needed, user, Commands())
+    click.secho(f"{config.project} comes up at boot, as {user.pw_name}; checked", fg="green")
+    return 0
+
+
+def require_root(config: Config, name: str) -> None:
+    """Raise UsageError unless we are root."""
+    if os.geteuid() != 0:
+        raise UsageError(
+            f"only root may {name} a project", hint=f"sudo {' '.join(ready.program())} -c {config.path} {name}"
+        )
+
+
+def run(argv: list[str], commands: Commands) -> None:
+    """Run a command. Raises ZddError with what it said when it fails."""
+    try:
+        result = commands.run(argv)
+    except OSError as error:
+        raise ZddError(f"cannot run {argv[0]}: {error.strerror}") from error
+    if result.status != 0:
+        said = " ".join(result.output.split()) or f"status {result.status}"
+        raise ZddError(f"`{' '.join(argv)}` failed: {said}", hint="`zddeploy disable` undoes what was done")
+
+
+def _show(piece: Piece) -> None:
+    click.echo(f"{piece.path}:")
+    for line in piece.text.splitlines():
+        click.echo(f"    {line}")
+    for argv in piece.after:
+        click.echo(f"$ {' '.join(argv)}")
+
+
+def _do(needed: list[Piece], user: struct_passwd, commands: Commands) -> None:
+    for piece in needed:
+        if piece.test:
+            _test(piece, commands)
+        files.write(piece.path, piece.text, piece.mode, sync=True)
+        for argv in piece.after:
+            run(argv, commands)
+    if not boot.lingering(user):
+        run(["loginctl", "enable-linger", user.pw_name], commands)
+    for piece in needed:
+        for argv in piece.proof:
+            run(argv, commands)
+    if not boot.lingering(user):
+        raise ZddError(f"loginctl enable-linger {user.pw_name} had no effect")
+
+
+def _test(piece: Piece, commands: Commands) -> None:
+    staged = f"/run/zdd-{os.getpid()}.test"
+    try:
+        files.write(staged, piece.text, piece.mode)
+        run([*piece.test, staged], commands)
+    finally:
+        files.remove(staged)

@@ -1,0 +1,72 @@
+"""What a deploy needs of the machine, looked at before it touches anything."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from zdd.conf.schema import RunService
+from zdd.deploy.foreign import ForeignFront
+from zdd.deploy.site import Site
+from zdd.errors import UsageError
+from zdd.host import systemd
+from zdd.places import user_name
+
+WANTS = "/etc/systemd/system/multi-user.target.wants"
+
+
+def check(site: Site) -> None:
+    """Raise UsageError where nginx could not reach the instances, or cannot be told of them."""
+    if isinstance(site.front, ForeignFront):
+        site.front.check_writable()
+    if not any(one.socket in ("fd", "unix") for one in _apps(site)):
+        return
+    if found := site.front.barrier():
+        folder, user = found
+        mode = os.stat(folder).st_mode & 0o777
+        us, project = user_name(os.geteuid()), site.config.project
+        raise UsageError(
+            f"nginx's workers (user {user}) cannot pass {folder} (mode {mode:o}) on the way to {site.places.runtime}",
+            hint=f"once: sudo install -d -o {us} -m 711 /run/zdd/{project}   (for every boot: {enable_command(site)})",
+        )
+
+
+def notices(site: Site) -> list[str]:
+    """Return what may surprise later: what ends with the login, what is gone after a reboot, what is not asked."""
+    found = []
+    us, manager = user_name(os.geteuid()), systemd.manager()
+    if manager is None and (fate := systemd.fate(site.commands)):
+        found.append(f"what is started now ends {fate}; before the deploy, once: sudo loginctl enable-linger {us}")
+    if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(site)):
+        found.append(
+            "memory_max and cpu_weight have no effect: they need systemd and, for you, `loginctl enable-linger`"
+        )
+    if systemd.runs() and not os.path.lexists(f"{WANTS}/{boot_unit(site.config.project)}"):
+        found.append(f"after a reboot nothing is started; to have it so, once: {enable_command(site)}")
+    if isinstance(site.front, ForeignFront) and (unasked := site.front.unasked()):
+        names = ", ".join(unasked)
+        found.append(f"no request goes through nginx to {names} before the commit: health_host is not set")
+    return found
+
+
+def boot_unit(project: str) -> str:
+    """Return the name of the unit that brings the project up at boot."""
+    return f"{systemd.unit_name(project, 'boot')}.service"
+
+
+def enable_command(site: Site) -> str:
+    """Return what is to be typed; sudo has another PATH, so the program is named in full."""
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return f"{sudo}{' '.join(program())} -c {site.config.path} enable"
+
+
+def program() -> list[str]:
+    """Return how zddeploy is run, from anywhere."""
+    path = os.path.abspath(sys.argv[0])
+    if os.path.basename(path) in ("zddeploy", "zdd") and os.access(path, os.X_OK):
+        return [path]
+    return [sys.executable, "-m", "zdd"]
+
+
+def _apps(site: Site) -> list[RunService]:
+    return [one for one in site.config.services.values() if isinstance(one, RunService)]

@@ -1,0 +1,153 @@
+"""
+systemd, where it runs: what shall outlive a login or a job gets a unit of its own (systemd-run(1)).
+
+Such a unit is started by the manager and not by us: it has nothing of our session, environment, limits or namespaces.
+It costs about 10 ms. `KillMode=process` and `ExitType=cgroup` (since 250) make it last until all its processes have
+ended: a killed keeper takes neither the unit nor the app with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pwd
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from zdd.host import files
+from zdd.host.command import Commands
+
+_EXIT_TYPE_SINCE = 250
+_LINGER = "/var/lib/systemd/linger"
+
+
+class Unit(NamedTuple):
+    """A unit to be: its name without .service, what `systemctl status` shows, and further properties."""
+
+    name: str
+    description: str
+    properties: Mapping[str, str]
+
+
+class Manager:
+    """The service manager that our processes belong to: the system's for root, the user's own for others."""
+
+    def __init__(self, uid: int, version: int) -> None:
+        self.uid = uid
+        self.version = version
+        self.environment = {"XDG_RUNTIME_DIR": f"/run/user/{uid}"} if uid else {}
+
+    def service(self, unit: Unit, argv: Sequence[str], output: str) -> list[str]:
+        """
+        Return the command that has the manager run `argv`, what it prints appended to the file `output`.
+
+        It is to be run with `environment`, and does not wait for the program.
+        """
+        properties = {
+            "Type": "exec",
+            "KillMode": "process",
+            "OOMPolicy": "continue",
+            **({"ExitType": "cgroup"} if self.version >= _EXIT_TYPE_SINCE else {}),
+            "StandardOutput": f"append:{output}",
+            "StandardError": f"append:{output}",
+            **unit.properties,
+        }
+        words = [word.replace("$", "$$") for word in argv]  # the manager would put variables in
+        return [*self._run(unit, properties), "--no-block", "--", *words]
+
+    def scope(self, unit: Unit, argv: Sequence[str]) -> list[str]:
+        """Return the command that becomes `argv`, as our child with all it inherits, but in the unit."""
+        return [*self._run(unit, unit.properties), "--scope", "--", *argv]
+
+    def _run(self, unit: Unit, properties: Mapping[str, str]) -> list[str]:
+        return [
+            "systemd-run",
+            *([] if self.uid == 0 else ["--user"]),
+            "--quiet",
+            "--collect",
+            f"--unit={unit.name}",
+            f"--description={unit.description}",
+            *(f"--property={name}={value}" for name, value in properties.items()),
+        ]
+
+
+def manager(root: str = "") -> Manager | None:
+    """
+    Return the manager whose units outlive us; None where there is none.
+
+    A user's manager ends with the last logout, unless the user lingers. `root` is where /run and /var are, for tests.
+    """
+    uid = os.geteuid()
+    if not runs(root) or not (version := _version()):
+        return None
+    if uid and not (lingers(uid, root) and os.path.exists(f"{root}/run/user/{uid}/systemd/private")):
+        return None
+    return Manager(uid, version)
+
+
+def runs(root: str = "") -> bool:
+    """Tell whether systemd runs this machine (sd_booted(3))."""
+    return os.path.isdir(f"{root}/run/systemd/system")
+
+
+def lingers(uid: int, root: str = "") -> bool:
+    """Tell whether the user's manager runs from boot to shutdown, and not only between logins."""
+    try:
+        return os.path.exists(f"{root}{_LINGER}/{pwd.getpwuid(uid).pw_name}")
+    except KeyError:
+        return False
+
+
+def start(unit: Unit, argv: Sequence[str], output: str, commands: Commands) -> bool:
+    """Run a program in a unit of its own; False where there is no manager for it, or it will not."""
+    found = manager()
+    if found is None:
+        return False
+    environment = {"PATH": os.environ.get("PATH", os.defpath)} | found.environment
+    return commands.run(found.service(unit, argv, output), env=environment).status == 0
+
+
+def unit_name(project: str, what: str) -> str:
+    """Return the name of a unit; the dot can be in neither part, so different pairs have different names."""
+    return "zdd-" + re.sub("[^a-zA-Z0-9_-]", "_", project) + "." + what
+
+
+def fate(commands: Commands) -> str | None:
+    """
+    Return what will end processes that are started from here without a unit, as the end of "they end ..."; else None.
+
+    Only root's processes, and those of users who linger, are safe by being in units.
+    """
+    group = _own_group()
+    if re.search(r"/user@\d+\.service(/|$)", group):
+        return "when you have logged out everywhere"
+    last = group.rpartition("/")[2]
+    if last.endswith(".scope") and last.startswith("session-"):
+        killed = _asked(["loginctl", "show-session", "--property=KillUserProcesses", "--value"], commands) == "yes"
+        return "when you log out (KillUserProcesses=yes)" if killed else None
+    if last.endswith(".service"):
+        mode = _asked(["systemctl", "show", "--property=KillMode", "--value", last], commands)
+        return f"when {last} does, which this is run by" if mode in ("control-group", "mixed") else None
+    return None
+
+
+def _own_group() -> str:
+    """Return our control group as systemd knows it, in the old hierarchy or the new."""
+    lines = [line.split(":", 2) for line in (files.read("/proc/self/cgroup") or "").splitlines()]
+    named = {controllers: path for _, controllers, path in lines}
+    return named.get("name=systemd", named.get("", ""))
+
+
+def _asked(argv: list[str], commands: Commands) -> str:
+    try:
+        return commands.run(argv).output.strip()
+    except OSError:
+        return ""
+
+
+@functools.cache
+def _version() -> int:
+    """Return systemd's version, 0 when it cannot be asked."""
+    found = re.match(r"systemd (\d+)", _asked(["systemd-run", "--version"], Commands()))
+    return int(found[1]) if found else 0

@@ -1,0 +1,98 @@
+"""status: what serves, and whether all is well."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from zdd.host.process import Process
+
+from ..system.classic import ClassicProject
+from ..system.project import eventually
+
+
+def kill(project: ClassicProject) -> None:
+    """End the serving instance behind zdd's back."""
+    pid = project.pid()
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: Process.find(pid) is None)
+
+
+def test_json_has_the_shape_that_programs_rely_on(deployed: ClassicProject) -> None:
+    found = deployed.status()
+
+    since = found["services"][0]["instances"][0].pop("since")
+    memory = found["services"][0]["instances"][0].pop("memory_bytes")
+    version = found["nginx"].pop("version")
+    assert time.time() - 600 < since < time.time() + 1
+    assert memory > 1_000_000
+    assert version.count(".") == 2
+    instance = {"id": "web-1", "state": "serving", "pid": deployed.pid(), "connections": None, "restarts": 0}
+    expected = {
+        "project": "shop",
+        "conf": str(deployed.folder / "deploy.conf"),
+        "deploy": 1,
+        "release": None,
+        "state": "serving",
+        "nginx": {"pid": deployed.nginx_pids()[0], "managed": True},
+        "services": [{"name": "web", "release": None, "instances": [instance]}],
+        "problems": [],
+    }
+    assert {key: found[key] for key in expected} == expected
+
+
+def test_text_names_deploy_nginx_and_instances(deployed: ClassicProject) -> None:
+    shown = deployed.zddeploy("status").stdout.splitlines()
+
+    assert shown[0] == "shop: deploy 1, serving"
+    assert shown[1].startswith("  nginx ")
+    assert shown[1].endswith(f", pid {deployed.nginx_pids()[0]}")
+    assert shown[2] == "  web"
+    assert shown[3].startswith("    web-1 ")
+    assert f"pid {deployed.pid()}" in shown[3]
+
+
+def test_before_the_first_deploy_there_is_nothing_and_nothing_is_made(project: ClassicProject) -> None:
+    found = project.status()
+
+    assert (found["state"], found["deploy"], found["problems"]) == ("nothing", None, [])
+    assert project.zddeploy("status").stdout.startswith("shop: nothing is deployed")
+    assert not project.state.exists()
+    assert not project.runtime.exists()
+
+
+def test_a_dead_instance_is_a_problem_until_the_next_deploy(project: ClassicProject) -> None:
+    project.zddeploy()
+    kill(project)
+
+    shown = project.zddeploy("status", code=1).stdout
+    found = project.status()
+
+    assert "shop: deploy 1, degraded" in shown
+    assert "! web-1 should serve and does not run" in shown
+    assert found["state"] == "degraded"
+    assert len(found["problems"]) == 1
+
+    project.zddeploy()
+    assert project.status()["state"] == "serving"
+
+
+def test_a_dead_nginx_is_a_problem_until_the_next_deploy(project: ClassicProject) -> None:
+    project.zddeploy()
+    project.kill_nginx()
+
+    shown = project.zddeploy("status", code=1).stdout
+
+    assert "! nginx does not run" in shown
+    project.zddeploy()
+    project.zddeploy("status")
+
+
+def test_an_old_instance_that_has_ended_is_not_shown_any_more(project: ClassicProject) -> None:
+    project.zddeploy()
+    first = project.pid()
+    project.zddeploy()
+    eventually(lambda: Process.find(first) is None)
+
+    assert project.states() == {"web-2": "serving"}

@@ -1,0 +1,166 @@
+"""An app that crashes while it serves."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from zdd.host import process
+from zdd.keeper import client
+
+from .conftest import New
+from .instance import House, answer, end, freeze, wait_until
+
+HELD_UP = "while os.path.exists(os.environ['HERE'] + '/down'): time.sleep(0.005)"
+WORKERS = (
+    "import signal\n"
+    "signal.signal(15, signal.SIG_IGN)\n"
+    "listening = listen()\n"
+    "if os.fork() == 0:\n"
+    "    os.setsid()\n"
+    "    print('worker', os.getpid(), flush=True); accept()\n"
+    "print('up', os.getpid(), flush=True)\n"
+    "while True: signal.pause()\n"
+)
+
+
+def test_connections_wait_during_a_crash_and_are_answered(new: New) -> None:
+    web = new(env={"PRELUDE": HELD_UP}).start()
+    web.house.write("down")
+    web.kill()
+    web.await_event("exit")
+
+    waiting = [web.send(f"/{number}") for number in range(20)]
+    os.unlink(f"{web.house.path}/down")
+
+    assert {answer(connection) for connection in waiting} == {str(web.pid())}
+    assert web.ask("status")["restarts"] == 1
+
+
+def test_who_gave_up_during_a_crash_does_not_have_its_request_executed(new: New) -> None:
+    web = new().start()
+    app, keeper = web.process(), web.keeper()
+    freeze(keeper)  # so that it is still down while we wait and give up
+    end(app)
+
+    with web.send("/gave-up"):
+        pass
+    patient = web.send("/patient")
+    keeper.signal(signal.SIGCONT)
+
+    assert answer(patient)
+    assert "got /patient" in web.lines()
+    assert "got /gave-up" not in web.lines()
+
+
+def test_workers_left_by_a_killed_master_are_gone_before_the_restart(new: New) -> None:
+    web = new(env={"PRELUDE": WORKERS}).start()
+    web.await_output("worker")
+    worker = int(next(line for line in web.lines() if line.startswith("worker")).split()[1])
+    assert web.request() == str(worker)
+
+    web.kill()
+    web.await_output("up", 2)
+
+    assert process.Process.find(worker) is None
+    assert web.request() != str(worker)
+
+
+def test_the_exit_and_the_way_back_are_told(new: New) -> None:
+    web = new().start()
+
+    web.request("/exit/7")
+    web.await_event("state", count=2, state="serving")
+
+    kinds = [event.get("words") or event.get("state") for event in web.events()]
+    assert kinds == ["serving", "exit status 7", "starting", "serving"]
+
+
+def test_one_of_three_instances_is_away_while_it_is_down(house: House) -> None:
+    three = [house.instance(alone=False, env={"PRELUDE": HELD_UP}).start() for _ in range(3)]
+    house.publish(*three)
+    one = three[1]
+    house.write("down")
+
+    one.kill()
+    one.await_event("exit")
+    away = not os.path.exists(one.socket)
+    os.unlink(f"{house.path}/down")
+    one.await_event("state", count=2, state="serving")
+
+    assert away
+    assert all(os.path.exists(each.socket) for each in three)
+    assert one.request() == str(one.pid())
+
+
+def test_who_waited_at_a_crashed_instance_is_answered_by_its_sibling(house: House) -> None:
+    one, other = (house.instance(alone=False).start() for _ in range(2))
+    house.publish(one, other)
+    app, keeper = one.process(), one.keeper()
+    freeze(keeper)
+    end(app)
+
+    waiting = one.send()
+    keeper.signal(signal.SIGCONT)
+
+    assert answer(waiting) == str(other.pid())
+
+
+def test_an_instance_with_siblings_comes_back_only_when_it_answers_well(house: House) -> None:
+    one = house.instance(alone=False, env={"STATUS": "503 Busy"}).start()
+
+    one.kill()
+    one.await_output("got /health", 3)
+
+    assert not os.path.exists(one.socket)
+    assert one.state() == "starting"
+
+
+def test_connections_are_held_for_hold_max_and_then_refused(new: New) -> None:
+    prelude = "if os.path.exists(os.environ['HERE'] + '/broken'): sys.exit(1)"
+    web = new(hold_max=0.5, env={"PRELUDE": prelude}).start()
+    web.house.write("broken")
+    web.kill()
+    web.await_event("exit", count=2)
+
+    waiting = web.send("/waiting")
+
+    assert answer(waiting) == ""  # cut, after a while
+    wait_until(lambda: not os.path.exists(web.socket))
+    os.unlink(f"{web.house.path}/broken")
+    wait_until(lambda: os.path.exists(web.socket))
+    assert web.request()
+
+
+def test_an_app_of_its_own_socket_is_restarted_on_it(new: New) -> None:
+    web = new(socket="unix", alone=False).start()
+    before = web.pid()
+
+    web.kill()
+    web.await_event("state", count=2, state="serving")
+
+    assert web.request() == str(web.pid())
+    assert web.pid() != before
+
+
+def test_a_worker_is_restarted(new: New) -> None:
+    worker = new(socket="none", argv=["sh", "-c", "echo up; exec sleep 600"]).start()
+
+    worker.kill()
+    worker.await_output("up", 2)
+
+    assert worker.state() == "serving"
+
+
+def test_the_record_of_who_runs_follows_the_app(new: New) -> None:
+    web = new().start()
+    first = web.process()
+    assert client.pids(f"{web.house.path}/control", web.name).app == first
+
+    web.kill()
+    web.await_event("state", count=2, state="serving")
+
+    found = client.pids(f"{web.house.path}/control", web.name)
+    assert found.app == web.process()
+    assert found.keeper == web.keeper()
+    assert found.app != first

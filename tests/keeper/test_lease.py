@@ -1,0 +1,240 @@
+"""Who cares for an instance, and what is said over the control socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import time
+
+import pytest
+
+from zdd.host import files
+from zdd.keeper import client
+
+from .conftest import New
+from .instance import PATIENCE, freeze, wait_until
+
+
+def test_an_instance_that_is_not_published_ends_with_who_started_it(new: New) -> None:
+    web = new().start()
+    app = web.process()
+    assert web.leased
+
+    web.leased.close()
+
+    assert web.await_end() == 0
+    assert not app.alive()
+    assert not os.path.exists(web.folder)
+
+
+def test_a_published_instance_stays(new: New) -> None:
+    web = new().start()
+    web.house.publish(web)
+    assert web.leased
+
+    web.leased.close()
+
+    wait_until(lambda: web.ask("status")["ok"])
+    assert web.state() == "serving"
+    assert web.request()
+
+
+def test_one_lease_of_two_is_enough(new: New) -> None:
+    web = new().start()
+    assert web.leased
+
+    with_us = client.Lease(web.control)
+    web.leased.close()
+
+    assert web.state() == "serving"
+    with_us.close()
+    assert web.await_end() == 0
+
+
+def test_questions_are_no_leases(new: New) -> None:
+    web = new().start()
+    web.ask("status")
+    web.ask("status")
+
+    assert web.state() == "serving"
+
+
+def test_who_attaches_after_the_app_failed_is_told_how(new: New) -> None:
+    web = new(env={"PRELUDE": "sys.exit(3)"}).launch()
+    web.await_event("exit")
+
+    late = client.Lease(web.control)
+
+    assert late.state == "failed"
+    assert late.events() == [{"event": "exit", "words": "exit status 3", "status": 3}]
+    late.close()
+
+
+def test_a_lease_of_a_keeper_that_is_killed_has_ended(new: New) -> None:
+    web = new().start()
+    assert web.leased
+
+    web.keeper().signal(9)
+
+    wait_until(lambda: web.leased and web.leased.events() == [] and web.leased.ended)
+    with pytest.raises(client.Gone, match=r"no keeper answers on .*: Connection refused"):
+        client.ask(web.control, "status")
+
+
+def test_a_keeper_that_never_was_is_gone(new: New) -> None:
+    web = new()
+
+    with pytest.raises(client.Gone, match="No such file or directory"):
+        client.Lease(web.control)
+
+
+def test_a_keeper_that_does_not_answer_in_time_is_gone(new: New) -> None:
+    web = new().start()
+    freeze(web.keeper())
+
+    with pytest.raises(client.Gone, match="timed out"):
+        client.ask(web.control, "status", timeout=0.05)
+
+
+def test_what_a_killed_keeper_leaves_can_be_removed(new: New) -> None:
+    web = new().start()
+    web.keeper().signal(9)
+    web.await_end()
+    control = f"{web.house.path}/control"
+    left = client.pids(control, web.name)
+    assert left.keeper is None
+    assert left.app
+    assert left.app.signal(9)
+    assert left.app.wait(PATIENCE)
+
+    assert client.pids(control, web.name) == (None, None, None)
+    client.remove(control, web.folder, web.name)
+
+    assert not os.path.exists(web.folder)
+    assert os.listdir(control) == []
+    assert client.pids(control, web.name) == (None, None, None)
+
+
+def test_status_tells_what_there_is_to_tell(new: New) -> None:
+    before = time.time()
+    web = new(release="r7").start()
+
+    status = web.ask("status")
+
+    assert status.pop("memory_bytes") > 1 << 20
+    assert before - 1 <= status.pop("since") <= time.time()
+    assert status == {
+        "ok": True,
+        "version": 1,
+        "instance": "web-1",
+        "service": "web",
+        "release": "r7",
+        "state": "serving",
+        "pid": web.pid(),
+        "restarts": 0,
+        "connections": 0,
+        "port": None,
+        "exit": None,
+    }
+
+
+def test_memory_is_that_of_the_app_with_all_its_descendants(new: New) -> None:
+    alone = new().start().ask("status")["memory_bytes"]
+
+    parent = new(env={"PRELUDE": "if os.fork() == 0:\n    print('child', flush=True); time.sleep(600)\n"}).start()
+    parent.await_output("child")
+
+    assert parent.ask("status")["memory_bytes"] > 1.3 * alone
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ('{"op": "status", "version": 2}', "version 2 is not spoken here, only 1"),
+        ('{"op": "status"}', "version None is not spoken here, only 1"),
+        ('{"op": "dance", "version": 1}', "there is no operation 'dance', only status, attach, start, healthy,"),
+        ('{"version": 1}', "there is no operation None"),
+        ('{"version": 1, "op": []}', "there is no operation []"),
+        ('{"op": "retire", "version": 1}', "retire: KeyError('warm')"),
+        ('{"op": "retire", "version": 1, "warm": 1, "drain": "x"}', "retire: ValueError("),
+        ('{"op": "retire", "version": 1, "warm": 1, "drain": 1, "workers": [7]}', "retire: TypeError("),
+        ("[]", "a request is one JSON object on a line"),
+        ("nonsense", "a request is one JSON object on a line"),
+    ],
+)
+def test_what_is_not_understood_is_answered_with_why(new: New, line: str, error: str) -> None:
+    web = new().start()
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(PATIENCE)
+        peer.connect(web.control)
+
+        peer.sendall(line.encode() + b"\n")
+        answer = json.loads(peer.makefile().readline())
+
+    assert not answer["ok"]
+    assert answer["error"].startswith(error)
+    assert web.state() == "serving"
+
+
+def test_requests_may_come_in_pieces_and_many_at_once(new: New) -> None:
+    web = new().start()
+    request = json.dumps({"version": 1, "op": "status"}).encode() + b"\n"
+    with socket.socket(socket.AF_UNIX) as peer, peer.makefile() as answers:
+        peer.settimeout(PATIENCE)
+        peer.connect(web.control)
+
+        for piece in (request[:5], request[5:] + request + request[:9], request[9:]):
+            peer.sendall(piece)
+            web.ask("status")  # by now it has read the piece
+
+        assert [json.loads(answers.readline())["ok"] for _ in range(3)] == [True] * 3
+
+
+def test_a_lease_that_reads_nothing_does_not_hold_the_keeper_up(new: New) -> None:
+    web = new().start()
+    deaf = client.Lease(web.control)
+    for _ in range(4000):
+        web.ask("retire", warm=PATIENCE, drain=0, workers=[])
+        web.ask("unretire")
+        if web.events()[-1]["event"] != "state":
+            break
+
+    assert web.state() == "serving"
+    deaf.close()
+
+
+def test_the_control_socket_is_its_owner_s_alone(new: New) -> None:
+    web = new().start()
+
+    assert stat.S_IMODE(os.stat(web.control).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(web.control.replace(".sock", ".pids")).st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as another user")
+def test_another_user_who_gets_at_the_control_socket_is_not_listened_to(new: New) -> None:
+    web = new().start()
+    os.chmod(f"{web.house.path}/control", 0o711)
+    os.chmod(web.control, 0o666)
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setuid(65534)
+            client.ask(web.control, "stop")
+        except client.Gone:
+            os._exit(7)
+        finally:
+            os._exit(1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    assert web.state() == "serving"
+
+
+def test_a_record_of_another_version_is_refused(new: New) -> None:
+    web = new(version=2)
+    files.write(web.path, json.dumps(web.record))
+
+    with pytest.raises(AssertionError, match=r"web-1.json is of version 2; this keeper reads 1"):
+        web.launch()

@@ -1,0 +1,110 @@
+"""The health request, to servers that answer all sorts of things."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from zdd.keeper.loop import Deadlines, Loop
+from zdd.keeper.probe import Probe
+
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(tmp_path / "socket"))
+        made.listen(1)
+        made.settimeout(PATIENCE)
+        yield made
+
+
+class Asked:
+    def __init__(self, address: str | int) -> None:
+        self.loop = Loop(Deadlines(time.monotonic))
+        self.probe = Probe(self.loop, "/health", "example.org")
+        self.said: list[int | None] = []
+        self.probe.ask(address, self.said.append)
+
+    def turn(self) -> None:
+        self.loop.deadlines.at(PATIENCE, lambda: None)
+        self.loop.turn()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status"),
+    [
+        ([b"HTTP/1.1 200 OK\r\n\r\n"], 200),
+        ([b"HTTP/1.0 503", b" Busy\r\n\r\n"], 503),
+        ([b"HTT", b"P/1.1 4", b"04 Not Found\r\n\r\n", b"a body"], 404),
+        ([b"220 mail.example.org ESMTP\r\n"], 0),
+        ([b"?"], 0),
+        ([b"HTTP/1.1 abc\r\n"], 0),
+        ([], None),
+    ],
+)
+def test_the_status_is_told_once_and_the_answer_read_to_its_end(
+    server: socket.socket, pieces: list[bytes], status: int | None
+) -> None:
+    asked = Asked(server.getsockname())
+    asked.turn()
+    with server.accept()[0] as connection:
+        connection.settimeout(PATIENCE)
+        assert connection.recv(1000).startswith(b"GET /health HTTP/1.0\r\nHost: example.org\r\n")
+        for piece in pieces:
+            connection.sendall(piece)
+            asked.turn()
+        connection.shutdown(socket.SHUT_WR)
+        asked.turn()
+
+        assert connection.recv(1000) == b""  # closed by now, not before
+    assert asked.said == [status]
+
+
+def test_a_socket_nobody_listens_on_is_told_at_once(tmp_path: Path) -> None:
+    assert Asked(str(tmp_path / "none")).said == [None]
+
+
+def test_a_full_queue_is_no_answer(server: socket.socket) -> None:
+    server.listen(0)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.connect(server.getsockname())
+
+        assert Asked(server.getsockname()).said == [None]
+
+
+def test_a_port_is_asked_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asked = Asked(server.getsockname()[1])
+        asked.turn()
+        with server.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            asked.turn()
+    assert asked.said == [204]
+    asked.probe.cancel()
+
+
+def test_a_refusing_port_is_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    asked = Asked(port)
+    while not asked.said:
+        asked.turn()
+
+    assert asked.said == [None]
+
+
+def test_what_is_cancelled_is_not_told(server: socket.socket) -> None:
+    asked = Asked(server.getsockname())
+    asked.turn()
+    with server.accept()[0] as connection:
+        asked.probe.cancel()
+        connection.recv(1000)
+
+        assert connection.recv(1000) == b""
+    assert asked.said == []

@@ -1,0 +1,252 @@
+"""The place where an instance listens: who may connect, and that it stays through what apps do to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import struct
+import sys
+import time
+
+import pytest
+
+from zdd.host import files, sock_diag
+
+from .conftest import New
+from .instance import Instance, freeze, wait_until
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as another user")
+NOBODY = 65534
+
+
+def may_connect(instance: Instance, uid: int) -> bool:
+    """Whether this user can; in a child, which does not come back."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(uid)
+            socket.socket(socket.AF_UNIX).connect(instance.socket)
+            os._exit(0)
+        except PermissionError:
+            os._exit(1)
+        finally:
+            os._exit(2)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert status in (0, 1)
+    return status == 0
+
+
+def access_list(path: str) -> dict[int, int]:
+    data = os.getxattr(path, "system.posix_acl_access")
+    entries = [struct.unpack_from("<HHI", data, at) for at in range(4, len(data), 8)]
+    return {user: bits for tag, bits, user in entries if tag == 2}
+
+
+# fd
+
+
+def test_nobody_but_the_owner_and_who_is_let_in_may_connect(new: New) -> None:
+    web = new(access=[33]).start()
+
+    assert access_list(web.socket) == {33: 6}
+    assert stat.S_IMODE(os.stat(web.socket).st_mode) & 0o007 == 0
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["fd", "unix"])
+def test_the_users_let_in_can_connect_and_others_cannot(new: New, kind: str) -> None:
+    web = new(socket=kind, access=[33]).start()
+    wait_until(lambda: may_connect(web, 33))
+
+    assert not may_connect(web, 34)
+
+
+def test_the_queue_is_as_long_as_it_can_be_again_after_the_app_cut_it(new: New) -> None:
+    web = new(env={"BACKLOG": "3"}, hold_max=60).start()
+
+    freeze(web.process())
+    waiting = fill(web)
+    assert len(waiting) < 10
+    web.kill()
+    web.await_event("exit")
+    waiting += fill(web, most=50)
+
+    assert len(waiting) >= 50
+    for connection in waiting:
+        connection.close()
+
+
+def fill(web: Instance, most: int = 200) -> list[socket.socket]:
+    """Connect without waiting, until the queue is full."""
+    made: list[socket.socket] = []
+    while len(made) < most:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.setblocking(False)
+        try:
+            connection.connect(web.socket)
+        except BlockingIOError:
+            connection.close()
+            break
+        made.append(connection)
+    return made
+
+
+def test_a_name_that_the_app_unlinks_is_restored_while_it_runs(new: New) -> None:
+    web = new().start()
+
+    web.request("/unlink")
+
+    wait_until(lambda: os.path.exists(web.socket))
+    assert web.request()
+
+
+def test_a_name_that_the_app_unlinks_on_its_way_out_is_there_before_the_restart(new: New) -> None:
+    prelude = "signal.signal(15, lambda *_: (os.unlink(os.environ['SOCKET']), os._exit(0)))"
+    web = new(env={"PRELUDE": f"import signal; {prelude}"}).start()
+
+    web.process().signal(signal.SIGTERM)
+    web.await_event("exit", words="exit status 0")
+    answered = web.request()
+
+    assert answered == str(web.pid())
+
+
+def test_an_app_gets_a_blocking_socket_whatever_the_last_one_did(new: New) -> None:
+    prelude = "print('blocking', os.get_blocking(3), flush=True)"
+    web = new(env={"PRELUDE": prelude}).start()
+    web.request("/nonblocking")
+
+    web.kill()
+    web.await_output("blocking", 2)
+
+    assert [line for line in web.lines() if line.startswith("blocking")] == ["blocking True"] * 2
+
+
+def test_an_app_that_shuts_its_socket_down_gets_a_fresh_one_at_its_restart(new: New) -> None:
+    web = new(access=[33]).start()
+    before = os.stat(web.socket).st_ino
+
+    web.request("/shutdown")
+    wait_until(lambda: os.stat(web.socket).st_ino != before)
+    waiting = web.send("/waited")
+    web.kill()
+    web.await_event("state", count=2, state="serving")
+
+    assert access_list(web.socket) == {33: 6}
+    with waiting:
+        assert b"200 OK" in waiting.recv(1000)
+    assert web.request()
+
+
+def test_who_is_still_served_by_a_socket_that_was_shut_down_is_counted(new: New) -> None:
+    web = new().start()
+    before = os.stat(web.socket).st_ino
+    with web.send("/wait/go"):
+        web.await_output("got /wait/go")
+
+        web.request("/shutdown")
+        wait_until(lambda: os.stat(web.socket).st_ino != before)
+
+        assert web.ask("status")["connections"] == 1
+
+
+# unix
+
+
+def test_a_stale_socket_is_removed_before_each_start(new: New) -> None:
+    web = new(socket="unix", access=[33])
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(web.socket)
+
+    web.start()
+    web.kill()
+    web.await_event("state", count=2, state="serving")
+
+    assert web.request() == str(web.pid())
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o000, 0o077])
+def test_the_app_s_own_socket_is_opened_to_who_may_connect_and_nobody_else_after_each_start(
+    new: New, mask: int
+) -> None:
+    web = new(socket="unix", access=[33], env={"PRELUDE": f"os.umask({mask})"}).start()
+
+    for starts in (1, 2):
+        web.await_output("up", starts)
+        wait_until(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
+        assert access_list(web.socket) == {33: 6}
+        if starts == 1:
+            web.kill()
+            web.await_event("state", count=2, state="serving")
+
+
+def test_a_socket_that_the_app_replaces_while_it_runs_is_opened_too(new: New) -> None:
+    web = new(socket="unix", access=[33]).start()
+    wait_until(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
+
+    os.unlink(web.socket)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(web.socket)
+        wait_until(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
+
+    assert access_list(web.socket) == {33: 6}
+
+
+def test_what_is_no_socket_is_never_opened_to_anybody(new: New) -> None:
+    web = new(socket="unix", access=[33], env={"PRELUDE": "print('ready', flush=True); time.sleep(600)"}).launch()
+    secret = f"{web.house.path}/secret"
+    files.write(secret, "", mode=0o600)
+    os.symlink(secret, web.socket)
+    web.await_output("ready")
+
+    time.sleep(0.2)  # some twenty looks of the keeper
+
+    assert os.stat(secret).st_mode & 0o777 == 0o600
+    with pytest.raises(OSError, match="No data available"):
+        os.getxattr(secret, "system.posix_acl_access")
+
+
+@needs_root
+def test_a_socket_of_another_user_is_never_opened_to_anybody(new: New) -> None:
+    web = new(socket="unix", access=[33], cwd="/", argv=["sleep", "600"], uid=NOBODY, gid=NOBODY, groups=[]).launch()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(web.socket)
+        os.chmod(web.socket, 0o600)
+
+        time.sleep(0.2)
+
+        assert os.stat(web.socket).st_mode & 0o777 == 0o600
+
+
+# tcp
+
+
+def test_nobody_else_is_given_the_port_while_the_app_is_down(new: New) -> None:
+    web = new(socket="tcp", argv=[sys.executable, "-c", "raise SystemExit"]).launch()
+    web.await_event("exit")
+    port = web.ask("status")["port"]
+
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+
+
+def test_a_tcp_app_s_connections_are_counted(new: New) -> None:
+    web = new(socket="tcp").start()
+
+    with web.connect(), web.send("/wait/go"):
+        wait_until(lambda: web.ask("status")["connections"] == 2)
+    web.house.write("go")
+
+    wait_until(lambda: web.ask("status")["connections"] == 0)
+
+
+def test_the_counts_of_status_are_those_of_the_kernel(new: New) -> None:
+    web = new().start()
+
+    with web.connect(), web.connect():
+        # One that is accepted in the middle of a count is counted twice, rather than not at all.
+        wait_until(lambda: web.ask("status")["connections"] == sock_diag.connections_to_file(web.socket) == 2)

@@ -1,0 +1,117 @@
+"""The host that the tests here deploy to, and what is done on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from zdd.load import Kind, Report, Spec
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+ADDRESS = "198.18.79.2"
+LAB = Path(os.environ.get("ZDD_LAB", Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "zdd-tests-lab"))
+ZDD = "/opt/zdd/bin/zddeploy"
+
+Result = subprocess.CompletedProcess[str]
+
+
+class Host:
+    """A booted host with zddeploy in /opt/zdd and a user `deploy`, who may log in."""
+
+    def __init__(self) -> None:
+        hosts("up")
+        try:
+            shutil.copytree(wheels(), LAB / "host/root/opt/wheels")
+            self.root("python3", "-m", "venv", "/opt/zdd")
+            self.install()
+            self.root("useradd", "--create-home", "--shell", "/bin/bash", "deploy")
+            self.root("cp", "-r", "/root/.ssh", "/home/deploy/")
+            self.root("chown", "-R", "deploy:", "/home/deploy/.ssh")
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        hosts("down")
+
+    def root(self, *argv: str, code: int | None = 0, text: str | None = None) -> Result:
+        """Run a command as the host's root, in no login session."""
+        return hosts("exec", *argv, code=code, text=text)
+
+    def ssh_argv(self, user: str, command: str) -> list[str]:
+        options = [
+            "-oStrictHostKeyChecking=no",
+            "-oUserKnownHostsFile=/dev/null",
+            "-oLogLevel=ERROR",
+            "-oBatchMode=yes",
+        ]
+        return [str(HERE / "hosts.sh"), "near", "ssh", *options, "-i", str(LAB / "id"), f"{user}@{ADDRESS}", command]
+
+    def ssh(self, user: str, command: str, code: int | None = 0, timeout: float = 60.0) -> Result:
+        """Run a command the way CI does: over ssh, without a terminal."""
+        return run(self.ssh_argv(user, command), code, timeout=timeout)
+
+    def write(self, path: str, text: str, owner: str = "root", mode: str = "644") -> None:
+        folder = os.path.dirname(path)
+        self.root("install", "-d", "-o", owner, folder)
+        self.root("sh", "-c", f"cat > {path} && chown {owner}: {path} && chmod {mode} {path}", text=text)
+
+    def load(self, seconds: float, port: int = 80) -> Visitors:
+        """Start clients that ask the host from beside it for so many seconds."""
+        return Visitors(port, seconds)
+
+    def reboot(self) -> None:
+        self.root("systemctl", "reboot", code=None)
+        hosts("ready")
+
+    def install(self) -> None:
+        """Install zddeploy and the app's server, from what was brought along."""
+        pip = ["/opt/zdd/bin/pip", "install", "-q", "--no-index", "--find-links", "/opt/wheels"]
+        self.root(*pip, "zddeploy", "uvicorn")
+
+
+class Visitors:
+    """Clients at work: 300 requests a second, GET and POST, over 32 keep-alive connections."""
+
+    def __init__(self, port: int, seconds: float) -> None:
+        kinds = (Kind(weight=3), Kind("POST", "/echo", body=2000, weight=2))
+        spec = Spec(f"{ADDRESS}:{port}", kinds, rate=300, connections=32, seconds=seconds, record="X-Release")
+        argv = [str(HERE / "hosts.sh"), "near", sys.executable, "-m", "zdd.load", spec.to_json()]
+        self._child = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+    def report(self) -> Report:
+        """Wait until they are done."""
+        output, _ = self._child.communicate(timeout=60)
+        last = json.loads(output.splitlines()[-1])
+        assert last["event"] == "report", last
+        return Report.unpack(last["report"])
+
+
+def hosts(*argv: str, code: int | None = 0, text: str | None = None) -> Result:
+    return run([str(HERE / "hosts.sh"), *argv], code, text)
+
+
+def run(argv: Sequence[str], code: int | None = 0, text: str | None = None, timeout: float = 120.0) -> Result:
+    result = subprocess.run(argv, input=text or "", capture_output=True, text=True, timeout=timeout, check=False)
+    words = f"{' '.join(argv)}: exit {result.returncode}\n{result.stdout}{result.stderr}"
+    assert code is None or result.returncode == code, words
+    return result
+
+
+def wheels() -> Path:
+    """Return a folder with zdd, what it needs, and a server to deploy: the host has no way out."""
+    folder = LAB / "wheels"
+    shutil.rmtree(folder, ignore_errors=True)
+    run([sys.executable, "-m", "pip", "wheel", "-q", "-w", str(folder), str(ROOT), "uvicorn"])
+    return folder
+
+
+def assert_nothing_lost(report: Report) -> None:
+    assert report.total_failed == 0, f"{dict(report.failed)} of {report.requests}: {report.failures[:5]}"
+    assert report.ok > 0

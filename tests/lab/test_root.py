@@ -1,0 +1,100 @@
+"""Root deploys for an app's own user; zdd runs nginx itself. Everything is in units of the system's manager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .host import ZDD, Host, assert_nothing_lost
+from .shop import APP
+
+FOLDER = "/srv/depot"
+
+CONF = """
+[nginx]
+listen = 8080
+
+[service.web]
+run = "/opt/zdd/bin/uvicorn app:app --fd {fd} --lifespan off --no-access-log"
+user = "app"
+health_path = "/"
+keep_warm = "0s"
+"""
+
+
+@pytest.fixture(scope="module")
+def depot(host: Host) -> Iterator[Host]:
+    """The host with that project deployed."""
+    host.root("useradd", "--system", "app")
+    host.write(f"{FOLDER}/app.py", APP)
+    host.write(f"{FOLDER}/VERSION", "1")
+    host.write(f"{FOLDER}/deploy.toml", CONF)
+    zddeploy(host)
+    yield host
+    zddeploy(host, "down")
+
+
+def zddeploy(host: Host, *args: str, code: int | None = 0) -> str:
+    return host.root(ZDD, *args, "-c", f"{FOLDER}/deploy.toml", code=code).stdout
+
+
+def units(host: Host) -> list[str]:
+    argv = ["systemctl", "list-units", "--plain", "--no-legend", "zdd-depot.*"]
+    return [line.split()[0] for line in host.root(*argv).stdout.splitlines()]
+
+
+def test_each_instance_and_nginx_have_units_one_can_read(depot: Host) -> None:
+    names = units(depot)
+
+    assert [name for name in names if "web" in name] == ["zdd-depot.web-1.service"]
+    assert [name.partition("-")[0] for name in names if "nginx" in name] == ["zdd"]
+    assert "web-1 of depot" in depot.root("systemctl", "status", "zdd-depot.web-1").stdout
+
+
+def test_deploys_lose_no_request_and_leave_no_unit_behind(depot: Host) -> None:
+    visitors = depot.load(6.0, port=8080)
+    for version in ("2", "3"):
+        depot.write(f"{FOLDER}/VERSION", version)
+        zddeploy(depot)
+
+    assert_nothing_lost(visitors.report())
+    assert [name for name in units(depot) if "web" in name] == ["zdd-depot.web-3.service"]
+
+
+def test_a_killed_keeper_takes_neither_app_nor_unit_along(depot: Host) -> None:
+    visitors = depot.load(5.0, port=8080)
+    keeper = depot.root("systemctl", "show", "-P", "MainPID", "zdd-depot.web-3").stdout.strip()
+    depot.root("kill", "-KILL", keeper)
+    assert "zdd-depot.web-3.service" in units(depot)
+    zddeploy(depot)
+
+    assert_nothing_lost(visitors.report())
+    assert [name for name in units(depot) if "web" in name] == ["zdd-depot.web-4.service"]
+
+
+def test_the_app_is_its_users_and_nobody_else_gets_to_its_socket(depot: Host) -> None:
+    connect = "import socket; socket.socket(socket.AF_UNIX).connect('/run/zdd/depot/current/web/00')"
+
+    codes = {
+        user: depot.root("runuser", "-u", user, "--", "python3", "-c", connect, code=None).returncode
+        for user in ("app", "www-data", "nobody")
+    }
+
+    assert codes == {"app": 0, "www-data": 0, "nobody": 1}
+    assert depot.root("pgrep", "-u", "app", "-f", "uvicorn").stdout
+
+
+def test_nginx_and_app_are_back_after_a_reboot(depot: Host) -> None:
+    zddeploy(depot, "enable")
+    depot.reboot()
+
+    depot.root("systemctl", "start", "zdd-depot.boot")  # waits until it has come up
+    assert depot.root("curl", "-sf", "http://127.0.0.1:8080/").stdout == "3"
+
+
+def test_down_ends_every_unit(depot: Host) -> None:
+    zddeploy(depot, "down")
+
+    assert units(depot) == ["zdd-depot.boot.service"]
+    zddeploy(depot, "disable")

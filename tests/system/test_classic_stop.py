@@ -1,0 +1,131 @@
+"""Old instances: their stop command is run when nobody needs them any more, never waited for, and never forgotten."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from zdd.host.process import Process
+
+from .classic import ClassicProject, web
+from .project import eventually, leftovers
+
+SLEEPING = "sh -c 'sleep 600; kill $0'"
+
+
+def alive(pid: int) -> bool:
+    return Process.find(pid) is not None
+
+
+def deploy(project: ClassicProject) -> int:
+    """Deploy once more; returns the new instance's process."""
+    project.zddeploy()
+    return project.pid()
+
+
+def test_a_stop_command_that_sleeps_is_never_waited_for_and_ended_by_down(classic: ClassicProject) -> None:
+    classic.configure(web={"stop": SLEEPING, "drain_timeout": "0.5"})
+    first = deploy(classic)
+
+    begun = time.monotonic()
+    second = deploy(classic)
+    took = time.monotonic() - begun
+
+    assert took < 5
+    assert alive(first)
+    assert classic.states() == {"web-1": "stopping", "web-2": "serving"}
+
+    deploy(classic)
+    assert alive(first)
+    assert alive(second)
+    assert classic.states() == {"web-1": "stopping", "web-2": "stopping", "web-3": "serving"}
+
+    classic.zddeploy("down")
+    assert leftovers(classic.folder) == []
+
+
+@pytest.mark.parametrize("start", ["", 'sh -c \'trap "" TERM; exec "$@"\' sh'], ids=["obeys TERM", "ignores TERM"])
+def test_what_a_stop_command_left_alive_is_ended_by_the_next_deploy(classic: ClassicProject, start: str) -> None:
+    classic.configure()
+    plain = web("web")
+    classic.configure(web={"start": f"{start} {plain}".strip(), "stop": "true", "stop_timeout": "0.5"})
+    first = deploy(classic)
+
+    second = deploy(classic)
+    eventually(lambda: "true" not in [title for _, title in leftovers(classic.folder)])
+    assert alive(first)
+    assert classic.states() == {"web-1": "stopping", "web-2": "serving"}
+
+    deploy(classic)
+    assert not alive(first)
+    assert alive(second)
+    assert classic.states() == {"web-2": "stopping", "web-3": "serving"}
+
+
+def test_a_stop_command_that_outlives_its_instance_is_not_forgotten(classic: ClassicProject) -> None:
+    classic.configure(web={"stop": "sh -c 'kill $0; sleep 600'"})
+    first = deploy(classic)
+    deploy(classic)
+    eventually(lambda: not alive(first))
+    assert any(title.startswith("sleep 600") for _, title in leftovers(classic.folder))
+
+    deploy(classic)
+    classic.zddeploy("down")
+
+    assert leftovers(classic.folder) == []
+
+
+def test_the_stop_command_comes_only_when_the_old_requests_are_answered(classic: ClassicProject) -> None:
+    classic.configure(web={"stop": "kill -9"})
+    first = deploy(classic)
+    answers: list[str] = []
+    slow = threading.Thread(target=lambda: answers.append(classic.get("/slow")))
+    slow.start()
+    time.sleep(0.2)
+    classic.release("2")
+
+    deploy(classic)
+    assert "web 2" in classic.get()
+    slow.join()
+
+    assert answers[0].startswith("HTTP/1.1 200")
+    assert answers[0].endswith("web 1\n")
+    eventually(lambda: not alive(first))
+
+
+def test_a_stop_command_that_does_not_exist_does_no_harm(classic: ClassicProject) -> None:
+    classic.configure(web={"stop": "no-such-stop --now"})
+    first = deploy(classic)
+
+    deploy(classic)
+
+    eventually(lambda: "cannot run 'no-such-stop'" in classic.log("web-1.log"))
+    deploy(classic)
+    assert not alive(first)
+
+
+def test_down_gives_a_serving_instance_its_stop_command_and_leaves_nothing_that_lives(classic: ClassicProject) -> None:
+    classic.configure(web={"stop": "sh -c 'echo stopping $0 > stopped; kill $0'"})
+    pid = deploy(classic)
+
+    classic.zddeploy("down")
+
+    assert (classic.folder / "stopped").read_text() == f"stopping {pid}\n"
+    assert leftovers(classic.folder) == []
+    assert not classic.runtime.exists()
+    assert "runtime" not in {path.name for path in classic.state.iterdir()}
+    assert not list(classic.folder.glob("*.pid"))
+    assert not list(classic.folder.glob("*.port"))
+
+
+def test_down_twice_and_down_without_a_deploy_are_fine(classic: ClassicProject) -> None:
+    classic.zddeploy("down")
+    deploy(classic)
+    classic.zddeploy("down")
+    classic.zddeploy("down")
+
+    assert not classic.runtime.exists()
+    deploy(classic)
+    assert "web 1" in classic.get()

@@ -1,0 +1,163 @@
+"""Letting the old version go: watched or not, in time or cut, kept warm, and all of it gone after down."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from .project import (
+    PLAIN,
+    PLAIN_TCP,
+    THE_SECOND,
+    UVICORN,
+    WORKER,
+    Call,
+    Project,
+    busy,
+    configure,
+    eventually,
+    leftovers,
+    service,
+    version,
+)
+
+
+def test_the_drain_is_watched_with_a_live_count(project: Project) -> None:
+    configure(project, service("web", **PLAIN, keep_warm="0s"))
+    project.zddeploy()
+    calls = busy(project, 1, 2, 3)
+    version(project, 2)
+    said = project.zddeploy().stdout
+
+    counts = [int(count) for count in re.findall(r"web-1 +draining, ([0-9]+) connection", said)]
+    assert counts == sorted(counts, reverse=True)
+    assert {3, 2, 1} <= set(counts)
+    assert re.search(r"web-1 +drained in [0-9.]+ s", said)
+    assert "web-1" not in project.instances(), "it is gone when zddeploy says so"
+    assert [call.answer()[:12] for call in calls] == ["HTTP/1.1 200"] * 3
+
+
+def test_detached_a_deploy_returns_at_the_switch(project: Project) -> None:
+    configure(project, service("web", **PLAIN, keep_warm="0s"))
+    project.zddeploy()
+    (call,) = busy(project, 4)
+    version(project, 2)
+    said = project.zddeploy("--detach").stdout
+    old = project.instances()["web-1"]
+
+    assert old["state"] == "draining"
+    assert old["connections"] >= 1
+    assert "draining" not in said
+    assert "web 1" in call.answer()
+    eventually(lambda: list(project.instances()) == ["web-2"])
+
+
+def test_strictly_drained_a_deploy_that_had_to_cut_says_so(project: Project) -> None:
+    configure(project, service("web", **PLAIN, drain_timeout="1s"))
+    project.zddeploy()
+    (call,) = busy(project, 30)
+    version(project, 2)
+    said = project.zddeploy("--strict-drain", code=4).stdout
+
+    assert re.search(r"web-1 +stopped; 1 connections? (was|were) cut", said)
+    assert list(project.instances()) == ["web-2"], "nothing is kept warm"
+    assert call.answer().startswith("HTTP/1.1 502")
+
+
+def test_strictly_drained_a_deploy_that_cut_nothing_is_done(project: Project) -> None:
+    configure(project, service("web", **PLAIN, drain_timeout="10s"))
+    project.zddeploy()
+    (call,) = busy(project, 1)
+    version(project, 2)
+    project.zddeploy("--strict-drain", code=0)
+
+    assert list(project.instances()) == ["web-2"]
+    assert "web 1" in call.answer()
+
+
+def test_an_old_version_that_was_cut_is_no_failure_unless_asked(project: Project) -> None:
+    configure(project, service("web", **PLAIN, drain_timeout="500ms", keep_warm="0s"))
+    project.zddeploy()
+    (call,) = busy(project, 30)
+    version(project, 2)
+    project.zddeploy(code=0)
+    call.answer()
+
+
+def test_the_old_version_is_kept_warm_and_then_goes_by_itself(project: Project) -> None:
+    configure(project, service("web", **PLAIN, keep_warm="3s"), service("jobs", **WORKER))
+    project.zddeploy()
+    version(project, 2)
+    said = project.zddeploy().stdout
+
+    assert re.search(r"web-1 +kept warm", said)
+    assert {name: one["state"] for name, one in project.instances().items()} == {"web-1": "warm", "web-2": "serving"}
+    assert list(project.instances("jobs")) == ["jobs-2"], "a worker does its work twice when it is kept warm"
+    eventually(lambda: list(project.instances()) == ["web-2"])
+
+
+def test_a_warm_version_serves_again_by_one_rename(project: Project) -> None:
+    configure(project, service("web", **PLAIN))
+    project.zddeploy()
+    old = project.serving()
+    version(project, 2)
+    project.zddeploy()
+    project.zddeploy("rollback")
+
+    assert project.serving() == old
+    assert "web 1" in project.get("/")
+
+
+def test_several_old_versions_drain_at_the_same_time(project: Project) -> None:
+    configure(project, service("web", **PLAIN, keep_warm="0s"))
+    project.zddeploy()
+    calls = []
+    for number in range(2, 5):
+        calls += busy(project, 10)
+        version(project, number)
+        project.zddeploy("--detach")
+        time.sleep(THE_SECOND)
+    states = [one["state"] for one in project.instances().values()]
+
+    assert states == ["draining", "draining", "draining", "serving"]
+    assert [call.answer().strip()[-5:] for call in calls] == ["web 1", "web 2", "web 3"]
+    eventually(lambda: list(project.instances()) == ["web-4"])
+
+
+def test_a_deploy_of_a_tcp_service_waits_for_the_workers_of_before_the_reload(project: Project) -> None:
+    """They may still send the old instance what they have read only half of."""
+    configure(project, service("web", **PLAIN_TCP, keep_warm="0s"))
+    project.zddeploy()
+    call = Call(project, "/echo", body=10)
+    time.sleep(0.3)  # until nginx has it
+    version(project, 2)
+    project.zddeploy("--detach")
+    assert project.instances()["web-1"]["state"] == "draining"
+    call.send(b"0123456789")
+
+    answer = call.answer()
+    assert answer.startswith("HTTP/1.1 200")
+    assert "X-Release: 1" in answer
+    eventually(lambda: list(project.instances()) == ["web-2"])
+
+
+def test_nothing_is_left_after_down_though_clients_are_connected(project: Project) -> None:
+    """Those that are being answered get their answers, at most for proxy_read_timeout."""
+    configure(
+        project,
+        service("web", **UVICORN, drain_timeout="1s", instances=2),
+        service("api", **PLAIN, path="/api", drain_timeout="1s"),
+        service("jobs", **WORKER),
+        nginx='proxy_read_timeout = "3s"\n',
+    )
+    project.zddeploy()
+    (call,) = busy(project, 1, path="/api")
+    with project.load(rate=50, connections=4, websockets=2) as load:
+        eventually(lambda: sum(one["connections"] or 0 for one in project.instances().values()) >= 2)
+        project.zddeploy("down")
+        load.stop()
+
+    assert "api 1" in call.answer()
+    assert leftovers(project.folder) == []
+    assert not project.runtime.exists()
+    assert project.status()["state"] == "nothing"

@@ -1,0 +1,95 @@
+"""The switch by table on real servers behind a real nginx: one rename, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from zdd.load import Kind
+
+from .project import (
+    DEPLOYS,
+    GRANIAN,
+    GUNICORN,
+    MIXED,
+    PLAIN,
+    RATE,
+    UVICORN,
+    Project,
+    assert_nothing_lost,
+    assert_only_reloads_cost,
+    configure,
+    nginx_workers,
+    service,
+    version,
+)
+
+SLOW = (*MIXED, Kind(path="/slow"))
+UVICORN_TCP = {"run": "uvicorn --port {port} --log-level warning asgi:app", "socket": "tcp"}
+
+
+@pytest.mark.parametrize("server", [UVICORN, GUNICORN, GRANIAN], ids=["uvicorn-fd", "gunicorn-fd", "granian-unix"])
+def test_deploys_under_load_lose_nothing_and_close_no_client_connection(
+    project: Project, server: dict[str, str]
+) -> None:
+    configure(project, service("web", **server, health_path="/", keep_warm="1s"))
+    project.zddeploy()
+    workers = nginx_workers(project)
+    with project.load(SLOW, rate=RATE) as load:
+        for number in range(2, DEPLOYS + 2):
+            version(project, number)
+            project.zddeploy()
+        report = load.stop()
+
+    assert_nothing_lost(report)
+    assert report.reconnects == 0
+    assert nginx_workers(project) == workers
+    old, new = report.answered[str(DEPLOYS)], report.answered[str(DEPLOYS + 1)]
+    print(f"{report.requests} requests, both versions answered for {old.last - new.first:.2f} s after the last switch")
+
+
+def test_deploys_of_a_tcp_service_lose_nothing(project: Project) -> None:
+    configure(project, service("web", **UVICORN_TCP, health_path="/", keep_warm="1s"))
+    project.zddeploy()
+    with project.load(SLOW, rate=RATE) as load:
+        for number in range(2, DEPLOYS + 2):
+            version(project, number)
+            project.zddeploy()
+        report = load.stop()
+
+    assert_only_reloads_cost(report)
+    assert str(DEPLOYS + 1) in report.answered
+    print(f"{report.requests} requests, {report.reconnects} connections closed by {DEPLOYS} reloads, {report.failed}")
+
+
+def test_deploys_of_an_overloaded_single_worker_lose_nothing(project: Project) -> None:
+    """Its accept queue is never empty: what waits there when the switch comes is answered by the old version."""
+    run = {"run": "gunicorn --workers 1 wsgi:app", "env": {"SLOW": "0.05"}}
+    configure(project, service("web", **run, health_path="/", keep_warm="0s"))
+    project.zddeploy()
+    with project.load((Kind(path="/slow"),), rate=30, connections=64) as load:  # it can do 20 a second
+        for number in range(2, 5):
+            version(project, number)
+            project.zddeploy()
+        report = load.stop()
+
+    assert_nothing_lost(report)
+    assert report.percentile(100) > 0.1, "it was not over capacity"
+    print(f"{report.requests} requests, the slowest took {report.percentile(100):.1f} s")
+
+
+def test_a_deploy_of_one_service_leaves_the_others_alone(project: Project) -> None:
+    configure(
+        project,
+        service("web", **PLAIN),
+        service("api", **PLAIN, path="/api", instances=2),
+    )
+    project.zddeploy()
+    web, api = project.serving("web"), project.serving("api")
+    version(project, 2)
+    project.zddeploy("deploy", "api")
+
+    assert project.serving("web") == web
+    assert sorted(project.serving("api")) == ["api-3", "api-4"]
+    assert not set(project.serving("api").values()) & set(api.values())
+    assert "web 1" in project.get("/")
+    assert "api 2" in project.get("/api")

@@ -43,7 +43,9 @@ def test_only_we_may_look_into_the_control_folder(tmp_path: Path) -> None:
 def test_the_runtime_folder_stays_where_it_was_chosen(tmp_path: Path) -> None:
     first = Places(config(tmp_path / "a"))
     first.prepare()
+    assert Places(config(tmp_path / "a", runtime_dir="")).runtime != first.runtime  # nothing has been deployed yet
 
+    os.mkdir(f"{first.tables}/1")
     again = Places(config(tmp_path / "a", runtime_dir=""))
 
     assert again.runtime == first.runtime

@@ -34,10 +34,15 @@ def wait_until(is_so: Callable[[], object], what: str = "it") -> None:
 
 
 def freeze(process: Process) -> None:
-    """Stop a process, all its threads, and return once it has."""
+    """Stop a process, all its threads, and return once it has; one that has ended is as still as can be."""
+
+    def states() -> set[str]:
+        folder = f"/proc/{process.pid}/task"
+        texts = [files.read(f"{folder}/{task}/stat") for task in os.listdir(folder)]
+        return {text.rpartition(")")[2].split()[0] for text in texts if text}
+
     process.signal(signal.SIGSTOP)
-    tasks = [f"/proc/{process.pid}/task/{task}/stat" for task in os.listdir(f"/proc/{process.pid}/task")]
-    wait_until(lambda: all((files.read(task) or ") T").rpartition(")")[2].split()[0] == "T" for task in tasks))
+    wait_until(lambda: not process.alive() or states() == {"T"})
 
 
 def end(process: Process) -> None:
@@ -80,6 +85,7 @@ class House:
         """Leave no process behind, whatever the test has done to it, and no file."""
         for instance in self.instances:
             instance.end()
+        # Those whose keeper the test has killed, and what double-forked away from them.
         while left := [pid for pid in process.parents() if process.environment(pid).get("HERE") == self.path]:
             for pid in left:
                 if found := Process.find(pid):
@@ -245,12 +251,16 @@ class Instance:
         return found
 
     def end(self) -> None:
-        if self.leased:
-            self.leased.close()
         if self.child:
             if (found := Process.find(self.child.pid)) is not None:
-                found.signal(signal.SIGKILL)
+                freeze(found)  # it must not start an app while we look: one in the middle of exec has no environment
+                below = [Process.find(pid) for pid in process.descendants(found.pid)]
+                for each in [found, *below]:
+                    if each:
+                        each.signal(signal.SIGKILL)
             self.child.wait(PATIENCE)
+        if self.leased:
+            self.leased.close()
 
 
 def answer(connection: socket.socket) -> str:

@@ -105,10 +105,27 @@ def run(argv: Sequence[str], code: int | None = 0, text: str | None = None, time
 
 
 def wheels() -> Path:
-    """Return a folder with zdd, what it needs, and a server to deploy: the host has no way out."""
+    """Return a folder with zdd, what it needs, and a server to deploy, for the host's Python: it has no way out."""
     folder = LAB / "wheels"
     shutil.rmtree(folder, ignore_errors=True)
-    run([sys.executable, "-m", "pip", "wheel", "-q", "-w", str(folder), str(ROOT), "uvicorn"])
+    pip = [sys.executable, "-m", "pip"]
+    run([*pip, "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)])
+    own = next(folder.glob("zddeploy-*.whl"))
+    python = next((LAB / "host/root/usr/bin").glob("python3.*[0-9]")).name.removeprefix("python")
+    run(
+        [
+            *pip,
+            "download",
+            "-q",
+            "--only-binary=:all:",
+            "--python-version",
+            python,
+            "-d",
+            str(folder),
+            str(own),
+            "uvicorn",
+        ]
+    )
     return folder
 
 

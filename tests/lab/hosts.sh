@@ -48,7 +48,7 @@ network() {
 }
 
 up() {
-  tree; network
+  tree; down; network
   mkdir -p "$HERE"; mount -t tmpfs -o mode=755 zddlab "$HERE"
   mkdir -p "$HERE"/{own,work,root}
   mount -t overlay -o "lowerdir=$TREE,upperdir=$HERE/own,workdir=$HERE/work" zddlab "$HERE/root"

@@ -15,14 +15,15 @@ from zdd.host.command import Commands
 
 
 @click.command("disable")
+@click.option("--user", metavar="NAME", help="Whose project it is; who deployed it, or owns the configuration.")
 @click.option("-c", "--conf", type=click.Path(path_type=Path), help="Configuration file.")
-def command(conf: Path | None) -> int:
+def command(user: str | None, conf: Path | None) -> int:
     """Undo `zddeploy enable`; with sudo. What serves goes on serving until the next boot."""
     config = read.load(read.find(conf, Path.cwd()))
-    user = boot.user_of(config)
+    owner = boot.user_of(config, user)
     require_root(config, "disable")
     commands = Commands()
-    for piece in boot.pieces(config, user, ready.program()):
+    for piece in boot.pieces(config, owner, ready.program()):
         if os.path.exists(piece.path):
             for argv in piece.before_removal:
                 run(argv, commands)
@@ -30,8 +31,10 @@ def command(conf: Path | None) -> int:
             for argv in piece.after_removal:
                 run(argv, commands)
             click.echo(f"removed {piece.path}")
-    if user.pw_uid and boot.lingering(user):
+    if owner.pw_uid and boot.lingering(owner):
         # Not done here: it would end all that the user runs, what serves now included.
-        click.echo(f"{user.pw_name} still lingers; once nothing of theirs runs: loginctl disable-linger {user.pw_name}")
+        click.echo(
+            f"{owner.pw_name} still lingers; once nothing of theirs runs: loginctl disable-linger {owner.pw_name}"
+        )
     click.secho(f"{config.project} does not come up at boot any more", fg="green")
     return 0

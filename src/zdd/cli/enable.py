@@ -19,8 +19,9 @@ from zdd.host.command import Commands
 
 @click.command("enable")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option("--user", metavar="NAME", help="Whose project it is; who deployed it, or owns the configuration.")
 @click.option("-c", "--conf", type=click.Path(path_type=Path), help="Configuration file.")
-def command(dry_run: bool, conf: Path | None) -> int:
+def command(dry_run: bool, user: str | None, conf: Path | None) -> int:
     """
     Have the project come up by itself at boot; once, with sudo.
 
@@ -28,21 +29,21 @@ def command(dry_run: bool, conf: Path | None) -> int:
     also the folder of its sockets, lingering, and sudo for testing and reloading nginx.
     """
     config = read.load(read.find(conf, Path.cwd()))
-    user = boot.user_of(config)
-    needed = boot.pieces(config, user, ready.program())
+    owner = boot.user_of(config, user)
+    needed = boot.pieces(config, owner, ready.program())
     if not systemd.runs():
         raise UsageError("systemd does not run this machine: have its init run `zddeploy up` at boot")
     for piece in needed:
         _show(piece)
-    if not boot.lingering(user):
-        click.echo(f"$ loginctl enable-linger {user.pw_name}")
+    if not boot.lingering(owner):
+        click.echo(f"$ loginctl enable-linger {owner.pw_name}")
     for words in boot.refused(config):
         click.secho(f"not allowed by this, decide yourself: sudo {' '.join(words)}", fg="yellow")
     if dry_run:
         return 0
     require_root(config, "enable")
-    _do(needed, user, Commands())
-    click.secho(f"{config.project} comes up at boot, as {user.pw_name}; checked", fg="green")
+    _do(needed, owner, Commands())
+    click.secho(f"{config.project} comes up at boot, as {owner.pw_name}; checked", fg="green")
     return 0
 
 

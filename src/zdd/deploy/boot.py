@@ -6,6 +6,7 @@ Worked out here as data, so that `enable` can show it before it does it, and `di
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
@@ -16,11 +17,13 @@ from typing import NamedTuple
 from zdd.conf.schema import Config
 from zdd.deploy.ready import boot_unit
 from zdd.errors import UsageError
-from zdd.host import systemd
+from zdd.host import files, systemd
 
 _SUDO_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")  # in this order where /bin is a link to /usr/bin
 # What the sudoers file may allow: an nginx is tested or reloaded, and nothing else, whatever a configuration says.
-_HARMLESS = re.compile(r"systemctl (reload|try-reload-or-restart) [\w@.-]+|service [\w@.-]+ reload|nginx -(t|s reload)")
+_HARMLESS = re.compile(
+    r"systemctl (reload|try-reload-or-restart) \w[\w@.-]*|service \w[\w.-]* reload|nginx -(t|s reload)"
+)
 
 Command = list[str]
 
@@ -38,19 +41,25 @@ class Piece(NamedTuple):
     after_removal: Sequence[Command] = ()
 
 
-def user_of(config: Config) -> pwd.struct_passwd:
+def user_of(config: Config, name: str | None = None) -> pwd.struct_passwd:
     """
-    Return whose project it is: who has deployed it, or else who owns the configuration.
+    Return whose project it is: the user named, or who has deployed it, or else who owns the configuration.
 
     Raises UsageError where that user is unknown.
     """
-    uid = os.stat(config.path).st_uid
-    if os.path.isdir(str(config.zdd.state_dir or f"/var/lib/zdd/{config.project}")):
-        uid = os.stat(str(config.zdd.state_dir or f"/var/lib/zdd/{config.project}")).st_uid
     try:
-        return pwd.getpwuid(uid)
-    except KeyError:
-        raise UsageError(f"{config.path} belongs to user {uid}, who is not in passwd") from None
+        return pwd.getpwnam(name) if name else pwd.getpwuid(_deployer(config) or os.stat(config.path).st_uid)
+    except KeyError as error:
+        raise UsageError(str(error.args[0])) from None
+
+
+def _deployer(config: Config) -> int | None:
+    """Return the user that the runtime folder was made by, when it was made for this very configuration."""
+    try:
+        owner = json.loads(files.read(f"{config.zdd.runtime_dir or f'/run/zdd/{config.project}'}/owner") or "{}")
+        return int(owner["uid"]) if owner["conf"] == str(config.path) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[Piece]:

@@ -51,7 +51,8 @@ class ForeignFront(Front):
 
     def unasked(self) -> list[str]:
         """Return the services that no request can be sent to through nginx, since only its server blocks know how."""
-        return [name for name, service in self._reachable().items() if not service.health_host]
+        nowhere = _listening() is None
+        return [name for name, service in self._reachable().items() if nowhere or not service.health_host]
 
     def master(self) -> Process | None:
         """Return nginx's master process as far as that can be told."""

@@ -35,8 +35,10 @@ def notices(site: Site) -> list[str]:
     """Return what may surprise later: what ends with the login, what is gone after a reboot, what is not asked."""
     found = []
     us, manager = user_name(os.geteuid()), systemd.manager()
-    if manager is None and (fate := systemd.fate(site.commands)):
-        found.append(f"what is started now ends {fate}; before the deploy, once: sudo loginctl enable-linger {us}")
+    classic = len(_apps(site)) < len(site.config.services)
+    if (manager is None or classic) and (fate := systemd.fate(site.commands)):
+        cure = "services with `run` do not" if manager else f"to prevent it, once: sudo loginctl enable-linger {us}"
+        found.append(f"what is started now ends {fate}; {cure}")
     if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(site)):
         found.append(
             "memory_max and cpu_weight have no effect: they need systemd and, for you, `loginctl enable-linger`"
@@ -45,7 +47,9 @@ def notices(site: Site) -> list[str]:
         found.append(f"after a reboot nothing is started; to have it so, once: {enable_command(site)}")
     if isinstance(site.front, ForeignFront) and (unasked := site.front.unasked()):
         names = ", ".join(unasked)
-        found.append(f"no request goes through nginx to {names} before the commit: health_host is not set")
+        found.append(
+            f"no request goes through nginx to {names} before the commit: no health_host, or nobody on port 443 or 80"
+        )
     return found
 
 

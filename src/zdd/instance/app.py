@@ -188,11 +188,9 @@ class AppInstance:
     def _unit(self) -> systemd.Unit:
         """Return the unit that the instance is in where systemd runs."""
         service, project = self.service, self.places.config.project
-        properties = {
-            "After": "network.target",
-            "Before": "nginx.service",  # at shutdown the other way round: nobody is sent here any more when it ends
-            "TimeoutStopSec": f"{service.stop_timeout + KEEPER_TIMEOUT:g}",
-        }
+        properties = {"TimeoutStopSec": f"{service.stop_timeout + KEEPER_TIMEOUT:g}"}
+        if os.geteuid() == 0:  # a shutdown goes the other way round: nginx sends nobody here any more when this ends
+            properties |= {"After": "network.target", "Before": "nginx.service"}
         if service.memory_max:
             properties["MemoryMax"] = str(service.memory_max)
         if service.cpu_weight:

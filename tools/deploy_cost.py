@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 
 from tests.system.project import BIN, PLAIN, UVICORN, Project, configure, service, version
+
 from zdd.load import Kind
 
 SERVERS = {"uvicorn": UVICORN, "standard library": PLAIN}

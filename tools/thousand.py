@@ -9,6 +9,7 @@ import sys
 import time
 
 from tests.system.project import Project, service
+
 from zdd.host import process
 
 

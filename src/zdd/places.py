@@ -76,31 +76,37 @@ class Places:
         self._check_owner()
         self._check_length(self.config.services)
 
+    def make_room(self) -> None:
+        """Make S and R, where the lock is. Raises UsageError where it cannot."""
+        self._make(((self.state, 0o755), (self.logs, 0o750), (self.runtime, 0o711)))
+
     def prepare(self) -> None:
-        """Make the folders that are missing and write down whose they are. Raises UsageError where it cannot."""
+        """
+        Make the folders that are missing and write down whose they are; the caller holds the lock.
+
+        What another boot left in R is removed: nothing of it runs. Raises UsageError where it cannot.
+        """
+        self.make_room()
+        if self.stale():
+            self.forget()
+        self._make(((self.control, 0o700), (self.instances, 0o711), (self.tables, 0o711)))
+        whose = {"conf": str(self.config.path), "uid": os.geteuid(), "boot_id": boot_id()}
+        if self._owner() != whose:
+            files.write(self.owner, json.dumps(whose))
+        if self._recorded() != self.runtime:
+            files.write(f"{self.state}/runtime", self.runtime + "\n")
+
+    def _make(self, folders: Iterable[tuple[str, int]]) -> None:
         try:
-            os.makedirs(self.state, mode=0o755, exist_ok=True)
-            os.makedirs(self.logs, mode=0o750, exist_ok=True)
-            self._prepare_runtime()
+            for folder, mode in folders:
+                if not os.path.isdir(folder):
+                    os.makedirs(folder, exist_ok=True)
+                    os.chmod(folder, mode)  # whatever the umask says
         except OSError as error:
             raise UsageError(
                 f"cannot make {error.filename}: {error.strerror}",
                 hint="set state_dir and runtime_dir in the [zdd] section to folders of yours",
             ) from error
-
-    def _prepare_runtime(self) -> None:
-        os.makedirs(self.runtime, mode=0o711, exist_ok=True)
-        owner = self._owner()
-        if owner and owner.get("boot_id") != boot_id():
-            self.forget()  # another boot's processes and sockets: nothing of it runs
-        for folder, mode in ((self.control, 0o700), (self.instances, 0o711), (self.tables, 0o711)):
-            os.makedirs(folder, exist_ok=True)
-            os.chmod(folder, mode)
-        whose = {"conf": str(self.config.path), "uid": os.geteuid(), "boot_id": boot_id()}
-        if owner != whose:
-            files.write(self.owner, json.dumps(whose))
-        if self._recorded() != self.runtime:
-            files.write(f"{self.state}/runtime", self.runtime + "\n")
 
     def forget(self) -> None:
         """Remove what R holds of instances and tables; the caller knows that nothing of it runs."""

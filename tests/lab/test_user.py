@@ -161,6 +161,26 @@ def test_the_site_is_back_by_itself_after_a_reboot(shop: Shop) -> None:
     assert shop.serves() == "10"
 
 
+def test_a_reboot_in_the_middle_of_a_deploy_ends_with_the_last_good_release(shop: Shop) -> None:
+    host = shop.host
+    conf = host.root("cat", f"{FOLDER}/deploy.toml").stdout
+    host.write(f"{FOLDER}/deploy.toml", conf + '[release]\nsource = "."\n', "deploy")
+    shop.release("11")
+    shop.zddeploy()
+    shop.release("slow 12")
+    with subprocess.Popen(shop.host.ssh_argv("deploy", shop.command()), stdout=subprocess.DEVNULL) as client:
+        time.sleep(1.5)  # the new instance is booting
+        host.reboot()
+        client.kill()
+
+    assert shop.comes_to_serve("11")
+    shop.release("13")
+    shop.zddeploy()
+    assert shop.serves() == "13"
+    shop.zddeploy("rollback")
+    assert shop.serves() == "11"
+
+
 def test_without_zddeploy_everything_serves_on(shop: Shop) -> None:
     serving = shop.serves()
     shop.host.root("/opt/zdd/bin/pip", "uninstall", "-q", "-y", "zddeploy")
@@ -175,5 +195,5 @@ def test_disable_undoes_enable(shop: Shop) -> None:
     shop.host.root(ZDD, "-c", f"{FOLDER}/deploy.toml", "disable")
 
     assert shop.host.root("sh", "-c", "ls /etc/*/zdd-* /etc/systemd/system/*/zdd-*", code=None).stdout == ""
-    assert shop.comes_to_serve("10")
+    assert shop.comes_to_serve("11")
     shop.zddeploy("down")

@@ -26,7 +26,7 @@ RATE = float(os.environ.get("ZDD_RATE", "300"))  # requests a second
 
 MIXED = (Kind(weight=3), Kind("POST", "/echo", body=2000, weight=2))
 THE_SECOND = 1.2  # seconds: so long after a switch nginx's pooled connections may lead to the old version
-LIGHT = {"rate": 100, "connections": 8}
+LIGHT: dict[str, Any] = {"rate": 100, "connections": 8}
 
 # How a service with `run` is started; `plain.py` is of the standard library and takes 50 ms to start.
 PLAIN = {"run": "python -S plain.py {fd}"}

@@ -121,18 +121,23 @@ def test_a_release_that_dies_in_the_bake_is_taken_back(project: Project) -> None
     assert project.serving() == old
 
 
-def test_a_release_that_nginx_cannot_reach_is_taken_back(project: Project) -> None:
-    """Its own answers are fine; only the request through nginx shows that clients get 502."""
+@pytest.mark.parametrize("rate", [0, 100], ids=["idle", "under load"])
+def test_a_release_that_nginx_cannot_reach_is_taken_back(project: Project, rate: int) -> None:
+    """Its own answers are fine; only the request through nginx, by a connection to the new one, meets a 502."""
     configure(project, service("web", **WELL))
     project.write("MODE", "well")
     project.zddeploy()
     old = project.serving()
-    time.sleep(THE_SECOND)  # so that zdd's request needs a new connection
-    project.write("MODE", "hangs_up_on_proxies")
-    refused(project, "web: healthy, but nginx answers 502", "prematurely closed", seconds=2, gone_at_once=False)
+    with project.load(rate=rate or 0.1, connections=8) as load:
+        time.sleep(THE_SECOND)
+        project.write("MODE", "hangs_up_on_proxies")
+        refused(project, "web: healthy, but nginx answers 502", "prematurely closed", seconds=4, gone_at_once=False)
+        report = load.stop()
 
     assert project.serving() == old
     assert "web 1" in project.get("/")
+    assert set(report.failed) <= {"5xx"}, "clients meet it until it is taken back, and no more than that"
+    print(f"{report.total_failed} of {report.requests} requests met it")
 
 
 def test_a_first_release_that_is_broken_leaves_nothing_serving(project: Project) -> None:

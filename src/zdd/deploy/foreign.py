@@ -47,7 +47,7 @@ class ForeignFront(Front):
 
     def check(self, target: Manifest) -> None:
         """Send one request for each service whose `health_host` tells what to ask for. Raises Unreachable."""
-        through.send(self._visits(target), os.devnull, self.clock)
+        through.send(self.places, target, self._visits(target), os.devnull, self.clock)
 
     def unasked(self) -> list[str]:
         """Return the services that no request can be sent to through nginx, since only its server blocks know how."""

@@ -26,7 +26,7 @@ def changing(site: Site, command: str, timeout: float) -> Iterator[None]:
     except Busy as busy:
         raise _locked(site, busy.holder) from None
     try:
-        site.places.prepare()  # `down` may have removed them while we waited
+        site.places.prepare()
         with site.interrupts.caught():
             yield
     finally:
@@ -37,7 +37,7 @@ def _acquire(site: Site, lock: Lock, command: str, timeout: float) -> None:
     holder: dict[str, object] = {"who": who(), "pid": os.getpid(), "command": command, "since": time.time()}
     deadline = time.monotonic() + timeout
     while lock.fd is None:
-        site.places.prepare()
+        site.places.make_room()
         try:
             lock.acquire(holder, deadline - time.monotonic())
         except FileNotFoundError:

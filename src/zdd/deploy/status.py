@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from zdd import history
 from zdd.deploy import recovery
 from zdd.deploy.site import Site
-from zdd.host import lock, process
+from zdd.host import lock, process, sock_diag
 from zdd.instance.running import Running
 from zdd.switch.manifest import Manifest
 
@@ -50,13 +50,20 @@ class Status(msgspec.Struct):
     notes: list[str]
 
 
+class Use(NamedTuple):
+    """What an instance has: memory in bytes, with all processes below it, and connections in our network namespace."""
+
+    memory_bytes: int | None
+    connections: int | None
+
+
 def status(site: Site) -> Status:
     """Look at everything once."""
     current = None if site.places.stale() else site.tables.current()
     running = {} if site.places.stale() else site.fleet.running()
     problems = _problems(site, current, running)
     names = list(dict.fromkeys([*site.config.services, *(found.service for found in running.values())]))
-    memory = process.memory_of_trees([found.main.pid for found in running.values() if found.main])
+    use = _use(site, running)
     return Status(
         site.config.project,
         str(site.config.path),
@@ -64,7 +71,7 @@ def status(site: Site) -> Status:
         current.release if current else None,
         _state(site, current, problems),
         site.front.describe(),
-        [_service(name, current, running, memory) for name in names],
+        [_service(name, current, running, use) for name in names],
         problems,
         refused_code(site),
     )
@@ -112,7 +119,7 @@ def _problems(site: Site, current: Manifest | None, running: dict[str, Running])
     return problems
 
 
-def _service(name: str, current: Manifest | None, running: dict[str, Running], memory: dict[int, int]) -> ServiceStatus:
+def _service(name: str, current: Manifest | None, running: dict[str, Running], use: dict[str, Use]) -> ServiceStatus:
     serving = current.of(name) if current else []
     wanted = {instance.name for instance in serving}
     release = serving[0].release if serving else None
@@ -122,11 +129,24 @@ def _service(name: str, current: Manifest | None, running: dict[str, Running], m
             found.state,
             found.main.pid if found.main else None,
             found.since,
-            found.connections,
+            use[found.name].connections,
             found.restarts,
-            memory.get(found.main.pid) if found.main else None,
+            use[found.name].memory_bytes,
         )
         for found in running.values()
         if found.service == name and (found.state != "dead" or found.name in wanted)
     ]
     return ServiceStatus(name, release, rows)
+
+
+def _use(site: Site, running: dict[str, Running]) -> dict[str, Use]:
+    """Return what each instance has: one scan of processes and sockets for all of them."""
+    memory = process.memory_of_trees([found.main.pid for found in running.values() if found.main])
+    counts = sock_diag.connections_to_files()
+    use = {}
+    for name, found in running.items():
+        file = sock_diag.file_of(site.places.socket(name))
+        to_file = counts.get(file) if file else None
+        connections = sock_diag.connections_to_port(found.port) if found.port else to_file
+        use[name] = Use(memory.get(found.main.pid) if found.main else None, connections)
+    return use

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from zdd.errors import DeployFailed
 from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.instance import probe
+from zdd.keeper import client
+from zdd.places import Places
 from zdd.proxy import template
 from zdd.switch.manifest import Manifest
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 _UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
 _TIMEOUT = 5.0
+_AGAIN = 0.05
+_POOLED = 2.2  # an upstream's connection ends 1 s after its first request, with the next one, or when 1 s unused
 
 
 class Unreachable(DeployFailed):
@@ -44,21 +49,53 @@ class Visit(NamedTuple):
 
 def check(front: Front, target: Manifest, clock: Clock) -> None:
     """Send them. Raises Unreachable when nginx answers that it cannot reach a service, or does not answer."""
-    send(visits(front, target), f"{front.places.logs}/nginx.log", clock)
+    send(front.places, target, visits(front, target), f"{front.places.logs}/nginx.log", clock)
 
 
-def send(visits: Sequence[Visit], log: str, clock: Clock) -> None:
-    """Send these requests; `log` is where nginx writes why it cannot reach a service. Raises Unreachable."""
+def send(places: Places, target: Manifest, visits: Sequence[Visit], log: str, clock: Clock) -> None:
+    """
+    Send these requests; `log` is where nginx writes why it cannot reach a service. Raises Unreachable.
+
+    Under load the answer may come from the old version, by a connection from nginx's pool, and prove nothing. So each
+    is sent again for as long as that may be.
+    """
     for visit in visits:
-        since = files.size(log)
-        try:
-            status = _visit(visit, clock).status
-            said = f"answers {status}" if status in _UNREACHABLE else None
-        except (OSError, probe.NotHttp) as error:
-            said = f"does not answer on {visit.address[0]}:{visit.address[1]} ({error})"
-        if said:
-            words = f"{visit.service}: healthy, but nginx {said} for GET {visit.path} with Host {visit.host}"
-            raise Unreachable(words, files.tail(log, 5, since))
+        until = clock.now() + _POOLED
+        _send_one(visit, log, clock)
+        while clock.now() < until and _may_be_of_the_old(places, target, visit.service):
+            clock.sleep(_AGAIN)
+            _send_one(visit, log, clock)
+
+
+def _send_one(visit: Visit, log: str, clock: Clock) -> None:
+    since = files.size(log)
+    try:
+        status = _visit(visit, clock).status
+        said = f"answers {status}" if status in _UNREACHABLE else None
+    except (OSError, probe.NotHttp) as error:
+        said = f"does not answer on {visit.address[0]}:{visit.address[1]} ({error})"
+    if said:
+        words = f"{visit.service}: healthy, but nginx {said} for GET {visit.path} with Host {visit.host}"
+        raise Unreachable(words, files.tail(log, 5, since))
+
+
+def _may_be_of_the_old(places: Places, target: Manifest, service: str) -> bool:
+    """Tell whether nginx has connections to old instances of the service, and none to the new ones."""
+    new = [one.name for one in target.of(service) if one.has_slot]
+    stems = (name.removesuffix(".sock") for name in os.listdir(places.control) if name.endswith(".sock"))
+    old = [name for name in stems if name.rpartition("-")[0] == service and name not in target.instances]
+    return (
+        bool(new)
+        and any(_connections(places, name) for name in old)
+        and not any(_connections(places, name) for name in new)
+    )
+
+
+def _connections(places: Places, name: str) -> int:
+    try:
+        return int(client.ask(f"{places.control}/{name}.sock", "status")["connections"])
+    except client.Gone:
+        return 0
 
 
 def visits(front: Front, target: Manifest) -> list[Visit]:

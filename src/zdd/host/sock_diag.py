@@ -44,13 +44,22 @@ def connections_to_file(path: str) -> int | None:
         return None
     # A dump leaves queued connections out, since nobody owns them yet; and it is not atomic. Asked in this order, a
     # connection accepted in between is counted twice rather than not at all.
-    file = _file_of(path)
+    file = file_of(path)
     return queued + sum(found.file == file for found in _unix_sockets(1 << _ESTABLISHED))
+
+
+def connections_to_files() -> dict[tuple[int, int], int]:
+    """Count the connections to every UNIX socket that listens in our own network namespace, by its file: two dumps."""
+    counts = {found.file: found.queued for found in _unix_sockets(1 << _LISTEN) if found.file}
+    for found in _unix_sockets(1 << _ESTABLISHED):
+        if found.file in counts:
+            counts[found.file] += 1
+    return counts
 
 
 def queued_on_listener(path: str) -> int | None:
     """Count the connections in the accept queue of the UNIX socket bound at this path; None without a listener."""
-    file = _file_of(path)
+    file = file_of(path)
     queues = [found.queued for found in _unix_sockets(1 << _LISTEN) if found.file == file] if file else []
     return sum(queues) if queues else None
 
@@ -113,7 +122,8 @@ def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:
             yield int(target[8:-1]), int(name)
 
 
-def _file_of(path: str) -> tuple[int, int] | None:
+def file_of(path: str) -> tuple[int, int] | None:
+    """Return the (device, inode) by which sockets bound to this path are counted; None when nothing is there."""
     try:
         stat = os.stat(path)
     except OSError:

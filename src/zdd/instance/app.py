@@ -75,7 +75,7 @@ class AppInstance:
         begun = self.clock.now()
         deadline = begun + self.service.start_timeout
         self.lease = self._attach(interrupt)
-        port = client.ask(self.kept.control, "status")["port"]
+        port = client.ask(self.kept.control, "status", brief=True)["port"]
 
         def check() -> None:
             interrupt()
@@ -86,7 +86,9 @@ class AppInstance:
             self._await_uptime(begun, deadline, check)
         else:
             notice = self._await_answer(port, deadline, check)
-        client.ask(self.kept.control, "healthy")
+        if not client.ask(self.kept.control, "healthy")["ok"]:  # what forks away may answer once
+            check()
+            raise self._failed("it ended as soon as it had answered")
         return Health(self.clock.now() - begun, port, notice)
 
     def ask_once(self) -> str | None:
@@ -178,6 +180,7 @@ class AppInstance:
             "stop_signal": signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"].value,
             "stop_timeout": service.stop_timeout,
             "drain_timeout": service.drain_timeout,
+            "listen_variables": not _names_descriptor(service),
             "alone": service.instances == 1,
             "hold_max": 30.0,
             "current": self.places.current,
@@ -223,6 +226,15 @@ _WHERE = {
     "unix": "{socket}",
     "tcp": "127.0.0.1 and the port in PORT",
 }
+
+
+def _names_descriptor(service: RunService) -> bool:
+    """
+    Tell whether the app is told of its socket by {fd}; then LISTEN_FDS would tell it twice.
+
+    gunicorn with `-b fd://{fd}` would take both for a socket each, and fail (measured with 27.0.1).
+    """
+    return any("{fd}" in text for text in (service.run, *service.env.values()))
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:

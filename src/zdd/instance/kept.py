@@ -76,7 +76,7 @@ class Kept:
         deadline = self.clock.now() + seconds
         while True:
             try:
-                client.ask(self.control, "status")
+                client.ask(self.control, "status", brief=True)
             except client.Gone:
                 return True
             if self.clock.now() >= deadline:

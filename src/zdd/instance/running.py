@@ -29,7 +29,6 @@ class Running(NamedTuple):
     since: float | None = None
     restarts: int = 0
     port: int | None = None
-    connections: int | None = None
     exit: str | None = None
 
 
@@ -66,7 +65,7 @@ def _classic(places: Places, name: str) -> Running:
 def _app(places: Places, name: str) -> Running:
     service = name.rpartition("-")[0]
     try:
-        status = client.ask(f"{places.control}/{name}.sock", "status")
+        status = client.ask(f"{places.control}/{name}.sock", "status", brief=True)
     except client.Gone:
         left = client.pids(places.control, name)
         app = left.app if left.app and left.app.alive() else None
@@ -80,7 +79,6 @@ def _app(places: Places, name: str) -> Running:
         status["since"],
         status["restarts"],
         status["port"],
-        status["connections"],
         status["exit"],
     )
 

@@ -119,7 +119,7 @@ class App:
             if port is not None:
                 argv = [word.replace("{port}", str(port)) for word in argv]
                 env = {name: value.replace("{port}", str(port)) for name, value in env.items()} | {"PORT": str(port)}
-            if socket is not None:
+            if socket is not None and record.listen_variables:
                 env |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
             doing = f"become user {record.uid}, group {record.gid}"
             self._change_user()

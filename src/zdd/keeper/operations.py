@@ -21,7 +21,7 @@ class Operations:
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
         self.known: dict[str, Callable[[Message], Message]] = {
-            "status": lambda _: self._status(),
+            "status": self._status,
             "attach": lambda _: self._attach(),
             "start": lambda _: self._answer(keeper.start(), "it has been started before"),
             "healthy": lambda _: self._answer(keeper.healthy(), "nothing runs that could serve"),
@@ -46,9 +46,10 @@ class Operations:
         answer: Message = {"ok": done, "state": self.keeper.shown}
         return answer if done else answer | {"error": f"the instance is {self.keeper.shown}: {why_not}"}
 
-    def _status(self) -> Message:
+    def _status(self, request: Message) -> Message:
+        """With `brief`, what costs nothing: counting connections and memory scans all sockets and processes."""
         keeper, app = self.keeper, self.keeper.app
-        return {
+        brief: Message = {
             "ok": True,
             "version": VERSION,
             "instance": keeper.record.instance,
@@ -58,11 +59,12 @@ class Operations:
             "pid": app.pid,
             "since": app.since,
             "restarts": keeper.outage.restarts,
-            "connections": keeper.listener.connections(),
-            "memory_bytes": app.memory_bytes(),
             "port": keeper.listener.port,
             "exit": keeper.ended.words if keeper.ended else None,
         }
+        if request.get("brief"):
+            return brief
+        return brief | {"connections": keeper.listener.connections(), "memory_bytes": app.memory_bytes()}
 
     def _attach(self) -> Message:
         """Who comes late is told how the app ended, if it has failed."""

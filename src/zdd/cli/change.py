@@ -64,7 +64,14 @@ def _tell_failure(site: Site, error: ZddError) -> None:
     current = site.tables.current()
     number = current.deploy if current else None
     if error.exit_code == 1:
-        serves = f"deploy {number} still serves" if current else "nothing was served before, and nothing is now"
-        error.aftermath = "; ".join([serves, *(refused_code(site) if current else [])])
+        error.aftermath = "; ".join([_what_serves(site, number), *(refused_code(site) if current else [])])
     outcome = "undone" if error.exit_code == 1 else "failed"
     site.report.event("result", outcome=outcome, cause=error.message, deploy=number, exit=error.exit_code)
+
+
+def _what_serves(site: Site, deploy: int | None) -> str:
+    if deploy is not None:
+        return f"deploy {deploy} still serves"
+    if any(running.state == "serving" for running in site.fleet.running().values()):
+        return "what an earlier zdd has started still serves"
+    return "nothing was served before, and nothing is now"

@@ -23,7 +23,7 @@ from zdd.instance.running import Running, observe, observe_one
 from zdd.places import Places
 from zdd.switch.manifest import Instance, Manifest
 
-_AT_ONCE = 16  # apps that boot at the same time: more only make all of them slower
+_AT_ONCE = 16  # instances that are probed at the same time
 
 
 class Fleet:
@@ -77,6 +77,8 @@ class Fleet:
 
         The first one that fails ends the waiting for all of them, and what it raised is raised.
         """
+        for name in names:
+            self._started[name].attach(self.interrupts.check)
         results: dict[str, Health] = {}
         failures: list[BaseException] = []
         queue = list(names)

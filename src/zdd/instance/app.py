@@ -74,7 +74,6 @@ class AppInstance:
         """
         begun = self.clock.now()
         deadline = begun + self.service.start_timeout
-        self.lease = self._attach(interrupt)
         port = client.ask(self.kept.control, "status", brief=True)["port"]
 
         def check() -> None:
@@ -98,12 +97,18 @@ class AppInstance:
         address = client.pids(self.places.control, self.name).port or self.places.socket(self.name)
         return health.ask_once(address, self.service, self.clock)
 
-    def _attach(self, interrupt: Callable[[], None]) -> client.Lease:
+    def attach(self, interrupt: Callable[[], None]) -> None:
+        """
+        Take a lease at the keeper: from now on it ends with us, unless the instance has been switched to.
+
+        To be done soon after `launch`: a keeper that nobody attaches to within 10 s ends by itself.
+        """
         deadline = self.clock.now() + KEEPER_TIMEOUT
-        while True:
+        while self.lease is None:
             interrupt()
             try:
-                return client.Lease(self.kept.control)
+                self.lease = client.Lease(self.kept.control)
+                return
             except client.Gone as error:
                 if self.clock.now() >= deadline:
                     raise self._failed(f"its keeper does not answer on {self.kept.control}") from error

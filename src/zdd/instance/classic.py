@@ -55,6 +55,9 @@ class ClassicInstance:
         except OSError as error:
             raise self._failed(cannot_run(argv[0], error)) from error
 
+    def attach(self, interrupt: Callable[[], None]) -> None:
+        """Nobody else cares for a classic instance: there is nothing to attach to."""
+
     def await_healthy(self, interrupt: Callable[[], None]) -> Health:
         """Return when it listens and answers. Raises InstanceFailed when it ended before, or at the deadline."""
         begun = self.clock.now()

@@ -75,6 +75,8 @@ def test_descendants_are_found_through_every_generation() -> None:
         child.stdout.read(1)
 
         below = process.descendants(child.pid)
+        while len(below) < 2 or "sleep 60" not in process.title(below[1])[:8]:  # it is forked before it is run
+            below = process.descendants(child.pid)
 
         assert [process.title(pid).split()[0] for pid in below] == ["sh", "sleep"]
         assert process.memory_of_trees([child.pid])[child.pid] > process.memory_bytes(child.pid)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,13 +63,13 @@ class Host:
         self.root("install", "-d", "-o", owner, folder)
         self.root("sh", "-c", f"cat > {path} && chown {owner}: {path} && chmod {mode} {path}", text=text)
 
-    def load(self, seconds: float, port: int = 80) -> Visitors:
-        """Start clients that ask the host from beside it for so many seconds."""
-        return Visitors(port, seconds)
+    def load(self, port: int = 80) -> Visitors:
+        """Start clients that ask the host from beside it until they are asked for their report."""
+        return Visitors(port)
 
     def reboot(self) -> None:
-        self.root("systemctl", "reboot", code=None)
-        hosts("ready")
+        """Reboot; returns when it has booted again."""
+        hosts("reboot")
 
     def install(self) -> None:
         """Install zddeploy and the app's server, from what was brought along."""
@@ -79,15 +80,19 @@ class Host:
 class Visitors:
     """Clients at work: 300 requests a second, GET and POST, over 32 keep-alive connections."""
 
-    def __init__(self, port: int, seconds: float) -> None:
+    def __init__(self, port: int) -> None:
         kinds = (Kind(weight=3), Kind("POST", "/echo", body=2000, weight=2))
-        spec = Spec(f"{ADDRESS}:{port}", kinds, rate=300, connections=32, seconds=seconds, record="X-Release")
-        argv = [str(HERE / "hosts.sh"), "near", sys.executable, "-m", "zdd.load", spec.to_json()]
-        self._child = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        spec = Spec(f"{ADDRESS}:{port}", kinds, rate=300, connections=32, seconds=300, record="X-Release")
+        argv = [str(HERE / "hosts.sh"), "near", sys.executable, "-m", "zdd.load", "-"]
+        self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._child.stdin
+        self._child.stdin.write(spec.to_json() + "\n")
+        self._child.stdin.flush()
 
     def report(self) -> Report:
-        """Wait until they are done."""
-        output, _ = self._child.communicate(timeout=60)
+        """Let them go on for a second, and return what they saw."""
+        time.sleep(1)
+        output, _ = self._child.communicate(timeout=60)  # closes its standard input, which ends it
         last = json.loads(output.splitlines()[-1])
         assert last["event"] == "report", last
         return Report.unpack(last["report"])

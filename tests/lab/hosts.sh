@@ -2,9 +2,9 @@
 # One real host on this machine, systemd and all: PID 1, sshd, sudo, the distribution's nginx, an address. Needs root.
 #
 #   hosts.sh tree            make the root tree once: half a minute of apt; nothing when it is there
-#   hosts.sh up              boot a host on a throw-away copy of the tree, ready when this returns; it survives `reboot`
+#   hosts.sh up              boot a host on a throw-away copy of the tree, ready when this returns
 #   hosts.sh exec CMD...     run a command in it, as its root
-#   hosts.sh ready          wait until it has booted, again
+#   hosts.sh reboot          the same files, booted anew
 #   hosts.sh near CMD...     run a command in the network that its address is in
 #   hosts.sh down            end it; nothing is left but the tree
 #
@@ -75,6 +75,13 @@ ready() {
   echo "the host did not boot; see $LAB/log" >&2; exit 1
 }
 
+reboot() {
+  local old; old=$(init_of)
+  nsenter -t "$old" -a -- systemctl reboot || true
+  while [ "$(init_of 2>/dev/null || echo "$old")" = "$old" ]; do sleep 0.1; done
+  ready
+}
+
 down() {
   local boot; boot=$(cat "$LAB/pid" 2>/dev/null || true)
   rm -f "$LAB/pid"
@@ -89,7 +96,7 @@ down() {
 }
 
 case ${1:-} in
-  tree | up | boot | ready | down) "$1" ;;
+  tree | up | boot | reboot | down) "$1" ;;
   exec) shift; exec nsenter -t "$(init_of)" -a -- "$@" ;;
   near) shift; exec ip netns exec $NEAR "$@" ;;
   *) sed -n '2,12p' "$0"; exit 2 ;;

@@ -53,7 +53,7 @@ def test_each_instance_and_nginx_have_units_one_can_read(depot: Host) -> None:
 
 
 def test_deploys_lose_no_request_and_leave_no_unit_behind(depot: Host) -> None:
-    visitors = depot.load(6.0, port=8080)
+    visitors = depot.load(8080)
     for version in ("2", "3"):
         depot.write(f"{FOLDER}/VERSION", version)
         zddeploy(depot)
@@ -63,7 +63,7 @@ def test_deploys_lose_no_request_and_leave_no_unit_behind(depot: Host) -> None:
 
 
 def test_a_killed_keeper_takes_neither_app_nor_unit_along(depot: Host) -> None:
-    visitors = depot.load(5.0, port=8080)
+    visitors = depot.load(8080)
     keeper = depot.root("systemctl", "show", "-P", "MainPID", "zdd-depot.web-3").stdout.strip()
     depot.root("kill", "-KILL", keeper)
     assert "zdd-depot.web-3.service" in units(depot)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from zdd.load import Kind
@@ -10,9 +12,9 @@ from .project import (
     DEPLOYS,
     GRANIAN,
     GUNICORN,
-    MIXED,
     PLAIN,
     RATE,
+    THE_SECOND,
     UVICORN,
     Project,
     assert_nothing_lost,
@@ -23,7 +25,7 @@ from .project import (
     version,
 )
 
-SLOW = (*MIXED, Kind(path="/slow"))
+SLOW = (Kind(weight=30), Kind("POST", "/echo", body=2000, weight=20), Kind(path="/slow"))
 UVICORN_TCP = {"run": "uvicorn --port {port} --log-level warning asgi:app", "socket": "tcp"}
 
 
@@ -38,6 +40,7 @@ def test_deploys_under_load_lose_nothing_and_close_no_client_connection(
         for number in range(2, DEPLOYS + 2):
             version(project, number)
             project.zddeploy()
+        time.sleep(THE_SECOND)
         report = load.stop()
 
     assert_nothing_lost(report)

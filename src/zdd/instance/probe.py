@@ -57,13 +57,9 @@ def ask(
     `timeout` is asked again and again how many seconds are left, as patience may begin only when the app accepts;
     `interrupt` raises when waiting became pointless. Raises TimeoutError, NotHttp and OSError.
     """
-    request = (
-        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: zddeploy/{__version__}\r\n"
-        "Accept: */*\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
-    )
     data = b""
     with connection:
-        connection.sendall(request.encode("ascii", "backslashreplace"))
+        send(connection, path, host)
         while not _is_enough(data):
             interrupt()
             if not select.select([connection], [], [], max(0.0, min(_SLICE, timeout())))[0]:
@@ -89,6 +85,15 @@ def _is_enough(data: bytes) -> bool:
         return len(body) >= min(int(length[1]), _SHOWN)
     chunked = b"\r\ntransfer-encoding:" in fields
     return len(body) >= _SHOWN or (chunked and body.endswith(b"0\r\n\r\n")) or head[9:12] in (b"204", b"304")
+
+
+def send(connection: socket.socket, path: str, host: str) -> None:
+    """Send the request, and leave its answer to the caller."""
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: zddeploy/{__version__}\r\n"
+        "Accept: */*\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+    )
+    connection.sendall(request.encode("ascii", "backslashreplace"))
 
 
 def _receive(connection: socket.socket, before: bytes) -> bytes:

@@ -5,15 +5,26 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from zdd.conf import read
 
-from .project import BIN, Project
+from .project import BIN, Project, SampleProject
 
 ROOT = Path(__file__).parents[2]
+OLDEST = """\
+[nginx]
+template: ./nginx.conf.template
+pid_file: ./nginx.pid
+
+[service:gunicorn]
+pid_file: gunicorn.pid
+start: gunicorn -D -c settings_gunicorn.py app:app
+stop: kill -WINCH
+"""
 APP = """
 async def app(scope, receive, send):
     if scope["type"] == "http":
@@ -62,3 +73,26 @@ def test_every_command_it_names_exists() -> None:
 def test_its_test_command_is_what_ci_runs() -> None:
     assert "./dev test" in [block.strip() for block in blocks("sh")]
     assert "./dev test" in (ROOT / ".ci/run").read_text()
+
+
+@pytest.mark.parametrize("name", ["gunicorn", "node", "twisted"])
+def test_each_sample_is_tried_as_its_readme_says(sample: Callable[[str], SampleProject], name: str) -> None:
+    project = sample(name)
+    text = (project.folder / "README.md").read_text()
+    port = re.search(r"127\.0\.0\.1:([0-9]+)", text)
+    assert port is not None
+    script = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).replace(port[1], str(project.port))
+
+    env = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"}
+    run = subprocess.run(
+        ["sh", "-ec", script], cwd=project.folder, env=env, capture_output=True, text=True, check=False
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    first, second = re.findall(r"version ([0-9])", run.stdout)[:2]
+    assert (first, second) == ("1", "2")
+    assert run.stdout.endswith(f"{project.folder.name} is down\n")
+
+
+def test_the_oldest_configuration_is_kept_byte_for_byte() -> None:
+    assert (ROOT / "samples/gunicorn/deploy.conf").read_text() == OLDEST

@@ -286,15 +286,15 @@ class Call:
             return b"".join(iter(lambda: self.connection.recv(65536), b"")).decode()
 
 
-def busy(project: Project, *seconds: float, path: str = "") -> list[Call]:
-    """Requests to plain.py that take so long; it is at work on all of them."""
+def busy(project: Project, *how_long: float | str, path: str = "") -> list[Call]:
+    """Requests to plain.py that take so many seconds, or until this file is there; it is at work on all of them."""
 
     def at_work() -> int:
         return project.log("*.log").count("is busy\n")
 
     before = at_work()
-    calls = [Call(project, f"{path}/slow/{length}") for length in seconds]
-    eventually(lambda: at_work() == before + len(seconds))
+    calls = [Call(project, f"{path}/slow/{one}") for one in how_long]
+    eventually(lambda: at_work() == before + len(how_long))
     return calls
 
 

@@ -40,7 +40,7 @@ def test_the_drain_is_watched_with_a_live_count(project: Project) -> None:
 def test_detached_a_deploy_returns_at_the_switch(project: Project) -> None:
     configure(project, service("web", **PLAIN, keep_warm="0s"))
     project.zddeploy()
-    (call,) = busy(project, 4)
+    (call,) = busy(project, "go")
     version(project, 2)
     said = project.zddeploy("--detach").stdout
     old = project.instances()["web-1"]
@@ -48,6 +48,7 @@ def test_detached_a_deploy_returns_at_the_switch(project: Project) -> None:
     assert old["state"] == "draining"
     assert old["connections"] >= 1
     assert "draining" not in said
+    project.write("go", "")
     assert "web 1" in call.answer()
     eventually(lambda: list(project.instances()) == ["web-2"])
 
@@ -55,7 +56,7 @@ def test_detached_a_deploy_returns_at_the_switch(project: Project) -> None:
 def test_strictly_drained_a_deploy_that_had_to_cut_says_so(project: Project) -> None:
     configure(project, service("web", **PLAIN, drain_timeout="1s"))
     project.zddeploy()
-    (call,) = busy(project, 30)
+    (call,) = busy(project, "never")
     version(project, 2)
     said = project.zddeploy("--strict-drain", code=4).stdout
 
@@ -78,7 +79,7 @@ def test_strictly_drained_a_deploy_that_cut_nothing_is_done(project: Project) ->
 def test_an_old_version_that_was_cut_is_no_failure_unless_asked(project: Project) -> None:
     configure(project, service("web", **PLAIN, drain_timeout="500ms", keep_warm="0s"))
     project.zddeploy()
-    (call,) = busy(project, 30)
+    (call,) = busy(project, "never")
     version(project, 2)
     project.zddeploy(code=0)
     call.answer()
@@ -113,13 +114,14 @@ def test_several_old_versions_drain_at_the_same_time(project: Project) -> None:
     project.zddeploy()
     calls = []
     for number in range(2, 5):
-        calls += busy(project, 10)
+        calls += busy(project, "go")
         version(project, number)
         project.zddeploy("--detach")
         time.sleep(THE_SECOND)
     states = [one["state"] for one in project.instances().values()]
 
     assert states == ["draining", "draining", "draining", "serving"]
+    project.write("go", "")
     assert [call.answer().strip()[-5:] for call in calls] == ["web 1", "web 2", "web 3"]
     eventually(lambda: list(project.instances()) == ["web-4"])
 

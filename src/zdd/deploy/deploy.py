@@ -20,6 +20,8 @@ from zdd.instance import environment
 from zdd.instance.running import Running
 from zdd.switch.manifest import Instance, Manifest
 
+_SHOWN = 5  # names in a notice
+
 
 class Deployed(NamedTuple):
     """What serves now, and the old instances that are being let go."""
@@ -77,7 +79,8 @@ def _tell_of_root(site: Site, instances: list[Instance]) -> None:
     services = [site.config.services[name] for name in dict.fromkeys(one.service for one in instances)]
     names = [one.name for one in services if isinstance(one, RunService) and one.user is None]
     if names and os.geteuid() == 0:
-        site.report.event("notice", text=f"{', '.join(names)}: running as root; `user` in the section changes that")
+        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+        site.report.event("notice", text=f"{shown}: running as root; `user` in the section changes that")
 
 
 def _write_down(site: Site, target: Manifest, outcome: str, cause: str | None) -> None:

@@ -70,6 +70,8 @@ class Fleet:
                 "ZDD_RELEASE_PATH": folder,
             }
             driver.launch(target.deploy, folder, self.proxy_side(), own)
+        if len(self._started) % _AT_ONCE == 0:  # of many, the last are started after the first one's keeper gave up
+            self._attach()
 
     def await_healthy(self, names: Sequence[str]) -> dict[str, int | None]:
         """
@@ -77,8 +79,7 @@ class Fleet:
 
         The first one that fails ends the waiting for all of them, and what it raised is raised.
         """
-        for name in names:
-            self._started[name].attach(self.interrupts.check)
+        self._attach()
         results: dict[str, Health] = {}
         failures: list[BaseException] = []
         queue = list(names)
@@ -193,6 +194,10 @@ class Fleet:
                 if match := re.fullmatch(r"(.+)-([0-9]+)(\.[a-z]+)?", entry):
                     last[match[1]] = max(last.get(match[1], 0), int(match[2]))
         return last
+
+    def _attach(self) -> None:
+        for driver in self._started.values():
+            driver.attach(self.interrupts.check)
 
     def _await_one(self, name: str, check: Callable[[], None]) -> Health:
         health = self._started[name].await_healthy(check)

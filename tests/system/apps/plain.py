@@ -2,8 +2,8 @@
 A web service of the standard library, quick to start: `plain.py WHERE`.
 
 WHERE is a descriptor, a path, a port (1024 and above), or none for a worker. It answers with its service and what
-VERSION held at its start, a POST with the body; /slow/SECONDS takes so long, /about tells how it was started, /die
-ends it. While a file doomed.INSTANCE exists, it dies of itself.
+VERSION held at its start, a POST with the body; /slow/SECONDS takes so long, /slow/FILE until the file is there;
+/about tells how it was started, /die ends it. While a file doomed.INSTANCE exists, it dies of itself.
 """
 
 import json
@@ -70,8 +70,7 @@ def read(stream):
 def answer(method, path, body):
     path = path.removeprefix("/api")
     if path.startswith("/slow/"):
-        print("is busy", flush=True)
-        time.sleep(float(path.removeprefix("/slow/")))
+        be_slow(path.removeprefix("/slow/"))
     elif path == "/die":
         os._exit(1)
     if path == "/about":
@@ -79,6 +78,14 @@ def answer(method, path, body):
     elif method != "POST":
         body = f"{NAME} {VERSION}\n".encode()
     return whole("200 OK", body)
+
+
+def be_slow(how):
+    print("is busy", flush=True)
+    if how[0].isdigit():
+        time.sleep(float(how))
+    while not how[0].isdigit() and not os.path.exists(how):
+        time.sleep(0.02)
 
 
 def whole(status, body, more=""):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+from zdd.host.process import Process
+
 from .code import configure, lines
 from .project import LIGHT, PLAIN, Project, assert_nothing_lost, eventually, leftovers, service
 from .project import configure as plainly
@@ -85,7 +87,9 @@ def test_a_version_that_dies_in_the_bake_is_switched_back(project: Project) -> N
     project.write("VERSION", "2")
     with project.start() as running:
         eventually(lambda: "X-Release: 2" in project.get())
-        project.get("/die")
+        new = Process.find(project.serving()["web-2"])
+        assert new is not None
+        new.signal(signal.SIGKILL)
         assert running.wait(60) == 1
 
     eventually(lambda: list(project.serving()) == ["web-1"])

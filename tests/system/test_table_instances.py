@@ -66,6 +66,7 @@ def test_one_of_three_that_crashes_again_and_again_costs_the_others_nothing(proj
     project.zddeploy()
     with project.load(ASKED, rate=RATE) as load:
         project.write("doomed.web-2", "")
+        eventually(lambda: not (project.runtime / "current/web/01").exists())
         eventually(lambda: project.instances()["web-2"]["restarts"] >= 3)
         states = {name: one["state"] for name, one in project.instances().items()}
         said = project.zddeploy("status", code=None).stdout

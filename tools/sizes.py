@@ -25,7 +25,7 @@ def main() -> None:
 
 def code_lines(text: str) -> int:
     """Count the lines that are neither blank nor comments nor part of a docstring."""
-    documented = set()
+    documented: set[int] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             documented.update(range(node.lineno, (node.end_lineno or 0) + 1))

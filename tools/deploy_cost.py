@@ -23,6 +23,7 @@ SERVERS = {"uvicorn": UVICORN, "standard library": PLAIN}
 
 def main(deploys: int = 10, rate: float = 300) -> None:
     """Print a line for each server."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as on a user's machine, where modules are compiled once
     for name, run in SERVERS.items():
         project = Project()
         try:
@@ -46,9 +47,10 @@ def measure(project: Project, name: str, alone: float, deploys: int, rate: float
             switched.append(os.lstat(project.runtime / "current").st_mtime - begun[-1][0])
             time.sleep(1.5)
         report = load.stop()
-    last = [report.answered[str(number + 1)].last - start[1] for number, start in enumerate(begun)]
+    answered = [(start[1], report.answered.get(str(number))) for number, start in enumerate(begun, 1)]
+    last = [seen.last - start for start, seen in answered if seen]
     print(f"{name}: {deploys} deploys, {report.requests} requests, {report.total_failed} failed")
-    print(f"  the app alone answers after {median(alone)}")
+    print(f"  the app alone answers after {alone * 1000:.0f} ms")
     print(f"  switched after              {median(*switched)}, without the app's own time {excess(switched, alone)}")
     print(f"  returned after              {median(*returned)}, without the app's own time {excess(returned, alone)}")
     print(f"  last answer of the old one  {median(*last)}")

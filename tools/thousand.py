@@ -4,6 +4,7 @@ How zdd bears many services: `python -m tools.thousand [SERVICES]`, from the rep
 Each is a worker that sleeps; a thousand of them take some 12 GB, nearly all of it their keepers' memory.
 """
 
+import os
 import statistics
 import sys
 import time
@@ -15,6 +16,7 @@ from zdd.host import process
 
 def main(count: int = 50) -> None:
     """Print how long the commands take, and how much memory a keeper has."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as on a user's machine, where modules are compiled once
     project = Project()
     workers = (f"worker{number:04}" for number in range(count))
     text = "".join(service(name, run="sleep 1000000", socket="none", min_uptime="0s") for name in workers)

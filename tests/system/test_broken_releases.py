@@ -124,7 +124,7 @@ def test_a_release_that_dies_in_the_bake_is_taken_back(project: Project) -> None
 @pytest.mark.parametrize("rate", [0, 100], ids=["idle", "under load"])
 def test_a_release_that_nginx_cannot_reach_is_taken_back(project: Project, rate: int) -> None:
     """Its own answers are fine; only the request through nginx, by a connection to the new one, meets a 502."""
-    configure(project, service("web", **WELL))
+    configure(project, service("web", **WELL | {"start_timeout": "30s"}))
     project.write("MODE", "well")
     project.zddeploy()
     old = project.serving()

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+from zdd.host import process
 from zdd.load import Kind
 
 from .project import (
@@ -130,7 +131,10 @@ def test_an_idle_instance_killed_loses_no_request_at_all(project: Project) -> No
     project.zddeploy()
     time.sleep(THE_SECOND)
     pid = project.serving()["web-1"]
-    os.kill(pid, signal.SIGKILL)
+    app = process.Process.find(pid)
+    assert app is not None
+    app.signal(signal.SIGKILL)
+    assert app.wait(30)  # until then it may accept one more
     calls = [Call(project, "/echo", body=2) for _ in range(20)]
     for call in calls:
         call.send(b"ab")

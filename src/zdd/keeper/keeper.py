@@ -85,6 +85,7 @@ class Keeper:
     def healthy(self) -> bool:
         """Be told that it serves: from now on a crash is restarted. False when there is nothing that could serve."""
         if self.state == STARTING and self.app.pid:
+            self._tend()  # it may have answered us before nginx's user was let in
             self._set(SERVING)
             self.outage.end()
         return self.state == SERVING

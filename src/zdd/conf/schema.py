@@ -1,5 +1,6 @@
 """The configuration: every key with its type, default and meaning. Reader and reference docs derive from it."""
 
+import functools
 from pathlib import Path
 from typing import Annotated
 
@@ -127,6 +128,7 @@ class Config(Struct, frozen=True, kw_only=True):
 SCHEMAS: dict[str, type[Struct]] = {"zdd": ZddSection, "nginx": NginxSection, "release": ReleaseSection}
 
 
+@functools.cache
 def keys(section: type[Struct]) -> dict[str, kinds.Kind]:
     """Return the keys a section may have, with their kinds."""
     return {one.name: found for one in fields(section) if (found := kinds.kind_of(one.type))}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -11,7 +12,9 @@ from zdd.deploy import recovery
 from zdd.deploy.site import Site
 from zdd.host import lock, process, sock_diag
 from zdd.instance.running import Running
-from zdd.switch.manifest import Manifest
+from zdd.switch.manifest import Instance, Manifest
+
+_T = TypeVar("_T", Instance, Running)
 
 State = Literal["nothing", "serving", "degraded", "interrupted"]
 
@@ -64,6 +67,8 @@ def status(site: Site) -> Status:
     problems = _problems(site, current, running)
     names = list(dict.fromkeys([*site.config.services, *(found.service for found in running.values())]))
     use = _use(site, running)
+    serving = _by_service(current.instances.values() if current else ())
+    by_service = _by_service(running.values())
     return Status(
         site.config.project,
         str(site.config.path),
@@ -71,7 +76,7 @@ def status(site: Site) -> Status:
         current.release if current else None,
         _state(site, current, problems),
         site.front.describe(),
-        [_service(name, current, running, use) for name in names],
+        [_service(name, serving.get(name, []), by_service.get(name, []), use) for name in names],
         problems,
         refused_code(site),
     )
@@ -119,8 +124,15 @@ def _problems(site: Site, current: Manifest | None, running: dict[str, Running])
     return problems
 
 
-def _service(name: str, current: Manifest | None, running: dict[str, Running], use: dict[str, Use]) -> ServiceStatus:
-    serving = current.of(name) if current else []
+def _by_service(instances: Iterable[_T]) -> dict[str, list[_T]]:
+    """Return the instances of each service, in their order."""
+    found: dict[str, list[_T]] = {}
+    for instance in instances:
+        found.setdefault(instance.service, []).append(instance)
+    return found
+
+
+def _service(name: str, serving: list[Instance], running: list[Running], use: dict[str, Use]) -> ServiceStatus:
     wanted = {instance.name for instance in serving}
     release = serving[0].release if serving else None
     rows = [
@@ -133,8 +145,8 @@ def _service(name: str, current: Manifest | None, running: dict[str, Running], u
             found.restarts,
             use[found.name].memory_bytes,
         )
-        for found in running.values()
-        if found.service == name and (found.state != "dead" or found.name in wanted)
+        for found in running
+        if found.state != "dead" or found.name in wanted
     ]
     return ServiceStatus(name, release, rows)
 

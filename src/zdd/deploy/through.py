@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
 _TIMEOUT = 5.0
-_AGAIN, _OTHERS = 0.02, 4
+_AGAIN, _OTHERS, _SURE = 0.004, 4, 2
 _POOLED = 2.2  # an upstream's connection ends 1 s after its first request, with the next one, or when 1 s unused
 
 
@@ -57,18 +57,26 @@ def send(places: Places, target: Manifest, visits: Sequence[Visit], log: str, cl
     """
     Send these requests; `log` is where nginx writes why it cannot reach a service. Raises Unreachable.
 
-    Under load the answer may come from the old version, by a connection from nginx's pool, and prove nothing. Then the
-    request is sent again, behind others that take what there is in the pool.
+    While nginx has connections to the old version in its pool, an answer may come from there and prove nothing. Then
+    the request is sent again, behind others that take what is pooled, until nginx has kept connections to the new one.
     """
     for visit in visits:
-        until = clock.now() + _POOLED
-        _send_one(visit, log, clock)
-        while clock.now() < until and _may_be_of_the_old(places, target, visit.service):
+        old, new = _instances(places, target, visit.service)
+        until, since = clock.now() + _POOLED, files.size(log)
+        others = sure = 0
+        while True:
+            pooled = bool(new) and clock.now() < until and _connected(places, old)
+            _send_one(visit, log, clock, others)
+            if not pooled:
+                break
+            sure = sure + 1 if _connected(places, new) and files.size(log) == since else 0
+            if sure == _SURE:
+                break
+            others = _OTHERS
             clock.sleep(_AGAIN)
-            _send_one(visit, log, clock, _OTHERS)
 
 
-def _send_one(visit: Visit, log: str, clock: Clock, others: int = 0) -> None:
+def _send_one(visit: Visit, log: str, clock: Clock, others: int) -> None:
     since = files.size(log)
     try:
         status = _visit(visit, clock, others).status
@@ -80,23 +88,22 @@ def _send_one(visit: Visit, log: str, clock: Clock, others: int = 0) -> None:
         raise Unreachable(words, files.tail(log, 5, since))
 
 
-def _may_be_of_the_old(places: Places, target: Manifest, service: str) -> bool:
-    """Tell whether nginx has connections to old instances of the service, and none to the new ones."""
-    new = [one.name for one in target.of(service) if one.has_slot]
-    stems = (name.removesuffix(".sock") for name in os.listdir(places.control) if name.endswith(".sock"))
-    old = [name for name in stems if name.rpartition("-")[0] == service and name not in target.instances]
-    return (
-        bool(new)
-        and any(_connections(places, name) for name in old)
-        and not any(_connections(places, name) for name in new)
-    )
+def _instances(places: Places, target: Manifest, service: str) -> tuple[list[str], list[str]]:
+    """Return the instances of the service that the table leaves out and still run, and those it has slots for."""
+    names = [name.removesuffix(".sock") for name in os.listdir(places.control) if name.endswith(".sock")]
+    old = [name for name in names if name.rpartition("-")[0] == service and name not in target.instances]
+    return old, [one.name for one in target.of(service) if one.has_slot]
 
 
-def _connections(places: Places, name: str) -> int:
-    try:
-        return int(client.ask(f"{places.control}/{name}.sock", "status")["connections"])
-    except client.Gone:
-        return 0
+def _connected(places: Places, names: Sequence[str]) -> bool:
+    """Tell whether anybody is connected to one of these instances."""
+    for name in names:
+        try:
+            if client.ask(f"{places.control}/{name}.sock", "status")["connections"]:
+                return True
+        except client.Gone:
+            continue
+    return False
 
 
 def visits(front: Front, target: Manifest) -> list[Visit]:

@@ -84,15 +84,19 @@ def main() -> NoReturn:
     except ZddError as error:
         show(error)
         status = error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody left to complain to
+        status = 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        show(ZddError(f"{where}{error.strerror or error}"))
+        status = ZddError.exit_code
     except click.UsageError as error:
         error.show()
         status = UsageError.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         status = 130
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody left to complain to
-        status = 1
     sys.exit(status if isinstance(status, int) else 0)
 
 

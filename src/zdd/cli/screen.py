@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -48,7 +49,7 @@ class LogFile:
         line = f"{fields['outcome']}: {fields['cause']}" if fields.get("cause") else words(event, fields, verbose=True)
         if self.path is None or line is None:
             return
-        with open(self.path, "a", encoding="utf-8") as log:
+        with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as log:  # a full disk fails no deploy
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
 

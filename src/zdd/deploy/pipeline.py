@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 from zdd.deploy.site import Site
 from zdd.deploy.steps import Step
-from zdd.errors import NeedsPerson, ZddError
+from zdd.errors import DeployFailed, NeedsPerson, ZddError
 
 
 def run(steps: Sequence[Step], site: Site, turn_back: Callable[[], None]) -> None:
@@ -22,12 +23,21 @@ def run(steps: Sequence[Step], site: Site, turn_back: Callable[[], None]) -> Non
             site.interrupts.check()
             begun.append(step)
             with site.report.timed(step.name):
-                step.do(site)
+                _do(step, site)
     except BaseException as cause:
         with site.interrupts.held():
-            turn_back()
+            with contextlib.suppress(OSError):  # on a full disk the undo is needed all the more
+                turn_back()
             undo(begun, site, cause)
         raise
+
+
+def _do(step: Step, site: Site) -> None:
+    try:
+        step.do(site)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise DeployFailed(f"{step.name}: {where}{error.strerror or error}") from error
 
 
 def undo(steps: Sequence[Step], site: Site, cause: BaseException) -> None:

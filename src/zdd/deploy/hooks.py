@@ -36,13 +36,6 @@ def run(site: Site, name: str, target: Manifest, outcome: str = "", cause: str =
             _run_one(site, name, service, command, target, outcome, cause)
 
 
-def exist(site: Site, name: str, target: Manifest) -> bool:
-    """Tell whether there is anything to run."""
-    return bool(getattr(site.config.zdd, name)) or (
-        name == "before_start" and any(service.before_start for service in _started(site, target))
-    )
-
-
 def _run_one(site: Site, name: str, service: str, command: str, target: Manifest, outcome: str, cause: str) -> None:
     before = site.tables.before(target)
     folder = site.folder_of(target.release)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -39,9 +38,7 @@ class Work:
                 child.process.wait(_POLL)
         except BaseException:
             if child.status() is None:
-                os.killpg(child.process.pid, signal.SIGKILL)  # its own session, not yet reaped: the number is its own
-                child.process.wait(_POLL)
-                child.status()
+                child.kill_session()
             end(self.name)
             raise
         return status

@@ -25,6 +25,8 @@ API = '[service.api]\nrun = "api"\nsocket = "tcp"\npath = "/api"\n'
 JOBS = '[service.jobs]\nrun = "jobs"\nsocket = "none"\n'
 UNIX = '[service.unix]\nrun = "unix {socket}"\nsocket = "unix"\npath = "/unix"\n'
 THREE = '[service.web]\nrun = "web"\ninstances = 3\n'
+STOP = '[service.web]\nrun = "web"\norder = "stop-first"\n'
+STOP_JOBS = JOBS + 'order = "stop-first"\n'
 COLD = '[service.web]\nrun = "web"\nkeep_warm = 0\n'
 
 OLD = '[nginx]\ntemplate = "nginx.conf.template"\npid_file = "nginx.pid"\n'
@@ -81,6 +83,12 @@ CASES: dict[str, tuple[str, str, Change]] = {
     "a service renamed": (WEB + UNIX, WEB + API, new_version),
     "more instances": (WEB, THREE, new_version),
     "fewer instances": (THREE, WEB, new_version),
+    "stop-first": (STOP, STOP, new_version),
+    "stop-first beside others": (STOP + API + UNIX + STOP_JOBS, STOP + API + UNIX + STOP_JOBS, new_version),
+    "stop-first, broken": (STOP + API, STOP + API, broken("web")),
+    "stop-first, a broken worker": (STOP + STOP_JOBS, STOP + STOP_JOBS, broken("jobs")),
+    "stop-first, unreachable through nginx": (STOP, STOP, failing("check")),
+    "stop-first from now on": (WEB, STOP, new_version),
     "rollback": (WEB + UNIX, WEB + UNIX, back),
     "classic beside an app": (OLD + TWO, OLD + TWO, new_version),
     "broken": (WEB + API, WEB + API, broken("api")),
@@ -171,7 +179,7 @@ def configure(folder: Path, services: str) -> None:
 def killed_in(before: Asleep, change: Change, point: int) -> Asleep | None:
     """Kill zddeploy at this operation of the change; None when the change has fewer."""
     world = before.awake()
-    world.watch = lambda: serves(world)
+    world.watch = lambda: serves(world, waiting=True)
     world.dies_at = point
     try:
         change(world)
@@ -185,11 +193,27 @@ def killed_in(before: Asleep, change: Change, point: int) -> Asleep | None:
     return None
 
 
-def serves(world: World) -> None:
-    """Invariants of every moment: who is reached is healthy, and all of a service that serves."""
+def serves(world: World, waiting: bool = False) -> None:
+    """
+    Invariants of every moment: who is reached is healthy, and all of a service that serves.
+
+    While zddeploy lives, clients of a stop-first service may wait; never do two versions of it run.
+    """
+    services = load(world.folder).services
     for service, instances in world.serving().items():
         states = {name: world.instances[name].state if name in world.instances else "gone" for name in instances}
-        assert set(states.values()) <= {"serving", "warm"}, f"{service} leads to {states}"
+        allowed = {"serving", "warm"}
+        if waiting and getattr(services.get(service), "order", "") == "stop-first":
+            allowed |= {"held", "resting", "starting"}
+        assert set(states.values()) <= allowed, f"{service} leads to {states}"
+    for service, configured in services.items():
+        if getattr(configured, "order", "") == "stop-first":
+            running = [
+                one.name
+                for one in world.instances.values()
+                if one.service == service and one.state in ("starting", "serving")
+            ]
+            assert len(running) <= 1, f"two versions of {service} run: {running}"
 
 
 def settles(crashed: Asleep) -> None:

@@ -35,6 +35,9 @@ class FakeInstance:
     kind: str
     state: str = "starting"
     leased: bool = True
+    old: list[str] = field(default_factory=list)  # what must rest before this one starts
+    way_back: bool = False
+    relays_to: str = ""  # whom it sends its clients to, when it does not serve itself
 
 
 @dataclass
@@ -87,9 +90,24 @@ class World:
             for name in manifest.instances
         }
         for name, instance in list(self.instances.items()):
-            if instance.leased and instance.kind != "classic" and name not in published | exposed:
-                del self.instances[name]
+            if not instance.leased or instance.kind == "classic":
+                continue
             instance.leased = False
+            if name in published | exposed or instance.way_back:
+                self._finish_alone(instance)
+            else:
+                del self.instances[name]
+
+    def _finish_alone(self, instance: FakeInstance) -> None:
+        """What a keeper does in a stop-first deploy that has lost its zddeploy."""
+        fails = instance.service in self.broken and not instance.way_back
+        if instance.state == "starting" and not fails:
+            instance.state = "serving"
+        elif instance.state in ("held", "resting", "starting") and not instance.way_back:
+            old = [self.instances[name] for name in instance.old if name in self.instances]
+            instance.state = "resting" if old else "serving"
+            for one in old:
+                one.state, instance.relays_to = "serving", one.name
 
     def site(self, config: Config) -> Site:
         """Return a site of this world, as one run of zddeploy has it."""
@@ -120,9 +138,9 @@ class World:
                     reached.setdefault(service, []).append(target.removeprefix("port of "))
                 else:
                     link = Path(tables.places.tables) / (name or "none") / target
-                    reached.setdefault(service, []).append(
-                        link.readlink().parts[-3] if link.is_symlink() else "nowhere"
-                    )
+                    met = link.readlink().parts[-3] if link.is_symlink() else "nowhere"
+                    relay = self.instances.get(met)
+                    reached.setdefault(service, []).append((relay and relay.relays_to) or met)
         return reached
 
     def generations(self) -> dict[str, int]:
@@ -194,17 +212,37 @@ class FakeFleet:
         self.world = world
         self.config = config
 
-    def start(self, target: Manifest, instance: Instance, folder: str) -> None:
+    def start(self, target: Manifest, instance: Instance, folder: str, old: Sequence[str] = ()) -> None:
         self.world.changes()
         made = FakeInstance(instance.name, instance.service, instance.kind)
+        if instance.stop_first:
+            made.state, made.old = "held", list(old)
         self.world.instances[instance.name] = made
         number = int(instance.name.rpartition("-")[2])
         self.world.highest[instance.service] = max(number, self.world.highest.get(instance.service, 0))
 
-    def await_healthy(self, names: Sequence[str]) -> dict[str, int | None]:
+    def rest(self, names: Sequence[str], at_most: float, way_back: bool) -> dict[str, int]:
+        for name in names:
+            self.world.changes()
+            if found := self.world.instances.get(name):
+                found.state, found.way_back, found.leased = "resting", found.way_back or way_back, True
+        return {}
+
+    def take_up(self, instances: Sequence[Instance]) -> None:
+        for instance in instances:
+            self.world.changes()
+            found = self.world.instances[instance.name]
+            found.leased = True
+            if found.state in ("held", "resting"):
+                found.state = "starting"
+
+    def look(self, name: str) -> Running:
+        return self.running().get(name) or Running(name, name.rpartition("-")[0], False, "dead", None)
+
+    def await_healthy(self, names: Sequence[str], until: float = 0.0) -> dict[str, int | None]:
         for name in names:
             instance = self.world.instances[name]
-            if instance.service in self.world.broken:
+            if instance.service in self.world.broken and not instance.way_back:
                 raise DeployFailed(f"{instance.service} is broken")
             self.world.changes()
             instance.state = "serving"

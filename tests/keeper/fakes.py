@@ -12,7 +12,7 @@ from zdd.keeper.app import App, Ended
 from zdd.keeper.control import Control
 from zdd.keeper.keeper import Keeper
 from zdd.keeper.listener import Listener
-from zdd.keeper.loop import Deadlines
+from zdd.keeper.loop import Deadlines, Loop
 from zdd.keeper.probe import Probe
 from zdd.keeper.record import Record
 from zdd.keeper.relay import Relay
@@ -99,9 +99,10 @@ class FakeRelay:
         self.sent: list[tuple[str, str | None]] = []
         self.busy = False
 
-    def take(self, queues: list[socket.socket]) -> None:
+    def take(self, queues: list[socket.socket]) -> bool:
         self.waiting += self.queue
         self.queue.clear()
+        return True
 
     def release(self, path: str | None) -> bool:
         self.sent += [(name, path) for name in self.waiting]
@@ -174,7 +175,7 @@ class Stage:
             self.listener,
             cast("Relay", self.relay),
             cast("Probe", self.probe),
-            self.deadlines,
+            Loop(self.deadlines),
             cast("Control", self.control),
             self.told.append,
         )

@@ -135,8 +135,11 @@ def test_status_tells_what_there_is_to_tell(new: New) -> None:
         "pid": web.pid(),
         "restarts": 0,
         "connections": 0,
+        "address": f"{web.folder}/name.1",
         "port": None,
+        "paused": None,
         "exit": None,
+        "cut": 0,
     }
 
 
@@ -154,7 +157,7 @@ def test_memory_is_that_of_the_app_with_all_its_descendants(new: New) -> None:
     [
         ('{"op": "status", "version": 2}', "version 2 is not spoken here, only 1"),
         ('{"op": "status"}', "version None is not spoken here, only 1"),
-        ('{"op": "dance", "version": 1}', "there is no operation 'dance', only status, attach, start, healthy,"),
+        ('{"op": "dance", "version": 1}', "there is no operation 'dance', only status, attach, rest, start,"),
         ('{"version": 1}', "there is no operation None"),
         ('{"version": 1, "op": []}', "there is no operation []"),
         ('{"op": "retire", "version": 1}', "retire: KeyError('warm')"),

@@ -74,17 +74,18 @@ def test_a_held_instance_starts_its_app_once_it_is_told(stage: New) -> None:
     held = stage(held=True)
     assert held.app.starts == 0
 
-    assert held.keeper.start()
+    assert held.keeper.swap.start()
 
     assert held.app.starts == 1
-    assert not held.keeper.start()
+    assert held.keeper.swap.start(), "told twice it does it once"
+    assert held.app.starts == 1
 
 
 def test_a_fork_that_fails_is_an_app_that_ended(stage: New) -> None:
     held = stage(held=True)
     held.app.fails = BlockingIOError(11, "Resource temporarily unavailable")
 
-    held.keeper.start()
+    held.keeper.swap.start()
 
     assert held.keeper.state == "failed"
     assert held.events("exit")[0]["words"] == "cannot start: Resource temporarily unavailable"
@@ -378,10 +379,12 @@ def test_a_retiring_instance_does_not_care_for_leases(serving: New) -> None:
 def test_an_instance_published_before_it_was_healthy_serves_when_it_is_deserted(stage: New, started: bool) -> None:
     held = stage(held=True)
     if started:
-        held.keeper.start()
+        held.keeper.swap.start()
     publish(held)
 
+    held.control.leased = False
     held.keeper.deserted()
+    held.push(0.01)
     assert held.app.starts == 1
     held.probe.answer(200)
 

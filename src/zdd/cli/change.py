@@ -47,7 +47,7 @@ def change(
         _tell_failure(site, error)
         raise
     drained = None if detach else watch(site, replaced)
-    code = CUT if strict and drained and drained.cut else 0
+    code = CUT if strict and (site.report.cut or (drained and drained.cut)) else 0
     site.report.event(
         "result",
         outcome="done",

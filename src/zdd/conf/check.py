@@ -47,7 +47,18 @@ def run_service(document: Document, section: str, service: RunService) -> None:
                 raise document.error(section, f"{key} and {none} exclude each other: nobody connects to it")
     elif service.health_command:
         raise document.error(section, f"health_command needs {none}; with a socket there is health_path")
+    if service.order == "stop-first":
+        _stop_first(document, section, service)
     _placeholders(document, section, service)
+
+
+def _stop_first(document: Document, section: str, service: RunService) -> None:
+    order = document.setting("order", service.order)
+    if service.socket not in ("fd", "none"):
+        way = document.setting("socket", service.socket)
+        raise document.error(section, f"{order} needs a socket in which requests can wait: fd, but here is {way}")
+    if document.sections[section].get("keep_warm") and service.keep_warm:
+        raise document.error(section, f"keep_warm and {order} exclude each other: the old version has stopped")
 
 
 def _placeholders(document: Document, section: str, service: RunService) -> None:
@@ -78,6 +89,7 @@ def nginx(document: Document, nginx: NginxSection, services: Services) -> None:
     owner = "template" if nginx.template else "include" if nginx.include else None
     if not owner:
         _routes(document, services)
+        _holds(document, nginx, services)
         return
     if "nginx" not in document.classic:
         for key in _OWN_TEXT_ONLY:
@@ -106,6 +118,15 @@ def _no_routes(document: Document, services: Services, owner: str) -> None:
         for key in ("host", "path"):
             if isinstance(service, RunService) and key in document.sections[section]:
                 raise document.error(section, f"{key} has no effect with {owner} in [nginx], which does the routing")
+
+
+def _holds(document: Document, nginx: NginxSection, services: Services) -> None:
+    """Requests may wait for as long as nginx waits for an answer, and no longer: then it answers 504 by itself."""
+    for name, service in services.items():
+        waits = isinstance(service, RunService) and service.order == "stop-first" and service.hold_max
+        if waits >= nginx.proxy_read_timeout:
+            what = f"hold_max ({waits:g} s) must be less than proxy_read_timeout in [nginx]"
+            raise document.error(document.service_prefix + name, f"{what} ({nginx.proxy_read_timeout:g} s)")
 
 
 def _routes(document: Document, services: Services) -> None:

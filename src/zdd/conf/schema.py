@@ -98,6 +98,8 @@ class RunService(Struct, frozen=True, kw_only=True):
     stop_timeout: Annotated[kinds.Duration, doc("How long the app may take to stop before it is killed.")] = 10.0
     bake: Annotated[kinds.Duration, doc("Time after the switch in which a fault switches back by itself.")] = 0.0
     keep_warm: Annotated[kinds.Duration, doc("How long the old one stays, for rollback; 0s for workers.")] = 120.0
+    order: Annotated[kinds.Order, doc("start-first, or stop-first: two versions never run at once.")] = "start-first"
+    hold_max: Annotated[kinds.Timeout, doc("How long requests may wait: for stop-first, or after a crash.")] = 30.0
     before_start: Annotated[kinds.Shell | None, doc("Run in the release before the service starts.")] = None
 
 

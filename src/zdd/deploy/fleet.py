@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
@@ -54,8 +55,12 @@ class Fleet:
             if isinstance(service, RunService):
                 app.require(service)
 
-    def start(self, target: Manifest, instance: Instance, folder: str) -> None:
-        """Start a new instance of the code in `folder`, without waiting for it."""
+    def start(self, target: Manifest, instance: Instance, folder: str, old: Sequence[str] = ()) -> None:
+        """
+        Start a new instance of the code in `folder`, without waiting for it.
+
+        The app of a stop-first one is not started: `old` are the instances that must rest before.
+        """
         driver = self._driver_of(instance.name, self.config.services[instance.service])
         self._started[instance.name] = driver
         if isinstance(driver, ClassicInstance):
@@ -69,13 +74,33 @@ class Fleet:
                 "ZDD_RELEASE": instance.release or "",
                 "ZDD_RELEASE_PATH": folder,
             }
-            driver.launch(target.deploy, folder, self.proxy_side(), own)
+            driver.launch(target.deploy, folder, self.proxy_side(), own, old if instance.stop_first else None)
         if len(self._started) % _AT_ONCE == 0:  # of many, the last are started after the first one's keeper gave up
             self._attach()
 
-    def await_healthy(self, names: Sequence[str]) -> dict[str, int | None]:
+    def rest(self, names: Sequence[str], at_most: float, way_back: bool) -> dict[str, int]:
         """
-        Wait until all these instances are healthy; returns their ports.
+        Drain and stop the apps of these instances, but keep their places; returns how many connections each had cut.
+
+        `at_most` are the seconds that draining may take, besides the service's `drain_timeout`; `way_back` says that
+        they stay even without us, for they may have to serve again.
+        """
+        self._care_for(names)
+        found = [self._kept(name) for name in names]
+        for kept in found:
+            kept.rest(at_most, way_back)
+        return {kept.name: kept.await_rest(self.interrupts.check) for kept in found}
+
+    def take_up(self, instances: Sequence[Instance]) -> None:
+        """Start the apps of instances that are held or rest. Raises DeployFailed when one is gone."""
+        self._care_for([instance.name for instance in instances])
+        for instance in instances:
+            if not self._kept(instance.name).start():
+                raise _gone(instance.name)
+
+    def await_healthy(self, names: Sequence[str], until: float = math.inf) -> dict[str, int | None]:
+        """
+        Wait until all these instances are healthy, at most until then; returns their ports.
 
         The first one that fails ends the waiting for all of them, and what it raised is raised.
         """
@@ -93,7 +118,7 @@ class Fleet:
             while queue and not failures:
                 try:
                     name = queue.pop(0)
-                    results[name] = self._await_one(name, check)
+                    results[name] = self._await_one(name, check, until)
                 except IndexError:
                     return
                 except BaseException as error:  # whatever it is, it belongs to the thread that waits for us
@@ -195,12 +220,20 @@ class Fleet:
                     last[match[1]] = max(last.get(match[1], 0), int(match[2]))
         return last
 
+    def _care_for(self, names: Sequence[str]) -> None:
+        """Have it noticed when we die in the middle of what is done to these instances."""
+        for name in names:
+            if self.look(name).state not in ("dead", "unkept"):
+                service = self.config.services[name.rpartition("-")[0]]
+                self._started.setdefault(name, self._driver_of(name, service))
+        self._attach()
+
     def _attach(self) -> None:
         for driver in self._started.values():
             driver.attach(self.interrupts.check)
 
-    def _await_one(self, name: str, check: Callable[[], None]) -> Health:
-        health = self._started[name].await_healthy(check)
+    def _await_one(self, name: str, check: Callable[[], None], until: float) -> Health:
+        health = self._started[name].await_healthy(check, until)
         service = self._started[name].service.name
         self.report.event("healthy", service=service, instance=name, seconds=round(health.seconds, 3))
         if health.notice:
@@ -221,3 +254,7 @@ class Fleet:
 
     def _kept(self, name: str) -> Kept:
         return Kept(name, self.places, self.clock)
+
+
+def _gone(name: str) -> DeployFailed:
+    return DeployFailed(f"{name} is gone and cannot be started again", hint="`zddeploy restart` starts another")

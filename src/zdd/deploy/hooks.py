@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 from zdd.conf.schema import RunService
 from zdd.deploy.site import Site
 from zdd.errors import DeployFailed
@@ -22,26 +25,42 @@ class HookFailed(DeployFailed):
         self.log = log
 
 
+class Hook(NamedTuple):
+    """One command: which moment it is for, whose it is ("" for the project's), and the shell's words."""
+
+    name: str
+    service: str
+    command: str
+
+
 def run(site: Site, name: str, target: Manifest, outcome: str = "", cause: str = "") -> None:
     """
-    Run the project's command of this name, and for before_start those of the services that are started.
+    Run the project's command of this name, and after its before_start those of the services that start first.
 
     Each is run by `/bin/sh -ec` in the new release. Raises HookFailed when one fails or takes longer than hook_timeout.
     """
-    commands = [("", getattr(site.config.zdd, name))]
+    if command := getattr(site.config.zdd, name):
+        _run_one(site, Hook(name, "", command), target, outcome, cause)
     if name == "before_start":
-        commands += [(service.name, service.before_start) for service in _started(site, target)]
-    for service, command in commands:
-        if command:
-            _run_one(site, name, service, command, target, outcome, cause)
+        new = target.new(site.tables.before(target))
+        before_start_of(site, target, {one.service for one in new if not one.stop_first})
 
 
-def _run_one(site: Site, name: str, service: str, command: str, target: Manifest, outcome: str, cause: str) -> None:
+def before_start_of(site: Site, target: Manifest, services: set[str], within: float = math.inf) -> None:
+    """Run the before_start of these services, each of at most this many seconds. Raises HookFailed."""
+    for name, service in site.config.services.items():
+        if name in services and isinstance(service, RunService) and service.before_start:
+            _run_one(site, Hook("before_start", name, service.before_start), target, within=within)
+
+
+def _run_one(
+    site: Site, hook: Hook, target: Manifest, outcome: str = "", cause: str = "", within: float = math.inf
+) -> None:
     before = site.tables.before(target)
     folder = site.folder_of(target.release)
     env = environment.inherited() | {
         "ZDD_PROJECT": site.config.project,
-        "ZDD_SERVICE": service,
+        "ZDD_SERVICE": hook.service,
         "ZDD_RELEASE": target.release or "",
         "ZDD_RELEASE_PATH": folder,
         "ZDD_PREVIOUS_RELEASE": (before.release if before else None) or "",
@@ -50,21 +69,16 @@ def _run_one(site: Site, name: str, service: str, command: str, target: Manifest
         "ZDD_OUTCOME": outcome,
         "ZDD_CAUSE": cause,
     }
-    log, timeout = site.places.deploy_log(target.deploy), site.config.zdd.hook_timeout
+    log, timeout = site.places.deploy_log(target.deploy), min(site.config.zdd.hook_timeout, within)
     since = files.size(log)
-    with site.report.timed(f"hook-{name}"):
-        argv = ["/bin/sh", "-ec", command]
+    with site.report.timed(f"hook-{hook.name}"):
+        argv = ["/bin/sh", "-ec", hook.command]
         status = site.commands.attend(argv, folder, env, log, timeout, site.clock, site.interrupts.check)
     if status is None:
-        words = f"was killed: not done after {timeout:g} s"
+        words = f"was killed: not done after {timeout:.3g} s"
     elif status:
         words = f"ended with {ended(status)}"
     else:
         return
-    whose = f"{service}: " if service else ""
-    raise HookFailed(f"{whose}{name} `{command}` {words}", files.tail(log, _SHOWN_LINES, since), log)
-
-
-def _started(site: Site, target: Manifest) -> list[RunService]:
-    names = {one.service for one in target.new(site.tables.before(target))}
-    return [one for name, one in site.config.services.items() if name in names and isinstance(one, RunService)]
+    whose = f"{hook.service}: " if hook.service else ""
+    raise HookFailed(f"{whose}{hook.name} `{hook.command}` {words}", files.tail(log, _SHOWN_LINES, since), log)

@@ -61,7 +61,8 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
             chosen = current.of(service.name) if current else []
         else:
             release = request.releases.get(service.name, request.release)
-            chosen = _new(service, observed.last_instance.get(service.name, 0), release)
+            replaces = any(one.kind != "classic" for one in (current.of(service.name) if current else ()))
+            chosen = _new(service, observed.last_instance.get(service.name, 0), release, replaces)
         instances |= {instance.name: instance for instance in chosen}
     serving = current.instances if current else {}
     return Manifest(
@@ -80,19 +81,36 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
 
 def before_commit(target: Manifest, before: Manifest | None) -> list[Step]:
     """Return the steps up to the commit, in order; undone in reverse, they lead back to `before`."""
-    new = [instance.name for instance in target.new(before)]
+    new = target.new(before)
+    proved = [instance.name for instance in new if not instance.stop_first] + target.revived
     preparing: list[Step] = [steps.Begin(target)]
     if target.action == "deploy":
         preparing += [steps.Build(target), steps.BeforeStart(target)]
-    preparing += [steps.Start(target, target.instances[name]) for name in new]
+    preparing += [steps.Start(target, instance) for instance in new]
     preparing += [steps.Revive(target, name) for name in target.revived]
-    preparing += [steps.Probe(target, new + target.revived)]
-    return [*preparing, *_switch(target, before), steps.Check(target), steps.AfterSwitch(target), *_last(target)]
+    preparing += [steps.Probe(target, proved)]
+    last = [steps.Check(target), steps.AfterSwitch(target), *_last(target)]
+    return [*preparing, *_switch(target, before), *_swaps(target, before), *last]
 
 
-def after_switch(target: Manifest) -> list[Step]:
+def after_switch(target: Manifest, before: Manifest | None) -> list[Step]:
     """Return what is left to do of a deploy that was interrupted after its switch."""
-    return [steps.Check(target), *_last(target)]
+    return [steps.Swapped(target, target.swapped(before)), steps.Check(target), *_last(target)]
+
+
+def _swaps(target: Manifest, before: Manifest | None) -> list[Step]:
+    """
+    Return how the stop-first services change over, now that their slots lead to where requests wait.
+
+    Workers come after all others: nobody should wait for the end of their work.
+    """
+    new, old = target.swapped(before), target.displaced(before)
+    found: list[Step] = []
+    for waited_for in (True, False):
+        if some := [one for one in new if (one.kind != "none") == waited_for]:
+            services = {one.service for one in some}
+            found.append(steps.Swap(target, [one for one in old if one.service in services], some))
+    return found
 
 
 def _switch(target: Manifest, before: Manifest | None) -> list[Step]:
@@ -138,10 +156,12 @@ def kind_of(service: ClassicService | RunService) -> Kind:
     return "classic" if isinstance(service, ClassicService) else service.socket
 
 
-def _new(service: ClassicService | RunService, last: int, release: str | None) -> list[Instance]:
-    count = 1 if isinstance(service, ClassicService) else service.instances
+def _new(service: ClassicService | RunService, last: int, release: str | None, replaces: bool) -> list[Instance]:
+    app = service if isinstance(service, RunService) else None
+    count = app.instances if app else 1
+    stop_first = replaces and app is not None and app.order == "stop-first"
     return [
-        Instance(f"{service.name}-{last + number}", service.name, kind_of(service), release)
+        Instance(f"{service.name}-{last + number}", service.name, kind_of(service), release, stop_first=stop_first)
         for number in range(1, count + 1)
     ]
 

@@ -27,10 +27,11 @@ def recover(site: Site) -> Manifest | None:
     target = pending(site)
     if target is None:
         return None
-    steps = plan.before_commit(target, site.tables.before(target))
+    before = site.tables.before(target)
+    steps = plan.before_commit(target, before)
     if target.direction == "forward" and site.tables.published() == str(target.deploy):
         try:
-            pipeline.run(plan.after_switch(target), site, lambda: turn_back(site, target))
+            pipeline.run(plan.after_switch(target, before), site, lambda: turn_back(site, target))
             return target
         except DeployFailed as error:
             site.report.event("notice", text=f"deploy {target.deploy} was interrupted and cannot be finished: {error}")

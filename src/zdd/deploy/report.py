@@ -16,11 +16,12 @@ class Listener(Protocol):
 
 
 class Report:
-    """Tells every listener, and remembers how long each step took."""
+    """Tells every listener, and remembers how long each step took and how many connections were cut on the way."""
 
     def __init__(self, *listeners: Listener) -> None:
         self.listeners = list(listeners)
         self.steps: list[dict[str, object]] = []
+        self.cut = 0
 
     def event(self, event: str, **fields: object) -> None:
         """Tell of something."""

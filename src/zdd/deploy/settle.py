@@ -40,7 +40,7 @@ def settle(site: Site, warm: bool = True) -> list[Running]:
 
 def _warm_seconds(site: Site, running: Running) -> float:
     service = site.config.services.get(running.service)
-    return service.keep_warm if isinstance(service, RunService) else 0.0
+    return service.keep_warm if isinstance(service, RunService) and service.order == "start-first" else 0.0
 
 
 def _kept_releases(site: Site, current: Manifest) -> set[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from zdd.deploy import bake, hooks
+from zdd.deploy import bake, hooks, swap
 from zdd.switch.manifest import Instance, Manifest
 
 if TYPE_CHECKING:
@@ -98,11 +98,14 @@ class Start(Step):
     @property
     def words(self) -> str:
         """Say what the step does, as a line of a plan."""
-        return f"start {self.instance.name}"
+        later = ", its app later" if self.instance.stop_first else ""
+        return f"start {self.instance.name}{later}"
 
     def do(self, site: Site) -> None:
-        """Start it, without waiting for it."""
-        site.fleet.start(self.target, self.instance, site.folder_of(self.instance.release))
+        """Start it, without waiting for it. Of a stop-first one, only what its requests will wait in."""
+        before = site.tables.before(self.target)
+        old = [one.name for one in self.target.displaced(before) if one.service == self.instance.service]
+        site.fleet.start(self.target, self.instance, site.folder_of(self.instance.release), old)
 
     def undo(self, site: Site) -> None:
         """Stop it and leave nothing of it; drain it before, when clients may have been sent to it."""
@@ -228,6 +231,41 @@ class Publish(Step):
             site.tables.unpublish()
         else:
             site.tables.publish(self.back)
+
+
+@dataclass(frozen=True)
+class Swap(Step):
+    """Have the old version stop and the new one start, while requests wait; undone, the other way round."""
+
+    old: list[Instance]
+    new: list[Instance]
+    name = "swap"
+
+    @property
+    def words(self) -> str:
+        """Say what the step does, as a line of a plan."""
+        old, new = (", ".join(one.name for one in some) for some in (self.old, self.new))
+        return f"stop {old}, start {new}; requests wait meanwhile"
+
+    def do(self, site: Site) -> None:
+        """Stop, run before_start, start, wait until healthy."""
+        swap.forward(site, self.target, self.old, self.new)
+
+    def undo(self, site: Site) -> None:
+        """Have the old version serve again."""
+        swap.back(site, self.old, self.new)
+
+
+@dataclass(frozen=True)
+class Swapped(Step):
+    """Of an interrupted deploy: wait until its stop-first instances have finished by themselves."""
+
+    new: list[Instance]
+    name = "swap"
+
+    def do(self, site: Site) -> None:
+        """Wait. Raises DeployFailed when they have gone back to the old version."""
+        swap.await_alone(site, self.new)
 
 
 class Check(Step):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import grp
 import json
+import math
 import os
 import pwd
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from zdd import keeper
@@ -49,14 +50,18 @@ class AppInstance:
         self.kept = Kept(name, places, clock)
         self.lease: client.Lease | None = None
 
-    def launch(self, deploy: int, cwd: str, nginx: ProxySide, own: Mapping[str, str]) -> None:
+    def launch(
+        self, deploy: int, cwd: str, nginx: ProxySide, own: Mapping[str, str], after: Sequence[str] | None = None
+    ) -> None:
         """
         Start the keeper, which starts the app.
 
-        `own` are the ZDD_* variables and what they name.
-        Raises UsageError for a user that does not exist.
+        `own` are the ZDD_* variables and what they name. With `after`, the instances that must rest before, the app is
+        held until it is told to start. Raises UsageError for a user that does not exist.
         """
         record = self._record(deploy, cwd, own) | {"access": nginx.users, "nginx_pid_file": nginx.pid_file}
+        if after is not None:
+            record |= {"held": True, "predecessors": [self._predecessor(name) for name in after]}
         self._make_folder(nginx.users, record["uid"])
         files.write(self.kept.record_path, json.dumps(record), mode=0o600)
         if self.commands.tell:
@@ -66,15 +71,16 @@ class AppInstance:
             # Its environment is what CI systems kill by, and would keep a job's secrets.
             Commands().spawn(argv, env=environment.base(), output=self.log).forget()
 
-    def await_healthy(self, interrupt: Callable[[], None]) -> Health:
+    def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
         """
         Return when it answers its health request (a worker: when it has lived for min_uptime).
 
-        Raises InstanceFailed when the app ended before, or at the deadline.
+        Raises InstanceFailed when the app ended before, or after start_timeout, or at the moment `until`.
         """
         begun = self.clock.now()
-        deadline = begun + self.service.start_timeout
-        port = client.ask(self.kept.control, "status", brief=True)["port"]
+        deadline = min(begun + self.service.start_timeout, until)
+        status = client.ask(self.kept.control, "status", brief=True)
+        port, address = status["port"], status["address"]
 
         def check() -> None:
             interrupt()
@@ -84,7 +90,7 @@ class AppInstance:
         if self.service.socket == "none":
             self._await_uptime(begun, deadline, check)
         else:
-            notice = self._await_answer(port, deadline, check)
+            notice = self._await_answer(address, deadline, check)
         if not client.ask(self.kept.control, "healthy")["ok"]:  # what forks away may answer once
             check()
             raise self._failed("it ended as soon as it had answered")
@@ -114,13 +120,12 @@ class AppInstance:
                     raise self._failed(f"its keeper does not answer on {self.kept.control}") from error
             self.clock.sleep(_POLL)
 
-    def _await_answer(self, port: int | None, deadline: float, check: Callable[[], None]) -> str | None:
-        service = self.service
-        address = self.places.socket(self.name) if port is None else port
+    def _await_answer(self, address: str | int, deadline: float, check: Callable[[], None]) -> str | None:
+        service, begun = self.service, self.clock.now()
         try:
             return health.await_answer(address, service, deadline, self.clock, check, held=service.socket == "fd")
         except NotHealthy as error:
-            words = f"not healthy after {service.start_timeout:g} s: {error}"
+            words = f"not healthy after {deadline - begun:.3g} s: {error}"
             raise self._failed(words, hint=self._who_listens()) from error
 
     def _await_uptime(self, begun: float, deadline: float, check: Callable[[], None]) -> None:
@@ -187,11 +192,14 @@ class AppInstance:
             "drain_timeout": service.drain_timeout,
             "listen_variables": not _names_descriptor(service),
             "alone": service.instances == 1,
-            "hold_max": 30.0,
+            "hold_max": service.hold_max,
             "current": self.places.current,
             "table": f"{self.places.tables}/{deploy}",
             "health": {"path": service.health_path or "/", "host": service.health_host or "localhost"},
         }
+
+    def _predecessor(self, name: str) -> dict[str, str]:
+        return {"control": f"{self.places.control}/{name}.sock", "socket": self.places.socket(name)}
 
     def _unit(self) -> systemd.Unit:
         """Return the unit that the instance is in where systemd runs."""

@@ -7,6 +7,7 @@ there when the pid file names a living process whose PID.port can be read and co
 
 from __future__ import annotations
 
+import math
 import shlex
 import signal
 import sys
@@ -58,10 +59,10 @@ class ClassicInstance:
     def attach(self, interrupt: Callable[[], None]) -> None:
         """Nobody else cares for a classic instance: there is nothing to attach to."""
 
-    def await_healthy(self, interrupt: Callable[[], None]) -> Health:
+    def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
         """Return when it listens and answers. Raises InstanceFailed when it ended before, or at the deadline."""
         begun = self.clock.now()
-        deadline = begun + self.service.start_timeout
+        deadline = min(begun + self.service.start_timeout, until)
         main, port = self._await_port(deadline, interrupt)
         known = self.record()
         known.process, known.port = (main.pid, main.start_time), port

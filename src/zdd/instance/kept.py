@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
 from typing import Any
 
 from zdd.host import files, process, sock_diag
@@ -53,6 +54,44 @@ class Kept:
         except client.Gone:
             self._drain(drain, workers)
             self.finish()
+
+    def rest(self, at_most: float, way_back: bool) -> None:
+        """
+        Have the keeper drain the app and stop it, but stay; returns at once.
+
+        An app whose keeper died is stopped here, and cannot be started again.
+        """
+        drain = min(self.record().get("drain_timeout", 30.0), at_most)
+        try:
+            client.ask(self.control, "rest", drain=drain, way_back=way_back)
+        except client.Gone:
+            self._drain(drain, [])
+            self.finish()
+
+    def await_rest(self, interrupt: Callable[[], None]) -> int:
+        """
+        Wait until it rests, or is gone; returns how many connections were cut. `interrupt` may raise.
+
+        Raises TimeoutError when even killing it took too long.
+        """
+        deadline = self.clock.now() + self.longest_stop()
+        while self.clock.now() < deadline:
+            interrupt()
+            try:
+                status = client.ask(self.control, "status", brief=True)
+            except client.Gone:
+                return 0
+            if status["state"] not in ("draining", "stopping"):
+                return int(status["cut"])
+            self.clock.sleep(_POLL)
+        raise TimeoutError(f"{self.name} cannot be stopped, not even by SIGKILL")
+
+    def start(self) -> bool:
+        """Have the keeper start the app that is held or rests; True when it runs, or will."""
+        try:
+            return bool(client.ask(self.control, "start")["ok"])
+        except client.Gone:
+            return self.app() is not None
 
     def unretire(self) -> bool:
         """Have it serve again; False when it is draining already, or gone."""

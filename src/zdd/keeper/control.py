@@ -9,6 +9,7 @@ import socket
 import struct
 
 from zdd.host import files
+from zdd.keeper import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
 
 _CHUNK = 65536
 _LONGEST = 1 << 20  # bytes of a request
+_PATIENCE = 2.0  # with another keeper
+
+
+def ask(path: str, op: str) -> bool:
+    """Ask the keeper at this control socket for something; False when it will not do it, or is not there."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.settimeout(_PATIENCE)
+            peer.connect(path)
+            peer.sendall(json.dumps({"version": VERSION, "op": op}).encode() + b"\n")
+            return bool(json.loads(peer.makefile("rb").readline())["ok"])
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 class Control:

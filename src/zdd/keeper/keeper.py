@@ -1,5 +1,5 @@
 """
-One instance's life: starting, serving, then warm, draining, stopping; or failed.
+One instance's life: starting, serving, then warm, draining, stopping; or failed; or resting between two of its starts.
 
 Driven from outside by operations, ended children and deadlines; everything it works on is passed in, the clock too.
 """
@@ -10,7 +10,10 @@ import signal
 
 from zdd.keeper.app import CANNOT_START, Ended
 from zdd.keeper.drain import Drain
+from zdd.keeper.hold import Hold
 from zdd.keeper.outage import Outage
+from zdd.keeper.states import DRAINING, FAILED, RESTING, SERVING, STARTING, STOPPING, WARM
+from zdd.keeper.swap import Swap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +23,10 @@ if TYPE_CHECKING:
     from zdd.keeper.app import App
     from zdd.keeper.control import Control
     from zdd.keeper.listener import Listener
-    from zdd.keeper.loop import Deadlines
+    from zdd.keeper.loop import Loop
     from zdd.keeper.probe import Probe
     from zdd.keeper.record import Record
     from zdd.keeper.relay import Relay
-
-STARTING, SERVING, WARM, DRAINING, STOPPING, FAILED = "starting", "serving", "warm", "draining", "stopping", "failed"
 
 _ATTACH_WITHIN = 10.0
 _TEND_AGAIN = 1.0
@@ -42,17 +43,21 @@ class Keeper:
         listener: Listener,
         relay: Relay,
         probe: Probe,
-        deadlines: Deadlines,
+        loop: Loop,
         control: Control,
         tell: Callable[[str], None],
     ) -> None:
         self.record, self.app, self.listener, self.relay = record, app, listener, relay
-        self.deadlines, self.control, self.tell = deadlines, control, tell
+        self.deadlines, self.control, self.tell = loop.deadlines, control, tell
+        deadlines = loop.deadlines
         self.outage = Outage(record, app, listener, relay, probe, deadlines, self._start, self._outage_changed)
         self.drain = Drain(listener.connections, deadlines, self._drained)
+        self.hold = Hold(listener, relay, loop, self._overdue)
+        self.swap = Swap(self)
         self.state = self._shown = STARTING
         self.ended: Ended | None = None
         self.over = False
+        self.paused_until: float | None = None
         self._started: float | None = None
         self._drain_for = self._kill_until = 0.0
         self._workers: list[Process] = []
@@ -72,15 +77,29 @@ class Keeper:
             self._app_ended(Ended(CANNOT_START, f"cannot listen at {self.record.socket}: {error.strerror or error}"))
             return
         self.record.write_pids(None, self.listener.port)
-        if not self.record.held:
+        if self.record.held:
+            self.hold.begin(self.record.hold_max)
+        else:
             self._start()
 
-    def start(self) -> bool:
-        """Start the app that was held; False when it has been started before."""
-        if self._started is None and self.state == STARTING:
+    @property
+    def started(self) -> bool:
+        """Tell whether the app has been started, since the instance last rested."""
+        return self._started is not None
+
+    def start(self) -> None:
+        """Start the app of an instance that had none; it has everything to prove."""
+        self._set(STARTING)
+        self._start()
+
+    def serve_unproved(self) -> None:
+        """Have the app serve as one that is restarted after a crash: once it answers, who waits is let in."""
+        self._set(SERVING)
+        self.outage.begin(held=True)
+        if not self.started:
             self._start()
-            return True
-        return False
+        elif self.app.pid:
+            self.outage.ask()
 
     def healthy(self) -> bool:
         """Be told that it serves: from now on a crash is restarted. False when there is nothing that could serve."""
@@ -88,17 +107,36 @@ class Keeper:
             self._tend()  # it may have answered us before nginx's user was let in
             self._set(SERVING)
             self.outage.end()
+            self.swap.proved()
         return self.state == SERVING
+
+    def pause(self, seconds: float) -> bool:
+        """Have requests wait from now on, at most this long; False where there is no socket for them to wait in."""
+        if self.state != SERVING or self.listener.held is None:
+            return False
+        self.hold.begin(seconds)
+        self.paused_until = self.deadlines.now() + seconds
+        self.deadlines.at(seconds, self.resume)
+        return True
+
+    def resume(self) -> bool:
+        """Let them in; False when nobody had to wait."""
+        paused, self.paused_until = self.paused_until is not None, None
+        if paused:
+            self.deadlines.cancel(self.resume)
+            self.hold.end()
+        return paused
 
     def retire(self, warm: float, drain: float, workers: list[Process]) -> None:
         """Go: stay warm, drain, stop. Asked again while warm, the new times hold."""
         if self.state in (STARTING, SERVING, WARM):
+            self.resume()
             self._drain_for, self._workers = drain, workers
             self._set(WARM)
             self.deadlines.at(warm, self._begin_drain)
             if warm <= 0:
                 self._begin_drain()
-        elif self.state == FAILED:
+        elif self.state == FAILED or self.swap.resting:
             self.stop()
 
     def unretire(self) -> bool:
@@ -109,8 +147,18 @@ class Keeper:
             self._set(SERVING)
         return self.shown == SERVING
 
+    def begin_drain(self, drain: float) -> None:
+        """Drain and stop the app, for at most this long."""
+        self._drain_for, self._workers = drain, []
+        self._begin_drain()
+
     def stop(self) -> None:
         """End the app now, then everything."""
+        self.swap.resting = False
+        self._stop()
+
+    def _stop(self) -> None:
+        """End the app now."""
         if self.state == STOPPING:
             return
         self.deadlines.clear()
@@ -120,22 +168,17 @@ class Keeper:
             self.app.signal(self.record.stop_signal)
             self.deadlines.at(self.record.stop_timeout, self._kill)
         else:
-            self.deadlines.at(0, self._leave)  # once who asked for it has been answered
+            self.deadlines.at(0, self._gone)  # once who asked for it has been answered
 
     def deserted(self) -> None:
         """Nobody holds a lease: who started this has died or is done. Stay only if `current` leads here."""
-        if self.state in (WARM, DRAINING, STOPPING):
+        if self.state in (WARM, DRAINING, STOPPING) and not self.swap.resting:
             return
-        if not self.record.published():
+        if self.record.published() or self.swap.stays:
+            self.swap.deserted()
+        else:
             self.tell("nobody is attached and nothing leads here: stopping")
             self.stop()
-        elif self.state == STARTING:  # a stop-first deploy was interrupted, and clients wait here already
-            self._set(SERVING)
-            self.outage.begin()
-            if self._started is None:
-                self._start()
-            else:
-                self.outage.ask()
 
     def children_changed(self) -> None:
         """Look who has ended."""
@@ -144,7 +187,7 @@ class Keeper:
         if not self.app.left:
             self.deadlines.cancel(self._kill, self._kill_rest)
             if self.state == STOPPING:
-                self._leave()
+                self._gone()
 
     def deaf(self) -> None:
         """The app has shut its socket down: it should be ending; a fresh one waits for the next."""
@@ -180,6 +223,8 @@ class Keeper:
         self._show()
         if not self.outage.on:
             self._full_speed()
+            if self.swap.alone:
+                self.swap.proved()
 
     def _full_speed(self) -> None:
         if not self.app.full_speed():
@@ -194,9 +239,12 @@ class Keeper:
         self.outage.pause()
         if self.state in (SERVING, WARM):
             self.deadlines.cancel(self._kill)  # it was deaf, but has ended by itself
-            self.outage.crashed(self.deadlines.now() - (self._started or 0.0))
+            if self.swap.may_fall_back:
+                self.swap.fall_back()
+            else:
+                self.outage.crashed(self.deadlines.now() - (self._started or 0.0))
         elif self.state == DRAINING:
-            self.stop()  # who waits in its queue is relayed to who serves now
+            self._stop()  # who waits in its queue is relayed to who serves now
         else:
             self.app.signal_all(self.record.stop_signal)
             if self.state == STARTING:
@@ -210,11 +258,11 @@ class Keeper:
         if self.app.pid and not self.outage.on:
             self.drain.begin(self._drain_for, self._workers)
         else:
-            self.stop()
+            self._stop()
 
     def _drained(self) -> None:
         self.tell(f"drained: {self.drain.drained} connections have ended, {self.drain.cut} are cut")
-        self.stop()
+        self._stop()
 
     def _kill(self) -> None:
         self.tell("killing what is left of the app")
@@ -226,7 +274,21 @@ class Keeper:
         if self.deadlines.now() < self._kill_until:
             self.deadlines.at(_AGAIN, self._kill_rest)
         elif self.state == STOPPING:
+            self._gone()
+
+    def _gone(self) -> None:
+        """Nothing is left of the app."""
+        if self.state != STOPPING:
+            return
+        if self.swap.resting:
+            self._started, self.outage.on = None, False
+            self._set(RESTING)
+            self.swap.rested()
+        else:
             self._leave()
+
+    def _overdue(self) -> None:
+        self.swap.overdue()
 
     def _leave(self) -> None:
         """Nothing is left of the app: go, and only stay out of sight to serve those who came after the last count."""
@@ -236,9 +298,7 @@ class Keeper:
         self.deadlines.clear()
         self.deadlines.at(self.record.drain_timeout, self._finish)
         self.listener.go_away()
-        self.relay.take(self.listener.queues())
-        self.relay.release(self.record.sibling())
-        self.listener.close()
+        self.hold.abandon()
         drain = self.drain
         event = {"event": "gone", "drained": drain.drained, "cut": drain.cut, "seconds": round(drain.seconds, 3)}
         self.control.push(event)
@@ -247,14 +307,17 @@ class Keeper:
         self._see_off()
 
     def _see_off(self) -> None:
-        if not self.relay.busy:
+        """Relay who is still there to who serves now, as many at once as there are descriptors for."""
+        took_all = self.relay.take(self.listener.queues() + self.hold.queues)
+        self.relay.release(self.record.sibling())
+        if took_all and not self.relay.busy:
             self._finish()
         else:
-            self.relay.release(self.record.sibling())
             self.deadlines.at(_AGAIN, self._see_off)
 
     def _finish(self) -> None:
         self.deadlines.clear()
+        self.listener.close()
         self.relay.close()
         self.over = True
 

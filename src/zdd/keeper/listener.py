@@ -45,6 +45,13 @@ class Listener:
         """Return the sockets in which connections may wait."""
         return []
 
+    def hold(self) -> socket.socket | None:
+        """Lead who comes to a socket that nobody accepts, and return it; None without a socket of ours."""
+        return None
+
+    def let_in(self) -> None:
+        """Lead who comes to the app again."""
+
     def prepare(self) -> None:
         """Make it ready for the app that starts next. Raises OSError."""
 
@@ -74,7 +81,8 @@ class _Held(Listener):
     The socket is bound in the instance's folder, and the path that nginx connects to is a hard link to that name.
 
     So the path can be taken away and brought back, by us or by an app that unlinks it, and the socket lives on; and the
-    connections can be counted all the same, since that is done by the socket's inode.
+    connections can be counted all the same, since that is done by the socket's inode. While requests wait, the path is
+    a link to another socket.
     """
 
     def __init__(self, record: Record, loop: Loop) -> None:
@@ -84,15 +92,13 @@ class _Held(Listener):
         self.name = record.socket
         self._number = 0
         self._former: list[tuple[socket.socket, str]] = []  # shut down, but the app may still serve who came by them
+        self._waiting: socket.socket | None = None
+        self._holding = False
 
     def open(self, on_shutdown: Callable[[], None]) -> None:
         self._number += 1
         name = f"{self.record.folder}/name.{self._number}"
-        files.remove(name)
-        fresh = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        fresh.bind(name)
-        _let_in(name, self.record.access)
-        fresh.listen(_BACKLOG)
+        fresh = _listening(name, self.record.access)
         self.held, self.address, self.name = fresh, name, name
         self._publish()
 
@@ -107,6 +113,17 @@ class _Held(Listener):
 
     def queues(self) -> list[socket.socket]:
         return [former for former, _ in self._former] + ([self.held] if self.held else [])
+
+    def hold(self) -> socket.socket:
+        if self._waiting is None:
+            self._waiting = _listening(self._waiting_name, self.record.access)
+        self._holding = True
+        self._publish()
+        return self._waiting
+
+    def let_in(self) -> None:
+        self._holding = False
+        self.tend()
 
     def prepare(self) -> None:
         for former, name in self._former:
@@ -150,12 +167,17 @@ class _Held(Listener):
             queue.close()
         self.held = None
 
+    @property
+    def _waiting_name(self) -> str:
+        return f"{self.record.folder}/waiting"
+
     def _publish(self) -> None:
-        if _same_file(self.name, self.record.socket):
+        name = self._waiting_name if self._holding else self.name
+        if _same_file(name, self.record.socket):
             return
         temporary = f"{self.record.folder}/link"
         files.remove(temporary)
-        os.link(self.name, temporary)
+        os.link(name, temporary)
         os.rename(temporary, self.record.socket)
 
 
@@ -202,6 +224,15 @@ class _Port(Listener):
 
     def connections(self) -> int:
         return count.to_port(self.port) if self.port else 0
+
+
+def _listening(name: str, access: list[int]) -> socket.socket:
+    files.remove(name)
+    fresh = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    fresh.bind(name)
+    _let_in(name, access)
+    fresh.listen(_BACKLOG)
+    return fresh
 
 
 def _let_in(path: str, users: list[int]) -> None:

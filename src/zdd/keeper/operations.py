@@ -23,10 +23,13 @@ class Operations:
         self.known: dict[str, Callable[[Message], Message]] = {
             "status": self._status,
             "attach": lambda _: self._attach(),
-            "start": lambda _: self._answer(keeper.start(), "it has been started before"),
+            "rest": self._rest,
+            "start": lambda _: self._answer(keeper.swap.start(), "there is nothing to start"),
             "healthy": lambda _: self._answer(keeper.healthy(), "nothing runs that could serve"),
             "retire": self._retire,
             "unretire": lambda _: self._answer(keeper.unretire(), "it is too late for that"),
+            "pause": lambda request: self._answer(keeper.pause(float(request["seconds"])), "its requests cannot wait"),
+            "resume": lambda _: self._answer(keeper.resume(), "it was not paused"),
             "stop": lambda _: self._stop(),
         }
 
@@ -59,8 +62,11 @@ class Operations:
             "pid": app.pid,
             "since": app.since,
             "restarts": keeper.outage.restarts,
+            "address": keeper.listener.address,
             "port": keeper.listener.port,
+            "paused": keeper.paused_until and max(0.0, keeper.paused_until - keeper.deadlines.now()),
             "exit": keeper.ended.words if keeper.ended else None,
+            "cut": keeper.drain.cut,
         }
         if request.get("brief"):
             return brief
@@ -76,6 +82,10 @@ class Operations:
         workers = [Process(int(pid), int(start_time)) for pid, start_time in request.get("workers", ())]
         self.keeper.retire(float(request["warm"]), float(request["drain"]), workers)
         return {"ok": True, "state": self.keeper.shown}
+
+    def _rest(self, request: Message) -> Message:
+        done = self.keeper.swap.rest(float(request["drain"]), bool(request["way_back"]))
+        return self._answer(done, "it is going for good")
 
     def _stop(self) -> Message:
         self.keeper.stop()

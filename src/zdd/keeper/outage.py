@@ -45,12 +45,14 @@ class Outage:
         self._delay = _FIRST_DELAY
         self._kill_until = 0.0
 
-    def begin(self) -> None:
-        """Nothing answers any more."""
+    def begin(self, held: bool = False) -> None:
+        """Nothing answers any more. `held`: who comes waits already, and somebody else sees to it."""
         if self.on:
             return
         self.on = True
-        if self.record.alone:
+        if held:
+            pass
+        elif self.record.alone:
             self.deadlines.at(self.record.hold_max, self._give_up)
         else:
             self.listener.go_away()

@@ -42,6 +42,7 @@ class Record:
         self.alone: bool = data.get("alone", True)
         self.hold_max: float = data.get("hold_max", 30.0)
         self.held: bool = data.get("held", False)
+        self.predecessors: list[dict[str, str]] = data.get("predecessors", [])
         self.listen_variables: bool = data.get("listen_variables", True)
         self.current: str = data["current"]
         self.table: str = data.get("table") or ""

@@ -34,16 +34,22 @@ class Relay:
         """Tell whether anybody waits or is served."""
         return bool(self.waiting or self.pipes)
 
-    def take(self, queues: list[socket.socket]) -> None:
-        """Accept who waits in these queues, as far as there are descriptors for both ends of each; no app may run."""
+    def take(self, queues: list[socket.socket]) -> bool:
+        """
+        Accept who waits in these queues, as far as there are descriptors for both ends of each; False if some are left.
+
+        No app may run that accepts from them: they are made not to block.
+        """
         room = (os.sysconf("SC_OPEN_MAX") - 64) // 2 - len(self.pipes)
         for queue in queues:
             queue.setblocking(False)
-            while len(self.waiting) < room:
-                try:
+            try:
+                while len(self.waiting) < room:
                     self.waiting.append(queue.accept()[0])
-                except OSError:  # BlockingIOError: that was all
-                    break
+            except OSError:  # BlockingIOError: that was all
+                continue
+            return False
+        return True
 
     def release(self, path: str | None) -> bool:
         """Relay those that wait to the socket at this path; False when some wait still, since its queue is full."""

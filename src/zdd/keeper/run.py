@@ -40,7 +40,7 @@ def main(path: str) -> int:
     loop = Loop(deadlines)
     control = Control(loop, record.control)
     app, relay, probe = App(record, log), Relay(loop), Probe(loop, record.health_path, record.health_host)
-    keeper = Keeper(record, app, listener(record, loop), relay, probe, deadlines, control, tell)
+    keeper = Keeper(record, app, listener(record, loop), relay, probe, loop, control, tell)
     signals = _signals()
 
     def on_signal(_: int) -> None:

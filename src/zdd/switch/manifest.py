@@ -10,13 +10,19 @@ Kind = Literal["fd", "unix", "tcp", "none", "classic"]
 
 
 class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One running copy of a service, as the table names it. `port` is there for tcp and classic ones only."""
+    """
+    One running copy of a service, as the table names it.
+
+    `port` is there for tcp and classic ones only. `stop_first` says that its app starts only after the switch, when the
+    old one's has stopped.
+    """
 
     name: str
     service: str
     kind: Kind
     release: str | None = None
     port: int | None = None
+    stop_first: bool = False
 
     @property
     def has_slot(self) -> bool:
@@ -53,6 +59,16 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         """Return the instances that this deploy starts: neither taken over from `before` nor revived."""
         known = before.instances if before else {}
         return [one for name, one in self.instances.items() if name not in known and name not in self.revived]
+
+    def swapped(self, before: Manifest | None) -> list[Instance]:
+        """Return the new instances whose apps start only when the old ones' have stopped."""
+        return [one for one in self.new(before) if one.stop_first]
+
+    def displaced(self, before: Manifest | None) -> list[Instance]:
+        """Return the old instances whose apps must have stopped before those of `swapped` start."""
+        services = {one.service for one in self.swapped(before)}
+        old = before.instances.values() if before else ()
+        return [one for one in old if one.service in services and one.name not in self.instances]
 
     def of(self, service: str) -> list[Instance]:
         """Return the service's instances in the order of their slots."""

@@ -1,0 +1,86 @@
+"""Requests that wait: new connections queue at a socket of ours that nobody accepts, until they are let in."""
+
+from __future__ import annotations
+
+import select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from zdd.keeper.listener import Listener
+    from zdd.keeper.loop import Loop
+    from zdd.keeper.relay import Relay
+
+_AGAIN = 0.05
+
+
+class Hold:
+    """
+    While `on`, the path that nginx connects to leads to the waiting socket, and the app's own is known to us alone.
+
+    So an app that is being started meets nobody until it has proved itself. Who waited is relayed then, and whoever
+    still arrives there a moment later; those whose client gave up are dropped. `overdue` is called when somebody has
+    waited for `longest` seconds. Without a socket of ours (unix, tcp, none) it only keeps the word `on`.
+    """
+
+    def __init__(self, listener: Listener, relay: Relay, loop: Loop, overdue: Callable[[], None]) -> None:
+        self.listener, self.relay, self.loop, self.overdue = listener, relay, loop, overdue
+        self.deadlines = loop.deadlines
+        self.on = False
+        self._longest = 0.0
+        self._to: str | None = None
+        self._queue: socket.socket | None = None
+
+    @property
+    def queues(self) -> list[socket.socket]:
+        """Return the sockets in which connections wait."""
+        return [self._queue] if self._queue else []
+
+    def begin(self, longest: float) -> None:
+        """Have everybody wait who comes from now on. Raises OSError."""
+        self.on, self._longest = True, longest
+        self.deadlines.cancel(self._pass)
+        self._queue = self.listener.hold()
+        if self._queue:
+            self.loop.watch(self._queue.fileno(), select.POLLIN, self._first_came)
+
+    def end(self) -> None:
+        """Let who waits in, and everybody who comes: the app has proved itself."""
+        if self.on:
+            self.on = False
+            self.listener.let_in()
+            self.send_to(self.listener.address)
+
+    def send_to(self, address: str | int | None) -> None:
+        """Relay who waits, and who still comes to the waiting socket, to the socket at this path."""
+        self.deadlines.cancel(self.overdue)
+        if self._queue and isinstance(address, str):
+            self._to = address
+            self._pass()
+
+    def abandon(self) -> None:
+        """Care no more for who waits: whoever leaves sees them off."""
+        self.deadlines.cancel(self.overdue, self._pass)
+        for queue in self.queues:
+            self.loop.forget(queue.fileno())
+
+    def _first_came(self, _: int) -> None:
+        if self._queue:
+            self.loop.forget(self._queue.fileno())
+            self.deadlines.at(self._longest, self.overdue)
+
+    def _came(self, _: int) -> None:
+        self._pass()
+
+    def _pass(self) -> None:
+        """Relay as many as can be now: there are descriptors for so many, and the app's queue is of some length."""
+        if not self._queue:
+            return
+        self.loop.forget(self._queue.fileno())
+        took_all = self.relay.take([self._queue])
+        if self.relay.release(self._to) and took_all:
+            self.loop.watch(self._queue.fileno(), select.POLLIN, self._came)
+        else:
+            self.deadlines.at(_AGAIN, self._pass)

@@ -1,0 +1,127 @@
+"""
+An instance's part in a stop-first change-over, in which two versions never run at once.
+
+The new instance holds its socket, where clients wait; the old one is put to rest: drained, stopped, its place kept;
+then the new one is started. When it does not become healthy, the same happens the other way round. The command line
+leads. When it dies before it has told the new one to start, or that one fails afterwards, the new instance finishes
+alone: it asks the old one to serve again, and relays who waits.
+"""
+
+from __future__ import annotations
+
+from zdd.keeper import control, states
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from zdd.keeper.keeper import Keeper
+
+
+class Swap:
+    """Decides when this instance's app may run; `keeper` does what is decided."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self.keeper = keeper
+        self.record, self.hold = keeper.record, keeper.hold
+        self.resting = False  # at rest, or on the way there
+        self.alone = False  # the app runs, and nobody will come to say whether it is healthy
+        self._way_back = False  # was put to rest for another one: stays until the next command
+        self._start_again = self._hand_back = False  # what to do once it rests
+        self._before = list(self.record.predecessors)
+
+    def rest(self, drain: float, way_back: bool) -> bool:
+        """
+        Drain and stop the app, but keep its place; False when the instance is going for good.
+
+        Who comes now waits, or goes to the one that `current` leads to, if that is another.
+        """
+        keeper = self.keeper
+        self._way_back = self._way_back or way_back
+        if self.resting:
+            return True
+        if keeper.state not in (states.STARTING, states.SERVING, states.WARM, states.FAILED):
+            return False
+        keeper.resume()
+        self.resting, self.alone = True, False
+        self._wait()
+        if not self.record.published():
+            self.hold.send_to(self.record.sibling())
+        keeper.begin_drain(drain)
+        return True
+
+    def start(self) -> bool:
+        """Start the app that is held or rests; False when there is none. With nobody attached, it proves itself."""
+        keeper = self.keeper
+        if self.resting and keeper.state != states.RESTING:
+            self._start_again = True
+            self._wait()
+        elif self.resting or (keeper.state == states.STARTING and not keeper.started):
+            self.resting = self._hand_back = False
+            self._wait()
+            if keeper.control.leased:
+                keeper.start()
+            else:
+                self._prove_alone()
+        elif keeper.state == states.STARTING and not keeper.control.leased:
+            self._prove_alone()
+        return keeper.state in (states.STARTING, states.SERVING) or self._start_again
+
+    def rested(self) -> None:
+        """Nothing runs here any more: do what was waiting for that."""
+        if self._start_again:
+            self._start_again = False
+            self.start()
+        elif self._hand_back:
+            self._give_back()
+
+    def deserted(self) -> None:
+        """Nobody is attached to an instance that clients are led to, or that is the way back."""
+        keeper = self.keeper
+        if keeper.state == states.STARTING and keeper.started:
+            self._prove_alone()
+        elif self.record.published() and (self.resting or keeper.state in (states.STARTING, states.FAILED)):
+            self.fall_back()
+
+    @property
+    def stays(self) -> bool:
+        """Tell whether this is the way back of a change-over that nobody has ended yet."""
+        return self._way_back
+
+    @property
+    def may_fall_back(self) -> bool:
+        """Tell whether a crash is that of a new version which nobody watches, and there is one to go back to."""
+        return self.alone and bool(self._before) and self.record.published()
+
+    def overdue(self) -> None:
+        """Somebody has waited for too long."""
+        if self.record.published() and (self.alone or self.keeper.state != states.SERVING):
+            self.fall_back()
+
+    def proved(self) -> None:
+        """The app answers: let in who waits."""
+        self.alone = False
+        self.hold.end()
+
+    def fall_back(self) -> None:
+        """The new version does not serve, and nobody is there to decide: the old one shall, as soon as this rests."""
+        self.keeper.tell("the version before is asked to serve again")
+        self._hand_back = True
+        if self.rest(0.0, way_back=False) and self.keeper.state == states.RESTING:
+            self._give_back()
+
+    def _wait(self) -> None:
+        self.hold.begin(self.record.hold_max)
+
+    def _give_back(self) -> None:
+        self._hand_back = False
+        self._before = [old for old in self._before if control.ask(old["control"], "start")]
+        if self._before:
+            self.hold.send_to(self._before[0]["socket"])
+        else:
+            self.keeper.tell("nothing is left of the version before: this one is started")
+            self.start()
+
+    def _prove_alone(self) -> None:
+        """Nobody will say whether the app is healthy: find out, and give it up when it is not in time."""
+        self.alone = True
+        self.keeper.deadlines.at(self.record.hold_max, self.overdue)
+        self.keeper.serve_unproved()

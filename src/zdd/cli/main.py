@@ -103,9 +103,10 @@ def main() -> NoReturn:
 def show(error: ZddError) -> None:
     """Print what went wrong, the output that explains it, and what to do next."""
     click.secho(f"zddeploy: {error.message}", err=True, fg="red")
-    for line in getattr(error, "output", ()):
+    failed = error if hasattr(error, "output") else error.__cause__  # what could not be undone has a cause of its own
+    for line in getattr(failed, "output", ()):
         click.echo(f"  | {line}", err=True)
-    if log := getattr(error, "log", None):
+    if log := getattr(failed, "log", None):
         click.echo(f"  all its output: {log}", err=True)
     if error.hint:
         click.echo(f"  {error.hint}", err=True)

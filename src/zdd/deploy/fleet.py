@@ -93,16 +93,21 @@ class Fleet:
 
     def take_up(self, instances: Sequence[Instance]) -> None:
         """Start the apps of instances that are held or rest. Raises DeployFailed when one is gone."""
-        self._care_for([instance.name for instance in instances])
-        for instance in instances:
-            if not self._kept(instance.name).start():
-                raise _gone(instance.name)
+        names = [instance.name for instance in instances]
+        self._care_for(names)
+        for name in names:
+            self._kept(name).await_rest(self.interrupts.check)
+            if isinstance(driver := self._started.get(name), AppInstance):
+                driver.forget_past()
+            if not self._kept(name).start():
+                raise _gone(name)
 
     def await_healthy(self, names: Sequence[str], until: float = math.inf) -> dict[str, int | None]:
         """
         Wait until all these instances are healthy, at most until then; returns their ports.
 
-        The first one that fails ends the waiting for all of them, and what it raised is raised.
+        The first one that fails ends the waiting for all of them, and what it raised is raised. Of stop-first ones that
+        were started, the sockets are there when this returns.
         """
         self._attach()
         results: dict[str, Health] = {}

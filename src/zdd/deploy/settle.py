@@ -7,7 +7,7 @@ from zdd.deploy.site import Site
 from zdd.instance.running import Running
 from zdd.switch.manifest import Manifest
 
-_GOING = ("draining", "stopping")
+_GOING = ("draining", "stopping", "resting")
 
 
 def settle(site: Site, warm: bool = True) -> list[Running]:

@@ -143,10 +143,10 @@ class Probe(Step):
     @property
     def words(self) -> str:
         """Say what the step does, as a line of a plan."""
-        return f"wait until healthy: {', '.join(self.names)}"
+        return f"wait until healthy: {', '.join(self.names)}" if self.names else "wait until requests can wait"
 
     def do(self, site: Site) -> None:
-        """Wait, and write down the ports that they listen on."""
+        """Wait, also for the sockets of stop-first ones, and write down the ports that they listen on."""
         for name, port in site.fleet.await_healthy(self.names).items():
             known = self.target.instances[name]
             self.target.instances[name] = Instance(known.name, known.service, known.kind, known.release, port)

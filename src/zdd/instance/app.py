@@ -120,6 +120,11 @@ class AppInstance:
                     raise self._failed(f"its keeper does not answer on {self.kept.control}") from error
             self.clock.sleep(_POLL)
 
+    def forget_past(self) -> None:
+        """Take no notice of how the app has ended so far: it is about to be started again."""
+        if self.lease:
+            self.lease.events()
+
     def _await_answer(self, address: str | int, deadline: float, check: Callable[[], None]) -> str | None:
         service, begun = self.service, self.clock.now()
         try:

@@ -36,6 +36,7 @@ class Drain:
     def begin(self, patience: float, workers: list[Process]) -> None:
         """Wait, at most this long, for the connections to end, and for these processes: nginx's workers from before."""
         self._since, self._workers = self.deadlines.now(), workers
+        self.cut = self._most = self._zeros = 0
         self.deadlines.at(patience, self._time_is_up)
         self._look()
 

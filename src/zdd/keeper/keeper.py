@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ATTACH_WITHIN = 10.0
 _TEND_AGAIN = 1.0
+_LATECOMERS = 1.0  # nginx may have looked the path up just before it led elsewhere
 _AGAIN, _PATIENCE = 0.05, 5.0  # of killing: what cannot be killed (state D) is left, since nothing else can be done
 
 
@@ -136,7 +137,10 @@ class Keeper:
             self.deadlines.at(warm, self._begin_drain)
             if warm <= 0:
                 self._begin_drain()
-        elif self.state == FAILED or self.swap.resting:
+        elif self.swap.resting:
+            self.hold.send_to(self.record.sibling())
+            self.deadlines.at(_LATECOMERS, self.stop)
+        elif self.state == FAILED:
             self.stop()
 
     def unretire(self) -> bool:

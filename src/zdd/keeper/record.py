@@ -59,13 +59,19 @@ class Record:
 
     def published(self) -> bool:
         """
-        Tell whether clients are led here: `current` lists the instance, or nginx was told of its table by a reload.
+        Tell whether clients are led here: by `current`, or because nginx was told of the instance's table by a reload.
 
         In doubt they are: what serves must not end over a bad read.
         """
         try:
-            current, own = _manifest(self.current), _manifest(self.table)
-            return self.instance in current.get("instances", ()) or own.get("exposed") is True
+            return self.current_leads_here() or _manifest(self.table).get("exposed") is True
+        except (OSError, ValueError, AttributeError, TypeError):
+            return True
+
+    def current_leads_here(self) -> bool:
+        """Tell whether `current` lists the instance; in doubt it does."""
+        try:
+            return self.instance in _manifest(self.current).get("instances", ())
         except (OSError, ValueError, AttributeError, TypeError):
             return True
 

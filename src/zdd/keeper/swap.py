@@ -43,7 +43,7 @@ class Swap:
         keeper.resume()
         self.resting, self.alone = True, False
         self._wait()
-        if not self.record.published():
+        if not self.record.current_leads_here():
             self.hold.send_to(self.record.sibling())
         keeper.begin_drain(drain)
         return True
@@ -78,7 +78,7 @@ class Swap:
         keeper = self.keeper
         if keeper.state == states.STARTING and keeper.started:
             self._prove_alone()
-        elif self.record.published() and (self.resting or keeper.state in (states.STARTING, states.FAILED)):
+        elif self.record.current_leads_here() and (self.resting or keeper.state in (states.STARTING, states.FAILED)):
             self.fall_back()
 
     @property
@@ -89,11 +89,11 @@ class Swap:
     @property
     def may_fall_back(self) -> bool:
         """Tell whether a crash is that of a new version which nobody watches, and there is one to go back to."""
-        return self.alone and bool(self._before) and self.record.published()
+        return self.alone and bool(self._before) and self.record.current_leads_here()
 
     def overdue(self) -> None:
         """Somebody has waited for too long."""
-        if self.record.published() and (self.alone or self.keeper.state != states.SERVING):
+        if self.record.current_leads_here() and (self.alone or self.keeper.state != states.SERVING):
             self.fall_back()
 
     def proved(self) -> None:

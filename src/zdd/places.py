@@ -43,6 +43,7 @@ class Places:
         self.instances = f"{self.runtime}/instances"
         self.tables = f"{self.runtime}/tables"
         self.current = f"{self.runtime}/current"
+        self.maintenance = f"{self.runtime}/maintenance"
 
     def instance(self, name: str) -> str:
         """Return the instance's own folder."""

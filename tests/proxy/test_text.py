@@ -289,7 +289,9 @@ def test_while_the_maintenance_file_exists_all_is_answered_503(house: House) -> 
     flag = f"{house.folder}/maintenance"
     house.serve(app, maintenance_file=flag, routes=[Route("web"), Route("web", ["shop.example"])])
     before = ask(house.port)
-    with open(flag, "w"):
+    with open(flag, "w") as page:
+        page.write("<p>maintenance")
+        page.flush()
         asks = [(method, {"Host": host}) for method in ("GET", "POST") for host in ("x", "shop.example")]
         during = [ask(house.port, "/x", method, headers) for method, headers in asks]
     asked = len(app.requests)
@@ -297,8 +299,9 @@ def test_while_the_maintenance_file_exists_all_is_answered_503(house: House) -> 
 
     assert (before.status, before.body) == (503, b"the app's own")
     assert {(answer.status, answer.headers["retry-after"]) for answer in during} == {(503, "30")}
-    assert b"maintenance" in during[0].body
+    assert {answer.body for answer in during} == {b"<p>maintenance"}
     assert asked == 1
+    assert ask(house.port, "/zdd-maintenance").status == 404
     assert ask(house.port).body == b"the app's own"
 
 

@@ -23,12 +23,15 @@ COMMANDS = (
     "up",
     "down",
     "recover",
+    "pause",
+    "resume",
+    "maintenance",
     "enable",
     "disable",
     "demo",
 )
 
-_WITH_VALUE = ("-c", "--conf", "--label", "--rev", "--lock-timeout")
+_WITH_VALUE = ("-c", "--conf", "--label", "--rev", "--lock-timeout", "--max", "--message", "--page")
 
 
 class Program(click.Group):

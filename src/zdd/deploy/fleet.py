@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.deploy.interrupts import Interrupts
 from zdd.deploy.report import Report
-from zdd.errors import DeployFailed
+from zdd.errors import DeployFailed, UsageError
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
@@ -90,6 +90,16 @@ class Fleet:
         for kept in found:
             kept.rest(at_most, way_back)
         return {kept.name: kept.await_rest(self.interrupts.check) for kept in found}
+
+    def pause(self, name: str, seconds: float) -> None:
+        """Have an instance's requests wait, at most this long. Raises UsageError when it does not serve."""
+        if not self._kept(name).pause(seconds):
+            state = self.look(name).state
+            raise UsageError(f"{name} cannot pause: it is {state}", hint="`zddeploy status` tells more")
+
+    def resume(self, name: str) -> bool:
+        """Let them in; False when they had not to wait."""
+        return self._kept(name).resume()
 
     def take_up(self, instances: Sequence[Instance]) -> None:
         """Start the apps of instances that are held or rest. Raises DeployFailed when one is gone."""

@@ -205,7 +205,7 @@ class Front:
             proxy_read_timeout=nginx.proxy_read_timeout,
             user=self._worker_user() if os.geteuid() == 0 else None,
             group=_group_of(self._worker_user()) if os.geteuid() == 0 else None,
-            maintenance_file=f"{self.places.runtime}/maintenance",
+            maintenance_file=self.places.maintenance,
             assets=[f"{self.places.assets}/{folder}" for folder in self._assets()],
             reloads=any(app.socket == "tcp" for app in apps),
         )

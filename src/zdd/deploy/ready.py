@@ -6,6 +6,7 @@ import os
 import sys
 
 from zdd.conf.schema import RunService
+from zdd.deploy import limits
 from zdd.deploy.foreign import ForeignFront
 from zdd.deploy.site import Site
 from zdd.errors import UsageError
@@ -45,6 +46,10 @@ def notices(site: Site) -> list[str]:
         )
     if systemd.runs() and not os.path.lexists(f"{WANTS}/{boot_unit(site.config.project)}"):
         found.append(f"after a reboot nothing is started; to have it so, once: {enable_command(site)}")
+    if waiting := [one.name for one in _apps(site) if one.order == "stop-first" and one.socket == "fd"]:
+        found.append(f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {limits.words(site)}")
+        if site.releases is None:
+            found.append("without [release], a stop-first version that fails leaves the old one to start from its code")
     if isinstance(site.front, ForeignFront) and (unasked := site.front.unasked()):
         names = ", ".join(unasked)
         found.append(

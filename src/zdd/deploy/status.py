@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import msgspec
 
 from zdd import history
-from zdd.deploy import recovery
+from zdd.deploy import maintenance, recovery
 from zdd.deploy.site import Site
 from zdd.host import lock, process, sock_diag
 from zdd.instance.running import Running
@@ -78,8 +78,19 @@ def status(site: Site) -> Status:
         site.front.describe(),
         [_service(name, serving.get(name, []), by_service.get(name, []), use) for name in names],
         problems,
-        refused_code(site),
+        [*_waiting(site, running), *refused_code(site)],
     )
+
+
+def _waiting(site: Site, running: dict[str, Running]) -> list[str]:
+    found = [
+        f"{one.name} is paused, for {one.paused:.0f} s more: its requests wait; `zddeploy resume` lets them in"
+        for one in running.values()
+        if one.paused is not None
+    ]
+    if maintenance.is_on(site):
+        found.append("maintenance is on, everything is answered 503: `zddeploy maintenance off` ends it")
+    return found
 
 
 def refused_code(site: Site) -> list[str]:

@@ -76,15 +76,15 @@ def send(places: Places, target: Manifest, visits: Sequence[Visit], log: str, cl
             clock.sleep(_AGAIN)
 
 
-def _send_one(visit: Visit, log: str, clock: Clock, others: int) -> None:
+def _send_one(where: Visit, log: str, clock: Clock, others: int) -> None:
     since = files.size(log)
     try:
-        status = _visit(visit, clock, others).status
+        status = visit(where, clock, others).status
         said = f"answers {status}" if status in _UNREACHABLE else None
     except (OSError, probe.NotHttp) as error:
-        said = f"does not answer on {visit.address[0]}:{visit.address[1]} ({error})"
+        said = f"does not answer on {where.address[0]}:{where.address[1]} ({error})"
     if said:
-        words = f"{visit.service}: healthy, but nginx {said} for GET {visit.path} with Host {visit.host}"
+        words = f"{where.service}: healthy, but nginx {said} for GET {where.path} with Host {where.host}"
         raise Unreachable(words, files.tail(log, 5, since))
 
 
@@ -137,12 +137,13 @@ def listen_address(front: Front) -> tuple[str, int] | None:
     return None
 
 
-def _visit(visit: Visit, clock: Clock, others: int) -> probe.Answer:
+def visit(where: Visit, clock: Clock, others: int = 0) -> probe.Answer:
+    """Send one request, behind others that only take connections; returns its answer. Raises OSError, NotHttp."""
     until = clock.now() + _TIMEOUT
     with contextlib.ExitStack() as stack:
         for _ in range(others):
-            probe.send(stack.enter_context(_connect(visit)), visit.path, visit.host)
-        return probe.ask(_connect(visit), visit.path, visit.host, lambda: until - clock.now(), lambda: None)
+            probe.send(stack.enter_context(_connect(where)), where.path, where.host)
+        return probe.ask(_connect(where), where.path, where.host, lambda: until - clock.now(), lambda: None)
 
 
 def _connect(visit: Visit) -> socket.socket:

@@ -95,10 +95,15 @@ class Kept:
 
     def unretire(self) -> bool:
         """Have it serve again; False when it is draining already, or gone."""
-        try:
-            return bool(client.ask(self.control, "unretire")["ok"])
-        except client.Gone:
-            return False
+        return self._ask("unretire")
+
+    def pause(self, seconds: float) -> bool:
+        """Have its requests wait, at most this long; False when they cannot."""
+        return self._ask("pause", seconds=seconds)
+
+    def resume(self) -> bool:
+        """Let them in; False when they had not to wait."""
+        return self._ask("resume")
 
     def stop(self) -> None:
         """Stop it now, without draining; returns when it is gone."""
@@ -146,6 +151,12 @@ class Kept:
             worker.wait(deadline - self.clock.now())
         while self.connections() and self.clock.now() < deadline:
             self.clock.sleep(_POLL)
+
+    def _ask(self, op: str, **args: float) -> bool:
+        try:
+            return bool(client.ask(self.control, op, timeout=2.0, **args)["ok"])
+        except client.Gone:
+            return False
 
     def longest_stop(self) -> float:
         """Return the seconds that draining and stopping it can take at most."""

@@ -18,7 +18,8 @@ class Running(NamedTuple):
 
     `state` is starting, serving, warm, draining, stopping or failed as its keeper says; `unkept` for an app whose
     keeper died, which goes on serving; `dead` when only its files are left. A classic instance is serving, or stopping
-    once its stop command was run. `since` is in seconds of time.time().
+    once its stop command was run. `since` is in seconds of time.time(); `paused` for how many seconds more requests
+    may wait.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Running(NamedTuple):
     restarts: int = 0
     port: int | None = None
     exit: str | None = None
+    paused: float | None = None
 
 
 def observe_one(places: Places, name: str) -> Running:
@@ -80,6 +82,7 @@ def _app(places: Places, name: str) -> Running:
         status["restarts"],
         status["port"],
         status["exit"],
+        status["paused"],
     )
 
 

@@ -63,7 +63,7 @@ class Setup:
 def render(setup: Setup, version: Version) -> str:
     """Return the whole text."""
     parts = [_http(setup, version), _PROXY, *_upstreams(setup, version), *_servers(setup)]
-    return _MAIN.format(
+    return MAIN.format(
         user=f"user {' '.join(filter(None, [setup.user, setup.group]))};\n" if setup.user else "",
         pid=quoted(setup.pid_file),
         error_log=quoted(setup.error_log),
@@ -128,12 +128,22 @@ def _server(setup: Setup, hosts: Sequence[str], locations: Mapping[str, str], de
     lines = [f"listen {address}{default};" for address in setup.listen]
     lines.append(f"server_name {' '.join(map(quoted, hosts))};")
     if setup.maintenance_file and locations:
-        lines.append(_MAINTENANCE.format(file=quoted(setup.maintenance_file)))
+        lines.append(maintenance_lines(setup.maintenance_file))
     lines += [f"location {where} {{ proxy_pass http://{service}; }}" for where, service in locations.items()]
     if "/" not in locations:
         lines.append("location / { return 404; }")
     lines += _assets(setup, locations)
     return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
+
+
+def maintenance_lines(file: str) -> str:
+    """
+    Return what a server block needs in order to answer 503 with this file as the page, for as long as it exists.
+
+    The page is a URI and no named location: only then a POST becomes a GET (error_page), which a file can answer.
+    Requests for the page itself pass the first condition, as nginx asks it again for them.
+    """
+    return _MAINTENANCE.format(file=quoted(file))
 
 
 def _assets(setup: Setup, locations: Mapping[str, str]) -> list[str]:
@@ -151,7 +161,7 @@ def _assets(setup: Setup, locations: Mapping[str, str]) -> list[str]:
     return lines
 
 
-_MAIN = """\
+MAIN = """\
 # Written by zdd; what is changed here is lost with the next deploy.
 {user}worker_processes auto;
 worker_rlimit_nofile 8192;
@@ -195,10 +205,14 @@ proxy_next_upstream_tries 2;
 """
 
 _MAINTENANCE = """\
-if (-f {file}) {{ return 503; }}
-error_page 503 @maintenance;
-location @maintenance {{
-    default_type text/plain;
+set $zdd_maintenance "";
+if (-f {file}) {{ set $zdd_maintenance $uri; }}
+if ($zdd_maintenance !~ "^(/zdd-maintenance)?$") {{ return 503; }}
+error_page 503 /zdd-maintenance;
+location = /zdd-maintenance {{
+    internal;
+    default_type "text/html; charset=utf-8";
     add_header Retry-After 30 always;
-    return 503 "Down for maintenance, back soon.\\n";
+    add_header Cache-Control no-store always;
+    alias {file};
 }}"""

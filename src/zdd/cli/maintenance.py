@@ -1,0 +1,43 @@
+"""zddeploy maintenance: everything is answered 503, with a page that says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zdd.cli import options
+from zdd.deploy import maintenance
+from zdd.deploy.lock import changing
+
+
+@click.command("maintenance")
+@click.argument("switch", type=click.Choice(["on", "off"]))
+@click.option("--message", default=maintenance.MESSAGE, metavar="TEXT", help="What the page says.")
+@click.option("--page", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Your own page, HTML.")
+@options.lock_timeout
+@options.common
+def command(
+    switch: str,
+    message: str,
+    page: Path | None,
+    lock_timeout: float | None,
+    conf: Path | None,
+    verbose: bool,
+    as_json: bool,
+) -> int:
+    """
+    Answer everything with status 503, Retry-After and a page, or stop doing so; nginx is not reloaded.
+
+    The apps run on, and deploys go on working. A reboot ends it.
+    """
+    site = options.site_of(conf, verbose, as_json)
+    timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout
+    with changing(site, f"zddeploy maintenance {switch}", timeout):
+        if switch == "on":
+            maintenance.on(site, page.read_text() if page else maintenance.page(message))
+            text = "everything is answered 503: `zddeploy maintenance off` ends it"
+        else:
+            text = "requests are answered again" if maintenance.off(site) else "maintenance was not on"
+    site.report.event("result", outcome="done", cause=None, maintenance=switch, exit=0, text=text)
+    return 0

@@ -1,0 +1,42 @@
+"""zddeploy pause: requests wait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zdd.cli import options
+from zdd.deploy import limits
+from zdd.deploy.lock import changing
+from zdd.deploy.pause import pause
+
+
+@click.command("pause")
+@click.argument("services", nargs=-1)
+@click.option("--max", "longest", type=options.Duration(), default=30.0, metavar="DURATION", help="At most; 30s.")
+@options.lock_timeout
+@options.common
+def command(
+    services: tuple[str, ...],
+    longest: float,
+    lock_timeout: float | None,
+    conf: Path | None,
+    verbose: bool,
+    as_json: bool,
+) -> int:
+    """
+    Have requests wait, while the apps run on: for a short operation that they should not meet.
+
+    They wait in the kernel until `zddeploy resume`, or for --max, whatever happens to this machine's zddeploy.
+    """
+    site = options.site_of(conf, verbose, as_json)
+    timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout
+    with changing(site, "zddeploy pause", timeout):
+        paused = pause(site, services, longest)
+    if paused.others:
+        site.report.event("notice", text=f"{', '.join(paused.others)}: not paused, as the app has a socket of its own")
+    names = ", ".join(paused.services)
+    text = f"{names}: requests wait, for {longest:g} s at most ({limits.words(site)}); `zddeploy resume` lets them in"
+    site.report.event("result", outcome="done", cause=None, services=paused.services, exit=0, text=text)
+    return 0

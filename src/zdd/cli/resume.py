@@ -1,0 +1,27 @@
+"""zddeploy resume: requests that wait are let in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zdd.cli import options
+from zdd.deploy.lock import changing
+from zdd.deploy.pause import resume
+
+
+@click.command("resume")
+@click.argument("services", nargs=-1)
+@options.lock_timeout
+@options.common
+def command(
+    services: tuple[str, ...], lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool
+) -> int:
+    """Let in the requests that `zddeploy pause` has made wait."""
+    site = options.site_of(conf, verbose, as_json)
+    with changing(site, "zddeploy resume", site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout):
+        resumed = resume(site, services)
+    text = f"requests are let in to {', '.join(resumed)}" if resumed else "nothing was paused"
+    site.report.event("result", outcome="done", cause=None, instances=resumed, exit=0, text=text)
+    return 0

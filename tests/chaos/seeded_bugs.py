@@ -29,7 +29,30 @@ class Bug(NamedTuple):
 
 WALK = "tests/deploy/test_walk.py::test_killed_anywhere_and_again_in_the_recovery_something_healthy_serves"
 
+STOP_FIRST = "tests/system/test_stop_first.py::test"
+
 BUGS = [
+    Bug(
+        "the new version starts before the old one has stopped",
+        "deploy/swap.py",
+        "    _rest(site, old, longest * _SHARE, way_back=True)\n",
+        "",
+        f"{STOP_FIRST}_versions_never_overlap_and_requests_wait",
+    ),
+    Bug(
+        "who waits is let in before the new version has proved itself",
+        "keeper/swap.py",
+        "            self._wait()\n            if keeper.control.leased:\n",
+        "            self.hold.end()\n            if keeper.control.leased:\n",
+        f"{STOP_FIRST}_a_bad_release_answers_nobody_and_the_old_one_is_started_again[errs]",
+    ),
+    Bug(
+        "a new version whose zddeploy died does not fall back",
+        "keeper/swap.py",
+        "            self.fall_back()\n\n    @property\n    def stays",
+        "            pass\n\n    @property\n    def stays",
+        f"{STOP_FIRST}_without_its_zddeploy_the_new_version_serves_or_the_old_one_again[stopping-good]",
+    ),
     Bug(
         "switch before healthy",
         "deploy/plan.py",

@@ -5,6 +5,7 @@ finishes or undoes what was interrupted, and no client ever notices.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ from tests.system.project import (
     service,
     version,
 )
+from tests.system.test_stop_first import release
 from zdd.load import Kind, Report
 
 # What changes something outside the process. Reading, waiting and the process's own memory are left out.
@@ -90,9 +92,10 @@ def walk(
     everything: bool,
     check: Callable[[Report], None],
     kinds: tuple[Kind, ...] = ONLY_POSTS,
+    connections: int = 32,
 ) -> None:
     """Kill the command at every point, or at a sample of them, and have the next one put things right."""
-    with project.load(kinds, rate=100) as load:
+    with project.load(kinds, rate=100, connections=connections) as load:
         points = change.points()
         assert len(points) > 40, f"implausibly few points: {points}"
         step = 1 if everything else max(1, len(points) // SAMPLE)
@@ -133,6 +136,17 @@ def test_a_rollback_killed_anywhere_loses_nothing(project: Project, everything: 
 
     before()
     walk(project, Change(project, "rollback", before=before), everything, assert_nothing_lost)
+
+
+def test_a_stop_first_deploy_killed_anywhere_loses_nothing_and_two_versions_never_run(
+    project: Project, everything: bool
+) -> None:
+    numbers = itertools.count(2)
+    release(project, 1, boot=0.1)
+    project.zddeploy()
+    change = Change(project, before=lambda: release(project, next(numbers), boot=0.1))
+    walk(project, change, everything, assert_nothing_lost, connections=1000)
+    assert "another version runs" not in project.log("web-*.log")
 
 
 def bump(project: Project) -> None:

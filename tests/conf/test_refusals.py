@@ -231,8 +231,8 @@ def test_a_wrong_variable_is_named_but_its_value_is_not_shown(folder: Path, env:
             '[service.web] path and socket = "none" exclude each other: nobody connects to it',
         ),
         (
-            '[service.web]\nrun = "app"\nhealth_command = "true"',
-            '[service.web] health_command needs socket = "none"; with a socket there is health_path',
+            '[service.web]\nrun = "app"\nhealth_command = "true"\nhealth_path = "/"',
+            "[service.web] health_command and health_path exclude each other: one of them tells it is well",
         ),
         (
             '[service.web]\nrun = "app {socket}"',

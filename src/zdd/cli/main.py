@@ -31,6 +31,7 @@ COMMANDS = (
     "demo",
 )
 
+_LONGEST = 500  # characters of a line of output that are shown
 _WITH_VALUE = ("-c", "--conf", "--label", "--rev", "--lock-timeout", "--max", "--message", "--page")
 
 
@@ -107,10 +108,11 @@ def show(error: ZddError) -> None:
     """Print what went wrong, the output that explains it, and what to do next."""
     click.secho(f"zddeploy: {error.message}", err=True, fg="red")
     failed = error if hasattr(error, "output") else error.__cause__  # what could not be undone has a cause of its own
-    for line in getattr(failed, "output", ()):
-        click.echo(f"  | {line}", err=True)
+    output = getattr(failed, "output", ())
+    for line in output:
+        click.echo(f"  | {line if len(line) <= _LONGEST else line[:_LONGEST] + '...'}", err=True)
     if log := getattr(failed, "log", None):
-        click.echo(f"  all its output: {log}", err=True)
+        click.echo(f"  all its output: {log}" if output else f"  it has printed nothing ({log})", err=True)
     if error.hint:
         click.echo(f"  {error.hint}", err=True)
     if error.aftermath:

@@ -45,10 +45,10 @@ def run_service(document: Document, section: str, service: RunService) -> None:
         for key in _NEED_A_SOCKET:
             if key in document.sections[section]:
                 raise document.error(section, f"{key} and {none} exclude each other: nobody connects to it")
-    elif service.health_command:
-        raise document.error(section, f"health_command needs {none}; with a socket there is health_path")
     if service.order == "stop-first":
         _stop_first(document, section, service)
+    if service.health_command and service.health_path:
+        raise document.error(section, "health_command and health_path exclude each other: one of them tells it is well")
     _placeholders(document, section, service)
 
 

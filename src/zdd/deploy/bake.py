@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zdd.conf.schema import RunService
 from zdd.deploy.site import Site
-from zdd.errors import DeployFailed
+from zdd.instance.failure import InstanceFailed, last_words
 from zdd.instance.running import Running
 from zdd.switch.manifest import Manifest
 
@@ -20,7 +20,7 @@ def bake(site: Site, target: Manifest) -> None:
     """
     Watch the new instances; returns when they have been faultless for long enough.
 
-    Raises DeployFailed for an instance that ended or was restarted, or whose health request failed twice in a row.
+    Raises InstanceFailed for an instance that ended or was restarted, or whose health request failed twice in a row.
     """
     services, begun = _services(site, target), site.clock.now()
     failures: dict[str, int] = {}
@@ -34,11 +34,16 @@ def bake(site: Site, target: Manifest) -> None:
 
 def _look(site: Site, name: str, found: Running, failures: dict[str, int]) -> None:
     if found.restarts or found.state not in ("serving", "starting"):
-        raise DeployFailed(f"{found.service}: {name} failed in the bake: it ended with {found.exit or found.state}")
+        raise _failed(site, found, f"it ended with {found.exit or found.state}")
     words = site.fleet.ask_once(name)
     failures[name] = failures.get(name, 0) + 1 if words else 0
     if failures[name] > 1:
-        raise DeployFailed(f"{found.service}: {name} failed in the bake: {words}, twice in a row")
+        raise _failed(site, found, f"{words}, twice in a row")
+
+
+def _failed(site: Site, found: Running, words: str) -> InstanceFailed:
+    log = site.places.log(found.name)
+    return InstanceFailed(f"{found.service}: {found.name} failed in the bake: {words}", last_words(log), log)
 
 
 def _services(site: Site, target: Manifest) -> dict[str, RunService]:

@@ -186,7 +186,7 @@ class Fleet:
         self._kept(instance.name).retire(service.keep_warm if isinstance(service, RunService) else 0.0, [])
 
     def ask_once(self, name: str) -> str | None:
-        """Send one health request to a running instance; returns what is wrong, None when it is healthy."""
+        """Ask a running instance once whether it is well; returns what is wrong, None when nothing is known to be."""
         driver = self._driver_of(name, self.config.services[name.rpartition("-")[0]])
         return driver.ask_once() if isinstance(driver, AppInstance) else None
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from zdd.host.clock import Clock
 from zdd.host.process import Process
+
+_SLICE = 0.1  # seconds between looks at whether waiting is still worth it
 
 
 class Result:
@@ -19,6 +24,17 @@ class Result:
     def __init__(self, status: int, output: str) -> None:
         self.status = status
         self.output = output
+
+
+class Identity(NamedTuple):
+    """Whom a program runs as: user, group and further groups, None where that stays as it is here."""
+
+    uid: int | None = None
+    gid: int | None = None
+    groups: list[int] | None = None
+
+
+_OURSELVES = Identity()
 
 
 class Commands:
@@ -32,27 +48,47 @@ class Commands:
         self.tell = tell
 
     def run(
-        self, argv: Sequence[str], cwd: str = "/", env: Mapping[str, str] | None = None, timeout: float = 30.0
+        self,
+        argv: Sequence[str],
+        cwd: str = "/",
+        env: Mapping[str, str] | None = None,
+        timeout: float = 30.0,
+        who: Identity = _OURSELVES,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> Result:
         """
         Run to the end and return what it printed, stdout and stderr together.
 
         After `timeout` seconds its whole session is killed; the status is then that of SIGKILL, -9, and the output
-        says so. What it leaves running in the background, holding its output open, is not waited for.
+        says so. What it leaves running in the background, holding its output open, is not waited for. `interrupt` is
+        called again and again; when it raises, the session is killed, too.
         """
         self._tell(argv, cwd)
         # Into a file and not a pipe: a pipe ends only when everything that was left in the background has ended.
         with tempfile.TemporaryFile() as output:
             child = subprocess.Popen(
-                argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                argv,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                user=who.uid,
+                group=who.gid,
+                extra_groups=who.groups if os.geteuid() == 0 else None,
             )
-            note = ""
+            deadline, note = time.monotonic() + timeout, ""
             try:
-                child.wait(timeout)
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)  # its own session, not yet reaped: the number is still its
-                child.wait()
-                note = f"(killed: not done after {timeout:g} s)\n"
+                while child.poll() is None and time.monotonic() < deadline:
+                    interrupt()
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        child.wait(min(_SLICE, timeout))
+            finally:
+                if child.returncode is None:
+                    os.killpg(child.pid, signal.SIGKILL)  # its own session, not yet reaped: the number is still its
+                    child.wait()
+                    note = f"(killed: not done after {timeout:g} s)\n"
             output.seek(0)
             return Result(child.returncode, output.read().decode(errors="replace") + note)
 

@@ -19,6 +19,7 @@ _NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 0x301, 2, 3
 _SHOW_NAME_OF_FILE, _SHOW_QUEUE = 0x02, 0x10  # UDIAG_SHOW_VFS, UDIAG_SHOW_RQLEN
 _VFS, _RQLEN = 1, 4
 _ESTABLISHED, _CLOSE_WAIT, _LISTEN = 1, 8, 10
+_LISTENS = "00010000"  # __SO_ACCEPTCON, as /proc/net/unix shows it
 _ANY = 0xFFFFFFFF
 
 
@@ -104,6 +105,14 @@ def listeners(pids: list[int]) -> list[tuple[str, int]]:
             if inode in inodes:
                 found.add((address, port))
     return sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+
+def listening_paths(pids: list[int]) -> list[str]:
+    """Return where these processes listen on UNIX sockets: names as they were bound, abstract ones with an "@"."""
+    inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
+    with open("/proc/self/net/unix", encoding="utf-8", errors="surrogateescape") as table:
+        rows = [line.rstrip("\n").split(None, 7) for line in table][1:]
+    return sorted(row[7] for row in rows if len(row) > 7 and row[3] == _LISTENS and int(row[6]) in inodes)
 
 
 def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import grp
 import json
 import math
 import os
-import pwd
 import shlex
 import signal
 import sys
@@ -15,18 +13,18 @@ from typing import Any, NamedTuple
 
 from zdd import keeper
 from zdd.conf.schema import RunService
-from zdd.errors import UsageError
-from zdd.host import acl, files, process, sock_diag, systemd
+from zdd.host import acl, files, process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
-from zdd.instance import environment, health
-from zdd.instance.failure import InstanceFailed
+from zdd.instance import environment, health, health_command, identity, where
+from zdd.instance.failure import InstanceFailed, last_words, why_ended, why_never_ran
 from zdd.instance.health import Health, NotHealthy
 from zdd.instance.kept import KEEPER_TIMEOUT, Kept
 from zdd.keeper import client
 from zdd.places import Places
 
 _POLL = 0.01
+_COMMAND_PAUSE = 0.2  # between two runs of health_command
 _LISTEN_FD = 3
 
 
@@ -49,6 +47,7 @@ class AppInstance:
         self.log = places.log(name)
         self.kept = Kept(name, places, clock)
         self.lease: client.Lease | None = None
+        self.oom_kills = process.oom_kills()  # on the whole machine, so far
 
     def launch(
         self, deploy: int, cwd: str, nginx: ProxySide, own: Mapping[str, str], after: Sequence[str] | None = None
@@ -73,7 +72,8 @@ class AppInstance:
 
     def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
         """
-        Return when it answers its health request (a worker: when it has lived for min_uptime).
+        Return when its health_command succeeds, or else when it answers its health request (a worker: when it has lived
+        for min_uptime).
 
         Raises InstanceFailed when the app ended before, or after start_timeout, or at the moment `until`.
         """
@@ -87,8 +87,10 @@ class AppInstance:
             self._check_alive()
 
         notice = None
-        if self.service.socket == "none":
-            self._await_uptime(begun, deadline, check)
+        if self.service.health_command:
+            self._await_command(self.service.health_command, deadline, check)
+        elif self.service.socket == "none":
+            self._await_uptime(begun, check)
         else:
             notice = self._await_answer(address, deadline, check)
         if not client.ask(self.kept.control, "healthy")["ok"]:  # what forks away may answer once
@@ -97,7 +99,9 @@ class AppInstance:
         return Health(self.clock.now() - begun, port, notice)
 
     def ask_once(self) -> str | None:
-        """Send one health request; returns what is wrong, None when it is healthy. A worker is not asked."""
+        """Ask it once whether it is well; returns what is wrong, None when nothing is or there is no way to ask."""
+        if self.service.health_command:
+            return self._ask_command(self.service.health_command, self.service.health_timeout, lambda: None)
         if self.service.socket == "none":
             return None
         address = client.pids(self.places.control, self.name).port or self.places.socket(self.name)
@@ -117,7 +121,7 @@ class AppInstance:
                 return
             except client.Gone as error:
                 if self.clock.now() >= deadline:
-                    raise self._failed(f"its keeper does not answer on {self.kept.control}") from error
+                    raise self._failed(f"nobody answers for it on {self.kept.control}") from error
             self.clock.sleep(_POLL)
 
     def forget_past(self) -> None:
@@ -130,51 +134,53 @@ class AppInstance:
         try:
             return health.await_answer(address, service, deadline, self.clock, check, held=service.socket == "fd")
         except NotHealthy as error:
+            app, folder = self.kept.app(), self.places.instance(self.name)
+            port = address if isinstance(address, int) else None
+            hint = where.elsewhere(app.pid, service.socket, folder, port, error.last.taken) if app else None
             words = f"not healthy after {deadline - begun:.3g} s: {error}"
-            raise self._failed(words, hint=self._who_listens()) from error
+            raise self._failed(words, hint=hint or error.last.hint) from error
 
-    def _await_uptime(self, begun: float, deadline: float, check: Callable[[], None]) -> None:
-        service, record = self.service, self.kept.record()
+    def _await_uptime(self, begun: float, check: Callable[[], None]) -> None:
+        while self.clock.now() - begun < self.service.min_uptime:
+            check()
+            self.clock.sleep(_POLL)
+
+    def _await_command(self, command: str, deadline: float, check: Callable[[], None]) -> None:
         while True:
             check()
-            if service.health_command:
-                argv = ["/bin/sh", "-ec", service.health_command]
-                result = self.commands.run(argv, record["cwd"], record["env"], service.health_timeout)
-                if result.status == 0:
-                    return
-                words = f"health_command ended with status {result.status}: {result.output.strip()[-200:]}"
-                if self.clock.now() >= deadline:
-                    raise self._failed(f"not healthy after {service.start_timeout:g} s: {words}")
-            elif self.clock.now() - begun >= service.min_uptime:
+            left = max(_COMMAND_PAUSE, deadline - self.clock.now())
+            words = self._ask_command(command, min(self.service.health_timeout, left), check)
+            if words is None:
                 return
-            self.clock.sleep(5 * _POLL)
+            check()
+            if self.clock.now() >= deadline:
+                raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {words}")
+            self.clock.sleep(_COMMAND_PAUSE)
+
+    def _ask_command(self, command: str, seconds: float, interrupt: Callable[[], None]) -> str | None:
+        port = client.pids(self.places.control, self.name).port
+        return health_command.ask(command, self.kept.record(), port, self.commands, seconds, interrupt)
 
     def _check_alive(self) -> None:
         for event in self.lease.events() if self.lease else ():
             if event["event"] == "exit":
-                how = event["words"]  # "exit status 1", or what could not be done to start it
-                never_ran = how.startswith("cannot ")
-                raise self._failed(how if never_ran else f"`{self.service.run}` ended with {how} before it was healthy")
+                raise self._ended(event["words"], event["status"])
             if event["event"] == "gone":
-                raise self._failed("its keeper has ended")
+                raise self._failed("it was stopped by somebody else while it started")
 
-    def _who_listens(self) -> str | None:
-        """Tell where the app does listen, when it is not where zdd asked."""
-        app = self.kept.app()
-        if app is None:
-            return None
-        found = sock_diag.listeners([app.pid, *process.descendants(app.pid)])
-        if not found:
-            return "the app listens nowhere; it must serve on " + _WHERE[self.service.socket]
-        where = ", ".join(f"{address}:{port}" for address, port in found)
-        return f"the app listens on {where} instead; it must serve on {_WHERE[self.service.socket]}"
+    def _ended(self, how: str, status: int) -> InstanceFailed:
+        """Return what to raise for an app that ended: `how` is "exit status 1", or why it could not be started."""
+        if how.startswith("cannot "):
+            record = self.kept.record()
+            return self._failed(how, why_never_ran(how, record["argv"][0], record["env"].get("PATH", os.defpath)))
+        return self._failed(f"`{self.service.run}` ended with {how} before it was healthy", why_ended(status))
 
     def _record(self, deploy: int, cwd: str, own: Mapping[str, str]) -> dict[str, Any]:
         """Return what the keeper is told, as the keeper's record.py describes it."""
         service = self.service
         socket = self.places.socket(self.name)
         values = {"socket": socket, "fd": str(_LISTEN_FD), "instance": self.name, "release": own["ZDD_RELEASE"]}
-        uid, gid, groups = _identity(service)
+        who = identity.of(service)
         env = environment.clean(service, own)
         return {
             "version": keeper.VERSION,
@@ -189,9 +195,9 @@ class AppInstance:
             "folder": self.places.instance(self.name),
             "path": socket,
             "log": self.log,
-            "uid": uid,
-            "gid": gid,
-            "groups": groups,
+            "uid": who.uid,
+            "gid": who.gid,
+            "groups": who.groups,
             "stop_signal": signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"].value,
             "stop_timeout": service.stop_timeout,
             "drain_timeout": service.drain_timeout,
@@ -200,7 +206,7 @@ class AppInstance:
             "hold_max": service.hold_max,
             "current": self.places.current,
             "table": f"{self.places.tables}/{deploy}",
-            "health": {"path": service.health_path or "/", "host": service.health_host or "localhost"},
+            "health": {"path": service.health_path or "/", "host": health.host_of(service)},
         }
 
     def _predecessor(self, name: str) -> dict[str, str]:
@@ -230,20 +236,16 @@ class AppInstance:
             acl.allow(folder, others)
 
     def _failed(self, words: str, hint: str | None = None) -> InstanceFailed:
-        return InstanceFailed(f"{self.service.name}: {words}", files.tail(self.log, 20), self.log, hint=hint)
+        if killed := process.oom_kills() - self.oom_kills:
+            limit = f"; memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
+            hint = f"memory ran out: processes that the kernel has killed meanwhile: {killed} (`dmesg` has them){limit}"
+        return InstanceFailed(f"{self.service.name}: {words}", last_words(self.log), self.log, hint=hint)
 
 
 def require(service: RunService) -> None:
     """Raise UsageError where the service's user, group or env_file could not be had."""
-    _identity(service)
+    identity.of(service)
     environment.clean(service, {})
-
-
-_WHERE = {
-    "fd": "the socket it inherits as descriptor 3 ({fd} in run; LISTEN_FDS)",
-    "unix": "{socket}",
-    "tcp": "127.0.0.1 and the port in PORT",
-}
 
 
 def _names_descriptor(service: RunService) -> bool:
@@ -259,20 +261,3 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)
     return text
-
-
-def _identity(service: RunService) -> tuple[int | None, int | None, list[int] | None]:
-    """Return the user, group and further groups to run as; Nones where it stays ours."""
-    if service.user is None and service.group is None:
-        return None, None, None
-    try:
-        user = pwd.getpwnam(service.user) if service.user else pwd.getpwuid(os.geteuid())
-        gid = grp.getgrnam(service.group).gr_gid if service.group else user.pw_gid
-    except KeyError as error:
-        raise UsageError(f"[service.{service.name}] {error.args[0]}") from error
-    if os.geteuid() not in (0, user.pw_uid):
-        raise UsageError(
-            f"[service.{service.name}] user = {service.user!r} needs root",
-            hint="run zddeploy as root, or leave user out",
-        )
-    return user.pw_uid, gid, os.getgrouplist(user.pw_name, gid)

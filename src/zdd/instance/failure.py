@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 
 from zdd.errors import DeployFailed
+from zdd.host import files
 
 _SHOWN_LINES = 20
 
@@ -17,6 +19,29 @@ class InstanceFailed(DeployFailed):
         super().__init__(message, hint=hint)
         self.output = output[-_SHOWN_LINES:]
         self.log = log
+
+
+def last_words(log: str) -> list[str]:
+    """Return the last lines that an app has printed, without those that zdd has put among them."""
+    return [line for line in files.tail(log, 2 * _SHOWN_LINES) if not line.startswith("zdd: ")]
+
+
+def why_ended(status: int) -> str | None:
+    """Say what is behind it most of the time that an app ends so before it is healthy."""
+    if status == -signal.SIGKILL:
+        return "zdd did not kill it: when the kernel did, for lack of memory, `dmesg` or `journalctl -k` says so"
+    if status == 0:
+        return "run must keep the app in the foreground: no daemon mode, no & (what it left running was stopped)"
+    return None
+
+
+def why_never_ran(how: str, program: str, path: str) -> str | None:
+    """Say what to look for when this program could not be run; `path` is the PATH that it was looked for in."""
+    if how.endswith(os.strerror(errno.EACCES)):
+        return "it must be executable (chmod +x), and whoever it runs as must be able to reach it"
+    if how.endswith(os.strerror(errno.ENOENT)) and "/" not in program:
+        return f"it is in none of PATH's folders ({path}); one of the release is named with a /: .venv/bin/{program}"
+    return None
 
 
 def ended(status: int) -> str:

@@ -13,6 +13,7 @@ from zdd.instance.probe import Address, Answer
 
 _TELLING = 0.5  # seconds that an attempt must have had for its timeout to mean something
 _POLL = 0.01  # seconds between attempts to connect; a connect to nothing costs microseconds
+_LONGEST_POLL = 0.2  # after answers that were no good, which an app may log
 
 
 class Health(NamedTuple):
@@ -24,27 +25,70 @@ class Health(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whether an answer is that of a healthy instance; `words` explain a no, or note what a yes rests on."""
+    """
+    Whether an attempt met a healthy instance; `words` explain a no, or note what a yes rests on, `hint` may mend a no.
+
+    `taken` tells whether the app took the connection.
+    """
 
     healthy: bool
-    words: str | None
+    words: str
+    hint: str | None = None
+    taken: bool = True
 
 
 class NotHealthy(Exception):  # noqa: N818  (a state, not a mistake)
-    """The deadline has passed; the argument is what the last attempt met."""
+    """The deadline has passed; `last` is what the last attempt met."""
+
+    def __init__(self, last: Verdict) -> None:
+        super().__init__(last.words)
+        self.last = last
+
+
+def host_of(service: ClassicService | RunService) -> str:
+    """Return the Host header of the health request: health_host, else the first name routed to it, else localhost."""
+    routed = service.host if isinstance(service, RunService) else []
+    return service.health_host or next((name for name in routed if "*" not in name), "localhost")
 
 
 def judge(answer: Answer, service: ClassicService | RunService) -> Verdict:
     """Compare the answer with `health_status`; without a `health_path` any status under 500 will do."""
     path = service.health_path or "/"
     said = f"GET {path} was answered {answer.status}" + (f" (Location: {answer.location})" if answer.location else "")
-    if service.health_path is None:
-        if answer.status < 500:
-            return Verdict(True, f"no health_path set: {said}, taken as healthy")
-        return Verdict(False, _with_excerpt(said, answer))
-    if service.health_status.allows(answer.status):
-        return Verdict(True, None)
-    return Verdict(False, _with_excerpt(f"{said}, wanted {service.health_status}", answer))
+    if service.health_path is None and answer.status < 500:
+        return Verdict(True, f"no health_path set: {said}, taken as healthy")
+    if service.health_path and service.health_status.allows(answer.status):
+        return Verdict(True, "")
+    words = f"{said}, wanted {service.health_status}" if service.health_path else said
+    return Verdict(False, _with_excerpt(words, answer), _advice(answer, path, host_of(service)))
+
+
+def _advice(answer: Answer, path: str, host: str) -> str | None:
+    """Say what mends such an answer most of the time."""
+    match answer.status:
+        case 400:
+            return f"it was asked as {host!r}: where an app checks that (Django's ALLOWED_HOSTS), set health_host"
+        case 401 | 403:
+            return "health_path must name a path that needs no login"
+        case 404:
+            return f"the app has no {path}: health_path must name a path that it has"
+        case status if answer.location:
+            return _redirected(answer.location, status, path, host)
+    return None
+
+
+def _redirected(location: str, status: int, path: str, host: str) -> str:
+    from urllib.parse import urlsplit  # here, because most never need it
+
+    target = urlsplit(location)
+    if target.hostname not in (None, host):
+        return f'it was asked as {host!r} and wants another name: health_host = "{target.hostname}"'
+    if target.path not in ("", path):
+        return f"health_path must name a path that answers by itself, perhaps {target.path}"
+    return (
+        "the app does not believe X-Forwarded-Proto, by which it is told of HTTPS: have it do so, "
+        f'or health_status = "200-299,{status}"'
+    )
 
 
 def await_answer(
@@ -62,17 +106,19 @@ def await_answer(
     from the start, and health_timeout counts from the moment the app takes it. `interrupt` raises when waiting became
     pointless. Raises NotHealthy at the deadline.
     """
-    last: str | None = None
+    last: Verdict | None = None
+    pause = _POLL
     while True:
         patience = _Patience(address if held and isinstance(address, str) else None, service, deadline, clock)
         verdict = _attempt(address, service, patience, interrupt)
         if verdict.healthy:
-            return verdict.words
+            return verdict.words or None
         interrupt()
-        last = last if last and patience.was_cut_short() else verdict.words
+        last = last if last and patience.was_cut_short() else verdict
         if clock.now() >= deadline:
             raise NotHealthy(last)
-        clock.sleep(_POLL)
+        clock.sleep(pause)
+        pause = min(2 * pause, _LONGEST_POLL) if verdict.taken else _POLL
 
 
 def ask_once(address: Address, service: ClassicService | RunService, clock: Clock) -> str | None:
@@ -87,12 +133,15 @@ def _attempt(
 ) -> Verdict:
     try:
         connection = probe.connect(address, service.health_timeout)
-        host = service.health_host or "localhost"
-        answer = probe.ask(connection, service.health_path or "/", host, patience.left, interrupt)
+        answer = probe.ask(connection, service.health_path or "/", host_of(service), patience.left, interrupt)
     except TimeoutError:
-        return Verdict(False, patience.words())
-    except (OSError, probe.NotHttp) as error:
-        return Verdict(False, _met(address, error))
+        return patience.verdict()
+    except probe.NotHttp as error:
+        return Verdict(False, f"GET {service.health_path or '/'}: {error}", error.hint)
+    except (ConnectionResetError, BrokenPipeError):
+        return Verdict(False, f"GET {service.health_path or '/'}: {probe.CLOSED}")
+    except OSError as error:
+        return Verdict(False, _met(address, error), taken=False)
     return judge(answer, service)
 
 
@@ -119,21 +168,23 @@ class _Patience:
         """Tell whether the deadline of all came so soon that this attempt tells less than the one before it."""
         return self.until - self.since < min(_TELLING, self.service.health_timeout) and self.left() <= 0
 
-    def words(self) -> str:
-        path = self.service.health_path or "/"
+    def verdict(self) -> Verdict:
+        """Say what it was that took so long."""
+        path, service = self.service.health_path or "/", self.service
         if self.queue:
-            return f"nothing accepts connections on {self.queue}"
-        return f"GET {path} was accepted, but not answered within {round(self.until - self.since, 1):g} s"
+            longer = f"if it only starts slowly, raise start_timeout (now {service.start_timeout:g} s)"
+            return Verdict(False, f"nothing accepts connections on {self.queue}", longer, taken=False)
+        words = f"GET {path} was accepted, but not answered within {round(self.until - self.since, 1):g} s"
+        return Verdict(False, words, f"if it is only slow, raise health_timeout (now {service.health_timeout:g} s)")
 
 
-def _met(address: Address, error: Exception) -> str:
+def _met(address: Address, error: OSError) -> str:
     where = f"127.0.0.1:{address}" if isinstance(address, int) else address
     if isinstance(error, FileNotFoundError):
         return f"nothing is at {where}"
     if isinstance(error, ConnectionRefusedError):
         return f"nothing listens on {where}"
-    reason = error.strerror if isinstance(error, OSError) else None
-    return f"{where}: {reason or error}"
+    return f"{where}: {error.strerror or error}"
 
 
 def _with_excerpt(said: str, answer: Answer) -> str:

@@ -1,0 +1,30 @@
+"""Where an app listens, for somebody who wonders why nobody answers where zdd asks."""
+
+from __future__ import annotations
+
+from zdd.conf.kinds import SocketWay
+from zdd.host import process, sock_diag
+
+_WANTED = {
+    "fd": "the socket it inherits as descriptor 3 ({fd} in run; LISTEN_FDS)",
+    "unix": "{socket}",
+    "tcp": "127.0.0.1 and the port in PORT, here %s",
+}
+_REACH_LOOPBACK = ("127.0.0.1", "0.0.0.0", "::")
+
+
+def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bool) -> str | None:
+    """
+    Tell where the app, or what it has started, listens when that is not where it should; None when it is right.
+
+    `folder` is the instance's, where its UNIX socket is. `taken` says that our connection was: an inherited socket is
+    held also by an app that does not care for it.
+    """
+    pids = [app, *process.descendants(app)]
+    paths, ports = sock_diag.listening_paths(pids), sock_diag.listeners(pids)
+    wrong = [path for path in paths if not path.startswith(f"{folder}/")]
+    wrong += [f"{address}:{number}" for address, number in ports if number != port or address not in _REACH_LOOPBACK]
+    if len(wrong) < len(paths) + len(ports) and (taken or not wrong):
+        return None
+    wanted = _WANTED[way].replace("%s", str(port))
+    return f"the app listens {'on ' + ', '.join(wrong) if wrong else 'nowhere'}; it must serve on {wanted}"

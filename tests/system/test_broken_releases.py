@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -15,6 +18,7 @@ from zdd.host.process import Process
 from .project import (
     LIGHT,
     THE_SECOND,
+    WORKER,
     Project,
     assert_nothing_lost,
     configure,
@@ -25,113 +29,305 @@ from .project import (
     version,
 )
 
-WELL = {
-    "run": "python -S broken.py {fd}",
-    "health_path": "/health",
-    "start_timeout": "1500ms",
-    "health_timeout": "1s",
-    "stop_timeout": "1s",
-}
+# When it is refused, and within how many seconds that should be; where there is no deadline to wait for, it is far.
+BEFORE, AT_ONCE, WHEN_IT_ENDS = "before anything is touched", "at once", "when it ends"
+DEADLINE, BAKE = "after `start_timeout`", "in the bake"
+SECONDS = {BEFORE: 1.0, AT_ONCE: 1.0, WHEN_IT_ENDS: 4.0, DEADLINE: 3.0, BAKE: 4.0}
 SLACK = 15.0  # seconds, for machines that are slow
-MEGABYTE = 1024  # of ru_maxrss
+WELL = {"health_path": "/health", "health_timeout": "1s", "stop_timeout": "1s", "start_timeout": "60s"}
+SHORT = {"start_timeout": "1500ms"}
 
-# How it is broken, what must be on the screen, and within how many seconds it should be refused.
+
+class Broken(NamedTuple):
+    """
+    A release that `what` describes, when it is refused, and the words that must be on the screen then.
+
+    It is broken in a `way` of broken.py's, or these `keys` of its service are wrong.
+    """
+
+    what: str
+    when: str
+    words: list[str]
+    way: str = ""
+    keys: dict[str, Any] = {}  # noqa: RUF012  (never changed)
+    service: str = "web"
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        where = "{fd}" if self.service == "web" else "none"
+        run = {"run": f"python -S broken.py {self.way} {where}"} if self.way else {}
+        return run | (SHORT if self.when == DEADLINE else {"bake": "3s"} if self.when == BAKE else {}) | self.keys
+
+
 RELEASES = [
-    ("crashes_at_import", ["ended with exit status 1 before it was healthy", "No module named 'shop'"], 1),
-    ("exits_0", ["ended with exit status 0 before it was healthy", "nothing to do"], 1),
-    ("exits_after_a_second", ["ended with exit status 1", "the database says no"], 2),
-    ("is_killed", ["ended with signal SIGSEGV"], 1),
-    ("never_listens", ["not healthy after 1.5 s", "nothing accepts connections", "the app listens nowhere", "{fd}"], 3),
-    ("ignores_sigterm", ["not healthy after 1.5 s", "nothing accepts connections"], 4),
-    ("listens_elsewhere", ["not healthy after 1.5 s", "the app listens on 127.0.0.1:ELSEWHERE instead", "{fd}"], 3),
-    ("closes_its_socket", ["not healthy after 1.5 s", "the app listens nowhere"], 3),
-    ("shuts_its_socket_down", ["not healthy after 1.5 s"], 3),
-    ("forks_away", ["ended with exit status 0 before it was healthy"], 1),
-    ("talks_too_much", ["ended with exit status 1", "these are my last words"], 3),
-    ("never_answers", ["not healthy after 1.5 s", "GET /health was accepted, but not answered within"], 3),
-    ("speaks_no_http", ["not healthy after 1.5 s", "the answer is not HTTP: 'SSH-2.0-OpenSSH_9.2'"], 3),
-    ("hangs_up", ["not healthy after 1.5 s", "Connection reset by peer"], 3),
-    ("answers_500", ["GET /health was answered 500, wanted 200-299: out of order"], 3),
-    ("answers_404", ["GET /health was answered 404, wanted 200-299: out of order"], 3),
-    ("answers_301", ["GET /health was answered 301 (Location: https://shop.example/), wanted 200-299"], 3),
-]
-
-
-@pytest.mark.parametrize(("mode", "words", "seconds"), RELEASES, ids=[mode for mode, _, _ in RELEASES])
-def test_a_broken_release_is_refused_with_its_cause(
-    project: Project, mode: str, words: list[str], seconds: float
-) -> None:
-    elsewhere = str(free_port())
-    configure(project, service("web", **WELL, env={"ELSEWHERE": elsewhere}))
-    project.write("MODE", "well")
-    project.zddeploy()
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    with old_version_serves(project):
-        project.write("MODE", mode)
-        refused(project, *(word.replace("ELSEWHERE", elsewhere) for word in words), seconds=seconds)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(memory, 80 * MEGABYTE)
-
-
-# What is wrong in the configuration, and is found only when the app is started.
-SETTINGS = [
-    ("python -S broken.py {fd}", "no-such-server {fd}", ["web: cannot run 'no-such-server': No such file"]),
-    (
-        "python -S broken.py {fd}",
-        "./app.sh {fd}",
-        ["web: cannot run './app.sh': the interpreter that its first line names"],
+    # It cannot even be started.
+    Broken(
+        "names a user that is not there",
+        BEFORE,
+        ['[service.web] user = "nobody-else": this machine has no such user', "adduser --system nobody-else"],
+        keys={"user": "nobody-else"},
     ),
-    ("python -S broken.py {fd}", "./VERSION {fd}", ["web: cannot run './VERSION': Permission denied"]),
-    ("env = {}", 'cwd = "no/such/folder"', ["web: cannot enter '", "no/such/folder': No such file"]),
+    Broken(
+        "names an `env_file` that is not there",
+        BEFORE,
+        ["cannot read env_file", "/no.env: No such file or directory"],
+        keys={"env_file": "no.env"},
+    ),
+    Broken(
+        "runs a program that is not there",
+        AT_ONCE,
+        ["web: cannot run 'no-such-server': No such file or directory", "it is in none of PATH's folders"],
+        keys={"run": "no-such-server {fd}"},
+    ),
+    Broken(
+        "runs a script whose interpreter is not there",
+        AT_ONCE,
+        ["web: cannot run './app.sh': the interpreter that its first line names is not there"],
+        keys={"run": "./app.sh {fd}"},
+    ),
+    Broken(
+        "runs a file that is not executable",
+        AT_ONCE,
+        ["web: cannot run './VERSION': Permission denied", "it must be executable (chmod +x)"],
+        keys={"run": "./VERSION {fd}"},
+    ),
+    Broken(
+        "runs in a folder that is not there",
+        AT_ONCE,
+        ["web: cannot enter", "/no/such/folder': No such file or directory"],
+        keys={"cwd": "no/such/folder"},
+    ),
+    # It ends.
+    Broken(
+        "misses a file",
+        AT_ONCE,
+        ["ended with exit status 2 before it was healthy", "can't open file", "missing.py': [Errno 2]"],
+        keys={"run": "python -S missing.py {fd}"},
+    ),
+    Broken(
+        "has a syntax error",
+        AT_ONCE,
+        ["ended with exit status 1 before it was healthy", 'unfinished.py", line 1', "SyntaxError: "],
+        keys={"run": "python -S unfinished.py {fd}"},
+    ),
+    Broken(
+        "crashes when it is imported",
+        AT_ONCE,
+        ["ended with exit status 1 before it was healthy", "No module named 'shop'"],
+        "crashes_at_import",
+    ),
+    Broken(
+        "has nothing to do",
+        AT_ONCE,
+        ["ended with exit status 0 before it was healthy", "run must keep the app in the foreground", "nothing to do"],
+        "exits_0",
+    ),
+    Broken(
+        "goes into the background",
+        AT_ONCE,
+        ["ended with exit status 0 before it was healthy", "run must keep the app in the foreground: no daemon mode"],
+        "forks_away",
+    ),
+    Broken("gives up after 3 s", WHEN_IT_ENDS, ["ended with exit status 1", "the database says no"], "exits_after_3_s"),
+    Broken(
+        "is killed, as the kernel does for lack of memory",
+        AT_ONCE,
+        ["ended with signal SIGKILL before it was healthy", "for lack of memory", "`dmesg`"],
+        "is_killed",
+    ),
+    Broken("crashes in native code", AT_ONCE, ["ended with signal SIGSEGV", "it has printed nothing"], "breaks_memory"),
+    Broken("prints 100 MB", WHEN_IT_ENDS, ["ended with exit status 1", "these are my last words"], "talks_too_much"),
+    Broken(
+        "wants a port that is taken",
+        AT_ONCE,
+        ["ended with exit status 1", "Address already in use"],
+        "insists_on_a_port",
+    ),
+    # Nobody answers.
+    Broken(
+        "hangs when it starts",
+        DEADLINE,
+        ["not healthy after 1.5 s: nothing accepts connections on", "raise start_timeout (now 1.5 s)"],
+        "hangs",
+    ),
+    Broken(
+        "never listens",
+        DEADLINE,
+        ["not healthy after 1.5 s: nothing is at", "the app listens nowhere; it must serve on {socket}"],
+        keys={"run": "python -S broken.py hangs {socket}", "socket": "unix"},
+    ),
+    Broken("ignores SIGTERM", DEADLINE, ["nothing accepts connections on"], "ignores_sigterm", {"stop_timeout": "1s"}),
+    Broken(
+        "listens on another port",
+        DEADLINE,
+        [
+            "the app listens on 127.0.0.1:ELSEWHERE; it must serve on the socket it inherits",
+            "({fd} in run; LISTEN_FDS)",
+        ],
+        "listens_elsewhere",
+    ),
+    Broken(
+        "listens on another port than that in `PORT`",
+        DEADLINE,
+        [
+            "nothing listens on 127.0.0.1:",
+            "the app listens on 127.0.0.1:ELSEWHERE; it must serve on 127.0.0.1 and the port",
+        ],
+        keys={"run": "python -S broken.py listens_elsewhere {port}", "socket": "tcp"},
+    ),
+    Broken(
+        "listens at another path",
+        DEADLINE,
+        ["nothing is at", "/another.sock; it must serve on {socket}"],
+        keys={"run": "python -S broken.py listens_at_another_path {socket}", "socket": "unix"},
+    ),
+    Broken(
+        "has a wrapper that loses `LISTEN_PID`, so it listens where it likes",
+        DEADLINE,
+        ["the app listens on 0.0.0.0:ELSEWHERE; it must serve on the socket it inherits", "LISTEN_FDS)"],
+        keys={"run": "sh -c 'PORT=$ELSEWHERE gunicorn wsgi:app; exit 1'", "start_timeout": "3s"},
+    ),
+    Broken(
+        "closes descriptor 3",
+        DEADLINE,
+        ["nothing accepts connections on", "the app listens nowhere; it must serve on the socket it inherits"],
+        "closes_its_socket",
+    ),
+    Broken(
+        "shuts its socket down",
+        DEADLINE,
+        ["the app listens nowhere; it must serve on the socket it inherits"],
+        "shuts_its_socket_down",
+    ),
+    # It answers, but not well.
+    Broken(
+        "accepts and never answers",
+        DEADLINE,
+        ["GET /health was accepted, but not answered within 1 s", "raise health_timeout (now 1 s)"],
+        "never_answers",
+    ),
+    Broken(
+        "answers late",
+        DEADLINE,
+        ["GET /health was accepted, but not answered within 1 s", "if it is only slow, raise health_timeout"],
+        "answers_late",
+    ),
+    Broken("hangs up", DEADLINE, ["GET /health: the connection was closed without an answer"], "hangs_up"),
+    Broken(
+        "speaks no HTTP", DEADLINE, ["GET /health: the answer is not HTTP: 'SSH-2.0-OpenSSH_9.2'"], "speaks_no_http"
+    ),
+    Broken(
+        "answers 301",
+        DEADLINE,
+        [
+            "GET /health was answered 301 (Location: https://shop.example/), wanted 200-299",
+            "it was asked as 'localhost' and wants another name: health_host = \"shop.example\"",
+        ],
+        "answers_301",
+    ),
+    Broken(
+        "answers 400",
+        DEADLINE,
+        ["GET /health was answered 400, wanted 200-299: out of order", "(Django's ALLOWED_HOSTS), set health_host"],
+        "answers_400",
+    ),
+    Broken(
+        "answers 401",
+        DEADLINE,
+        ["GET /health was answered 401", "health_path must name a path that needs no login"],
+        "answers_401",
+    ),
+    Broken(
+        "answers 404",
+        DEADLINE,
+        ["GET /health was answered 404, wanted 200-299", "the app has no /health"],
+        "answers_404",
+    ),
+    Broken("answers 500", DEADLINE, ["GET /health was answered 500, wanted 200-299: out of order"], "answers_500"),
+    # It was healthy once.
+    Broken(
+        "dies in the bake",
+        BAKE,
+        ["web-2 failed in the bake: it ended with exit status 1", "so far, so good"],
+        "dies_in_the_bake",
+    ),
+    Broken(
+        "sickens in the bake",
+        BAKE,
+        ["web-2 failed in the bake: GET /health was answered 503, wanted 200-299: no database, twice in a row"],
+        "sickens_in_the_bake",
+    ),
+    # Workers, which nobody can ask.
+    Broken(
+        "has a worker that ends before `min_uptime`",
+        AT_ONCE,
+        ["jobs: `python -S broken.py exits_0 none` ended with exit status 0 before it was healthy"],
+        "exits_0",
+        {"min_uptime": "30s"},
+        "jobs",
+    ),
+    Broken(
+        "has a worker whose `health_command` fails",
+        DEADLINE,
+        ["jobs: not healthy after 1.5 s: health_command ended with exit status 3: the queue is down"],
+        keys={"health_command": "echo the queue is down; exit 3"},
+        service="jobs",
+    ),
+    Broken(
+        "has a worker whose `health_command` hangs",
+        DEADLINE,
+        ["jobs: not healthy after 1.5 s: health_command ended with SIGKILL: (killed: not done after 0.3 s)"],
+        keys={"health_command": "sleep 60", "health_timeout": "300ms"},
+        service="jobs",
+    ),
+    Broken(
+        "has a worker that ends while its `health_command` waits",
+        WHEN_IT_ENDS,
+        ["jobs: `python", "none` ended with exit status 1 before it was healthy", "the database says no"],
+        "exits_after_3_s",
+        {"health_command": "sleep 60", "health_timeout": "60s"},
+        "jobs",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("right", "wrong", "words"), SETTINGS, ids=["command", "interpreter", "executable", "cwd"])
-def test_an_app_that_cannot_be_started_is_refused_with_the_reason(
-    project: Project, right: str, wrong: str, words: list[str]
-) -> None:
-    configure(project, service("web", **WELL, env={}))
-    project.write("MODE", "well")
+@pytest.mark.parametrize("broken", RELEASES, ids=lambda broken: broken.what)
+def test_a_broken_release_is_refused_with_its_cause(project: Project, broken: Broken) -> None:
+    """All or nothing: of two services one is broken, and both are as they were."""
+    project.write("born", "")
     project.write("app.sh", "#!/no/such/shell\n").chmod(0o755)
-    project.zddeploy()
-    with old_version_serves(project):
-        project.replace("deploy.toml", right, wrong)
-        refused(project, *words, seconds=1)
+    project.write("unfinished.py", "def app(:\n")
+    elsewhere = str(free_port())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        env = {"ELSEWHERE": elsewhere, "TAKEN": str(taken.getsockname()[1])}
+        shop(project, env)
+        project.zddeploy()
+        old = project.serving("web") | project.serving("jobs")
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        with project.load(**LIGHT) as load:
+            shop(project, env, broken)
+            version(project, 2)
+            words = [word.replace("ELSEWHERE", elsewhere) for word in broken.words]
+            refused(project, words, broken.when)
+            report = load.stop()
 
-
-def test_a_server_whose_wrapper_lost_its_socket_is_refused_and_found_where_it_listens(project: Project) -> None:
-    """LISTEN_PID names the shell, so gunicorn takes no notice of the socket and quietly listens on a port."""
-    port = str(free_port())
-    configure(project, service("web", **WELL | {"start_timeout": "3s"}, env={}))
-    project.write("MODE", "well")
-    project.zddeploy()
-    with old_version_serves(project):
-        project.replace("deploy.toml", WELL["run"], "sh -c 'gunicorn wsgi:app; exit 1'")
-        project.replace("deploy.toml", "env = {}", f'env = {{ PORT = "{port}" }}')
-        refused(project, f"the app listens on 0.0.0.0:{port} instead", "LISTEN_FDS", seconds=4)
-
-
-def test_a_release_that_dies_in_the_bake_is_taken_back(project: Project) -> None:
-    configure(project, service("web", **WELL, bake="0s"))
-    project.write("MODE", "well")
-    project.zddeploy()
-    old = project.serving()
-    project.write("MODE", "dies_in_the_bake")
-    project.replace("deploy.toml", 'bake = "0s"', 'bake = "3s"')
-    refused(project, "web-2 failed in the bake", "exit status 1", seconds=4, gone_at_once=False)
-    assert project.serving() == old
+    assert_nothing_lost(report)
+    assert project.serving("web") | project.serving("jobs") == old
+    assert broken.when == BAKE or list(report.answered) == ["1"]
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(memory, 80 << 10), "kilobytes of zddeploy's"
 
 
 @pytest.mark.parametrize("rate", [0, 100], ids=["idle", "under load"])
 def test_a_release_that_nginx_cannot_reach_is_taken_back(project: Project, rate: int) -> None:
     """Its own answers are fine; only the request through nginx, by a connection to the new one, meets a 502."""
-    configure(project, service("web", **WELL | {"start_timeout": "30s"}))
-    project.write("MODE", "well")
+    project.write("born", "")
+    shop(project, {})
     project.zddeploy()
     old = project.serving()
     with project.load(rate=rate or 0.1, connections=8) as load:
         time.sleep(THE_SECOND)
-        project.write("MODE", "hangs_up_on_proxies")
-        refused(project, "web: healthy, but nginx answers 502", "prematurely closed", seconds=4, gone_at_once=False)
+        shop(project, {}, Broken("", BAKE, [], "hangs_up_on_proxies"))
+        refused(project, ["web: healthy, but nginx answers 502", "prematurely closed"], BAKE)
         report = load.stop()
 
     assert project.serving() == old
@@ -141,8 +337,8 @@ def test_a_release_that_nginx_cannot_reach_is_taken_back(project: Project, rate:
 
 
 def test_a_first_release_that_is_broken_leaves_nothing_serving(project: Project) -> None:
-    configure(project, service("web", **WELL))
-    project.write("MODE", "answers_500")
+    project.write("born", "")
+    shop(project, {}, Broken("", DEADLINE, [], "answers_500"))
     said = project.zddeploy(code=1).stderr
 
     assert "nothing was served before, and nothing is now" in said
@@ -150,29 +346,38 @@ def test_a_first_release_that_is_broken_leaves_nothing_serving(project: Project)
     assert leftovers(project.folder) == []
 
 
-@contextmanager
-def old_version_serves(project: Project) -> Iterator[None]:
-    """Under a light load nothing is lost, and all of it is answered by version 1."""
-    with project.load(**LIGHT) as load:
-        version(project, 2)
-        yield
-        report = load.stop()
-    assert_nothing_lost(report)
-    assert list(report.answered) == ["1"]
+def test_the_page_about_refused_releases_is_that_of_these() -> None:
+    root = Path(__file__).parents[2]
+    page = subprocess.run(
+        [sys.executable, "-m", "tools.refusals"], cwd=root, capture_output=True, text=True, check=True
+    )
+
+    assert (root / "docs/reference/refusals.md").read_text() == page.stdout, "python -m tools.refusals writes it anew"
 
 
-def refused(project: Project, *words: str, seconds: float, gone_at_once: bool = True) -> None:
+def shop(project: Project, env: dict[str, str], broken: Broken | None = None) -> None:
+    """Have a web service and a worker, one of them broken."""
+    keys: dict[str, dict[str, Any]] = {
+        "web": {"run": "python -S plain.py {fd}", **WELL, "env": env},
+        "jobs": {**WORKER, "stop_timeout": "1s", "start_timeout": "60s"},
+    }
+    if broken:
+        keys[broken.service] |= broken.changed
+    configure(project, *(service(name, **keys[name]) for name in keys))
+
+
+def refused(project: Project, words: list[str], when: str) -> None:
     """Deploy; it must fail, with these words on the screen, and leave everything as it was."""
     before = traces(project)
     begun = time.monotonic()
-    result = project.zddeploy(code=1)
+    said = project.zddeploy(code=2 if when == BEFORE else 1).stderr
     took = time.monotonic() - begun
 
-    for word in (*words, "deploy 1 still serves"):
-        assert word in result.stderr
-    print(f"refused after {took:.2f} s, wanted within {seconds:g} s")
-    assert took < seconds + SLACK
-    if not gone_at_once:  # clients may have been sent to it, so it is drained
+    print(f"refused after {took:.2f} s, wanted within {SECONDS[when]:g} s\n{said}")
+    assert [word for word in words if word not in said] == []
+    assert when == BEFORE or "deploy 1 still serves" in said
+    assert took < SECONDS[when] + SLACK
+    if when == BAKE:  # clients may have been sent to it, so it is drained
         eventually(lambda: traces(project) == before)
     assert traces(project) == before
 

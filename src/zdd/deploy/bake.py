@@ -20,7 +20,8 @@ def bake(site: Site, target: Manifest) -> None:
     """
     Watch the new instances; returns when they have been faultless for long enough.
 
-    Raises InstanceFailed for an instance that ended or was restarted, or whose health request failed twice in a row.
+    Raises InstanceFailed for an instance that ended or was restarted, or whose health request failed twice in a row,
+    and Unreachable for one that nginx does not get to.
     """
     services, begun = _services(site, target), site.clock.now()
     failures: dict[str, int] = {}
@@ -29,6 +30,7 @@ def bake(site: Site, target: Manifest) -> None:
         for name, service in services.items():
             if passed < service.bake:
                 _look(site, name, site.fleet.look(name), failures)
+        site.front.check(target)
         site.clock.sleep(_EVERY)
 
 

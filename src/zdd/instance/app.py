@@ -146,15 +146,16 @@ class AppInstance:
             self.clock.sleep(_POLL)
 
     def _await_command(self, command: str, deadline: float, check: Callable[[], None]) -> None:
+        last, whole = "", self.service.health_timeout
         while True:
-            check()
-            left = max(_COMMAND_PAUSE, deadline - self.clock.now())
-            words = self._ask_command(command, min(self.service.health_timeout, left), check)
+            seconds = min(whole, max(_COMMAND_PAUSE, deadline - self.clock.now()))
+            words = self._ask_command(command, seconds, check)
             if words is None:
                 return
+            last = words if seconds == whole or not last else last
             check()
             if self.clock.now() >= deadline:
-                raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {words}")
+                raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {last}")
             self.clock.sleep(_COMMAND_PAUSE)
 
     def _ask_command(self, command: str, seconds: float, interrupt: Callable[[], None]) -> str | None:

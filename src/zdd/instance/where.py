@@ -22,9 +22,11 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
     """
     pids = [app, *process.descendants(app)]
     paths, ports = sock_diag.listening_paths(pids), sock_diag.listeners(pids)
-    wrong = [path for path in paths if not path.startswith(f"{folder}/")]
-    wrong += [f"{address}:{number}" for address, number in ports if number != port or address not in _REACH_LOOPBACK]
-    if len(wrong) < len(paths) + len(ports) and (taken or not wrong):
+    wrong = [f"{address}:{number}" for address, number in ports if number != port or address not in _REACH_LOOPBACK]
+    right = len(wrong) < len(ports) or any(path.startswith(f"{folder}/") for path in paths)
+    if right and (taken or not wrong):
         return None
+    if not right:
+        wrong += paths
     wanted = _WANTED[way].replace("%s", str(port))
     return f"the app listens {'on ' + ', '.join(wrong) if wrong else 'nowhere'}; it must serve on {wanted}"

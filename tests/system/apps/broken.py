@@ -1,24 +1,17 @@
 """
-A release that is broken in the way that the file MODE names when it starts; in mode `well` it is plain.py.
+A release that is broken in a way of its name: `broken.py WAY WHERE`; else it is plain.py.
 
 Whatever it starts writes its process number into the file `born`, so that a test finds who is left.
 """
 
 import os
-import pathlib
+import select
 import signal
 import socket
 import sys
 import time
 
 import plain
-
-
-def main(mode, where):
-    note_birth()
-    if mode == "well":
-        plain.main(where)
-    globals()[mode](where)
 
 
 def note_birth():
@@ -34,16 +27,20 @@ def exits_0(where):
     print("nothing to do")
 
 
-def exits_after_a_second(where):
-    time.sleep(1)
+def exits_after_3_s(where):
+    time.sleep(3)
     sys.exit("the database says no")
 
 
 def is_killed(where):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def breaks_memory(where):
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def never_listens(where):
+def hangs(where):
     time.sleep(600)
 
 
@@ -54,6 +51,14 @@ def ignores_sigterm(where):
 
 def listens_elsewhere(where):
     plain.serve(plain.listen(os.environ["ELSEWHERE"]), plain.converse)
+
+
+def listens_at_another_path(where):
+    plain.serve(plain.listen(os.path.abspath("another.sock")), plain.converse)
+
+
+def insists_on_a_port(where):
+    plain.listen(os.environ["TAKEN"])
 
 
 def closes_its_socket(where):
@@ -78,11 +83,20 @@ def forks_away(where):
 def talks_too_much(where):
     for _ in range(1000):
         sys.stdout.write("bla " * 25_000 + "\n")
+    print(flush=True)
     sys.exit("these are my last words")
 
 
 def never_answers(where):
     plain.serve(plain.listen(where), lambda connection: time.sleep(600))
+
+
+def answers_late(where):
+    def converse(connection):
+        time.sleep(2)
+        plain.converse(connection)
+
+    plain.serve(plain.listen(where), converse)
 
 
 def speaks_no_http(where):
@@ -103,6 +117,8 @@ def answers(status, more=""):
     return lambda where: plain.serve(plain.listen(where), converse)
 
 
+answers_400 = answers("400 Bad Request")
+answers_401 = answers("401 Unauthorized")
 answers_500 = answers("500 Internal Server Error")
 answers_404 = answers("404 Not Found")
 answers_301 = answers("301 Moved", "Location: https://shop.example/\r\n")
@@ -121,11 +137,35 @@ def hangs_up_on_proxies(where):
 
 
 def dies_in_the_bake(where):
-    with open("dies", "w"):
-        pass
-    plain.threading.Timer(1.0, os._exit, [1]).start()
-    plain.main(where)
+    """In the middle of no request: that one would be lost, and nobody could help it."""
+    listener, until, at_work = plain.listen(where), time.monotonic() + 1, []
+
+    def converse(connection):
+        with connection, connection.makefile("rb") as stream:
+            method, path, _, body = plain.read(stream)
+            connection.sendall(plain.answer(method, path, body, "Connection: close\r\n"))
+
+    print("so far, so good", flush=True)
+    while time.monotonic() < until:
+        if select.select([listener], [], [], 0.05)[0]:
+            at_work.append(plain.threading.Thread(target=converse, args=listener.accept()[:1]))
+            at_work[-1].start()
+    for one in at_work:
+        one.join()
+    os._exit(1)
+
+
+def sickens_in_the_bake(where):
+    def converse(connection):
+        with connection, connection.makefile("rb") as stream:
+            while request := plain.read(stream):
+                sick = request[1] == "/health" and time.monotonic() > until
+                connection.sendall(plain.whole("503 Service Unavailable" if sick else "200 OK", b"no database\n"))
+
+    until = time.monotonic() + 1
+    plain.serve(plain.listen(where), converse)
 
 
 if __name__ == "__main__":
-    main(pathlib.Path("MODE").read_text(), sys.argv[1])
+    note_birth()
+    globals()[sys.argv[1]](sys.argv[2])

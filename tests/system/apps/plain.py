@@ -67,7 +67,7 @@ def read(stream):
     return method, path, headers, stream.read(int(headers.get("content-length", "0")))
 
 
-def answer(method, path, body):
+def answer(method, path, body, more=""):
     path = path.removeprefix("/api")
     if path.startswith("/slow/"):
         be_slow(path.removeprefix("/slow/"))
@@ -77,7 +77,7 @@ def answer(method, path, body):
         body = json.dumps(about()).encode()
     elif method != "POST":
         body = f"{NAME} {VERSION}\n".encode()
-    return whole("200 OK", body)
+    return whole("200 OK", body, more)
 
 
 def be_slow(how):

@@ -1,6 +1,16 @@
 """What zdd tells a person when it stops: one sentence, perhaps a hint, and an exit code."""
 
 
+def counted(number: int, noun: str) -> str:
+    """
+    Return the number with the noun.
+
+    >>> counted(1, "connection"), counted(2, "connection")
+    ('1 connection', '2 connections')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 class ZddError(Exception):
     """
     The message says what happened, to what, and why, in one line; `hint` says what to do next.

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -334,6 +335,40 @@ def test_a_release_that_nginx_cannot_reach_is_taken_back(project: Project, rate:
     assert "web 1" in project.get("/")
     assert set(report.failed) <= {"5xx"}, "clients meet it until it is taken back, and no more than that"
     print(f"{report.total_failed} of {report.requests} requests met it")
+
+
+@pytest.fixture
+def little_memory() -> Iterator[dict[str, str]]:
+    """A control group with 50 MB, as variables for broken.py."""
+    of_its_own = Path("/sys/fs/cgroup/memory")  # version 1
+    group = (of_its_own if of_its_own.is_dir() else of_its_own.parent) / f"zdd-{os.getpid()}"
+    limits = {"memory.limit_in_bytes": "50M", "memory.memsw.limit_in_bytes": "50M", "memory.max": "50M"}
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    if not list(group.glob("memory.*")):
+        group.rmdir()
+        pytest.skip("control groups made here have no memory controller")
+    for name, size in (limits | {"memory.swap.max": "0"}).items():
+        if (group / name).exists():
+            (group / name).write_text(size)
+    yield {"GROUP": str(group)}
+    group.rmdir()
+
+
+EATER = "python -S broken.py runs_out_of_memory {fd}"
+
+
+@pytest.mark.parametrize("run", [EATER, f"sh -c '{EATER}; exit 1'"], ids=["itself", "behind a shell"])
+def test_a_release_for_which_memory_runs_out_is_told_so(
+    project: Project, little_memory: dict[str, str], run: str
+) -> None:
+    project.write("born", "")
+    shop(project, little_memory)
+    project.zddeploy()
+    shop(project, little_memory, Broken("", AT_ONCE, [], keys={"run": run}))
+    refused(project, ["loading the model", "memory ran out: the kernel has killed a process"], AT_ONCE)
 
 
 def test_a_first_release_that_is_broken_leaves_nothing_serving(project: Project) -> None:

@@ -238,8 +238,9 @@ class AppInstance:
 
     def _failed(self, words: str, hint: str | None = None) -> InstanceFailed:
         if killed := process.oom_kills() - self.oom_kills:
-            limit = f"; memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
-            hint = f"memory ran out: processes that the kernel has killed meanwhile: {killed} (`dmesg` has them){limit}"
+            processes = "a process" if killed == 1 else f"{killed} processes"
+            limit = f"; its memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
+            hint = f"memory ran out: the kernel has killed {processes} of this machine meanwhile (`dmesg`){limit}"
         return InstanceFailed(f"{self.service.name}: {words}", last_words(self.log), self.log, hint=hint)
 
 

@@ -5,6 +5,7 @@ Whatever it starts writes its process number into the file `born`, so that a tes
 """
 
 import os
+import pathlib
 import select
 import signal
 import socket
@@ -38,6 +39,14 @@ def is_killed(where):
 
 def breaks_memory(where):
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def runs_out_of_memory(where):
+    """In a control group that has little of it."""
+    pathlib.Path(os.environ["GROUP"], "cgroup.procs").write_text(str(os.getpid()))
+    print("loading the model", flush=True)
+    held = [bytearray(b"x" * 1_000_000) for _ in range(1000)]
+    sys.exit(f"loaded {len(held)}")
 
 
 def hangs(where):

@@ -55,6 +55,8 @@ def change(
         deploy=target.deploy,
         exit=code,
         seconds=round(seconds, 3),
+        drained=drained.ended if drained else None,
+        cut=drained.cut if drained else None,
         text=f"done in {seconds:.2f} s: {site.config.project} serves deploy {target.deploy}",
     )
     return code

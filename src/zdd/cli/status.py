@@ -10,6 +10,7 @@ import msgspec
 
 from zdd.cli import options
 from zdd.deploy.status import InstanceStatus, Status, status
+from zdd.errors import counted
 
 
 @click.command("status")
@@ -52,9 +53,9 @@ def _instance(row: InstanceStatus, now: float) -> str:
     if row.since:
         parts.append(f"for {span(now - row.since)}")
     if row.connections is not None:
-        parts.append(f"{row.connections} connections")
+        parts.append(counted(row.connections, "connection"))
     if row.restarts:
-        parts.append(f"{row.restarts} restarts")
+        parts.append(counted(row.restarts, "restart"))
     if row.memory_bytes:
         parts.append(f"{row.memory_bytes / 1024**2:.0f} MB")
     return "  ".join(parts)

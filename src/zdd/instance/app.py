@@ -173,7 +173,9 @@ class AppInstance:
         """Return what to raise for an app that ended: `how` is "exit status 1", or why it could not be started."""
         if how.startswith("cannot "):
             record = self.kept.record()
-            return self._failed(how, why_never_ran(how, record["argv"][0], record["env"].get("PATH", os.defpath)))
+            path = record["env"].get("PATH", os.defpath)
+            hint = why_never_ran(how, record["argv"][0], path, self.service.user)
+            return InstanceFailed(f"{self.service.name}: {how}", [], None, hint=hint)
         return self._failed(f"`{self.service.run}` ended with {how} before it was healthy", why_ended(status))
 
     def _record(self, deploy: int, cwd: str, own: Mapping[str, str]) -> dict[str, Any]:

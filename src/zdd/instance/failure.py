@@ -13,9 +13,9 @@ _SHOWN_LINES = 20
 
 
 class InstanceFailed(DeployFailed):
-    """An instance of the new version did not make it: `output` is the last it printed, `log` has the rest."""
+    """An instance did not make it: `output` is the last it printed, `log` has the rest, unless it never ran."""
 
-    def __init__(self, message: str, output: list[str], log: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, output: list[str], log: str | None, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.output = output[-_SHOWN_LINES:]
         self.log = log
@@ -35,10 +35,10 @@ def why_ended(status: int) -> str | None:
     return None
 
 
-def why_never_ran(how: str, program: str, path: str) -> str | None:
-    """Say what to look for when this program could not be run; `path` is the PATH that it was looked for in."""
+def why_never_ran(how: str, program: str, path: str, user: str | None) -> str | None:
+    """Say what to look for when the user could not run this program; `path` is the PATH that it was looked for in."""
     if how.endswith(os.strerror(errno.EACCES)):
-        return "it must be executable (chmod +x), and whoever it runs as must be able to reach it"
+        return "it must be executable (chmod +x)" + (f", and user {user} able to reach it" if user else "")
     if how.endswith(os.strerror(errno.ENOENT)) and "/" not in program:
         return f"it is in none of PATH's folders ({path}); one of the release is named with a /: .venv/bin/{program}"
     return None

@@ -19,7 +19,8 @@ class Drain:
     def __init__(self, connections: Callable[[], int], deadlines: Deadlines, done: Callable[[], None]) -> None:
         self.connections, self.deadlines, self.done = connections, deadlines, done
         self.cut = 0  # how many were left when the time was up
-        self._since: float | None = None
+        self.seconds = 0.0  # how long it took
+        self._since = 0.0
         self._workers: list[Process] = []
         self._most = self._zeros = 0
 
@@ -27,11 +28,6 @@ class Drain:
     def drained(self) -> int:
         """Return how many connections have ended by themselves, as far as seen: the most there were, less the cut."""
         return self._most - self.cut
-
-    @property
-    def seconds(self) -> float:
-        """Return how long ago it began, 0 when it has not."""
-        return 0.0 if self._since is None else self.deadlines.now() - self._since
 
     def begin(self, patience: float, workers: list[Process]) -> None:
         """Wait, at most this long, for the connections to end, and for these processes: nginx's workers from before."""
@@ -61,5 +57,6 @@ class Drain:
             self._end()
 
     def _end(self) -> None:
+        self.seconds = self.deadlines.now() - self._since
         self.deadlines.cancel(self._look, self._time_is_up)
         self.done()

@@ -265,7 +265,7 @@ class Keeper:
             self._stop()
 
     def _drained(self) -> None:
-        self.tell(f"drained: {self.drain.drained} connections have ended, {self.drain.cut} are cut")
+        self.tell(f"drained: connections that have ended: {self.drain.drained}, that are cut: {self.drain.cut}")
         self._stop()
 
     def _kill(self) -> None:

@@ -70,7 +70,12 @@ class Operations:
         }
         if request.get("brief"):
             return brief
-        return brief | {"connections": keeper.listener.connections(), "memory_bytes": app.memory_bytes()}
+        counts = {
+            "connections": keeper.listener.connections(),
+            "drained": keeper.drain.drained,
+            "cut": keeper.drain.cut,
+        }
+        return brief | counts | {"memory_bytes": app.memory_bytes()}
 
     def _attach(self) -> Message:
         """Who comes late is told how the app ended, if it has failed."""

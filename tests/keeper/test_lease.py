@@ -136,6 +136,7 @@ def test_status_tells_what_there_is_to_tell(new: New) -> None:
         "restarts": 0,
         "connections": 0,
         "address": f"{web.folder}/name.1",
+        "drained": 0,
         "port": None,
         "paused": None,
         "exit": None,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zdd.deploy.front import Front
 
 _UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
+_OTHERWISE = {"ssl", "quic", "http2"}  # before 1.25.1 an nginx that is told of HTTP/2 there speaks nothing else
 _TIMEOUT = 5.0
 _AGAIN, _OTHERS, _SURE = 0.004, 4, 2
 _POOLED = 2.2  # an upstream's connection ends 1 s after its first request, with the next one, or when 1 s unused
@@ -124,12 +125,12 @@ def visits(front: Front, target: Manifest) -> list[Visit]:
 
 
 def listen_address(front: Front) -> tuple[str, int] | None:
-    """Return where nginx can be reached without TLS; None when nowhere."""
+    """Return where nginx can be reached with plain HTTP/1; None when nowhere."""
     if front.template is None:
         listening = list(front.config.nginx.listen)
     else:
         words = re.findall(r"(?m)^\s*listen\s+([^;]+);", template.read(str(front.template)))
-        listening = [word.split()[0] for word in words if not {"ssl", "quic"} & set(word.split())]
+        listening = [word.split()[0] for word in words if not _OTHERWISE & set(word.split())]
     for address in listening:
         if found := re.fullmatch(r"(?:(\[[^]]+\]|[^:\[\]]+):)?([0-9]+)", address):
             host = (found[1] or "127.0.0.1").strip("[]")

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 _CHUNK = 65536
 _STATUS_AT = slice(9, 12)  # of "HTTP/1.1 200"
+_HTTP_2 = b"\x04\0\0\0\0\0"  # after three bytes: an HTTP/2 server's SETTINGS (RFC 9113), of gRPC for one
 
 
 class Probe:
     """
     Asks the app behind a socket path or a port of 127.0.0.1, and tells the status of its answer.
 
-    That is 0 for an answer that is not HTTP, None for no answer.
+    That is 0 for an answer that is not HTTP, None for no answer, and 200 for HTTP/2, which cannot be asked like this.
     """
 
     told: Callable[[int | None], None]
@@ -70,4 +71,5 @@ class Probe:
             self.cancel()  # only now: closed on its answer, many an app writes a traceback to its log
         if not answered and (not data or len(self._answer) >= _STATUS_AT.stop):
             status = self._answer[_STATUS_AT] if self._answer.startswith(b"HTTP/") else b""
+            status = b"200" if self._answer[3:9] == _HTTP_2 else status
             self.told((int(status) if status.isdigit() else 0) if self._answer else None)

@@ -1,0 +1,45 @@
+"""
+A gRPC service: `rpc.py PATH`; `rpc.py --ask PATH` asks it and exits 0 when it is well.
+
+/shop.Shop/Version answers with what VERSION held at its start, /shop.Shop/Echo with each message it is sent.
+"""
+
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+
+
+def main(path):
+    version = Path("VERSION").read_text().strip().encode()
+
+    def ask(request, context):
+        context.set_trailing_metadata((("x-release", version.decode()),))
+        return version
+
+    def echo(requests, context):
+        for request in requests:
+            yield version + b" " + request
+        context.set_trailing_metadata((("x-release", version.decode()),))
+
+    methods = {"Version": grpc.unary_unary_rpc_method_handler(ask), "Echo": grpc.stream_stream_rpc_method_handler(echo)}
+    server = grpc.server(ThreadPoolExecutor(16))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Shop", methods),))
+    server.add_insecure_port(f"unix:{path}")
+    server.start()
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    told.wait()
+    server.stop(grace=5).wait()
+
+
+def ask(path):
+    with grpc.insecure_channel(f"unix:{path}") as channel:
+        channel.unary_unary("/shop.Shop/Version")(b"", timeout=2)
+
+
+if __name__ == "__main__":
+    ask(sys.argv[2]) if sys.argv[1] == "--ask" else main(sys.argv[1])

@@ -34,6 +34,7 @@ PLAIN_UNIX = {"run": "python -S plain.py {socket}", "socket": "unix"}
 PLAIN_TCP = {"run": "python -S plain.py {port}", "socket": "tcp"}
 WORKER = {"run": "python -S plain.py none", "socket": "none", "min_uptime": "100ms"}
 UVICORN = {"run": "uvicorn --fd {fd} --log-level warning asgi:app"}
+UVICORN_TCP = {"run": "uvicorn --port {port} --log-level warning asgi:app", "socket": "tcp"}
 GUNICORN = {"run": "gunicorn --threads 32 wsgi:app"}
 GRANIAN = {"run": "granian --interface asgi --uds {socket} asgi:app", "socket": "unix"}
 

@@ -10,7 +10,7 @@ import pytest
 from zdd.host.process import Process
 
 from .classic import ClassicProject, web
-from .project import eventually, leftovers
+from .project import Call, eventually, leftovers
 
 SLEEPING = "sh -c 'sleep 600; kill $0'"
 
@@ -93,6 +93,21 @@ def test_the_stop_command_comes_only_when_the_old_requests_are_answered(classic:
     assert answers[0].startswith("HTTP/1.1 200")
     assert answers[0].endswith("web 1\n")
     eventually(lambda: not alive(first))
+
+
+def test_the_stop_command_comes_at_last_though_a_client_holds_on_to_an_old_worker(classic: ClassicProject) -> None:
+    classic.configure(web={"drain_timeout": "4"})
+    first = deploy(classic)
+    workers = set(classic.nginx_pids()[1:])
+    half = Call(classic, "/", body=10)
+    time.sleep(0.3)  # until nginx has it
+    deploy(classic)
+
+    assert workers & set(classic.nginx_pids()), "one waits for the other half"
+    assert alive(first)
+    eventually(lambda: not alive(first))
+    assert workers & set(classic.nginx_pids()), "and longer than the stop command has waited for it"
+    half.connection.close()
 
 
 def test_a_stop_command_that_does_not_exist_does_no_harm(classic: ClassicProject) -> None:

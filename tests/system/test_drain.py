@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import ExitStack
+
+from websockets.sync.client import ClientConnection, connect
 
 from .project import (
     PLAIN,
@@ -106,24 +109,37 @@ def test_a_warm_version_serves_again_by_one_rename(project: Project) -> None:
     project.zddeploy("rollback")
 
     assert project.serving() == old
+    time.sleep(THE_SECOND)
     assert "web 1" in project.get("/")
 
 
-def test_several_old_versions_drain_at_the_same_time(project: Project) -> None:
-    configure(project, service("web", **PLAIN, keep_warm="0s"))
+def test_old_versions_drain_for_hours_while_deploys_go_on(project: Project) -> None:
+    """Each has a WebSocket that goes on; a rollback and a restart leave them alone, and down says goodbye to them."""
+    web = service("web", **UVICORN, keep_warm="0s", drain_timeout="8h")
+    configure(project, web, nginx='proxy_read_timeout = "5s"\n')
     project.zddeploy()
-    calls = []
-    for number in range(2, 5):
-        calls += busy(project, "go")
-        version(project, number)
-        project.zddeploy("--detach")
-        time.sleep(THE_SECOND)
-    states = [one["state"] for one in project.instances().values()]
+    with ExitStack() as stack:
+        chats = []
+        for number in range(2, 5):
+            chats.append(stack.enter_context(connect(f"ws://127.0.0.1:{project.port}/ws", ping_interval=1)))
+            version(project, number)
+            project.zddeploy("--detach")
+            time.sleep(THE_SECOND)
+        old = ["web-1", "web-2", "web-3"]
 
-    assert states == ["draining", "draining", "draining", "serving"]
-    project.write("go", "")
-    assert [call.answer().strip()[-5:] for call in calls] == ["web 1", "web 2", "web 3"]
-    eventually(lambda: list(project.instances()) == ["web-4"])
+        assert [chat.response.headers["x-release"] for chat in chats if chat.response] == ["1", "2", "3"]
+        assert [project.instances()[name]["state"] for name in old] == ["draining"] * 3
+        assert [project.instances()[name]["connections"] for name in old] == [1, 1, 1]
+        assert project.zddeploy("status").stdout.count("  1 connection  ") == 3
+        project.zddeploy("rollback", code=2)  # what drains does not come back, and there is no older code
+        project.zddeploy("restart")
+        assert [echo(chat) for chat in chats] == ["still there?"] * 3
+
+        chats[1].close()
+        eventually(lambda: list(project.instances()) == ["web-1", "web-3", "web-5"])
+        assert [echo(chats[0]), echo(chats[2])] == ["still there?"] * 2
+        project.zddeploy("down")
+        eventually(lambda: [chats[0].close_code, chats[2].close_code] == [1012, 1012])  # "service restart"
 
 
 def test_a_deploy_of_a_tcp_service_waits_for_the_workers_of_before_the_reload(project: Project) -> None:
@@ -163,3 +179,8 @@ def test_nothing_is_left_after_down_though_clients_are_connected(project: Projec
     assert leftovers(project.folder) == []
     assert not project.runtime.exists()
     assert project.status()["state"] == "nothing"
+
+
+def echo(chat: ClientConnection) -> str | bytes:
+    chat.send("still there?")
+    return chat.recv(30)

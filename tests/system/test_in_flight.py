@@ -11,11 +11,21 @@ import pytest
 
 from . import in_flight
 from .in_flight import Conversation, end
-from .project import THE_SECOND, UVICORN, Project, configure, eventually, free_port, service, template, version
+from .project import (
+    THE_SECOND,
+    UVICORN,
+    UVICORN_TCP,
+    Project,
+    configure,
+    eventually,
+    free_port,
+    service,
+    template,
+    version,
+)
 
 Kind = Callable[[Project], Conversation]
 
-UVICORN_TCP = {"run": "uvicorn --port {port} --log-level warning asgi:app", "socket": "tcp"}
 RPC = {"run": "python rpc.py {socket}", "socket": "unix", "health_command": "python rpc.py --ask $ZDD_SOCKET"}
 WAYS = {"fd": UVICORN, "tcp": UVICORN_TCP}
 LOCATIONS = "location / { proxy_pass http://web; proxy_request_buffering off; }"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -10,9 +11,11 @@ from .project import (
     LIGHT,
     PLAIN,
     UVICORN,
+    UVICORN_TCP,
     Call,
     Project,
     assert_nothing_lost,
+    assert_only_reloads_cost,
     busy,
     configure,
     eventually,
@@ -75,23 +78,25 @@ def test_a_slow_upload_arrives_whole(project: Project, buffering: str) -> None:
     assert answer.endswith("\r\n\r\n" + "a" * 1000 + "b" * 39_000)
 
 
-def test_websockets_stay_on_the_old_version_until_the_drain_is_over(project: Project) -> None:
-    """Then the app is told to stop, and closes them in order."""
-    configure(project, service("web", **UVICORN, keep_warm="0s", drain_timeout="2s"))
+@pytest.mark.parametrize("way", [UVICORN, UVICORN_TCP], ids=["fd", "tcp"])
+def test_websockets_stay_on_the_old_version_until_the_drain_is_over(project: Project, way: dict[str, str]) -> None:
+    """Then the app is told to stop, and closes them in order; with tcp nginx's old workers last as long as they."""
+    configure(project, service("web", **way, keep_warm="0s", drain_timeout="2s"))
     project.zddeploy()
     with project.load(rate=50, connections=4, websockets=8, websocket_interval=0.1) as load:
         eventually(lambda: connections(project, "web-1") >= 8)
         version(project, 2)
         begun = time.monotonic()
-        said = project.zddeploy().stdout
+        *_, drained, result = project.events()
         time.sleep(0.3)
         report = load.stop()
 
-    assert_nothing_lost(report)
-    assert "8 connections were cut" in said
-    assert report.reconnected == {"websocket": 8}
+    (assert_nothing_lost if way is UVICORN else assert_only_reloads_cost)(report)
+    assert report.reconnected["websocket"] == 8, "closed with a code that says so"
     assert report.answered["1"].last >= begun + 2
     assert project.log("web-1.log").count("version 1 has seen a WebSocket end") == 8
+    assert re.fullmatch(r"stopped after [0-9.]+ s; 8 connections were cut, [0-9]+ had ended", drained["text"])
+    assert (drained["cut"], result["cut"], result["drained"]) == (8, 8, drained["drained"])
 
 
 def test_websockets_outlive_several_deploys(project: Project) -> None:

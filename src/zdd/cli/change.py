@@ -47,7 +47,8 @@ def change(
         _tell_failure(site, error)
         raise
     drained = None if detach else watch(site, replaced)
-    code = CUT if strict and (site.report.cut or (drained and drained.cut)) else 0
+    cut = site.report.cut + (drained.cut if drained else 0)
+    code = CUT if strict and cut else 0
     site.report.event(
         "result",
         outcome="done",
@@ -56,7 +57,7 @@ def change(
         exit=code,
         seconds=round(seconds, 3),
         drained=drained.ended if drained else None,
-        cut=drained.cut if drained else None,
+        cut=cut,
         text=f"done in {seconds:.2f} s: {site.config.project} serves deploy {target.deploy}",
     )
     return code

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from zdd.deploy.site import Site
+from zdd.host.process import Process
+from zdd.instance.running import Running
 
 
 def down(site: Site) -> None:
     """
-    Stop the nginx that zdd started, then every instance, and remove the runtime folder; the caller holds the lock.
+    Stop the nginx that zdd started and every instance, and remove the runtime folder; the caller holds the lock.
 
-    An nginx that somebody else runs is left alone. Each instance is drained for at most its `drain_timeout`.
+    Clients that are being answered get their answers, for at most each service's `drain_timeout` and nginx's
+    `proxy_read_timeout`; then the apps are told to stop, and may say so to a WebSocket. An nginx that somebody else
+    runs is left alone.
     """
+    workers, running = site.front.quit(), site.fleet.running().values()
+    _let_go(site, [found for found in running if not found.classic], workers)
     site.front.stop()
-    running = site.fleet.running()
-    for found in running.values():
-        if found.state == "serving" or not found.classic:  # an old classic one has its stop command already
-            site.fleet.retire(found, 0.0, [])
-    for found in running.values():
-        site.fleet.await_gone(found)
-        site.report.event("drain", subject=found.name, service=found.service, text="stopped")
+    _let_go(site, [found for found in running if found.classic], [])
     site.places.remove()
+
+
+def _let_go(site: Site, leaving: list[Running], workers: list[Process]) -> None:
+    for found in leaving:
+        if found.state == "serving" or not found.classic:  # an old classic one has its stop command already
+            site.fleet.retire(found, 0.0, workers)
+    until = site.clock.now() + site.config.nginx.proxy_read_timeout
+    for found in leaving:
+        site.fleet.await_gone(found, until)
+        site.report.event("drain", subject=found.name, service=found.service, text="stopped")

@@ -205,14 +205,14 @@ class Fleet:
             else:
                 known.finish()
 
-    def await_gone(self, running: Running) -> None:
-        """Wait until a retired instance has ended; one that will not is made to, after all its timeouts."""
+    def await_gone(self, running: Running, until: float) -> None:
+        """Wait until a retired instance has ended; one that still drains at `until` is told to stop."""
         if running.classic:
             if known := self._classic(running.name):
                 known.stop()
             return
         kept = self._kept(running.name)
-        if not kept.await_gone(kept.longest_stop()):
+        if not kept.await_gone(min(kept.longest_stop(), until - self.clock.now())):
             kept.stop()
         kept.finish()
 

@@ -121,6 +121,10 @@ class Front:
         serving = self.nginx.workers()
         return [worker for worker in self.nginx.workers(shutting_down=True) if worker not in serving]
 
+    def quit(self) -> list[Process]:
+        """Have nginx take nothing new; returns its workers, who finish what they have."""
+        return self.nginx.quit() if self.master() or os.path.exists(self.conf_file) else []
+
     def stop(self) -> None:
         """Stop nginx; clients that are being answered get their answers first."""
         if self.master() or os.path.exists(self.conf_file):

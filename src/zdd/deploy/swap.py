@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from zdd.conf.schema import RunService
 from zdd.deploy import hooks
 from zdd.deploy.site import Site
-from zdd.errors import DeployFailed
+from zdd.errors import DeployFailed, counted
 from zdd.switch.manifest import Instance, Manifest
 
 _SHARE = 0.5  # of the time that requests may wait: at most so much of it is the old version's, to finish what it has
@@ -73,6 +73,6 @@ def _longest_start(site: Site, instances: Sequence[Instance]) -> float:
 def _rest(site: Site, instances: Sequence[Instance], at_most: float, way_back: bool) -> None:
     """Drain and stop these apps, all at once, and tell of connections that were cut."""
     for name, cut in site.fleet.rest([one.name for one in instances], at_most, way_back).items():
-        words = f"stopped; {cut} connection{'s' if cut > 1 else ''} cut" if cut else "stopped"
+        words = f"stopped; {counted(cut, 'connection')} cut" if cut else "stopped"
         site.report.event("drain", subject=name, service=name.rpartition("-")[0], text=words, cut=cut)
         site.report.cut += cut

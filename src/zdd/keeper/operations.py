@@ -66,16 +66,12 @@ class Operations:
             "port": keeper.listener.port,
             "paused": keeper.paused_until and max(0.0, keeper.paused_until - keeper.deadlines.now()),
             "exit": keeper.ended.words if keeper.ended else None,
+            "drained": keeper.drain.drained,
             "cut": keeper.drain.cut,
         }
         if request.get("brief"):
             return brief
-        counts = {
-            "connections": keeper.listener.connections(),
-            "drained": keeper.drain.drained,
-            "cut": keeper.drain.cut,
-        }
-        return brief | counts | {"memory_bytes": app.memory_bytes()}
+        return brief | {"connections": keeper.listener.connections(), "memory_bytes": app.memory_bytes()}
 
     def _attach(self) -> Message:
         """Who comes late is told how the app ended, if it has failed."""

@@ -119,6 +119,10 @@ class Include:
         text = text_before or self.text()
         return self.apply(text) if text else Change(False, False, None)
 
+    def quit(self) -> list[Process]:
+        """Leave it alone, too."""
+        return []
+
     def stop(self, timeout: float = 0.0) -> None:
         """Leave it alone: it serves others, too."""
 

@@ -148,16 +148,23 @@ class Nginx:
         self._place.trust()
         return Change(before != text_before, False, before)
 
+    def quit(self) -> list[Process]:
+        """Have nginx take nothing new, and return at once with the workers that still finish what they have."""
+        master = self.master()
+        workers = self.workers(shutting_down=True) if master else self.orphans()
+        if master:
+            _check_may_signal(master)
+        for told in [master] if master else workers:
+            told.signal(signal.SIGQUIT)
+        return workers
+
     def stop(self, timeout: float = 30.0) -> None:
         """Stop nginx: gracefully (SIGQUIT) for `timeout` seconds, then at once, then by force; it is gone on return."""
-        master, workers = self.master(), self.workers(shutting_down=True)
-        if master is None:
-            process.end(self.orphans(), signal.SIGQUIT, timeout, self._clock.now)
-            return
-        _check_may_signal(master)
-        master.signal(signal.SIGQUIT)
-        if not master.wait(timeout):
-            process.end([master], signal.SIGTERM, 5.0, self._clock.now)
+        master, deadline = self.master(), self._clock.now() + timeout
+        workers = self.quit()
+        for told in [master] if master else workers:
+            told.wait(deadline - self._clock.now())
+        process.end([master] if master else [], signal.SIGTERM, 5.0, self._clock.now)
         process.end(workers, signal.SIGTERM, 5.0, self._clock.now)  # a killed master leaves them behind
 
     def _reload(self, master: Process, old_workers: list[Process], logs: words.Logs) -> None:

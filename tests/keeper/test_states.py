@@ -49,7 +49,7 @@ def test_an_app_that_ends_before_it_was_healthy_has_failed(stage: New) -> None:
     assert starting.keeper.state == "failed"
     assert starting.events("exit") == [{"event": "exit", "words": "status 3", "status": 3}]
     assert starting.app.starts == 1
-    assert not starting.keeper.over  # it waits for the command line to ask
+    assert not starting.keeper.leaving.over  # it waits for the command line to ask
 
 
 def test_what_a_failed_app_leaves_is_told_to_stop_and_killed_later(stage: New) -> None:
@@ -307,10 +307,10 @@ def test_what_cannot_be_killed_does_not_keep_an_instance_from_ending(serving: Ne
 
     stuck.keeper.stop()
     stuck.push(14)
-    assert not stuck.keeper.over
+    assert not stuck.keeper.leaving.over
     stuck.push(2)
 
-    assert stuck.keeper.over
+    assert stuck.keeper.leaving.over
 
 
 # Leases
@@ -323,7 +323,7 @@ def test_an_instance_that_is_not_published_ends_with_its_last_lease(serving: New
 
     assert orphan.app.signals == [15]
     orphan.look()
-    assert orphan.keeper.over
+    assert orphan.keeper.leaving.over
 
 
 def test_a_published_instance_stays(serving: New) -> None:
@@ -353,7 +353,7 @@ def test_somebody_must_be_attached_within_ten_seconds(stage: New, leased: bool) 
     assert starting.keeper.state == "starting"
     starting.push(0.2)
 
-    assert starting.keeper.over is not leased
+    assert starting.keeper.leaving.over is not leased
 
 
 def test_a_failed_instance_ends_with_its_last_lease(stage: New) -> None:
@@ -363,7 +363,7 @@ def test_a_failed_instance_ends_with_its_last_lease(stage: New) -> None:
     failed.keeper.deserted()
     failed.push(0)
 
-    assert failed.keeper.over
+    assert failed.keeper.leaving.over
 
 
 def test_a_retiring_instance_does_not_care_for_leases(serving: New) -> None:
@@ -400,7 +400,7 @@ def test_an_instance_that_stays_after_all_needs_to_be_published_soon(serving: Ne
     assert warm.keeper.unretire()
     warm.push(10)
 
-    assert warm.keeper.over
+    assert warm.keeper.leaving.over
 
 
 # Going
@@ -419,7 +419,7 @@ def test_retiring_is_warm_then_draining_then_stopping(serving: New) -> None:
     retiring.push(1)
 
     assert retiring.states() == ["serving", "warm", "draining", "stopping"]
-    assert retiring.keeper.over
+    assert retiring.keeper.leaving.over
 
 
 def test_a_drain_ends_with_its_time_and_tells_whom_it_cut(serving: New) -> None:
@@ -446,7 +446,7 @@ def test_one_count_of_zero_is_not_enough(serving: New) -> None:
     retiring.listener.count = 0
     retiring.push(1)
 
-    assert retiring.keeper.over
+    assert retiring.keeper.leaving.over
 
 
 @pytest.mark.parametrize(("cost", "most"), [(0.0, 101), (0.002, 25), (0.01, 6), (1.0, 2)])
@@ -475,7 +475,7 @@ def test_a_drain_waits_for_the_old_workers_of_nginx_too(serving: New) -> None:
     assert retiring.keeper.state == "draining"
     retiring.push(0.2)
 
-    assert retiring.keeper.over
+    assert retiring.keeper.leaving.over
 
 
 def test_a_crash_while_draining_is_not_restarted(serving: New) -> None:
@@ -485,7 +485,7 @@ def test_a_crash_while_draining_is_not_restarted(serving: New) -> None:
 
     retiring.die()
 
-    assert retiring.keeper.over
+    assert retiring.keeper.leaving.over
     assert retiring.app.starts == 1
 
 
@@ -541,7 +541,7 @@ def test_retiring_again_while_warm_takes_the_new_times(serving: New) -> None:
     warm.keeper.retire(0, 30, [])
     warm.push(1)
 
-    assert warm.keeper.over
+    assert warm.keeper.leaving.over
 
 
 def test_retiring_again_while_draining_changes_nothing(serving: New) -> None:
@@ -552,7 +552,7 @@ def test_retiring_again_while_draining_changes_nothing(serving: New) -> None:
     draining.keeper.retire(600, 600, [])
     draining.push(30)
 
-    assert draining.keeper.over
+    assert draining.keeper.leaving.over
 
 
 def test_stopping_gives_the_app_its_time_and_then_kills_what_is_left(serving: New) -> None:
@@ -562,11 +562,11 @@ def test_stopping_gives_the_app_its_time_and_then_kills_what_is_left(serving: Ne
     stubborn.keeper.stop()
     assert stubborn.app.signals == [3]
     stubborn.push(9.9)
-    assert not stubborn.keeper.over
+    assert not stubborn.keeper.leaving.over
     stubborn.push(0.2)
 
     assert ("all", 9) in stubborn.app.signals
-    assert stubborn.keeper.over
+    assert stubborn.keeper.leaving.over
 
 
 def test_descendants_of_a_stopped_app_are_told_to_stop_and_have_what_is_left_of_its_time(serving: New) -> None:
@@ -577,10 +577,10 @@ def test_descendants_of_a_stopped_app_are_told_to_stop_and_have_what_is_left_of_
     wrapped.look()
     assert wrapped.app.signals == [15, ("all", 15)]
     wrapped.push(9.9)
-    assert not wrapped.keeper.over
+    assert not wrapped.keeper.leaving.over
     wrapped.push(0.2)
 
-    assert wrapped.keeper.over
+    assert wrapped.keeper.leaving.over
 
 
 def test_stopping_while_down_does_not_start_the_app_again(serving: New) -> None:
@@ -590,7 +590,7 @@ def test_stopping_while_down_does_not_start_the_app_again(serving: New) -> None:
     down.keeper.stop()
     down.push(60)
 
-    assert down.keeper.over
+    assert down.keeper.leaving.over
     assert down.app.starts == 1
 
 
@@ -607,11 +607,11 @@ def test_who_comes_after_the_last_count_is_served_by_who_serves_now(serving: New
     assert retiring.relay.sent == [("a straggler", str(tmp_path / "other"))]
     assert retiring.events("gone")  # for others
     assert retiring.control.closed
-    assert not retiring.keeper.over
+    assert not retiring.keeper.leaving.over
     retiring.relay.busy = False
     retiring.push(1)
 
-    assert retiring.keeper.over
+    assert retiring.keeper.leaving.over
 
 
 def test_stragglers_are_served_for_drain_timeout_at_most(serving: New) -> None:
@@ -621,7 +621,7 @@ def test_stragglers_are_served_for_drain_timeout_at_most(serving: New) -> None:
     retiring.look()
 
     retiring.push(29)
-    assert not retiring.keeper.over
+    assert not retiring.keeper.leaving.over
     retiring.push(2)
 
-    assert retiring.keeper.over
+    assert retiring.keeper.leaving.over

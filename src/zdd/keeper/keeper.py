@@ -11,6 +11,7 @@ import signal
 from zdd.keeper.app import CANNOT_START, Ended
 from zdd.keeper.drain import Drain
 from zdd.keeper.hold import Hold
+from zdd.keeper.leaving import Leaving
 from zdd.keeper.outage import Outage
 from zdd.keeper.states import DRAINING, FAILED, RESTING, SERVING, STARTING, STOPPING, WARM
 from zdd.keeper.swap import Swap
@@ -54,15 +55,14 @@ class Keeper:
         self.outage = Outage(record, app, listener, relay, probe, deadlines, self._start, self._outage_changed)
         self.drain = Drain(listener.connections, deadlines, self._drained)
         self.hold = Hold(listener, relay, loop, self._overdue)
+        self.leaving = Leaving(record, listener, self.hold, relay, deadlines, control)
         self.swap = Swap(self)
         self.state = self._shown = STARTING
         self.ended: Ended | None = None
-        self.over = False
         self.paused_until: float | None = None
         self._started: float | None = None
         self._drain_for = self._kill_until = 0.0
         self._workers: list[Process] = []
-        self._leaving = False
 
     @property
     def shown(self) -> str:
@@ -289,41 +289,10 @@ class Keeper:
             self._set(RESTING)
             self.swap.rested()
         else:
-            self._leave()
+            self.leaving.begin(self.drain)
 
     def _overdue(self) -> None:
         self.swap.overdue()
-
-    def _leave(self) -> None:
-        """Nothing is left of the app: go, and only stay out of sight to serve those who came after the last count."""
-        if self._leaving:
-            return
-        self._leaving = True
-        self.deadlines.clear()
-        self.deadlines.at(self.record.drain_timeout, self._finish)
-        self.listener.go_away()
-        self.hold.abandon()
-        drain = self.drain
-        event = {"event": "gone", "drained": drain.drained, "cut": drain.cut, "seconds": round(drain.seconds, 3)}
-        self.control.push(event)
-        self.record.remove()
-        self.control.close()
-        self._see_off()
-
-    def _see_off(self) -> None:
-        """Relay who is still there to who serves now, as many at once as there are descriptors for."""
-        took_all = self.relay.take(self.listener.queues() + self.hold.queues)
-        self.relay.release(self.record.sibling())
-        if took_all and not self.relay.busy:
-            self._finish()
-        else:
-            self.deadlines.at(_AGAIN, self._see_off)
-
-    def _finish(self) -> None:
-        self.deadlines.clear()
-        self.listener.close()
-        self.relay.close()
-        self.over = True
 
     def _set(self, state: str) -> None:
         self.state = state

@@ -54,7 +54,7 @@ def main(path: str) -> int:
     loop.watch(signals, select.POLLIN, on_signal)
     control.open(Operations(keeper).handle, keeper.deserted)
     keeper.begin()
-    while not keeper.over:
+    while not keeper.leaving.over:
         try:
             loop.turn()
         except Exception as error:  # the app must not lose its keeper over it

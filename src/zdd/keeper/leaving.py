@@ -1,0 +1,60 @@
+"""The end of an instance, once nothing is left of its app."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from zdd.keeper.control import Control
+    from zdd.keeper.drain import Drain
+    from zdd.keeper.hold import Hold
+    from zdd.keeper.listener import Listener
+    from zdd.keeper.loop import Deadlines
+    from zdd.keeper.record import Record
+    from zdd.keeper.relay import Relay
+
+_AGAIN = 0.05
+
+
+class Leaving:
+    """
+    The instance goes from where others see it; only who came after the last count is still served, by a relay.
+
+    `over` once nobody is left, or after `drain_timeout`.
+    """
+
+    def __init__(
+        self, record: Record, listener: Listener, hold: Hold, relay: Relay, deadlines: Deadlines, control: Control
+    ) -> None:
+        self.record, self.listener, self.hold, self.relay = record, listener, hold, relay
+        self.deadlines, self.control = deadlines, control
+        self.begun = self.over = False
+
+    def begin(self, drain: Drain) -> None:
+        """Go, and tell how the connections had ended."""
+        if self.begun:
+            return
+        self.begun = True
+        self.deadlines.clear()
+        self.deadlines.at(self.record.drain_timeout, self._finish)
+        self.listener.go_away()
+        self.hold.abandon()
+        event = {"event": "gone", "drained": drain.drained, "cut": drain.cut, "seconds": round(drain.seconds, 3)}
+        self.control.push(event)
+        self.record.remove()
+        self.control.close()
+        self._see_off()
+
+    def _see_off(self) -> None:
+        """Relay who is still there to who serves now, as many at once as there are descriptors for."""
+        took_all = self.relay.take(self.listener.queues() + self.hold.queues)
+        self.relay.release(self.record.sibling())
+        if took_all and not self.relay.busy:
+            self._finish()
+        else:
+            self.deadlines.at(_AGAIN, self._see_off)
+
+    def _finish(self) -> None:
+        self.deadlines.clear()
+        self.listener.close()
+        self.relay.close()
+        self.over = True

@@ -42,8 +42,8 @@ BUGS = [
     Bug(
         "who waits is let in before the new version has proved itself",
         "keeper/swap.py",
-        "            self._wait()\n            if keeper.control.leased:\n",
-        "            self.hold.end()\n            if keeper.control.leased:\n",
+        "            self._wait()\n            if alone:\n",
+        "            self.hold.end()\n            if alone:\n",
         f"{STOP_FIRST}_a_bad_release_answers_nobody_and_the_old_one_is_started_again[errs]",
     ),
     Bug(

@@ -25,13 +25,13 @@ _LONGEST = 1 << 20  # bytes of a request
 _PATIENCE = 2.0  # with another keeper
 
 
-def ask(path: str, op: str) -> bool:
+def ask(path: str, op: str, **args: object) -> bool:
     """Ask the keeper at this control socket for something; False when it will not do it, or is not there."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
             peer.settimeout(_PATIENCE)
             peer.connect(path)
-            peer.sendall(json.dumps({"version": VERSION, "op": op}).encode() + b"\n")
+            peer.sendall(json.dumps({"version": VERSION, "op": op} | args).encode() + b"\n")
             return bool(json.loads(peer.makefile("rb").readline())["ok"])
     except (OSError, ValueError, KeyError):
         return False

@@ -24,7 +24,7 @@ class Operations:
             "status": self._status,
             "attach": lambda _: self._attach(),
             "rest": self._rest,
-            "start": lambda _: self._answer(keeper.swap.start(), "there is nothing to start"),
+            "start": lambda request: self._answer(keeper.swap.start(bool(request.get("alone"))), "nothing to start"),
             "healthy": lambda _: self._answer(keeper.healthy(), "nothing runs that could serve"),
             "retire": self._retire,
             "unretire": lambda _: self._answer(keeper.unretire(), "it is too late for that"),

@@ -25,7 +25,7 @@ class Swap:
         self.resting = False  # at rest, or on the way there
         self.alone = False  # the app runs, and nobody will come to say whether it is healthy
         self._way_back = False  # was put to rest for another one: stays until the next command
-        self._start_again = self._hand_back = False  # what to do once it rests
+        self._start_again = self._start_alone = self._hand_back = False  # what to do once it rests
         self._before = list(self.record.predecessors)
 
     def rest(self, drain: float, way_back: bool) -> bool:
@@ -48,20 +48,25 @@ class Swap:
         keeper.begin_drain(drain)
         return True
 
-    def start(self) -> bool:
-        """Start the app that is held or rests; False when there is none. With nobody attached, it proves itself."""
+    def start(self, alone: bool = False) -> bool:
+        """
+        Start the app that is held or rests; False when there is none.
+
+        It proves itself when nobody is attached who could, or it is to be `alone`.
+        """
         keeper = self.keeper
+        alone = self._start_alone = alone or not keeper.control.leased
         if self.resting and keeper.state != states.RESTING:
             self._start_again = True
             self._wait()
         elif self.resting or (keeper.state == states.STARTING and not keeper.started):
             self.resting = self._hand_back = False
             self._wait()
-            if keeper.control.leased:
-                keeper.start()
-            else:
+            if alone:
                 self._prove_alone()
-        elif keeper.state == states.STARTING and not keeper.control.leased:
+            else:
+                keeper.start()
+        elif keeper.state == states.STARTING and alone:
             self._prove_alone()
         return keeper.state in (states.STARTING, states.SERVING) or self._start_again
 
@@ -69,7 +74,7 @@ class Swap:
         """Nothing runs here any more: do what was waiting for that."""
         if self._start_again:
             self._start_again = False
-            self.start()
+            self.start(self._start_alone)
         elif self._hand_back:
             self._give_back()
 
@@ -113,12 +118,12 @@ class Swap:
 
     def _give_back(self) -> None:
         self._hand_back = False
-        self._before = [old for old in self._before if control.ask(old["control"], "start")]
+        self._before = [old for old in self._before if control.ask(old["control"], "start", alone=True)]
         if self._before:
             self.hold.send_to(self._before[0]["socket"])
         else:
             self.keeper.tell("nothing is left of the version before: this one is started")
-            self.start()
+            self.start(alone=True)
 
     def _prove_alone(self) -> None:
         """Nobody will say whether the app is healthy: find out, and give it up when it is not in time."""

@@ -49,6 +49,9 @@ def run_service(document: Document, section: str, service: RunService) -> None:
         _stop_first(document, section, service)
     if service.health_command and service.health_path:
         raise document.error(section, "health_command and health_path exclude each other: one of them tells it is well")
+    if service.runtime == "node" and service.socket != "fd":
+        node, way = setting("runtime", "node"), setting("socket", "fd")
+        raise document.error(section, f"{node} needs {way}, but here is {setting('socket', service.socket)}")
     _placeholders(document, section, service)
 
 

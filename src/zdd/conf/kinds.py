@@ -167,6 +167,7 @@ _address = matching(r"((\[[0-9a-fA-F:.]+\]|\*|[a-zA-Z0-9._-]+):)?[0-9]{1,5}")
 
 SocketWay = Literal["fd", "unix", "tcp", "none"]
 StartOrder = Literal["start-first", "stop-first"]
+RuntimeName = Literal["auto", "node", "none"]
 
 # Kinds
 
@@ -185,6 +186,7 @@ Weight = Annotated[int, kind("a whole number from 1 to 10000", whole(1, 10_000))
 Releases = Annotated[int, kind("a whole number from 1 to 1000", whole(1, 1000))]
 Way = Annotated[SocketWay, kind("one of " + ", ".join(get_args(SocketWay)), matching("|".join(get_args(SocketWay))))]
 Order = Annotated[StartOrder, kind("start-first or stop-first", matching("|".join(get_args(StartOrder))))]
+Runtime = Annotated[RuntimeName, kind("auto, node or none", matching("|".join(get_args(RuntimeName))))]
 Signal = Annotated[str, kind("a signal's name such as TERM, QUIT or SIGINT", _signal)]
 UserName = Annotated[str, kind("the name of a user or group", matching(r"[a-zA-Z0-9_][a-zA-Z0-9_.@-]*\$?"))]
 HostName = Annotated[str, kind("a host name such as shop.example.org", _host)]

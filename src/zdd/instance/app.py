@@ -16,7 +16,7 @@ from zdd.conf.schema import RunService
 from zdd.host import acl, files, process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
-from zdd.instance import environment, health, health_command, identity, where
+from zdd.instance import environment, health, health_command, identity, node, where
 from zdd.instance.failure import InstanceFailed, last_words, why_ended, why_never_ran
 from zdd.instance.health import Health, NotHealthy
 from zdd.instance.kept import KEEPER_TIMEOUT, Kept
@@ -62,6 +62,8 @@ class AppInstance:
         if after is not None:
             record |= {"held": True, "predecessors": [self._predecessor(name) for name in after]}
         self._make_folder(nginx.users, record["uid"])
+        if record["listen_variables"] and node.wants_hook(self.service):
+            record["env"]["NODE_OPTIONS"] = node.install_hook(record["folder"], record["env"].get("NODE_OPTIONS", ""))
         files.write(self.kept.record_path, json.dumps(record), mode=0o600)
         if self.commands.tell:
             self.commands.tell(f"{shlex.join(record['argv'])}  (in {record['cwd']})")
@@ -231,6 +233,7 @@ class AppInstance:
         """Make the folder of its socket, where nobody but the app and nginx's workers can go."""
         folder = f"{self.places.instance(self.name)}/sock"
         os.makedirs(folder, exist_ok=True)
+        os.chmod(os.path.dirname(folder), 0o711)  # whatever the umask says
         os.chmod(folder, 0o700)
         if uid is not None:
             os.chown(folder, uid, -1)

@@ -120,7 +120,8 @@ class App:
                 argv = [word.replace("{port}", str(port)) for word in argv]
                 env = {name: value.replace("{port}", str(port)) for name, value in env.items()} | {"PORT": str(port)}
             if socket is not None and record.listen_variables:
-                env |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+                env |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": record.service}
+                env["ZDD_SOCKET_INODE"] = str(os.fstat(socket).st_ino)  # for who is not given it as descriptor 3
             doing = f"become user {record.uid}, group {record.gid}"
             self._change_user()
             doing = f"enter {record.cwd!r}"

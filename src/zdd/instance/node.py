@@ -1,0 +1,34 @@
+"""Node apps: their first listen is turned into the inherited socket by a hook (listen.cjs), so they need no change."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from zdd.conf.schema import RunService
+from zdd.host import files
+
+_PROGRAMS = {"node", "nodejs", "npm", "npx", "pnpm", "pnpx", "yarn", "yarnpkg"}
+_PACKAGES = "node_modules/.bin/"
+_NAME = "listen.cjs"
+
+
+def wants_hook(service: RunService) -> bool:
+    """Tell whether the hook is for this service: as its `runtime` says, or else by the program that it runs."""
+    if service.runtime == "auto" and service.socket == "fd":
+        program = shlex.split(service.run)[0]
+        return os.path.basename(program) in _PROGRAMS or _PACKAGES in program
+    return service.runtime == "node"
+
+
+def install_hook(folder: str, given: str) -> str:
+    """
+    Copy the hook into the instance's folder; returns the NODE_OPTIONS that load it, with those that are `given`.
+
+    A copy, since the app may be restarted when the package it came from is upgraded or gone.
+    """
+    source = files.read(f"{os.path.dirname(__file__)}/{_NAME}") or ""
+    copy = f"{folder}/{_NAME}"
+    files.write(copy, source)
+    quoted = copy.replace("\\", "\\\\").replace('"', '\\"')
+    return f'--require "{quoted}" {given}'.rstrip()

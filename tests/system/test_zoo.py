@@ -1,0 +1,71 @@
+"""Every recipe does what zdd promises: five deploys under load, none of the requests lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from zdd.load import Kind
+
+from .container import IMAGE, Containers
+from .project import THE_SECOND, Project, assert_nothing_lost
+from .recipe import NAMES, Recipe
+
+FIRST = (  # those that run without --all
+    "gunicorn-sync",
+    "gunicorn-gthread",
+    "gunicorn-uvicorn",
+    "uvicorn",
+    "uvicorn-workers",
+    "hypercorn",
+    "granian",
+    "daphne",
+)
+DEPLOYS = 5
+SECONDS = 10.0
+KINDS = (Kind(weight=60), Kind("POST", "/echo", body=2000, weight=39), Kind(path="/slow"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize("name", NAMES if metafunc.config.getoption("--all") else FIRST)
+
+
+@pytest.fixture
+def recipe(project: Project, name: str) -> Iterator[Recipe]:
+    """A recipe, put into the project."""
+    made = Recipe(name)
+    if obstacle := made.obstacle():
+        pytest.skip(obstacle)
+    made.prepare(project)
+    if name != "podman":
+        yield made
+        return
+    containers = Containers()
+    try:
+        if obstacle := containers.obstacle():
+            pytest.skip(obstacle)
+        project.replace("run.sh", "localhost/shop", IMAGE)
+        env = f'CONTAINERS_CONF = "{containers.environment["CONTAINERS_CONF"]}"'
+        project.replace("deploy.toml", "[service.web]\n", f"[service.web]\nenv = {{{env}}}\n")
+        yield made
+        project.zddeploy("down")
+    finally:
+        containers.end()
+
+
+def test_five_deploys_under_load_lose_nothing(project: Project, recipe: Recipe) -> None:
+    project.zddeploy()
+    with recipe.in_front(project), project.load(KINDS, rate=300, connections=32, record="X-Deploy") as load:
+        until = time.monotonic() + SECONDS
+        for _ in range(DEPLOYS):
+            project.zddeploy()
+        time.sleep(max(THE_SECOND, until - time.monotonic()))
+        report = load.stop()
+
+    print(f"{report.requests} requests, {dict(report.failed)} failed, {report.reconnects} reconnects")
+    assert_nothing_lost(report)
+    assert list(report.answered) == [str(deploy) for deploy in range(1, DEPLOYS + 2)]
+    if recipe.way in ("fd", "unix"):
+        assert report.reconnects == 0

@@ -76,3 +76,14 @@ def test_the_tail_starts_at_the_offset(tmp_path: Path) -> None:
 
     assert files.tail(str(path), 2, since) == ["two", "three"]
     assert files.tail(str(path), 9, since) == ["one", "two", "three"]
+
+
+def test_folders_have_their_mode_whatever_the_umask_says(tmp_path: Path) -> None:
+    old = os.umask(0o077)
+    try:
+        files.make_folder(str(tmp_path / "tables/1/web"), 0o711)
+        files.make_folder(str(tmp_path / "tables/1/web"), 0o711)
+    finally:
+        os.umask(old)
+
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("tables", "tables/1/web")] == [0o711, 0o711]

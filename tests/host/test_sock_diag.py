@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,38 @@ def test_the_file_counts_and_not_its_name(listener: tuple[str, socket.socket]) -
     assert sock_diag.connections_to_file(f"{path}.link") == 1
 
     client.close()
+
+
+LISTEN = (
+    "import os, socket, sys\n"
+    "listener = socket.socket(socket.AF_UNIX)\n"
+    "os.chdir(os.path.dirname(sys.argv[1]))\n"
+    "listener.bind(os.path.basename(sys.argv[1]))\n"
+    "listener.listen()\n"
+    "print('listening', flush=True)\n"
+    "kept = listener.accept()\n"
+    "print('accepted', flush=True)\n"
+    "sys.stdin.read()\n"
+)
+
+
+def test_what_a_listener_in_another_namespace_has_accepted_is_counted(tmp_path: Path) -> None:
+    """A container's: it has its own network, and may know the socket by another name."""
+    path = str(tmp_path / "socket")
+    argv = ["unshare", "--net", sys.executable, "-c", LISTEN, path]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        assert child.stdout
+        if not child.stdout.readline():
+            child.communicate()
+            pytest.skip("no network namespace can be made here")
+        assert sock_diag.connections_to_file(path) is None
+        with connected(path):
+            child.stdout.readline()
+            assert sock_diag.connections_to_file(path) == 1
+            file = sock_diag.file_of(path)
+            assert file
+            assert sock_diag.connections_to_files()[file] == 1
+        child.communicate()
 
 
 def test_without_a_listener_there_is_no_count(tmp_path: Path) -> None:

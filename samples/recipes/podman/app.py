@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         if self.path == "/slow":
             time.sleep(0.5)
         self.answer(b"hello\n")
 
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         self.answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
     def answer(self, body):

@@ -11,7 +11,7 @@ DEPLOY = os.environ.get("ZDD_DEPLOY", "0")
 
 
 class Site(Resource):
-    isLeaf = True  # noqa: N815
+    isLeaf = True
 
     def render(self, request):
         request.setHeader("X-Deploy", DEPLOY)

@@ -90,7 +90,7 @@ class Front:
         if files.read(kept) is None:
             files.write(kept, json.dumps({"text": self.nginx.text(), "ran": self.nginx.serves()}))
         if self.template is None:
-            os.makedirs(self.places.nginx, mode=0o711, exist_ok=True)
+            files.make_folder(self.places.nginx, 0o711)
         change = self.nginx.apply(wanted)
         if change.started:
             return "started"

@@ -40,6 +40,14 @@ def point(link: str, target: str) -> None:
         raise
 
 
+def make_folder(path: str, mode: int) -> None:
+    """Make the folder and those above it that are missing, all of this mode, whatever the umask says."""
+    if not os.path.isdir(path):
+        make_folder(os.path.dirname(path), mode)
+        os.mkdir(path)
+        os.chmod(path, mode)
+
+
 def read(path: str) -> str | None:
     """Return the file's text, None when there is none."""
     try:

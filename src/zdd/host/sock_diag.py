@@ -37,24 +37,24 @@ def connections_to_file(path: str) -> int | None:
     """
     Count the connections to the UNIX socket bound at this path, queued or accepted, in our own network namespace.
 
-    None when no listener is bound to that file here: then a count would mean nothing (the name was bound in another
-    namespace, or the file system reports other device numbers than the kernel uses), and the caller must ask otherwise.
+    None when neither a listener nor a connection is bound to that file here: then a count would mean nothing (all of it
+    is in another namespace, or the file system reports other device numbers than the kernel uses), and the caller must
+    ask otherwise. Of a listener in another namespace, a container's, only accepted connections are seen.
     """
     queued = queued_on_listener(path)
-    if queued is None:
-        return None
     # A dump leaves queued connections out, since nobody owns them yet; and it is not atomic. Asked in this order, a
     # connection accepted in between is counted twice rather than not at all.
     file = file_of(path)
-    return queued + sum(found.file == file for found in _unix_sockets(1 << _ESTABLISHED))
+    accepted = sum(found.file == file for found in _unix_sockets(1 << _ESTABLISHED)) if file else 0
+    return None if queued is None and not accepted else (queued or 0) + accepted
 
 
 def connections_to_files() -> dict[tuple[int, int], int]:
-    """Count the connections to every UNIX socket that listens in our own network namespace, by its file: two dumps."""
+    """Count the connections to every UNIX socket that is seen in our own network namespace, by its file: two dumps."""
     counts = {found.file: found.queued for found in _unix_sockets(1 << _LISTEN) if found.file}
     for found in _unix_sockets(1 << _ESTABLISHED):
-        if found.file in counts:
-            counts[found.file] += 1
+        if found.file:
+            counts[found.file] = counts.get(found.file, 0) + 1
     return counts
 
 

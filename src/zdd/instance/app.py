@@ -232,8 +232,7 @@ class AppInstance:
     def _make_folder(self, access: list[int], uid: int | None) -> None:
         """Make the folder of its socket, where nobody but the app and nginx's workers can go."""
         folder = f"{self.places.instance(self.name)}/sock"
-        os.makedirs(folder, exist_ok=True)
-        os.chmod(os.path.dirname(folder), 0o711)  # whatever the umask says
+        files.make_folder(folder, 0o711)
         os.chmod(folder, 0o700)
         if uid is not None:
             os.chown(folder, uid, -1)

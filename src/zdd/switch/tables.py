@@ -34,7 +34,7 @@ class Tables:
 
     def write(self, manifest: Manifest, sync: bool = False) -> None:
         """Write the table's manifest, making its folder; replaced whole, never half."""
-        os.makedirs(self._folder(manifest.deploy), mode=0o755, exist_ok=True)
+        files.make_folder(self._folder(manifest.deploy), 0o755)
         files.write(self._manifest(manifest.deploy), msgspec.json.encode(manifest).decode(), sync=sync)
 
     def build(self, deploy: int, slots: dict[str, str], name: str | None = None) -> str:
@@ -42,7 +42,7 @@ class Tables:
         name = name or str(deploy)
         for slot, instance in slots.items():
             link = f"{self.places.tables}/{name}/{slot}"
-            os.makedirs(os.path.dirname(link), mode=0o755, exist_ok=True)
+            files.make_folder(os.path.dirname(link), 0o755)
             files.point(link, f"../../../instances/{instance}/sock/socket")
         if name != str(deploy):
             manifest = files.read(self._manifest(deploy)) or ""

@@ -231,6 +231,14 @@ def test_a_wrong_variable_is_named_but_its_value_is_not_shown(folder: Path, env:
             '[service.web] path and socket = "none" exclude each other: nobody connects to it',
         ),
         (
+            '[service.web]\nrun = "npm start"\nsocket = "tcp"\nruntime = "node"',
+            '[service.web] runtime = "node" needs socket = "fd", but here is socket = "tcp"',
+        ),
+        (
+            '[service.web]\nrun = "npm start"\nruntime = "deno"',
+            '[service.web] runtime = "deno" is not allowed; it must be auto, node or none',
+        ),
+        (
             '[service.web]\nrun = "app"\nhealth_command = "true"\nhealth_path = "/"',
             "[service.web] health_command and health_path exclude each other: one of them tells it is well",
         ),

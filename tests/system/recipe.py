@@ -13,12 +13,14 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from zdd.proxy import binary
+
 from .project import BIN, SAMPLES, Project, eventually, free_port
 
 RECIPES = SAMPLES / "recipes"
 PROJECT, HOME = '[zdd]\nproject = "shop"\n', "/run/zdd/shop"  # as recipes have them that need to know
-FRONTS = {
-    "Caddyfile": ["setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups", BIN / "caddy", "run"],
+FRONTS: dict[str, list[str]] = {
+    "Caddyfile": ["setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups", f"{BIN}/caddy", "run"],
     "haproxy.cfg": ["/usr/sbin/haproxy", "-db", "-f", "haproxy.cfg"],
 }
 NAMES = sorted(path.parent.name for path in RECIPES.glob("*/deploy.toml"))
@@ -55,6 +57,8 @@ class Recipe:
                 project.write(name, text.replace(PROJECT, ""))
         text = (project.folder / "deploy.toml").read_text()
         text = text.replace("[service.web]\n", '[service.web]\nkeep_warm = "0s"\n')
+        if self.way == "tcp":  # which costs a reload, and an nginx before 1.27.4 some requests
+            text = text.replace("[nginx]\n", f'[nginx]\nbinary = "{binary._packaged()}"\n')
         project.write("deploy.toml", project.section() + text)
 
     @contextlib.contextmanager
@@ -81,7 +85,7 @@ def _is_met(need: str, folder: Path) -> bool:
         case "pip":
             return all(_distribution(name) for name in words[1:])
         case "npm":
-            return (folder / "node_modules").exists()
+            return (folder / ("node_modules" if words == ["install"] else ".next")).exists()
         case "apt":
             packages = subprocess.run(["dpkg", "-s", *words[1:]], capture_output=True, check=False)
             return packages.returncode == 0

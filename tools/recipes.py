@@ -1,0 +1,58 @@
+"""Prints the page of recipes, docs/recipes.md, made of the files that the tests deploy: samples/recipes."""
+
+import re
+import tomllib
+from pathlib import Path
+
+RECIPES = Path(__file__).parent.parent / "samples" / "recipes"
+SHOWN = ("run.sh", "Caddyfile", "haproxy.cfg")  # beside deploy.toml, where there are such
+
+HEAD = """\
+# Recipes
+
+Each of these is a folder of `samples/recipes` with a small app, and each is tested as it stands here: five deploys in
+ten seconds, under 300 requests a second (GET, POST with a body, slow ones) on 32 connections. None of them may fail,
+and where the socket is `fd` or `unix` no connection of a client may be closed. `./dev test --all` does that.
+
+| server | `socket` | `run` |
+| --- | --- | --- |
+"""
+
+
+def main() -> None:
+    """Print it."""
+    recipes = sorted((Recipe(path.parent) for path in RECIPES.glob("*/deploy.toml")), key=lambda one: one.title.lower())
+    rows = [f"| [{one.title}](#{one.anchor}) | {one.socket} | `{one.run}` |\n" for one in recipes]
+    print(HEAD + "".join(rows) + "".join(one.section() for one in recipes), end="")
+
+
+class Recipe:
+    """What the head of a deploy.toml says, and the rest of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        head, _, self.body = (folder / "deploy.toml").read_text().partition("\n\n")
+        lines = [line.removeprefix("#").strip() for line in head.splitlines()]
+        self.title, self.needs = lines[0], lines[2].removeprefix("needs: ")
+        self.text = "\n".join(lines[4:])
+        service = tomllib.loads(self.body)["service"]["web"]
+        self.run, self.socket = service["run"], service.get("socket", "fd")
+
+    @property
+    def anchor(self) -> str:
+        """What a link to its heading ends with."""
+        return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
+
+    def section(self) -> str:
+        """Return its part of the page."""
+        needs = ", ".join(f"`{need}`" for need in self.needs.split(", "))
+        body = self.body.removeprefix('[nginx]\nlisten = "127.0.0.1:8080"\n').strip()
+        files = [self.folder / name for name in SHOWN if (self.folder / name).exists()]
+        others = [f"`{path.name}`:\n\n```\n{path.read_text().strip()}\n```\n" for path in files]
+        where = f"`samples/recipes/{self.folder.name}`; needs {needs}."
+        parts = [f"## {self.title}\n", f"```toml\n{body}\n```\n", *others, f"{self.text}\n", f"{where}\n"]
+        return "\n" + "\n".join(parts)
+
+
+if __name__ == "__main__":
+    main()

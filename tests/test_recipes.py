@@ -21,7 +21,7 @@ def test_the_page_is_what_the_tool_makes_of_the_recipes() -> None:
         [sys.executable, ROOT / "tools/recipes.py"], capture_output=True, text=True, timeout=60, check=True
     )
 
-    assert (ROOT / "docs/recipes.md").read_text() == made.stdout, "python tools/recipes.py > docs/recipes.md"
+    assert (ROOT / "docs/reference/recipes.md").read_text() == made.stdout, "python tools/recipes.py > docs/reference/recipes.md"
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)

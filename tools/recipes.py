@@ -1,4 +1,4 @@
-"""Prints the page of recipes, docs/recipes.md, made of the files that the tests deploy: samples/recipes."""
+"""Prints the page of recipes, docs/reference/recipes.md, made of the files that the tests deploy: samples/recipes."""
 
 import re
 import tomllib

@@ -167,13 +167,12 @@ def test_deploys_under_load_lose_nothing_and_close_no_connection(project: Projec
 
 def test_without_the_runtime_it_is_told_where_the_app_listens_and_what_would_help(project: Project) -> None:
     port = str(free_port())
-    project.write("deploy.toml", "")
-    run = {"run": f"sh -c 'PORT={port} node -e \"http.createServer().listen({port})\"'", "start_timeout": "3s"}
+    run = {"run": f"sh -c 'exec node -e \"http.createServer().listen({port})\"'", "start_timeout": "3s"}
     configure(project, service("web", **run))
     said = project.zddeploy(code=1).stderr
 
-    assert f"the app listens on :::{port} instead" in said
-    assert "runtime" in said
+    assert f"the app listens on :::{port}; it must serve on the socket it inherits" in said
+    assert 'which runtime = "node" does for it' in said
 
 
 def test_a_shell_script_that_runs_node_can_say_so(project: Project) -> None:

@@ -29,4 +29,6 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
     if not right:
         wrong += paths
     wanted = _WANTED[way].replace("%s", str(port))
+    if way == "fd" and any(process.title(pid).startswith("node ") for pid in pids):
+        wanted += ', which runtime = "node" does for it'
     return f"the app listens {'on ' + ', '.join(wrong) if wrong else 'nowhere'}; it must serve on {wanted}"

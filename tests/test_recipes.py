@@ -21,7 +21,8 @@ def test_the_page_is_what_the_tool_makes_of_the_recipes() -> None:
         [sys.executable, ROOT / "tools/recipes.py"], capture_output=True, text=True, timeout=60, check=True
     )
 
-    assert (ROOT / "docs/reference/recipes.md").read_text() == made.stdout, "python tools/recipes.py > docs/reference/recipes.md"
+    page = "docs/reference/recipes.md"
+    assert (ROOT / page).read_text() == made.stdout, f"python tools/recipes.py > {page}"
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)

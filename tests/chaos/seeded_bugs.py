@@ -93,7 +93,7 @@ BUGS = [
         "instance/app.py",
         '{"access": nginx.users,',
         '{"access": [],',
-        "tests/system/test_table.py::test_deploys_under_load_lose_nothing_and_close_no_client_connection[uvicorn-fd]",
+        "tests/system/test_table.py::test_deploys_under_load_lose_nothing_and_close_no_client_connection",
     ),
     Bug(
         "prune at once",

@@ -102,8 +102,9 @@ def test_the_environment_is_the_record_s_and_nothing_else(new: New) -> None:
 
     web.await_event("exit", status=0)
 
-    own = {line for line in web.lines() if not line.startswith(("zdd:", "LISTEN_PID="))}
-    assert own == {f"{name}={value}" for name, value in web.record["env"].items()} | {"LISTEN_FDS=1"}
+    own = {line for line in web.lines() if not line.startswith(("zdd:", "LISTEN_PID=", "ZDD_SOCKET_INODE="))}
+    told = {"LISTEN_FDS=1", f"LISTEN_FDNAMES={web.record['service']}"}
+    assert own == {f"{name}={value}" for name, value in web.record["env"].items()} | told
 
 
 def test_a_tcp_app_is_told_its_port_in_the_environment_and_in_place_of_the_word(new: New) -> None:

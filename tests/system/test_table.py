@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from zdd.load import Kind, Report
 
 from .project import (
     DEPLOYS,
-    GRANIAN,
-    GUNICORN,
     PLAIN,
     RATE,
     THE_SECOND,
@@ -29,11 +25,8 @@ SLOW = (Kind(weight=30), Kind("POST", "/echo", body=2000, weight=20), Kind(path=
 UVICORN_TCP = {"run": "uvicorn --port {port} --log-level warning asgi:app", "socket": "tcp"}
 
 
-@pytest.mark.parametrize("server", [UVICORN, GUNICORN, GRANIAN], ids=["uvicorn-fd", "gunicorn-fd", "granian-unix"])
-def test_deploys_under_load_lose_nothing_and_close_no_client_connection(
-    project: Project, server: dict[str, str]
-) -> None:
-    configure(project, service("web", **server, health_path="/", keep_warm="1s"))
+def test_deploys_under_load_lose_nothing_and_close_no_client_connection(project: Project) -> None:
+    configure(project, service("web", **UVICORN, health_path="/", keep_warm="1s"))
     project.zddeploy()
     workers = nginx_workers(project)
     with project.load(SLOW, rate=RATE) as load:

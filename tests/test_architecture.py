@@ -9,7 +9,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parent.parent / "src" / "zdd"
 
 # Each may import those after it, and itself.
-FLOORS = ["cli", "deploy", "release instance proxy switch", "keeper", "places", "conf history", "errors host"]
+FLOORS = ["cli", "deploy", "release instance proxy switch", "keeper", "places", "conf history", "errors host", "secret"]
 NEIGHBOURS = {("instance", "switch"), ("keeper", "errors"), ("release", "instance")}
 
 

@@ -1,5 +1,7 @@
 """What zdd tells a person when it stops: one sentence, perhaps a hint, and an exit code."""
 
+from zdd import secret
+
 
 def counted(number: int, noun: str) -> str:
     """
@@ -15,15 +17,15 @@ class ZddError(Exception):
     """
     The message says what happened, to what, and why, in one line; `hint` says what to do next.
 
-    `aftermath` is for who carried the change out to say: what serves now.
+    Both are shown without secrets. `aftermath` is for who carried the change out to say: what serves now.
     """
 
     exit_code: int = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = secret.hide(message)
+        self.hint = secret.hide(hint) if hint else None
+        super().__init__(self.message)
         self.aftermath: str | None = None
 
 

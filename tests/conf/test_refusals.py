@@ -37,32 +37,32 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("key", "words"),
-    [
-        ("start_timeot = 1", "start_timeot is not a known key; did you mean start_timeout?"),
-        ("Start-Timeout = 1", "Start-Timeout is not a known key; did you mean start_timeout?"),
-        ("command = 1", "command is not a known key; did you mean run?"),
-        ("cmd = 1", "cmd is not a known key; did you mean run?"),
-        ("exec = 1", "exec is not a known key; did you mean run?"),
-        ("start_command = 1", "start_command is not a known key; did you mean run?"),
-        ("healthcheck = 1", "healthcheck is not a known key; did you mean health_path?"),
-        ("health_check = 1", "health_check is not a known key; did you mean health_path?"),
-        ("workers = 1", "workers is not a known key; did you mean instances?"),
-        ("replicas = 1", "replicas is not a known key; did you mean instances?"),
-        ("environment = 1", "environment is not a known key; did you mean env?"),
-        ("workdir = 1", "workdir is not a known key; did you mean cwd?"),
-        ("directory = 1", "directory is not a known key; did you mean cwd?"),
-        (
-            "port = 80",
-            'port is not a known key; a service that can only listen on a TCP port has socket = "tcp" and reads PORT',
-        ),
-        ("pid_file = 1", "pid_file is not a known key; pid_file goes with start, in a service without run"),
-        ("listen = 80", "listen is not a known key; it belongs in [nginx]"),
-        ("keep_releases = 1", "keep_releases is not a known key; it belongs in [release]"),
-        ("xyzzy = 1", "xyzzy is not a known key"),
-    ],
-)
+UNKNOWN_KEYS = [
+    ("start_timeot = 1", "start_timeot is not a known key; did you mean start_timeout?"),
+    ("Start-Timeout = 1", "Start-Timeout is not a known key; did you mean start_timeout?"),
+    ("command = 1", "command is not a known key; did you mean run?"),
+    ("cmd = 1", "cmd is not a known key; did you mean run?"),
+    ("exec = 1", "exec is not a known key; did you mean run?"),
+    ("start_command = 1", "start_command is not a known key; did you mean run?"),
+    ("healthcheck = 1", "healthcheck is not a known key; did you mean health_path?"),
+    ("health_check = 1", "health_check is not a known key; did you mean health_path?"),
+    ("workers = 1", "workers is not a known key; did you mean instances?"),
+    ("replicas = 1", "replicas is not a known key; did you mean instances?"),
+    ("environment = 1", "environment is not a known key; did you mean env?"),
+    ("workdir = 1", "workdir is not a known key; did you mean cwd?"),
+    ("directory = 1", "directory is not a known key; did you mean cwd?"),
+    (
+        "port = 80",
+        'port is not a known key; a service that can only listen on a TCP port has socket = "tcp" and reads PORT',
+    ),
+    ("pid_file = 1", "pid_file is not a known key; pid_file goes with start, in a service without run"),
+    ("listen = 80", "listen is not a known key; it belongs in [nginx]"),
+    ("keep_releases = 1", "keep_releases is not a known key; it belongs in [release]"),
+    ("xyzzy = 1", "xyzzy is not a known key"),
+]
+
+
+@pytest.mark.parametrize(("key", "words"), UNKNOWN_KEYS)
 def test_an_unknown_key_of_a_service_is_refused_with_the_nearest(folder: Path, key: str, words: str) -> None:
     assert refusal(folder, "deploy.toml", f'[service.web]\nrun = "app"\n{key}\n') == f"[service.web] {words}"
 
@@ -82,31 +82,31 @@ def test_the_hint_of_an_unknown_key_lists_what_there_is(folder: Path) -> None:
     assert caught.value.hint == "[release] may have source, rev, build, shared, assets, keep_releases"
 
 
-@pytest.mark.parametrize(
-    ("section", "words"),
-    [
-        ("[zdd]\nname = 1", "[zdd] name is not a known key; did you mean project?"),
-        ("[zdd]\nbefore_strat = 1", "[zdd] before_strat is not a known key; did you mean before_start?"),
-        ("[zdd]\nrun = 1", "[zdd] run is not a known key; it belongs in [service.NAME]"),
-        ("[nginx]\nport = 1", "[nginx] port is not a known key; did you mean listen?"),
-        ("[nginx]\npath = 1", "[nginx] path is not a known key; it belongs in [service.NAME]"),
-        ("[release]\nbranch = 1", "[release] branch is not a known key; did you mean rev?"),
-        ("[release]\nrepo = 1", "[release] repo is not a known key; did you mean source?"),
-        ("[release]\nrev = 'main'", "[release] needs source"),
-        ("[ngnix]\n", "[ngnix] is not a known section; did you mean [nginx]?"),
-        ("[services.web]\n", "[services] is not a known section; the section of a service is written [service.NAME]"),
-        ("[api]\nrun = 'x'", "[api] is not a known section; the section of a service is written [service.NAME]"),
-        (
-            "[deployment]",
-            "[deployment] is not a known section; there are [zdd], [nginx], [service.NAME] and [release]",
-        ),
-        (
-            "['service:x']\n",
-            "[service:x] is not a known section; the section of a service is written [service.NAME]",
-        ),
-        ("[service]\nrun = 'x'", "[service] run belongs in the section of a service: [service.NAME]"),
-    ],
-)
+UNKNOWN_SECTIONS = [
+    ("[zdd]\nname = 1", "[zdd] name is not a known key; did you mean project?"),
+    ("[zdd]\nbefore_strat = 1", "[zdd] before_strat is not a known key; did you mean before_start?"),
+    ("[zdd]\nrun = 1", "[zdd] run is not a known key; it belongs in [service.NAME]"),
+    ("[nginx]\nport = 1", "[nginx] port is not a known key; did you mean listen?"),
+    ("[nginx]\npath = 1", "[nginx] path is not a known key; it belongs in [service.NAME]"),
+    ("[release]\nbranch = 1", "[release] branch is not a known key; did you mean rev?"),
+    ("[release]\nrepo = 1", "[release] repo is not a known key; did you mean source?"),
+    ("[release]\nrev = 'main'", "[release] needs source"),
+    ("[ngnix]\n", "[ngnix] is not a known section; did you mean [nginx]?"),
+    ("[services.web]\n", "[services] is not a known section; the section of a service is written [service.NAME]"),
+    ("[api]\nrun = 'x'", "[api] is not a known section; the section of a service is written [service.NAME]"),
+    (
+        "[deployment]",
+        "[deployment] is not a known section; there are [zdd], [nginx], [service.NAME] and [release]",
+    ),
+    (
+        "['service:x']\n",
+        "[service:x] is not a known section; the section of a service is written [service.NAME]",
+    ),
+    ("[service]\nrun = 'x'", "[service] run belongs in the section of a service: [service.NAME]"),
+]
+
+
+@pytest.mark.parametrize(("section", "words"), UNKNOWN_SECTIONS)
 def test_an_unknown_section_or_key_of_one_is_refused(folder: Path, section: str, words: str) -> None:
     # a table without a section would end up in the one before it, so it comes first
     assert refusal(folder, "deploy.toml", f'{section}\n[service.web]\nrun = "app"\n') == words

@@ -21,6 +21,33 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0, "0s"),
+        (0.5, "500ms"),
+        (1.5, "1500ms"),
+        (30, "30s"),
+        (90, "90s"),
+        (120, "2m"),
+        (7200, "2h"),
+        (0.0001, "0.1ms"),
+    ],
+)
+def test_seconds_are_shown_as_they_are_written(amount: float, text: str) -> None:
+    assert units.duration(amount) == text
+
+
+@pytest.mark.parametrize("amount", [0.001, 0.25, 59, 61, 86400, 1234567, 314496000.0])
+def test_a_duration_that_is_shown_reads_as_itself(amount: float) -> None:
+    assert units.seconds(units.duration(amount)) == amount
+
+
+@pytest.mark.parametrize("text", ["0", "513", "4K", "64M", "1G", "1025M"])
+def test_a_size_is_shown_as_it_is_written(text: str) -> None:
+    assert units.size_text(units.size(text)) == text
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [("0", 0), ("512", 512), ("4k", 4096), ("64M", 64 << 20), ("100m", 100 << 20), ("1G", 1 << 30)],
 )

@@ -18,6 +18,7 @@ COMMANDS = (
     "status",
     "history",
     "logs",
+    "config",
     "rollback",
     "restart",
     "up",

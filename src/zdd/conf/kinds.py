@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -21,19 +21,27 @@ class KindError(ValueError):
         self.value = value
 
 
-Reader = Callable[[object, Document], object]
+Json = dict[str, Any]
+
+
+class Reader(Struct, frozen=True):
+    """`read` turns a raw value into what it means or raises KindError; `json` is JSON Schema: what TOML may say."""
+
+    read: Callable[[object, Document], object]
+    json: Json
 
 
 class Kind(Struct, frozen=True):
-    """`allowed` ends the sentence "must be ..."; `read` turns a raw value into that or raises KindError."""
+    """`allowed` ends the sentence "must be ..."; `write` turns what was read back into what a file says."""
 
     allowed: str
-    read: Reader
+    reader: Reader
+    write: Callable[[Any], object]
 
 
-def kind(allowed: str, read: Reader) -> Meta:
+def kind(allowed: str, reader: Reader, write: Callable[[Any], object] = lambda value: value) -> Meta:
     """Return the annotation that makes a type a kind."""
-    return Meta(extra={"kind": Kind(allowed, read)})
+    return Meta(extra={"kind": Kind(allowed, reader, write)})
 
 
 def kind_of(annotation: object) -> Kind | None:
@@ -47,15 +55,20 @@ def kind_of(annotation: object) -> Kind | None:
 # Readers
 
 
-def matching(pattern: str) -> Reader:
-    """Read text that matches all of `pattern`."""
+def matching(pattern: str, json: str | None = None) -> Reader:
+    """Read text that matches all of `pattern`; `json` is one for a search, where ECMA-262 does not know this one."""
 
     def read(value: object, _: Document) -> str:
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             raise KindError(value)
         return value
 
-    return read
+    return Reader(read, {"type": "string", "pattern": json or f"^(?:{pattern})$"})
+
+
+def one_of(words: object) -> Reader:
+    """Read one of the words of a Literal."""
+    return Reader(matching("|".join(get_args(words))).read, {"enum": list(get_args(words))})
 
 
 def many(item: Reader, at_least: int = 0) -> Reader:
@@ -68,9 +81,10 @@ def many(item: Reader, at_least: int = 0) -> Reader:
             items = value if isinstance(value, list) else [value]
         if len(items) < at_least:
             raise KindError(value)
-        return [item(one, document) for one in items]
+        return [item.read(one, document) for one in items]
 
-    return read
+    several = {"type": "array", "items": item.json, "minItems": at_least}
+    return Reader(read, {"anyOf": [item.json, several]})
 
 
 def whole(low: int, high: int) -> Reader:
@@ -83,11 +97,11 @@ def whole(low: int, high: int) -> Reader:
             raise KindError(value)
         return value
 
-    return read
+    return Reader(read, {"type": "integer", "minimum": low, "maximum": high})
 
 
-def measured(parse: Callable[[str], object], *, positive: bool = False) -> Reader:
-    """Read text or a number with a parser of `units`."""
+def measured(parse: Callable[[str], object], pattern: str, number: Json, *, positive: bool = False) -> Reader:
+    """Read text or a number with a parser of `units`; what matches `pattern` and `number` is roughly what it takes."""
 
     def read(value: object, _: Document) -> object:
         if type(value) not in (str, int, float):
@@ -100,22 +114,22 @@ def measured(parse: Callable[[str], object], *, positive: bool = False) -> Reade
             raise KindError(value)
         return amount
 
-    return read
+    return Reader(read, {"anyOf": [{"type": "string", "pattern": f"^(?:{pattern})$"}, number]})
 
 
 def _path(value: object, document: Document) -> Path:
     # abspath and not resolve: a path through a symlink such as /srv/app/current must stay one.
-    return Path(os.path.abspath(os.path.join(document.path.parent, str(_text(value, document)))))
+    return Path(os.path.abspath(os.path.join(document.path.parent, str(_text.read(value, document)))))
 
 
 def _source(value: object, document: Document) -> str:
-    text = str(_text(value, document))
+    text = str(_text.read(value, document))
     is_url = "://" in text or re.match(r"[^/]+:", text)  # git's own rule: a colon before the first slash
     return text if is_url else str(_path(text, document))
 
 
 def _inside(value: object, document: Document) -> str:
-    text = str(_text(value, document))
+    text = str(_text.read(value, document))
     path = os.path.normpath(text)
     if path in (".", "..") or path.startswith(("/", "../")):
         raise KindError(value)
@@ -124,7 +138,7 @@ def _inside(value: object, document: Document) -> str:
 
 def _listen(value: object, document: Document) -> str:
     text = str(value) if type(value) is int else value
-    _address(text, document)
+    _address.read(text, document)
     if not 1 <= int(str(text).rpartition(":")[2]) <= 65535:
         raise KindError(value)
     return str(text)
@@ -161,9 +175,12 @@ def _pairs(value: object, document: Document) -> dict[str, str]:
 
 
 # In the texts that end up in nginx.conf nothing may end a directive, and quotes and spaces would split one.
-_text = matching(r"(?s)(?=.*\S)[^\0]+")
+_text = matching(r"(?s)(?=.*\S)[^\0]+", json=r"\S")
 _host = matching(r"[^\s;{}\"'\\\0]+")
 _address = matching(r"((\[[0-9a-fA-F:.]+\]|\*|[a-zA-Z0-9._-]+):)?[0-9]{1,5}")
+
+_port = {"type": "integer", "minimum": 1, "maximum": 65535}
+_pair = {"type": ["string", "integer"]}
 
 SocketWay = Literal["fd", "unix", "tcp", "none"]
 StartOrder = Literal["start-first", "stop-first"]
@@ -176,27 +193,51 @@ _A_DURATION = "such as 500ms, 30s, 5m, 1h"
 Text = Annotated[str, kind("text, not empty", _text)]
 Shell = Annotated[str, kind("a shell command", _text)]
 Command = Annotated[str, kind("a command", _text)]
-AbsPath = Annotated[Path, kind("a path", _path)]
-Duration = Annotated[float, kind(f"a duration {_A_DURATION}", measured(units.seconds))]
-Timeout = Annotated[float, kind(f"a duration longer than 0 {_A_DURATION}", measured(units.seconds, positive=True))]
-Size = Annotated[int, kind("a size such as 512K, 64M, 1G", measured(units.size))]
-StatusSet = Annotated[Statuses, kind("HTTP statuses such as 200-299 or 200,301-302", measured(Statuses.parse))]
+AbsPath = Annotated[Path, kind("a path", Reader(_path, _text.json), str)]
+_LENGTH: tuple[str, Json] = (r"[0-9]+(\.[0-9]+)?(ms|s|m|h)?", {"type": "number", "minimum": 0})
+_BYTES: tuple[str, Json] = ("[0-9]{1,15}[kmgKMG]?", {"type": "integer", "minimum": 0})
+_STATUSES: tuple[str, Json] = (
+    r"\s*[1-5][0-9]{2}\s*([,-]\s*[1-5][0-9]{2}\s*)*",
+    {"type": "integer", "minimum": 100, "maximum": 599},
+)
+
+Duration = Annotated[float, kind(f"a duration {_A_DURATION}", measured(units.seconds, *_LENGTH), units.duration)]
+Timeout = Annotated[
+    float,
+    kind(f"a duration longer than 0 {_A_DURATION}", measured(units.seconds, *_LENGTH, positive=True), units.duration),
+]
+Size = Annotated[int, kind("a size such as 512K, 64M, 1G", measured(units.size, *_BYTES), units.size_text)]
+StatusSet = Annotated[
+    Statuses, kind("HTTP statuses such as 200-299 or 200,301-302", measured(Statuses.parse, *_STATUSES), str)
+]
 Instances = Annotated[int, kind("a whole number from 1 to 100", whole(1, 100))]
 Weight = Annotated[int, kind("a whole number from 1 to 10000", whole(1, 10_000))]
 Releases = Annotated[int, kind("a whole number from 1 to 1000", whole(1, 1000))]
-Way = Annotated[SocketWay, kind("one of " + ", ".join(get_args(SocketWay)), matching("|".join(get_args(SocketWay))))]
-Order = Annotated[StartOrder, kind("start-first or stop-first", matching("|".join(get_args(StartOrder))))]
-Runtime = Annotated[RuntimeName, kind("auto, node or none", matching("|".join(get_args(RuntimeName))))]
-Signal = Annotated[str, kind("a signal's name such as TERM, QUIT or SIGINT", _signal)]
+Way = Annotated[SocketWay, kind("one of " + ", ".join(get_args(SocketWay)), one_of(SocketWay))]
+Order = Annotated[StartOrder, kind("start-first or stop-first", one_of(StartOrder))]
+Runtime = Annotated[RuntimeName, kind("auto, node or none", one_of(RuntimeName))]
+Signal = Annotated[str, kind("a signal's name such as TERM, QUIT or SIGINT", Reader(_signal, _text.json))]
 UserName = Annotated[str, kind("the name of a user or group", matching(r"[a-zA-Z0-9_][a-zA-Z0-9_.@-]*\$?"))]
 HostName = Annotated[str, kind("a host name such as shop.example.org", _host)]
 Hosts = Annotated[list[str], kind("host names such as shop.example.org", many(_host))]
 Route = Annotated[str, kind('a path that starts with "/"', matching(r"/[^\s;{}\"'\\\0]*"))]
 RequestPath = Annotated[str, kind('a path that starts with "/"', matching(r"/[!-~]*"))]
 Listen = Annotated[
-    list[str], kind("a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080", many(_listen, at_least=1))
+    list[str],
+    kind(
+        "a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080",
+        many(Reader(_listen, {"anyOf": [_address.json, _port]}), at_least=1),
+    ),
 ]
 Commands = Annotated[list[str], kind("shell commands", many(_text))]
-Inside = Annotated[list[str], kind("paths inside the release such as public/uploads", many(_inside))]
-Source = Annotated[str, kind("a folder or the URL of a git repository", _source)]
-Env = Annotated[dict[str, str], kind("variables, each once, such as LOG_LEVEL=info", _pairs)]
+Inside = Annotated[
+    list[str], kind("paths inside the release such as public/uploads", many(Reader(_inside, _text.json)))
+]
+Source = Annotated[str, kind("a folder or the URL of a git repository", Reader(_source, _text.json))]
+Env = Annotated[
+    dict[str, str],
+    kind(
+        "variables, each once, such as LOG_LEVEL=info",
+        Reader(_pairs, {"type": "object", "additionalProperties": _pair}),
+    ),
+]

@@ -4,8 +4,8 @@ import functools
 from pathlib import Path
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
-from msgspec.structs import fields
+from msgspec import NODEFAULT, Meta, Struct, field
+from msgspec.structs import FieldInfo, fields
 
 from zdd.conf import kinds
 from zdd.conf.units import Statuses
@@ -79,7 +79,7 @@ class RunService(Struct, frozen=True, kw_only=True):
     runtime: Annotated[kinds.Runtime, doc("node: its first listen takes the socket; auto: by program; none.")] = "auto"
     cwd: Annotated[kinds.AbsPath | None, doc("Where it runs; the release, or else the configuration's folder.")] = None
     env: Annotated[kinds.Env, doc("Environment variables.")] = {}
-    env_file: Annotated[kinds.AbsPath | None, doc("A file of KEY=VALUE lines with more of them.")] = None
+    env_file: Annotated[kinds.AbsPath | None, doc("A file of NAME=VALUE lines with more of them.")] = None
     user: Annotated[kinds.UserName | None, doc("User to run as; needs root.")] = None
     group: Annotated[kinds.UserName | None, doc("Group to run as; needs root.")] = None
     memory_max: Annotated[kinds.Size | None, doc("Memory that an instance may use; needs systemd.")] = None
@@ -135,3 +135,10 @@ SCHEMAS: dict[str, type[Struct]] = {"zdd": ZddSection, "nginx": NginxSection, "r
 def keys(section: type[Struct]) -> dict[str, kinds.Kind]:
     """Return the keys a section may have, with their kinds."""
     return {one.name: found for one in fields(section) if (found := kinds.kind_of(one.type))}
+
+
+def default(key: FieldInfo) -> object:
+    """Return the value that a key has when nobody sets it, None when it has none."""
+    if key.default_factory is not NODEFAULT:
+        return key.default_factory()
+    return None if key.default is NODEFAULT else key.default

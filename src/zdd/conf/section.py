@@ -52,7 +52,7 @@ def _value(document: Document, title: str, key: str, raw: object, kind: Kind) ->
     if isinstance(raw, Broken):
         raise document.error(title, f"{key}: {raw.reason}")
     try:
-        return kind.read(raw, document)
+        return kind.reader.read(raw, document)
     except KindError as error:
         setting = document.setting(key, error.value)
         raise document.error(title, f"{setting} is not allowed; it must be {kind.allowed}") from None

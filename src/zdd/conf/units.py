@@ -29,6 +29,18 @@ def size(text: str) -> int:
     return int(match[1]) * _BYTES[match[2]]
 
 
+def duration(amount: float) -> str:
+    """Return seconds as `seconds` reads them, in the largest unit that has no fraction of them."""
+    unit = next((unit for unit in ("h", "m", "s") if amount and amount % _SECONDS[unit] == 0), None)
+    return f"{amount / _SECONDS[unit]:.10g}{unit}" if unit else f"{amount * 1000:.10g}ms" if amount else "0s"
+
+
+def size_text(amount: int) -> str:
+    """Return bytes as `size` reads them, in the largest unit that has no fraction of them."""
+    unit = next((unit for unit in ("g", "m", "k") if amount and amount % _BYTES[unit] == 0), "")
+    return f"{amount // _BYTES[unit]}{unit.upper()}"
+
+
 class Statuses(Struct, frozen=True):
     """Some HTTP statuses, as inclusive ranges."""
 

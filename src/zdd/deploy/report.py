@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
+from zdd import secret
+
 
 class Listener(Protocol):
     """Whoever wants to know: the terminal, the JSON stream, the deploy's log."""
@@ -24,7 +26,8 @@ class Report:
         self.cut = 0
 
     def event(self, event: str, **fields: object) -> None:
-        """Tell of something."""
+        """Tell of something; of texts, without the secrets in them."""
+        fields = {name: secret.hide(one) if isinstance(one, str) else one for name, one in fields.items()}
         for listener in self.listeners:
             listener.event(event, fields)
 

@@ -6,10 +6,9 @@ import json
 import os
 import pwd
 from collections.abc import Mapping
-from pathlib import Path
 
+from zdd.conf import env_file
 from zdd.conf.schema import RunService
-from zdd.errors import UsageError
 from zdd.host import files
 
 # How CI systems find and kill what a job left running (GitHub Actions, Jenkins): a service must outlive its job.
@@ -49,28 +48,5 @@ def clean(service: RunService, ours: Mapping[str, str]) -> dict[str, str]:
     """
     env = base(service.user)
     if service.env_file:
-        env |= read_file(service.env_file)
+        env |= env_file.read(service.env_file)
     return env | service.env | dict(ours)
-
-
-def read_file(path: Path) -> dict[str, str]:
-    """
-    Read KEY=VALUE lines: blank ones and those beginning with # are skipped, `export ` and one pair of quotes dropped.
-
-    Raises UsageError for a file that cannot be read and for a line that is none of these.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read env_file {path}: {getattr(error, 'strerror', None) or error}") from error
-    env = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise UsageError(f"{path}, line {number}: want KEY=VALUE, got {line.strip()!r}")
-        value = value.strip()
-        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-        env[name.strip()] = value[1:-1] if quoted else value
-    return env

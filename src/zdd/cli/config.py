@@ -1,0 +1,43 @@
+"""zddeploy config: what zdd understood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from zdd.cli import options
+from zdd.conf import show
+from zdd.conf.json_schema import json_schema
+
+
+@click.command("config")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of deploy.toml instead, for editors.")
+@options.common
+def command(schema: bool, conf: Path | None, verbose: bool, as_json: bool) -> int:
+    r"""
+    Show what zdd understood: every section with all its keys, ready to be pasted into a deploy.toml.
+
+    What is not set, or is as it would be anyway, is a comment. Values that look secret are shown as ****.
+
+    \b
+    Examples:
+      zddeploy config
+      zddeploy config -c deploy.conf > deploy.toml
+      zddeploy config --schema > deploy.schema.json     with `#:schema ./deploy.schema.json` as the first line of
+                                                        deploy.toml, taplo and Even Better TOML complete its keys
+    """
+    if schema:
+        click.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2))
+        return 0
+    site = options.site_of(conf, verbose, as_json, looks_only=True)
+    config, places = site.config, site.places
+    found = {"project": config.project, "state_dir": places.state, "runtime_dir": places.runtime}
+    shown = show.sections(config, found)
+    if as_json:
+        click.echo(msgspec.json.encode({"conf": str(config.path), "project": config.project, "sections": shown}))
+    else:
+        for line in show.toml(shown):
+            click.secho(line, fg="bright_black" if line.startswith("#") else None)
+    return 0

@@ -1,0 +1,87 @@
+"""What zdd understood of a configuration, as a file would say it; secrets are hidden."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from zdd import secret
+from zdd.conf import env_file
+from zdd.conf.schema import Config, RunService, default, keys
+
+
+class Setting(Struct):
+    """A key's value as TOML and JSON can say it, None when it has none; and whether it is so without being said."""
+
+    value: Any
+    default: bool
+
+
+Sections = dict[str, dict[str, Setting]]
+
+
+def sections(config: Config, found: Mapping[str, str]) -> Sections:
+    """
+    Return every section with all its keys, titled as in TOML; `found` are keys of [zdd] that zdd answered itself.
+
+    A service's variables, those of its env_file too, are a section of their own. Raises UsageError where that file
+    cannot be read.
+    """
+    shown = {"zdd": _settings(config.zdd), "nginx": _settings(config.nginx)}
+    for key, value in found.items():
+        if shown["zdd"][key].value is None:
+            shown["zdd"][key] = Setting(value, default=True)
+    if config.release:
+        shown["release"] = _settings(config.release)
+    for service in config.services.values():
+        title = f"service.{_key(service.name)}"
+        shown[title] = _settings(service)
+        if isinstance(service, RunService):
+            del shown[title]["env"]
+            shown[f"{title}.env"] = _variables(service)
+    return {title: settings for title, settings in shown.items() if settings}
+
+
+def toml(shown: Sections) -> list[str]:
+    """Return the lines of a deploy.toml that says the same; what it need not say is a comment."""
+    lines = []
+    for title, settings in shown.items():
+        lines += ["", f"[{title}]", *(_line(key, one) for key, one in settings.items())]
+    return lines[1:]
+
+
+def _settings(section: Struct) -> dict[str, Setting]:
+    kinds = keys(type(section))
+    found = {}
+    for one in fields(section):
+        if one.name in kinds:
+            value = getattr(section, one.name)
+            written = None if value is None else _hidden(kinds[one.name].write(value))
+            found[one.name] = Setting(written, default=value == default(one))
+    return found
+
+
+def _variables(service: RunService) -> dict[str, Setting]:
+    pairs = (env_file.read(service.env_file) if service.env_file else {}) | service.env
+    return {name: Setting(secret.value(name, text), name not in service.env) for name, text in pairs.items()}
+
+
+def _hidden(value: object) -> object:
+    if isinstance(value, list):
+        return [_hidden(one) for one in value]
+    return secret.hide(value) if isinstance(value, str) else value
+
+
+def _line(key: str, setting: Setting) -> str:
+    if setting.value is None:
+        return f"# {_key(key)} is not set"
+    # What JSON writes TOML reads, but for DEL.
+    text = json.dumps(setting.value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return f"{'# ' if setting.default else ''}{_key(key)} = {text}"
+
+
+def _key(word: str) -> str:
+    return word if re.fullmatch("[A-Za-z0-9_-]+", word) else json.dumps(word, ensure_ascii=False)

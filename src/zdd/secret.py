@@ -1,0 +1,48 @@
+"""What nobody shall read over somebody's shoulder, or in a log: passwords and the like, wherever zdd shows text."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "****"
+
+_SECRET = re.compile(
+    r"(?i)(^|[^a-z0-9])([a-z0-9]*(password|passwd|secret|token|key)|pass|passphrase|dsn|credential|auth)s?($|[^a-z0-9])"
+)
+_HARMLESS = re.compile(r"(?i)[^a-z0-9](file|path|dir|name)$")  # SSL_KEY_FILE says where a key is, not which
+_VALUE = r"""("[^"]*"|'[^']*'|[^\s&"']+)"""
+_PAIRS = (  # a name, what stands between, a value
+    re.compile(r"""(?<=')([\w.-]+)(=)([^']*)"""),  # in one shell word: '--token=with blanks'
+    re.compile(r"([\w.-]+)(=)" + _VALUE),
+    re.compile(r"(--[\w-]+)(\s+)(?!-)" + _VALUE),
+)
+_HEADER = re.compile(r"(?i)(authorization:\s*(?:\w+\s+)?)[^\s\"']+")
+_URL = re.compile(r"([a-zA-Z][\w+.-]*://)([^\s/@:]*)(:[^\s/]*)?@")
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a variable or an option of this name holds a secret, as far as names tell."""
+    return bool(_SECRET.search(name)) and not _HARMLESS.search(name)
+
+
+def value(name: str, text: str) -> str:
+    """Return a variable's value as it may be shown."""
+    return HIDDEN if text and is_secret(name) else hide(text)
+
+
+def hide(text: str) -> str:
+    """Return a text as it may be shown: without the values of what is named like a secret, and passwords in URLs."""
+    if "://" in text:
+        text = _URL.sub(_hide_login, text)
+    if "uthorization:" in text.lower():
+        text = _HEADER.sub(rf"\1{HIDDEN}", text)
+    for pattern in _PAIRS:
+        text = pattern.sub(lambda found: found[1] + found[2] + (HIDDEN if is_secret(found[1]) else found[3]), text)
+    return text
+
+
+def _hide_login(found: re.Match[str]) -> str:
+    scheme, user, password = found.groups()
+    if password:
+        return f"{scheme}{user}:{HIDDEN}@"
+    return f"{scheme}{HIDDEN}@" if scheme.lower().startswith("http") else found[0]  # there a name alone is a token

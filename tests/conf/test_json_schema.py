@@ -26,7 +26,7 @@ VALUES: list[Any] = [
     *([], ["x"], ["/x"], [1], [True], [["x"]], {}, {"A": "b"}, {"A": 1}, {"A": True}),
 ]
 # What a pattern cannot tell: that no time is too short, which signals there are, what leads out of a folder.
-TOO_FINE = {
+TOO_FINE: dict[str, list[Any]] = {
     "a duration longer than 0 such as 500ms, 30s, 5m, 1h": [0],
     "a signal's name such as TERM, QUIT or SIGINT": [one for one in VALUES if isinstance(one, str) and one.strip()],
     "paths inside the release such as public/uploads": ["/x", ["/x"]],

@@ -38,8 +38,8 @@ def change(
         site.front.require()
         site.fleet.require()
         ready.check(site)
-        for words in ready.notices(site):
-            site.report.event("notice", text=words)
+        for notice in ready.notices(site):
+            site.report.event("notice", text=notice.line)
         with changing(site, f"zddeploy {action}", lock_timeout):
             target, replaced = deploy(site, request(), warm=not strict)
         seconds = time.monotonic() - begun

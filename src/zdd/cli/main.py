@@ -19,6 +19,7 @@ COMMANDS = (
     "history",
     "logs",
     "config",
+    "check",
     "rollback",
     "restart",
     "up",

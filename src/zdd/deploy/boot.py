@@ -77,7 +77,7 @@ def lingering(user: pwd.struct_passwd) -> bool:
 
 def refused(config: Config) -> list[Command]:
     """Return commands that ask for sudo and are not allowed by what is written: somebody has to judge them."""
-    return [command for command in _sudo_commands(config) if not _HARMLESS.fullmatch(" ".join(command))]
+    return [command for command in sudo_commands(config) if not _HARMLESS.fullmatch(" ".join(command))]
 
 
 def _unit(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> Piece:
@@ -124,7 +124,7 @@ d {folder} 0711 {user.pw_name} {user.pw_gid} -
 
 
 def _sudoers(config: Config, user: pwd.struct_passwd) -> list[Piece]:
-    commands = [_absolute(words) for words in _sudo_commands(config) if _HARMLESS.fullmatch(" ".join(words))]
+    commands = [_absolute(words) for words in sudo_commands(config) if _HARMLESS.fullmatch(" ".join(words))]
     if not commands:
         return []
     lines = [f"{user.pw_name} ALL=(root) NOPASSWD: {' '.join(command)}\n" for command in commands]
@@ -133,7 +133,8 @@ def _sudoers(config: Config, user: pwd.struct_passwd) -> list[Piece]:
     return [Piece(f"/etc/sudoers.d/{_file_name(config)}", text, 0o440, test=["visudo", "-cqf"], proof=allowed)]
 
 
-def _sudo_commands(config: Config) -> list[list[str]]:
+def sudo_commands(config: Config) -> list[Command]:
+    """Return the commands of [nginx] that ask for sudo, as it is to run them."""
     found = []
     for command in (config.nginx.test, config.nginx.reload):
         try:

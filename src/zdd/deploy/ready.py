@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 
 from zdd.conf.schema import RunService
 from zdd.deploy import limits
+from zdd.deploy.finding import Finding, error, warning
 from zdd.deploy.foreign import ForeignFront
 from zdd.deploy.site import Site
 from zdd.errors import UsageError
@@ -18,6 +20,12 @@ WANTS = "/etc/systemd/system/multi-user.target.wants"
 
 def check(site: Site) -> None:
     """Raise UsageError where nginx could not reach the instances, or cannot be told of them."""
+    for finding in access(site):
+        raise UsageError(finding.what, hint=finding.mend)
+
+
+def access(site: Site) -> Iterator[Finding]:
+    """Look at the way of zdd to nginx's configuration, and of nginx to the instances."""
     if isinstance(site.front, ForeignFront):
         site.front.check_writable()
     if not any(one.socket in ("fd", "unix") for one in _apps(site)):
@@ -26,36 +34,43 @@ def check(site: Site) -> None:
         folder, user = found
         mode = os.stat(folder).st_mode & 0o777
         us, project = user_name(os.geteuid()), site.config.project
-        raise UsageError(
+        yield error(
             f"nginx's workers (user {user}) cannot pass {folder} (mode {mode:o}) on the way to {site.places.runtime}",
-            hint=f"once: sudo install -d -o {us} -m 711 /run/zdd/{project}   (for every boot: {enable_command(site)})",
+            "every request would be answered 502",
+            f"once: sudo install -d -o {us} -m 711 /run/zdd/{project}   (for every boot: {enable_command(site)})",
         )
 
 
-def notices(site: Site) -> list[str]:
-    """Return what may surprise later: what ends with the login, what is gone after a reboot, what is not asked."""
-    found = []
+def notices(site: Site) -> Iterator[Finding]:
+    """Look for what may surprise later: what ends with the login, what is gone after a reboot, what is not asked."""
     us, manager = user_name(os.geteuid()), systemd.manager()
     classic = len(_apps(site)) < len(site.config.services)
     if (manager is None or classic) and (fate := systemd.fate(site.commands)):
         cure = "services with `run` do not" if manager else f"to prevent it, once: sudo loginctl enable-linger {us}"
-        found.append(f"what is started now ends {fate}; {cure}")
+        yield warning(f"what is started now ends {fate}", "nobody would serve any more", cure)
     if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(site)):
-        found.append(
-            "memory_max and cpu_weight have no effect: they need systemd and, for you, `loginctl enable-linger`"
-        )
+        needs = "they need systemd and, for you, `loginctl enable-linger`"
+        yield warning("memory_max and cpu_weight have no effect", "systemd sees to them, in units", needs)
     if systemd.runs() and not os.path.lexists(f"{WANTS}/{boot_unit(site.config.project)}"):
-        found.append(f"after a reboot nothing is started; to have it so, once: {enable_command(site)}")
+        cure = f"to have it so, once: {enable_command(site)}"
+        yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
     if waiting := [one.name for one in _apps(site) if one.order == "stop-first" and one.socket == "fd"]:
-        found.append(f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {limits.words(site)}")
+        yield Finding(
+            "fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {limits.words(site)}"
+        )
         if site.releases is None:
-            found.append("without [release], a stop-first version that fails leaves the old one to start from its code")
+            yield warning(
+                "without [release], a stop-first version that fails leaves the old one to start from its code",
+                "the old version's code is gone by then",
+                "have releases built: [release] source",
+            )
     if isinstance(site.front, ForeignFront) and (unasked := site.front.unasked()):
         names = ", ".join(unasked)
-        found.append(
-            f"no request goes through nginx to {names} before the commit: no health_host, or nobody on port 443 or 80"
+        yield warning(
+            f"no request goes through nginx to {names} before the commit",
+            "what is wrong between nginx and the new version would not undo the deploy",
+            "it takes health_host, and somebody on port 443 or 80",
         )
-    return found
 
 
 def boot_unit(project: str) -> str:

@@ -96,6 +96,13 @@ def listening(pid: int) -> list[tuple[int, int]]:
     return [(port, inode) for sockets in found for _, port, inode in sockets if inode in inodes]
 
 
+def listening_on(port: int) -> list[tuple[str, int]]:
+    """Return who listens on a TCP port, as (address, inode)."""
+    families = (socket.AF_INET, socket.AF_INET6)
+    found = [one for family in families for one in _tcp_sockets(family, 1 << _LISTEN, port)]
+    return [(address, inode) for address, local_port, inode in found if local_port == port]
+
+
 def listeners(pids: list[int]) -> list[tuple[str, int]]:
     """Return where these processes listen on TCP, as (address, port), lowest port first."""
     inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}

@@ -43,6 +43,12 @@ class Binary:
         found = re.search(r"--user=(\S+)", self._about)
         return found[1] if found else "nobody"
 
+    @property
+    def conf_path(self) -> str | None:
+        """The configuration that it reads when it is not told which."""
+        found = re.search(r"--conf-path=(\S+)", self._about)
+        return found[1] if found else None
+
     @cached_property
     def _about(self) -> str:
         try:

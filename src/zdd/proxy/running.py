@@ -26,7 +26,7 @@ def find_master(pid_file: str, conf_file: str) -> Process | None:
     master = Process.find(pid) if pid else None
     if master is None or not is_master(master.pid):
         return None
-    named = _conf_file_of(process.title(master.pid))
+    named = conf_file_of(process.title(master.pid))
     if named is not None:
         return master if os.path.realpath(named) == os.path.realpath(conf_file) else None
     return master if master.started() <= _written(pid_file) + _CLOCK_GRANULARITY else None
@@ -39,7 +39,7 @@ def is_master(pid: int) -> bool:
 
 def masters_of(conf_file: str) -> list[Process]:
     """Return every master that was told to read this very file, whatever a pid file says."""
-    found = (Process.find(pid) for pid in process.parents() if _conf_file_of(process.title(pid)) == conf_file)
+    found = (Process.find(pid) for pid in process.parents() if conf_file_of(process.title(pid)) == conf_file)
     return [master for master in found if master and is_master(master.pid)]
 
 
@@ -74,7 +74,7 @@ def listen_ports(text: str) -> set[int]:
     return ports
 
 
-def _conf_file_of(title: str) -> str | None:
+def conf_file_of(title: str) -> str | None:
     """Return the absolute path that follows -c in a master's title, to the end of it: it may hold spaces."""
     found = re.search(r" -c ?(/.*?)(?= -[a-zA-Z](?: |$)|$)", title)
     return found[1] if found else None

@@ -1,0 +1,73 @@
+"""zddeploy check: all that a deploy depends on, looked at."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections import Counter
+from pathlib import Path
+
+import click
+import msgspec
+
+from zdd.cli import options
+from zdd.deploy import check
+from zdd.deploy.finding import Finding
+from zdd.errors import UsageError
+
+_COUNTED = (("fine", "fine"), ("warning", "warnings"), ("error", "errors"))
+_SIGNS = {"error": ("x", "red"), "warning": ("!", "yellow"), "fine": (" ", "green")}
+
+
+@click.command("check")
+@options.common
+def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
+    r"""
+    Look at everything a deploy depends on, and change nothing.
+
+    Configuration, nginx and what it reads, access, commands, ports, limits, memory, disk, systemd. For each thing that
+    is not right: what, why it matters, and how to mend it. Exits 2 when there is an error: then a deploy would fail, or
+    lose requests.
+
+    \b
+    Examples:
+      zddeploy check
+      zddeploy check --json
+    """
+    try:
+        found = check.check(options.site_of(conf, verbose, as_json, looks_only=True))
+    except UsageError as problem:
+        found = [check.Found(check="configuration", finding=check.broken(problem))]
+    levels: Counter[str] = Counter(one.finding.level for one in found)
+    if as_json:
+        findings = [{"check": one.check, **msgspec.to_builtins(one.finding)} for one in found]
+        click.echo(
+            msgspec.json.encode({"errors": levels["error"], "warnings": levels["warning"], "findings": findings})
+        )
+    else:
+        for level, _ in _COUNTED:  # what matters most is nearest to the prompt
+            for one in found:
+                if one.finding.level == level:
+                    _show(one.finding)
+        click.echo(
+            ", ".join(f"{levels[level]} {level if levels[level] == 1 else plural}" for level, plural in _COUNTED)
+        )
+    return UsageError.exit_code if levels["error"] else 0
+
+
+def _show(finding: Finding) -> None:
+    sign, colour = _SIGNS[finding.level]
+    click.secho(_wrapped(f"{sign} {finding.what}"), fg=colour)
+    for words in (finding.why, finding.mend and f"-> {finding.mend}"):
+        if words:
+            click.echo(_wrapped(f"    {words}"))
+
+
+def _wrapped(line: str) -> str:
+    """Return the line as the terminal has room for it; elsewhere as it is, for programs that search it."""
+    if not sys.stdout.isatty():
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -1,5 +1,7 @@
 """What zdd tells a person when it stops: one sentence, perhaps a hint, and an exit code."""
 
+import os
+
 from zdd import secret
 
 
@@ -29,6 +31,12 @@ class ZddError(Exception):
         self.aftermath: str | None = None
 
 
+def of_system(error: OSError) -> str:
+    """Say in one line what the system refused, and for which file."""
+    what = error.strerror or os.strerror(error.errno or 0) if error.errno else str(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
 class DeployFailed(ZddError):  # noqa: N818 -- reads as what happened
     """The new version did not make it; what served before still serves."""
 
@@ -45,6 +53,24 @@ class Locked(ZddError):  # noqa: N818 -- reads as what happened
     """Somebody else is changing this project."""
 
     exit_code = 3
+
+
+class Unforeseen(ZddError):  # noqa: N818  -- reads as what happened
+    """A mistake in zdd itself; `__cause__` is what Python raised."""
+
+    exit_code = 1
+
+    def __init__(self, error: BaseException, doing: str = "") -> None:
+        where = f"{doing}: " if doing else ""
+        super().__init__(f"{where}a mistake in zdd itself: {type(error).__name__}: {error}")
+        self.__cause__ = error
+
+
+def told(error: Exception) -> ZddError:
+    """Return what to tell of any error: itself where zdd raised it."""
+    if isinstance(error, ZddError):
+        return error
+    return ZddError(of_system(error)) if isinstance(error, OSError) else Unforeseen(error)
 
 
 class NeedsPerson(ZddError):  # noqa: N818 -- reads as what happened

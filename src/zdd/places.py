@@ -29,7 +29,7 @@ class Places:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.state = str(config.zdd.state_dir or _default_state(config.project))
+        self.state = str(config.zdd.state_dir or default_state(config.project))
         self.runtime = str(config.zdd.runtime_dir or self._recorded() or self._choose())
         self.logs = f"{self.state}/logs"
         self.history = f"{self.state}/history.jsonl"
@@ -169,7 +169,8 @@ class Places:
                 )
 
 
-def _default_state(project: str) -> str:
+def default_state(project: str) -> str:
+    """Return where S is unless the configuration says otherwise."""
     if os.geteuid() == 0:
         return f"/var/lib/zdd/{project}"
     return f"{pwd.getpwuid(os.geteuid()).pw_dir}/.local/state/zdd/{project}"

@@ -12,7 +12,7 @@ from zdd.deploy.plan import Request
 from zdd.deploy.site import Site
 from zdd.deploy.status import refused_code
 from zdd.deploy.watch import watch
-from zdd.errors import ZddError
+from zdd.errors import ZddError, told
 
 CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
 
@@ -31,10 +31,11 @@ def change(
     `request` is worked out once the lock is held, since it may depend on what serves.
     Raises ZddError, after telling of it, when it did not work out.
     """
-    begun = time.monotonic()
+    begun, before = time.monotonic(), None
     if lock_timeout is None:
         lock_timeout = site.config.zdd.lock_timeout
     try:
+        before = _serving(site)
         site.front.require()
         site.fleet.require()
         ready.check(site)
@@ -43,9 +44,10 @@ def change(
         with changing(site, f"zddeploy {action}", lock_timeout):
             target, replaced = deploy(site, request(), warm=not strict)
         seconds = time.monotonic() - begun
-    except ZddError as error:
-        _tell_failure(site, error)
-        raise
+    except Exception as error:
+        failure = told(error)
+        _tell_failure(site, failure, before)
+        raise failure from failure.__cause__
     drained = None if detach else watch(site, replaced)
     cut = site.report.cut + (drained.cut if drained else 0)
     code = CUT if strict and cut else 0
@@ -63,18 +65,25 @@ def change(
     return code
 
 
-def _tell_failure(site: Site, error: ZddError) -> None:
+def _serving(site: Site) -> int | None:
     current = site.tables.current()
-    number = current.deploy if current else None
+    return current.deploy if current else None
+
+
+def _tell_failure(site: Site, error: ZddError, before: int | None) -> None:
+    number = _serving(site)
     if error.exit_code == 1:
-        error.aftermath = "; ".join([_what_serves(site, number), *(refused_code(site) if current else [])])
-    outcome = "undone" if error.exit_code == 1 else "failed"
+        error.aftermath = what_serves(site)
+    committed = (number or 0) > (before or 0)  # what failed came after it
+    outcome = "undone" if error.exit_code == 1 and not committed else "failed"
     site.report.event("result", outcome=outcome, cause=error.message, deploy=number, exit=error.exit_code)
 
 
-def _what_serves(site: Site, deploy: int | None) -> str:
-    if deploy is not None:
-        return f"deploy {deploy} still serves"
+def what_serves(site: Site) -> str:
+    """Return who serves although a change failed."""
+    current = site.tables.current()
+    if current:
+        return "; ".join([f"deploy {current.deploy} still serves", *refused_code(site)])
     if any(running.state == "serving" for running in site.fleet.running().values()):
         return "what an earlier zdd has started still serves"
     return "nothing was served before, and nothing is now"

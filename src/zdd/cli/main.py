@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 from typing import NoReturn
 
 import click
 
 from zdd import __version__
-from zdd.errors import UsageError, ZddError
+from zdd.errors import Unforeseen, UsageError, ZddError, told
 
 # In the order of --help; each is imported only when it is used.
 COMMANDS = (
@@ -86,24 +87,28 @@ def program() -> None:
 def main() -> NoReturn:
     """Run the program and exit: 0 done, 1 failed and undone, 2 usage, 3 locked, 4 connections cut, 5 needs a person."""
     try:
-        status = program.main(standalone_mode=False)
-    except ZddError as error:
-        show(error)
-        status = error.exit_code
+        status = program.main(standalone_mode=False, color=False if "NO_COLOR" in os.environ else None)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; there is nobody left to complain to
         status = 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        show(ZddError(f"{where}{error.strerror or error}"))
-        status = ZddError.exit_code
-    except click.UsageError as error:
+    except click.ClickException as error:
         error.show()
         status = UsageError.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         status = 130
+    except Exception as error:
+        status = _fail(told(error))
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(error: ZddError) -> int:
+    if isinstance(error, Unforeseen) or isinstance(error.__cause__, Unforeseen):
+        from zdd.cli import bug
+
+        bug.report(error, sys.argv)
+    show(error)
+    return error.exit_code
 
 
 def show(error: ZddError) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from zdd.deploy.site import Site
 from zdd.deploy.steps import Step
-from zdd.errors import DeployFailed, NeedsPerson, ZddError
+from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, ZddError, of_system
 
 
 def run(steps: Sequence[Step], site: Site, turn_back: Callable[[], None]) -> None:
@@ -36,20 +36,27 @@ def _do(step: Step, site: Site) -> None:
     try:
         step.do(site)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise DeployFailed(f"{step.name}: {where}{error.strerror or error}") from error
+        raise DeployFailed(f"{step.name}: {of_system(error)}") from error
+    except ZddError:
+        raise
+    except Exception as error:
+        raise Unforeseen(error, step.name) from error
 
 
 def undo(steps: Sequence[Step], site: Site, cause: BaseException) -> None:
     """Undo the steps, the last one first; one that fails does not keep the others from being undone."""
+    told = str(cause)
     failed: list[str] = []
     for step in reversed(steps):
         try:
             step.undo(site)
         except (ZddError, OSError) as error:
             failed.append(f"{step.name}: {error}")
+        except Exception as error:
+            cause = Unforeseen(error, step.name)
+            failed.append(str(cause))
     if failed:
         raise NeedsPerson(
-            f"{cause}; undoing it failed too: {'; '.join(failed)}",
+            f"{told}; undoing it failed too: {'; '.join(failed)}",
             hint="`zddeploy status` shows what serves; `zddeploy recover` tries again",
         ) from cause

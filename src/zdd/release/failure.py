@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 
-from zdd.errors import DeployFailed
+from zdd.errors import DeployFailed, of_system
 
 _SHOWN_LINES = 20
 
@@ -24,5 +23,4 @@ def words(error: OSError) -> str:
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
         source, _, why = error.args[0][0]
         return str(why) if str(source) in str(why) else f"{source}: {why}"
-    what = error.strerror or os.strerror(error.errno or 0)
-    return f"{error.filename}: {what}" if error.filename else what
+    return of_system(error)

@@ -10,7 +10,7 @@ from zdd.deploy import ready
 from zdd.deploy.check import machine, nginx, services, text
 from zdd.deploy.finding import Finding, error
 from zdd.deploy.site import Site
-from zdd.errors import ZddError
+from zdd.errors import ZddError, of_system
 
 CHECKS: dict[str, Callable[[Site], Iterable[Finding]]] = {
     "services": services.services,
@@ -49,8 +49,7 @@ def broken(problem: ZddError | OSError) -> Finding:
     """Return the finding that something could not even be looked at."""
     if isinstance(problem, ZddError):
         return error(problem.message, "a deploy would be refused", problem.hint or "")
-    where = f"{problem.filename}: " if problem.filename else ""
-    return error(f"{where}{problem.strerror or problem}", "it could not be looked at", "")
+    return error(of_system(problem), "it could not be looked at", "")
 
 
 def _run(name: str, site: Site) -> list[Finding]:

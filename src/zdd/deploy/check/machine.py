@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import Iterator
 
+from zdd.conf.schema import RunService
 from zdd.deploy.finding import Finding, error, fine, warning
 from zdd.deploy.site import Site
 from zdd.deploy.status import status
@@ -38,8 +39,11 @@ def limits(_: Site) -> Iterator[Finding]:
 
 def memory(site: Site) -> Iterator[Finding]:
     """Compare what a second version needs beside the first with what is free."""
-    serving = [one for service in status(site).services for one in service.instances if one.state == "serving"]
-    yield from for_two(sum(one.memory_bytes or 0 for one in serving), available())
+    alone = {
+        one.name for one in site.config.services.values() if isinstance(one, RunService) and one.order == "stop-first"
+    }
+    beside = [one for service in status(site).services if service.name not in alone for one in service.instances]
+    yield from for_two(sum(one.memory_bytes or 0 for one in beside if one.state == "serving"), available())
 
 
 def for_two(used: int, free: int) -> Iterator[Finding]:

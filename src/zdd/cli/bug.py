@@ -1,0 +1,87 @@
+"""A mistake in zdd itself: what is needed to mend it goes to a file, and to the screen only where that is."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+import shlex
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zdd import __version__, secret
+from zdd.errors import ZddError
+
+if TYPE_CHECKING:
+    from zdd.deploy.site import Site
+
+_EVENTS = 60  # lines of the last deploy's log
+
+
+def report(error: ZddError, argv: Sequence[str]) -> None:
+    """Write down what is needed to mend it, and have the error say where that is, and what serves."""
+    about = f"zddeploy {__version__}, Python {sys.version.split()[0]}, {platform.platform()}\n$ {shlex.join(argv)}"
+    parts = [about, "".join(traceback.format_exception(error))]
+    folders = [_default_folder(), tempfile.gettempdir()]
+    try:
+        site = _site(argv)
+        parts += _of_project(site)
+        error.aftermath = error.aftermath or _what_serves(site)
+        if os.path.isdir(site.places.logs):
+            folders.insert(0, site.places.logs)
+    except Exception as problem:  # there may be no project, or it is what is broken: the rest is worth having
+        parts.append(f"about the project nothing can be said: {problem!r}")
+    path = _write(secret.hide("\n\n".join(parts)) + "\n", folders)
+    hint = f"please report it, with {path} (secrets are hidden in it)" if path else "and no report of it can be written"
+    error.hint = f"{error.hint}\n  {hint}" if error.hint else hint
+
+
+def _of_project(site: Site) -> list[str]:
+    from zdd.conf import show
+    from zdd.host import files
+
+    last = max(site.places.logged_deploys(), default=0)
+    events = files.tail(site.places.deploy_log(last), _EVENTS)
+    return ["\n".join(show.toml(show.sections(site.config, {}))), "\n".join(events)]
+
+
+def _what_serves(site: Site) -> str:
+    from zdd.cli.change import what_serves
+
+    return what_serves(site)
+
+
+def _site(argv: Sequence[str]) -> Site:
+    """Open the project that the command was for."""
+    from zdd.conf import read
+    from zdd.deploy.report import Report
+    from zdd.deploy.site import open_site
+
+    named = [after for option, after in itertools.pairwise(argv) if option in ("-c", "--conf")]
+    named += [word.partition("=")[2] for word in argv if word.startswith("--conf=")]
+    return open_site(read.load(read.find(Path(named[0]) if named else None, Path.cwd())), Report())
+
+
+def _default_folder() -> str:
+    from zdd.places import default_state
+
+    return os.path.dirname(default_state("any"))
+
+
+def _write(text: str, folders: Sequence[str]) -> str | None:
+    """Write it into the first of the folders that takes it; returns its path."""
+    for folder in folders:
+        path = f"{folder}/bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+        try:
+            os.makedirs(folder, mode=0o755, exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError:
+            continue
+        return path
+    return None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .project import APPS, PLAIN, Project, service
 
-_IDENTITY = {f"GIT_{role}_{what}": "test@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+IDENTITY = {f"GIT_{role}_{what}": "test@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
 class Code:
@@ -37,7 +37,7 @@ class Code:
 
     def _git(self, *args: str) -> str:
         command = ["git", "-C", str(self.folder), *args]
-        run = subprocess.run(command, env=os.environ | _IDENTITY, check=True, capture_output=True, text=True)
+        run = subprocess.run(command, env=os.environ | IDENTITY, check=True, capture_output=True, text=True)
         return run.stdout.strip()
 
 

@@ -15,12 +15,13 @@ from zdd.errors import Unforeseen, UsageError, ZddError, told
 
 # In the order of --help; each is imported only when it is used.
 COMMANDS = (
+    "init",
+    "check",
     "deploy",
     "status",
-    "history",
     "logs",
+    "history",
     "config",
-    "check",
     "rollback",
     "restart",
     "up",

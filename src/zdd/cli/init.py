@@ -1,0 +1,63 @@
+"""zddeploy init: a first deploy.toml."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from zdd.conf.read import NAMES
+from zdd.errors import UsageError
+from zdd.host import files, sock_diag
+from zdd.init.folder import Folder
+from zdd.init.proposal import Proposal, Service, toml
+from zdd.init.propose import LOOKED_FOR, propose
+
+_PORTS = range(8080, 8180)
+
+
+@click.command("init")
+@click.option("-y", "--yes", is_flag=True, help="Write it without asking.")
+def command(yes: bool) -> int:
+    r"""
+    Propose a deploy.toml for the project in this folder, show it, and write it if you agree.
+
+    Knows Django, FastAPI, Starlette, Litestar, Quart, Flask, Rails, Rack, Node and Procfiles; of others it asks what
+    starts them. A deploy.toml or deploy.conf that is there is never overwritten.
+
+    \b
+    Examples:
+      zddeploy init              shows, and asks
+      zddeploy init --yes        then: zddeploy check; zddeploy
+    """
+    here = Path.cwd()
+    if there := [name for name in NAMES if os.path.lexists(name)]:
+        raise UsageError(
+            f"{here / there[0]} is there already", hint="move it away, and `zddeploy init` proposes another"
+        )
+    may_ask = sys.stdin.isatty() and not yes
+    proposal = propose(Folder(here)) or _asked(here, may_ask)
+    port = next((port for port in _PORTS if not sock_diag.listening_on(port)), _PORTS[0])
+    text = toml(proposal, here.name, port, os.path.lexists(".git"), os.path.isfile(".env"))
+    click.echo(text)
+    if not yes and not may_ask:
+        raise UsageError("nothing is written: nobody can be asked here", hint="`zddeploy init --yes` writes it")
+    if may_ask and not click.confirm(f"Write this to {here / NAMES[0]}?", default=True):
+        return 1
+    files.write(NAMES[0], text)
+    click.secho(f"{here / NAMES[0]} is written. Next: `zddeploy check`, then `zddeploy`", fg="green")
+    return 0
+
+
+def _asked(here: Path, may_ask: bool) -> Proposal:
+    if not may_ask:
+        raise UsageError(
+            f"cannot tell what kind of project {here} is; looked for {LOOKED_FOR}",
+            hint='write deploy.toml by hand; the least is a section [service.web] with run = "COMMAND"',
+        )
+    click.echo(f"This is none of {LOOKED_FOR}.")
+    run = click.prompt("What starts the app, in the foreground? ({fd} and {port} are replaced)")
+    keys: dict[str, object] = {"run": run} if "{fd}" in run else {"run": run, "socket": "tcp"}
+    return Proposal("A project", [Service("web", keys, {"socket": "it listens on {port}, or the port in PORT"})])

@@ -1,0 +1,1 @@
+"""A first deploy.toml for a folder with somebody's project in it."""

@@ -1,0 +1,78 @@
+"""A project's folder, looked at: files, and what they depend on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+_NOT_OURS = {"venv", "env", "node_modules", "site-packages", "tests", "test", "docs", "build", "dist", "vendor"}
+_MOST = 500  # Python files that are looked at
+_DEPTH = 3  # of folders below the project's own
+
+
+class Folder:
+    """Reads only, and only what a project keeps in it; what cannot be read is as if it were not there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is such a file or folder."""
+        return (self.path / name).exists()
+
+    def text(self, name: str) -> str:
+        """Return a file's text, empty when there is none."""
+        try:
+            return (self.path / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    def json(self, name: str) -> dict[str, Any]:
+        """Return the object in a JSON file, empty when there is none."""
+        try:
+            found = json.loads(self.text(name) or "{}")
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @cached_property
+    def pyproject(self) -> dict[str, Any]:
+        """What pyproject.toml says."""
+        try:
+            return tomllib.loads(self.text("pyproject.toml"))
+        except ValueError:
+            return {}
+
+    @cached_property
+    def requirements(self) -> set[str]:
+        """The Python packages that the project says it needs, by their plain names."""
+        project = self.pyproject.get("project", {})
+        found = [
+            *project.get("dependencies", []),
+            *self.pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}),
+        ]
+        for path in [
+            *self.path.glob("requirements*.txt"),
+            *self.path.glob("requirements/*.txt"),
+            self.path / "Pipfile",
+        ]:
+            found += self.text(str(path.relative_to(self.path))).splitlines()
+        names = (re.match(r"\s*([A-Za-z0-9][\w.-]*)", line) for line in found)
+        return {re.sub("[-_.]+", "-", name[1]).lower() for name in names if name}
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """The Python files of the project itself, relative to the folder, those nearest to its top first."""
+        found: list[str] = []
+        for where, folders, names in os.walk(self.path):
+            inside = os.path.relpath(where, self.path)
+            deep = inside.count("/") + (inside != ".")
+            ours = [name for name in sorted(folders) if name not in _NOT_OURS and not name.startswith(".")]
+            folders[:] = ours if deep < _DEPTH else []
+            found += [os.path.normpath(f"{inside}/{name}") for name in sorted(names) if name.endswith(".py")]
+        return sorted(found, key=lambda path: path.count("/"))[:_MOST]

@@ -1,0 +1,94 @@
+"""What is proposed for a project, and the deploy.toml that says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from zdd.conf.schema import NAME
+
+_LINE = 80  # the longest list on one line
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service: its keys as deploy.toml has them, each perhaps with a comment."""
+
+    name: str
+    keys: dict[str, object]
+    comments: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Proposal:
+    """What was recognized (`what`, for people), and what follows from it."""
+
+    what: str
+    services: list[Service]
+    build: list[str] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
+    assets: list[str] = field(default_factory=list)
+    before_start: str | None = None
+    comments: list[str] = field(default_factory=list)  # at the top of the file
+
+
+def toml(proposal: Proposal, folder_name: str, port: int, is_repository: bool, has_env: bool) -> str:
+    """Return the text of the file; `has_env` says that there is a file .env."""
+    lines = [f"# {proposal.what}, as `zddeploy init` found it. What is not said here: `zddeploy config`."]
+    lines += [f"# {comment}" for comment in proposal.comments]
+    zdd: dict[str, object] = {} if re.fullmatch(NAME, folder_name) else {"project": _project(folder_name)}
+    if proposal.before_start:
+        zdd["before_start"] = proposal.before_start
+    lines += _section("zdd", zdd, {"before_start": "run in the new release before anything of it starts"})
+    lines += _section(
+        "nginx",
+        {"listen": f"127.0.0.1:{port}"},
+        {"listen": "80, for everybody; or see include, where an nginx runs already"},
+    )
+    lines += _release(proposal, is_repository)
+    for service in proposal.services:
+        if has_env:
+            service.keys["env_file"] = ".env"
+        lines += _section(f"service.{service.name}", service.keys, service.comments)
+        if service.keys.get("socket") != "none":
+            lines += ["# a path that answers 200 when all is well, and only then", '# health_path = "/health"']
+    return "\n".join(lines) + "\n"
+
+
+def service_name(word: str) -> str:
+    """Return a name that a service may have, as near to the word as can be."""
+    return re.sub("[^a-z0-9_-]+", "-", word.lower()).strip("-_")[:31] or "web"
+
+
+def _release(proposal: Proposal, is_repository: bool) -> list[str]:
+    """Return the section, empty where nothing is known of building: then the code is run where it is."""
+    if not proposal.build:
+        return []
+    source = "this repository: what is committed is deployed" if is_repository else "this folder, copied"
+    keys: dict[str, object] = {"source": ".", "build": proposal.build}
+    keys |= {key: paths for key, paths in (("shared", proposal.shared), ("assets", proposal.assets)) if paths}
+    said = {"source": source, "shared": "the same for all releases", "assets": "nginx serves these files itself"}
+    return _section("release", keys, said)
+
+
+def _project(folder_name: str) -> str:
+    return service_name(folder_name) if re.search("[a-zA-Z0-9]", folder_name) else "project"
+
+
+def _section(title: str, keys: dict[str, object], comments: dict[str, str]) -> list[str]:
+    if not keys:
+        return []
+    lines = ["", f"[{title}]"]
+    for key, value in keys.items():
+        lines += [f"# {comments[key]}"] if key in comments else []
+        lines.append(f"{key} = {_value(value)}")
+    return lines
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_value(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list) and len(json.dumps(value)) > _LINE:
+        return "[\n" + "".join(f"    {_value(one)},\n" for one in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -22,6 +22,7 @@ COMMANDS = (
     "logs",
     "history",
     "config",
+    "exec",
     "rollback",
     "restart",
     "up",

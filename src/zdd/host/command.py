@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from zdd.host.clock import Clock
 from zdd.host.process import Process
@@ -148,6 +148,31 @@ class Commands:
     def _tell(self, argv: Sequence[str], cwd: str) -> None:
         if self.tell:
             self.tell(f"{shlex.join(argv)}  (in {cwd})")
+
+
+class Surroundings(NamedTuple):
+    """Where and as whom a program runs; None where it stays as it is."""
+
+    cwd: str
+    env: Mapping[str, str]
+    uid: int | None = None
+    gid: int | None = None
+    groups: Sequence[int] | None = None
+
+
+def become(argv: Sequence[str], there: Surroundings) -> NoReturn:
+    """Turn this process into the program, found by the PATH that it will have. Raises OSError when that cannot be."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
+    os.umask(0o022)
+    if there.groups is not None and os.geteuid() == 0:
+        os.setgroups(there.groups)
+    if there.gid is not None:
+        os.setgid(there.gid)
+    if there.uid is not None:
+        os.setuid(there.uid)
+    os.chdir(there.cwd)
+    os.execvpe(argv[0], list(argv), there.env)
 
 
 class Spawned:

@@ -35,7 +35,7 @@ class Proposal:
 
 def toml(proposal: Proposal, folder_name: str, port: int, is_repository: bool, has_env: bool) -> str:
     """Return the text of the file; `has_env` says that there is a file .env."""
-    lines = [f"# {proposal.what}, as `zddeploy init` found it. What is not said here: `zddeploy config`."]
+    lines = [f"# {proposal.what}: found by `zddeploy init`.", "# `zddeploy config` shows all other keys."]
     lines += [f"# {comment}" for comment in proposal.comments]
     zdd: dict[str, object] = {} if re.fullmatch(NAME, folder_name) else {"project": _project(folder_name)}
     if proposal.before_start:

@@ -86,7 +86,7 @@ def test_it_runs_as_the_service_s_user(project: Project) -> None:
     project.zddeploy()
 
     script = "id -un; id -Gn; echo $USER; umask"
-    command = [BIN / "zddeploy", "exec", "web", "--", "sh", "-c", script]
+    command = [str(BIN / "zddeploy"), "exec", "web", "--", "sh", "-c", script]
     run = subprocess.run(command, cwd=project.folder, extra_groups=[4], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["nobody", "nogroup", "nobody", "0022"]
 

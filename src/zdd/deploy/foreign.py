@@ -47,7 +47,7 @@ class ForeignFront(Front):
 
     def check(self, target: Manifest) -> None:
         """Send one request for each service whose `health_host` tells what to ask for. Raises Unreachable."""
-        through.send(self.places, target, self._visits(target), os.devnull, self.clock)
+        through.send(self.places, target, self.visits(target), os.devnull, self.clock)
 
     def unasked(self) -> list[str]:
         """Return the services that no request can be sent to through nginx, since only its server blocks know how."""
@@ -75,7 +75,8 @@ class ForeignFront(Front):
                 hint="use a file in a folder of yours, and have nginx's configuration `include` it inside `http { }`",
             )
 
-    def _visits(self, target: Manifest) -> list[Visit]:
+    def visits(self, target: Manifest) -> list[Visit]:
+        """Return a request for each service whose `health_host` tells what to ask for."""
         found = _listening()
         if found is None:
             return []

@@ -12,6 +12,7 @@ from typing import Any
 
 from zdd.conf.schema import Config, RunService
 from zdd.deploy import through
+from zdd.deploy.through import Visit
 from zdd.errors import UsageError
 from zdd.host import files, reach, systemd
 from zdd.host.clock import Clock
@@ -108,7 +109,11 @@ class Front:
 
     def check(self, target: Manifest) -> None:
         """Send one request for each service through nginx. Raises Unreachable."""
-        through.check(self, target, self.clock)
+        through.send(self.places, target, self.visits(target), f"{self.places.logs}/nginx.log", self.clock)
+
+    def visits(self, target: Manifest) -> list[Visit]:
+        """Return the requests that lead through nginx to each service."""
+        return through.visits(self, target)
 
     def master(self) -> Process | None:
         """Return nginx's master process if it runs."""

@@ -55,9 +55,7 @@ def notices(site: Site) -> Iterator[Finding]:
         cure = f"to have it so, once: {enable_command(site)}"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
     if waiting := [one.name for one in _apps(site) if one.order == "stop-first" and one.socket == "fd"]:
-        yield Finding(
-            "fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {limits.words(site)}"
-        )
+        yield Finding("fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {limits.words(site)}")
         if site.releases is None:
             yield warning(
                 "without [release], a stop-first version that fails leaves the old one to start from its code",

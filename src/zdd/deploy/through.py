@@ -49,11 +49,6 @@ class Visit(NamedTuple):
     tls: bool = False
 
 
-def check(front: Front, target: Manifest, clock: Clock) -> None:
-    """Send them. Raises Unreachable when nginx answers that it cannot reach a service, or does not answer."""
-    send(front.places, target, visits(front, target), f"{front.places.logs}/nginx.log", clock)
-
-
 def send(places: Places, target: Manifest, visits: Sequence[Visit], log: str, clock: Clock) -> None:
     """
     Send these requests; `log` is where nginx writes why it cannot reach a service. Raises Unreachable.

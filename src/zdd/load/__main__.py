@@ -24,7 +24,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from zdd.load.generator import Generator
 from zdd.load.report import Report
@@ -96,13 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _spec(options: argparse.Namespace) -> Spec:
-    target, path = options.target, "/"
-    if not target.startswith("unix:"):
-        url = urlsplit(target)
-        if url.scheme != "http" or not url.hostname:
-            raise ValueError(f"{target!r} is neither http://HOST[:PORT]/PATH nor unix:PATH")
-        target = url.netloc if url.port else f"{url.netloc}:80"
-        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    target, path = Spec.split(options.target)
     kinds = (Kind(path=path), Kind("POST", path, body=1024))[: 1 + options.post]
     names = ("rate", "seconds", "timeout", "host", "record", "websockets")
     return Spec(target, kinds, connections=options.conns, **{name: getattr(options, name) for name in names})

@@ -5,6 +5,7 @@ import re
 import socket
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,17 @@ class Spec:
             raise ValueError(f"a load has at most 200 kinds of requests, not {len(self.kinds)}")
         if not re.fullmatch(r"unix:.{1,107}|.+:\d{1,5}", self.target):  # 107 bytes: unix(7)
             raise ValueError(f"the target {self.target!r} is neither HOST:PORT nor unix:PATH of at most 107 bytes")
+
+    @staticmethod
+    def split(url: str) -> tuple[str, str]:
+        """Return a URL's target and path; ValueError for what is neither http://HOST[:PORT]/PATH nor unix:PATH."""
+        if url.startswith("unix:"):
+            return url, "/"
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname:
+            raise ValueError(f"{url!r} is neither http://HOST[:PORT]/PATH nor unix:PATH")
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return parts.netloc if parts.port else f"{parts.netloc}:80", path
 
     @property
     def host_header(self) -> str:

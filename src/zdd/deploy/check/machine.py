@@ -7,6 +7,7 @@ import resource
 from collections.abc import Iterator
 
 from zdd.conf.schema import RunService
+from zdd.deploy import limits as allowed
 from zdd.deploy.finding import Finding, error, fine, warning
 from zdd.deploy.site import Site
 from zdd.deploy.status import status
@@ -18,7 +19,7 @@ _MARGIN = 1.1  # of memory: a new version may be a little larger
 _LEAST = 100 * 1024**2  # bytes of disk for logs and a small release
 
 
-def limits(_: Site) -> Iterator[Finding]:
+def limits(site: Site) -> Iterator[Finding]:
     """Look at what the kernel allows: waiting connections, open files."""
     queue = files.read_number("/proc/sys/net/core/somaxconn") or 0
     if queue < _QUEUE:
@@ -34,7 +35,7 @@ def limits(_: Site) -> Iterator[Finding]:
             "a connection is a file, and nginx has two of them for each request",
             f"raise the hard limit to {_FILES} (ulimit -Hn; nofile in /etc/security/limits.conf)",
         )
-    yield fine(f"{queue} connections can wait for an app, {most} files be open in a process")
+    yield fine(f"{allowed.words(site)}, requests can wait for an app; {most} files can be open in a process")
 
 
 def memory(site: Site) -> Iterator[Finding]:

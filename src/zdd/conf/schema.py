@@ -32,6 +32,9 @@ class ZddSection(Struct, frozen=True, kw_only=True):
     after_switch: Annotated[kinds.Shell | None, doc("Run after the switch; when it fails, zdd switches back.")] = None
     after_deploy: Annotated[kinds.Shell | None, doc("Run when the deploy is done; cannot fail it any more.")] = None
     on_failure: Annotated[kinds.Shell | None, doc("Run after a failed deploy was undone.")] = None
+    log_max: Annotated[kinds.Size, doc("Size at which a log is rotated, one older part kept; 0 for never.")] = (
+        64 * 1024**2
+    )
     hook_timeout: Annotated[kinds.Timeout, doc("How long each of these commands may take.")] = 600.0
 
 

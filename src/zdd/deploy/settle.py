@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zdd.conf.schema import RunService
 from zdd.deploy.site import Site
+from zdd.deploy.sweep import sweep
 from zdd.instance.running import Running
 from zdd.switch.manifest import Manifest
 
@@ -23,14 +24,16 @@ def settle(site: Site, warm: bool = True) -> list[Running]:
     before = site.tables.before(current)
     workers = site.front.retiring_workers()
     replaced = []
-    for running in site.fleet.running().values():
-        if running.name in current.instances:
+    running = site.fleet.running()
+    for one in running.values():
+        if one.name in current.instances:
             continue
-        was_serving = before is not None and running.name in before.instances
-        if was_serving and running.state not in ("dead", *_GOING):
-            replaced.append(running)
-        site.fleet.retire(running, _warm_seconds(site, running) if was_serving and warm else 0.0, workers)
+        was_serving = before is not None and one.name in before.instances
+        if was_serving and one.state not in ("dead", *_GOING):
+            replaced.append(one)
+        site.fleet.retire(one, _warm_seconds(site, one) if was_serving and warm else 0.0, workers)
     site.tables.prune(keep=_kept_tables(current))
+    sweep(site, running)
     if site.releases and current.release:
         site.use(current.release)
         if site.releases.prune(_kept_releases(site, current)):

@@ -200,6 +200,7 @@ class AppInstance:
             "folder": self.places.instance(self.name),
             "path": socket,
             "log": self.log,
+            "log_max": self.places.config.zdd.log_max,
             "uid": who.uid,
             "gid": who.gid,
             "groups": who.groups,

@@ -32,6 +32,7 @@ class Record:
         self.folder: str = data["folder"]
         self.socket: str = data["path"]
         self.log: str = data["log"]
+        self.log_max: int = data.get("log_max", 0)
         self.uid: int | None = data.get("uid")
         self.gid: int | None = data.get("gid")
         self.groups: list[int] | None = data.get("groups")

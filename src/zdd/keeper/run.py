@@ -7,7 +7,7 @@ import select
 import signal
 import time
 
-from zdd.host import process
+from zdd.host import process, rotation
 from zdd.keeper.app import App
 from zdd.keeper.control import Control
 from zdd.keeper.keeper import Keeper
@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
+_TEND_LOG = 10.0  # seconds between looks at its size
 _PAUSE = 0.1  # after an error nobody foresaw: it may come again at once
 
 
@@ -32,7 +33,8 @@ def main(path: str) -> int:
 
     def tell(line: str) -> None:
         try:
-            os.write(log, f"zdd: {record.instance}: {line}\n".encode(errors="replace"))
+            moment = time.strftime("%Y-%m-%d %H:%M:%S%z")
+            os.write(log, f"zdd: {moment} {record.instance}: {line}\n".encode(errors="replace"))
         except OSError:  # a full disk: nothing that the instance should end for
             pass
 
@@ -51,7 +53,12 @@ def main(path: str) -> int:
             tell("told to stop by SIGTERM")
             keeper.stop()
 
+    def tend_log() -> None:
+        rotation.rotate(record.log, record.log_max)
+        deadlines.at(_TEND_LOG, tend_log)
+
     loop.watch(signals, select.POLLIN, on_signal)
+    tend_log()
     control.open(Operations(keeper).handle, keeper.deserted)
     keeper.begin()
     while not keeper.leaving.over:

@@ -1,0 +1,55 @@
+"""Logs that do not grow for ever, although whoever writes them never lets go of the file."""
+
+from __future__ import annotations
+
+import os
+
+from zdd.host import files
+
+_CHUNK = 1 << 20
+
+
+def older(path: str) -> str:
+    """Return where the part of a log is that was rotated away."""
+    return f"{path}.1"
+
+
+def rotate(path: str, most: int) -> bool:
+    """
+    Move what is in a file of more than `most` bytes to PATH.1, in place of what was there; True when that was done.
+
+    The file itself stays, emptied, so its writers, who append, go on. A line is lost only if it is written in the
+    instant between the end of the copy and the emptying, some microseconds. When there is no room for the copy, all
+    stays as it is. 0 means never.
+    """
+    if not most or files.size(path) <= most:
+        return False
+    copy = f"{path}.{os.getpid()}.tmp"
+    try:
+        source = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            _move(source, copy, older(path))
+        finally:
+            os.close(source)
+    except OSError:
+        files.remove(copy)
+        return False
+    return True
+
+
+def _move(source: int, copy: str, target: str) -> None:
+    mode = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    to = os.open(copy, mode, os.fstat(source).st_mode & 0o777)
+    try:
+        offset = _copy(source, to, 0)
+        os.rename(copy, target)
+        _copy(source, to, offset)  # what has come meanwhile
+        os.ftruncate(source, 0)
+    finally:
+        os.close(to)
+
+
+def _copy(source: int, to: int, offset: int) -> int:
+    while sent := os.sendfile(to, source, offset, _CHUNK):
+        offset += sent
+    return offset

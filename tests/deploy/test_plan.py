@@ -48,7 +48,7 @@ def test_a_first_deploy_publishes_before_nginx_hears_of_it(config: Config) -> No
         "nginx: reload if its text changes, start if it does not run",
         "one request for each service through nginx",
         "after-switch",
-        "bake",
+        "watch the new version for a while (bake)",
         "commit",
     ]
 

@@ -79,7 +79,9 @@ def test_descendants_are_found_through_every_generation() -> None:
             below = process.descendants(child.pid)
 
         assert [process.title(pid).split()[0] for pid in below] == ["sh", "sleep"]
-        assert process.memory_of_trees([child.pid])[child.pid] > process.memory_bytes(child.pid)
+        memory, cpu = process.use_of_trees([child.pid])[child.pid]
+        assert memory > process.memory_bytes(child.pid)
+        assert cpu >= process.cpu_seconds(child.pid)
         for pid in [child.pid, *below]:
             if found := Process.find(pid):
                 found.signal(signal.SIGKILL)

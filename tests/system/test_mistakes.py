@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import BIN, PLAIN, Project, configure, leftovers, service, version
+from .project import BIN, PLAIN, Project, configure, eventually, leftovers, service, version
 
 WEB = service("web", **PLAIN, health_path="/", env={"API_TOKEN": "x1"})
 
@@ -63,7 +63,7 @@ def test_a_mistake_in_a_step_undoes_the_deploy_and_is_written_down(project: Proj
     assert run.stderr.splitlines()[-1].startswith("deploy 1 still serves")
     last = json.loads(run.stdout.splitlines()[-1])
     assert (last["event"], last["outcome"], last["deploy"], last["exit"]) == ("result", "undone", 1, 1)
-    assert "web 1" in project.get("/")
+    eventually(lambda: "web 1" in project.get("/"))
     assert project.serving().keys() == {"web-1"}
     assert json.loads(project.zddeploy("history", "--json").stdout.splitlines()[0])["outcome"] == "undone"
 
@@ -102,7 +102,7 @@ def test_a_mistake_after_the_commit_undoes_nothing(project: Project) -> None:
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith("deploy 2 still serves")
     assert json.loads(run.stdout.splitlines()[-1])["outcome"] == "failed"
-    assert "web 2" in project.get("/")
+    eventually(lambda: "web 2" in project.get("/"))
     project.zddeploy()
 
 

@@ -51,6 +51,7 @@ def change(
     drained = None if detach else watch(site, replaced)
     cut = site.report.cut + (drained.cut if drained else 0)
     code = CUT if strict and cut else 0
+    release = f", release {target.release}" if target.release else ""
     site.report.event(
         "result",
         outcome="done",
@@ -60,7 +61,7 @@ def change(
         seconds=round(seconds, 3),
         drained=drained.ended if drained else None,
         cut=cut,
-        text=f"done in {seconds:.2f} s: {site.config.project} serves deploy {target.deploy}",
+        text=f"done in {seconds:.2f} s: {site.config.project} serves deploy {target.deploy}{release}",
     )
     return code
 

@@ -14,9 +14,8 @@ import msgspec
 from zdd.cli import options
 from zdd.deploy import check
 from zdd.deploy.finding import Finding
-from zdd.errors import UsageError
+from zdd.errors import UsageError, counted
 
-_COUNTED = (("fine", "fine"), ("warning", "warnings"), ("error", "errors"))
 _SIGNS = {"error": ("x", "red"), "warning": ("!", "yellow"), "fine": (" ", "green")}
 
 
@@ -46,13 +45,12 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
             msgspec.json.encode({"errors": levels["error"], "warnings": levels["warning"], "findings": findings})
         )
     else:
-        for level, _ in _COUNTED:  # what matters most is nearest to the prompt
+        for level in ("fine", "warning", "error"):  # what matters most is nearest to the prompt
             for one in found:
                 if one.finding.level == level:
                     _show(one.finding)
-        click.echo(
-            ", ".join(f"{levels[level]} {level if levels[level] == 1 else plural}" for level, plural in _COUNTED)
-        )
+        warnings, errors = counted(levels["warning"], "warning"), counted(levels["error"], "error")
+        click.echo(f"{levels['fine']} fine, {warnings}, {errors}")
     return UsageError.exit_code if levels["error"] else 0
 
 

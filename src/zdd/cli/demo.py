@@ -7,8 +7,8 @@ import sys
 
 import click
 
-from zdd.demo.stage import Stage
 from zdd.demo.story import Demo
+from zdd.stage import Stage
 
 
 @click.command("demo")
@@ -21,7 +21,7 @@ def command(as_json: bool) -> int:
     a free port of 127.0.0.1; nothing is left of it. Exits 1 when a request failed, when the broken release was not
     refused, or when another one was.
     """
-    stage = Stage(sys.stderr if as_json else sys.stdout)
+    stage = Stage(sys.stderr if as_json else sys.stdout, margin=10)
     figures = Demo(stage).play()
     for line in ("", *figures.table(), ""):
         stage.say(line)

@@ -90,7 +90,7 @@ def program() -> None:
 def main() -> NoReturn:
     """Run the program and exit: 0 done, 1 failed and undone, 2 usage, 3 locked, 4 connections cut, 5 needs a person."""
     try:
-        status = program.main(standalone_mode=False, color=False if "NO_COLOR" in os.environ else None)
+        status = program.main(standalone_mode=False, color=_colour())
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; there is nobody left to complain to
         status = 1
@@ -105,6 +105,11 @@ def main() -> NoReturn:
     sys.exit(status if isinstance(status, int) else 0)
 
 
+def _colour() -> bool | None:
+    """Return False for no colour anywhere (https://no-color.org), None for colour on terminals."""
+    return False if "NO_COLOR" in os.environ else None
+
+
 def _fail(error: ZddError) -> int:
     if isinstance(error, Unforeseen) or isinstance(error.__cause__, Unforeseen):
         from zdd.cli import bug
@@ -116,7 +121,7 @@ def _fail(error: ZddError) -> int:
 
 def show(error: ZddError) -> None:
     """Print what went wrong, the output that explains it, and what to do next."""
-    click.secho(f"zddeploy: {error.message}", err=True, fg="red")
+    click.secho(f"zddeploy: {error.message}", err=True, fg="red", color=_colour())
     failed = error if hasattr(error, "output") else error.__cause__  # what could not be undone has a cause of its own
     output = getattr(failed, "output", ())
     for line in output:
@@ -126,4 +131,4 @@ def show(error: ZddError) -> None:
     if error.hint:
         click.echo(f"  {error.hint}", err=True)
     if error.aftermath:
-        click.secho(error.aftermath, err=True, fg="green")
+        click.secho(error.aftermath, err=True, fg="green", color=_colour())

@@ -4,34 +4,84 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
+import threading
 import time
 
 import click
 
 from zdd.places import Places
+from zdd.stage import Stage
 
 
 class Screen:
-    """Plain lines, one an event, on stdout; colour only on a terminal that wants it."""
+    """
+    Lines on stdout, one an event that means something to a person.
+
+    On a terminal a living line below them tells what is being done and for how long, and how old instances drain.
+    """
 
     def __init__(self, verbose: bool) -> None:
         self.verbose = verbose
-        self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self.stage = Stage(sys.stdout)
+        self._doing: list[tuple[str, float]] = []  # what was begun, and when; the innermost last
+        self._draining: tuple[str, float] | None = None
+        self._lock = threading.Lock()
+        self._ticks: threading.Thread | None = None
 
     def event(self, event: str, fields: dict[str, object]) -> None:
         """Print what a person wants to know of it."""
-        line = words(event, fields, self.verbose)
-        if line is not None:
-            click.secho(line, fg=_COLOUR.get(event), color=self.colour)
+        with self._lock:
+            if event == "doing":
+                self._doing.append((str(fields["text"]), time.monotonic()))
+                self._tick()
+            elif event == "step" and self._doing:
+                self._doing.pop()
+            if event == "drain" and self.stage.alive:
+                self._drain(fields)
+            elif (line := words(event, fields, self.verbose)) is not None:
+                self.stage.say(line, _COLOUR.get(event))
+            self._draw()
+
+    def _drain(self, fields: dict[str, object]) -> None:
+        """Tell how an instance drains in the living line, and only how that ended in one that stays."""
+        if str(fields["text"]).startswith("draining"):
+            since = self._draining[1] if self._draining else time.monotonic()
+            self._draining = (f"{fields['subject']} {fields['text']}", since)
+            self._tick()
+        elif line := words("drain", fields, self.verbose):
+            self._draining = None
+            self.stage.say(line)
+
+    def _draw(self) -> None:
+        text, since = self._draining or (self._doing[-1] if self._doing else ("", 0.0))
+        seconds = time.monotonic() - since
+        if text and seconds > _SOON:
+            self.stage.show(f"  {seconds:5.1f} s  {text}")
+        else:
+            self.stage.erase()
+
+    def _tick(self) -> None:
+        """Have the seconds run, from another thread: the deploy itself waits for others most of the time."""
+        if self.stage.alive and self._ticks is None:
+            self._ticks = threading.Thread(target=self._run, name="screen", daemon=True)
+            self._ticks.start()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):  # the terminal has gone
+            while True:
+                time.sleep(_TICK)
+                with self._lock:
+                    self._draw()
 
 
 class JsonLines:
     """One object a line on stdout."""
 
     def event(self, event: str, fields: dict[str, object]) -> None:
-        """Print it whole."""
+        """Print it whole; what a step is about to do is for people only."""
+        if event == "doing":
+            return
         click.echo(json.dumps({"event": event, **fields}))
 
 
@@ -53,6 +103,10 @@ class LogFile:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
 
+_TICK, _SOON = 0.1, 0.2  # seconds: the living line's pulse, and what is done before it is worth a line
+_TOLD = {"publish": "switched", "build": "built", "swap": "swapped", "bake": "baked"}
+_LEAST = 0.01  # seconds: a step that took less had nothing to do
+
 _COLOUR = {"notice": "yellow", "result": "green", "command": "bright_black"}
 
 
@@ -65,9 +119,9 @@ def words(event: str, fields: dict[str, object], verbose: bool) -> str | None:
             return f"{fields['action']} {fields['deploy']} of {fields['project']}"
         case "healthy":
             return f"  {fields['instance']:<24} healthy after {took}"
-        case "step" if verbose or (fields["step"] == "publish" and fields["ok"]):
-            name = "switched" if fields["step"] == "publish" else fields["step"]
-            return f"  {name:<24} {took}" + ("" if fields["ok"] else "  FAILED")
+        case "step" if verbose or _is_told(fields):
+            step = str(fields["step"])
+            return f"  {_TOLD.get(step, step.removeprefix('hook-')):<24} {took}" + ("" if fields["ok"] else "  FAILED")
         case "command":
             return f"  $ {fields['text']}" if verbose else None
         case "notice":
@@ -79,3 +133,9 @@ def words(event: str, fields: dict[str, object], verbose: bool) -> str | None:
         case "proxy" | "retire" | "drain":
             return f"  {fields['subject']:<24} {fields['text']}"
     return None
+
+
+def _is_told(fields: dict[str, object]) -> bool:
+    step, seconds = str(fields["step"]), fields["seconds"]
+    did_something = step == "publish" or (isinstance(seconds, float) and seconds >= _LEAST)
+    return bool(fields["ok"]) and did_something and (step in _TOLD or step.startswith("hook-"))

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import msgspec
 
 from zdd.cli import options
+from zdd.deploy.site import Site
 from zdd.deploy.status import InstanceStatus, Status, status
 from zdd.errors import counted
 
+_EVERY = 1.0  # seconds between looks
+_HOME, _END_OF_LINE, _END = "\x1b[H", "\x1b[K", "\x1b[J"
+
 
 @click.command("status")
+@click.option("-w", "--watch", is_flag=True, help="Look again every second, until Ctrl-C.")
 @options.common
-def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
-    """
+def command(watch: bool, conf: Path | None, verbose: bool, as_json: bool) -> int:
+    r"""
     Show what serves, with its instances, connections and memory.
 
     Exits 1 when something that should serve does not.
+
+    \b
+    Examples:
+      zddeploy status
+      zddeploy status --watch      with the CPU that each instance takes
+      zddeploy status --json
     """
-    found = status(options.site_of(conf, verbose, as_json, looks_only=True))
+    site = options.site_of(conf, verbose, as_json, looks_only=True)
+    if watch:
+        return _watch(site, as_json)
+    found = status(site)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -30,8 +47,8 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
     return 1 if found.problems else 0
 
 
-def lines(found: Status, now: float) -> list[str]:
-    """Return the status as text."""
+def lines(found: Status, now: float, cpu: Mapping[str, float] | None = None) -> list[str]:
+    """Return the status as text; `cpu` are the shares of a core that instances took, where they are shown."""
     if found.deploy is None:
         shown = [f"{found.project}: nothing is deployed"]
     else:
@@ -41,23 +58,24 @@ def lines(found: Status, now: float) -> list[str]:
         shown.append(f"  nginx {nginx['version']}, pid {nginx['pid']}")
     for service in found.services:
         shown.append(f"  {service.name}" + (f", release {service.release}" if service.release else ""))
-        shown += [f"    {_instance(row, now)}" for row in service.instances]
+        for row in service.instances:
+            other = f"  release {row.release}" if row.release and row.release != service.release else ""
+            shown.append(f"    {_instance(row, now, cpu)}{other}".rstrip())
     shown += [f"  ! {problem}" for problem in found.problems]
     return shown + [f"  {note}" for note in found.notes]
 
 
-def _instance(row: InstanceStatus, now: float) -> str:
-    parts = [f"{row.id:<20} {row.state:<9}"]
-    if row.pid:
-        parts.append(f"pid {row.pid}")
-    if row.since:
-        parts.append(f"for {span(now - row.since)}")
-    if row.connections is not None:
-        parts.append(counted(row.connections, "connection"))
-    if row.restarts:
-        parts.append(counted(row.restarts, "restart"))
-    if row.memory_bytes:
-        parts.append(f"{row.memory_bytes / 1024**2:.0f} MB")
+def _instance(row: InstanceStatus, now: float, cpu: Mapping[str, float] | None) -> str:
+    parts = [f"{row.id:<15} {row.state:<8}"]
+    parts.append(f"for {span(now - row.since):<5}" if row.since else " " * 9)
+    if cpu is None:
+        parts.append(f"pid {row.pid:<7}" if row.pid else " " * 11)
+    else:
+        parts.append(f"{cpu[row.id]:>4.0%} cpu" if row.id in cpu else " " * 8)
+    connections = "" if row.connections is None else counted(row.connections, "connection")
+    parts.append(f"{connections:<15}")
+    parts.append(f"{row.memory_bytes / 1024**2:.0f} MB" if row.memory_bytes else "")
+    parts.append(counted(row.restarts, "restart") if row.restarts else "")
     return "  ".join(parts)
 
 
@@ -67,3 +85,50 @@ def span(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+class Watch:
+    """The status again and again, with the CPU that each instance took since the last look."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.used: dict[str, float] = {}
+        self.looked = 0.0
+
+    def look(self) -> tuple[Status, dict[str, float]]:
+        """Return the status, and what share of a core each instance took, where that is known already."""
+        found, now = status(self.site), time.monotonic()
+        rows = [row for service in found.services for row in service.instances]
+        used = {row.id: row.cpu_seconds for row in rows if row.cpu_seconds is not None}
+        past = now - self.looked
+        cpu = {name: max(0.0, seconds - self.used[name]) / past for name, seconds in used.items() if name in self.used}
+        self.used, self.looked = used, now
+        return found, cpu
+
+
+def _watch(site: Site, as_json: bool) -> int:
+    """Draw over what was drawn before on a terminal; elsewhere one after the other."""
+    looks = Watch(site)
+    on_terminal = sys.stdout.isatty() and not as_json
+    if on_terminal:
+        click.clear()
+    try:
+        while True:
+            found, cpu = looks.look()
+            if as_json:
+                click.echo(msgspec.json.encode(found))
+            elif on_terminal:
+                _draw(
+                    [*lines(found, time.time(), cpu), "", f"{time.strftime('%H:%M:%S')}, every second; Ctrl-C ends it"]
+                )
+            else:
+                click.echo("\n".join([*lines(found, time.time(), cpu), ""]))
+            time.sleep(_EVERY)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _draw(shown: list[str]) -> None:
+    columns, rows = shutil.get_terminal_size()
+    fitting = [line[: columns - 1] for line in shown[: rows - 1]]
+    click.echo(_HOME + "\n".join(line + _END_OF_LINE for line in fitting) + "\n" + _END, nl=False, color=True)

@@ -7,8 +7,8 @@ import math
 import click
 
 from zdd.demo.project import BROKEN, Run
-from zdd.demo.stage import faint
 from zdd.load import Report
+from zdd.stage import faint
 
 _QUICK = "GET /"  # answer times are of these: the others are larger, or slow on purpose
 

@@ -71,7 +71,7 @@ def _run_one(
     }
     log, timeout = site.places.deploy_log(target.deploy), min(site.config.zdd.hook_timeout, within)
     since = files.size(log)
-    with site.report.timed(f"hook-{hook.name}"):
+    with site.report.timed(f"hook-{hook.name}", f"{hook.name} `{hook.command}`"):
         argv = ["/bin/sh", "-ec", hook.command]
         status = site.commands.attend(argv, folder, env, log, timeout, site.clock, site.interrupts.check)
     if status is None:

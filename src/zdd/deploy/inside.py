@@ -8,7 +8,7 @@ from zdd.conf.schema import ClassicService
 from zdd.deploy import plan
 from zdd.deploy.site import Site
 from zdd.errors import UsageError
-from zdd.host.command import Surroundings
+from zdd.host.command import Identity, Surroundings
 from zdd.instance import environment
 from zdd.instance.kept import Kept
 
@@ -32,4 +32,5 @@ def inside(site: Site, name: str) -> Surroundings:
     if not record:
         raise UsageError(f"{instances[0].name} does not run", hint="`zddeploy restart` starts it anew")
     ours = {variable: os.environ[variable] for variable in _TERMINAL if variable in os.environ}
-    return Surroundings(record["cwd"], ours | record["env"], record["uid"], record["gid"], record["groups"])
+    who = Identity(record["uid"], record["gid"], record["groups"])
+    return Surroundings(record["cwd"], ours | record["env"], who)

@@ -22,13 +22,14 @@ def run(steps: Sequence[Step], site: Site, turn_back: Callable[[], None]) -> Non
         for step in steps:
             site.interrupts.check()
             begun.append(step)
-            with site.report.timed(step.name):
+            with site.report.timed(step.name, step.words):
                 _do(step, site)
     except BaseException as cause:
         with site.interrupts.held():
             with contextlib.suppress(OSError):  # on a full disk the undo is needed all the more
                 turn_back()
-            undo(begun, site, cause)
+            with site.report.timed("undo", f"undoing it: {cause}"):
+                undo(begun, site, cause)
         raise
 
 

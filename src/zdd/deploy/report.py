@@ -26,15 +26,23 @@ class Report:
         self.cut = 0
 
     def event(self, event: str, **fields: object) -> None:
-        """Tell of something; of texts, without the secrets in them."""
+        """
+        Tell of something; of texts, without the secrets in them.
+
+        Who cannot be told any more, as their terminal has gone, is told nothing from now on: the deploy goes on.
+        """
         fields = {name: secret.hide(one) if isinstance(one, str) else one for name, one in fields.items()}
-        for listener in self.listeners:
-            listener.event(event, fields)
+        for listener in list(self.listeners):
+            try:
+                listener.event(event, fields)
+            except OSError:
+                self.listeners.remove(listener)
 
     @contextlib.contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        """Tell of a step when it is done, with its seconds; one that fails is told of as failed."""
+    def timed(self, step: str, words: str = "") -> Iterator[None]:
+        """Tell of a step when it begins, in `words`, and when it is done, with its seconds and whether it failed."""
         begun = time.monotonic()
+        self.event("doing", step=step, text=words or step)
         ok = False
         try:
             yield

@@ -29,6 +29,8 @@ class InstanceStatus(msgspec.Struct):
     connections: int | None
     restarts: int
     memory_bytes: int | None
+    cpu_seconds: float | None
+    release: str | None
 
 
 class ServiceStatus(msgspec.Struct):
@@ -54,9 +56,10 @@ class Status(msgspec.Struct):
 
 
 class Use(NamedTuple):
-    """What an instance has: memory in bytes, with all processes below it, and connections in our network namespace."""
+    """What an instance has: memory and CPU time with all processes below it, connections in our network namespace."""
 
     memory_bytes: int | None
+    cpu_seconds: float | None
     connections: int | None
 
 
@@ -155,6 +158,8 @@ def _service(name: str, serving: list[Instance], running: list[Running], use: di
             use[found.name].connections,
             found.restarts,
             use[found.name].memory_bytes,
+            use[found.name].cpu_seconds,
+            found.release,
         )
         for found in running
         if found.state != "dead" or found.name in wanted
@@ -164,12 +169,13 @@ def _service(name: str, serving: list[Instance], running: list[Running], use: di
 
 def _use(site: Site, running: dict[str, Running]) -> dict[str, Use]:
     """Return what each instance has: one scan of processes and sockets for all of them."""
-    memory = process.memory_of_trees([found.main.pid for found in running.values() if found.main])
+    used = process.use_of_trees([found.main.pid for found in running.values() if found.main])
     counts = sock_diag.connections_to_files()
     use = {}
     for name, found in running.items():
         file = sock_diag.file_of(site.places.socket(name))
         to_file = counts.get(file) if file else None
         connections = sock_diag.connections_to_port(found.port) if found.port else to_file
-        use[name] = Use(memory.get(found.main.pid) if found.main else None, connections)
+        memory, cpu = used.get(found.main.pid, (None, None)) if found.main else (None, None)
+        use[name] = Use(memory, cpu, connections)
     return use

@@ -298,6 +298,11 @@ class Bake(Step):
 
     name = "bake"
 
+    @property
+    def words(self) -> str:
+        """Say what the step does, as a line of a plan."""
+        return "watch the new version for a while (bake)"
+
     def do(self, site: Site) -> None:
         """Watch it."""
         bake.bake(site, self.target)

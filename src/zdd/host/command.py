@@ -151,13 +151,11 @@ class Commands:
 
 
 class Surroundings(NamedTuple):
-    """Where and as whom a program runs; None where it stays as it is."""
+    """Where, with what and as whom a program runs."""
 
     cwd: str
     env: Mapping[str, str]
-    uid: int | None = None
-    gid: int | None = None
-    groups: Sequence[int] | None = None
+    who: Identity = _OURSELVES
 
 
 def become(argv: Sequence[str], there: Surroundings) -> NoReturn:
@@ -165,12 +163,12 @@ def become(argv: Sequence[str], there: Surroundings) -> NoReturn:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
     os.umask(0o022)
-    if there.groups is not None and os.geteuid() == 0:
-        os.setgroups(there.groups)
-    if there.gid is not None:
-        os.setgid(there.gid)
-    if there.uid is not None:
-        os.setuid(there.uid)
+    if there.who.groups is not None and os.geteuid() == 0:
+        os.setgroups(there.who.groups)
+    if there.who.gid is not None:
+        os.setgid(there.who.gid)
+    if there.who.uid is not None:
+        os.setuid(there.who.uid)
     os.chdir(there.cwd)
     os.execvpe(argv[0], list(argv), there.env)
 

@@ -118,15 +118,29 @@ def user_id(pid: int) -> int | None:
         return None
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time it has used, also by children it has waited for; 0 when it is gone (proc_pid_stat(5))."""
+    stat = _stat(pid)
+    return sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK") if stat else 0.0
+
+
 def memory_bytes(pid: int) -> int:
     """Return the resident memory in bytes, 0 for a process that is gone (proc_pid_statm(5))."""
     fields = _read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
 
 
-def memory_of_trees(roots: list[int]) -> dict[int, int]:
-    """Return the resident memory in bytes of each of these processes with all below it: one scan of /proc for all."""
-    return {root: sum(map(memory_bytes, [root, *below])) for root, below in trees(roots).items()}
+def use_of_trees(roots: list[int]) -> dict[int, tuple[int, float]]:
+    """
+    Return the resident memory in bytes and the CPU time in seconds of each of these processes with all below it.
+
+    One scan of /proc for all. The time of processes that have ended counts once their parents have waited for them.
+    """
+    return {
+        root: (sum(map(memory_bytes, tree)), sum(map(cpu_seconds, tree)))
+        for root, below in trees(roots).items()
+        for tree in ([root, *below],)
+    }
 
 
 def oom_kills() -> int:

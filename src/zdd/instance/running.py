@@ -32,6 +32,7 @@ class Running(NamedTuple):
     port: int | None = None
     exit: str | None = None
     paused: float | None = None
+    release: str | None = None
 
 
 def observe_one(places: Places, name: str) -> Running:
@@ -82,7 +83,8 @@ def _app(places: Places, name: str) -> Running:
         status["restarts"],
         status["port"],
         status["exit"],
-        status["paused"],
+        status.get("paused"),
+        status.get("release"),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the demo prints where."""
+"""Lines that stay, and one that lives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from zdd.demo.stage import Stage
+from zdd.stage import Stage
 
 
 class Terminal(io.StringIO):
@@ -23,7 +23,7 @@ def terminal_of_forty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_line_that_stays_takes_the_place_of_the_living_one() -> None:
     terminal = Terminal()
-    stage = Stage(terminal)
+    stage = Stage(terminal, margin=10)
     stage.show("1 request")
     stage.show("2 requests")
     stage.say("done")
@@ -36,14 +36,14 @@ def test_a_line_that_stays_takes_the_place_of_the_living_one() -> None:
 
 def test_the_living_line_never_wraps() -> None:
     terminal = Terminal()
-    Stage(terminal).show("x" * 100)
+    Stage(terminal, margin=10).show("x" * 100)
     assert terminal.getvalue().count("x") == 40 - 1 - 10
 
 
 def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     terminal = Terminal()
-    stage = Stage(terminal)
+    stage = Stage(terminal, margin=10)
     stage.say("words", "red", bold=True)
     stage.show("living")
     assert terminal.getvalue() == "words\n          living"
@@ -51,7 +51,7 @@ def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_elsewhere_nothing_lives_but_counts_are_kept() -> None:
     file = io.StringIO()
-    stage = Stage(file)
+    stage = Stage(file, margin=10)
     stage.show("living")
     stage.keep("counts")
     stage.say("words", "red")

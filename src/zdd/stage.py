@@ -1,4 +1,4 @@
-"""Where the demo is told: lines that stay, and on a terminal one line below them that lives."""
+"""Where something is told: lines that stay, and on a terminal one line below them that lives."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import TextIO
 
 import click
 
-_MARGIN = 10  # the width of the time before a line
-
 
 class Stage:
-    """Prints to a stream; colours and the living line are for terminals only, colours for those that want them."""
+    """
+    Prints to a stream; colours and the living line are for terminals only, colours for those that want them.
 
-    def __init__(self, stream: TextIO) -> None:
+    `margin` is the width before a line that was not told with its time.
+    """
+
+    def __init__(self, stream: TextIO, margin: int = 0) -> None:
         self._stream = stream
+        self._margin = " " * margin
         self._start = time.monotonic()
-        self._alive = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.alive = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._colour = stream.isatty() and "NO_COLOR" not in os.environ
         self._shown = ""
 
@@ -33,19 +36,19 @@ class Stage:
 
     def detail(self, line: str) -> None:
         """Print a line that stays, below one that was told."""
-        self.say(faint(" " * _MARGIN + line))
+        self.say(faint(self._margin + line))
 
     def show(self, line: str, colour: str = "cyan") -> None:
         """Replace the living line; nothing is printed elsewhere than on a terminal."""
-        line = (" " * _MARGIN + line)[: shutil.get_terminal_size().columns - 1]
-        if self._alive and line != self._shown:
+        line = (self._margin + line)[: shutil.get_terminal_size().columns - 1]
+        if self.alive and line != self._shown:
             self.erase()
             self._shown = line
             click.secho(line, nl=False, file=self._stream, color=self._colour, fg=colour)
 
     def keep(self, line: str) -> None:
         """Tell a line where there is no living one to show it."""
-        if not self._alive:
+        if not self.alive:
             self.tell(line)
 
     def erase(self) -> None:

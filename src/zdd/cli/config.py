@@ -17,16 +17,19 @@ from zdd.conf.json_schema import json_schema
 @options.common
 def command(schema: bool, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Show what zdd understood: every section with all its keys, ready to be pasted into a deploy.toml.
+    Show what zdd understood: every section with all its keys.
 
-    What is not set, or is as it would be anyway, is a comment. Values that look secret are shown as ****.
+    Ready to be pasted into a deploy.toml: what is not set, or is as it would be anyway, is a comment. Values that look
+    secret are shown as ****.
+
+    With the file of --schema, and `#:schema ./deploy.schema.json` as the first line of deploy.toml, editors complete
+    its keys and tell what is wrong (taplo, Even Better TOML).
 
     \b
     Examples:
       zddeploy config
       zddeploy config -c deploy.conf > deploy.toml
-      zddeploy config --schema > deploy.schema.json     with `#:schema ./deploy.schema.json` as the first line of
-                                                        deploy.toml, taplo and Even Better TOML complete its keys
+      zddeploy config --schema > deploy.schema.json
     """
     if schema:
         click.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2))

@@ -14,12 +14,16 @@ from zdd.stage import Stage
 @click.command("demo")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout at the end; all else goes to stderr.")
 def command(as_json: bool) -> int:
-    """
-    Watch a small web service being deployed five times under load, without one lost request.
+    r"""
+    Watch five deploys under load, without one lost request.
 
     It takes about 20 seconds and needs nothing but nginx. All of it happens in a folder of its own below /tmp and on
     a free port of 127.0.0.1; nothing is left of it. Exits 1 when a request failed, when the broken release was not
     refused, or when another one was.
+
+    \b
+    Example:
+      zddeploy demo
     """
     stage = Stage(sys.stderr if as_json else sys.stdout, margin=10)
     figures = Demo(stage).play()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from zdd.cli import options
+from zdd.cli import complete, options
 from zdd.cli.change import change
 from zdd.deploy import plan
 from zdd.deploy.deploy import observe
@@ -17,7 +17,7 @@ from zdd.errors import UsageError
 
 
 @click.command("deploy")
-@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
 @click.option("--dry-run", is_flag=True, help="Print the steps and do nothing.")
 @click.option("--rev", help="Branch, tag or commit to deploy instead of the configured one.")
 @click.option("--label", help="A word of yours that history shows beside the deploy.")
@@ -38,7 +38,7 @@ def command(
     as_json: bool,
 ) -> int:
     r"""
-    Start the new version, prove it healthy, switch to it, drain and stop the old one.
+    Start the new version, prove it, and switch to it.
 
     \b
     Examples:

@@ -18,7 +18,15 @@ from zdd.host.command import Commands
 @click.option("--user", metavar="NAME", help="Whose project it is; who deployed it, or owns the configuration.")
 @click.option("-c", "--conf", type=click.Path(path_type=Path), help="Configuration file.")
 def command(user: str | None, conf: Path | None) -> int:
-    """Undo `zddeploy enable`; with sudo. What serves goes on serving until the next boot."""
+    r"""
+    Undo `zddeploy enable`; with sudo.
+
+    What serves goes on serving until the next boot.
+
+    \b
+    Example:
+      sudo zddeploy disable
+    """
     config = read.load(read.find(conf, Path.cwd()))
     owner = boot.user_of(config, user)
     require_root(config, "disable")

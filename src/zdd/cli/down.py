@@ -15,7 +15,15 @@ from zdd.deploy.lock import changing
 @options.lock_timeout
 @options.common
 def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
-    """Stop everything of this project, in order: nginx if zdd started it, then the services."""
+    r"""
+    Stop everything of this project, in order.
+
+    First nginx, if zdd started it, then the services; `zddeploy up` brings them back.
+
+    \b
+    Example:
+      zddeploy down
+    """
     site = options.site_of(conf, verbose, as_json)
     timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout
     with changing(site, "zddeploy down", timeout):

@@ -22,11 +22,16 @@ from zdd.host.command import Commands
 @click.option("--user", metavar="NAME", help="Whose project it is; who deployed it, or owns the configuration.")
 @click.option("-c", "--conf", type=click.Path(path_type=Path), help="Configuration file.")
 def command(dry_run: bool, user: str | None, conf: Path | None) -> int:
-    """
+    r"""
     Have the project come up by itself at boot; once, with sudo.
 
     Shows the files it writes and the commands it runs: a unit that starts the last good release; for a user's project
     also the folder of its sockets, lingering, and sudo for testing and reloading nginx.
+
+    \b
+    Examples:
+      zddeploy enable --dry-run
+      sudo zddeploy enable
     """
     config = read.load(read.find(conf, Path.cwd()))
     owner = boot.user_of(config, user)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zdd.cli import options
+from zdd.cli import complete, options
 from zdd.deploy.inside import inside
 from zdd.errors import ZddError
 from zdd.host.command import become
@@ -15,12 +15,14 @@ _CANNOT_START = 127  # as a shell has it: no exit code of the command's own
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
-@click.argument("service")
+@click.argument("service", shell_complete=complete.services)
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 @options.common
 def command(service: str, words: tuple[str, ...], conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Run a command in the live release, with the service's environment, user and folder; its exit code is passed on.
+    Run a command in the live release, as its app is run.
+
+    With its environment, user and folder; the exit code is passed on.
 
     \b
     Examples:

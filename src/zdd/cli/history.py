@@ -16,7 +16,16 @@ from zdd.cli import options
 @click.option("-n", "--number", type=click.IntRange(1), default=20, show_default=True, help="How many to show.")
 @options.common
 def command(number: int, conf: Path | None, verbose: bool, as_json: bool) -> int:
-    """Show the deploys, the newest first: when, by whom, how long, and what became of them."""
+    r"""
+    Show the deploys: when, by whom, and what became of them.
+
+    The newest comes first.
+
+    \b
+    Examples:
+      zddeploy history -n 5
+      zddeploy history --json      with every step and its seconds
+    """
     site = options.site_of(conf, verbose, as_json, looks_only=True)
     entries = history.read(site.places.history)[:number]
     for entry in entries:

@@ -22,10 +22,10 @@ _PORTS = range(8080, 8180)
 @click.option("-y", "--yes", is_flag=True, help="Write it without asking.")
 def command(yes: bool) -> int:
     r"""
-    Propose a deploy.toml for the project in this folder, show it, and write it if you agree.
+    Propose a deploy.toml for the project in this folder.
 
-    Knows Django, FastAPI, Starlette, Litestar, Quart, Flask, Rails, Rack, Node and Procfiles; of others it asks what
-    starts them. A deploy.toml or deploy.conf that is there is never overwritten.
+    It is shown, and written if you agree. Knows Django, FastAPI, Starlette, Litestar, Quart, Flask, Rails, Rack, Node
+    and Procfiles; of others it asks what starts them. A deploy.toml or deploy.conf that is there is never overwritten.
 
     \b
     Examples:

@@ -40,15 +40,15 @@ def command(
     as_json: bool,
 ) -> int:
     r"""
-    Restart what serves, for real, while clients keep asking, and show every request that failed.
+    Restart what serves under load, and show each failed request.
 
-    GET requests are sent before, during and after; the old version is drained and stopped at once, so that this is
-    under load, too. Exits 1 when a request failed: refused, reset, cut, late, 5xx, or anything but 2xx.
+    GET requests are sent before, during and after, for real; the old version is drained and stopped at once, so that
+    this is under load, too. Exits 1 when a request failed: refused, reset, cut, late, 5xx, or anything but 2xx.
 
     \b
     Examples:
       zddeploy loadtest
-      zddeploy loadtest --rate 500 --conns 64 --url http://127.0.0.1:8080/search?q=x
+      zddeploy loadtest --rate 500 --url http://127.0.0.1:8080/search?q=x
     """
     site = options.site_of(conf, verbose, as_json)
     load = trial.spec(site, url, rate, conns)

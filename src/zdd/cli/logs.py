@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from zdd.cli import options
+from zdd.cli import complete, options
 from zdd.conf import units
 from zdd.deploy import logs, plan
 from zdd.deploy.logs import Line
@@ -38,11 +38,11 @@ class Moment(click.ParamType[float]):
 
 
 @click.command("logs")
-@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is printed from now, new instances included.")
 @click.option("-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Lines of each instance.")
 @click.option("--since", type=Moment(), metavar="TIME", help="All since then, instances of before included.")
-@click.option("--instance", metavar="NAME", help="Only this one, such as web-12.")
+@click.option("--instance", metavar="NAME", shell_complete=complete.instances, help="Only this one, such as web-12.")
 @options.common
 def command(
     services: tuple[str, ...],
@@ -55,9 +55,9 @@ def command(
     as_json: bool,
 ) -> int:
     r"""
-    Show what the newest instances of each service printed, each line with its instance.
+    Show what the instances print, each line with its instance.
 
-    With --since the lines of all instances are merged by the times that they begin with.
+    Of each service the newest ones; with --since all, merged by the times that their lines begin with.
 
     \b
     Examples:

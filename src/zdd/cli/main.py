@@ -34,6 +34,7 @@ COMMANDS = (
     "loadtest",
     "enable",
     "disable",
+    "completion",
     "demo",
 )
 
@@ -54,11 +55,14 @@ class Program(click.Group):
             return None
         command = getattr(importlib.import_module(f"zdd.cli.{name}"), "command")  # noqa: B009  (a module's attribute)
         assert isinstance(command, click.Command)
+        command.help = (command.help or "").replace("\\b\n", "\b\n")  # docstrings are raw, and click's mark is not
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the command first: options that every command has may stand before it, and no command means deploy."""
-        if args not in (["--help"], ["-h"], ["--version"]):
+        if ctx.resilient_parsing:  # somebody is still typing
+            args = _command_first(args) if set(args) & set(COMMANDS) else []
+        elif args not in (["--help"], ["-h"], ["--version"]):
             args = _command_first(args)
         return super().parse_args(ctx, args)
 

@@ -26,10 +26,15 @@ def command(
     verbose: bool,
     as_json: bool,
 ) -> int:
-    """
-    Answer everything with status 503, Retry-After and a page, or stop doing so; nginx is not reloaded.
+    r"""
+    Answer everything with 503 and a page, or stop doing so.
 
-    The apps run on, and deploys go on working. A reboot ends it.
+    With Retry-After; nginx is not reloaded. The apps run on, and deploys go on working. A reboot ends it.
+
+    \b
+    Examples:
+      zddeploy maintenance on --message "Back at noon"
+      zddeploy maintenance off
     """
     site = options.site_of(conf, verbose, as_json)
     timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from zdd.cli import options
+from zdd.cli import complete, options
 from zdd.deploy import limits
 from zdd.deploy.lock import changing
 from zdd.deploy.pause import pause
 
 
 @click.command("pause")
-@click.argument("services", nargs=-1)
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
 @click.option("--max", "longest", type=options.Duration(), default=30.0, metavar="DURATION", help="At most; 30s.")
 @options.lock_timeout
 @options.common
@@ -25,10 +25,16 @@ def command(
     verbose: bool,
     as_json: bool,
 ) -> int:
-    """
-    Have requests wait, while the apps run on: for a short operation that they should not meet.
+    r"""
+    Have requests wait for a while; the apps run on.
 
-    They wait in the kernel until `zddeploy resume`, or for --max, whatever happens to this machine's zddeploy.
+    For a short operation that they should not meet. They wait in the kernel until `zddeploy resume`, or for --max,
+    whatever happens to this machine's zddeploy.
+
+    \b
+    Examples:
+      zddeploy pause --max 10s
+      zddeploy pause web
     """
     site = options.site_of(conf, verbose, as_json)
     timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout

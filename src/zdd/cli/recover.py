@@ -15,7 +15,15 @@ from zdd.deploy.lock import changing
 @options.lock_timeout
 @options.common
 def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
-    """Finish or undo a deploy that was interrupted; every other changing command does this first, too."""
+    r"""
+    Finish or undo a deploy that was interrupted.
+
+    Every other command that changes something does this first, too.
+
+    \b
+    Example:
+      zddeploy recover
+    """
     site = options.site_of(conf, verbose, as_json)
     with changing(site, "zddeploy recover", site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout):
         recovered = finish_interrupted(site)

@@ -6,19 +6,25 @@ from pathlib import Path
 
 import click
 
-from zdd.cli import options
+from zdd.cli import complete, options
 from zdd.deploy.lock import changing
 from zdd.deploy.pause import resume
 
 
 @click.command("resume")
-@click.argument("services", nargs=-1)
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
 @options.lock_timeout
 @options.common
 def command(
     services: tuple[str, ...], lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool
 ) -> int:
-    """Let in the requests that `zddeploy pause` has made wait."""
+    r"""
+    Let in the requests that `zddeploy pause` has made wait.
+
+    \b
+    Example:
+      zddeploy resume
+    """
     site = options.site_of(conf, verbose, as_json)
     with changing(site, "zddeploy resume", site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout):
         resumed = resume(site, services)

@@ -6,25 +6,25 @@ from pathlib import Path
 
 import click
 
-from zdd.cli import options
+from zdd.cli import complete, options
 from zdd.cli.change import change
 from zdd.deploy import rollback
 
 
 @click.command("rollback")
-@click.argument("version", required=False, metavar="[DEPLOY or RELEASE]")
+@click.argument("version", required=False, metavar="[DEPLOY or RELEASE]", shell_complete=complete.versions)
 @options.lock_timeout
 @options.common
 def command(version: str | None, lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Go back to what the last deploy replaced; again goes further back.
+    Go back to the version before; again goes further back.
 
     While the old version is kept warm this is one rename; after that its release is started and proven like a new one.
 
     \b
     Examples:
-      zddeploy rollback          the version before
-      zddeploy rollback 17       that of deploy 17
+      zddeploy rollback          what the last deploy replaced
+      zddeploy rollback 17       the version of deploy 17
     """
     site = options.site_of(conf, verbose, as_json)
     return change(site, "rollback", lambda: rollback.request(site, version), lock_timeout)

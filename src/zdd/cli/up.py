@@ -16,7 +16,15 @@ from zdd.instance import environment
 @options.lock_timeout
 @options.common
 def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
-    """Bring the last good release up, after `down` or a reboot; what serves already is left as it is."""
+    r"""
+    Bring the last good release up, after `down` or a reboot.
+
+    What serves already is left as it is.
+
+    \b
+    Example:
+      zddeploy up
+    """
     site = options.site_of(conf, verbose, as_json)
     environment.recall(site.places.environment)
     if is_up(site):

@@ -1,0 +1,52 @@
+"""What can be typed next: names of services, instances and versions. It is asked for at each TAB, and must be quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zdd.conf.schema import Config
+
+Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def _names(find: Callable[[Config], Iterable[str]]) -> Complete:
+    """Return what completes a parameter from the configuration; where that cannot be read nothing is proposed."""
+
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+        from zdd.conf import read
+        from zdd.errors import ZddError
+
+        conf: Any = ctx.params.get("conf")
+        try:
+            names = list(find(read.load(read.find(Path(conf) if conf else None, Path.cwd()))))
+        except (ZddError, OSError):
+            return []
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
+def _instances(config: Config) -> Iterable[str]:
+    from zdd.deploy import logs
+    from zdd.places import Places
+
+    return (name for names in logs.find(Places(config), config.services).values() for name in reversed(names))
+
+
+def _versions(config: Config) -> Iterable[str]:
+    """Return the deploys that were done, newest first, and their releases."""
+    from zdd import history
+    from zdd.places import Places
+
+    done = [entry for entry in history.read(Places(config).history) if entry.outcome == "done"]
+    releases = dict.fromkeys(entry.release for entry in done if entry.release)
+    return [*(str(entry.deploy) for entry in done), *releases]
+
+
+services = _names(lambda config: config.services)
+instances = _names(_instances)
+versions = _names(_versions)

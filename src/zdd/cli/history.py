@@ -29,16 +29,20 @@ def command(number: int, conf: Path | None, verbose: bool, as_json: bool) -> int
     site = options.site_of(conf, verbose, as_json, looks_only=True)
     entries = history.read(site.places.history)[:number]
     for entry in entries:
-        click.echo(msgspec.json.encode(entry).decode() if as_json else line(entry))
+        if as_json:
+            click.echo(msgspec.json.encode(entry))
+        else:
+            for text in lines(entry):
+                click.echo(text)
     if not entries and not as_json:
         click.echo(f"{site.config.project} has not been deployed yet")
     return 0
 
 
-def line(entry: history.Entry) -> str:
-    """Return the entry as a person reads it."""
+def lines(entry: history.Entry) -> list[str]:
+    """Return the entry as a person reads it; what went wrong is below it."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started))
     what = entry.action + (f" to {entry.origin}" if entry.origin else "")
-    parts = [f"{entry.deploy:>5}  {when}  {what:<14} {entry.outcome:<7} {entry.seconds:>7.2f} s  {entry.who:<10}"]
-    parts += [text for text in (entry.release, entry.label, entry.cause) if text]
-    return "  ".join(parts).rstrip()
+    parts = [f"{entry.deploy:>5}  {when}  {what:<9} {entry.outcome:<6} {entry.seconds:>6.1f} s  {entry.who}"]
+    parts += [text for text in (entry.release, entry.label) if text]
+    return ["  ".join(parts), *([f"       {entry.cause}"] if entry.cause else [])]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -75,6 +74,8 @@ def _command_first(args: list[str]) -> list[str]:
         return ["deploy", *args]
     name = args[position]
     if name not in COMMANDS:
+        import difflib  # here, because few mistype a command
+
         near = difflib.get_close_matches(name, COMMANDS, 1)
         hint = f"did you mean `zddeploy {near[0]}`?" if near else f"to deploy one service: zddeploy deploy {name}"
         raise UsageError(f"there is no command {name!r}", hint=hint)
@@ -106,7 +107,17 @@ def main() -> NoReturn:
         status = 130
     except Exception as error:
         status = _fail(told(error))
-    sys.exit(status if isinstance(status, int) else 0)
+    _leave(status if isinstance(status, int) else 0)
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit without taking the interpreter apart, which takes a tenth of a deploy's time and frees nothing of worth."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # who read it has gone, or we have closed it
+            pass
+    os._exit(status)
 
 
 def _colour() -> bool | None:

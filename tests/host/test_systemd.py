@@ -71,7 +71,11 @@ def test_a_scope_runs_the_words_as_they_are() -> None:
 
 def test_unit_names_of_different_pairs_differ() -> None:
     assert systemd.unit_name("shop-web", "a-1") != systemd.unit_name("shop", "web-a-1")
-    assert systemd.unit_name("a shop", "web-1") == "zdd-a_shop.web-1"
+    assert systemd.unit_name("a shop", "my.web-1") == "zdd-a_shop.my_web-1"
+
+
+def test_without_a_manager_that_outlives_us_a_command_stays_as_it_is(root: Path) -> None:
+    assert systemd.in_scope(UNIT, ["app"]) == (["app"], {})
 
 
 class Answers(Commands):

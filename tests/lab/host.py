@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from zdd.load import Kind, Report, Spec
@@ -137,3 +137,15 @@ def wheels() -> Path:
 def assert_nothing_lost(report: Report) -> None:
     assert report.total_failed == 0, f"{dict(report.failed)} of {report.requests}: {report.failures[:5]}"
     assert report.ok > 0
+
+
+def eventually(holds: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait until it holds; the deadline is for machines that are slow."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s"
+        time.sleep(0.1)
+
+
+def running(host: Host, pid: str) -> bool:
+    return host.root("test", "-d", f"/proc/{pid}", code=None).returncode == 0

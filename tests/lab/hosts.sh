@@ -18,7 +18,8 @@ HERE=$LAB/host          # a tmpfs: the host's own files over those of the tree
 ADDRESS=198.18.79.2
 NEAR=zddlab-near FAR=zddlab-host
 PACKAGES=systemd,systemd-sysv,dbus,libpam-systemd,dbus-user-session,iproute2,procps,sudo,openssh-server,nginx-light
-PACKAGES+=,python3,python3-venv,curl
+PACKAGES+=,python3,python3-venv,curl,git,nodejs,openssl
+LIMITS=$(echo /sys/fs/cgroup/{memory,cpu,cpuacct})  # where machines with control groups of version 1 have them
 
 child() { awk 'NF {print $1; exit}' /proc/"$1"/task/*/children; }
 init_of() { child "$(child "$(cat "$LAB/pid")")"; }  # the host's PID 1, which a reboot replaces
@@ -31,13 +32,13 @@ tools() {
 }
 
 tree() {
-  [ -e "$TREE/.complete" ] && return
+  [ "$(cat "$TREE/.complete" 2>/dev/null)" = "$PACKAGES" ] && return
   tools >/dev/null
   rm -rf "$TREE"; mkdir -p "$LAB"
   mmdebstrap --quiet --variant=minbase --include="$PACKAGES" "$SUITE" "$TREE"
   rm -f "$TREE/etc/hostname"
   [ -f "$LAB/id" ] || ssh-keygen -q -t ed25519 -N '' -f "$LAB/id"
-  touch "$TREE/.complete"
+  echo "$PACKAGES" >"$TREE/.complete"
 }
 
 network() {
@@ -59,9 +60,14 @@ up() {
 }
 
 boot() {  # it ends with status 133 when the host wants to be booted again
-  while
-    systemd-nspawn -q -D "$HERE/root" -M zddlab --hostname=shop --boot --register=no --keep-unit --console=pipe \
-      --link-journal=no --network-namespace-path=/run/netns/$FAR || [ $? = 133 ]
+  for group in $LIMITS; do
+    [ ! -d "$group" ] || { mkdir -p "$group/zddlab" && echo $$ >"$group/zddlab/cgroup.procs"; }
+  done
+  while  # in a container they are mounted read-only, and its systemd would set no limits
+    systemd-nspawn -q -D "$HERE/root" -M zddlab --hostname=shop --register=no --keep-unit --console=pipe \
+      --link-journal=no --network-namespace-path=/run/netns/$FAR \
+      sh -c 'for group; do mount -o remount,bind,rw "$group" 2>/dev/null; done; exec /sbin/init' limits $LIMITS ||
+      [ $? = 133 ]
   do [ -e "$LAB/pid" ] || break; done
 }
 
@@ -93,6 +99,12 @@ down() {
     for _ in $(seq 50); do mountpoint -q "$mount" || break; umount "$mount" 2>/dev/null || sleep 0.1; done
   done
   for namespace in $NEAR $FAR; do ip netns del $namespace 2>/dev/null || true; done
+  for group in $LIMITS; do
+    for _ in $(seq 50); do  # a process that is being reaped is still in its group
+      [ -d "$group/zddlab" ] || break
+      find "$group/zddlab" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.1
+    done
+  done
 }
 
 case ${1:-} in

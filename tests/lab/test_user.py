@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from .host import ZDD, Host, assert_nothing_lost
+from ..system.project import TEMPLATE
+from .host import ZDD, Host, assert_nothing_lost, eventually, running
 from .shop import FOLDER, Shop
 
 CONNECT = """
@@ -17,6 +19,23 @@ try:
     print("connected")
 except OSError as error:
     print(type(error).__name__)
+"""
+
+CLASSIC_NGINX = (
+    TEMPLATE.replace("PORT", "8090")
+    .replace("HTTP\nUPSTREAMS", "")
+    .replace("LOCATIONS", "location / { proxy_pass http://127.0.0.1:{old}; }")
+)
+CLASSIC_APP = Path(__file__).parents[1] / "system/classic_web.py"
+CLASSIC = """
+[nginx]
+template: nginx.conf.template
+pid_file: nginx.pid
+
+[service:old]
+start: python3 web.py old -D
+stop: kill
+pid_file: old.pid
 """
 
 
@@ -106,6 +125,29 @@ def test_instances_outlive_the_session_that_deployed_them(shop: Shop, logouts_ki
     unit = shop.status()["services"][0]["instances"][0]["id"]
     assert f"{unit} of shop" in shop.host.ssh("deploy", f"{asked} status zdd-shop.{unit}").stdout
     assert "314572800" in shop.host.ssh("deploy", f"{asked} show -P MemoryMax zdd-shop.{unit}").stdout
+
+
+def test_what_classic_services_leave_running_outlives_the_session_too(shop: Shop, logouts_kill: None) -> None:
+    host, folder = shop.host, "/home/deploy/old"
+    host.write(f"{folder}/web.py", CLASSIC_APP.read_text(), "deploy")
+    host.write(f"{folder}/nginx.conf.template", CLASSIC_NGINX, "deploy")
+    host.write(f"{folder}/deploy.conf", CLASSIC, "deploy")
+    host.write(f"{folder}/VERSION", "1", "deploy")
+
+    def zddeploy(command: str) -> str:
+        said = host.ssh("deploy", f"cd {folder} && {ZDD} {command}").stdout
+        eventually(lambda: "deploy" not in host.root("loginctl", "list-sessions", "--no-legend").stdout)
+        return said
+
+    assert "log out" not in zddeploy("")
+    first = host.root("cat", f"{folder}/old.pid").stdout.strip()
+    assert host.root("curl", "-s", "http://127.0.0.1:8090/").stdout == "old 1\n"
+
+    host.write(f"{folder}/VERSION", "2", "deploy")
+    zddeploy("deploy --detach")  # what waits to stop the first one outlives the session as well
+    eventually(lambda: not running(host, first))
+    assert host.root("curl", "-s", "http://127.0.0.1:8090/").stdout == "old 2\n"
+    zddeploy("down")
 
 
 def test_a_connection_lost_in_the_middle_leaves_the_old_version_and_the_next_deploy_works(

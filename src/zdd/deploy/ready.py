@@ -44,9 +44,8 @@ def access(site: Site) -> Iterator[Finding]:
 def notices(site: Site) -> Iterator[Finding]:
     """Look for what may surprise later: what ends with the login, what is gone after a reboot, what is not asked."""
     us, manager = user_name(os.geteuid()), systemd.manager()
-    classic = len(_apps(site)) < len(site.config.services)
-    if (manager is None or classic) and (fate := systemd.fate(site.commands)):
-        cure = "services with `run` do not" if manager else f"to prevent it, once: sudo loginctl enable-linger {us}"
+    if manager is None and (fate := systemd.fate(site.commands)):
+        cure = f"to prevent it, once: sudo loginctl enable-linger {us}"
         yield warning(f"what is started now ends {fate}", "nobody would serve any more", cure)
     if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(site)):
         needs = "they need systemd and, for you, `loginctl enable-linger`"

@@ -108,16 +108,26 @@ def start(unit: Unit, argv: Sequence[str], output: str, commands: Commands) -> b
     return commands.run(found.service(unit, argv, output), env=environment).status == 0
 
 
+def in_scope(unit: Unit, argv: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str]]:
+    """
+    Return the command that becomes `argv` in a unit of its own, and what that needs in its environment.
+
+    It is `argv` itself, and nothing, where no unit would outlive us.
+    """
+    found = manager()
+    return (found.scope(unit, argv), found.environment) if found else (argv, {})
+
+
 def unit_name(project: str, what: str) -> str:
     """Return the name of a unit; the dot can be in neither part, so different pairs have different names."""
-    return "zdd-" + re.sub("[^a-zA-Z0-9_-]", "_", project) + "." + what
+    return "zdd-" + ".".join(re.sub("[^a-zA-Z0-9_-]", "_", part) for part in (project, what))
 
 
 def fate(commands: Commands) -> str | None:
     """
     Return what will end processes that are started from here without a unit, as the end of "they end ..."; else None.
 
-    Only root's processes, and those of users who linger, are safe by being in units.
+    Root's processes, and those of users who linger, are safe by being in units.
     """
     group = _own_group()
     if re.search(r"/user@\d+\.service(/|$)", group):

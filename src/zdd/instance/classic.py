@@ -11,10 +11,10 @@ import math
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from zdd.conf.schema import ClassicService
-from zdd.host import files, process, sock_diag
+from zdd.host import files, process, sock_diag, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands, Spawned
 from zdd.host.process import Process
@@ -49,10 +49,9 @@ class ClassicInstance:
         self._write(ClassicRecord(self.service, self.pid_files.texts()))
         self.pid_files.move_away()
         argv = split(self.service.start)
-        env = environment.inherited() | {_MARK: self._mark()}
         self._seen = self.clock.now()
         try:
-            self.started = self.commands.spawn(argv, str(self.service.cwd), env, self.log)
+            self.started = self._spawn(self.commands, argv, self.name, {_MARK: self._mark()})
         except OSError as error:
             raise self._failed(cannot_run(argv[0], error)) from error
 
@@ -82,7 +81,7 @@ class ClassicInstance:
             self.commands.tell(f"{shlex.join(argv)}  (in {self.service.cwd}, when nginx's old workers have ended)")
         waited_for = ",".join(f"{worker.pid}:{worker.start_time}" for worker in workers)
         waiter = [sys.executable, "-I", "-S", str(after_workers.__file__), str(seconds), waited_for, "--", *argv]
-        spawned = Commands().spawn(waiter, str(self.service.cwd), environment.inherited(), self.log)
+        spawned = self._spawn(Commands(), waiter, f"{self.name}-stop", {})
         spawned.forget()
         known.stop = (spawned.process.pid, spawned.process.start_time)
         self._write(known)
@@ -149,6 +148,16 @@ class ClassicInstance:
     def adopt(self, main: Process, port: int) -> None:
         """Write down an instance that an earlier zdd started."""
         self._write(ClassicRecord(self.service, {}, (main.pid, main.start_time), port))
+
+    def _spawn(self, commands: Commands, argv: Sequence[str], what: str, own: Mapping[str, str]) -> Spawned:
+        """Start a command of the service's, in a unit where systemd runs: a logout would end what it leaves running."""
+        project = self.places.config.project
+        unit = systemd.Unit(systemd.unit_name(project, what), f"{what} of {project}", {})
+        argv, more = systemd.in_scope(unit, argv)
+        spawned = commands.spawn(argv, str(self.service.cwd), {**environment.inherited(), **more, **own}, self.log)
+        while spawned.status() is None and process.title(spawned.process.pid).startswith("systemd-run "):
+            self.clock.sleep(_POLL)  # until it is in its unit, our end may be its own
+        return spawned
 
     def _await_port(self, deadline: float, interrupt: Callable[[], None]) -> tuple[Process, int]:
         while True:

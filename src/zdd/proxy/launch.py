@@ -40,9 +40,9 @@ class Launch:
         self._others = running.masters_of(conf_file)
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _ROOM
         environment |= takeover.environment(inherited)
-        if unit and (manager := systemd.manager()):
-            argv = manager.scope(unit, argv)
-            environment |= manager.environment
+        if unit:
+            argv, more = systemd.in_scope(unit, argv)
+            environment |= more
         self._child = commands.spawn(argv, "/", environment, self._output, inherited)
 
     def __enter__(self) -> Self:

@@ -30,7 +30,7 @@ def test_json_has_the_shape_that_programs_rely_on(deployed: ClassicProject) -> N
     assert version.count(".") == 2
     assert found["services"][0]["instances"][0].pop("cpu_seconds") >= 0
     instance = {"id": "web-1", "state": "serving", "pid": deployed.pid(), "connections": 0, "restarts": 0}
-    instance["release"] = None
+    instance |= {"release": None, "exit": None}
     expected = {
         "project": "shop",
         "conf": str(deployed.folder / "deploy.conf"),

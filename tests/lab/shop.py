@@ -20,6 +20,8 @@ if VERSION.startswith("slow"):
 
 
 async def app(scope, receive, send):
+    if scope["path"] == "/eat":
+        held = b"x" * (400 << 20)
     body = b""
     while True:
         message = await receive()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,8 @@ run = "/opt/zdd/bin/uvicorn app:app --fd {fd} --lifespan off --no-access-log"
 user = "app"
 health_path = "/"
 keep_warm = "0s"
+memory_max = "200M"
+cpu_weight = 200
 """
 
 
@@ -44,6 +48,16 @@ def units(host: Host) -> list[str]:
     return [line.split()[0] for line in host.root(*argv).stdout.splitlines()]
 
 
+def serving(depot: Host) -> dict[str, Any]:
+    """What status tells of the one instance that serves."""
+    rows = json.loads(zddeploy(depot, "status", "--json"))["services"][0]["instances"]
+    return next(row for row in rows if row["state"] == "serving")
+
+
+def main_process(depot: Host, instance: str) -> str:
+    return depot.root("systemctl", "show", "-P", "MainPID", f"zdd-depot.{instance}").stdout.strip()
+
+
 def test_each_instance_and_nginx_have_units_one_can_read(depot: Host) -> None:
     names = units(depot)
 
@@ -64,13 +78,36 @@ def test_deploys_lose_no_request_and_leave_no_unit_behind(depot: Host) -> None:
 
 def test_a_killed_keeper_takes_neither_app_nor_unit_along(depot: Host) -> None:
     visitors = depot.load(8080)
-    keeper = depot.root("systemctl", "show", "-P", "MainPID", "zdd-depot.web-3").stdout.strip()
-    depot.root("kill", "-KILL", keeper)
+    depot.root("kill", "-KILL", main_process(depot, "web-3"))
     assert "zdd-depot.web-3.service" in units(depot)
     zddeploy(depot)
 
     assert_nothing_lost(visitors.report())
     assert [name for name in units(depot) if "web" in name] == ["zdd-depot.web-4.service"]
+
+
+def test_an_app_over_its_memory_is_killed_and_started_again_by_a_keeper_that_stays(depot: Host) -> None:
+    before = serving(depot)
+    keeper = main_process(depot, before["id"])
+
+    eaten = depot.root("curl", "-s", "-w", "%{http_code}", "-X", "POST", "http://127.0.0.1:8080/eat")  # not repeated
+    depot.root("curl", "-sf", "--retry", "9", "--retry-all-errors", "http://127.0.0.1:8080/")
+    assert eaten.stdout.endswith("502")
+    after = serving(depot)
+
+    assert (after["id"], after["restarts"], main_process(depot, before["id"])) == (before["id"], 1, keeper)
+    assert after["pid"] != before["pid"]
+    assert "restarted last after signal SIGKILL, out of memory (memory_max, or the machine's)" in zddeploy(depot, "status")
+    assert "the app ended: signal SIGKILL, out of memory" in zddeploy(depot, "logs")
+
+
+def test_the_weight_of_its_processor_time_is_that_of_its_control_group(depot: Host) -> None:
+    group = depot.root("systemctl", "show", "-P", "ControlGroup", f"zdd-depot.{serving(depot)['id']}").stdout.strip()
+    files = f"/sys/fs/cgroup{group}/cpu.weight /sys/fs/cgroup/cpu{group}/cpu.shares"
+
+    weight = depot.root("sh", "-c", f"cat {files} 2>/dev/null", code=None).stdout.strip()
+
+    assert weight in ("200", "2048")  # of 100, or 1024 where control groups are of version 1
 
 
 def test_the_app_runs_as_its_user_and_only_nginx_gets_to_its_socket(depot: Host) -> None:

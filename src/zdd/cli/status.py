@@ -61,6 +61,8 @@ def lines(found: Status, now: float, cpu: Mapping[str, float] | None = None) -> 
         for row in service.instances:
             other = f"  release {row.release}" if row.release and row.release != service.release else ""
             shown.append(f"    {_instance(row, now, cpu)}{other}".rstrip())
+            if row.restarts and row.exit:
+                shown.append(f"        restarted last after {row.exit}")
     shown += [f"  ! {problem}" for problem in found.problems]
     return shown + [f"  {note}" for note in found.notes]
 

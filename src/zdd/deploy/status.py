@@ -20,7 +20,7 @@ State = Literal["nothing", "serving", "degraded", "interrupted"]
 
 
 class InstanceStatus(msgspec.Struct):
-    """One instance; `since` in seconds of time.time(), None for what cannot be known."""
+    """One instance; `since` in seconds of time.time(), `exit` how its app ended last; None for what is not known."""
 
     id: str
     state: str
@@ -31,6 +31,7 @@ class InstanceStatus(msgspec.Struct):
     memory_bytes: int | None
     cpu_seconds: float | None
     release: str | None
+    exit: str | None
 
 
 class ServiceStatus(msgspec.Struct):
@@ -160,6 +161,7 @@ def _service(name: str, serving: list[Instance], running: list[Running], use: di
             use[found.name].memory_bytes,
             use[found.name].cpu_seconds,
             found.release,
+            found.exit,
         )
         for found in running
         if found.state != "dead" or found.name in wanted

@@ -7,7 +7,7 @@ import signal
 import time
 import warnings  # noqa: F401  (os.execvpe imports it: in the child, where nothing can be imported as another user)
 
-from zdd.host import process
+from zdd.host import memory, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ class App:
         self.since: float | None = None
         self.left = False
         self._report: int | None = None
+        self._kills = 0
 
     def start(self, socket: int | None, port: int | None, first: bool) -> None:
         """Start it on this listening socket or port. Raises OSError when there can be no further process."""
         self._close_report()
+        self._kills = memory.kills()
         self._report, report = os.pipe()  # both ends close on exec: what can be read at its end is why it never ran
         try:
             pid = os.fork()
@@ -97,7 +99,10 @@ class App:
         self._close_report()
         if words:
             return Ended(CANNOT_START, words)
-        return Ended(status, f"exit status {status}" if status >= 0 else f"signal {_signal_name(-status)}")
+        words = f"exit status {status}" if status >= 0 else f"signal {_signal_name(-status)}"
+        if status == -signal.SIGKILL and memory.kills() > self._kills:
+            words += ", out of memory (memory_max, or the machine's)"
+        return Ended(status, words)
 
     def _close_report(self) -> None:
         if self._report is not None:

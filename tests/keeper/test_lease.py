@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from zdd.errors import UsageError
 from zdd.host import files
 from zdd.keeper import client
 
@@ -153,11 +154,18 @@ def test_memory_is_that_of_the_app_with_all_its_descendants(new: New) -> None:
     assert parent.ask("status")["memory_bytes"] > 1.3 * alone
 
 
+def test_what_a_keeper_of_an_older_zddeploy_cannot_do_yet_is_told_with_the_way_out(new: New) -> None:
+    with pytest.raises(UsageError, match="web-1 was started by an older zddeploy and cannot `dance`") as raised:
+        client.ask(new().start().control, "dance")
+
+    assert "zddeploy restart" in str(raised.value.hint)
+
+
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ('{"op": "status", "version": 2}', "version 2 is not spoken here, only 1"),
-        ('{"op": "status"}', "version None is not spoken here, only 1"),
+        ('{"op": "status", "version": 2}', "version 2 is not spoken here, only 1 to 1"),
+        ('{"op": "status"}', "version None is not spoken here, only 1 to 1"),
         ('{"op": "dance", "version": 1}', "there is no operation 'dance', only status, attach, rest, start,"),
         ('{"version": 1}', "there is no operation None"),
         ('{"version": 1, "op": []}', "there is no operation []"),

@@ -15,7 +15,8 @@ def down(site: Site) -> None:
     `proxy_read_timeout`; then the apps are told to stop, and may say so to a WebSocket. An nginx that somebody else
     runs is left alone.
     """
-    workers, running = site.front.quit(), site.fleet.running().values()
+    running = site.fleet.running().values()  # raises, while all serves, where one cannot be talked to
+    workers = site.front.quit()
     _let_go(site, [found for found in running if not found.classic], workers)
     site.front.stop()
     _let_go(site, [found for found in running if found.classic], [])

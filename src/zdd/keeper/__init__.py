@@ -5,4 +5,5 @@ It lives for months, once per instance: it imports the standard library's light 
 its start, since its files may be upgraded or gone later. `client` is the other side's and is not imported by it.
 """
 
-VERSION = 1  # of the record and of what is said over the control socket
+VERSION = 1  # of the record and of what is said over the control socket; what is only added leaves it as it is
+OLDEST = 1  # what both sides still speak: keepers live on for months while zddeploy is upgraded

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from typing import Any, NamedTuple
 
+from zdd.errors import UsageError
 from zdd.host import files
 from zdd.host.process import Process
-from zdd.keeper import VERSION, record
+from zdd.keeper import OLDEST, VERSION, record
 
 
 class Gone(Exception):  # noqa: N818  (a state, not a mistake)
@@ -16,7 +18,11 @@ class Gone(Exception):  # noqa: N818  (a state, not a mistake)
 
 
 def ask(control_path: str, op: str, timeout: float = 2.0, **args: object) -> dict[str, Any]:
-    """Return the keeper's answer: `ok`, and `error` where that is False. Raises Gone."""
+    """
+    Return the keeper's answer: `ok`, and `error` where that is False.
+
+    Raises Gone, and UsageError for a keeper of another zddeploy that has not learned this, or no more.
+    """
     connection, answer, _ = _request(control_path, op, timeout, args)
     connection.close()
     return answer
@@ -85,15 +91,32 @@ def _living(process: Process | None) -> Process | None:
 
 
 def _request(
-    path: str, op: str, timeout: float, args: dict[str, object]
+    path: str, op: str, timeout: float, args: dict[str, object], version: int = VERSION
 ) -> tuple[socket.socket, dict[str, Any], bytes]:
-    """Return the connection, the answer, and what has come after it."""
+    """Return the connection, the answer, and what has come after it; an older keeper is spoken to as it speaks."""
+    connection, answer, rest = _say(path, {"version": version, "op": op} | args, timeout)
+    if not {"oldest", "unknown"} & answer.keys():
+        return connection, answer, rest
+    connection.close()
+    who = os.path.basename(path).removesuffix(".sock") + " was started by"
+    if "unknown" in answer:
+        words = f"{who} an older zddeploy and cannot `{op}`"
+        hint = "`zddeploy restart` starts it anew, with this one; `zddeploy down`, then `up`, if that is what failed"
+        raise UsageError(words, hint=hint)
+    theirs = answer["version"]
+    if OLDEST <= theirs < version:
+        return _request(path, op, timeout, args, theirs)
+    words = f"{who} a {'newer' if theirs > VERSION else 'much older'} zddeploy, which this one cannot talk to"
+    raise UsageError(words, hint="use that one; to change over: its `zddeploy down`, then `zddeploy up` with this one")
+
+
+def _say(path: str, request: dict[str, object], timeout: float) -> tuple[socket.socket, dict[str, Any], bytes]:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(timeout)
     received = b""
     try:
         connection.connect(path)
-        connection.sendall(json.dumps({"version": VERSION, "op": op} | args).encode() + b"\n")
+        connection.sendall(json.dumps(request).encode() + b"\n")
         while b"\n" not in received:
             data = connection.recv(65536)
             if not data:

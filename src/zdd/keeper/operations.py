@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zdd.host.process import Process
-from zdd.keeper import VERSION
+from zdd.keeper import OLDEST, VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +36,12 @@ class Operations:
     def handle(self, request: Message) -> Message:
         """Answer a request; one that nobody understands is told what would be."""
         version, name = request.get("version"), request.get("op")
-        if version != VERSION:
-            return {"ok": False, "error": f"version {version!r} is not spoken here, only {VERSION}"}
+        if not isinstance(version, int) or not OLDEST <= version <= VERSION:
+            words = f"version {version!r} is not spoken here, only {OLDEST} to {VERSION}"
+            return {"ok": False, "version": VERSION, "oldest": OLDEST, "error": words}
         if not isinstance(name, str) or name not in self.known:
-            return {"ok": False, "error": f"there is no operation {name!r}, only {', '.join(self.known)}"}
+            words = f"there is no operation {name!r}, only {', '.join(self.known)}"
+            return {"ok": False, "unknown": name, "error": words}
         try:
             return self.known[name](request)
         except (KeyError, TypeError, ValueError, OSError) as error:

@@ -4,10 +4,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from .host import Host
+from .host import Host, wheels
 from .shop import Shop
 
 TOOLS = ("mmdebstrap", "systemd-nspawn", "ip", "ssh")
@@ -35,11 +36,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def host() -> Iterator[Host]:
-    """A host as it is after its installation."""
-    made = Host()
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is brought along to every host."""
+    return wheels(tmp_path_factory.mktemp("wheels"))
+
+
+@pytest.fixture(scope="module")
+def bare(packages: Path) -> Iterator[Host]:
+    """A host as somebody gets it who rents one."""
+    made = Host(packages)
     yield made
     made.end()
+
+
+@pytest.fixture(scope="module")
+def host(bare: Host) -> Host:
+    """A host where zddeploy and the user `deploy` are."""
+    bare.furnish()
+    return bare
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from zdd.load import Kind, Report, Spec
 
@@ -19,24 +20,30 @@ ADDRESS = "198.18.79.2"
 LAB = Path(os.environ.get("ZDD_LAB", Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "zdd-tests-lab"))
 ZDD = "/opt/zdd/bin/zddeploy"
 
+MIXED = (Kind(weight=3), Kind("POST", "/echo", body=2000, weight=2))
 Result = subprocess.CompletedProcess[str]
 
 
 class Host:
-    """A booted host with zddeploy in /opt/zdd and a user `deploy`, who may log in."""
+    """A booted host with what a server has before anybody cares for it; pip finds there what was brought along."""
 
-    def __init__(self) -> None:
+    def __init__(self, packages: Path) -> None:
         hosts("up")
         try:
-            shutil.copytree(wheels(), LAB / "host/root/opt/wheels")
-            self.root("python3", "-m", "venv", "/opt/zdd")
-            self.install()
-            self.root("useradd", "--create-home", "--shell", "/bin/bash", "deploy")
-            self.root("cp", "-r", "/root/.ssh", "/home/deploy/")
-            self.root("chown", "-R", "deploy:", "/home/deploy/.ssh")
+            shutil.copytree(packages, LAB / "host/root/opt/wheels")
+            self.root("chmod", "755", "/opt/wheels")
+            self.write("/etc/pip.conf", "[global]\nno-index = true\nfind-links = /opt/wheels\n")
         except BaseException:
             self.end()
             raise
+
+    def furnish(self) -> None:
+        """Install zddeploy in /opt/zdd, and make the user `deploy`, who may log in."""
+        self.root("python3", "-m", "venv", "/opt/zdd")
+        self.install()
+        self.root("useradd", "--create-home", "--shell", "/bin/bash", "deploy")
+        self.root("cp", "-r", "/root/.ssh", "/home/deploy/")
+        self.root("chown", "-R", "deploy:", "/home/deploy/.ssh")
 
     def end(self) -> None:
         hosts("down")
@@ -65,7 +72,7 @@ class Host:
 
     def load(self, port: int = 80) -> Visitors:
         """Start clients that ask the host from beside it until they are asked for their report."""
-        return Visitors(port)
+        return Visitors(f"{ADDRESS}:{port}")
 
     def reboot(self) -> None:
         """Reboot; returns when it has booted again."""
@@ -73,29 +80,32 @@ class Host:
 
     def install(self) -> None:
         """Install zddeploy and the app's server, from what was brought along."""
-        pip = ["/opt/zdd/bin/pip", "install", "-q", "--no-index", "--find-links", "/opt/wheels"]
-        self.root(*pip, "zddeploy", "uvicorn")
+        self.root("/opt/zdd/bin/pip", "install", "-q", "zddeploy", "uvicorn")
 
 
 class Visitors:
     """Clients at work: 300 requests a second, GET and POST, over 32 keep-alive connections."""
 
-    def __init__(self, port: int) -> None:
-        kinds = (Kind(weight=3), Kind("POST", "/echo", body=2000, weight=2))
-        spec = Spec(f"{ADDRESS}:{port}", kinds, rate=300, connections=32, seconds=300, record="X-Release")
+    def __init__(self, target: str, **options: Any) -> None:
+        spec = Spec(target, **{"kinds": MIXED, "rate": 300, "connections": 32, "record": "X-Release", **options})
         argv = [str(HERE / "hosts.sh"), "near", sys.executable, "-m", "zdd.load", "-"]
         self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._child.stdin
         self._child.stdin.write(spec.to_json() + "\n")
         self._child.stdin.flush()
 
-    def report(self) -> Report:
-        """Let them go on for a second, and return what they saw."""
-        time.sleep(1)
+    def report(self, seconds: float = 1.0) -> Report:
+        """Let them go on for so long, and return what they saw."""
+        time.sleep(seconds)
         output, _ = self._child.communicate(timeout=60)  # closes its standard input, which ends it
         last = json.loads(output.splitlines()[-1])
         assert last["event"] == "report", last
         return Report.unpack(last["report"])
+
+    def end(self) -> None:
+        """Be gone, however far they came."""
+        self._child.kill()
+        self._child.communicate()
 
 
 def hosts(*argv: str, code: int | None = 0, text: str | None = None) -> Result:
@@ -109,28 +119,16 @@ def run(argv: Sequence[str], code: int | None = 0, text: str | None = None, time
     return result
 
 
-def wheels() -> Path:
-    """Return a folder with zdd, what it needs, and a server to deploy, for the host's Python: it has no way out."""
-    folder = LAB / "wheels"
-    shutil.rmtree(folder, ignore_errors=True)
-    pip = [sys.executable, "-m", "pip"]
-    run([*pip, "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)])
-    own = next(folder.glob("zddeploy-*.whl"))
-    python = next((LAB / "host/root/usr/bin").glob("python3.*[0-9]")).name.removeprefix("python")
-    run(
-        [
-            *pip,
-            "download",
-            "-q",
-            "--only-binary=:all:",
-            "--python-version",
-            python,
-            "-d",
-            str(folder),
-            str(own),
-            "uvicorn",
-        ]
-    )
+def wheels(folder: Path) -> Path:
+    """Fill the folder with zdd, what it needs, and servers to deploy, for the host's Python: it has no way out."""
+    hosts("tree")
+    tree = LAB / f"tree-{os.environ.get('SUITE', 'bookworm')}"
+    python = next((tree / "usr/bin").glob("python3.*[0-9]")).name.removeprefix("python")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    run([*pip, "wheel", "--no-deps", "-w", str(folder), str(ROOT)])
+    own = str(next(folder.glob("zddeploy-*.whl")))
+    options = ["--only-binary=:all:", "--python-version", python, "-d", str(folder)]
+    run([*pip, "download", *options, own, "fastapi", "uvicorn", "websockets"])
     return folder
 
 

@@ -46,15 +46,21 @@ class Block(NamedTuple):
         return self.text.replace("\\\n", "").splitlines()
 
 
-def blocks(name: str) -> list[Block]:
-    """The blocks of a guide that have a title, in their order."""
-    text = (ROOT / f"docs/guides/{name}.md").read_text()
-    found = []
-    for section in re.split(r"(?m)^## ", text)[1:]:
-        for where, block in re.findall(r'```\w+ title="([^"]+)"\n(.*?)```', section, re.DOTALL):
-            found.append(Block(section.splitlines()[0], where, block))
-    assert found, f"{name} has no blocks"
-    return found
+class Guide:
+    """Its text, and those of its blocks that have a title."""
+
+    def __init__(self, name: str) -> None:
+        self.text = (ROOT / f"docs/guides/{name}.md").read_text()
+        self.blocks: list[Block] = []
+        for section in re.split(r"(?m)^## ", self.text)[1:]:
+            for where, text in re.findall(r'```\w+ title="([^"]+)"\n(.*?)```', section, re.DOTALL):
+                self.blocks.append(Block(section.splitlines()[0], where, text))
+
+    def section(self, name: str) -> list[Block]:
+        """The blocks under a heading."""
+        found = [block for block in self.blocks if block.section == name]
+        assert found, f"there is nothing to do under {name!r}"
+        return found
 
 
 class Desk:
@@ -74,22 +80,33 @@ class Desk:
         (folder / "shop").mkdir()
         self.run("git init --quiet --initial-branch main", "shop")
 
+    def follow(self, guide: Guide, section: str, code: int | None = 0) -> str:
+        """Do what a section says; returns what the last block of it has shown."""
+        return [self.do(block, code) for block in guide.section(section)][-1]
+
     def do(self, block: Block, code: int | None = 0) -> str:
         """Do what a block says: write the file, or type the commands; returns what is on the screen."""
         where, text = block.where, block.text
         if where.startswith("/"):
             self.host.write(where, text, "deploy" if where.startswith("/home/deploy/") else "root")
         elif block.is_file:
-            path = self.folder / where
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-            self.run(f"git add . && git commit --quiet --message {shlex.quote(where)}", "shop")
+            self.write(where, text)
         elif where.startswith("you"):
             return self.run(text, "shop" if where == "you, in shop" else ".", code).stdout
         else:
-            login = where.replace("@shop", f"@{NAME}")
+            login = where.partition(",")[0].replace("@shop", f"@{NAME}")
             return self.run(f"ssh {login} {shlex.quote(f'bash -lec {shlex.quote(text)}')}", code=code).stdout
         return ""
+
+    def write(self, where: str, text: str) -> None:
+        """Write a file of the repository, and commit it."""
+        path = self.folder / where
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        self.run(f"git add . && git commit --quiet --message {shlex.quote(where)}", "shop")
+
+    def near(self, *argv: str) -> str:
+        return run([str(HERE / "hosts.sh"), "near", *argv]).stdout
 
     def run(self, script: str, folder: str = ".", code: int | None = 0) -> Result:
         return run(self._argv(script, folder), code)

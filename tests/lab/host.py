@@ -38,9 +38,9 @@ class Host:
             raise
 
     def furnish(self) -> None:
-        """Install zddeploy in /opt/zdd, and make the user `deploy`, who may log in."""
+        """Install zddeploy and the app's server in /opt/zdd, and make the user `deploy`, who may log in."""
         self.root("python3", "-m", "venv", "/opt/zdd")
-        self.install()
+        self.root("/opt/zdd/bin/pip", "install", "-q", "zddeploy", "uvicorn")
         self.root("useradd", "--create-home", "--shell", "/bin/bash", "deploy")
         self.root("cp", "-r", "/root/.ssh", "/home/deploy/")
         self.root("chown", "-R", "deploy:", "/home/deploy/.ssh")
@@ -77,10 +77,6 @@ class Host:
     def reboot(self) -> None:
         """Reboot; returns when it has booted again."""
         hosts("reboot")
-
-    def install(self) -> None:
-        """Install zddeploy and the app's server, from what was brought along."""
-        self.root("/opt/zdd/bin/pip", "install", "-q", "zddeploy", "uvicorn")
 
 
 class Visitors:

@@ -54,6 +54,7 @@ up() {
   mkdir -p "$HERE"/{own,work,root}
   mount -t overlay -o "lowerdir=$TREE,upperdir=$HERE/own,workdir=$HERE/work" zddlab "$HERE/root"
   install -d -m 700 "$HERE/root/root/.ssh"; install -m 600 "$LAB/id.pub" "$HERE/root/root/.ssh/authorized_keys"
+  echo 127.0.1.1 shop >>"$HERE/root/etc/hosts"
   setsid "$0" boot </dev/null >"$LAB/log" 2>&1 &
   echo $! >"$LAB/pid"
   ready

@@ -223,16 +223,6 @@ def test_a_reboot_in_the_middle_of_a_deploy_ends_with_the_last_good_release(shop
     assert shop.comes_to_serve("11")
 
 
-def test_without_zddeploy_everything_serves_on(shop: Shop) -> None:
-    serving = shop.serves()
-    shop.host.root("/opt/zdd/bin/pip", "uninstall", "-q", "-y", "zddeploy")
-    visitors = shop.host.load()
-
-    assert_nothing_lost(visitors.report())
-    assert shop.serves() == serving
-    shop.host.install()
-
-
 def test_disable_undoes_enable(shop: Shop) -> None:
     shop.host.root(ZDD, "-c", f"{FOLDER}/deploy.toml", "disable")
 

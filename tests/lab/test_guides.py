@@ -99,7 +99,7 @@ def test_a_bare_server_serves_after_ten_minutes_and_again_after_a_reboot_in_the_
         assert_nothing_lost(early.report(0))
     bare.root("touch", MARK)
     desk.follow(TEN_MINUTES, "When the server reboots", code=None)  # which ends the connection
-    assert deploying.wait(30) != 0
+    assert deploying.wait(60) != 0
     eventually(lambda: rebooted(bare) and "first" in desk.curl("/", code=None))
     assert "first" in desk.curl("/api/version")
 

@@ -33,8 +33,15 @@ async def app(scope, receive, send):
 """
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def blocks(language: str, path: Path = ROOT / "README.md") -> list[str]:
+    return re.findall(rf"```{language}[^\n]*\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+CONFIGURATIONS = [
+    pytest.param(text, id=f"{path.stem}-{number}")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs/guides").glob("*.md")))
+    for number, text in enumerate(blocks("toml", path))
+]
 
 
 def test_its_first_service_is_deployed_looked_at_and_ended_as_it_says(project: Project) -> None:
@@ -53,11 +60,11 @@ def test_its_first_service_is_deployed_looked_at_and_ended_as_it_says(project: P
     assert run.stdout.endswith("shop is down\n")
 
 
-@pytest.mark.parametrize("number", range(len(blocks("toml"))))
-def test_its_configurations_are_understood(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize("text", CONFIGURATIONS)
+def test_its_configurations_and_those_of_the_guides_are_understood(tmp_path: Path, text: str) -> None:
     folder = tmp_path / "shop"
     folder.mkdir()
-    (folder / "deploy.toml").write_text(blocks("toml")[number])
+    (folder / "deploy.toml").write_text(text)
 
     assert read.load(folder / "deploy.toml").services
 

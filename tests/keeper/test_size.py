@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import zdd
+from zdd.errors import UsageError
 from zdd.host import files
 
 from .conftest import New
@@ -75,7 +76,8 @@ def test_nothing_is_imported_once_it_runs_and_its_files_may_go(new: New) -> None
     with web.send("/wait/never"):
         web.await_output("got /wait/never")
         web.ask("retire", warm=0, drain=0.1, workers=[[os.getpid(), 1]])
-        web.ask("nonsense")
+        with pytest.raises(UsageError):
+            web.ask("nonsense")
         web.ask("status")
         web.await_end()
 

@@ -161,8 +161,8 @@ def test_jobs_and_pushes_deploy(bare: Host, desk: Desk, first: str) -> None:
     assert steps
     assert script
 
+    desk.run("git commit --quiet --allow-empty --message next", "shop")
     for number, commands in enumerate((steps[1], script[1].replace("    - ", ""))):
-        desk.run("git commit --quiet --allow-empty --message next", "shop")
         told = desk.run(f"export GITHUB_SHA=g{number} CI_COMMIT_SHA=g{number}\n{commands}", "shop")
         assert "done in" in told.stdout
         assert f"g{number}" in desk.run(f"ssh deploy@{NAME} zddeploy -c shop/deploy.toml history").stdout

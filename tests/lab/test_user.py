@@ -192,17 +192,6 @@ def test_nobody_but_nginx_can_connect_to_an_instance(shop: Shop) -> None:
     assert [connect("nobody"), connect("www-data"), connect("deploy")] == ["PermissionError", "connected", "connected"]
 
 
-def test_the_site_is_back_by_itself_after_a_reboot(shop: Shop) -> None:
-    shop.release("9")
-    shop.zddeploy()
-    shop.host.reboot()
-
-    assert shop.comes_to_serve("9")
-    shop.release("10")
-    assert "unchanged" in shop.zddeploy().stdout
-    assert shop.comes_to_serve("10")
-
-
 def test_a_reboot_in_the_middle_of_a_deploy_ends_with_the_last_good_release(shop: Shop) -> None:
     host = shop.host
     conf = host.root("cat", f"{FOLDER}/deploy.toml").stdout

@@ -205,7 +205,7 @@ def test_damaged_and_deleted_files_are_told_of_or_made_again(project: Project) -
 
 
 def test_a_hundred_deploys_leave_no_more_than_one(project: Project, everything: bool) -> None:
-    deploys = 100 if everything else 25
+    deploys = 100 if everything else 12
     configure(project, WEB)
     project.zddeploy()
 

@@ -97,7 +97,8 @@ def test_an_app_over_its_memory_is_killed_and_started_again_by_a_keeper_that_sta
 
     assert (after["id"], after["restarts"], main_process(depot, before["id"])) == (before["id"], 1, keeper)
     assert after["pid"] != before["pid"]
-    assert "restarted last after signal SIGKILL, out of memory (memory_max, or the machine's)" in zddeploy(depot, "status")
+    told = zddeploy(depot, "status")
+    assert "restarted last after signal SIGKILL, out of memory (memory_max, or the machine's)" in told
     assert "the app ended: signal SIGKILL, out of memory" in zddeploy(depot, "logs")
 
 

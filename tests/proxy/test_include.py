@@ -63,7 +63,9 @@ def test_a_text_that_fails_its_test_is_taken_back_without_a_reload(house: House,
 
 
 def test_a_failing_reload_puts_the_old_text_back_and_reloads_again(house: House, included: Include) -> None:
-    failing = one(house, f'echo reload >>{house.folder}/ran; grep -q "127.0.0.1:1" {house.folder}/upstreams.conf')
+    failing = one(
+        house, f'echo reload >>{house.folder}/ran; grep -q "127.0.0.1:1" {house.folder}/upstreams.conf', patience=0.5
+    )
 
     with pytest.raises(ProxyError, match="ended with status 1"):
         failing.apply(OTHER)

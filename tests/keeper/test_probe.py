@@ -44,6 +44,7 @@ class Asked:
         ([b"HTT", b"P/1.1 4", b"04 Not Found\r\n\r\n", b"a body"], 404),
         ([b"220 mail.example.org ESMTP\r\n"], 0),
         ([b"?"], 0),
+        ([b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\x40\0"], 200),  # HTTP/2: SETTINGS
         ([b"HTTP/1.1 abc\r\n"], 0),
         ([], None),
     ],

@@ -213,9 +213,20 @@ RELEASES = [
         ["GET /health was accepted, but not answered within 1 s", "if it is only slow, raise health_timeout"],
         "answers_late",
     ),
-    Broken("hangs up", DEADLINE, ["GET /health: the connection was closed without an answer"], "hangs_up"),
+    Broken(
+        "hangs up",
+        DEADLINE,
+        ["GET /health: the connection was closed without an answer", "nginx speaks plain HTTP to the app"],
+        "hangs_up",
+    ),
     Broken(
         "speaks no HTTP", DEADLINE, ["GET /health: the answer is not HTTP: 'SSH-2.0-OpenSSH_9.2'"], "speaks_no_http"
+    ),
+    Broken(
+        "speaks HTTP/2 alone, as gRPC does",
+        DEADLINE,
+        ["GET /health: the answer is HTTP/2", "needs a health_command"],
+        keys={"run": "python rpc.py {socket}", "socket": "unix", "start_timeout": "5s"},
     ),
     Broken(
         "answers 301",

@@ -139,7 +139,7 @@ def _attempt(
     except probe.NotHttp as error:
         return Verdict(False, f"GET {service.health_path or '/'}: {error}", error.hint)
     except (ConnectionResetError, BrokenPipeError):
-        return Verdict(False, f"GET {service.health_path or '/'}: {probe.CLOSED}")
+        return Verdict(False, f"GET {service.health_path or '/'}: {probe.CLOSED}", probe.EXPECTS_TLS)
     except OSError as error:
         return Verdict(False, _met(address, error), taken=False)
     return judge(answer, service)

@@ -17,8 +17,8 @@ _SLICE = 0.05  # seconds between looks at whether waiting is still worth it
 _SHOWN = 2048  # bytes of a body that are read, to be shown
 _LONGEST_HEAD = 65536
 CLOSED = "the connection was closed without an answer"
+EXPECTS_TLS = "should it expect TLS, switch that off: nginx speaks plain HTTP to the app"
 _SETTINGS = b"\x04\0\0\0\0\0"  # type, flags and stream of the frame that an HTTP/2 server begins with (RFC 9113)
-_TLS_ALERT = b"\x15\x03"
 
 
 class Answer(NamedTuple):
@@ -118,11 +118,9 @@ def _parse(data: bytes) -> Answer:
     status_line, *lines = head.decode("latin-1").split("\r\n")
     words = status_line.split(" ", 2)
     if not data:
-        raise NotHttp(CLOSED)
+        raise NotHttp(CLOSED, EXPECTS_TLS)
     if data[3:9] == _SETTINGS:
         raise NotHttp("the answer is HTTP/2", "what speaks nothing else, such as gRPC, needs a health_command")
-    if data.startswith(_TLS_ALERT):
-        raise NotHttp("the answer is TLS", "nginx speaks plain HTTP to the app: switch its TLS off")
     if not (words[0].startswith("HTTP/") and len(words) > 1 and words[1].isdigit()):
         raise NotHttp(f"the answer is not HTTP: {status_line[:80]!r}")
     fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -1,0 +1,1 @@
+"""zdd beside what one would pick instead, all on one machine: `./dev bench --help`."""

@@ -1,0 +1,69 @@
+"""The peers, each in its turn, run after run: the same app, the same load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bench import peers
+from bench.stage import Scenario
+
+BELOW, ABOVE = 0.4, 1.2  # of what the app can do at most
+PATIENCE = 300.0  # seconds that a peer may take for all its scenarios
+
+Settings = dict[str, Any]
+
+
+def prepare(names: list[str], quick: bool) -> Settings:
+    """Return what a run consists of: who can take part, how much the app can do, and so the loads."""
+    skipped = {name: why for name in names if (why := peers.load(name).missing())}
+    taking_part = [name for name in names if name not in skipped]
+    languages = {peers.load(name).language for name in taking_part}
+    capacity = {
+        language: run_stage({"peer": peers.BASELINES[language], "wrk": 2 if quick else 4})["rate"]
+        for language in sorted(languages)
+    }
+    return {"peers": taking_part, "skipped": skipped, "capacity": capacity, "scenarios": scenarios(quick)}
+
+
+def scenarios(quick: bool) -> list[dict[str, Any]]:
+    """Return the loads; `share` is that of what the app can do at most."""
+    found: list[dict[str, Any]] = [
+        {"name": "quiet", "connections": 1, "rate": 20},
+        {"name": "32 connections", "connections": 32, "share": BELOW},
+    ]
+    if not quick:
+        found.append({"name": "1,000 connections", "connections": 1000, "share": BELOW})
+        found.append({"name": "saturated", "connections": 32, "share": ABOVE})
+    return found
+
+
+def run(settings: Settings, number: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Return what each peer did; who begins is another one in each run."""
+    names = settings["peers"]
+    first = number % len(names)
+    found = {}
+    for name in names[first:] + names[:first]:
+        tell(f"run {number + 1}: {peers.load(name).title}")
+        capacity = settings["capacity"][peers.load(name).language]
+        loads = [
+            Scenario(one["name"], one["connections"], one.get("rate") or one["share"] * capacity)
+            for one in settings["scenarios"]
+        ]
+        found[name] = run_stage({"peer": name, "scenarios": loads})
+    return {name: found[name] for name in names}
+
+
+def run_stage(what: dict[str, Any]) -> dict[str, Any]:
+    """Return what a stage prints, or why it failed: one peer's failure must not end the others' runs."""
+    command = [sys.executable, "-m", "bench.stage", json.dumps(what)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    except subprocess.SubprocessError as error:
+        said = error.stderr.strip().splitlines() if isinstance(getattr(error, "stderr", None), str) else []
+        return {"error": said[-1] if said else str(error)}
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result

@@ -1,0 +1,49 @@
+"""Where figures come from: nothing measured is worth anything without it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import time
+
+import zdd
+
+from bench.peer import PATH
+
+_VERSIONS = {
+    "nginx": ("nginx", "-v"),
+    "gunicorn": ("gunicorn", "--version"),
+    "HAProxy": ("haproxy", "-v"),
+    "Caddy": ("caddy", "version"),
+    "Node": ("node", "--version"),
+    "pm2": ("pm2", "--version"),
+    "wrk": ("wrk", "-v"),
+}
+
+
+def describe() -> dict[str, object]:
+    """Return the machine, its kernel, and the versions of all that took part."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = re.search(r"model name\s*: (.*)", file.read())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "cpu": model[1] if model else platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(memory / 1e9),
+        "kernel": platform.release(),
+        "versions": {"zdd": zdd.__version__, "Python": platform.python_version()}
+        | {name: found for name, command in _VERSIONS.items() if (found := _version(*command))},
+    }
+
+
+def _version(*command: str) -> str:
+    """Return the first thing it prints that looks like a version, nothing if there is no such program."""
+    try:
+        done = subprocess.run(command, env=os.environ | {"PATH": PATH}, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    found = re.search(r"\d+\.\d+[\w.+~-]*", done.stdout + done.stderr)
+    return found[0] if found else ""

@@ -1,0 +1,125 @@
+"""
+The data path: zdd's own nginx text over UNIX sockets beside a plain nginx over TCP, both with keep-alive upstreams.
+
+The app is the fastest there is, an nginx that answers by itself, with a listener for each slot. Access logs are on
+everywhere. wrk, the proxy and the app share the machine, so the rates are for comparison only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.system.project import Project, free_port, request
+from zdd.host.command import Commands
+from zdd.proxy import binary
+from zdd.proxy.text import Route, Setup, render
+
+from bench import peers
+from bench.hand import KEEP_ALIVE, NGINX, run, spawn
+from bench.peer import until
+from bench.wrk import wrk
+
+SLOTS = (1, 3, 20)
+CONNECTIONS = 64
+
+
+def measure(runs: int, seconds: int, tell: Callable[[str], None]) -> list[dict[str, dict[str, float]]]:
+    """Return a dictionary of all ways a run; the ways take turns."""
+    with ExitStack() as stack:
+        ways = {"app alone": stack.enter_context(backend(1))[1][0]}
+        for slots in SLOTS:
+            sockets, ports = stack.enter_context(backend(slots))
+            ways[f"zdd, {slots}"] = stack.enter_context(zdd(sockets))
+            ways[f"plain nginx, {slots}"] = stack.enter_context(plain(ports))
+            if not peers.load("kamal_proxy").missing():
+                ways[f"kamal-proxy, {slots}"] = stack.enter_context(kamal(ports))
+        found = []
+        for number in range(runs):
+            tell(f"data path, run {number + 1} of {runs}")
+            found.append({name: wrk(f"http://127.0.0.1:{port}/", seconds, CONNECTIONS) for name, port in ways.items()})
+        return found
+
+
+@contextmanager
+def backend(slots: int) -> Iterator[tuple[list[str], list[int]]]:
+    """The app: its sockets, and its ports."""
+    with nginx() as folder:
+        sockets, ports = [f"{folder}/{slot:02}" for slot in range(slots)], [free_port() for _ in range(slots)]
+        listen = "".join(f"listen unix:{path}; " for path in sockets) + "".join(f"listen 127.0.0.1:{p}; " for p in ports)
+        start(folder, NGINX.partition("    upstream")[0] + f"server {{ {listen} return 200 hello; }} }}", ports[0])
+        for path in sockets:
+            os.chmod(path, 0o666)
+        yield sockets, ports
+
+
+@contextmanager
+def zdd(sockets: list[str]) -> Iterator[int]:
+    """zdd's own text, before slots that lead to the sockets as in a table."""
+    with nginx() as folder:
+        port, slots = free_port(), []
+        (folder / "tables/1/web").mkdir(parents=True)
+        (folder / "current").symlink_to("tables/1")
+        for number, path in enumerate(sockets):
+            (folder / f"tables/1/web/{number:02}").symlink_to(path)
+            slots.append(f"unix:{folder}/current/web/{number:02}")
+        setup = Setup(
+            pid_file=f"{folder}/nginx.pid",
+            error_log=f"{folder}/error.log",
+            temp_folder=f"{folder}/temp",
+            listen=[f"127.0.0.1:{port}"],
+            routes=[Route("web")],
+            upstreams={"web": slots},
+            access_log=f"{folder}/access.log",
+            maintenance_file=f"{folder}/maintenance",
+        )
+        start(folder, render(setup, binary.find(None, None, Commands()).version), port)
+        yield port
+
+
+@contextmanager
+def plain(ports: list[int]) -> Iterator[int]:
+    """The plain nginx of the other drivers."""
+    with nginx() as folder:
+        port = free_port()
+        servers = " ".join(f"server 127.0.0.1:{one};" for one in ports)
+        text = NGINX.replace("server 127.0.0.1:SERVER UPSTREAM", f"{servers} keepalive 64;")
+        start(folder, text.replace("PORT", str(port)).replace("LOCATION", KEEP_ALIVE), port)
+        yield port
+
+
+@contextmanager
+def kamal(ports: list[int]) -> Iterator[int]:
+    """kamal-proxy before the same ports; it logs every request to its output by itself."""
+    with nginx() as folder:
+        port, env = free_port(), {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+        program = os.environ["KAMAL_PROXY"]
+        proxy = spawn(folder, [program, "run", "--http-port", str(port), "--https-port", str(free_port())], **env)
+        until(lambda: any(folder.rglob("*.sock")))
+        targets = ",".join(f"127.0.0.1:{one}" for one in ports)
+        run(folder, program, "deploy", "web", "--target", targets, "--health-check-path", "/", **env)
+        yield port
+        proxy.terminate()
+        proxy.wait()
+
+
+@contextmanager
+def nginx() -> Iterator[Path]:
+    """A folder for an nginx, which is stopped in the end."""
+    project = Project()
+    try:
+        yield project.folder
+    finally:
+        if (project.folder / "nginx.pid").exists():
+            run(project.folder, "nginx", "-p", str(project.folder), "-c", "nginx.conf", "-s", "stop")
+        project.end()
+
+
+def start(folder: Path, text: str, port: int) -> None:
+    """Start nginx with this text, access log on."""
+    text = text.replace("FOLDER", str(folder)).replace("access_log off", f"access_log {folder}/access.log")
+    (folder / "nginx.conf").write_text(text)
+    run(folder, "nginx", "-p", str(folder), "-c", "nginx.conf")
+    until(lambda: "200 OK" in request(port))

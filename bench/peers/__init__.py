@@ -1,0 +1,31 @@
+"""A driver a file: what it stands for, whose documentation it follows, how it starts and deploys."""
+
+from __future__ import annotations
+
+import importlib
+
+from bench.peer import Peer
+
+NAMES = (
+    "zdd_table",
+    "zdd_stop_first",
+    "zdd_tcp",
+    "zdd_classic",
+    "nginx_reload",
+    "gunicorn_hup",
+    "gunicorn_usr2",
+    "haproxy",
+    "caddy",
+    "kamal_proxy",
+    "restart",
+    "zdd_node",
+    "pm2",
+)
+BASELINES = {"Python": "zdd_table", "Node": "zdd_node"}
+
+
+def load(name: str) -> type[Peer]:
+    """Return the driver."""
+    driver = importlib.import_module(f"bench.peers.{name}").Driver
+    assert issubclass(driver, Peer)
+    return driver

@@ -1,0 +1,40 @@
+"""zdd as its README has it: the app on the socket it inherits, a deploy is one rename."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import ClassVar
+
+from tests.system.project import service
+
+from bench.hand import run
+from bench.peer import Peer
+
+
+class Driver(Peer):
+    """zdd with `socket = "fd"`."""
+
+    title = "zdd"
+    docs = "README.md, Your own service"
+    keys: ClassVar[dict[str, str]] = {"run": "gunicorn shop:app"}
+
+    def start(self) -> None:
+        """Write deploy.toml, deploy."""
+        keys = {"health_path": "/", "keep_warm": "0s", **self.keys}  # the peers keep nothing warm either
+        listen = f'[nginx]\nlisten = "127.0.0.1:{self.port}"\n'
+        self.project.write("deploy.toml", self.project.section() + listen + service("web", **keys))
+        run(self.folder, "zddeploy")
+
+    def deploy(self) -> None:
+        """One command. Its events tell when the new instance is healthy; the step that publishes ends with the rename."""
+        with subprocess.Popen(["zddeploy", "--json"], cwd=self.folder, stdout=subprocess.PIPE, text=True) as command:
+            assert command.stdout
+            for line in command.stdout:
+                event = json.loads(line)
+                if event["event"] == "healthy":
+                    self.mark("ready")
+                elif event.get("step") == "publish":
+                    self.mark("switched")
+        if command.returncode:
+            raise RuntimeError(f"zddeploy ended with {command.returncode}: {event}")

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import deploys, growth, machine, path, peers
+from bench import deploys, growth, machine, path, peers, report
 
 RESULTS = Path(__file__).parent / "results"
 PARTS = ("deploys", "path", "growth")
@@ -37,7 +37,7 @@ def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as on a user's machine, where modules are compiled once
     for part in () if options.report else options.part or PARTS:
         {"deploys": measure_deploys, "path": measure_path, "growth": measure_growth}[part](options, out)
-    from bench import plots, report
+    from bench import plots  # matplotlib is needed for nothing else
 
     report.write(out)
     plots.write(out)
@@ -47,8 +47,8 @@ def main() -> None:
 def measure_deploys(options: argparse.Namespace, out: Path) -> None:
     """Write after every run: what was measured is not lost when somebody has had enough."""
     file, runs = out / "deploys.json", 1 if options.quick else options.runs
-    found = json.loads(file.read_text()) if options.add and file.exists() else None
-    if found is None:
+    found: dict[str, Any] = json.loads(file.read_text()) if options.add and file.exists() else {}
+    if not found:
         tell("how much the app can do")
         settings = deploys.prepare(options.peer or list(peers.NAMES), options.quick)
         found = machine.describe() | {"settings": settings, "runs": []}

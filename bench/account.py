@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import resource
 
-from zdd.host import process
-
 from bench.peer import APP
+from zdd.host import process
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _LOAD = "zdd.load"

@@ -62,8 +62,8 @@ def run_stage(what: dict[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.stage", json.dumps(what)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
-    except subprocess.SubprocessError as error:
-        said = error.stderr.strip().splitlines() if isinstance(getattr(error, "stderr", None), str) else []
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        said = error.stderr.strip().splitlines() if isinstance(error.stderr, str) else []
         return {"error": said[-1] if said else str(error)}
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

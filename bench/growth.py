@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.system.project import UVICORN, Project, configure, service
-from zdd.host import process
 
 from bench.account import pss
 from bench.peer import APPS
+from zdd.host import process
 
 Figures = list[dict[str, float]]
 TINY: dict[str, Any] = {"run": "perl tiny.pl", "health_path": "/", "keep_warm": "0s"}
@@ -101,7 +101,8 @@ def releases(megabytes: tuple[int, ...], tell: Callable[[str], None]) -> Figures
                 events, seconds = run(shop)
                 builds.append(step(events, "build"))
                 total.append(seconds)
-            found.append({"megabytes": float(size), "build": statistics.median(builds), "deploy": statistics.median(total)})
+            medians = {"build": statistics.median(builds), "deploy": statistics.median(total)}
+            found.append({"megabytes": float(size), **medians})
     return found
 
 

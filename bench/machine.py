@@ -7,9 +7,9 @@ import platform
 import re
 import subprocess
 import time
+from typing import Any
 
 import zdd
-
 from bench.peer import PATH
 
 _VERSIONS = {
@@ -23,7 +23,7 @@ _VERSIONS = {
 }
 
 
-def describe() -> dict[str, object]:
+def describe() -> dict[str, Any]:
     """Return the machine, its kernel, and the versions of all that took part."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         model = re.search(r"model name\s*: (.*)", file.read())

@@ -13,14 +13,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.system.project import Project, free_port, request
-from zdd.host.command import Commands
-from zdd.proxy import binary
-from zdd.proxy.text import Route, Setup, render
 
 from bench import peers
 from bench.hand import KEEP_ALIVE, NGINX, run, spawn
 from bench.peer import until
 from bench.wrk import wrk
+from zdd.host.command import Commands
+from zdd.proxy import binary
+from zdd.proxy.text import Route, Setup, render
 
 SLOTS = (1, 3, 20)
 CONNECTIONS = 64
@@ -48,7 +48,8 @@ def backend(slots: int) -> Iterator[tuple[list[str], list[int]]]:
     """The app: its sockets, and its ports."""
     with nginx() as folder:
         sockets, ports = [f"{folder}/{slot:02}" for slot in range(slots)], [free_port() for _ in range(slots)]
-        listen = "".join(f"listen unix:{path}; " for path in sockets) + "".join(f"listen 127.0.0.1:{p}; " for p in ports)
+        addresses = [*(f"unix:{path}" for path in sockets), *(f"127.0.0.1:{port}" for port in ports)]
+        listen = "".join(f"listen {address}; " for address in addresses)
         start(folder, NGINX.partition("    upstream")[0] + f"server {{ {listen} return 200 hello; }} }}", ports[0])
         for path in sockets:
             os.chmod(path, 0o666)
@@ -57,7 +58,7 @@ def backend(slots: int) -> Iterator[tuple[list[str], list[int]]]:
 
 @contextmanager
 def zdd(sockets: list[str]) -> Iterator[int]:
-    """zdd's own text, before slots that lead to the sockets as in a table."""
+    """Zdd's own text, before slots that lead to the sockets as in a table."""
     with nginx() as folder:
         port, slots = free_port(), []
         (folder / "tables/1/web").mkdir(parents=True)

@@ -12,13 +12,12 @@ import sys
 import time
 from typing import Any, NamedTuple
 
-from zdd.host import process
-from zdd.load import Kind, Load, Report, Spec
-
 from bench import account, peers
 from bench.hand import App
 from bench.peer import Peer, until
 from bench.wrk import wrk
+from zdd.host import process
+from zdd.load import Kind, Load, Report, Spec
 
 KINDS = (Kind(), Kind("POST", "/echo", body=2000))
 WARM, STEADY, SETTLE = 1.0, 1.5, 1.5  # seconds: all connections open; measured before a deploy; after it
@@ -103,10 +102,7 @@ def figures(report: Report, deploys: list[dict[str, Any]]) -> dict[str, Any]:
     one where that is later, because clients waited.
     """
     steady = [(one["begun"] - STEADY, one["begun"]) for one in deploys]
-    during = [
-        (one["begun"], one["begun"] + max(one["last_old"] or 0, one["first_new"] or 0, 0.1))
-        for one in deploys
-    ]
+    during = [(one["begun"], one["begun"] + max(one["last_old"] or 0, one["first_new"] or 0, 0.1)) for one in deploys]
     return {
         "requests": report.requests,
         "failed": dict(report.failed),

@@ -1,4 +1,4 @@
-"""The app of all Python peers: an import that takes about half a second of CPU, requests that take about a millisecond."""
+"""The app of all Python peers: half a second of CPU to import it, a millisecond for a request, about."""
 
 from pathlib import Path
 

@@ -26,6 +26,5 @@ BASELINES = {"Python": "zdd_table", "Node": "zdd_node"}
 
 def load(name: str) -> type[Peer]:
     """Return the driver."""
-    driver = importlib.import_module(f"bench.peers.{name}").Driver
-    assert issubclass(driver, Peer)
+    driver: type[Peer] = importlib.import_module(f"bench.peers.{name}").Driver
     return driver

@@ -1,7 +1,7 @@
 """
 Caddy, told of the new upstream by its admin API: PATCH of the object with an @id, and GET /reverse_proxy/upstreams.
 
-As in caddyserver.com/docs/api and caddyserver.com/docs/api-tutorial. PATCH returns when the new configuration runs.
+As in caddyserver.com/docs/api and its tutorial. PATCH returns when the new configuration runs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ class Driver(Peer):
         """Start the app, then Caddy."""
         self.app, self.admin = App(self.folder), free_port()
         self.app.wait(self.version)
-        proxy = {"@id": "proxy", "handler": "reverse_proxy", "upstreams": self.upstreams()}
-        web = {"listen": [f"127.0.0.1:{self.port}"], "routes": [{"handle": [proxy]}], "automatic_https": {"disable": True}}
-        admin = {"listen": f"127.0.0.1:{self.admin}", "config": {"persist": False}}
-        config = {"admin": admin, "apps": {"http": {"servers": {"web": web}}}}
-        (self.folder / "caddy.json").write_text(json.dumps(config))
+        handle = [{"@id": "proxy", "handler": "reverse_proxy", "upstreams": self.upstreams()}]
+        web = {"listen": [f"127.0.0.1:{self.port}"], "routes": [{"handle": handle}]}
+        config = {"admin": {"listen": f"127.0.0.1:{self.admin}"}, "apps": {"http": {"servers": {"web": web}}}}
+        self.project.write("caddy.json", json.dumps(config))
         spawn(self.folder, ["caddy", "run", "--config", "caddy.json"], HOME=str(self.folder))
         until(lambda: answer(self.port))
 
@@ -41,10 +40,14 @@ class Driver(Peer):
 
     def api(self, method: str, path: str, value: object = None) -> Any:
         """Ask the running Caddy."""
-        data, headers = json.dumps(value).encode() if value else None, {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.admin}{path}", data, headers, method=method)
+        data, url = json.dumps(value).encode() if value else None, f"http://127.0.0.1:{self.admin}{path}"
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
         with urllib.request.urlopen(request) as response:
             return json.loads(response.read() or b"null")
+
+    def requests(self) -> dict[str, int]:
+        """How many requests are on their way to each upstream."""
+        return {one["address"]: one["num_requests"] for one in self.api("GET", "/reverse_proxy/upstreams")}
 
     def deploy(self) -> None:
         """Lead it to a new app; the old one ends when no request is on its way to it."""
@@ -53,7 +56,5 @@ class Driver(Peer):
         self.mark("ready")
         self.api("PATCH", "/id/proxy/upstreams", self.upstreams())
         self.mark("switched")
-        address = f"127.0.0.1:{old.port}"
-        known = lambda: {one["address"]: one["num_requests"] for one in self.api("GET", "/reverse_proxy/upstreams")}
-        until(lambda: not known().get(address))
+        until(lambda: not self.requests().get(f"127.0.0.1:{old.port}"))
         old.stop()

@@ -12,6 +12,7 @@ import socket
 from bench.hand import App, spawn
 from bench.peer import Peer, answer, until
 
+
 class Driver(Peer):
     """HAProxy, Runtime API."""
 

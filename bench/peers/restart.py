@@ -1,4 +1,4 @@
-"""What `systemctl restart` does (systemctl(1)): stop the old one, start the new one. Behind nginx as in gunicorn.org/deploy."""
+"""Stop the old one, start the new one, as systemctl(1) does to restart. Behind nginx as in gunicorn.org/deploy."""
 
 from __future__ import annotations
 

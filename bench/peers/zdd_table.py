@@ -27,7 +27,7 @@ class Driver(Peer):
         run(self.folder, "zddeploy")
 
     def deploy(self) -> None:
-        """One command. Its events tell when the new instance is healthy; the step that publishes ends with the rename."""
+        """One command; its events tell when the new instance is healthy, and when the rename was done."""
         with subprocess.Popen(["zddeploy", "--json"], cwd=self.folder, stdout=subprocess.PIPE, text=True) as command:
             assert command.stdout
             for line in command.stdout:

@@ -1,0 +1,31 @@
+"""Figures for people, and tables of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def table(head: str, rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a Markdown table, figures to the right."""
+    names = head.strip("| ").split(" | ")
+    rule = "| --- |" + " ---: |" * (len(names) - 1)
+    return [head, rule, *("| " + " | ".join(row) + " |" for row in rows)]
+
+
+def milliseconds(seconds: float | None, unit: str = " ms") -> str:
+    """Three digits that count, nothing for what could not be seen."""
+    if seconds is None:
+        return ""
+    value = seconds * 1000
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}{unit}"
+
+
+def megabytes(size: float | None) -> str:
+    """One digit after the point."""
+    return "" if size is None else f"{size / 1e6:.1f} MB"
+
+
+def count(number: float | None) -> str:
+    """A number of things."""
+    return "" if number is None else f"{number:g}"

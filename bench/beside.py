@@ -58,40 +58,6 @@ processes. *Switch*: from the new instance being ready until clients are led to 
 the proportional set size of all that is not the app, afterwards."""
 
 
-MAIN_HEAD, [main_row(found, name) for name in found.names])
-    lines += [f"\nSkipped: {peers.load(name).title}: {why}." for name, why in found.settings["skipped"].items()]
-    lines += [f"\nFailed as a whole: {peers.load(name).title}: {why}." for name, why in found.errors().items()]
-    lines += ["", "### Where zdd loses, and where it wins", "", *compared(found)]
-    for scenario in found.scenarios:
-        lines += ["", f"### {scenario.capitalize()}", "", load_line(found, scenario), ""]
-        lines += table(LOAD_HEAD, [load_row(found, name, scenario) for name in found.names])
-    return lines
-
-
-def method(found: Deploys) -> str:
-    """What was measured."""
-    capacity = " and ".join(f"{rate:.0f} in {language}" for language, rate in found.settings["capacity"].items())
-    return METHOD.format(runs=len(found.runs), capacity=capacity)
-
-
-METHOD = """\
-{runs} runs, the peers taking turns. Figures are medians over the runs, ratios are medians of the ratios within each run.
-
-All Python peers run the same app by gunicorn (one process, 16 threads), the Node peers its equivalent: half a second of
-CPU to start, a millisecond for a request. Behind nginx it answers at most {capacity} requests a second here, wrk asking.
-Half of the requests are GET, half are POST with 2 kB. The load generator sends each request when it is due, repeats
-none, and counts its time from then. Access logs are off. Scripts by hand run inside the benchmark and pay for no
-interpreter of their own; zddeploy and pm2 do.
-
-Of a load of 32 connections, 40 % of what the app can do: *failed*, of all requests in all runs; *closed*, the client
-connections that a deploy closed; *p99*, before a deploy, and from its start to the last answer of the old version or the
-first of the new, whichever is later.
-
-Of a deploy with one client at 20 requests a second, all without what the app's own start takes when nothing else runs:
-*returned*, the command; *new*, the first answer of the new version; *old*, the last of the old; *CPU*, of all processes.
-*Switch*: from the new instance being ready until clients are led to it, where that can be seen. *Memory*: the
-proportional set size of all that is not the app, afterwards."""
-
 MAIN_HEAD = "| way | failed | closed | p99 before, deploying | switch | returned | new | old | CPU | memory |"
 
 

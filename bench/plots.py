@@ -17,7 +17,7 @@ from bench import figures, peers
 from bench.figures import MAIN, Deploys, Figure
 
 OURS, THEIRS, INK = "#0b7a75", "#b8bfc6", "#24292f"
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 10,
     "font.family": "DejaVu Sans",
     "text.color": INK,
@@ -105,13 +105,9 @@ def path(results: dict[str, Any]) -> Any:
 def growth(results: dict[str, Any]) -> Any:
     """Lines that are flat are good ones."""
     panels = (
-        (
-            "services",
-            ("deploy_all", "deploy_one", "status", "switch"),
-            ("deploy all", "deploy one", "status", "switch"),
-        ),
-        ("history", ("deploy", "status"), ("deploy", "status")),
-        ("connections", ("deploy", "end"), ("deploy", "end, once all left")),
+        ("services", {"deploy_all": "deploy all", "deploy_one": "deploy one", "status": "status", "switch": "switch"}),
+        ("history", {"deploy": "deploy", "status": "status"}),
+        ("connections", {"deploy": "deploy", "end": "end, once all left"}),
     )
     titles = {"services": "services", "history": "deploys made before", "connections": "connections while draining"}
     figure, axes = pyplot.subplots(1, 3, figsize=(9.6, 3.2), sharey=True, width_ratios=(1.3, 1, 1))

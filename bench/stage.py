@@ -20,7 +20,7 @@ from zdd.host import process
 from zdd.load import Kind, Load, Report, Spec
 
 KINDS = (Kind(), Kind("POST", "/echo", body=2000))
-WARM, STEADY, SETTLE = 1.0, 1.5, 1.5  # seconds: all connections open; measured before a deploy; after it
+WARM, STEADY, SETTLE = 0.8, 1.2, 1.2  # seconds: all connections open; measured before a deploy; after it
 PERCENTILES = (50, 99, 99.9)
 
 

@@ -1,8 +1,4 @@
-"""
-Caddy, told of the new upstream by its admin API: PATCH of the object with an @id, and GET /reverse_proxy/upstreams.
-
-As in caddyserver.com/docs/api and its tutorial. PATCH returns when the new configuration runs.
-"""
+"""Caddy's admin API: PATCH of the object with an @id, GET /reverse_proxy/upstreams (caddyserver.com/docs/api)."""
 
 from __future__ import annotations
 
@@ -25,12 +21,12 @@ class Driver(Peer):
 
     def start(self) -> None:
         """Start the app, then Caddy."""
-        self.app, self.admin = App(self.folder), free_port()
+        self.app, self.admin = App(self.folder), f"127.0.0.1:{free_port()}"
         self.app.wait(self.version)
-        handle = [{"@id": "proxy", "handler": "reverse_proxy", "upstreams": self.upstreams()}]
-        web = {"listen": [f"127.0.0.1:{self.port}"], "routes": [{"handle": handle}]}
-        config = {"admin": {"listen": f"127.0.0.1:{self.admin}"}, "apps": {"http": {"servers": {"web": web}}}}
-        self.project.write("caddy.json", json.dumps(config))
+        proxy = {"@id": "proxy", "handler": "reverse_proxy", "upstreams": self.upstreams()}
+        web = {"listen": [f"127.0.0.1:{self.port}"], "routes": [{"handle": [proxy]}]}
+        apps = {"http": {"servers": {"web": web}}}
+        self.project.write("caddy.json", json.dumps({"admin": {"listen": self.admin}, "apps": apps}))
         spawn(self.folder, ["caddy", "run", "--config", "caddy.json"], HOME=str(self.folder))
         until(lambda: answer(self.port))
 
@@ -40,8 +36,8 @@ class Driver(Peer):
 
     def api(self, method: str, path: str, value: object = None) -> Any:
         """Ask the running Caddy."""
-        data, url = json.dumps(value).encode() if value else None, f"http://127.0.0.1:{self.admin}{path}"
-        request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+        data, headers = json.dumps(value).encode() if value else None, {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"http://{self.admin}{path}", data, headers, method=method)
         with urllib.request.urlopen(request) as response:
             return json.loads(response.read() or b"null")
 

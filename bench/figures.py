@@ -42,11 +42,12 @@ def of_deploy(scenario: str, find: Callable[[dict[str, Any]], float | None]) -> 
 
 
 def switched(scenario: str) -> Figure:
-    """Return what finds the time from a new instance that is ready until clients are led to it."""
+    """Return what finds the time from an instance being ready until clients are led to it, unless they were before."""
 
     def find(one: dict[str, Any]) -> float | None:
         marks = one["marks"]
-        return marks["switched"] - marks["ready"] if marks.keys() >= {"ready", "switched"} else None
+        took = marks["switched"] - marks["ready"] if marks.keys() >= {"ready", "switched"} else -1
+        return took if took >= 0 else None
 
     return of_deploy(scenario, find)
 

@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.system.project import UVICORN, Project, configure, service
-
 from bench.account import pss
 from bench.peer import APPS
+from tests.system.project import UVICORN, Project, configure, service
 from zdd.host import process
 
 Figures = list[dict[str, float]]

@@ -8,9 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.system.project import free_port
-
 from bench.peer import answer, until
+from tests.system.project import free_port
 from zdd.host import process
 
 PATIENCE = 60.0  # seconds in which what was told to end must have

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.system.project import Project, free_port, request
-
 from bench import peers
 from bench.hand import KEEP_ALIVE, NGINX, run, spawn
 from bench.peer import until
 from bench.wrk import wrk
+from tests.system.project import Project, free_port, request
 from zdd.host.command import Commands
 from zdd.proxy import binary
 from zdd.proxy.text import Route, Setup, render

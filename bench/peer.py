@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.system.project import BIN, Project
-
 from zdd.host import process
 
 APPS = Path(__file__).parent / "apps"

@@ -6,10 +6,9 @@ import json
 import urllib.request
 from typing import Any
 
-from tests.system.project import free_port
-
 from bench.hand import App, spawn
 from bench.peer import Peer, answer, until
+from tests.system.project import free_port
 
 
 class Driver(Peer):

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 
-from tests.system.project import free_port
-
 from bench.hand import App, run, spawn
 from bench.peer import Peer, until
+from tests.system.project import free_port
 
 
 class Driver(Peer):

@@ -7,10 +7,9 @@ pm2.keymetrics.io/docs/usage/signals-clean-restart/ asks.
 
 from __future__ import annotations
 
-from tests.system.project import free_port
-
 from bench.hand import Nginx, run
 from bench.peer import Peer, answer, until
+from tests.system.project import free_port
 
 
 class Driver(Peer):

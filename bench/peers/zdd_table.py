@@ -6,10 +6,9 @@ import json
 import subprocess
 from typing import ClassVar
 
-from tests.system.project import service
-
 from bench.hand import run
 from bench.peer import Peer
+from tests.system.project import service
 
 
 class Driver(Peer):

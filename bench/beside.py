@@ -19,10 +19,10 @@ COMPARED: tuple[tuple[str, Figure, float], ...] = (
 CLEARLY = 0.95  # a ratio below this is a difference
 
 
-def deploys(results: dict[str, Any]) -> list[str]:
+def deploys(results: dict[str, Any], picture: str) -> list[str]:
     """The peers."""
     found = Deploys(results)
-    lines = ["## The same app, the same load", "", method(found), ""]
+    lines = ["## The same app, the same load", "", method(found), "", picture, ""]
     lines += table(MAIN_HEAD, [main_row(found, name) for name in found.names])
     lines += [f"\nSkipped: {peers.load(name).title}: {why}." for name, why in found.settings["skipped"].items()]
     lines += [f"\nFailed as a whole: {peers.load(name).title}: {why}." for name, why in found.errors().items()]
@@ -35,7 +35,7 @@ def deploys(results: dict[str, Any]) -> list[str]:
 
 def method(found: Deploys) -> str:
     """What was measured."""
-    capacity = " and ".join(f"{rate:.0f} in {language}" for language, rate in found.settings["capacity"].items())
+    capacity = " and ".join(f"{rate:.0f} ({language})" for language, rate in found.settings["capacity"].items())
     return METHOD.format(runs=len(found.runs), capacity=capacity)
 
 
@@ -43,10 +43,10 @@ METHOD = """\
 {runs} runs, the peers taking turns. Figures are medians over the runs, ratios medians of the ratios within each run.
 
 All Python peers run the same app by gunicorn (one process, 16 threads), the Node peers its equivalent: half a second of
-CPU to start, a millisecond for a request. Behind nginx it answers at most {capacity} requests a second here,
-wrk asking. Half of the requests are GET, half are POST with 2 kB. The load generator sends each request when it is due,
-repeats none, and counts its time from then. Access logs are off. Scripts by hand run inside the benchmark and pay for
-no interpreter of their own; zddeploy and pm2 do.
+CPU to start, a millisecond for a request. Behind nginx it answers at most {capacity}
+requests a second here, wrk asking. Half of the requests are GET, half are POST with 2 kB. The load generator sends each
+request when it is due, repeats none, and counts its time from then. Access logs are off. Scripts by hand run inside the
+benchmark and pay for no interpreter of their own; zddeploy and pm2 do.
 
 Of a load of 32 connections, 40 % of what the app can do: *failed*, of all requests in all runs; *closed*, the client
 connections that a deploy closed; *p99*, before a deploy, and from its start to the last answer of the old version or
@@ -134,6 +134,8 @@ def compared(found: Deploys) -> list[str]:
                 better.append(told)
             elif ratio > 1 / CLEARLY:
                 worse.append(told)
-        lines.append(f"- **{words.capitalize()}**, as a multiple of zdd's. Less: {', '.join(better) or 'nobody'}. ")
+        lines.append(
+            f"- **{words[0].upper()}{words[1:]}**, as a multiple of zdd's. Less: {', '.join(better) or 'nobody'}. "
+        )
         lines[-1] += f"More: {', '.join(worse) or 'nobody'}."
     return lines

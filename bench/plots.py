@@ -53,14 +53,34 @@ def deploys(results: dict[str, Any]) -> Any:
         ("memory beside the app,\nMB", figures.memory, 1e-6, "{:.0f}"),
     ]
     names = found.names
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(9.6, 0.6 + 0.3 * len(names)), sharey=True)
+    figure, axes = pyplot.subplots(1, len(panels), figsize=(9.6, 1.0 + 0.3 * len(names)), sharey=True)
     for axis, (title, find, factor, words) in zip(axes, panels, strict=True):
         values = [(found.median(name, find) or 0) * factor for name in names]
         bars(axis, names, values, [words.format(value) for value in values])
         axis.set_title(title)
-    axes[0].set_yticks(range(len(names)), [label(found, name) for name in names])
-    figure.tight_layout(w_pad=1.5)
+    axes[0].set_yticks(rows(names), [label(found, name) for name in names])
+    load = f"medians of {len(found.runs)} runs at 40 % of what the app can do"
+    return finished(figure, f"{load}; {origin(results)}")
+
+
+def rows(names: Sequence[str]) -> list[float]:
+    """Where on the axis each is: those in Node have another app, so they stand apart."""
+    return [
+        row + (0.6 if name in peers.NAMES and peers.load(name).language == "Node" else 0)
+        for row, name in enumerate(names)
+    ]
+
+
+def finished(figure: Any, words: str) -> Any:
+    """The figure with these words at its foot."""
+    figure.tight_layout(w_pad=1.5, rect=(0, 0.06, 1, 1))
+    figure.text(0.995, 0.02, words, ha="right", fontsize=8, color="#6a737d")
     return figure
+
+
+def origin(results: dict[str, Any]) -> str:
+    """Where the figures come from, in a few words."""
+    return f"{results['cpu']}, {results['cores']} cores, {results['date']}"
 
 
 def label(found: Deploys, name: str) -> str:
@@ -73,12 +93,12 @@ def label(found: Deploys, name: str) -> str:
 def bars(axis: Any, names: Sequence[str], values: Sequence[float], words: Sequence[str]) -> None:
     """Bars from the left with their values written beside them; a bar below zero is none."""
     most = max(*values, 1e-9)
-    axis.barh(range(len(names)), [max(0.0, value) for value in values], 0.62, color=[colour(name) for name in names])
-    for row, (name, value, word) in enumerate(zip(names, values, words, strict=True)):
+    axis.barh(rows(names), [max(0.0, value) for value in values], 0.62, color=[colour(name) for name in names])
+    for row, name, value, word in zip(rows(names), names, values, words, strict=True):
         weight = "bold" if name.startswith("zdd") and name != "zdd_classic" else "normal"
         axis.text(max(0.0, value) + most * 0.03, row, word, va="center", fontsize=9, fontweight=weight)
     axis.set_xlim(0, most * 1.28)
-    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.set_ylim(rows(names)[-1] + 0.6, -0.6)
     axis.set_xticks([])
     axis.spines["bottom"].set_visible(False)
     axis.tick_params(axis="y", length=0)
@@ -94,12 +114,11 @@ def path(results: dict[str, Any]) -> Any:
     ways = list(results["runs"][0])
     values = [figures.middle([run[way]["rate"] for run in results["runs"]]) or 0 for way in ways]
     titles = [way.replace(", 1", ", 1 slot").replace(", 3", ", 3 slots").replace(", 20", ", 20 slots") for way in ways]
-    figure, axis = pyplot.subplots(figsize=(7.2, 0.5 + 0.3 * len(ways)))
+    figure, axis = pyplot.subplots(figsize=(7.2, 0.8 + 0.3 * len(ways)))
     bars(axis, ["zdd" if way.startswith("zdd") else way for way in ways], values, [f"{one:,.0f}" for one in values])
     axis.set_yticks(range(len(ways)), titles)
     axis.set_title("requests a second")
-    figure.tight_layout()
-    return figure
+    return finished(figure, f"medians of {len(results['runs'])} runs; {origin(results)}")
 
 
 def growth(results: dict[str, Any]) -> Any:
@@ -112,15 +131,16 @@ def growth(results: dict[str, Any]) -> Any:
     titles = {"services": "services", "history": "deploys made before", "connections": "connections while draining"}
     figure, axes = pyplot.subplots(1, 3, figsize=(9.6, 3.2), sharey=True, width_ratios=(1.3, 1, 1))
     for axis, (part, lines) in zip(axes, panels, strict=True):
-        rows = results[part]
-        x = [row[{"history": "deploys"}.get(part, part)] for row in rows]
-        for key, word in lines.items():
-            y = [row[key] for row in rows]
+        points = results[part]
+        x = [row[{"history": "deploys"}.get(part, part)] for row in points]
+        place = 0.0
+        for key, word in sorted(lines.items(), key=lambda line: points[-1][line[0]]):
+            y = [row[key] for row in points]
             axis.plot(x, y, color=OURS, marker="o", markersize=3.5, linewidth=1.4)
-            axis.annotate(word, (x[-1], y[-1]), xytext=(5, 0), textcoords="offset points", va="center", fontsize=9)
+            place = max(place * 1.7, y[-1])  # so far apart that they can be read
+            axis.annotate(word, (x[-1], place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9)
         axis.set(xscale="log", yscale="log", title=titles[part], xlim=(x[0] * 0.7, x[-1] * (x[-1] / x[0]) ** 0.45))
-        axis.set_xticks(x, [f"{one:,.0f}" for one in x], minor=False)
+        axis.set_xticks(x, [f"{one:,.0f}" if one != 300 else "" for one in x], minor=False)
         axis.minorticks_off()
     axes[0].set_yticks([0.001, 0.01, 0.1, 1, 10, 100], ["1 ms", "10 ms", "0.1 s", "1 s", "10 s", "100 s"])
-    figure.tight_layout()
-    return figure
+    return finished(figure, origin(results))

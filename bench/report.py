@@ -24,7 +24,8 @@ def text(folder: Path) -> str:
         file = folder / f"{name}.json"
         if file.exists():
             found = json.loads(file.read_text())
-            parts.append("\n".join([*part(found), "", f"*{name}.json: {origin(found)}*", ""]))
+            picture = f"![What the tables below say, as a picture]({name}.png)"
+            parts.append("\n".join([*part(found, picture), "", f"*{name}.json: {origin(found)}*", ""]))
     return "\n".join(parts)
 
 
@@ -35,7 +36,7 @@ def origin(found: dict[str, Any]) -> str:
     return f"{found['date']}, {machine}; {versions}"
 
 
-def path(found: dict[str, Any]) -> list[str]:
+def path(found: dict[str, Any], picture: str) -> list[str]:
     """The data path."""
     runs = found["runs"]
     rows = []
@@ -49,10 +50,10 @@ def path(found: dict[str, Any]) -> list[str]:
         rate, p99 = (statistics.median(run[way][key] for run in runs) for key in ("rate", "p99"))
         rows.append([kind, slots, f"{rate:,.0f}", ratios["rate"], ms(p99), ratios["p99"]])
     head = "| way | slots | requests/s | to plain nginx | p99 | to plain nginx |"
-    return ["## The data path", "", PATH.format(runs=len(runs)), "", *table(head, rows)]
+    return ["## The data path", "", PATH.format(runs=len(runs)), "", picture, "", *table(head, rows)]
 
 
-def growth(found: dict[str, Any]) -> list[str]:
+def growth(found: dict[str, Any], picture: str) -> list[str]:
     """How cost grows."""
     services = [
         [
@@ -83,6 +84,8 @@ def growth(found: dict[str, Any]) -> list[str]:
     releases = [[f"{one['megabytes']:.0f} MB", ms(one["build"]), ms(one["deploy"])] for one in found["releases"]]
     return [
         "## How cost grows",
+        "",
+        picture,
         "",
         SERVICES,
         "",

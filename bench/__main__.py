@@ -27,7 +27,7 @@ def main() -> None:
     add("--quick", action="store_true", help="one run, two loads, small numbers: under 5 minutes on two cores")
     add("--runs", type=int, default=5, help="how often each peer has its turn (%(default)s)")
     add("--part", choices=PARTS, action="append", help="only this part; may be given again")
-    add("--peer", choices=peers.NAMES, action="append", help="only this peer; may be given again")
+    add("--peer", choices=peers.NAMES, metavar="PEER", action="append", help=f"only this: {', '.join(peers.NAMES)}")
     add("--add", action="store_true", help="add runs to the results there are, of the same machine and versions")
     add("--report", action="store_true", help="measure nothing, write the report anew")
     add("--out", type=Path, default=None, help="where (bench/results; with --quick build/bench)")
@@ -50,9 +50,9 @@ def measure_deploys(options: argparse.Namespace, out: Path) -> None:
     found: dict[str, Any] = json.loads(file.read_text()) if options.add and file.exists() else {}
     if not found:
         tell("how much the app can do")
-        settings = deploys.prepare(options.peer or list(peers.NAMES), options.quick)
-        found = machine.describe() | {"settings": settings, "runs": []}
-    elif found | machine.describe() != found | {"date": time.strftime("%Y-%m-%d")}:
+        found = machine.describe()
+        found |= {"settings": deploys.prepare(options.peer or list(peers.NAMES), options.quick), "runs": []}
+    elif found["versions"] != (now := machine.describe())["versions"] or found["cpu"] != now["cpu"]:
         sys.exit(f"{file} is of another machine or other versions: its figures cannot be compared with new ones")
     for _ in range(runs):
         found["runs"].append(deploys.run(found["settings"], len(found["runs"]), tell))
@@ -68,13 +68,13 @@ def measure_path(options: argparse.Namespace, out: Path) -> None:
 def measure_growth(options: argparse.Namespace, out: Path) -> None:
     """Small, larger, large."""
     quick = options.quick
-    found = {
+    found = machine.describe() | {
         "services": growth.services((1, 10, 50) if quick else (1, 10, 100, 300, 1000), tell),
         "history": growth.history(20 if quick else 1000, tell),
         "connections": growth.connections((100, 1000) if quick else (100, 1000, 10_000), tell),
         "releases": growth.releases((10, 100) if quick else (10, 100, 1000), tell),
     }
-    write(out / "growth.json", machine.describe() | found)
+    write(out / "growth.json", found)
 
 
 def write(file: Path, value: Any) -> None:

@@ -60,10 +60,14 @@ def run(settings: Settings, number: int, tell: Callable[[str], None]) -> dict[st
 def run_stage(what: dict[str, Any]) -> dict[str, Any]:
     """Return what a stage prints, or why it failed: one peer's failure must not end the others' runs."""
     command = [sys.executable, "-m", "bench.stage", json.dumps(what)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        said = error.stderr.strip().splitlines() if isinstance(error.stderr, str) else []
-        return {"error": said[-1] if said else str(error)}
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as stage:
+        try:
+            printed, said = stage.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            printed, said = "", f"not done after {PATIENCE:g} s"
+        finally:
+            stage.terminate()  # if it still runs: it takes down what it began
+    if not printed:
+        return {"error": (said.strip().splitlines() or [f"exit code {stage.returncode}"])[-1]}
+    result: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return result

@@ -30,6 +30,7 @@ def describe() -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "date": time.strftime("%Y-%m-%d"),
+        "load": os.getloadavg()[0],  # of the minute before
         "cpu": model[1] if model else platform.machine(),
         "cores": os.cpu_count(),
         "memory_gb": round(memory / 1e9),

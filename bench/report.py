@@ -33,7 +33,7 @@ def origin(found: dict[str, Any]) -> str:
     """Name the machine and the versions."""
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     machine = f"{found['cpu']}, {found['cores']} cores, {found['memory_gb']} GB, Linux {found['kernel']}"
-    return f"{found['date']}, {machine}; {versions}"
+    return f"{found['date']}, {machine}, load average {found['load']:.1f} before it began; {versions}"
 
 
 def path(found: dict[str, Any], picture: str) -> list[str]:

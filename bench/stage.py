@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
 import time
 from typing import Any, NamedTuple
@@ -115,7 +116,7 @@ def figures(report: Report, deploys: list[dict[str, Any]]) -> dict[str, Any]:
             kind: {f"p{p:g}": number(report.percentile(p, during, kind=kind)) for p in PERCENTILES}
             for kind in (kind.name for kind in KINDS)
         },
-        "deploys": deploys,
+        "deploys": [{key: value for key, value in one.items() if key != "begun"} for one in deploys],
     }
 
 
@@ -125,4 +126,5 @@ def number(value: float) -> float | None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("it was told to end"))
     print(json.dumps(main(json.loads(sys.argv[1]))))

@@ -30,7 +30,8 @@ def deploys(results: dict[str, Any], picture: str) -> list[str]:
     for scenario in found.scenarios:
         lines += ["", f"### {scenario.capitalize()}", "", load_line(found, scenario), ""]
         lines += table(LOAD_HEAD, [load_row(found, name, scenario) for name in found.names])
-    return lines
+    lines += ["", "### How each was driven", "", "As these say; bench/peers/ has a file for each.", ""]
+    return lines + [f"- {driver.title}: {driver.docs}" for driver in map(peers.load, found.names)]
 
 
 def method(found: Deploys) -> str:

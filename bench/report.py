@@ -19,7 +19,9 @@ def write(folder: Path) -> None:
 
 def text(folder: Path) -> str:
     """Return the whole report."""
-    parts = ["# zdd beside its peers\n\nWritten by `./dev bench`; `bench/` has how everything is measured.\n"]
+    parts = [
+        "# zdd beside its peers\n\nWritten by `./dev bench`; bench/ is what measured it, bench/peers/ how each peer was driven.\n"
+    ]
     for name, part in (("deploys", deploys), ("path", path), ("growth", growth)):
         file = folder / f"{name}.json"
         if file.exists():

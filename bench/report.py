@@ -19,9 +19,7 @@ def write(folder: Path) -> None:
 
 def text(folder: Path) -> str:
     """Return the whole report."""
-    parts = [
-        "# zdd beside its peers\n\nWritten by `./dev bench`; bench/ is what measured it, bench/peers/ how each peer was driven.\n"
-    ]
+    parts = [HEAD]
     for name, part in (("deploys", deploys), ("path", path), ("growth", growth)):
         file = folder / f"{name}.json"
         if file.exists():
@@ -106,6 +104,12 @@ def growth(found: dict[str, Any], picture: str) -> list[str]:
         *table("| release | build | deploy |", releases),
     ]
 
+
+HEAD = """\
+# zdd beside its peers
+
+Written by `./dev bench`; bench/ is what measured it, bench/peers/ how each peer was driven.
+"""
 
 PATH = """\
 zdd's own nginx text over UNIX sockets, and a plain nginx over TCP; both pool connections to the app, which is itself an

@@ -1,0 +1,59 @@
+"""What docs/ says is so: reference pages are made of the source, configurations are understood."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from tools.reference import __main__ as reference
+from tools.reference.objects import EVENTS
+
+from zdd.conf import read
+
+from .pages import DOCS, Block, Page
+
+SOURCE = Path(__file__).parents[1] / "src" / "zdd"
+TOML = [block for path in sorted(DOCS.rglob("*.md")) for block in Page(path).blocks if block.language == "toml"]
+
+
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_a_reference_page_is_made_of_the_source(name: str) -> None:
+    committed = (DOCS / "reference" / name).read_text()
+
+    assert reference.PAGES[name]() == committed, "`python -m tools.reference` writes it anew"
+
+
+def test_every_event_that_is_told_of_is_on_the_page_about_json() -> None:
+    calls = [node for path in SOURCE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text())) if _tells(node)]
+    told = {ast.literal_eval(call.args[0]) for call in calls}
+
+    assert "result" in told
+    assert told <= set(EVENTS)
+
+
+def _tells(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "event":
+        return False
+    return bool(node.args) and isinstance(node.args[0], ast.Constant)
+
+
+@pytest.mark.parametrize("block", TOML, ids=str)
+def test_every_configuration_in_the_docs_is_understood(tmp_path: Path, block: Block) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    text = block.text if "[service." in block.text else f'{block.text}\n[service.web]\nrun = "sleep 1"\n'
+    (folder / "deploy.toml").write_text(text)
+
+    assert read.load(folder / "deploy.toml").services
+
+
+def test_every_command_and_option_in_the_docs_exists() -> None:
+    from zdd.cli.main import COMMANDS, program
+
+    context = program.make_context("zddeploy", ["--help"], resilient_parsing=True)
+    for path in sorted(DOCS.rglob("*.md")):
+        for name in re.findall(r"`zddeploy ([a-z]+)", path.read_text()):
+            assert name in COMMANDS, f"{path.name} names `zddeploy {name}`"
+            assert program.get_command(context, name)

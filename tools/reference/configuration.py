@@ -1,0 +1,100 @@
+"""The page of all keys, made of the schema."""
+
+import json
+
+from msgspec import NODEFAULT, Meta, Struct
+from msgspec.structs import FieldInfo, fields
+
+from zdd.conf.kinds import Kind
+from zdd.conf.schema import NAME_RULE, ClassicService, NginxSection, ReleaseSection, RunService, ZddSection, keys
+
+HEAD = f"""\
+# Configuration
+
+A project is one file: `deploy.toml`, or `deploy.conf` (INI). If both are in a folder, name one with `-c`. Every key is
+checked before anything is touched; what is wrong is told with file, section, key, value and what is allowed.
+
+- **Paths** are relative to the folder of the file.
+- **Durations** are `500ms`, `30s`, `5m`, `1h`, or a number of seconds. **Sizes** are `512K`, `64M`, `1G`.
+- **Names** of projects and services: {NAME_RULE}.
+- **Shell commands** are run by `/bin/sh -ec`. A *command* is split into words as a shell would, but no shell runs it.
+- **Lists**: where a list is allowed, so is a single item.
+- **INI** knows the same keys: sections are `[service:web]`, lists have one item a line, maps have lines of `KEY=VALUE`.
+
+`zddeploy --dry-run` reads the file and prints what it would do.
+"""
+
+PLACEHOLDERS = """\
+In `run` and in values of `env` these are replaced:
+
+| word | is |
+| --- | --- |
+| `{fd}` | the number of the inherited socket, 3 (`socket = "fd"`) |
+| `{socket}` | the path that the app must bind (`socket = "unix"`) |
+| `{port}` | the port that the app must listen on, at 127.0.0.1 (`socket = "tcp"`); also in `PORT` |
+| `{release}` | the name of the release |
+| `{instance}` | the name of the instance, such as `web-12` |
+
+The app starts with `PATH`, `LANG`, `TZ` and `VIRTUAL_ENV` of whoever deploys, `HOME` and `USER` of its user, then
+`env_file`, then `env`, then `ZDD_PROJECT`, `ZDD_SERVICE`, `ZDD_INSTANCE`, `ZDD_RELEASE`, `ZDD_RELEASE_PATH` and
+`ZDD_DEPLOY`; with nothing else. With `socket = "fd"` it also finds `LISTEN_FDS` and `LISTEN_PID`.
+"""
+
+HOOKS = """\
+The hooks see `ZDD_PROJECT`, `ZDD_SERVICE`, `ZDD_RELEASE`, `ZDD_RELEASE_PATH`, `ZDD_PREVIOUS_RELEASE`, `ZDD_DEPLOY`,
+`ZDD_ACTION`, `ZDD_OUTCOME` and `ZDD_CAUSE`, as far as there is such a thing. `before_start` of a service runs after
+that of the project.
+"""
+
+NGINX = """\
+By default zdd runs an nginx of its own. With `template` it is an nginx of your own text, with `include` one that
+somebody else runs. A template may say `{nginx_pid_filename}`, the absolute path of `pid_file`; `{NAME}`, the port of a
+classic or tcp service; and `{NAME.servers}`, the `server` lines of an upstream for any service, with what keeps pooled
+connections short.
+"""
+
+CLASSIC = """\
+With `start` instead of `run`. Such a file is read as zdd has always read it: keys that it does not know are passed over
+with one warning, `deploy.conf` may have `[DEFAULT]` and interpolation.
+"""
+
+SECTIONS: tuple[tuple[str, type[Struct], str], ...] = (
+    ("[zdd]", ZddSection, HOOKS),
+    ("[nginx]", NginxSection, NGINX),
+    ("[service.NAME]", RunService, PLACEHOLDERS),
+    ("[service.NAME], the classic contract", ClassicService, CLASSIC),
+    ("[release]", ReleaseSection, ""),
+)
+
+
+def page() -> str:
+    """Return it."""
+    return "\n".join([HEAD, *(_section(title, section, more) for title, section, more in SECTIONS)])
+
+
+def _section(title: str, section: type[Struct], more: str) -> str:
+    kinds = keys(section)
+    rows = [_row(one, kinds[one.name]) for one in fields(section) if one.name in kinds]
+    head = f"## {title}\n\n{(section.__doc__ or '').strip()}\n\n"
+    table = "| key | must be | default | meaning |\n| --- | --- | --- | --- |\n" + "".join(rows)
+    return head + table + (f"\n{more}" if more else "")
+
+
+def _row(one: FieldInfo, kind: Kind) -> str:
+    meaning = next(meta.description for meta in one.type.__metadata__ if isinstance(meta, Meta) and meta.description)
+    return f"| `{one.name}` | {kind.allowed} | {_default(one, kind)} | {meaning} |\n"
+
+
+def _default(one: FieldInfo, kind: Kind) -> str:
+    if one.required:
+        return "required" if one.name != "cwd" else ""
+    value = one.default if one.default_factory is NODEFAULT else one.default_factory()
+    if value is None or value in ([], {}):
+        return ""
+    if isinstance(value, float):
+        value = f"{value:g}s"
+    elif kind.allowed.startswith("a size"):
+        value = f"{value // 1024**2}M"
+    elif not isinstance(value, int | list):
+        value = str(value)
+    return f"`{json.dumps(value)}`"

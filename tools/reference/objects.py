@@ -1,0 +1,120 @@
+"""The page of what --json prints: the fields of each object, as the source declares them, with words for each."""
+
+import types
+import typing
+
+import msgspec
+
+from zdd.deploy.status import InstanceStatus, ServiceStatus, Status
+from zdd.history import Entry
+
+HEAD = """\
+# JSON
+
+With `--json` a command prints one object a line. Fields may be added; those that are here stay. Times are seconds since
+1970, lengths of time seconds, sizes bytes.
+
+## A deploy, and everything else that changes what serves
+
+Events, as they happen; each has `event`, which says what kind it is. A program that does not know an event passes it over.
+
+| event | fields | tells |
+| --- | --- | --- |
+"""
+
+EVENTS = {
+    "begin": ("deploy, action, project", "the deploy has a number"),
+    "notice": ("text; perhaps service, instance", "something a person should know"),
+    "doing": ("step, text", "a step begins"),
+    "step": ("step, seconds, ok", "a step is over; after the step `publish` the new version serves"),
+    "healthy": ("service, instance, seconds", "a new instance is healthy, so long after its start"),
+    "proxy": ("subject, text", "nginx was started, or reloaded and the reload verified"),
+    "drain": (
+        "subject, service, text; perhaps connections, drained, cut, seconds",
+        "an old instance drains, or is gone",
+    ),
+    "command": ("text", "a command is run (with `-v`)"),
+    "plan": ("step, text", "a step that would be done (`--dry-run`)"),
+    "result": (
+        "outcome, cause, deploy, exit; after a deploy also seconds, drained, cut, text",
+        "the last one: `done`, `undone` or `failed`, why, which deploy serves, and the exit code",
+    ),
+}
+
+TITLES: dict[type, tuple[str, str]] = {
+    Status: ("status --json", "One object."),
+    ServiceStatus: ("A service of status", ""),
+    InstanceStatus: ("An instance of status", ""),
+    Entry: ("history --json", "One object a deploy, the newest first. What has no value is left out."),
+}
+
+MEANINGS: dict[type, dict[str, str]] = {
+    Status: {
+        "project": "its name",
+        "conf": "the configuration file",
+        "deploy": "number of the deploy that serves",
+        "release": "the release that serves, where there is a `[release]` section",
+        "state": "`interrupted`: a deploy was, and the next command finishes or undoes it",
+        "nginx": "`pid`, `version` and `managed`: whether zdd runs it",
+        "services": "see below",
+        "problems": "what is wrong, in sentences; the exit code is 1 when there are any",
+        "notes": "what is worth knowing, but not wrong",
+    },
+    ServiceStatus: {
+        "name": "its name",
+        "release": "the release that serves",
+        "instances": "those that run or should run, old ones included; see below",
+    },
+    InstanceStatus: {
+        "id": "its name, such as `web-12`",
+        "state": "`starting`, `serving`, `warm`, `draining`, `stopping`; `failed`: given up; `dead`: it does not run; `unkept`: it serves, unwatched",
+        "pid": "process number of the app",
+        "since": "when it was started",
+        "connections": "open connections to it",
+        "restarts": "how often it was started again after a crash",
+        "memory_bytes": "resident memory of the app and all processes below it",
+        "cpu_seconds": "CPU time that these have used",
+        "release": "the release it runs",
+        "exit": "how the app last ended",
+    },
+    Entry: {
+        "deploy": "its number",
+        "action": "`deploy`, `rollback`, `restart` or `up`",
+        "outcome": "`done`, `failed` or `undone`",
+        "started": "when it began",
+        "seconds": "how long it took",
+        "who": "the user",
+        "services": "the services that it moved",
+        "steps": "`name` and `seconds` of each",
+        "release": "the release that it brought",
+        "label": "what `--label` said",
+        "cause": "why it failed",
+        "replaced": "the deploy that served before",
+        "origin": "of a rollback: the deploy whose version it brought back",
+    },
+}
+
+
+def page() -> str:
+    """Return it. Raises KeyError for a field that has no words here."""
+    events = "".join(f"| `{event}` | {names} | {words} |\n" for event, (names, words) in EVENTS.items())
+    return HEAD + events + "".join(_section(one) for one in TITLES)
+
+
+def _section(struct: type[msgspec.Struct]) -> str:
+    title, words = TITLES[struct]
+    types_of = typing.get_type_hints(struct)
+    rows = [f"| `{name}` | {_type(types_of[name])} | {MEANINGS[struct][name]} |\n" for name in struct.__struct_fields__]
+    text = f"{words}\n\n" if words else ""
+    return f"\n## {title}\n\n{text}| field | type | meaning |\n| --- | --- | --- |\n" + "".join(rows)
+
+
+def _type(hint: object) -> str:
+    arguments = typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        return " or ".join("null" if one is types.NoneType else _type(one) for one in arguments)
+    if typing.get_origin(hint) is typing.Literal:
+        return ", ".join(f"`{one}`" for one in arguments)
+    if typing.get_origin(hint) is list:
+        return f"list of {_type(arguments[0])}s"
+    return {str: "string", int: "integer", float: "number"}.get(hint, "object")  # type: ignore[call-overload,no-any-return]

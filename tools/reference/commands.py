@@ -10,7 +10,7 @@ WIDTH = 96
 
 EXIT_CODES = {
     0: "done",
-    DeployFailed.exit_code: "it failed, and what served before serves; of `status`: something should serve and does not",
+    DeployFailed.exit_code: "it failed, and what served before serves; for `status`: not all that should serve does",
     UsageError.exit_code: "usage, configuration or environment is wrong, found before anything was touched",
     Locked.exit_code: "somebody else is changing this project: the message says who, since when, and their process",
     CUT: "done, but `--strict-drain` was given and connections were cut",

@@ -16,7 +16,8 @@ With `--json` a command prints one object a line. Fields may be added; those tha
 
 ## A deploy, and everything else that changes what serves
 
-Events, as they happen; each has `event`, which says what kind it is. A program that does not know an event passes it over.
+Events, as they happen; each has `event`, which says what kind it is. A program that does not know an event passes it
+over.
 
 | event | fields | tells |
 | --- | --- | --- |
@@ -67,7 +68,8 @@ MEANINGS: dict[type, dict[str, str]] = {
     },
     InstanceStatus: {
         "id": "its name, such as `web-12`",
-        "state": "`starting`, `serving`, `warm`, `draining`, `stopping`; `failed`: given up; `dead`: it does not run; `unkept`: it serves, unwatched",
+        "state": "`starting`, `serving`, `warm`, `draining`, `stopping`, `failed`; `dead`: it does not run; "
+        "`unkept`: it serves, but nobody would start it again",
         "pid": "process number of the app",
         "since": "when it was started",
         "connections": "open connections to it",

@@ -1,12 +1,22 @@
 """The page of all keys, made of the schema."""
 
 import json
+import re
 
-from msgspec import NODEFAULT, Meta, Struct
+from msgspec import Meta, Struct
 from msgspec.structs import FieldInfo, fields
 
 from zdd.conf.kinds import Kind
-from zdd.conf.schema import NAME_RULE, ClassicService, NginxSection, ReleaseSection, RunService, ZddSection, keys
+from zdd.conf.schema import (
+    NAME_RULE,
+    ClassicService,
+    NginxSection,
+    ReleaseSection,
+    RunService,
+    ZddSection,
+    default,
+    keys,
+)
 
 HEAD = f"""\
 # Configuration
@@ -21,7 +31,8 @@ checked before anything is touched; what is wrong is told with file, section, ke
 - **Lists**: where a list is allowed, so is a single item.
 - **INI** knows the same keys: sections are `[service:web]`, lists have one item a line, maps have lines of `KEY=VALUE`.
 
-`zddeploy --dry-run` reads the file and prints what it would do.
+`zddeploy check` reads the file and looks at all that it names; `zddeploy config` prints what zdd understood, and with
+`--schema` a JSON Schema, with which editors complete keys and tell what is wrong.
 """
 
 PLACEHOLDERS = """\
@@ -82,19 +93,12 @@ def _section(title: str, section: type[Struct], more: str) -> str:
 
 def _row(one: FieldInfo, kind: Kind) -> str:
     meaning = next(meta.description for meta in one.type.__metadata__ if isinstance(meta, Meta) and meta.description)
-    return f"| `{one.name}` | {kind.allowed} | {_default(one, kind)} | {meaning} |\n"
+    allowed = re.sub(r"(a duration.*|a size) such as .*", r"\1", kind.allowed)  # said once, above
+    return f"| `{one.name}` | {allowed} | {_default(one, kind)} | {meaning} |\n"
 
 
 def _default(one: FieldInfo, kind: Kind) -> str:
+    value = default(one)
     if one.required:
-        return "required" if one.name != "cwd" else ""
-    value = one.default if one.default_factory is NODEFAULT else one.default_factory()
-    if value is None or value in ([], {}):
-        return ""
-    if isinstance(value, float):
-        value = f"{value:g}s"
-    elif kind.allowed.startswith("a size"):
-        value = f"{value // 1024**2}M"
-    elif not isinstance(value, int | list):
-        value = str(value)
-    return f"`{json.dumps(value)}`"
+        return "" if one.name == "cwd" else "required"  # of a classic service: the configuration's folder
+    return "" if value is None or value in ([], {}) else f"`{json.dumps(kind.write(value))}`"

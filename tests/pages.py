@@ -24,6 +24,10 @@ class Block(NamedTuple):
     def __str__(self) -> str:
         return f"{self.page}: {self.where or self.section}"
 
+    @property
+    def is_file(self) -> bool:
+        return "/" in self.where
+
     def commands(self) -> list[str]:
         """The commands of it, each as it is typed."""
         return self.text.replace("\\\n", "").splitlines()
@@ -46,3 +50,9 @@ class Page:
                 section = heading
             else:
                 self.blocks.append(Block(path.stem, section, language, where, text))
+
+    def section(self, name: str) -> list[Block]:
+        """The blocks under a heading."""
+        found = [block for block in self.blocks if block.section == name]
+        assert found, f"there is nothing to do under {name!r}"
+        return found

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
 
+from ..pages import DOCS, Block, Page
 from .host import ADDRESS, HERE, LAB, ROOT, Host, Result, run
 
 NAME = "shop.example.org"
@@ -30,37 +29,12 @@ resolve = {NAME}:80:{ADDRESS}
 """
 
 
-class Block(NamedTuple):
-    """One block: in which section it stands, where it is typed or which file it is, and its text."""
-
-    section: str
-    where: str
-    text: str
-
-    @property
-    def is_file(self) -> bool:
-        return "/" in self.where
-
-    def commands(self) -> list[str]:
-        """The commands of it, each as it is typed."""
-        return self.text.replace("\\\n", "").splitlines()
-
-
-class Guide:
-    """Its text, and those of its blocks that have a title."""
+class Guide(Page):
+    """One of docs/guides; its blocks are those that have a title."""
 
     def __init__(self, name: str) -> None:
-        self.text = (ROOT / f"docs/guides/{name}.md").read_text()
-        self.blocks: list[Block] = []
-        for section in re.split(r"(?m)^## ", self.text)[1:]:
-            for where, text in re.findall(r'```\w+ title="([^"]+)"\n(.*?)```', section, re.DOTALL):
-                self.blocks.append(Block(section.splitlines()[0], where, text))
-
-    def section(self, name: str) -> list[Block]:
-        """The blocks under a heading."""
-        found = [block for block in self.blocks if block.section == name]
-        assert found, f"there is nothing to do under {name!r}"
-        return found
+        super().__init__(DOCS / f"guides/{name}.md")
+        self.blocks = [block for block in self.blocks if block.where]
 
 
 class Desk:

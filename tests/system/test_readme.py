@@ -1,4 +1,4 @@
-"""What the README says is so: its commands run as they are written, its configurations are understood."""
+"""What the README says is so: its commands run as they are written."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from zdd.conf import read
-
+from ..pages import ROOT, Page
 from .project import BIN, Project, SampleProject
 
-ROOT = Path(__file__).parents[2]
 OLDEST = """\
 [nginx]
 template: ./nginx.conf.template
@@ -33,15 +30,8 @@ async def app(scope, receive, send):
 """
 
 
-def blocks(language: str, path: Path = ROOT / "README.md") -> list[str]:
-    return re.findall(rf"```{language}[^\n]*\n(.*?)```", path.read_text(), re.DOTALL)
-
-
-CONFIGURATIONS = [
-    pytest.param(text, id=f"{path.stem}-{number}")
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs/guides").glob("*.md")))
-    for number, text in enumerate(blocks("toml", path))
-]
+def blocks(language: str) -> list[str]:
+    return [block.text for block in Page(ROOT / "README.md").blocks if block.language == language]
 
 
 def test_its_first_service_is_deployed_looked_at_and_ended_as_it_says(project: Project) -> None:
@@ -58,23 +48,6 @@ def test_its_first_service_is_deployed_looked_at_and_ended_as_it_says(project: P
     assert run.returncode == 0, run.stdout + run.stderr
     assert "shop serves deploy 3" in run.stdout
     assert run.stdout.endswith("shop is down\n")
-
-
-@pytest.mark.parametrize("text", CONFIGURATIONS)
-def test_its_configurations_and_those_of_the_guides_are_understood(tmp_path: Path, text: str) -> None:
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    (folder / "deploy.toml").write_text(text)
-
-    assert read.load(folder / "deploy.toml").services
-
-
-def test_every_command_it_names_exists() -> None:
-    from zdd.cli.main import COMMANDS
-
-    named = set(re.findall(r"`?zddeploy ([a-z]+)", "\n".join(blocks("sh"))))
-
-    assert named <= set(COMMANDS)
 
 
 def test_its_test_command_is_what_ci_runs() -> None:

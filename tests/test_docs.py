@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tools.reference import __main__ as reference
 from tools.reference.objects import EVENTS
-
 from zdd.conf import read
 
 from .pages import DOCS, ROOT, Block, Page

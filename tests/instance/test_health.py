@@ -32,10 +32,10 @@ def test_it_is_asked_by_a_name_that_it_has(keys: dict[str, Any], host: str) -> N
 @pytest.mark.parametrize(
     ("location", "hint"),
     [
-        ("https://shop.example/health", 'asked as \'localhost\' and wants another name: health_host = "shop.example"'),
+        ("https://shop.example/health", "asked as 'localhost' and wants another name: health_host = \"shop.example\""),
         ("/health/", "health_path must name a path that answers by itself, perhaps /health/"),
         ("http://localhost/login?next=/health", "answers by itself, perhaps /login"),
-        ("https://localhost/health", 'X-Forwarded-Proto, by which it is told of HTTPS: have it do so, or health_status = "2'),
+        ("https://localhost/health", 'told of HTTPS: have it do so, or health_status = "200-299,302"'),
     ],
 )
 def test_a_redirect_tells_what_is_to_be_changed(location: str, hint: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -390,15 +388,6 @@ def test_a_first_release_that_is_broken_leaves_nothing_serving(project: Project)
     assert "nothing was served before, and nothing is now" in said
     assert project.status()["state"] == "nothing"
     assert leftovers(project.folder) == []
-
-
-def test_the_page_about_refused_releases_is_that_of_these() -> None:
-    root = Path(__file__).parents[2]
-    page = subprocess.run(
-        [sys.executable, "-m", "tools.refusals"], cwd=root, capture_output=True, text=True, check=True
-    )
-
-    assert (root / "docs/reference/refusals.md").read_text() == page.stdout, "python -m tools.refusals writes it anew"
 
 
 def shop(project: Project, env: dict[str, str], broken: Broken | None = None) -> None:

@@ -1,9 +1,14 @@
 from pathlib import Path
 
-from tools.reference import commands, configuration, objects
+from tools.reference import commands, configuration, objects, refusals
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
-PAGES = {"configuration.md": configuration.page, "commands.md": commands.page, "json.md": objects.page}
+PAGES = {
+    "configuration.md": configuration.page,
+    "commands.md": commands.page,
+    "json.md": objects.page,
+    "refusals.md": refusals.page,
+}
 
 
 def main() -> None:

@@ -93,7 +93,10 @@ class RunService(Struct, frozen=True, kw_only=True):
     health_path: Annotated[kinds.RequestPath | None, doc("Path that answers when the service is well.")] = None
     health_status: Annotated[kinds.StatusSet, doc("Statuses that mean it is well.")] = _OK
     health_host: Annotated[kinds.HostName | None, doc("Its Host header; else the first of host, or localhost.")] = None
-    health_command: Annotated[kinds.Shell | None, doc("Instead of a health request: exits 0 if it is well.")] = None
+    health_command: Annotated[
+        kinds.Shell | None,
+        doc("Instead of a health request: exits 0 if it is well. `ZDD_SOCKET` or `PORT` tells it where the app is."),
+    ] = None
     start_timeout: Annotated[kinds.Timeout, doc("How long an instance may take until it is well.")] = 60.0
     health_timeout: Annotated[kinds.Timeout, doc("How long one health request or command may take.")] = 5.0
     min_uptime: Annotated[kinds.Duration, doc("For socket none: how long it must run to count as well.")] = 2.0

@@ -1,7 +1,4 @@
-"""
-Prints the page about refused releases, from those that the tests deploy: `python -m tools.refusals`, to be written to
-docs/reference/refusals.md.
-"""
+"""The page about refused releases, made of those that the tests deploy."""
 
 from tests.system.test_broken_releases import RELEASES
 
@@ -17,14 +14,10 @@ names are those of the test: `start_timeout` is 1.5 s there, and `/health` the `
 """
 
 
-def main() -> None:
-    """Print the page."""
+def page() -> str:
+    """Return the page."""
     rows = []
     for broken in RELEASES:
         words = "<br>".join(f"`` {word.replace('ELSEWHERE', '8000').strip()} ``" for word in broken.words)
         rows.append(f"| {broken.what} | {broken.when} | {words} |\n")
-    print(HEAD + "".join(rows), end="")
-
-
-if __name__ == "__main__":
-    main()
+    return HEAD + "".join(rows)

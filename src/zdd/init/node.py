@@ -17,10 +17,8 @@ def node(folder: Folder) -> Proposal | None:
     if not package or not (needs or scripts):
         return None
     what = next((name for key, name in _FRAMEWORKS.items() if key in needs), "Node")
-    keys: dict[str, object] = {"run": _run(folder, what, scripts), "socket": "tcp", "env": {"NODE_ENV": "production"}}
-    return Proposal(
-        what, [Service("web", keys, {"socket": "it listens on the port in PORT"})], _build(folder, "build" in scripts)
-    )
+    keys: dict[str, object] = {"run": _run(folder, what, scripts), "env": {"NODE_ENV": "production"}}
+    return Proposal(what, [Service("web", keys)], _build(folder, "build" in scripts))
 
 
 def _run(folder: Folder, what: str, scripts: dict[str, str]) -> str:

@@ -21,6 +21,8 @@ _VARIES = {  # what is another at each time or on each machine
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d": "today",
     r"\d{8}-\d{6}": "now",
     r"[/\w.-]+/python3[.\d]*/": "python3/",
+    r"(?m)^  (built|baked) .*\n": "",  # told of when they took long
+    r"(?m)^  web-2 +stopped\n": "",  # when one types so quickly that it has not gone yet
     r" +": " ",
 }
 _LONG = re.compile(r"(?m)(?:^  \| .*\n){3,}?((?:^  \| .*\n){3})(?!  \| )")

@@ -22,7 +22,10 @@ _VARIES = {  # what is another at each time or on each machine
     r"\d{8}-\d{6}": "now",
     r"[/\w.-]+/python3[.\d]*/": "python3/",
     r"(?m)^  (built|baked) .*\n": "",  # told of when they took long
-    r"(?m)^  web-2 +stopped\n": "",  # when one types so quickly that it has not gone yet
+    r"(?m)^  web-\d+ +(stopped|draining.*)\n": "",  # when one types so quickly that it has not gone yet
+    r"(drained) in [^:\n]*(: .*)?": r"\1",
+    r"[\d,]+ requests": "0 requests",
+    r"[\d.]+ ms": "0 ms",
     r" +": " ",
 }
 _LONG = re.compile(r"(?m)(?:^  \| .*\n){3,}?((?:^  \| .*\n){3})(?!  \| )")
@@ -64,7 +67,7 @@ class Typist:
         for here, there in self.seen.items():
             shown = shown.replace(here, there)
         shown = re.sub(rf"(?m) {re.escape(user := getpass.getuser())}(?=  |$)", f" {'you':<{len(user)}}", shown)
-        shown = re.sub(r"(?m)^.*running as root.*\n", "", shown)
+        shown = re.sub(r"(?m)^.*running as root.*\n| +$", "", shown)
         return _LONG.sub(r"  | ...\n\1", shown)
 
 
@@ -72,4 +75,4 @@ def plain(shown: str) -> str:
     """Return the screen without what varies."""
     for pattern, word in _VARIES.items():
         shown = re.sub(pattern, word, shown)
-    return re.sub(r"(?m) $", "", shown)
+    return shown

@@ -76,7 +76,7 @@ def test_each_host_gets_the_version_and_the_first_failure_stops_it(hosts: Hosts)
     failed = hosts.run("./deploy-all", hosts.code.commit("second"), ONE, TWO)
 
     assert failed.returncode == 1
-    assert f"{TWO} FAILED, and serves what it served before; on the new version: {ONE}\n" in failed.stderr
+    assert f"{TWO} FAILED (exit code 1); on the new version: {ONE}\n" in failed.stderr
     assert hosts.projects[1].get().count("X-Release: first") == 1
 
     stopped = hosts.run("./deploy-all", hosts.code.commit("third"), TWO, ONE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import picture
 from tools.reference import __main__ as reference
 from tools.reference.objects import EVENTS
 from zdd.conf import read
@@ -23,6 +24,10 @@ def test_a_reference_page_is_made_of_the_source(name: str) -> None:
     committed = (DOCS / "reference" / name).read_text()
 
     assert reference.PAGES[name]() == committed, "`python -m tools.reference` writes it anew"
+
+
+def test_the_picture_is_made_of_the_tutorials_screens() -> None:
+    assert picture.PICTURE.read_text() == picture.picture(), "`python -m tools.picture` draws it anew"
 
 
 def test_every_event_that_is_told_of_is_on_the_page_about_json() -> None:

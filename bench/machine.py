@@ -35,9 +35,18 @@ def describe() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gb": round(memory / 1e9),
         "kernel": platform.release(),
-        "versions": {"zdd": zdd.__version__, "Python": platform.python_version()}
+        "versions": {"zdd": f"{zdd.__version__} {_revision()}".strip(), "Python": platform.python_version()}
         | {name: found for name, command in _VERSIONS.items() if (found := _version(*command))},
     }
+
+
+def _revision() -> str:
+    """Return the commit that was measured, marked if files had changed since; nothing outside of a repository."""
+    command = ["git", "-C", os.path.dirname(__file__), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
 
 
 def _version(*command: str) -> str:

@@ -25,5 +25,5 @@ const server = http.createServer((request, response) => {
 })
 
 work(500)
-server.listen(process.env.LISTEN_FDS ? { fd: 3 } : { port: process.env.PORT, host: '127.0.0.1' })
+server.listen(process.env.PORT || 3000, '127.0.0.1') // zdd turns this into the socket that it holds
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => server.close(() => process.exit(0)))

@@ -41,8 +41,8 @@ def describe() -> dict[str, Any]:
 
 
 def _revision() -> str:
-    """Return the commit that was measured, marked if files had changed since; nothing outside of a repository."""
-    command = ["git", "-C", os.path.dirname(__file__), "describe", "--always", "--dirty", "--exclude=*"]
+    """Return the commit that was measured, nothing outside of a repository."""
+    command = ["git", "-C", os.path.dirname(__file__), "rev-parse", "--short", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:

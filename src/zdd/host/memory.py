@@ -21,6 +21,11 @@ def kills(root: str = "") -> int:
     return 0
 
 
+def kills_anywhere() -> int:
+    """Return how many processes of the machine were killed for lack of memory since the boot (0 before Linux 4.13)."""
+    return _count("/proc/vmstat")
+
+
 def _count(path: str) -> int:
     try:
         words = [line.split() for line in (files.read(path) or "").splitlines()]

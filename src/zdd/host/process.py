@@ -143,12 +143,6 @@ def use_of_trees(roots: list[int]) -> dict[int, tuple[int, float]]:
     }
 
 
-def oom_kills() -> int:
-    """Return how many processes the kernel has killed for lack of memory since the boot (Linux 4.13; 0 before)."""
-    lines = _read("/proc/vmstat").splitlines()
-    return next((int(line.split()[1]) for line in lines if line.startswith(b"oom_kill ")), 0)
-
-
 def parents() -> dict[int, int]:
     """Return the parent of every process on the machine, by number: one scan of /proc."""
     numbers = (int(name) for name in os.listdir("/proc") if name.isdigit())

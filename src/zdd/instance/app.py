@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from zdd import keeper
 from zdd.conf.schema import RunService
-from zdd.host import acl, files, process, systemd
+from zdd.host import acl, files, memory, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instance import environment, health, health_command, identity, node, where
@@ -47,7 +47,7 @@ class AppInstance:
         self.log = places.log(name)
         self.kept = Kept(name, places, clock)
         self.lease: client.Lease | None = None
-        self.oom_kills = process.oom_kills()  # on the whole machine, so far
+        self.memory_kills = memory.kills_anywhere()  # so far
 
     def launch(
         self, deploy: int, cwd: str, nginx: ProxySide, own: Mapping[str, str], after: Sequence[str] | None = None
@@ -242,7 +242,7 @@ class AppInstance:
             acl.allow(folder, others)
 
     def _failed(self, words: str, hint: str | None = None) -> InstanceFailed:
-        if killed := process.oom_kills() - self.oom_kills:
+        if killed := memory.kills_anywhere() - self.memory_kills:
             processes = "a process" if killed == 1 else f"{killed} processes"
             limit = f"; its memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
             hint = f"memory ran out: the kernel has killed {processes} of this machine meanwhile (`dmesg`){limit}"

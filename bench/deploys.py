@@ -22,11 +22,16 @@ def prepare(names: list[str], quick: bool) -> Settings:
     skipped = {name: why for name in names if (why := peers.load(name).missing())}
     taking_part = [name for name in names if name not in skipped]
     languages = {peers.load(name).language for name in taking_part}
-    capacity = {
-        language: run_stage({"peer": peers.BASELINES[language], "wrk": 2 if quick else 4})["rate"]
-        for language in sorted(languages)
-    }
+    capacity = {language: most(peers.BASELINES[language], 2 if quick else 4) for language in sorted(languages)}
     return {"peers": taking_part, "skipped": skipped, "capacity": capacity, "scenarios": scenarios(quick)}
+
+
+def most(name: str, seconds: int) -> float:
+    """Return how many requests a second the app can answer, deployed so."""
+    found = run_stage({"peer": name, "wrk": seconds})
+    if "error" in found:
+        sys.exit(f"{peers.load(name).title} did not serve, so nothing can be compared with it: {found['error']}")
+    return float(found["rate"])
 
 
 def scenarios(quick: bool) -> list[dict[str, Any]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import zdd
@@ -18,7 +21,6 @@ _VERSIONS = {
     "HAProxy": ("haproxy", "-v"),
     "Caddy": ("caddy", "version"),
     "Node": ("node", "--version"),
-    "pm2": ("pm2", "--version"),
     "wrk": ("wrk", "-v"),
 }
 
@@ -36,7 +38,8 @@ def describe() -> dict[str, Any]:
         "memory_gb": round(memory / 1e9),
         "kernel": platform.release(),
         "versions": {"zdd": f"{zdd.__version__} {_revision()}".strip(), "Python": platform.python_version()}
-        | {name: found for name, command in _VERSIONS.items() if (found := _version(*command))},
+        | {name: found for name, command in _VERSIONS.items() if (found := _version(*command))}
+        | _pm2(),
     }
 
 
@@ -47,6 +50,15 @@ def _revision() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:
         return ""
+
+
+def _pm2() -> dict[str, str]:
+    """Return its version as its package has it: `pm2 --version` starts a daemon that stays."""
+    program = shutil.which("pm2", path=PATH)
+    if not program:
+        return {}
+    package = Path(program).resolve().parents[1] / "package.json"
+    return {"pm2": json.loads(package.read_text())["version"]}
 
 
 def _version(*command: str) -> str:

@@ -15,6 +15,7 @@ from .server import OK, Server, every, reset, say
 
 GET = Kind()
 ERROR = b"HTTP/1.1 %d Whatever\r\nContent-Length: 4\r\n\r\nbody"
+CLOSING = ERROR.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
 
 
@@ -52,7 +53,7 @@ def load(target: str, kind: Kind = GET, rate: float = 2000, seconds: float = 0.1
         pytest.param("cut", lambda connection: say(connection, b"SSH-2.0\r\n\r\n"), id="no-http"),
         pytest.param("cut", lambda connection: say(connection, OK + b"more"), id="longer-than-it-says"),
         pytest.param("5xx", lambda connection: say(connection, ERROR % 502), id="502"),
-        pytest.param("5xx", then_close(ERROR % 500), id="500-and-closed"),
+        pytest.param("5xx", then_close(CLOSING % 500), id="500-and-closed"),
         pytest.param("status", lambda connection: say(connection, ERROR % 404), id="404"),
         pytest.param("status", lambda connection: say(connection, ERROR % 302), id="302"),
     ],

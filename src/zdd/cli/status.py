@@ -114,20 +114,18 @@ def _watch(site: Site, as_json: bool) -> int:
     on_terminal = sys.stdout.isatty() and not as_json
     if on_terminal:
         click.clear()
-    try:
-        while True:
+    with site.interrupts.caught():
+        while not site.interrupts.noted:
             found, cpu = looks.look()
             if as_json:
                 click.echo(msgspec.json.encode(found))
             elif on_terminal:
-                _draw(
-                    [*lines(found, time.time(), cpu), "", f"{time.strftime('%H:%M:%S')}, every second; Ctrl-C ends it"]
-                )
+                ends = f"{time.strftime('%H:%M:%S')}, every second; Ctrl-C ends it"
+                _draw([*lines(found, time.time(), cpu), "", ends])
             else:
                 click.echo("\n".join([*lines(found, time.time(), cpu), ""]))
             time.sleep(_EVERY)
-    except KeyboardInterrupt:
-        return 0
+    return 0
 
 
 def _draw(shown: list[str]) -> None:

@@ -94,7 +94,7 @@ class AppInstance:
         elif self.service.socket == "none":
             self._await_uptime(begun, check)
         else:
-            notice = self._await_answer(address, deadline, check)
+            notice = self._await_answer(address, begun, deadline, check)
         if not client.ask(self.kept.control, "healthy")["ok"]:  # what forks away may answer once
             check()
             raise self._failed("it ended as soon as it had answered")
@@ -131,8 +131,8 @@ class AppInstance:
         if self.lease:
             self.lease.events()
 
-    def _await_answer(self, address: str | int, deadline: float, check: Callable[[], None]) -> str | None:
-        service, begun = self.service, self.clock.now()
+    def _await_answer(self, address: str | int, begun: float, deadline: float, check: Callable[[], None]) -> str | None:
+        service = self.service
         try:
             return health.await_answer(address, service, deadline, self.clock, check, held=service.socket == "fd")
         except NotHealthy as error:

@@ -110,7 +110,9 @@ def answers_late(where):
 
 def speaks_no_http(where):
     said = b"SSH-2.0-OpenSSH_9.2\r\n"
-    plain.serve(plain.listen(where), lambda connection: (connection.sendall(said), connection.close()))
+    plain.serve(
+        plain.listen(where), lambda connection: (connection.recv(999), connection.sendall(said), connection.close())
+    )
 
 
 def hangs_up(where):

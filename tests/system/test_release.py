@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 from zdd.load import Kind
@@ -97,6 +98,26 @@ def test_a_rollback_repeated_goes_further_back(project: Project) -> None:
     serves(project, 1)
     refused = project.zddeploy("rollback", code=2)
     assert "nothing before it to go back to" in refused.stderr
+
+
+def test_a_version_that_a_rollback_had_to_start_is_revived_as_long_as_it_is_warm(project: Project) -> None:
+    code = configure(project, keep_warm="0s")
+    project.zddeploy()
+    code.commit(2)
+    project.zddeploy()
+    project.zddeploy("rollback")
+    project.replace("deploy.toml", 'keep_warm = "0s"', 'keep_warm = "60s"')
+    code.commit(3)
+    shown = project.zddeploy().stdout
+    assert re.search(r"web-3 +kept warm: `zddeploy rollback` is one rename", shown)
+
+    shown = project.zddeploy("rollback").stdout
+
+    assert list(project.serving()) == ["web-3"]
+    assert project.events("history", "-n", "1")[0]["origin"] == 1
+    assert re.search(r"web-4 +kept warm: `zddeploy rollback 4` is one rename", shown)
+    project.zddeploy("rollback", "4")
+    assert list(project.serving()) == ["web-4"]
 
 
 def test_what_is_no_longer_warm_is_started_from_its_release_and_proven(project: Project) -> None:

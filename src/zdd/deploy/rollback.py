@@ -35,8 +35,6 @@ def _previous(site: Site, current: Manifest) -> int:
     number = entry.replaced if entry else current.before if origin == current.deploy else None
     if number is None:
         raise UsageError(f"deploy {origin} is the first one known: there is nothing before it to go back to")
-    if entry and (older := history.find(history.read(site.places.history), number)) and older.origin:
-        return older.origin
     return number
 
 
@@ -51,7 +49,9 @@ def _of_deploy(site: Site, current: Manifest, number: int) -> Request:
     for service in site.config.services:
         if service not in revive:
             _check_startable(site, number, service, releases.get(service, release))
-    return Request("rollback", release=release, origin=number, revive=revive, releases=releases)
+    # A rollback that was replaced serves under its own number, but its version is that of the deploy it brought back.
+    origin = (table and table.origin) or (entry and entry.origin) or number
+    return Request("rollback", release=release, origin=origin, revive=revive, releases=releases)
 
 
 def _of_release(site: Site, release: str) -> Request:

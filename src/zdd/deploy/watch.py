@@ -58,7 +58,7 @@ def _watch_one(site: Site, running: Running, lease: client.Lease) -> Drained:
             continue
         now = site.clock.now()
         if status["state"] == "warm":
-            _tell(site, running, "kept warm: `zddeploy rollback` is one rename")
+            _tell(site, running, f"kept warm: `{_way_back(site)}` is one rename")
             return Drained()
         if status["state"] == "stopping":
             stopping = stopping or now
@@ -95,6 +95,13 @@ def _left(site: Site, running: Running, status: dict[str, Any]) -> Drained:
 
 def _cut(number: int) -> str:
     return f"{counted(number, 'connection')} {'was' if number == 1 else 'were'} cut"
+
+
+def _way_back(site: Site) -> str:
+    """Return the command that brings the replaced version back; a mere rollback goes further back after a rollback."""
+    current = site.tables.current()
+    number = f" {current.before}" if current and current.action == "rollback" else ""
+    return f"zddeploy rollback{number}"
 
 
 def _lease(site: Site, running: Running) -> client.Lease | None:

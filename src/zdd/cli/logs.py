@@ -57,7 +57,7 @@ def command(
     r"""
     Show what the instances print, each line with its instance.
 
-    Of each service the newest ones; with --since all, merged by the times that their lines begin with.
+    Of each service the newest ones; with --since all of them, merged by the times that their lines begin with.
 
     \b
     Examples:

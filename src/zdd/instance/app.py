@@ -245,7 +245,8 @@ class AppInstance:
         if killed := memory.kills_anywhere() - self.memory_kills:
             processes = "a process" if killed == 1 else f"{killed} processes"
             limit = f"; its memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
-            hint = f"memory ran out: the kernel has killed {processes} of this machine meanwhile (`dmesg`){limit}"
+            ran_out = f"memory ran out: the kernel has killed {processes} of this machine meanwhile (`dmesg`){limit}"
+            hint = f"{hint}\n  {ran_out}" if hint else ran_out
         return InstanceFailed(f"{self.service.name}: {words}", last_words(self.log), self.log, hint=hint)
 
 

@@ -68,6 +68,21 @@ def test_strictly_drained_a_deploy_that_had_to_cut_says_so(project: Project) -> 
     assert call.answer().startswith("HTTP/1.1 502")
 
 
+def test_nothing_that_was_cut_is_missed_while_a_hook_or_another_instance_takes_its_time(project: Project) -> None:
+    web = service("web", **PLAIN, drain_timeout="500ms", keep_warm="0s")
+    jobs = service("jobs", run="python -S job.py", socket="none", min_uptime="100ms", stop_timeout="60s")
+    configure(project, jobs, web, after_deploy="sleep 2")
+    project.zddeploy()
+    (call,) = busy(project, "never")
+    version(project, 2)
+    *_, result = project.events("--strict-drain", code=4)
+
+    assert (result["cut"], result["exit"]) == (1, 4)
+    call.answer()
+    project.write("done", "")
+    eventually(lambda: "jobs-1" not in project.instances("jobs"))
+
+
 def test_strictly_drained_a_deploy_that_cut_nothing_is_done(project: Project) -> None:
     configure(project, service("web", **PLAIN, drain_timeout="10s"))
     project.zddeploy()

@@ -14,10 +14,10 @@ from zdd.deploy.plan import Observed, Request
 from zdd.deploy.recovery import recover, turn_back
 from zdd.deploy.settle import settle
 from zdd.deploy.site import Site
+from zdd.deploy.watch import Leaving
 from zdd.errors import ZddError
 from zdd.history import Entry
 from zdd.instance import environment
-from zdd.instance.running import Running
 from zdd.switch.manifest import Instance, Manifest
 
 _SHOWN = 5  # names in a notice
@@ -27,7 +27,7 @@ class Deployed(NamedTuple):
     """What serves now, and the old instances that are being let go."""
 
     target: Manifest
-    replaced: list[Running]
+    replaced: list[Leaving]
 
 
 def deploy(site: Site, request: Request, warm: bool = True) -> Deployed:

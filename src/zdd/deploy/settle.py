@@ -5,15 +5,16 @@ from __future__ import annotations
 from zdd.conf.schema import RunService
 from zdd.deploy.site import Site
 from zdd.deploy.sweep import sweep
+from zdd.deploy.watch import Leaving
 from zdd.instance.running import Running
 from zdd.switch.manifest import Manifest
 
 _GOING = ("draining", "stopping", "resting")
 
 
-def settle(site: Site, warm: bool = True) -> list[Running]:
+def settle(site: Site, warm: bool = True) -> list[Leaving]:
     """
-    Retire every instance that is not in the table in force; returns those that were replaced just now.
+    Retire every instance that is not in the table in force; returns those that were replaced just now, to be watched.
 
     They are kept warm for their service's `keep_warm`, unless `warm` is off; older ones are not, so that at most one
     generation waits. Tables that nobody walks any more are removed.
@@ -30,7 +31,7 @@ def settle(site: Site, warm: bool = True) -> list[Running]:
             continue
         was_serving = before is not None and one.name in before.instances
         if was_serving and one.state not in ("dead", *_GOING):
-            replaced.append(one)
+            replaced.append(Leaving(site, one))
         site.fleet.retire(one, _warm_seconds(site, one) if was_serving and warm else 0.0, workers)
     site.tables.prune(keep=_kept_tables(current))
     sweep(site, running)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from zdd.conf.schema import RunService
@@ -24,72 +25,88 @@ class Drained(NamedTuple):
     cut: int = 0
 
 
-def watch(site: Site, replaced: list[Running]) -> Drained:
+class Leaving:
     """
-    Tell how the old instances drain until they are gone. Those that take long to stop after that are left to it.
+    An instance that is let go, and our ear at it; made before it is told to go, so that nothing of it is missed.
 
     Instances that are kept warm, and classic ones, are only told of: they need no watching.
     """
-    ended = cut = 0
-    for running in replaced:
-        lease = None if running.classic else _lease(site, running)
-        if lease is None:
-            _tell(site, running, "stopping" if running.classic else "gone")
-            continue
-        with contextlib.closing(lease):
-            outcome = _watch_one(site, running, lease)
-        ended += outcome.ended
-        cut += outcome.cut
-    return Drained(ended, cut)
 
+    def __init__(self, site: Site, running: Running) -> None:
+        self.site, self.running = site, running
+        self.control = f"{site.places.control}/{running.name}.sock"
+        self.lease = None if running.classic else self._listen()
+        self._last = 0
+        self._wonder_at = site.clock.now() + _SOON
+        self._stopping = 0.0
 
-def _watch_one(site: Site, running: Running, lease: client.Lease) -> Drained:
-    last, begun, stopping = 0, site.clock.now(), 0.0
-    while True:
-        for event in lease.events():
+    def look(self) -> Drained | None:
+        """Tell what is new; returns how it ended once there is nothing more to be told."""
+        if self.lease is None:
+            return self._tell("stopping" if self.running.classic else "gone")
+        for event in self.lease.events():
             if event["event"] == "gone":
-                return _over(site, running, event)
+                return self._over(event["drained"], event["cut"], event["seconds"])
         try:
-            status = client.ask(f"{site.places.control}/{running.name}.sock", "status")
+            status = client.ask(self.control, "status")
         except client.Gone:
-            if lease.ended:
-                _tell(site, running, "gone")
-                return Drained()
-            continue
-        now = site.clock.now()
+            return self._tell("gone") if self.lease.ended else None
+        now = self.site.clock.now()
         if status["state"] == "warm":
-            _tell(site, running, f"kept warm: `{_way_back(site)}` is one rename")
-            return Drained()
+            return self._tell(f"kept warm: `{_way_back(self.site)}` is one rename")
         if status["state"] == "stopping":
-            stopping = stopping or now
-            if now - stopping >= _STOPPING:
-                return _left(site, running, status)
-        elif status["connections"] != last or (not last and now - begun > _SOON):
-            last, begun = status["connections"], float("inf")
-            _tell(site, running, f"draining, {counted(last, 'connection')}", connections=last)
-        site.clock.sleep(_POLL)
+            self._stopping = self._stopping or now
+            return self._left(status) if now - self._stopping >= _STOPPING else None
+        if status["connections"] != self._last or now >= self._wonder_at:
+            self._last, self._wonder_at = status["connections"], math.inf
+            self._tell(f"draining, {counted(self._last, 'connection')}", connections=self._last)
+        return None
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self.lease:
+            self.lease.close()
+
+    def _listen(self) -> client.Lease | None:
+        try:
+            return client.Lease(self.control)
+        except (client.Gone, OSError):  # OSError: of a thousand instances, there are no descriptors for all
+            return None
+
+    def _over(self, ended: int, cut: int, seconds: float) -> Drained:
+        """It is gone."""
+        service = self.site.config.services.get(self.running.service)
+        if isinstance(service, RunService) and service.socket == "none":
+            words = "stopped"
+        elif cut:
+            words = f"stopped after {seconds:.1f} s; {_cut(cut)}, {ended} had ended"
+        else:
+            words = f"drained in {seconds:.1f} s" + (f": {counted(ended, 'connection')}" if ended else "")
+        return self._tell(words, connections=0, drained=ended, cut=cut, seconds=seconds)
+
+    def _left(self, status: dict[str, Any]) -> Drained:
+        """It was told to stop, and has not: it is left to finish what it is at."""
+        ended, cut = status.get("drained", 0), status.get("cut", 0)  # a keeper of an earlier zdd does not say
+        seconds = Kept(self.running.name, self.site.places, self.site.clock).record().get("stop_timeout", 0.0)
+        words = f"was told to stop and is still at work; it may take {seconds:g} s" + (f"; {_cut(cut)}" if cut else "")
+        return self._tell(words, connections=status["connections"], drained=ended, cut=cut)
+
+    def _tell(self, words: str, **fields: int | float) -> Drained:
+        self.site.report.event("drain", subject=self.running.name, service=self.running.service, text=words, **fields)
+        return Drained(int(fields.get("drained", 0)), int(fields.get("cut", 0)))
 
 
-def _over(site: Site, running: Running, event: dict[str, Any]) -> Drained:
-    """Tell of an instance that is gone."""
-    ended, cut, seconds = event["drained"], event["cut"], event["seconds"]
-    service = site.config.services.get(running.service)
-    if isinstance(service, RunService) and service.socket == "none":
-        words = "stopped"
-    elif cut:
-        words = f"stopped after {seconds:.1f} s; {_cut(cut)}, {ended} had ended"
-    else:
-        words = f"drained in {seconds:.1f} s" + (f": {counted(ended, 'connection')}" if ended else "")
-    _tell(site, running, words, connections=0, drained=ended, cut=cut, seconds=seconds)
-    return Drained(ended, cut)
-
-
-def _left(site: Site, running: Running, status: dict[str, Any]) -> Drained:
-    """Tell of an instance that was told to stop, and has not: it is left to finish what it is at."""
-    ended, cut = status.get("drained", 0), status.get("cut", 0)  # a keeper of an earlier zdd does not say
-    seconds = Kept(running.name, site.places, site.clock).record().get("stop_timeout", 0.0)
-    words = f"was told to stop and is still at work; it may take {seconds:g} s" + (f"; {_cut(cut)}" if cut else "")
-    _tell(site, running, words, connections=status["connections"], drained=ended, cut=cut)
+def watch(site: Site, leaving: Sequence[Leaving]) -> Drained:
+    """Tell how the old instances drain until they are gone. Those that take long to stop after that are left to it."""
+    ended = cut = 0
+    while leaving:
+        found = [(one, one.look()) for one in leaving]
+        for one, outcome in found:
+            if outcome is not None:
+                one.close()
+                ended, cut = ended + outcome.ended, cut + outcome.cut
+        leaving = [one for one, outcome in found if outcome is None]
+        site.clock.sleep(_POLL if leaving else 0)
     return Drained(ended, cut)
 
 
@@ -102,14 +119,3 @@ def _way_back(site: Site) -> str:
     current = site.tables.current()
     number = f" {current.before}" if current and current.action == "rollback" else ""
     return f"zddeploy rollback{number}"
-
-
-def _lease(site: Site, running: Running) -> client.Lease | None:
-    try:
-        return client.Lease(f"{site.places.control}/{running.name}.sock")
-    except client.Gone:
-        return None
-
-
-def _tell(site: Site, running: Running, words: str, **fields: object) -> None:
-    site.report.event("drain", subject=running.name, service=running.service, text=words, **fields)

@@ -32,8 +32,6 @@ def change(
     Raises ZddError, after telling of it, when it did not work out.
     """
     begun, before = time.monotonic(), None
-    if lock_timeout is None:
-        lock_timeout = site.config.zdd.lock_timeout
     try:
         before = _serving(site)
         site.front.require()

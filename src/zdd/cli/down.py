@@ -25,8 +25,7 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
       zddeploy down
     """
     site = options.site_of(conf, verbose, as_json)
-    timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout
-    with changing(site, "zddeploy down", timeout):
+    with changing(site, "zddeploy down", lock_timeout):
         down(site)
     site.report.event("result", outcome="done", cause=None, deploy=None, exit=0, text=f"{site.config.project} is down")
     return 0

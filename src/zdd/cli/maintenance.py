@@ -37,8 +37,7 @@ def command(
       zddeploy maintenance off
     """
     site = options.site_of(conf, verbose, as_json)
-    timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout
-    with changing(site, f"zddeploy maintenance {switch}", timeout):
+    with changing(site, f"zddeploy maintenance {switch}", lock_timeout):
         if switch == "on":
             maintenance.on(site, page.read_text() if page else maintenance.page(message))
             text = "everything is answered 503: `zddeploy maintenance off` ends it"

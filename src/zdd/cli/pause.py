@@ -37,8 +37,7 @@ def command(
       zddeploy pause web
     """
     site = options.site_of(conf, verbose, as_json)
-    timeout = site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout
-    with changing(site, "zddeploy pause", timeout):
+    with changing(site, "zddeploy pause", lock_timeout):
         paused = pause(site, services, longest)
     if paused.others:
         site.report.event("notice", text=f"{', '.join(paused.others)}: not paused, as the app has a socket of its own")

@@ -25,7 +25,7 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
       zddeploy recover
     """
     site = options.site_of(conf, verbose, as_json)
-    with changing(site, "zddeploy recover", site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout):
+    with changing(site, "zddeploy recover", lock_timeout):
         recovered = finish_interrupted(site)
     if recovered is None:
         site.report.event("notice", text="nothing was interrupted")

@@ -26,7 +26,7 @@ def command(
       zddeploy resume
     """
     site = options.site_of(conf, verbose, as_json)
-    with changing(site, "zddeploy resume", site.config.zdd.lock_timeout if lock_timeout is None else lock_timeout):
+    with changing(site, "zddeploy resume", lock_timeout):
         resumed = resume(site, services)
     text = f"requests are let in to {', '.join(resumed)}" if resumed else "nothing was paused"
     site.report.event("result", outcome="done", cause=None, instances=resumed, exit=0, text=text)

@@ -14,15 +14,16 @@ from zdd.host.lock import Busy, Lock
 
 
 @contextlib.contextmanager
-def changing(site: Site, command: str, timeout: float) -> Iterator[None]:
+def changing(site: Site, command: str, timeout: float | None) -> Iterator[None]:
     """
     Make the folders, hold the lock and note signals, for as long as a changing command lasts.
 
-    Raises Locked when somebody else changes this project for longer than `timeout` seconds.
+    Raises Locked when somebody else changes this project for longer than `timeout` seconds, which is the project's
+    lock_timeout unless given.
     """
     lock = Lock(site.places.lock)
     try:
-        _acquire(site, lock, command, timeout)
+        _acquire(site, lock, command, site.config.zdd.lock_timeout if timeout is None else timeout)
     except Busy as busy:
         raise _locked(site, busy.holder) from None
     try:

@@ -49,8 +49,8 @@ BUGS = [
     Bug(
         "a new version whose zddeploy died does not fall back",
         "keeper/swap.py",
-        "            self.fall_back()\n\n    @property\n    def stays",
-        "            pass\n\n    @property\n    def stays",
+        "            self.fall_back()\n\n    @property\n    def may_fall_back",
+        "            pass\n\n    @property\n    def may_fall_back",
         f"{STOP_FIRST}_without_its_zddeploy_the_new_version_serves_or_the_old_one_again[stopping-good]",
     ),
     Bug(

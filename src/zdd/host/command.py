@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from zdd.host.clock import Clock
-from zdd.host.process import Process
+from zdd.host.process import Process, change_user
 
 _SLICE = 0.1  # seconds between looks at whether waiting is still worth it
 
@@ -163,12 +163,7 @@ def become(argv: Sequence[str], there: Surroundings) -> NoReturn:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
     os.umask(0o022)
-    if there.who.groups is not None and os.geteuid() == 0:
-        os.setgroups(there.who.groups)
-    if there.who.gid is not None:
-        os.setgid(there.who.gid)
-    if there.who.uid is not None:
-        os.setuid(there.who.uid)
+    change_user(*there.who)
     os.chdir(there.cwd)
     os.execvpe(argv[0], list(argv), there.env)
 

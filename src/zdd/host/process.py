@@ -204,6 +204,16 @@ def become_subreaper() -> None:
         raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")  # a kernel before Linux 3.4
 
 
+def change_user(uid: int | None, gid: int | None, groups: list[int] | None) -> None:
+    """Have this process run as somebody else, None where that stays as it is. Raises OSError when it may not."""
+    if groups is not None and os.geteuid() == 0:
+        os.setgroups(groups)
+    if gid is not None:
+        os.setgid(gid)
+    if uid is not None:
+        os.setuid(uid)
+
+
 def boot_id() -> str:
     """Return the identity of this boot: process numbers and start times mean nothing under another."""
     return _read("/proc/sys/kernel/random/boot_id").decode().strip()

@@ -27,6 +27,7 @@ from zdd.places import Places
 
 _POLL = 0.02
 _ALONE = 0.5  # seconds without any process of it until a start counts as dead: a look at /proc misses what forks on
+_KILLING = 5.0  # seconds: what cannot be killed (state D) is left, since nothing else can be done
 _MARK = "ZDD_INSTANCE"
 
 
@@ -219,7 +220,10 @@ class ClassicInstance:
         tree = [main.pid, *process.descendants(main.pid)] if main else []
         found = _processes(list(dict.fromkeys([*tree, *self._members()])))
         process.end([main] if main else found, signal.SIGTERM, self.service.stop_timeout, self.clock.now)
-        process.end(found, signal.SIGKILL, 1.0, self.clock.now)
+        deadline = self.clock.now() + _KILLING
+        while found and self.clock.now() < deadline:
+            process.end(found, signal.SIGKILL, 1.0, self.clock.now)
+            found = _processes(self._members())  # what the others have started up to their end
         if known.process:
             self.pid_files.remove(known.process[0])
         files.remove(record.path(self.places.control, self.name))

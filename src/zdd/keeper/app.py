@@ -128,7 +128,7 @@ class App:
                 env |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": record.service}
                 env["ZDD_SOCKET_INODE"] = str(os.fstat(socket).st_ino)  # for who is not given it as descriptor 3
             doing = f"become user {record.uid}, group {record.gid}"
-            self._change_user()
+            process.change_user(record.uid, record.gid, record.groups)
             doing = f"enter {record.cwd!r}"
             os.chdir(record.cwd)
             doing = f"run {argv[0]!r}"
@@ -151,14 +151,6 @@ class App:
             os.set_inheritable(socket, True)
         elif socket is not None:
             os.dup2(socket, _LISTEN_FD)
-
-    def _change_user(self) -> None:
-        if self.record.groups is not None and os.geteuid() == 0:
-            os.setgroups(self.record.groups)
-        if self.record.gid is not None:
-            os.setgid(self.record.gid)
-        if self.record.uid is not None:
-            os.setuid(self.record.uid)
 
 
 def _reset_signals() -> None:

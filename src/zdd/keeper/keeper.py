@@ -178,7 +178,7 @@ class Keeper:
         """Nobody holds a lease: who started this has died or is done. Stay only if `current` leads here."""
         if self.state in (WARM, DRAINING, STOPPING) and not self.swap.resting:
             return
-        if self.record.published() or self.swap.stays:
+        if self.record.published() or self.swap.way_back:
             self.swap.deserted()
         else:
             self.tell("nobody is attached and nothing leads here: stopping")

@@ -24,7 +24,7 @@ class Swap:
         self.record, self.hold = keeper.record, keeper.hold
         self.resting = False  # at rest, or on the way there
         self.alone = False  # the app runs, and nobody will come to say whether it is healthy
-        self._way_back = False  # was put to rest for another one: stays until the next command
+        self.way_back = False  # was put to rest for another one: stays until the next command
         self._start_again = self._start_alone = self._hand_back = False  # what to do once it rests
         self._before = list(self.record.predecessors)
 
@@ -35,7 +35,7 @@ class Swap:
         Who comes now waits, or goes to the one that `current` leads to, if that is another.
         """
         keeper = self.keeper
-        self._way_back = self._way_back or way_back
+        self.way_back = self.way_back or way_back
         if self.resting:
             return True
         if keeper.state not in (states.STARTING, states.SERVING, states.WARM, states.FAILED):
@@ -85,11 +85,6 @@ class Swap:
             self._prove_alone()
         elif self.record.current_leads_here() and (self.resting or keeper.state in (states.STARTING, states.FAILED)):
             self.fall_back()
-
-    @property
-    def stays(self) -> bool:
-        """Tell whether this is the way back of a change-over that nobody has ended yet."""
-        return self._way_back
 
     @property
     def may_fall_back(self) -> bool:

@@ -29,15 +29,16 @@ class FakeApp:
         self.starts = 0
         self.signals: list[object] = []
         self.dies_of: set[int] = {15, 9}
-        self.descendants = self.unkillable = False
+        self.descendants = self.unkillable = self.polite = False
         self.ended: Ended | None = None
         self.fails: OSError | None = None
 
-    def start(self, socket: int | None, port: int | None, first: bool) -> None:
+    def start(self, socket: int | None, port: int | None, polite: bool) -> None:
         if self.fails:
             raise self.fails
         self.pid, self.left = next(self.numbers), True
         self.starts += 1
+        self.polite = polite
 
     def die(self, status: int = -9) -> None:
         self.ended, self.pid, self.left = Ended(status, f"status {status}"), None, self.descendants
@@ -60,6 +61,7 @@ class FakeApp:
                 self.die(-9)
 
     def full_speed(self) -> bool:
+        self.polite = False
         return True
 
 

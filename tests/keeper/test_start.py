@@ -227,7 +227,7 @@ def test_an_app_that_boots_gives_way_to_others_until_it_is_healthy(new: New) -> 
     if not os.path.exists(path):
         pytest.skip("this kernel has no autogroup")
     web.await_output("up")
-    assert (files.read(path) or "").endswith("nice 19\n")
+    assert (files.read(path) or "").endswith("nice 10\n")
 
     web.ask("healthy")
 

@@ -77,8 +77,29 @@ def test_a_held_instance_starts_its_app_once_it_is_told(stage: New) -> None:
     assert held.keeper.swap.start()
 
     assert held.app.starts == 1
+    assert not held.app.polite, "somebody may wait"
     assert held.keeper.swap.start(), "told twice it does it once"
     assert held.app.starts == 1
+
+
+def test_a_start_gives_way_to_others_for_a_while(stage: New) -> None:
+    starting = stage(polite_for=15.0)
+
+    starting.push(14)
+    assert starting.app.polite
+    starting.push(2)
+
+    assert not starting.app.polite
+
+
+def test_a_restart_gives_way_to_nobody(serving: New) -> None:
+    crashed = serving()
+
+    crashed.die()
+    crashed.push(1)
+
+    assert crashed.app.starts == 2
+    assert not crashed.app.polite
 
 
 def test_a_fork_that_fails_is_an_app_that_ended(stage: New) -> None:

@@ -26,6 +26,7 @@ from zdd.places import Places
 _POLL = 0.01
 _COMMAND_PAUSE = 0.2  # between two runs of health_command
 _LISTEN_FD = 3
+_POLITE = 0.25  # of start_timeout: so long a start gives way to what serves already; then it needs what is left
 
 
 class ProxySide(NamedTuple):
@@ -204,6 +205,7 @@ class AppInstance:
             "uid": who.uid,
             "gid": who.gid,
             "groups": who.groups,
+            "polite_for": service.start_timeout * _POLITE,
             "stop_signal": signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"].value,
             "stop_timeout": service.stop_timeout,
             "drain_timeout": service.drain_timeout,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CANNOT_START = 127  # the exit status of an app that never ran, as in sh
 _LISTEN_FD = 3
+_POLITE = 10  # niceness: a tenth of the weight of others, who go first; 19 starves a start where no core is ever idle
 
 
 class Ended:
@@ -44,8 +45,12 @@ class App:
         self._report: int | None = None
         self._kills = 0
 
-    def start(self, socket: int | None, port: int | None, first: bool) -> None:
-        """Start it on this listening socket or port. Raises OSError when there can be no further process."""
+    def start(self, socket: int | None, port: int | None, polite: bool) -> None:
+        """
+        Start it on this listening socket or port; `polite`, it gives way to others.
+
+        Raises OSError when there can be no further process.
+        """
         self._close_report()
         self._kills = memory.kills()
         self._report, report = os.pipe()  # both ends close on exec: what can be read at its end is why it never ran
@@ -55,7 +60,7 @@ class App:
             os.close(report)
             raise
         if pid == 0:
-            self._become(socket, port, report, first)
+            self._become(socket, port, report, polite)
         os.close(report)
         self.pid, self.since, self.left = pid, time.time(), True
 
@@ -91,7 +96,7 @@ class App:
         return sum(process.memory_bytes(pid) for pid in process.descendants(os.getpid()))
 
     def full_speed(self) -> bool:
-        """Take back the niceness of its start; False when the kernel asks to try again (it limits how often)."""
+        """Give way to nobody any more; False when the kernel asks to try again (it limits how often)."""
         return _be_nice(self.pid, 0)
 
     def _ended(self, status: int) -> Ended:
@@ -109,14 +114,14 @@ class App:
             os.close(self._report)
             self._report = None
 
-    def _become(self, socket: int | None, port: int | None, report: int, first: bool) -> NoReturn:
+    def _become(self, socket: int | None, port: int | None, report: int, polite: bool) -> NoReturn:
         """Turn this forked child into the app; does not return, whatever happens."""
         record, argv = self.record, list(self.record.argv)
         doing = "start"
         try:
             os.setsid()
-            if first:
-                _be_nice(os.getpid(), 19)
+            if polite:
+                _be_nice(os.getpid(), _POLITE)
             _reset_signals()
             os.umask(0o022)
             self._arrange_descriptors(socket)

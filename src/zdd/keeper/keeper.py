@@ -201,17 +201,20 @@ class Keeper:
             self.deadlines.at(self.record.stop_timeout, self._kill)
 
     def _start(self) -> None:
-        first, self._started = self._started is None, self.deadlines.now()
+        polite = self._started is None and not self.hold.on  # else somebody may wait for it
+        self._started = self.deadlines.now()
         held = self.listener.held
         try:
             self.relay.take(self.listener.queues())
             self.listener.prepare()
-            self.app.start(held.fileno() if held else None, self.listener.port, first)
+            self.app.start(held.fileno() if held else None, self.listener.port, polite)
         except OSError as error:
             self._app_ended(Ended(CANNOT_START, f"cannot start: {error.strerror or error}"))
             return
         self.record.write_pids(self.app.pid, self.listener.port)
         self._tend()
+        if polite:
+            self.deadlines.at(self.record.polite_for, self._full_speed)
         if self.outage.on:
             self.outage.ask()
 

@@ -37,6 +37,7 @@ class Record:
         self.gid: int | None = data.get("gid")
         self.groups: list[int] | None = data.get("groups")
         self.access: list[int] = data.get("access", [])
+        self.polite_for: float = data.get("polite_for", 15.0)
         self.stop_signal: int = data.get("stop_signal", 15)
         self.stop_timeout: float = data.get("stop_timeout", 10.0)
         self.drain_timeout: float = data.get("drain_timeout", 30.0)

@@ -43,6 +43,7 @@ def test_a_first_deploy_publishes_before_nginx_hears_of_it(config: Config) -> No
         "start web-1",
         "start web-2",
         "start api-1",
+        "prepare the switch",
         "wait until healthy: web-1, web-2, api-1",
         "switch: web/00 to web-1, web/01 to web-2",
         "nginx: reload if its text changes, start if it does not run",

@@ -88,7 +88,7 @@ def before_commit(target: Manifest, before: Manifest | None) -> list[Step]:
         preparing += [steps.Build(target), steps.BeforeStart(target)]
     preparing += [steps.Start(target, instance) for instance in new]
     preparing += [steps.Revive(target, name) for name in target.revived]
-    preparing += [steps.Probe(target, proved)]
+    preparing += [steps.Prepare(target), steps.Probe(target, proved)]
     last = [steps.Check(target), steps.AfterSwitch(target), *_last(target)]
     return [*preparing, *_switch(target, before), *_swaps(target, before), *last]
 

@@ -133,6 +133,21 @@ class Revive(Step):
         site.fleet.rewarm(self.target.instances[self.instance])
 
 
+class Prepare(Step):
+    """Lay out the new table while its instances start, so that the switch itself is one rename."""
+
+    name = "prepare"
+
+    @property
+    def words(self) -> str:
+        """Say what the step does, as a line of a plan."""
+        return "prepare the switch"
+
+    def do(self, site: Site) -> None:
+        """Make the links; nobody is led by them yet."""
+        site.tables.build(self.target.deploy, self.target.slots())
+
+
 @dataclass(frozen=True)
 class Probe(Step):
     """Wait until these instances are healthy."""
@@ -217,11 +232,10 @@ class Publish(Step):
         return f"switch: {where}" if where else "switch"
 
     def do(self, site: Site) -> None:
-        """Build the table and publish it."""
-        name = site.tables.build(self.target.deploy, self.target.slots())
+        """Publish the table."""
         self.target.exposed = True
         site.tables.write(self.target)
-        site.tables.publish(name)
+        site.tables.publish(str(self.target.deploy))
 
     def undo(self, site: Site) -> None:
         """Publish the table that was in force; when there was none, none."""

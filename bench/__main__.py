@@ -72,7 +72,7 @@ def measure_growth(options: argparse.Namespace, out: Path) -> None:
         "services": growth.services((1, 10, 50) if quick else (1, 10, 100, 300, 1000), tell),
         "history": growth.history(20 if quick else 1000, tell),
         "connections": growth.connections((100, 1000) if quick else (100, 1000, 10_000), tell),
-        "releases": growth.releases((10, 100) if quick else (10, 100, 1000), tell),
+        "releases": growth.releases((10, 100) if quick else (100, 1000, 10_000), tell),
     }
     write(out / "growth.json", found)
 

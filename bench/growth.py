@@ -95,7 +95,7 @@ def releases(megabytes: tuple[int, ...], tell: Callable[[str], None]) -> Figures
             for number in range(size):
                 (shop.folder / f"code/{number}").write_bytes(os.urandom(MEGABYTE))
             builds, total = [], []
-            for number in range(4):
+            for number in range(3):  # the third is the first that lets one go
                 (shop.folder / "code/VERSION").write_text(str(number))
                 events, seconds = run(shop)
                 builds.append(step(events, "build"))

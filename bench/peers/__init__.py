@@ -8,6 +8,7 @@ from bench.peer import Peer
 
 NAMES = (
     "zdd_table",
+    "zdd_two",
     "zdd_stop_first",
     "zdd_tcp",
     "zdd_classic",

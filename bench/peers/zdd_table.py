@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bench.hand import run
 from bench.peer import Peer
@@ -16,7 +16,7 @@ class Driver(Peer):
 
     title = "zdd"
     docs = "README.md, Your own service"
-    keys: ClassVar[dict[str, str]] = {"run": "gunicorn shop:app"}
+    keys: ClassVar[dict[str, Any]] = {"run": "gunicorn shop:app"}
 
     def start(self) -> None:
         """Write deploy.toml, deploy."""

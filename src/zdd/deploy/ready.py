@@ -12,7 +12,7 @@ from zdd.deploy.finding import Finding, error, warning
 from zdd.deploy.foreign import ForeignFront
 from zdd.deploy.site import Site
 from zdd.errors import UsageError
-from zdd.host import systemd
+from zdd.host import sock_diag, systemd
 from zdd.places import user_name
 
 WANTS = "/etc/systemd/system/multi-user.target.wants"
@@ -30,6 +30,14 @@ def access(site: Site) -> Iterator[Finding]:
         site.front.check_writable()
     if not any(one.socket in ("fd", "unix") for one in _apps(site)):
         return
+    try:
+        sock_diag.connections_to_files()
+    except OSError as problem:
+        yield error(
+            f"this kernel does not tell of connections to UNIX sockets ({problem.strerror})",
+            "nobody could know when an old instance is drained",
+            "load what it lacks, and at every boot: sudo modprobe unix_diag",
+        )
     if found := site.front.barrier():
         folder, user = found
         mode = os.stat(folder).st_mode & 0o777

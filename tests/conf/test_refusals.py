@@ -277,6 +277,10 @@ def test_a_wrong_variable_is_named_but_its_value_is_not_shown(folder: Path, env:
             "[service.nginx_pid_filename] nginx_pid_filename cannot name a service; "
             "in templates it stands for nginx's pid file",
         ),
+        (
+            '[service.deploy]\nrun = "app"',
+            "[service.deploy] deploy cannot name a service; deploys' own logs have that name",
+        ),
         ('[service."a\\nb"]\nrun = "app"', f'[service.a\\nb] "a\\nb" cannot name a service, which takes {NAME}'),
         (CLASSIC, "[nginx] needs template and pid_file, because service old has start"),
         ('[nginx]\npid_file = "x"\n' + CLASSIC, "[nginx] needs template, because service old has start"),

@@ -11,6 +11,10 @@ TEMPLATE_SUFFIX = ".template"
 
 Services = Mapping[str, ClassicService | RunService]
 
+_TAKEN = {
+    "nginx_pid_filename": "in templates it stands for nginx's pid file",
+    "deploy": "deploys' own logs have that name",
+}
 _PLACEHOLDERS = {"socket": "unix", "fd": "fd", "port": "tcp"}  # and the way of listening that fills each
 _NEED_A_SOCKET = ("host", "path", "health_path", "health_status", "health_host")
 _OWN_TEXT_ONLY = ("listen", "server_name", "client_max_body_size")
@@ -26,8 +30,8 @@ def run_name(document: Document, section: str, name: str) -> None:
     """Check the name of a service with run."""
     if not re.fullmatch(NAME, name):
         raise document.error(section, f'"{name}" cannot name a service, which takes {NAME_RULE}')
-    if name == "nginx_pid_filename":
-        raise document.error(section, f"{name} cannot name a service; in templates it stands for nginx's pid file")
+    if name in _TAKEN:
+        raise document.error(section, f"{name} cannot name a service; {_TAKEN[name]}")
 
 
 def run_service(document: Document, section: str, service: RunService) -> None:

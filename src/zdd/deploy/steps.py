@@ -137,11 +137,7 @@ class Prepare(Step):
     """Lay out the new table while its instances start, so that the switch itself is one rename."""
 
     name = "prepare"
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        return "prepare the switch"
+    words = "prepare the switch"
 
     def do(self, site: Site) -> None:
         """Make the links; nobody is led by them yet."""
@@ -180,11 +176,7 @@ class PublishUnion(Step):
     before: Manifest
     slots: dict[str, str]
     name = "publish-union"
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        return "publish old and new slots together"
+    words = "publish old and new slots together"
 
     def do(self, site: Site) -> None:
         """Build and publish it."""
@@ -199,11 +191,7 @@ class Proxy(Step):
     """Have nginx know the upstreams: nothing where its text stays the same, else test, replace, reload, verify."""
 
     name = "proxy"
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        return "nginx: reload if its text changes, start if it does not run"
+    words = "nginx: reload if its text changes, start if it does not run"
 
     def do(self, site: Site) -> None:
         """Bring nginx to the text of this table; from a reload on, clients may meet the new instances."""
@@ -286,11 +274,7 @@ class Check(Step):
     """One request for each service through nginx, as a client would send it."""
 
     name = "check"
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        return "one request for each service through nginx"
+    words = "one request for each service through nginx"
 
     def do(self, site: Site) -> None:
         """Send them."""
@@ -311,11 +295,7 @@ class Bake(Step):
     """Watch the new version for a while; a fault switches back."""
 
     name = "bake"
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        return "watch the new version for a while (bake)"
+    words = "watch the new version for a while (bake)"
 
     def do(self, site: Site) -> None:
         """Watch it."""

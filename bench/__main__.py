@@ -14,10 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import deploys, growth, machine, path, peers, report
+from bench import deploys, growth, machine, path, peers, quoted, report
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("deploys", "path", "growth")
 
 
 def main() -> None:
@@ -26,7 +25,7 @@ def main() -> None:
     add = parser.add_argument
     add("--quick", action="store_true", help="one run, two loads, small numbers: under 5 minutes on two cores")
     add("--runs", type=int, default=5, help="how often each peer has its turn (%(default)s)")
-    add("--part", choices=PARTS, action="append", help="only this part; may be given again")
+    add("--part", choices=MEASURE, action="append", help="only this part; may be given again")
     add("--peer", choices=peers.NAMES, metavar="PEER", action="append", help=f"only this: {', '.join(peers.NAMES)}")
     add("--add", action="store_true", help="add runs to the results there are, of the same machine and versions")
     add("--report", action="store_true", help="measure nothing, write the report anew")
@@ -35,23 +34,35 @@ def main() -> None:
     out = options.out or (Path("build/bench") if options.quick else RESULTS)
     out.mkdir(parents=True, exist_ok=True)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as on a user's machine, where modules are compiled once
-    for part in () if options.report else options.part or PARTS:
-        {"deploys": measure_deploys, "path": measure_path, "growth": measure_growth}[part](options, out)
+    for part in () if options.report else options.part or MEASURE:
+        MEASURE[part](options, out)
     from bench import plots  # matplotlib is needed for nothing else
 
     report.write(out)
+    if out == RESULTS:
+        quoted.write(out)
     plots.write(out)
     tell(f"see {out}/REPORT.md")
 
 
 def measure_deploys(options: argparse.Namespace, out: Path) -> None:
+    """Zdd and its peers under all loads."""
+    measure_runs(options, out / "deploys.json", options.peer or list(peers.NAMES), deploys.scenarios(options.quick))
+
+
+def measure_switches(options: argparse.Namespace, out: Path) -> None:
+    """Ways for nginx to get from one version to the next."""
+    measure_runs(options, out / "switches.json", list(peers.SWITCHES), deploys.switching())
+
+
+def measure_runs(options: argparse.Namespace, file: Path, names: list[str], loads: list[dict[str, Any]]) -> None:
     """Write after every run: what was measured is not lost when somebody has had enough."""
-    file, runs = out / "deploys.json", 1 if options.quick else options.runs
+    runs = 1 if options.quick else options.runs
     found: dict[str, Any] = json.loads(file.read_text()) if options.add and file.exists() else {}
     if not found:
         tell("how much the app can do")
         found = machine.describe()
-        found |= {"settings": deploys.prepare(options.peer or list(peers.NAMES), options.quick), "runs": []}
+        found |= {"settings": deploys.prepare(names, options.quick, loads), "runs": []}
     elif found["versions"] != (now := machine.describe())["versions"] or found["cpu"] != now["cpu"]:
         sys.exit(f"{file} is of another machine or other versions: its figures cannot be compared with new ones")
     for _ in range(runs):
@@ -75,6 +86,9 @@ def measure_growth(options: argparse.Namespace, out: Path) -> None:
         "releases": growth.releases((10, 100) if quick else (100, 1000, 10_000), tell),
     }
     write(out / "growth.json", found)
+
+
+MEASURE = {"deploys": measure_deploys, "switches": measure_switches, "path": measure_path, "growth": measure_growth}
 
 
 def write(file: Path, value: Any) -> None:

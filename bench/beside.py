@@ -79,6 +79,15 @@ def main_row(found: Deploys, name: str) -> list[str]:
     ]
 
 
+SUMMARY_HEAD = "| way | failed requests | connections closed, of 32 | p99 before, deploying | memory beside the app |"
+
+
+def summary(found: Deploys) -> list[str]:
+    """The first table in short."""
+    rows = [main_row(found, name) for name in found.names]
+    return table(SUMMARY_HEAD, [[*row[:4], row[-1]] for row in rows])
+
+
 TIMES = ("returned", "first_new", "last_old")
 LOAD_HEAD = (
     "| way | failed | closed | p50 before | p99 | p99.9 | p50 deploying | p99 | p99.9 | times p99 | "

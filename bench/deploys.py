@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench import peers
+from bench.figures import MAIN
 from bench.stage import Scenario
 
 BELOW, ABOVE = 0.4, 1.2  # of what the app can do at most
@@ -17,13 +18,13 @@ PATIENCE = 300.0  # seconds that a peer may take for all its scenarios
 Settings = dict[str, Any]
 
 
-def prepare(names: list[str], quick: bool) -> Settings:
-    """Return what a run consists of: who can take part, how much the app can do, and so the loads."""
+def prepare(names: list[str], quick: bool, loads: list[dict[str, Any]]) -> Settings:
+    """Return what a run consists of: who can take part, and how much the app can do, which the loads are shares of."""
     skipped = {name: why for name in names if (why := peers.load(name).missing())}
     taking_part = [name for name in names if name not in skipped]
     languages = {peers.load(name).language for name in taking_part}
     capacity = {language: most(peers.BASELINES[language], 2 if quick else 4) for language in sorted(languages)}
-    return {"peers": taking_part, "skipped": skipped, "capacity": capacity, "scenarios": scenarios(quick)}
+    return {"peers": taking_part, "skipped": skipped, "capacity": capacity, "scenarios": loads}
 
 
 def most(name: str, seconds: int) -> float:
@@ -38,12 +39,17 @@ def scenarios(quick: bool) -> list[dict[str, Any]]:
     """Return the loads; `share` is that of what the app can do at most."""
     found: list[dict[str, Any]] = [
         {"name": "quiet", "connections": 1, "rate": 20},
-        {"name": "32 connections", "connections": 32, "share": BELOW},
+        {"name": MAIN, "connections": 32, "share": BELOW},
     ]
     if not quick:
         found.append({"name": "1,000 connections", "connections": 1000, "share": BELOW})
         found.append({"name": "saturated", "connections": 32, "share": ABOVE})
     return found
+
+
+def switching() -> list[dict[str, Any]]:
+    """Return the load under which ways to switch are compared."""
+    return [{"name": MAIN, "connections": 32, "share": BELOW, "deploys": 2}]
 
 
 def run(settings: Settings, number: int, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -55,7 +61,7 @@ def run(settings: Settings, number: int, tell: Callable[[str], None]) -> dict[st
         tell(f"run {number + 1}: {peers.load(name).title}")
         capacity = settings["capacity"][peers.load(name).language]
         loads = [
-            Scenario(one["name"], one["connections"], one.get("rate") or one["share"] * capacity)
+            Scenario(one["name"], one["connections"], one.get("rate") or one["share"] * capacity, one.get("deploys", 1))
             for one in settings["scenarios"]
         ]
         found[name] = run_stage({"peer": name, "scenarios": loads})

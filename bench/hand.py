@@ -37,9 +37,9 @@ class App:
 class Nginx:
     """A plain nginx; `write` and `reload` are what one does with it by hand."""
 
-    def __init__(self, folder: Path, port: int, location: str, upstream: str = "") -> None:
+    def __init__(self, folder: Path, port: int, location: str, upstream: str = "", program: str = "nginx") -> None:
         self.folder, self.port = folder, port
-        self.location, self.upstream = location, upstream
+        self.location, self.upstream, self.program = location, upstream, program
 
     def write(self, port: int) -> None:
         """Have requests go to that port."""
@@ -51,7 +51,7 @@ class Nginx:
 
     def command(self, *options: str) -> None:
         """Run nginx."""
-        run(self.folder, "nginx", "-p", str(self.folder), "-c", "nginx.conf", *options)
+        run(self.folder, self.program, "-p", str(self.folder), "-c", "nginx.conf", *options)
 
     @property
     def master(self) -> int:

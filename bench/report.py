@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.beside import deploys
+from bench.switches import switches
 from bench.words import megabytes, table
 from bench.words import milliseconds as ms
 
@@ -20,7 +21,7 @@ def write(folder: Path) -> None:
 def text(folder: Path) -> str:
     """Return the whole report."""
     parts = [HEAD]
-    for name, part in (("deploys", deploys), ("path", path), ("growth", growth)):
+    for name, part in PARTS.items():
         file = folder / f"{name}.json"
         if file.exists():
             found = json.loads(file.read_text())
@@ -104,6 +105,8 @@ def growth(found: dict[str, Any], picture: str) -> list[str]:
         *table("| release | build | deploy |", releases),
     ]
 
+
+PARTS = {"deploys": deploys, "switches": switches, "path": path, "growth": growth}
 
 HEAD = """\
 # zdd beside its peers

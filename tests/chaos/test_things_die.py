@@ -155,7 +155,7 @@ def test_whatever_dies_in_the_middle_of_a_deploy_the_site_is_served(
     project.zddeploy()
     version(project, 2)
     project.replace("deploy.toml", 'health_path = "/"', 'health_path = "/"\nbefore_start = "sleep 0.1"\nbake = "2s"')
-    with project.start() as running:
+    with project.beside() as running:
         eventually(lambda: (project.runtime / "control/web-2.pids").exists())
         time.sleep(0.3)
         strike(project)
@@ -168,7 +168,7 @@ def test_whatever_dies_in_the_middle_of_a_deploy_the_site_is_served(
 
 def test_ten_at_once_one_wins_and_nine_are_told_who(project: Project) -> None:
     configure(project, service("web", **PLAIN, health_path="/", bake="3s"))
-    runs = [project.start() for _ in range(10)]
+    runs = [project.beside() for _ in range(10)]
     codes = sorted(run.wait(120) for run in runs)
 
     assert codes == [0] + [3] * 9
@@ -177,7 +177,7 @@ def test_ten_at_once_one_wins_and_nine_are_told_who(project: Project) -> None:
 
 def test_ten_at_once_that_wait_all_succeed(project: Project) -> None:
     configure(project, WEB)
-    runs = [project.start("--lock-timeout", "100s") for _ in range(10)]
+    runs = [project.beside("--lock-timeout", "100s") for _ in range(10)]
     codes = [run.wait(120) for run in runs]
 
     assert codes == [0] * 10

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.machine import patiently
 from zdd.load import Load, Report, Spec
 from zdd.load.answer import MalformedError
 from zdd.load.websocket import read_frame
@@ -142,11 +143,14 @@ def test_a_message_that_met_a_close_is_asked_again_on_a_new_connection() -> None
 
 
 def test_a_cut_without_a_message_under_way_is_a_failure_of_its_own() -> None:
-    with Server(Echo(lambda connection, payload: not say(connection, frame(TEXT, payload)))) as server:
-        report = load(server, seconds=0.55, interval=0.2)  # 11 messages, the next on a connection long after the cut
+    def attempt(interval: float) -> None:
+        with Server(Echo(lambda connection, payload: not say(connection, frame(TEXT, payload)))) as server:
+            report = load(server, 2.75 * interval, interval)  # 11 messages, the next on a connection long after the cut
 
-    assert report.failed == {"cut": 1}
-    assert (report.ok, report.requests) == (11, 12)
+        assert report.failed == {"cut": 1}
+        assert (report.ok, report.requests) == (11, 12)
+
+    patiently(attempt, 0.2, 4)
 
 
 def test_pings_and_fragments_are_understood() -> None:
@@ -162,13 +166,16 @@ def test_pings_and_fragments_are_understood() -> None:
 
 
 def test_messages_without_an_echo_time_out() -> None:
-    with Server(Echo(lambda *_: True)) as server:
-        spec = Spec(server.target, rate=0, websockets=1, websocket_interval=0.02, seconds=0.2, timeout=0.3)
-        with Load(spec) as running:
-            report = running.wait()
+    def attempt(timeout: float) -> None:
+        with Server(Echo(lambda *_: True)) as server:
+            spec = Spec(server.target, rate=0, websockets=1, websocket_interval=0.02, seconds=0.2, timeout=timeout)
+            with Load(spec) as running:
+                report = running.wait()
 
-    assert report.failed == {"timeout": 1}
-    assert report.ok == 9
+        assert report.failed == {"timeout": 1}
+        assert report.ok == 9
+
+    patiently(attempt, 0.3, 10)
 
 
 @pytest.mark.parametrize(

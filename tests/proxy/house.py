@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Sequence
 
+from tests.machine import free_port
 from zdd.host import process
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
@@ -17,7 +18,7 @@ from zdd.proxy.binary import Binary
 from zdd.proxy.nginx import Nginx
 from zdd.proxy.text import Route, Setup
 
-from .app import App, Behaviour, free_port
+from .app import App, Behaviour, wait_until
 
 
 class House:
@@ -82,6 +83,11 @@ http {{
         rendered = text.render(self.setup(*apps, **changes), self.binary.version)
         self.nginx.apply(rendered)
         return rendered
+
+    def workers(self) -> list[Process]:
+        """Those that take new requests, once they are all there."""
+        wait_until(lambda: len(self.nginx.workers()) == 2)
+        return self.nginx.workers()
 
     def files(self) -> set[str]:
         return set(os.listdir(self.folder))

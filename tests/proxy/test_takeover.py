@@ -12,7 +12,7 @@ from .house import House
 
 def kill_master(house: House) -> list[int]:
     """Kill the master; returns its workers, which serve on."""
-    workers = [worker.pid for worker in house.nginx.workers()]
+    workers = [worker.pid for worker in house.workers()]
     master = house.nginx.master()
     assert master is not None
     master.signal(signal.SIGKILL)

@@ -7,16 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from zdd.host import process
 from zdd.host.process import Process
 from zdd.load import Kind
 
-from .project import BIN, Project, assert_nothing_lost, assert_only_reloads_cost, eventually, leftovers
+from .project import Beside, Project, assert_nothing_lost, assert_only_reloads_cost, eventually, leftovers
 
 WEB = Path(__file__).with_name("classic_web.py")
 
@@ -31,7 +30,6 @@ class ClassicProject(Project):
 
     def __init__(self) -> None:
         super().__init__()
-        self._children: list[Beside] = []
         self.release("1")
         self.configure()
 
@@ -77,11 +75,6 @@ class ClassicProject(Project):
     def let_start(self) -> None:
         self.write("go", "")
 
-    def beside(self, *args: str) -> Beside:
-        """Run zddeploy beside the test."""
-        self._children.append(Beside(self.folder, args))
-        return self._children[-1]
-
     @contextlib.contextmanager
     def deploying(self, *args: str) -> Iterator[Beside]:
         """Run zddeploy beside the test; begins when an instance of it is held, and lets it go in the end."""
@@ -118,8 +111,6 @@ class ClassicProject(Project):
 
     def end(self) -> None:
         self.let_start()
-        for child in self._children:
-            child.forget()
         super().end()
 
     def states(self, service: str = "web") -> dict[str, str]:
@@ -132,24 +123,6 @@ def snapshot(project: ClassicProject) -> dict[str, tuple[int, int]]:
     """Every file and folder there is, with what would tell that it was touched."""
     paths = [project.folder, *sorted(project.folder.rglob("*"))]
     return {str(path): (path.lstat().st_mtime_ns, path.lstat().st_mode) for path in paths}
-
-
-class Beside(subprocess.Popen[bytes]):
-    """A zddeploy that runs beside the test."""
-
-    def __init__(self, folder: Path, args: Sequence[str]) -> None:
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the process is of interest)
-        command = [str(BIN / "zddeploy"), *args]
-        super().__init__(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT)
-
-    def said(self) -> str:
-        """All it has printed so far."""
-        return os.pread(self._output.fileno(), 65536, 0).decode()
-
-    def forget(self) -> None:
-        self.kill()
-        self.wait()
-        self._output.close()
 
 
 def web(name: str, *options: str) -> str:

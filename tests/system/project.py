@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -16,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.machine import free_port, has_read
 from zdd.host import process
 from zdd.load import Kind, Load, Report, Spec
 
@@ -35,6 +34,7 @@ PLAIN = {"run": "python -S plain.py {fd}"}
 PLAIN_UNIX = {"run": "python -S plain.py {socket}", "socket": "unix"}
 PLAIN_TCP = {"run": "python -S plain.py {port}", "socket": "tcp"}
 WORKER = {"run": "python -S plain.py none", "socket": "none", "min_uptime": "100ms"}
+JOB = {"run": "python -S job.py", "socket": "none", "health_command": "test -e $ZDD_INSTANCE", "stop_timeout": "60s"}
 UVICORN = {"run": "uvicorn --fd {fd} --log-level warning asgi:app"}
 UVICORN_TCP = {"run": "uvicorn --port {port} --log-level warning asgi:app", "socket": "tcp"}
 GUNICORN = {"run": "gunicorn --threads 32 wsgi:app"}
@@ -48,6 +48,7 @@ class Project:
         self.folder = Path(tempfile.mkdtemp(prefix="zdd", dir="/tmp"))
         self.folder.chmod(0o755)  # nginx's workers must be able to pass
         self.port = free_port()
+        self._children: list[Beside] = []
 
     @property
     def state(self) -> Path:
@@ -90,17 +91,10 @@ class Project:
         assert code is None or result.returncode == code, f"exit {result.returncode}\n{result.stdout}{result.stderr}"
         return result
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
-        """Run zddeploy in the background; its output is thrown away."""
-        return subprocess.Popen(
-            [BIN / "zddeploy", *args],
-            cwd=self.folder,
-            env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+    def beside(self, *args: str) -> Beside:
+        """Run zddeploy beside the test."""
+        self._children.append(Beside(self.folder, args))
+        return self._children[-1]
 
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.zddeploy("status", "--json", code=None).stdout.splitlines()[-1])
@@ -119,7 +113,7 @@ class Project:
         return {name: one["pid"] for name, one in self.instances(service).items() if one["state"] == "serving"}
 
     def load(self, kinds: tuple[Kind, ...] = MIXED, **options: Any) -> Load:
-        spec: dict[str, Any] = {"rate": 300, "connections": 32, "record": "X-Release"} | options
+        spec: dict[str, Any] = {"rate": 300, "connections": 32, "record": "X-Release", "timeout": 60} | options
         return Load(Spec(f"127.0.0.1:{self.port}", kinds, **spec))
 
     def get(self, path: str = "/", host: str = "localhost") -> str:
@@ -140,16 +134,38 @@ class Project:
 
     def end(self) -> None:
         """Take it down, and remove what it had; what it left behind is a failure."""
+        for child in self._children:
+            child.forget()
         try:
             if list(self.folder.glob("deploy.*")):
                 self.zddeploy("down", code=None)
             # A keeper that still relayed somebody to another instance ends with the nginx that this one came from.
-            eventually(lambda: leftovers(self.folder) == [], 10)
+            eventually(lambda: leftovers(self.folder) == [])
         finally:
             for pid in [pid for pid, _ in leftovers(self.folder)]:
                 if found := process.Process.find(pid):
                     found.signal(9)
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Beside(subprocess.Popen[bytes]):
+    """A zddeploy that runs beside the test."""
+
+    def __init__(self, folder: Path, args: tuple[str, ...]) -> None:
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the process is of interest)
+        command = [str(BIN / "zddeploy"), *args]
+        env = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"}
+        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": self._output, "stderr": subprocess.STDOUT}
+        super().__init__(command, cwd=folder, env=env, **streams)
+
+    def said(self) -> str:
+        """All it has printed so far."""
+        return os.pread(self._output.fileno(), 65536, 0).decode()
+
+    def forget(self) -> None:
+        self.kill()
+        self.wait()
+        self._output.close()
 
 
 class SampleProject(Project):
@@ -214,18 +230,9 @@ def nginx_workers(project: Project) -> set[int]:
     return {pid for pid, parent in process.parents().items() if parent == master}
 
 
-def free_port() -> int:
-    """A port that nobody has, and that the kernel gives nobody by itself."""
-    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        port = random.randrange(first_given // 2, first_given)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-
-
 def request(port: int, path: str = "/", host: str = "localhost") -> str:
     """One GET; returns the whole answer."""
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
@@ -249,7 +256,7 @@ def _leads_below(link: str, folder: Path) -> bool:
         return False
 
 
-def eventually(check: Callable[[], object], seconds: float = 30.0) -> None:
+def eventually(check: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until it holds; the deadline is for machines that are slow, not for code that is."""
     deadline = time.monotonic() + seconds
     while not check():
@@ -277,14 +284,17 @@ class Call:
     """One request of somebody who sends its body, and reads its answer, as slowly as the test wants."""
 
     def __init__(self, project: Project, path: str, body: int | None = None) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", project.port), 10)
-        self.connection.settimeout(30)
+        self.connection = socket.create_connection(("127.0.0.1", project.port), 60)
         lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += [] if body is None else [f"Content-Length: {body}"]
         self.connection.sendall("\r\n".join([*lines, "", ""]).encode())
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
+
+    def await_read(self) -> None:
+        """Wait until nginx has all that was sent so far."""
+        eventually(lambda: has_read(self.connection.getpeername(), self.connection.getsockname()))
 
     def answer(self) -> str:
         """The whole answer, once it is there."""

@@ -13,9 +13,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.machine import free_port
 from zdd.proxy import binary
 
-from .project import BIN, SAMPLES, Project, eventually, free_port
+from .project import BIN, SAMPLES, Project, eventually
 
 RECIPES = SAMPLES / "recipes"
 PROJECT, HOME = '[zdd]\nproject = "shop"\n', "/run/zdd/shop"  # as recipes have them that need to know

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.machine import free_port
 from zdd.host.process import Process
 
 from .project import (
@@ -22,7 +23,6 @@ from .project import (
     assert_nothing_lost,
     configure,
     eventually,
-    free_port,
     leftovers,
     service,
     version,

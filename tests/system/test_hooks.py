@@ -85,7 +85,7 @@ def test_a_version_that_dies_in_the_bake_is_switched_back(project: Project) -> N
     project.zddeploy()
     project.replace("deploy.toml", 'bake = "0s"', 'bake = "20s"')
     project.write("VERSION", "2")
-    with project.start() as running:
+    with project.beside() as running:
         eventually(lambda: "X-Release: 2" in project.get())
         new = Process.find(project.serving()["web-2"])
         assert new is not None
@@ -114,7 +114,7 @@ def test_ctrl_c_in_a_hook_undoes_and_leaves_nothing_of_it(project: Project) -> N
     text = (project.folder / "deploy.toml").read_text()
     project.write("deploy.toml", text.replace("[zdd]\n", f'[zdd]\nbefore_start = "cd {project.folder}; sleep 300"\n'))
     code.commit(2)
-    with project.start() as running:
+    with project.beside() as running:
         eventually(lambda: any("sleep 300" in title for _, title in leftovers(project.folder)))
         running.send_signal(signal.SIGINT)
         assert running.wait(60) == 1
@@ -126,7 +126,7 @@ def test_ctrl_c_in_a_hook_undoes_and_leaves_nothing_of_it(project: Project) -> N
 
 def test_a_lost_terminal_does_not_stop_a_deploy(project: Project) -> None:
     plainly(project, service("web", **PLAIN, health_path="/", bake="2s"))
-    with project.start() as running:
+    with project.beside() as running:
         eventually(lambda: (project.runtime / "nginx.pid").exists())
         running.send_signal(signal.SIGHUP)
         assert running.wait(60) == 0

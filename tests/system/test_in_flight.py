@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.machine import free_port
+
 from . import in_flight
 from .in_flight import Conversation, end
 from .project import (
@@ -18,7 +20,6 @@ from .project import (
     Project,
     configure,
     eventually,
-    free_port,
     service,
     template,
     version,

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from tests.machine import free_port
+
 from .project import (
     THE_SECOND,
     Project,
     assert_nothing_lost,
     configure,
     eventually,
-    free_port,
     request,
     service,
     version,

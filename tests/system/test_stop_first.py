@@ -105,7 +105,7 @@ def test_without_its_zddeploy_the_new_version_serves_or_the_old_one_again(
     project.zddeploy()
     with project.load(**MANY) as load:
         release(project, name, boot=1.5, hold_max="20s", before_start="sleep 1")
-        command = project.start()
+        command = project.beside()
         if moment == "stopping":
             eventually(lambda: not alive(project, "web-1"))
         else:
@@ -131,7 +131,7 @@ def test_an_interrupted_wait_for_the_old_version_has_it_serve_again(project: Pro
         configure_again = project_file(project)
         release(project, 2, stop_signal="USR1", stop_timeout="3s")
         project.write("alone.py", configure_again)
-        command = project.start()
+        command = project.beside()
         eventually(lambda: project.instances()["web-1"]["state"] == "stopping")
         command.send_signal(signal.SIGINT)
         assert command.wait(60) == 1
@@ -150,7 +150,7 @@ def test_the_keeper_of_the_new_version_killed_in_the_gap_brings_the_old_one_back
     release(project, 1)
     project.zddeploy()
     release(project, 2, boot=5.0, hold_max="20s")
-    command = project.start()
+    command = project.beside()
     eventually(lambda: alive(project, "web-2"))
     keeper = client.pids(f"{project.runtime}/control", "web-2").keeper
     assert keeper is not None

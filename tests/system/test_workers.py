@@ -8,9 +8,7 @@ import re
 
 import pytest
 
-from .project import PLAIN, WORKER, Project, configure, eventually, service, version
-
-SLOW = {"run": "python -S job.py", "socket": "none", "min_uptime": "100ms", "stop_timeout": "60s"}
+from .project import JOB, PLAIN, WORKER, Project, configure, eventually, service, version
 
 
 def test_a_worker_is_healthy_once_its_health_command_succeeds(project: Project) -> None:
@@ -63,7 +61,7 @@ def test_a_web_service_may_have_a_health_command_too(project: Project) -> None:
 
 
 def test_a_worker_finishes_its_job_while_deploys_go_on(project: Project) -> None:
-    configure(project, service("web", **PLAIN, keep_warm="0s"), service("jobs", **SLOW))
+    configure(project, service("web", **PLAIN, keep_warm="0s"), service("jobs", **JOB))
     project.zddeploy()
     for number in (2, 3):
         version(project, number)
@@ -79,7 +77,7 @@ def test_a_worker_finishes_its_job_while_deploys_go_on(project: Project) -> None
 
 
 def test_a_deploy_that_is_watched_returns_before_a_worker_has_finished(project: Project) -> None:
-    configure(project, service("jobs", **SLOW))
+    configure(project, service("jobs", **JOB))
     project.zddeploy()
     version(project, 2)
     said = project.zddeploy().stdout

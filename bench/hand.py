@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.peer import answer, until
-from tests.system.project import free_port
+from tests.machine import free_port
 from zdd.host import process
 
 PATIENCE = 60.0  # seconds in which what was told to end must have

@@ -16,7 +16,8 @@ from bench import peers
 from bench.hand import KEEP_ALIVE, NGINX, run, spawn
 from bench.peer import until
 from bench.wrk import wrk
-from tests.system.project import Project, free_port, request
+from tests.machine import free_port
+from tests.system.project import Project, request
 from zdd.host.command import Commands
 from zdd.proxy import binary
 from zdd.proxy.text import Route, Setup, render

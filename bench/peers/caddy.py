@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.hand import App, spawn
 from bench.peer import Peer, answer, until
-from tests.system.project import free_port
+from tests.machine import free_port
 
 
 class Driver(Peer):

@@ -11,7 +11,7 @@ import os
 
 from bench.hand import App, run, spawn
 from bench.peer import Peer, until
-from tests.system.project import free_port
+from tests.machine import free_port
 
 
 class Driver(Peer):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bench.hand import Nginx, run
 from bench.peer import Peer, answer, until
-from tests.system.project import free_port
+from tests.machine import free_port
 
 
 class Driver(Peer):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import stat
+import threading
 import time
 
 import pytest
@@ -89,6 +91,16 @@ def test_a_keeper_that_never_was_is_gone(new: New) -> None:
 
     with pytest.raises(client.Gone, match="No such file or directory"):
         client.Lease(web.control)
+
+
+def test_a_keeper_that_stands_still_for_some_seconds_is_not_taken_for_dead(new: New) -> None:
+    web = new().start()
+    keeper = web.keeper()
+    freeze(keeper)
+
+    threading.Timer(2.5, keeper.signal, [signal.SIGCONT]).start()
+
+    assert client.ask(web.control, "status")["state"] == "serving"
 
 
 def test_a_keeper_that_does_not_answer_in_time_is_gone(new: New) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
 _OTHERWISE = {"ssl", "quic", "http2"}  # before 1.25.1 an nginx that is told of HTTP/2 there speaks nothing else
-_TIMEOUT = 5.0
+_TIMEOUT = 20.0
 _AGAIN, _OTHERS, _SURE = 0.004, 4, 2
 _POOLED = 2.2  # an upstream's connection ends 1 s after its first request, with the next one, or when 1 s unused
 

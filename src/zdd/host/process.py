@@ -110,6 +110,12 @@ def environment(pid: int) -> dict[str, str]:
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
 
 
+def is_copy(pid: int, of: int) -> bool:
+    """Tell whether a process was forked off that one and has run no program since: each is at addresses of its own."""
+    vector = _read(f"/proc/{pid}/auxv")
+    return bool(vector) and vector == _read(f"/proc/{of}/auxv")
+
+
 def user_id(pid: int) -> int | None:
     """Return the effective user of the process, None when it is gone."""
     try:

@@ -26,7 +26,7 @@ from zdd.instance.record import ClassicRecord
 from zdd.places import Places
 
 _POLL = 0.02
-_ALONE = 0.5  # seconds without any process of it until a start counts as dead: a look at /proc misses what forks on
+_LOOKS = 25  # half a second of them, at no process of it, until a start counts as dead: one misses what forks on
 _KILLING = 5.0  # seconds: what cannot be killed (state D) is left, since nothing else can be done
 _MARK = "ZDD_INSTANCE"
 
@@ -43,14 +43,13 @@ class ClassicInstance:
         self.pid_files = PidFiles(str(service.pid_file))
         self.log = places.log(name)
         self.started: Spawned | None = None
-        self._seen = 0.0
+        self._missed = 0
 
     def launch(self) -> None:
         """Move the old instance's pid file away and run the start command, in its own session."""
         self._write(ClassicRecord(self.service, self.pid_files.texts()))
         self.pid_files.move_away()
         argv = split(self.service.start)
-        self._seen = self.clock.now()
         try:
             self.started = self._spawn(self.commands, argv, self.name, {_MARK: self._mark()})
         except OSError as error:
@@ -200,9 +199,9 @@ class ClassicInstance:
         if status:
             raise self._failed(f"`{self.service.start}` ended with {ended(status)} before it was ready")
         main = main or self._named()
-        if status is None or (main.alive() if main else self._members()):
-            self._seen = self.clock.now()
-        elif self.clock.now() - self._seen >= _ALONE:
+        lives = status is None or (main.alive() if main else self._members())
+        self._missed = 0 if lives else self._missed + 1
+        if self._missed == _LOOKS:
             raise self._failed(f"`{self.service.start}` ended and left no process running")
 
     def _await_answer(self, main: Process, port: int, deadline: float, interrupt: Callable[[], None]) -> str | None:

@@ -128,7 +128,13 @@ class Kept:
             self.clock.sleep(_POLL)
 
     def finish(self) -> None:
-        """End what a dead keeper has left: the app and all below it, the socket, the records."""
+        """
+        End what a dead keeper has left: the app and all below it, the socket, the records.
+
+        A keeper that lives and only does not answer is killed before that: it would start its app again.
+        """
+        if silent := client.pids(self.places.control, self.name).keeper:
+            process.end([silent], signal.SIGKILL, 1.0, self.clock.now)
         app = self.app()
         if app:
             below = [found for pid in process.descendants(app.pid) if (found := Process.find(pid))]
@@ -154,7 +160,7 @@ class Kept:
 
     def _ask(self, op: str, **args: float) -> bool:
         try:
-            return bool(client.ask(self.control, op, timeout=2.0, **args)["ok"])
+            return bool(client.ask(self.control, op, **args)["ok"])
         except client.Gone:
             return False
 

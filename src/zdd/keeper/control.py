@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 65536
 _LONGEST = 1 << 20  # bytes of a request
-_PATIENCE = 2.0  # with another keeper
+_PATIENCE = 10.0  # with another keeper: who gives up too early starts a version beside the one it has asked for
 
 
 def ask(path: str, op: str, **args: object) -> bool:

@@ -44,9 +44,14 @@ def masters_of(conf_file: str) -> list[Process]:
 
 
 def workers(master: Process, shutting_down: bool = False) -> list[Process]:
-    """Return the master's workers, those that take new requests or also those that are shutting down."""
+    """
+    Return the master's workers, those that take new requests or also those that are shutting down.
+
+    One that has just been forked, and has no title of its own yet, is about to take requests.
+    """
     titles = {pid: process.title(pid) for pid, parent in process.parents().items() if parent == master.pid}
-    wanted = [pid for pid, title in titles.items() if title.startswith(WORKER)]
+    newborn = {pid for pid, title in titles.items() if title.startswith(MASTER) and process.is_copy(pid, master.pid)}
+    wanted = [pid for pid, title in titles.items() if title.startswith(WORKER) or pid in newborn]
     if not shutting_down:
         wanted = [pid for pid in wanted if not titles[pid].startswith(SHUTTING_DOWN)]
     return [worker for pid in wanted if (worker := Process.find(pid))]

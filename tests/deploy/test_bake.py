@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from zdd.conf.schema import RunService
+from zdd.deploy import bake
+from zdd.deploy.site import Site
+from zdd.instance.failure import InstanceFailed
+from zdd.instance.running import Running
+from zdd.switch.manifest import Instance, Manifest
+
+
+class Baked:
+    """A site with one new instance, which has crashed once this many seconds are over; each sleep takes far longer."""
+
+    def __init__(self, crashes_at: float, sleep_takes: float) -> None:
+        self.time, self.crashes_at, self.sleep_takes = 0.0, crashes_at, sleep_takes
+        self.clock = SimpleNamespace(now=lambda: self.time, sleep=self.sleep)
+        self.interrupts = SimpleNamespace(check=lambda: None)
+        self.front = SimpleNamespace(check=lambda target: None)
+        self.fleet = SimpleNamespace(look=self.look, ask_once=lambda name: None)
+        self.tables = SimpleNamespace(before=lambda target: None)
+        self.places = SimpleNamespace(log=lambda name: "/dev/null")
+        self.config = SimpleNamespace(services={"web": RunService(name="web", run="app", bake=3.0)})
+
+    def sleep(self, seconds: float) -> None:
+        self.time += max(seconds, self.sleep_takes)
+
+    def look(self, name: str) -> Running:
+        crashed = self.time >= self.crashes_at
+        return Running(name, "web", False, "serving", None, restarts=int(crashed), exit="exit status 1")
+
+    def bake(self) -> None:
+        new: Any = SimpleNamespace(new=lambda before: [Instance("web-2", "web", "fd", None)])
+        bake.bake(cast("Site", self), cast("Manifest", new))
+
+
+@pytest.mark.parametrize("sleep_takes", [0.0, 60.0], ids=["in time", "late"])
+def test_a_crash_is_noticed_though_it_came_just_before_the_end_or_we_look_late(sleep_takes: float) -> None:
+    with pytest.raises(InstanceFailed, match="web-2 failed in the bake: it ended with exit status 1"):
+        Baked(2.9, sleep_takes).bake()
+
+
+def test_what_comes_after_the_end_is_not_looked_for() -> None:
+    site = Baked(3.1, 0.0)
+
+    site.bake()
+
+    assert site.time == 3.0

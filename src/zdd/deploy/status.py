@@ -11,10 +11,11 @@ from zdd import history
 from zdd.deploy import maintenance, recovery
 from zdd.deploy.site import Site
 from zdd.host import lock, process, sock_diag
-from zdd.instance.running import Running
+from zdd.instance.running import Running, observe
 from zdd.switch.manifest import Instance, Manifest
 
 _T = TypeVar("_T", Instance, Running)
+_PATIENCE = 2.0  # seconds for each keeper: somebody looks on
 
 State = Literal["nothing", "serving", "degraded", "interrupted"]
 
@@ -67,7 +68,7 @@ class Use(NamedTuple):
 def status(site: Site) -> Status:
     """Look at everything once."""
     current = None if site.places.stale() else site.tables.current()
-    running = {} if site.places.stale() else site.fleet.running()
+    running = {} if site.places.stale() else observe(site.places, _PATIENCE)
     problems = _problems(site, current, running)
     names = list(dict.fromkeys([*site.config.services, *(found.service for found in running.values())]))
     use = _use(site, running)

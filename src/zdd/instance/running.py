@@ -40,8 +40,12 @@ def observe_one(places: Places, name: str) -> Running:
     return _classic(places, name) if files.read(record.path(places.control, name)) else _app(places, name)
 
 
-def observe(places: Places) -> dict[str, Running]:
-    """Return every instance that has left a trace, by name, those that only left files included."""
+def observe(places: Places, patience: float = client.PATIENCE) -> dict[str, Running]:
+    """
+    Return every instance that has left a trace, by name, those that only left files included.
+
+    A keeper that does not answer within `patience` seconds counts as dead.
+    """
     try:
         entries = sorted(os.listdir(places.control))
     except FileNotFoundError:
@@ -52,7 +56,7 @@ def observe(places: Places) -> dict[str, Running]:
         if kind == "classic":
             found[name] = _classic(places, name)
         elif kind == "json":
-            found[name] = _app(places, name)
+            found[name] = _app(places, name, patience)
     return found
 
 
@@ -65,10 +69,10 @@ def _classic(places: Places, name: str) -> Running:
     return Running(name, known.service.name, True, state, main, _since(main), port=known.port)
 
 
-def _app(places: Places, name: str) -> Running:
+def _app(places: Places, name: str, patience: float = client.PATIENCE) -> Running:
     service = name.rpartition("-")[0]
     try:
-        status = client.ask(f"{places.control}/{name}.sock", "status", brief=True)
+        status = client.ask(f"{places.control}/{name}.sock", "status", patience, brief=True)
     except client.Gone:
         left = client.pids(places.control, name)
         app = left.app if left.app and left.app.alive() else None

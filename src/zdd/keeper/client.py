@@ -12,14 +12,14 @@ from zdd.host import files
 from zdd.host.process import Process
 from zdd.keeper import OLDEST, VERSION, record
 
-_PATIENCE = 20.0  # seconds: who is gone is known at once, so this is for a machine that stands still
+PATIENCE = 20.0  # seconds: who is gone is known at once, so this is for a machine that stands still
 
 
 class Gone(Exception):  # noqa: N818  (a state, not a mistake)
     """No keeper answers."""
 
 
-def ask(control_path: str, op: str, timeout: float = _PATIENCE, **args: object) -> dict[str, Any]:
+def ask(control_path: str, op: str, timeout: float = PATIENCE, **args: object) -> dict[str, Any]:
     """
     Return the keeper's answer: `ok`, and `error` where that is False.
 
@@ -34,7 +34,7 @@ class Lease:
     """While it is open, somebody cares for the instance; what happens to it arrives as events. Raises Gone."""
 
     def __init__(self, control_path: str) -> None:
-        self._connection, answer, self._received = _request(control_path, "attach", _PATIENCE, {})
+        self._connection, answer, self._received = _request(control_path, "attach", PATIENCE, {})
         self._connection.setblocking(False)
         self._first: list[dict[str, Any]] = answer.get("events", [])
         self.state: str = answer.get("state", "")

@@ -1,6 +1,7 @@
 """What zdd tells a person when it stops: one sentence, perhaps a hint, and an exit code."""
 
 import os
+from collections.abc import Sequence
 
 from zdd import secret
 
@@ -13,6 +14,16 @@ def counted(number: int, noun: str) -> str:
     ('1 connection', '2 connections')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """
+    Return the names, of many only the first ones.
+
+    >>> some(["a", "b", "c"], 2), some(["a", "b"], 2)
+    ('a, b and 1 more', 'a, b')
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 class ZddError(Exception):

@@ -15,6 +15,7 @@ import pytest
 
 import zdd
 from zdd.host import process
+from zdd.instance.identity import USER_NEEDS
 
 from .project import GRANIAN, WORKER, Project, configure, eventually, service
 
@@ -35,7 +36,8 @@ READ = "import os, sys; os.listdir(sys.argv[1])"
 
 @pytest.mark.parametrize("run", [PLAIN, PLAIN_UNIX], ids=["fd", "unix"])
 def test_an_app_runs_as_its_user_and_only_nginx_gets_to_it(project: Project, run: dict[str, str]) -> None:
-    configure(project, service("web", **run, user="nobody"))
+    project.write("who", "").chmod(0o666)
+    configure(project, service("web", **run, user="nobody", before_start="id -un > who; id -Gn >> who"))
     project.zddeploy()
     nobody = pwd.getpwnam("nobody")
     found = about(project)
@@ -43,6 +45,7 @@ def test_an_app_runs_as_its_user_and_only_nginx_gets_to_it(project: Project, run
     assert found["uid"] == nobody.pw_uid
     assert set(found["groups"]) == {nobody.pw_gid}
     assert (found["env"]["USER"], found["env"]["HOME"]) == ("nobody", nobody.pw_dir)
+    assert (project.folder / "who").read_text() == "nobody\nnogroup\n"
     slot = project.runtime / "current/web/00"
     for path in (slot, *(project.runtime / "instances/web-1").glob("name*")):
         assert connecting(NGINX, path) == 0
@@ -90,9 +93,7 @@ def test_services_without_a_user_run_as_root_with_one_notice(project: Project) -
     )
     said = project.zddeploy().stdout
 
-    assert [line for line in said.splitlines() if "root" in line] == [
-        "web, jobs: running as root; `user` in the section changes that"
-    ]
+    assert [line for line in said.splitlines() if "root" in line] == [f"web, jobs: running as root; {USER_NEEDS}"]
     assert about(project)["uid"] == 0
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 from zdd.host.process import Process
+from zdd.places import user_name
 
 from .code import configure, lines
-from .project import LIGHT, PLAIN, Project, assert_nothing_lost, eventually, leftovers, service
+from .project import LIGHT, PLAIN, WORKER, Project, assert_nothing_lost, eventually, leftovers, service
 from .project import configure as plainly
 
 
@@ -34,6 +36,22 @@ def test_hooks_run_in_order_in_the_new_release_and_know_the_deploy(project: Proj
     assert lines(project.folder / "said")[2:] == ["after_switch deploy", "after_deploy deploy done"]
 
 
+def test_hooks_find_what_the_apps_are_given_and_only_the_projects_what_we_have(project: Project) -> None:
+    project.write("secrets", "DATABASE_URL=postgres://shop\nMODE=file\n")
+    env_file, env = f"{project.folder}/secrets", {"MODE": "web"}
+    before = {name: f"env > {project.folder}/env-{name}" for name in ("project", "web")}
+    web = service("web", **PLAIN, health_path="/", env=env, env_file=env_file, before_start=before["web"])
+    plainly(project, web, service("jobs", **WORKER, env={"MODE": "jobs", "JOBS": "1"}), before_start=before["project"])
+    project.zddeploy()
+
+    found = {name: dict(line.split("=", 1) for line in lines(project.folder / f"env-{name}")) for name in before}
+    for given in found.values():
+        assert (given["DATABASE_URL"], given["MODE"], given["ZDD_DEPLOY"]) == ("postgres://shop", "web", "1")
+    assert found["project"]["JOBS"] == "1"
+    assert "JOBS" not in found["web"]
+    assert "PYTEST_CURRENT_TEST" in found["project"].keys() - found["web"].keys()
+
+
 def test_a_failing_before_start_leaves_everything_as_it_was(project: Project) -> None:
     code = configure(project, zdd=hooks(project))
     project.zddeploy()
@@ -44,7 +62,8 @@ def test_a_failing_before_start_leaves_everything_as_it_was(project: Project) ->
 
     assert "before_start" in refused.stderr
     assert "exit status 7" in refused.stderr
-    assert "| no such table" in refused.stderr
+    assert "| no such table\n  all its output" in refused.stderr
+    assert f"it ran as {user_name(os.geteuid())} in {project.state}/releases/" in refused.stderr
     assert lines(project.folder / "said")[-1] == "on_failure deploy undone"
     assert list(project.instances()) == ["web-1"]
     assert "X-Release: 1" in project.get()

@@ -107,7 +107,7 @@ class RunService(Struct, frozen=True, kw_only=True):
     keep_warm: Annotated[kinds.Duration, doc("How long the old one stays, for rollback; 0s for workers.")] = 120.0
     order: Annotated[kinds.Order, doc("start-first, or stop-first: two versions never run at once.")] = "start-first"
     hold_max: Annotated[kinds.Timeout, doc("How long requests may wait: for stop-first, or after a crash.")] = 30.0
-    before_start: Annotated[kinds.Shell | None, doc("Run in the release before the service starts.")] = None
+    before_start: Annotated[kinds.Shell | None, doc("Run in the release before it starts, as its app is.")] = None
 
 
 class ReleaseSection(Struct, frozen=True, kw_only=True):

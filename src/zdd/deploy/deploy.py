@@ -15,9 +15,10 @@ from zdd.deploy.recovery import recover, turn_back
 from zdd.deploy.settle import settle
 from zdd.deploy.site import Site
 from zdd.deploy.watch import Leaving
-from zdd.errors import ZddError
+from zdd.errors import ZddError, some
 from zdd.history import Entry
 from zdd.instance import environment
+from zdd.instance.identity import USER_NEEDS
 from zdd.switch.manifest import Instance, Manifest
 
 _SHOWN = 5  # names in a notice
@@ -79,8 +80,7 @@ def _tell_of_root(site: Site, instances: list[Instance]) -> None:
     services = [site.config.services[name] for name in dict.fromkeys(one.service for one in instances)]
     names = [one.name for one in services if isinstance(one, RunService) and one.user is None]
     if names and os.geteuid() == 0:
-        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-        site.report.event("notice", text=f"{shown}: running as root; `user` in the section changes that")
+        site.report.event("notice", text=f"{some(names, _SHOWN)}: running as root; {USER_NEEDS}")
 
 
 def _write_down(site: Site, target: Manifest, outcome: str, cause: str | None) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import NamedTuple
 
 from zdd.conf.schema import RunService
 from zdd.deploy.site import Site
 from zdd.errors import DeployFailed
 from zdd.host import files
-from zdd.instance import environment
+from zdd.host.command import Surroundings
+from zdd.instance import environment, identity
 from zdd.instance.failure import ended
+from zdd.places import user_name
 from zdd.switch.manifest import Manifest
 
 _SHOWN_LINES = 20
@@ -19,8 +22,8 @@ _SHOWN_LINES = 20
 class HookFailed(DeployFailed):
     """A command of the user's failed; `output` is the last it printed."""
 
-    def __init__(self, message: str, output: list[str], log: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, output: list[str], log: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
         self.output = output[-_SHOWN_LINES:]
         self.log = log
 
@@ -58,7 +61,7 @@ def _run_one(
 ) -> None:
     before = site.tables.before(target)
     folder = site.folder_of(target.release)
-    env = environment.inherited() | {
+    own = {
         "ZDD_PROJECT": site.config.project,
         "ZDD_SERVICE": hook.service,
         "ZDD_RELEASE": target.release or "",
@@ -69,16 +72,30 @@ def _run_one(
         "ZDD_OUTCOME": outcome,
         "ZDD_CAUSE": cause,
     }
+    there, given = _surroundings(site, hook.service, folder, own)
     log, timeout = site.places.deploy_log(target.deploy), min(site.config.zdd.hook_timeout, within)
     since = files.size(log)
     with site.report.timed(f"hook-{hook.name}", f"{hook.name} `{hook.command}`"):
         argv = ["/bin/sh", "-ec", hook.command]
-        status = site.commands.attend(argv, folder, env, log, timeout, site.clock, site.interrupts.check)
-    if status is None:
-        words = f"was killed: not done after {timeout:.3g} s"
-    elif status:
-        words = f"ended with {ended(status)}"
-    else:
-        return
-    whose = f"{hook.service}: " if hook.service else ""
-    raise HookFailed(f"{whose}{hook.name} `{hook.command}` {words}", files.tail(log, _SHOWN_LINES, since), log)
+        status = site.commands.attend(argv, there, log, timeout, site.clock, site.interrupts.check)
+        if status != 0:
+            words = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
+            whose = f"{hook.service}: " if hook.service else ""
+            told = f"{whose}{hook.name} `{hook.command}` {words}"
+            user = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
+            hint = f"it ran as {user} in {folder}" + (f", with env and env_file of {given}" if given else "")
+            raise HookFailed(told, files.tail(log, _SHOWN_LINES, since), log, hint=hint)
+
+
+def _surroundings(site: Site, name: str, folder: str, own: dict[str, str]) -> tuple[Surroundings, str]:
+    """
+    Return what a hook has around it, and the names of the services whose variables it is given.
+
+    A service's hook is run as its app is. The project's is run as we are, and finds what any of its apps would.
+    """
+    services = [one for one in site.config.services.values() if isinstance(one, RunService)]
+    if name:
+        service = next(one for one in services if one.name == name)
+        return Surroundings(folder, environment.clean(service, own), identity.of(service)), name
+    env = environment.inherited() | environment.given(services) | own
+    return Surroundings(folder, env), ", ".join(one.name for one in services if one.env or one.env_file)

@@ -95,8 +95,7 @@ class Commands:
     def attend(
         self,
         argv: Sequence[str],
-        cwd: str,
-        env: Mapping[str, str] | None,
+        there: Surroundings,
         output: str,
         timeout: float,
         clock: Clock,
@@ -107,7 +106,7 @@ class Commands:
 
         `interrupt` is called again and again and may raise. However this ends, nothing of its session runs on.
         """
-        child = self.spawn(argv, cwd, env, output)
+        child = self.spawn(argv, there.cwd, there.env, output, who=there.who)
         deadline = clock.now() + timeout
         try:
             while (status := child.status()) is None and clock.now() < deadline:
@@ -125,6 +124,7 @@ class Commands:
         env: Mapping[str, str] | None = None,
         output: str = os.devnull,
         descriptors: Sequence[int] = (),
+        who: Identity = _OURSELVES,
     ) -> Spawned:
         """
         Start a program in a session of its own and let it go; what it prints is appended to the file `output`.
@@ -142,6 +142,9 @@ class Commands:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=descriptors,
+                user=who.uid,
+                group=who.gid,
+                extra_groups=who.groups if os.geteuid() == 0 else None,
             )
         return Spawned(child)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from zdd.conf import env_file
 from zdd.conf.schema import RunService
@@ -46,7 +46,12 @@ def clean(service: RunService, ours: Mapping[str, str]) -> dict[str, str]:
     Nothing else is taken over, since a CI job's secrets would live on in the app for months.
     Raises UsageError for an env_file that cannot be read.
     """
-    env = base(service.user)
-    if service.env_file:
-        env |= env_file.read(service.env_file)
-    return env | service.env | dict(ours)
+    return base(service.user) | given([service]) | dict(ours)
+
+
+def given(services: Sequence[RunService]) -> dict[str, str]:
+    """Return what env_file and env of these services say; where they differ, the first one's. Raises UsageError."""
+    env: dict[str, str] = {}
+    for service in reversed(services):
+        env |= (env_file.read(service.env_file) if service.env_file else {}) | service.env
+    return env

@@ -10,6 +10,9 @@ from zdd.conf.schema import RunService
 from zdd.errors import UsageError
 from zdd.host.command import Identity
 
+USER_NEEDS = "set user to one who can read the code, and write where the app writes"
+"""What to do about an app that runs as root."""
+
 
 def of(service: RunService) -> Identity:
     """Return whom to run as. Raises UsageError for a user or group that is not there, or not for us to become."""

@@ -11,6 +11,7 @@ from zdd.conf.schema import RunService
 from zdd.deploy.finding import Finding, error, fine, warning
 from zdd.deploy.site import Site
 from zdd.instance import environment
+from zdd.instance.identity import USER_NEEDS
 from zdd.release import git
 
 
@@ -32,7 +33,7 @@ def services(site: Site) -> Iterator[Finding]:
         yield warning(
             f"{', '.join(as_root)}: running as root",
             "whoever breaks into the app has the machine",
-            "set user in the section",
+            USER_NEEDS,
         )
     site.fleet.require()
     yield fine(f"{config.path}: {', '.join(config.services)}")

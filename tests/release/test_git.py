@@ -25,6 +25,25 @@ def test_the_default_is_the_head_of_the_repository_as_it_is_now(house: House, re
     assert (revision.commit, revision.id) == (second, second[:12])
 
 
+def test_what_is_not_committed_is_told_where_it_could_be_meant(house: House, repository: Repository) -> None:
+    first = repository.commit(app_py="1")
+    releases = house.releases(repository.path)
+    releases.conf = repository.path / "deploy.toml"
+    (repository.path / "deploy.toml").write_text("read where it is, so this is in force")
+    releases.resolve()
+    assert house.notices == []
+
+    (repository.path / "app.py").write_text("2")
+    (repository.path / "a new one.py").touch()
+    releases.resolve()
+    told = [f"uncommitted changes in {repository.path} (2 files) are not deployed: app.py, a new one.py"]
+    assert house.notices == told
+    repository.commit(b_py="")
+    (repository.path / "app.py").write_text("3")
+    releases.resolve(first)
+    assert house.notices == told
+
+
 def test_a_revision_is_a_branch_a_tag_or_a_commit_full_or_short(house: House, repository: Repository) -> None:
     first = repository.commit(app_py="one")
     repository.git("tag", "-a", "-m", "annotated", "v1")

@@ -68,6 +68,16 @@ class Mirror:
             raise self._cannot_fetch(words)
         return self._parse(rev)
 
+    def uncommitted(self, commit: str) -> list[str]:
+        """Return what in the source's own folder differs from this commit, where that is what is checked out there."""
+        if not os.path.lexists(f"{self.source}/.git"):
+            return []
+        asked = [*_GIT, "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", self.source]
+        if self.commands.run([*asked, "rev-parse", "HEAD"], env=self._env).output.strip() != commit:
+            return []
+        found = self.commands.run([*asked, "status", "--porcelain", "-z", "--no-renames"], env=self._env).output
+        return [entry[3:] for entry in found.split("\0") if re.match("[ MTADCU?]{2} ", entry)]
+
     def checkout(self, commit: str, folder: str, log: str, interrupt: Callable[[], None]) -> None:
         """Write the files of a commit into the folder, without `.git`. Raises BuildFailed."""
         index = f"{self.path}/checkout-index"

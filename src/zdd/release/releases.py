@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from zdd.conf.schema import ReleaseSection
-from zdd.errors import DeployFailed, UsageError
+from zdd.errors import DeployFailed, UsageError, counted, some
 from zdd.host import files
 from zdd.host.command import Commands
 from zdd.instance.failure import cannot_run, ended
@@ -49,6 +49,7 @@ class Releases(Shelf):
         self.commands = commands
         self.state = places.state
         self.project = places.config.project
+        self.conf = places.config.path
         self._not_source = {os.path.realpath(places.state), os.path.realpath(places.runtime)}
         self._mirror = git.Mirror(f"{places.state}/repo.git", section.source, commands)
 
@@ -66,6 +67,7 @@ class Releases(Shelf):
                 commit = self._mirror.commit(rev, interrupt)
             except OSError as error:
                 raise DeployFailed(f"cannot fetch {self._mirror.shown}: {words(error)}") from error
+            self._tell_of_uncommitted(commit)
             return Revision(self._choose(commit[:12], commit), commit)
         if not os.path.isdir(source):
             raise UsageError(f"[release] source: {source} does not exist")
@@ -118,6 +120,13 @@ class Releases(Shelf):
         except OSError as error:
             raise DeployFailed(f"cannot unite the assets: {words(error)}") from error
         return union
+
+    def _tell_of_uncommitted(self, commit: str) -> None:
+        """Say what somebody may believe to deploy. The configuration is read where it is, committed or not."""
+        ours = os.path.relpath(self.conf, self.section.source)
+        if names := [name for name in self._mirror.uncommitted(commit) if name != ours]:
+            changes = f"uncommitted changes in {self.section.source} ({counted(len(names), 'file')})"
+            self.notice(f"{changes} are not deployed: {some(names, 3)}")
 
     def _build(self, revision: Revision, log: str, interrupt: Callable[[], None]) -> None:
         path, commit = self.path(revision.id), revision.commit

@@ -46,6 +46,14 @@ def test_a_redirect_tells_what_is_to_be_changed(location: str, hint: str) -> Non
     assert hint in (verdict.hint or "")
 
 
+def test_who_has_set_the_name_already_is_not_told_to_set_it() -> None:
+    assert (health.judge(Answer(400, "", ""), web()).hint or "").endswith("set health_host")
+    named = health.judge(Answer(400, "", ""), web(health_host="shop.example"))
+    assert named.hint == (
+        "it was asked as 'shop.example': where an app checks that (Django's ALLOWED_HOSTS), it must be among them"
+    )
+
+
 def test_without_a_path_everything_but_an_error_of_the_server_is_well() -> None:
     assert health.judge(Answer(404, "", ""), web(health_path=None)).healthy
     assert not health.judge(Answer(500, "", ""), web(health_path=None)).healthy

@@ -382,10 +382,12 @@ def test_a_release_for_which_memory_runs_out_is_told_so(
 
 def test_a_first_release_that_is_broken_leaves_nothing_serving(project: Project) -> None:
     project.write("born", "")
-    shop(project, {}, Broken("", DEADLINE, [], "answers_500"))
-    said = project.zddeploy(code=1).stderr
+    shop(project, {}, Broken("", DEADLINE, [], "answers_500", keys={"start_timeout": "6s"}))
+    said = project.zddeploy(code=1)
 
-    assert "nothing was served before, and nothing is now" in said
+    waited_for = "GET /health was answered 500, wanted 200-299: out of order"
+    assert said.stdout.count(f"\nweb-1: not healthy after 5 s, and may take 6 s: {waited_for}\n") == 1
+    assert "nothing was served before, and nothing is now" in said.stderr
     assert project.status()["state"] == "nothing"
     assert leftovers(project.folder) == []
 

@@ -25,6 +25,7 @@ from zdd.places import Places
 from zdd.switch.manifest import Instance, Manifest
 
 _AT_ONCE = 16  # instances that are probed at the same time
+_LONG = 5.0  # seconds after which somebody who waits wants to know for what
 
 
 class Fleet:
@@ -122,6 +123,7 @@ class Fleet:
         self._attach()
         results: dict[str, Health] = {}
         failures: list[BaseException] = []
+        told: set[str] = set()  # services of which it was said that they take long
         queue = list(names)
 
         def check() -> None:
@@ -133,7 +135,7 @@ class Fleet:
             while queue and not failures:
                 try:
                     name = queue.pop(0)
-                    results[name] = self._await_one(name, check, until)
+                    results[name] = self._await_one(name, check, until, told)
                 except IndexError:
                     return
                 except BaseException as error:  # whatever it is, it belongs to the thread that waits for us
@@ -247,9 +249,19 @@ class Fleet:
         for driver in self._started.values():
             driver.attach(self.interrupts.check)
 
-    def _await_one(self, name: str, check: Callable[[], None], until: float) -> Health:
-        health = self._started[name].await_healthy(check, until)
-        service = self._started[name].service.name
+    def _await_one(self, name: str, check: Callable[[], None], until: float, told: set[str]) -> Health:
+        driver, since = self._started[name], self.clock.now()
+        service = driver.service.name
+
+        def wonder() -> None:
+            check()
+            if self.clock.now() - since > _LONG and service not in told:
+                told.add(service)
+                seconds = min(driver.service.start_timeout, until - since)
+                text = f"{name}: not healthy after {_LONG:g} s, and may take {seconds:.3g} s: {driver.met[0]}"
+                self.report.event("notice", service=service, instance=name, text=text)
+
+        health = driver.await_healthy(wonder, until)
         self.report.event("healthy", service=service, instance=name, seconds=round(health.seconds, 3))
         if health.notice:
             self.report.event("notice", service=service, instance=name, text=f"{service}: {health.notice}")

@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -49,6 +50,7 @@ class AppInstance:
         self.kept = Kept(name, places, clock)
         self.lease: client.Lease | None = None
         self.memory_kills = memory.kills_anywhere()  # so far
+        self.met = deque(["no answer yet"], maxlen=1)  # the last that was no good, while it is waited for
 
     def launch(
         self, deploy: int, cwd: str, nginx: ProxySide, own: Mapping[str, str], after: Sequence[str] | None = None
@@ -93,6 +95,7 @@ class AppInstance:
         if self.service.health_command:
             self._await_command(self.service.health_command, deadline, check)
         elif self.service.socket == "none":
+            self.met.append("it counts as healthy after min_uptime")
             self._await_uptime(begun, check)
         else:
             notice = self._await_answer(address, begun, deadline, check)
@@ -135,7 +138,8 @@ class AppInstance:
     def _await_answer(self, address: str | int, begun: float, deadline: float, check: Callable[[], None]) -> str | None:
         service = self.service
         try:
-            return health.await_answer(address, service, deadline, self.clock, check, held=service.socket == "fd")
+            held = service.socket == "fd"
+            return health.await_answer(address, service, deadline, self.clock, check, self.met.append, held)
         except NotHealthy as error:
             app, folder = self.kept.app(), self.places.instance(self.name)
             port = address if isinstance(address, int) else None
@@ -156,6 +160,7 @@ class AppInstance:
             if words is None:
                 return
             last = words if seconds == whole or not last else last
+            self.met.append(last)
             check()
             if self.clock.now() >= deadline:
                 raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {last}")

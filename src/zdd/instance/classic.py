@@ -11,6 +11,7 @@ import math
 import shlex
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from zdd.conf.schema import ClassicService
@@ -43,6 +44,7 @@ class ClassicInstance:
         self.pid_files = PidFiles(str(service.pid_file))
         self.log = places.log(name)
         self.started: Spawned | None = None
+        self.met = deque(["no answer yet"], maxlen=1)  # the last that was no good, while it is waited for
         self._missed = 0
 
     def launch(self) -> None:
@@ -210,7 +212,7 @@ class ClassicInstance:
             self._check_alive(main)
 
         try:
-            return health.await_answer(port, self.service, deadline, self.clock, check)
+            return health.await_answer(port, self.service, deadline, self.clock, check, self.met.append)
         except NotHealthy as error:
             raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {error}") from error
 

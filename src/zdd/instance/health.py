@@ -60,14 +60,18 @@ def judge(answer: Answer, service: ClassicService | RunService) -> Verdict:
     if service.health_path and service.health_status.allows(answer.status):
         return Verdict(True, "")
     words = f"{said}, wanted {service.health_status}" if service.health_path else said
-    return Verdict(False, _with_excerpt(words, answer), _advice(answer, path, host_of(service)))
+    return Verdict(False, _with_excerpt(words, answer), _advice(answer, path, service))
 
 
-def _advice(answer: Answer, path: str, host: str) -> str | None:
+def _advice(answer: Answer, path: str, service: ClassicService | RunService) -> str | None:
     """Say what mends such an answer most of the time."""
+    host = host_of(service)
     match answer.status:
         case 400:
-            return f"it was asked as {host!r}: where an app checks that (Django's ALLOWED_HOSTS), set health_host"
+            mend = "it must be among them" if service.health_host else "set health_host"
+            return f"it was asked as {host!r}: where an app checks that (Django's ALLOWED_HOSTS), {mend}"
+        case 500:
+            return "the app can say why in its log; Django, with DEBUG off, does so if LOGGING has a console handler"
         case 401 | 403:
             return "health_path must name a path that needs no login"
         case 404:
@@ -97,6 +101,7 @@ def await_answer(
     deadline: float,
     clock: Clock,
     interrupt: Callable[[], None],
+    met: Callable[[str], None],
     held: bool = False,
 ) -> str | None:
     """
@@ -104,7 +109,7 @@ def await_answer(
 
     `held` says that the socket listens already while the app does not accept yet: then one request waits in the queue
     from the start, and health_timeout counts from the moment the app takes it. `interrupt` raises when waiting became
-    pointless. Raises NotHealthy at the deadline.
+    pointless; `met` is told what an attempt met that was no good. Raises NotHealthy at the deadline.
     """
     last: Verdict | None = None
     pause = _POLL
@@ -115,6 +120,7 @@ def await_answer(
             return verdict.words or None
         interrupt()
         last = last if last and patience.was_cut_short() else verdict
+        met(last.words)
         if clock.now() >= deadline:
             raise NotHealthy(last)
         clock.sleep(pause)

@@ -22,7 +22,7 @@ _SETTINGS = b"\x04\0\0\0\0\0"  # type, flags and stream of the frame that an HTT
 
 
 class Answer(NamedTuple):
-    """What came back: the status, the Location of a redirect, and the first bytes of the body, to be shown."""
+    """What came back: the status, the Location of a redirect, and the beginning of the body's text, to be shown."""
 
     status: int
     location: str
@@ -124,5 +124,16 @@ def _parse(data: bytes) -> Answer:
     if not (words[0].startswith("HTTP/") and len(words) > 1 and words[1].isdigit()):
         raise NotHttp(f"the answer is not HTTP: {status_line[:80]!r}")
     fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    excerpt = " ".join(body.decode(errors="replace").split())[:200]
-    return Answer(int(words[1]), fields.get("location", ""), excerpt)
+    text = (_unchunked(body) if "transfer-encoding" in fields else body).decode(errors="replace")
+    if "html" in fields.get("content-type", ""):
+        text = re.sub(r"(?is)<(style|script)\b.*?(</\1>|$)|<!--.*?(-->|$)|<[^>]*(>|$)", " ", text)
+    return Answer(int(words[1]), fields.get("location", ""), " ".join(text.split())[:200])
+
+
+def _unchunked(body: bytes) -> bytes:
+    """Return what the chunks hold (RFC 9112, 7.1), as far as they came."""
+    whole = b""
+    while (found := re.match(rb"([0-9a-fA-F]{1,8})[^\n]*\n", body)) and (size := int(found[1], 16)):
+        whole += body[found.end() : found.end() + size]
+        body = body[found.end() + size + 2 :]
+    return whole

@@ -1,0 +1,34 @@
+"""The health request: what is shown of an answer."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from zdd.instance import probe
+
+PAGE = b"<!doctype html><style>h1 { color: red }</style><title>Bad Request (400)</title><h1>Sorry</h1>"
+HTML = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html; charset=utf-8\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "excerpt"),
+    [
+        (HTML + b"Content-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE), "Bad Request (400) Sorry"),
+        (
+            HTML + b"Transfer-Encoding: chunked\r\n\r\n%X\r\n%s\r\n3\r\n...\r\n0\r\n\r\n" % (len(PAGE), PAGE),
+            "Bad Request (400) Sorry ...",
+        ),
+        (b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\nff\r\ncut sho", "cut sho"),
+        (b"HTTP/1.1 500 No\r\nContent-Type: text/plain\r\n\r\n1 < 2\n  and 3 > 2", "1 < 2 and 3 > 2"),
+    ],
+    ids=["a page", "in chunks", "a part of a chunk", "plain text"],
+)
+def test_an_answer_is_shown_by_the_words_that_somebody_would_read(answer: bytes, excerpt: str) -> None:
+    app, us = socket.socketpair()
+    with app:
+        app.sendall(answer)
+        app.shutdown(socket.SHUT_WR)
+
+        assert probe.ask(us, "/", "localhost", lambda: 5.0, lambda: None).excerpt == excerpt

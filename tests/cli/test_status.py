@@ -59,7 +59,8 @@ def test_before_the_first_deploy_there_is_nothing_and_nothing_is_made(project: C
     found = project.status()
 
     assert (found["state"], found["deploy"], found["problems"]) == ("nothing", None, [])
-    assert project.zddeploy("status").stdout.startswith("shop: nothing is deployed")
+    shown = project.zddeploy("status").stdout.splitlines()
+    assert shown == ["shop: nothing is deployed", "  `zddeploy` deploys it for the first time"]
     assert not project.state.exists()
     assert not project.runtime.exists()
 
@@ -89,6 +90,14 @@ def test_a_dead_nginx_is_a_problem_until_the_next_deploy(project: ClassicProject
     assert "! nginx does not run" in shown
     project.zddeploy()
     project.zddeploy("status")
+
+
+def test_what_is_down_names_the_way_up(project: ClassicProject) -> None:
+    project.zddeploy()
+    project.zddeploy("down")
+
+    shown = project.zddeploy("status").stdout.splitlines()
+    assert shown == ["shop: nothing is deployed", "  it is down: `zddeploy up` brings it back"]
 
 
 def test_an_old_instance_that_has_ended_is_not_shown_any_more(project: ClassicProject) -> None:

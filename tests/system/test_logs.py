@@ -87,6 +87,16 @@ def test_the_newest_instances_are_shown_each_line_with_its_instance(talking: Pro
     assert shown(talking, "-n", "0") == []
 
 
+def test_beside_what_serves_is_shown_what_did_not_make_it(talking: Project) -> None:
+    say(talking, "hello of %(name)s")
+    talking.replace("talks.py", "plain.main(", "raise SystemExit('broken')\nplain.main(")
+    talking.zddeploy(code=1)
+
+    found = talking.zddeploy("logs")
+    assert found.stderr == "web-1: serving; web-2: ended\n"
+    assert {("web-1", "hello of web-1"), ("web-2", "broken")} <= set(shown(talking))
+
+
 def test_json_is_one_object_a_line(talking: Project) -> None:
     say(talking, "2026-11-23T15:33:14Z hello")
 

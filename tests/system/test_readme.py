@@ -47,7 +47,7 @@ def test_its_first_service_is_deployed_looked_at_and_ended_as_it_says(project: P
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert "shop serves deploy 3" in run.stdout
-    assert run.stdout.endswith("shop is down\n")
+    assert run.stdout.endswith("shop is down; `zddeploy up` brings it back\n")
 
 
 def test_its_test_command_is_what_ci_runs() -> None:
@@ -71,7 +71,7 @@ def test_each_sample_is_tried_as_its_readme_says(sample: Callable[[str], SampleP
     assert run.returncode == 0, run.stdout + run.stderr
     first, second = re.findall(r"version ([0-9])", run.stdout)[:2]
     assert (first, second) == ("1", "2")
-    assert run.stdout.endswith(f"{project.folder.name} is down\n")
+    assert run.stdout.endswith(f"{project.folder.name} is down; `zddeploy up` brings it back\n")
 
 
 def test_the_oldest_configuration_is_kept_byte_for_byte() -> None:

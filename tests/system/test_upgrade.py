@@ -72,7 +72,7 @@ def test_a_newer_one_deploys_over_what_runs_rolls_back_to_it_and_ends_it(
         assert "web-1" in newer("rollback")
         eventually(lambda: "web 1" in project.get())
         assert_nothing_lost(load.stop())
-    assert newer("down").endswith("shop is down\n")
+    assert newer("down").endswith("shop is down; `zddeploy up` brings it back\n")
 
 
 def test_an_older_one_goes_on_where_a_newer_one_has_deployed(

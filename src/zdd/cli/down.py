@@ -20,6 +20,10 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
 
     First nginx, if zdd started it, then the services; `zddeploy up` brings them back.
 
+    What stays are releases, shared files, logs and the history, in /var/lib/zdd/PROJECT, of a user's project in
+    ~/.local/state/zdd/PROJECT. To have nothing left of a project, remove that folder after `down`, and, where
+    `zddeploy enable` was run, run `zddeploy disable` before.
+
     \b
     Example:
       zddeploy down
@@ -27,5 +31,6 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     site = options.site_of(conf, verbose, as_json)
     with changing(site, "zddeploy down", lock_timeout):
         down(site)
-    site.report.event("result", outcome="done", cause=None, deploy=None, exit=0, text=f"{site.config.project} is down")
+    words = f"{site.config.project} is down; `zddeploy up` brings it back"
+    site.report.event("result", outcome="done", cause=None, deploy=None, exit=0, text=words)
     return 0

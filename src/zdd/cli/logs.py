@@ -57,7 +57,8 @@ def command(
     r"""
     Show what the instances print, each line with its instance.
 
-    Of each service the newest ones; with --since all of them, merged by the times that their lines begin with.
+    Of each service those that serve, and the newest where they do not: that of a deploy that failed, or was rolled
+    back. With --since all of them. Lines are merged by the times that they begin with.
 
     \b
     Examples:
@@ -72,7 +73,10 @@ def command(
         logs.require(found, instance)
     follower = logs.Follower(site.places, services or tuple(site.config.services), instance)
     if since is None:
-        _show(logs.last(site.places, [instance] if instance else logs.newest(site, found), lines), as_json)
+        wanted = {instance: ""} if instance else logs.wanted(site, found)
+        if not instance and set(wanted.values()) - {"serving"}:
+            click.echo("; ".join(f"{name}: {state}" for name, state in wanted.items()), err=True)
+        _show(logs.last(site.places, wanted, lines), as_json)
     else:
         names = [name for names in found.values() for name in names if instance in (None, name)]
         _show(logs.since(site.places, names, since), as_json)

@@ -25,8 +25,9 @@ _HOME, _END_OF_LINE, _END = "\x1b[H", "\x1b[K", "\x1b[J"
 @options.common
 def command(watch: bool, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Show what serves, with its instances, connections and memory.
+    Show what serves, with its instances: how long each is up, its connections from nginx, its memory.
 
+    nginx keeps a connection for a second after its last request; those of zddeploy's own requests count, too.
     Exits 1 when something that should serve does not.
 
     \b
@@ -57,7 +58,10 @@ def lines(found: Status, now: float, cpu: Mapping[str, float] | None = None) -> 
     if nginx.get("pid"):
         shown.append(f"  nginx {nginx['version']}, pid {nginx['pid']}")
     for service in found.services:
-        shown.append(f"  {service.name}" + (f", release {service.release}" if service.release else ""))
+        if found.deploy is None and not service.instances:
+            continue
+        about = f", release {service.release}" if service.release else ""
+        shown.append(f"  {service.name}{about}" + ("" if service.instances else ": not deployed yet"))
         for row in service.instances:
             other = f"  release {row.release}" if row.release and row.release != service.release else ""
             shown.append(f"    {_instance(row, now, cpu)}{other}".rstrip())
@@ -69,7 +73,7 @@ def lines(found: Status, now: float, cpu: Mapping[str, float] | None = None) -> 
 
 def _instance(row: InstanceStatus, now: float, cpu: Mapping[str, float] | None) -> str:
     parts = [f"{row.id:<15} {row.state:<8}"]
-    parts.append(f"for {span(now - row.since):<5}" if row.since else " " * 9)
+    parts.append(f"up {span(now - row.since):<5}" if row.since else " " * 8)
     if cpu is None:
         parts.append(f"pid {row.pid:<7}" if row.pid else " " * 11)
     else:

@@ -38,9 +38,17 @@ def find(places: Places, services: Collection[str]) -> dict[str, list[str]]:
     return {service: [f"{service}-{number}" for number in sorted(numbers)] for service, numbers in found.items()}
 
 
-def newest(site: Site, found: Mapping[str, list[str]]) -> list[str]:
-    """Return of each service as many instances as it has, the newest."""
-    return [name for service, names in found.items() for name in names[-count(site, service) :]]
+def wanted(site: Site, found: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return, with their states, the instances that serve and, where they do not, each service's newest."""
+    states = {name: one.state for name, one in site.fleet.running().items() if one.state != "dead"}
+    current = site.tables.current()
+    serving = current.instances if current else {}
+    return {
+        name: states.get(name, "ended")
+        for service, names in found.items()
+        for name in names
+        if name in serving or name in names[-count(site, service) :]
+    }
 
 
 def last(places: Places, instances: Collection[str], lines: int) -> list[Line]:

@@ -83,8 +83,18 @@ def status(site: Site) -> Status:
         site.front.describe(),
         [_service(name, serving.get(name, []), by_service.get(name, []), use) for name in names],
         problems,
-        [*_waiting(site, running), *refused_code(site)],
+        [*_waiting(site, running), *refused_code(site), *_way_up(site, current)],
     )
+
+
+def _way_up(site: Site, current: Manifest | None) -> list[str]:
+    """Say what to do where nothing serves."""
+    if current:
+        return []
+    if not any(entry.outcome == "done" for entry in history.read(site.places.history)):
+        return ["`zddeploy` deploys it for the first time"]
+    release = site.releases.current() if site.releases else None
+    return [f"it is down: `zddeploy up` brings {f'release {release}' if release else 'it'} back"]
 
 
 def _waiting(site: Site, running: dict[str, Running]) -> list[str]:

@@ -67,7 +67,7 @@ class Typist:
         for here, there in self.seen.items():
             shown = shown.replace(here, there)
         shown = re.sub(rf"(?m) {re.escape(user := getpass.getuser())}(?=  |$)", f" {'you':<{len(user)}}", shown)
-        shown = re.sub(r"(?m)^.*running as root.*\n| +$", "", shown)
+        shown = re.sub(r"(?m)^.*(running as root|: not healthy after 5 s, and may).*\n| +$", "", shown)
         return _LONG.sub(r"  | ...\n\1", shown)
 
 

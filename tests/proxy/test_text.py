@@ -5,6 +5,7 @@ import http.client
 import os
 import re
 import socket
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -82,6 +83,24 @@ def test_every_address_is_listened_on(house: House) -> None:
         with contextlib.closing(http.client.HTTPConnection("::1", house.port, timeout=PATIENCE)) as connection:
             connection.request("GET", "/")
             assert connection.getresponse().read() == b"a"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("site.css", "text/css"),  # a browser takes no style sheet of another type
+        ("app.mjs", "text/javascript"),
+        ("logo.svg", "image/svg+xml"),
+        ("odd", "application/octet-stream"),
+    ],
+)
+def test_an_asset_has_the_type_that_its_name_says(house: House, name: str, expected: str) -> None:
+    assets = Path(house.folder, "assets/static")
+    assets.mkdir(parents=True)
+    (assets / name).touch()
+    house.serve(house.app("a"), assets=[str(assets)])
+
+    assert ask(house.port, f"/static/{name}").headers["content-type"] == expected
 
 
 @pytest.fixture

@@ -86,6 +86,8 @@ def _http(setup: Setup, version: Version) -> str:
     ]
     if setup.reloads and version >= KEEPALIVE_MIN_TIMEOUT_SINCE:
         lines.append("keepalive_min_timeout 5s;  # clients' connections outlive a reload for as long")
+    if setup.assets:  # text/plain, which it would be for most, browsers take for no style sheet and no script
+        lines.append(_TYPES)
     return "\n".join(lines) + "\n"
 
 
@@ -175,6 +177,36 @@ events {{
 http {{
 {http}}}
 """
+
+_TYPES = """\
+default_type application/octet-stream;
+types {
+    text/html html htm;
+    text/css css;
+    text/javascript js mjs;
+    text/plain txt map;
+    text/xml xml;
+    application/json json;
+    application/manifest+json webmanifest;
+    application/pdf pdf;
+    application/wasm wasm;
+    application/zip zip;
+    audio/mpeg mp3;
+    audio/ogg ogg;
+    font/otf otf;
+    font/ttf ttf;
+    font/woff woff;
+    font/woff2 woff2;
+    image/avif avif;
+    image/gif gif;
+    image/jpeg jpeg jpg;
+    image/png png;
+    image/svg+xml svg;
+    image/webp webp;
+    image/x-icon ico;
+    video/mp4 mp4;
+    video/webm webm;
+}"""
 
 _PROXY = """\
 # Only WebSockets are upgraded (an h2c upgrade would tunnel past these rules); all others keep the upstream's

@@ -22,6 +22,12 @@ from .project import Project, eventually
 
 Conversation = Generator[None, None, str]
 PATIENCE = 30.0
+GRPC = """\
+location /shop.Shop/ {
+    grpc_pass grpc://rpc;
+    grpc_read_timeout 1h;
+}
+"""  # as docs/guides/websockets.md has it
 
 
 def end(conversation: Conversation) -> str:

@@ -41,7 +41,7 @@ class Recipe:
         needs = re.search(r"(?m)^# needs: (.+)$", self.text)
         assert needs, f"{self.folder}/deploy.toml does not say what it needs"
         for need in needs[1].split(", "):
-            if not _is_met(need, self.folder):
+            if not is_met(need, self.folder):
                 return f"needs {need}"
         return None
 
@@ -79,7 +79,7 @@ class Recipe:
             front.wait(30)
 
 
-def _is_met(need: str, folder: Path) -> bool:
+def is_met(need: str, folder: Path) -> bool:
     """Tell whether what one would type, such as `pip install gunicorn`, has been typed."""
     tool, *words = need.split()
     match tool:

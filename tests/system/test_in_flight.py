@@ -30,12 +30,12 @@ Kind = Callable[[Project], Conversation]
 RPC = {"run": "python rpc.py {socket}", "socket": "unix", "health_command": "python rpc.py --ask $ZDD_SOCKET"}
 WAYS = {"fd": UVICORN, "tcp": UVICORN_TCP}
 LOCATIONS = "location / { proxy_pass http://web; proxy_request_buffering off; }"
-HTTP_2 = """\
-server {
+HTTP_2 = f"""\
+server {{
         listen 127.0.0.1:PORT http2;
-        location / { proxy_pass http://web; }
-        location /shop.Shop/ { grpc_pass grpc://rpc; }
-    }"""
+        location / {{ proxy_pass http://web; }}
+        {in_flight.GRPC}
+    }}"""
 
 
 @pytest.mark.parametrize("way", WAYS)

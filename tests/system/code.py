@@ -35,6 +35,10 @@ class Code:
         self._git("commit", "-q", "-m", str(version))
         return self._git("rev-parse", "HEAD")[:12]
 
+    def tag(self, name: str) -> None:
+        """Give the last version a name."""
+        self._git("tag", name)
+
     def _git(self, *args: str) -> str:
         command = ["git", "-C", str(self.folder), *args]
         run = subprocess.run(command, env=os.environ | IDENTITY, check=True, capture_output=True, text=True)

@@ -19,7 +19,8 @@ SSH = """\
 host=$1; shift
 cd "HOSTS/${host#*@}" && exec sh -c "$*"
 """
-ONE, TWO = "deploy@web1", "deploy@web2"
+SCRIPT, CALL = Page(DOCS / "guides/several-hosts.md").blocks
+VERSION, ONE, TWO = CALL.text.split()[1:]
 
 
 class Hosts:
@@ -28,8 +29,7 @@ class Hosts:
     def __init__(self, desk: Path, projects: list[Project]) -> None:
         self.desk, self.projects = desk, projects
         self.code = Code(projects[0])
-        block = next(one for one in Page(DOCS / "guides/several-hosts.md").blocks if one.where == "deploy-all")
-        self._script("deploy-all", block.text)
+        self._script(SCRIPT.where, SCRIPT.text)
         self._script("ssh", SSH.replace("HOSTS", str(desk)))
         for login, project in zip((ONE, TWO), projects, strict=True):
             (desk / login.partition("@")[2]).symlink_to(project.folder)
@@ -66,18 +66,21 @@ def hosts(tmp_path: Path, project: Project) -> Iterator[Hosts]:
 
 
 def test_each_host_gets_the_version_and_the_first_failure_stops_it(hosts: Hosts) -> None:
-    done = hosts.run("./deploy-all", hosts.code.commit("first"), ONE, TWO)
+    hosts.code.tag(VERSION)
+    hosts.code.commit("not yet")
+
+    done = hosts.run("sh", "-c", CALL.text)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith(f": {ONE} {TWO}\n")
-    assert hosts.served() == ["first", "first"]
+    assert hosts.served() == ["1", "1"]
 
     hosts.configure(hosts.projects[1], before_start="exit 7")
     failed = hosts.run("./deploy-all", hosts.code.commit("second"), ONE, TWO)
 
     assert failed.returncode == 1
     assert f"{TWO} FAILED (exit code 1); on the new version: {ONE}\n" in failed.stderr
-    assert hosts.projects[1].get().count("X-Release: first") == 1
+    assert hosts.projects[1].get().count("X-Release: 1") == 1
 
     stopped = hosts.run("./deploy-all", hosts.code.commit("third"), TWO, ONE)
 

@@ -28,6 +28,11 @@ class Block(NamedTuple):
     def is_file(self) -> bool:
         return "/" in self.where
 
+    @property
+    def is_to_do(self) -> bool:
+        """Tell whether somebody who follows the page writes it to a file, or types it."""
+        return bool(self.where) or self.language in ("sh", "console")
+
     def commands(self) -> list[str]:
         """The commands of it, each as it is typed."""
         return self.text.replace("\\\n", "").splitlines()

@@ -13,10 +13,32 @@ from tools.reference.objects import EVENTS
 from zdd.conf import read
 
 from .pages import DOCS, ROOT, Block, Page
+from .system.typist import GUIDES
 
 SOURCE = ROOT / "src" / "zdd"
 PAGES = [Page(path) for path in (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))]
 TOML = [block for page in PAGES for block in page.blocks if block.language == "toml"]
+
+FOLLOWED = {  # pages with something to write or to type, and the test that does all of it, or sees that others do
+    "README": "system/test_readme.py",
+    "index": "test_docs.py",
+    "tutorial": "system/test_docs.py",
+    **dict.fromkeys((*GUIDES, "migrations", "websockets"), "system/test_guides.py"),
+    "several-hosts": "system/test_several_hosts.py",
+    **dict.fromkeys(("ten-minutes", "system-nginx", "systemd", "ci-over-ssh", "upgrade"), "lab/test_guides.py"),
+    "newcomer": "",  # a transcript: it tells what was typed once
+}
+
+
+def test_what_a_page_has_to_write_or_to_type_is_written_and_typed_by_a_test() -> None:
+    assert {block.page for page in PAGES for block in page.blocks if block.is_to_do} == set(FOLLOWED)
+
+
+def test_the_first_page_has_what_the_readme_has() -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    for block in Page(DOCS / "index.md").blocks:
+        assert block.text in readme
 
 
 @pytest.mark.parametrize("name", reference.PAGES)

@@ -50,8 +50,11 @@ def test_its_first_service_is_deployed_looked_at_and_ended_as_it_says(project: P
     assert run.stdout.endswith("shop is down; `zddeploy up` brings it back\n")
 
 
-def test_its_test_command_is_what_ci_runs() -> None:
-    assert "./dev test" in [block.strip() for block in blocks("sh")]
+def test_its_other_commands_are_run_by_other_tests_and_by_ci() -> None:
+    demo, install, _, test = (block.strip() for block in blocks("sh"))
+    assert demo == "./dev demo"  # tests/demo
+    assert install in Page(ROOT / "docs/tutorial.md").section("Install")[0].text.replace("./zdd", ".")
+    assert test == "./dev test"
     assert "./dev test" in (ROOT / ".ci/run").read_text()
 
 

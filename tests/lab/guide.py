@@ -30,11 +30,11 @@ resolve = {NAME}:80:{ADDRESS}
 
 
 class Guide(Page):
-    """One of docs/guides; its blocks are those that have a title."""
+    """One of docs/guides; its blocks are those that are to be done."""
 
     def __init__(self, name: str) -> None:
         super().__init__(DOCS / f"guides/{name}.md")
-        self.blocks = [block for block in self.blocks if block.where]
+        self.blocks = [block for block in self.blocks if block.is_to_do]
 
 
 class Desk:
@@ -43,6 +43,7 @@ class Desk:
     def __init__(self, host: Host, folder: Path) -> None:
         self.host = host
         self.folder = folder
+        self.done: list[Block] = []
         (folder / "zdd").symlink_to(ROOT)
         (folder / "ssh_config").write_text(SSH_CONFIG)
         (folder / ".curlrc").write_text(CURL_CONFIG)
@@ -61,6 +62,7 @@ class Desk:
     def do(self, block: Block, code: int | None = 0) -> str:
         """Do what a block says: write the file, or type the commands; returns what is on the screen."""
         where, text = block.where, block.text
+        self.done.append(block)
         if where.startswith("/"):
             self.host.write(where, text, "deploy" if where.startswith("/home/deploy/") else "root")
         elif block.is_file:

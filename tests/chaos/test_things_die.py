@@ -133,32 +133,28 @@ def test_an_nginx_that_is_gone_altogether_is_started_by_the_next_deploy(project:
     assert "200 OK" in project.get()
 
 
-def killing(victim: Callable[[Project], int]) -> Callable[[Project], None]:
-    return lambda project: kill(victim(project))
-
-
 @pytest.mark.parametrize(
-    "strike",
+    "victim",
     [
-        killing(lambda project: keeper_of(project, "web-1")),
-        killing(lambda project: keeper_of(project, "web-2")),
-        killing(lambda project: project.serving()["web-1"]),
-        killing(master),
-        killing(lambda project: min(nginx_workers(project))),
+        lambda project: keeper_of(project, "web-1"),
+        lambda project: keeper_of(project, "web-2"),
+        lambda project: project.instances()["web-1"]["pid"],
+        master,
+        lambda project: min(nginx_workers(project)),
     ],
     ids=["the old keeper", "the new keeper", "the old app", "nginx's master", "an nginx worker"],
 )
 def test_whatever_dies_in_the_middle_of_a_deploy_the_site_is_served(
-    project: Project, strike: Callable[[Project], None]
+    project: Project, victim: Callable[[Project], int]
 ) -> None:
-    configure(project, WEB)
+    configure(project, service("web", **PLAIN, health_path="/"))
     project.zddeploy()
     version(project, 2)
     project.replace("deploy.toml", 'health_path = "/"', 'health_path = "/"\nbefore_start = "sleep 0.1"\nbake = "2s"')
     with project.beside() as running:
         eventually(lambda: (project.runtime / "control/web-2.pids").exists())
         time.sleep(0.3)
-        strike(project)
+        kill(victim(project))
         running.wait(60)
 
     project.zddeploy()
@@ -167,18 +163,19 @@ def test_whatever_dies_in_the_middle_of_a_deploy_the_site_is_served(
 
 
 def test_ten_at_once_one_wins_and_nine_are_told_who(project: Project) -> None:
-    configure(project, service("web", **PLAIN, health_path="/", bake="3s"))
+    configure(project, WEB, before_start="while test ! -e go; do sleep 0.05; done")
     runs = [project.beside() for _ in range(10)]
-    codes = sorted(run.wait(120) for run in runs)
+    eventually(lambda: sum(run.poll() == 3 for run in runs) == 9)
+    project.write("go", "")
 
-    assert codes == [0] + [3] * 9
+    assert sorted(run.wait(60) for run in runs) == [0] + [3] * 9
     assert project.status()["deploy"] == 1
 
 
 def test_ten_at_once_that_wait_all_succeed(project: Project) -> None:
     configure(project, WEB)
-    runs = [project.beside("--lock-timeout", "100s") for _ in range(10)]
-    codes = [run.wait(120) for run in runs]
+    runs = [project.beside("--lock-timeout", "10m") for _ in range(10)]
+    codes = [run.wait(600) for run in runs]
 
     assert codes == [0] * 10
     assert project.status()["deploy"] == 10
@@ -224,8 +221,7 @@ def test_a_hundred_deploys_leave_no_more_than_one(project: Project, everything: 
 
     assert_nothing_lost(report)
     assert report.reconnects == 0
-    eventually(lambda: sizes()[0] <= 6)
-    assert sizes()[1] <= 2
+    eventually(lambda: sizes()[0] <= 6 and sizes()[1] <= 2)
     assert len(list((project.runtime / "tables").iterdir())) <= 40  # those of the last 10 s are kept
     history = [json.loads(line) for line in (project.state / "history.jsonl").read_text().splitlines()]
     assert len(history) == deploys + 1

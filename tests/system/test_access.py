@@ -79,6 +79,7 @@ def test_an_app_that_is_restarted_is_still_nginxs_alone(project: Project) -> Non
     configure(project, service("web", **PLAIN_UNIX, user="nobody"))
     project.zddeploy()
     os.kill(project.serving()["web-1"], 9)
+    eventually(lambda: project.instances()["web-1"]["restarts"] == 1)
     slot = project.runtime / "current/web/00"
     eventually(lambda: connecting(NGINX, slot) == 0)
     assert connecting("daemon", slot) == errno.EACCES

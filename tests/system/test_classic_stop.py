@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
-
 import pytest
 
+from tests.machine import patiently
 from zdd.host.process import Process
 
 from .classic import ClassicProject, web
@@ -29,11 +27,8 @@ def test_a_stop_command_that_sleeps_is_never_waited_for_and_ended_by_down(classi
     classic.configure(web={"stop": SLEEPING, "drain_timeout": "0.5"})
     first = deploy(classic)
 
-    begun = time.monotonic()
-    second = deploy(classic)
-    took = time.monotonic() - begun
+    second = deploy(classic)  # which would take 600 s
 
-    assert took < 5
     assert alive(first)
     assert classic.states() == {"web-1": "stopping", "web-2": "serving"}
 
@@ -80,34 +75,36 @@ def test_a_stop_command_that_outlives_its_instance_is_not_forgotten(classic: Cla
 def test_the_stop_command_comes_only_when_the_old_requests_are_answered(classic: ClassicProject) -> None:
     classic.configure(web={"stop": "kill -9"})
     first = deploy(classic)
-    answers: list[str] = []
-    slow = threading.Thread(target=lambda: answers.append(classic.get("/slow")))
-    slow.start()
-    time.sleep(0.2)
+    slow = Call(classic, "/slow")
+    slow.await_read()
     classic.release("2")
 
     deploy(classic)
     assert "web 2" in classic.get()
-    slow.join()
+    answer = slow.answer()
 
-    assert answers[0].startswith("HTTP/1.1 200")
-    assert answers[0].endswith("web 1\n")
+    assert answer.startswith("HTTP/1.1 200")
+    assert answer.endswith("web 1\n")
     eventually(lambda: not alive(first))
 
 
 def test_the_stop_command_comes_at_last_though_a_client_holds_on_to_an_old_worker(classic: ClassicProject) -> None:
-    classic.configure(web={"drain_timeout": "4"})
-    first = deploy(classic)
-    workers = set(classic.nginx_pids()[1:])
-    half = Call(classic, "/", body=10)
-    time.sleep(0.3)  # until nginx has it
-    deploy(classic)
+    def attempt(seconds: float) -> None:
+        classic.configure(web={"drain_timeout": f"{seconds:g}"})
+        first = deploy(classic)
+        workers = set(classic.nginx_pids()[1:])
+        half = Call(classic, "/", body=10)
+        half.await_read()
+        deploy(classic)
+        waited_for = alive(first)
 
-    assert workers & set(classic.nginx_pids()), "one waits for the other half"
-    assert alive(first)
-    eventually(lambda: not alive(first))
-    assert workers & set(classic.nginx_pids()), "and longer than the stop command has waited for it"
-    half.connection.close()
+        assert workers & set(classic.nginx_pids()), "one waits for the other half"
+        eventually(lambda: not alive(first))
+        assert workers & set(classic.nginx_pids()), "and longer than the stop command has waited for it"
+        half.connection.close()
+        assert waited_for
+
+    patiently(attempt, 3, 20)
 
 
 def test_a_stop_command_that_does_not_exist_does_no_harm(classic: ClassicProject) -> None:

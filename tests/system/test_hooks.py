@@ -73,10 +73,14 @@ def test_a_failing_after_switch_switches_back_and_loses_nothing(project: Project
     code = configure(project)
     project.zddeploy()
     text = (project.folder / "deploy.toml").read_text()
-    project.write("deploy.toml", text.replace("[zdd]\n", '[zdd]\nafter_switch = "sleep 2; exit 1"\n'))
+    hook = f"while test ! -e {project.folder}/enough; do sleep 0.05; done; exit 1"
+    project.write("deploy.toml", text.replace("[zdd]\n", f'[zdd]\nafter_switch = "{hook}"\n'))
     code.commit(2)
-    with project.load(**LIGHT) as load:
-        project.zddeploy(code=1)
+    with project.load(**LIGHT) as load, project.beside() as deploy:
+        eventually(lambda: "X-Release: 2" in project.get())
+        eventually(lambda: project.instances()["web-1"]["connections"] == 0)
+        project.write("enough", "")
+        assert deploy.wait(60) == 1
         eventually(lambda: list(project.instances()) == ["web-1"])
         report = load.stop()
 
@@ -138,7 +142,7 @@ def test_ctrl_c_in_a_hook_undoes_and_leaves_nothing_of_it(project: Project) -> N
         running.send_signal(signal.SIGINT)
         assert running.wait(60) == 1
 
-    assert not any("sleep 300" in title for _, title in leftovers(project.folder))
+    eventually(lambda: not any("sleep 300" in title for _, title in leftovers(project.folder)))
     assert project.status()["deploy"] == 1
     assert project.events("history", "-n", "1")[0]["cause"] == "interrupted by SIGINT"
 

@@ -16,12 +16,10 @@ def test_a_second_deploy_is_refused_and_told_who_is_at_work(classic: ClassicProj
     classic.hold_starts()
 
     with classic.deploying() as deploy:
-        begun = time.monotonic()
         refused = classic.zddeploy(code=3)
         last = classic.events(code=3)[-1]
         down = classic.zddeploy("down", code=3)
         status = classic.zddeploy("status")  # only looks
-        took = time.monotonic() - begun
         classic.let_start()
         assert deploy.wait(60) == 0
 
@@ -31,7 +29,6 @@ def test_a_second_deploy_is_refused_and_told_who_is_at_work(classic: ClassicProj
     assert "--lock-timeout" in refused.stderr
     assert (last["outcome"], last["exit"]) == ("failed", 3)
     assert "shop: deploy 1, serving" in status.stdout
-    assert took < 10
 
 
 def test_with_a_lock_timeout_it_waits_for_its_turn(classic: ClassicProject) -> None:
@@ -88,13 +85,17 @@ def test_a_killed_deploy_leaves_no_lock(classic: ClassicProject) -> None:
 
 
 def test_a_deploy_that_waits_for_a_down_begins_anew(classic: ClassicProject) -> None:
-    classic.configure(web={"stop": "sh -c 'sleep 600; kill $0'", "drain_timeout": "1"})
+    stop = "sh -c 'while test ! -e enough; do sleep 0.05; done; kill $0'"
+    classic.configure(web={"stop": stop, "drain_timeout": "60"})
     classic.zddeploy()
     down = classic.beside("down")
     eventually(lambda: lock.is_held(f"{classic.runtime}/lock"))
 
-    classic.zddeploy("--lock-timeout", "60s")
+    deploy = classic.beside("--lock-timeout", "60s")
+    time.sleep(0.5)
+    assert deploy.poll() is None
+    classic.write("enough", "")
 
-    assert down.wait(60) == 0
+    assert (down.wait(60), deploy.wait(60)) == (0, 0)
     assert "web 1" in classic.get()
     assert classic.status()["state"] == "serving"

@@ -133,7 +133,7 @@ def test_services_added_removed_and_renamed_lose_nothing(project: Project) -> No
 
     assert_only_reloads_cost(report)
     assert list(report.answered) == ["1", "2", "3", "4", "5"]
-    assert "api 5" in project.get("/api")
+    eventually(lambda: "api 5" in project.get("/api"))
     assert sorted(serving(project)) == ["api-2", "jobs-1", "web-1"]
     eventually(lambda: {one["name"] for one in project.status()["services"]} == {"web", "api", "jobs"})
     print(f"{report.requests} requests, {report.reconnects} reconnects, {dict(report.failed)}")

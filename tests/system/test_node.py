@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.machine import free_port
+from tests.machine import free_port, patiently
 
 from .project import (
     THE_SECOND,
@@ -168,12 +168,16 @@ def test_deploys_under_load_lose_nothing_and_close_no_connection(project: Projec
 
 def test_without_the_runtime_it_is_told_where_the_app_listens_and_what_would_help(project: Project) -> None:
     port = str(free_port())
-    run = {"run": f"sh -c 'exec node -e \"http.createServer().listen({port})\"'", "start_timeout": "3s"}
-    configure(project, service("web", **run))
-    said = project.zddeploy(code=1).stderr
+    run = f"sh -c 'exec node -e \"http.createServer().listen({port})\"'"
 
-    assert f"the app listens on :::{port}; it must serve on the socket it inherits" in said
-    assert 'which runtime = "node" does for it' in said
+    def attempt(seconds: float) -> None:
+        configure(project, service("web", run=run, start_timeout=seconds))
+        said = project.zddeploy(code=1).stderr
+
+        assert f"the app listens on :::{port}; it must serve on the socket it inherits" in said
+        assert 'which runtime = "node" does for it' in said
+
+    patiently(attempt, 2, 20)
 
 
 def test_a_shell_script_that_runs_node_can_say_so(project: Project) -> None:

@@ -14,12 +14,12 @@ from zdd.keeper import client
 from .project import PLAIN, Project, assert_nothing_lost, configure, eventually, leftovers, service
 
 ALONE = {"run": "python -S alone.py {fd}", "order": "stop-first", "health_path": "/"}
-MANY: dict[str, Any] = {"connections": 2000, "timeout": 30}  # whoever waits has a connection of its own
+MANY: dict[str, Any] = {"connections": 2000}  # whoever waits has a connection of its own
 
 
 def release(project: Project, name: object, *others: str, boot: float = 0.5, **more: object) -> None:
     """Have this version of web configured; it ends at once where another one runs."""
-    web = service("web", **ALONE | {"hold_max": "8s", **more}, env={"RELEASE": str(name), "BOOT": str(boot)})
+    web = service("web", **ALONE | {"hold_max": "25s", **more}, env={"RELEASE": str(name), "BOOT": str(boot)})
     configure(project, web, *others)
 
 
@@ -44,7 +44,7 @@ def test_a_bad_release_answers_nobody_and_the_old_one_is_started_again(project: 
     release(project, 1)
     project.zddeploy()
     with project.load(**MANY) as load:
-        release(project, bad, hold_max="3s")
+        release(project, bad, hold_max="25s" if bad == "dies" else "8s")
         failed = project.zddeploy(code=1)
         report = load.stop()
 
@@ -104,7 +104,7 @@ def test_without_its_zddeploy_the_new_version_serves_or_the_old_one_again(
     release(project, 1)
     project.zddeploy()
     with project.load(**MANY) as load:
-        release(project, name, boot=1.5, hold_max="20s", before_start="sleep 1")
+        release(project, name, boot=1.5, before_start="sleep 1")
         command = project.beside()
         if moment == "stopping":
             eventually(lambda: not alive(project, "web-1"))
@@ -149,7 +149,7 @@ def project_file(project: Project) -> str:
 def test_the_keeper_of_the_new_version_killed_in_the_gap_brings_the_old_one_back(project: Project) -> None:
     release(project, 1)
     project.zddeploy()
-    release(project, 2, boot=5.0, hold_max="20s")
+    release(project, 2, boot=5.0)
     command = project.beside()
     eventually(lambda: alive(project, "web-2"))
     keeper = client.pids(f"{project.runtime}/control", "web-2").keeper

@@ -11,7 +11,7 @@ import pytest
 
 from zdd.load import Kind, Load, Spec
 
-from .project import MIXED, PLAIN, RATE, Project, assert_nothing_lost, busy, configure, service, version
+from .project import MIXED, PLAIN, RATE, Project, assert_nothing_lost, busy, configure, eventually, service, version
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces")
 
@@ -81,11 +81,13 @@ def test_an_app_behind_a_bind_mount_is_drained_to_the_last_connection(project: P
     project.write("elsewhere.sh", ELSEWHERE)
     configure(project, service("web", run="sh elsewhere.sh {socket}", socket="unix", keep_warm="0s"))
     project.zddeploy()
-    calls = busy(project, 1, 2)
+    calls = busy(project, "go", "go")
     version(project, 2)
-    said = project.zddeploy().stdout
+    deploy = project.beside()
+    eventually(lambda: "draining, 2 connections" in deploy.said())
+    project.write("go", "")
+    assert deploy.wait(60) == 0
 
-    assert "draining, 2 connections" in said
     assert [call.answer()[:12] for call in calls] == ["HTTP/1.1 200"] * 2
 
 

@@ -78,13 +78,15 @@ def terminal(project: Project, *args: str, **environment: str) -> Iterator[Termi
 
 
 def test_a_living_line_tells_what_is_being_done_and_for_how_long(project: Project) -> None:
-    configure(project, WEB, before_start="sleep 1")
+    configure(project, WEB, before_start="sh hold")
+    project.write("hold", "while test ! -e go; do sleep 0.02; done")
 
     with terminal(project) as shown:
+        shown.await_text(r"\d\.\d s  before_start `sh hold`\x1b\[0m\r\x1b\[K")
+        project.write("go", "")
         assert shown.wait() == 0
 
-    assert re.search(r"\d\.\d s  before_start `sleep 1`\x1b\[0m\r\x1b\[K", shown.text)
-    assert "`sleep 1`" not in "\n".join(shown.left)
+    assert "`sh hold`" not in "\n".join(shown.left)
     assert [line for line in shown.left if line.startswith("  before_start ")]
     assert re.fullmatch(r"done in .* s: shop serves deploy 1", shown.left[-1])
     assert "\x1b[32mdone in " in shown.text
@@ -109,12 +111,13 @@ def test_how_an_old_version_drains_is_told_in_the_living_line(project: Project) 
 def test_a_failure_ends_with_what_serves_now(project: Project) -> None:
     configure(project, WEB)
     project.zddeploy()
-    project.replace("deploy.toml", PLAIN["run"], "sh -c 'sleep 1; exit 3'")
+    project.replace("deploy.toml", PLAIN["run"], "sh -c 'while test ! -e go; do sleep 0.02; done; exit 3'")
 
     with terminal(project) as shown:
+        shown.await_text(r"\d\.\d s  wait until healthy: web-2")
+        project.write("go", "")
         assert shown.wait() == 1
 
-    assert re.search(r"\d\.\d s  wait until healthy: web-2", shown.text)
     assert shown.left[-1].startswith("deploy 1 still serves")
 
 

@@ -65,6 +65,7 @@ async def last(what, file, send):
 async def echo(receive, send):
     await receive()
     await send({"type": "websocket.accept", "headers": HEADERS})
+    print("has accepted a WebSocket", flush=True)
     while (message := await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": message["text"]})
     print(f"version {VERSION} has seen a WebSocket end", flush=True)

@@ -14,6 +14,8 @@ import time
 
 import plain
 
+BAKING = pathlib.Path("baking-2")
+
 
 def note_birth():
     with open("born", "a") as file:
@@ -149,7 +151,7 @@ def hangs_up_on_proxies(where):
 
 def dies_in_the_bake(where):
     """In the middle of no request: that one would be lost, and nobody could help it."""
-    listener, until, at_work = plain.listen(where), time.monotonic() + 1, []
+    listener, at_work = plain.listen(where), []
 
     def converse(connection):
         with connection, connection.makefile("rb") as stream:
@@ -157,7 +159,7 @@ def dies_in_the_bake(where):
             connection.sendall(plain.answer(method, path, body, "Connection: close\r\n"))
 
     print("so far, so good", flush=True)
-    while time.monotonic() < until:
+    while not BAKING.exists():
         if select.select([listener], [], [], 0.05)[0]:
             at_work.append(plain.threading.Thread(target=converse, args=listener.accept()[:1]))
             at_work[-1].start()
@@ -170,10 +172,9 @@ def sickens_in_the_bake(where):
     def converse(connection):
         with connection, connection.makefile("rb") as stream:
             while request := plain.read(stream):
-                sick = request[1] == "/health" and time.monotonic() > until
+                sick = request[1] == "/health" and BAKING.exists()
                 connection.sendall(plain.whole("503 Service Unavailable" if sick else "200 OK", b"no database\n"))
 
-    until = time.monotonic() + 1
     plain.serve(plain.listen(where), converse)
 
 

@@ -31,7 +31,7 @@ class Played(NamedTuple):
 
 @pytest.fixture(scope="module")
 def played() -> Played:
-    result = subprocess.run([*DEMO, "--json"], capture_output=True, text=True, timeout=180, check=False)
+    result = subprocess.run([*DEMO, "--json"], capture_output=True, text=True, timeout=600, check=False)
     print(result.stderr)
     lines = result.stdout.splitlines()
     assert len(lines) == 1, result.stderr

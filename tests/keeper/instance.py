@@ -23,6 +23,7 @@ from zdd.keeper.client import Lease
 
 PATIENCE = 30.0
 APP = Path(__file__).with_name("app.py")
+HELD_UP = "while os.path.exists(os.environ['HERE'] + '/down'): time.sleep(0.005)"  # in PRELUDE
 MAIN = Path(keeper.__file__).with_name("__main__.py")
 
 

@@ -15,7 +15,7 @@ import pytest
 from zdd.host import files, sock_diag
 
 from .conftest import New
-from .instance import Instance, freeze, wait_until
+from .instance import HELD_UP, Instance, freeze, wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as another user")
 NOBODY = 65534
@@ -66,11 +66,12 @@ def test_the_users_let_in_can_connect_and_others_cannot(new: New, kind: str) -> 
 
 
 def test_the_queue_is_as_long_as_it_can_be_again_after_the_app_cut_it(new: New) -> None:
-    web = new(env={"BACKLOG": "3"}, hold_max=60).start()
+    web = new(env={"BACKLOG": "3", "PRELUDE": HELD_UP}, hold_max=60).start()
 
     freeze(web.process())
     waiting = fill(web)
     assert len(waiting) < 10
+    web.house.write("down")
     web.kill()
     web.await_event("exit")
     waiting += fill(web, most=50)

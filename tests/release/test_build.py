@@ -143,7 +143,7 @@ def test_what_a_complete_build_leaves_running_is_let_be(house: House, repository
 
     id = house.build(releases)  # noqa: A001
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 50  # seconds; it sleeps for 60
     left = process.Process.find(int(Path(releases.path(id), "pid").read_text()))
     assert left
     assert left.signal(9)

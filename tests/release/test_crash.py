@@ -35,7 +35,7 @@ def kill(child: subprocess.Popen[bytes]) -> None:
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -77,7 +77,7 @@ def test_killed_at_any_moment_there_is_a_complete_release_or_none(house: House, 
     for moment in range(12):
         before = set(releases.ids())
         child = start(house, tmp_path / "code", *build)
-        time.sleep(whole * (0.4 + 0.05 * moment))
+        time.sleep(whole * 0.08 * moment)  # from at once on
         kill(child)
         new = set(releases.ids()) - before
         outcomes.add(len(new))

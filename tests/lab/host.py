@@ -61,7 +61,7 @@ class Host:
         ]
         return [str(HERE / "hosts.sh"), "near", "ssh", *options, "-i", str(LAB / "id"), f"{user}@{ADDRESS}", command]
 
-    def ssh(self, user: str, command: str, code: int | None = 0, timeout: float = 60.0) -> Result:
+    def ssh(self, user: str, command: str, code: int | None = 0, timeout: float = 180.0) -> Result:
         """Run a command the way CI does: over ssh, without a terminal."""
         return run(self.ssh_argv(user, command), code, timeout=timeout)
 
@@ -83,7 +83,9 @@ class Visitors:
     """Clients at work: 300 requests a second, GET and POST, over 32 keep-alive connections."""
 
     def __init__(self, target: str, **options: Any) -> None:
-        spec = Spec(target, **{"kinds": MIXED, "rate": 300, "connections": 32, "record": "X-Release", **options})
+        spec = Spec(
+            target, **{"kinds": MIXED, "rate": 300, "connections": 32, "record": "X-Release", "timeout": 60, **options}
+        )
         argv = [str(HERE / "hosts.sh"), "near", sys.executable, "-m", "zdd.load", "-"]
         self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._child.stdin
@@ -93,7 +95,7 @@ class Visitors:
     def report(self, seconds: float = 1.0) -> Report:
         """Let them go on for so long, and return what they saw."""
         time.sleep(seconds)
-        output, _ = self._child.communicate(timeout=60)  # closes its standard input, which ends it
+        output, _ = self._child.communicate(timeout=180)  # closes its standard input, which ends it
         last = json.loads(output.splitlines()[-1])
         assert last["event"] == "report", last
         return Report.unpack(last["report"])
@@ -108,7 +110,7 @@ def hosts(*argv: str, code: int | None = 0, text: str | None = None) -> Result:
     return run([str(HERE / "hosts.sh"), *argv], code, text)
 
 
-def run(argv: Sequence[str], code: int | None = 0, text: str | None = None, timeout: float = 120.0) -> Result:
+def run(argv: Sequence[str], code: int | None = 0, text: str | None = None, timeout: float = 300.0) -> Result:
     result = subprocess.run(argv, input=text or "", capture_output=True, text=True, timeout=timeout, check=False)
     words = f"{' '.join(argv)}: exit {result.returncode}\n{result.stdout}{result.stderr}"
     assert code is None or result.returncode == code, words
@@ -133,7 +135,7 @@ def assert_nothing_lost(report: Report) -> None:
     assert report.ok > 0
 
 
-def eventually(holds: Callable[[], object], seconds: float = 30.0) -> None:
+def eventually(holds: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until it holds; the deadline is for machines that are slow."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -73,7 +73,7 @@ boot() {  # it ends with status 133 when the host wants to be booted again
 }
 
 ready() {
-  for _ in $(seq 300); do
+  for _ in $(seq 1200); do
     case $(nsenter -t "$(init_of 2>/dev/null || echo 0)" -m -u -p -n -- systemctl is-system-running 2>/dev/null || true) in
       running | degraded) return ;;
     esac

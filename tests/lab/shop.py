@@ -16,7 +16,7 @@ from pathlib import Path
 
 VERSION = Path(__file__).with_name("VERSION").read_text().strip()
 if VERSION.startswith("slow"):
-    time.sleep(3)
+    time.sleep(10)
 
 
 async def app(scope, receive, send):
@@ -88,10 +88,10 @@ class Shop:
 
     def serves(self) -> str:
         """Ask nginx, and return which version answers; otherwise what went wrong."""
-        answer = self.host.root("curl", "-s", "-f", "-m", "5", "http://127.0.0.1/", code=None)
+        answer = self.host.root("curl", "-s", "-f", "-m", "30", "http://127.0.0.1/", code=None)
         return answer.stdout if answer.returncode == 0 else f"curl: {answer.returncode}"
 
-    def comes_to_serve(self, version: str, seconds: float = 30.0) -> bool:
+    def comes_to_serve(self, version: str, seconds: float = 60.0) -> bool:
         deadline = time.monotonic() + seconds
         while self.serves() != version:
             if time.monotonic() > deadline:

@@ -161,7 +161,7 @@ def test_a_connection_lost_in_the_middle_leaves_the_old_version_and_the_next_dep
         client.kill()
     assert shop.serves() == before
     shop.release("7")
-    shop.zddeploy("--lock-timeout", "20s")
+    shop.zddeploy("--lock-timeout", "60s")
 
     assert shop.comes_to_serve("7")
     assert_nothing_lost(visitors.report())

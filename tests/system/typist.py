@@ -62,7 +62,7 @@ class Typist:
         elif block.language == "console":
             for command, expected in block.dialogue():
                 shown = self.type(command)
-                patience = time.monotonic() + (10 if command.startswith("curl") else 0)
+                patience = time.monotonic() + (30 if command.startswith("curl") else 0)
                 while plain(shown) != plain(expected) and time.monotonic() < patience:  # the second of two versions
                     shown = self.type(command)
                 assert plain(shown) == plain(expected), "`python -m tools.tutorial` writes the page anew"

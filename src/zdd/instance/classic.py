@@ -28,7 +28,7 @@ from zdd.places import Places
 
 _POLL = 0.02
 _LOOKS = 25  # half a second of them, at no process of it, until a start counts as dead: one misses what forks on
-_KILLING = 5.0  # seconds: what cannot be killed (state D) is left, since nothing else can be done
+_ROUNDS = 100  # of killing what those who are being killed have started
 _MARK = "ZDD_INSTANCE"
 
 
@@ -221,10 +221,13 @@ class ClassicInstance:
         tree = [main.pid, *process.descendants(main.pid)] if main else []
         found = _processes(list(dict.fromkeys([*tree, *self._members()])))
         process.end([main] if main else found, signal.SIGTERM, self.service.stop_timeout, self.clock.now)
-        deadline = self.clock.now() + _KILLING
-        while found and self.clock.now() < deadline:
+        killed: set[Process] = set()  # or left, since nothing else can be done: what cannot be killed (state D)
+        for _ in range(_ROUNDS if found else 0):
             process.end(found, signal.SIGKILL, 1.0, self.clock.now)
-            found = _processes(self._members())  # what the others have started up to their end
+            killed |= set(found)
+            found = [each for each in _processes(self._members()) if each not in killed]
+            if not found:
+                break
         if known.process:
             self.pid_files.remove(known.process[0])
         files.remove(record.path(self.places.control, self.name))

@@ -222,9 +222,10 @@ class ClassicInstance:
         found = _processes(list(dict.fromkeys([*tree, *self._members()])))
         process.end([main] if main else found, signal.SIGTERM, self.service.stop_timeout, self.clock.now)
         killed: set[Process] = set()  # or left, since nothing else can be done: what cannot be killed (state D)
-        for _ in range(_ROUNDS if found else 0):
+        for _ in range(_ROUNDS):
             process.end(found, signal.SIGKILL, 1.0, self.clock.now)
             killed |= set(found)
+            self.clock.sleep(_POLL)  # in the middle of exec(2) nobody has an environment to be found by
             found = [each for each in _processes(self._members()) if each not in killed]
             if not found:
                 break

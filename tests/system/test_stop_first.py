@@ -91,8 +91,8 @@ def test_beside_others_all_go_forward_or_all_go_back(project: Project) -> None:
 
 def jobs(program: str) -> str:
     """A worker that ends at once where another one runs."""
-    run = f"flock -n jobs.lock {program} 600"
-    return service("jobs", run=run, socket="none", order="stop-first", min_uptime="300ms")
+    run, enough = f"flock -n jobs.lock {program} 600", "30s" if program == "false" else "300ms"
+    return service("jobs", run=run, socket="none", order="stop-first", min_uptime=enough)
 
 
 @pytest.mark.parametrize("bad", [False, True], ids=["good", "bad"])

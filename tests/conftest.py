@@ -3,15 +3,7 @@ from __future__ import annotations
 import pytest
 
 # Begun first: one worker runs a file, and the others shall not wait for it in the end.
-LONGEST = (
-    "test_killed_anywhere",
-    "test_zoo",
-    "test_classic",
-    "test_broken_releases",
-    "test_walk",
-    "test_table",
-    "test_docs",
-)
+LONGEST = ("test_killed_anywhere", "test_zoo")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

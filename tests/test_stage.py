@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from zdd.stage import Stage
+from zdd.stage import Stage, fitted
 
 
 class Terminal(io.StringIO):
@@ -56,3 +56,14 @@ def test_elsewhere_nothing_lives_but_counts_are_kept() -> None:
     stage.keep("counts")
     stage.say("words", "red")
     assert file.getvalue() == "   0.0 s  counts\nwords\n"
+
+
+def test_long_lines_are_broken_between_words_but_not_within_a_command() -> None:
+    text = "  once, and then never again: `sudo zddeploy enable` has it so\nshort"
+
+    assert fitted(text, io.StringIO()) == text
+    assert fitted(text, Terminal()).splitlines() == [
+        "  once, and then never again:",
+        "    `sudo zddeploy enable` has it so",
+        "short",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from typing import TextIO
@@ -56,6 +57,31 @@ class Stage:
         if self._shown:
             click.echo("\r\x1b[K", nl=False, file=self._stream, color=True)
             self._shown = ""
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """
+    Return each line as its terminal has room for it: broken between words, but not within `a command`.
+
+    Elsewhere it stays as it is, for programs that search it.
+    """
+    width = shutil.get_terminal_size().columns
+    if not stream.isatty() or all(len(line) <= width for line in text.splitlines()):
+        return text
+    import textwrap  # here, because most lines are short
+
+    commands_whole = re.sub("`[^`]*`", lambda found: found[0].replace(" ", "\0"), text)
+    wrapped = (
+        textwrap.fill(
+            line,
+            width,
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in commands_whole.splitlines()
+    )
+    return "\n".join(wrapped).replace("\0", " ")
 
 
 def faint(text: str) -> str:

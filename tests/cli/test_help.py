@@ -61,7 +61,8 @@ def test_each_example_is_something_that_can_be_typed(name: str, words: list[str]
     assert args[0] == name
 
     found = command(name)
-    with found.make_context(name, args[1:]) as ctx:  # raises for what it does not have
+    parent = click.Context(program, **program.context_settings)  # a command keeps the help option of its first context
+    with found.make_context(name, args[1:], parent) as ctx:  # raises for what it does not have
         assert ctx.info_name == name
 
 

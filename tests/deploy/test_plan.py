@@ -39,7 +39,7 @@ def test_a_first_deploy_publishes_before_nginx_hears_of_it(config: Config) -> No
     assert names(config) == [
         "deploy 1",
         "no release to build",
-        "before-start",
+        "run before_start, where it is set",
         "start web-1",
         "start web-2",
         "start api-1",
@@ -48,9 +48,9 @@ def test_a_first_deploy_publishes_before_nginx_hears_of_it(config: Config) -> No
         "switch: web/00 to web-1, web/01 to web-2",
         "nginx: reload if its text changes, start if it does not run",
         "one request for each service through nginx",
-        "after-switch",
-        "watch the new version for a while (bake)",
-        "commit",
+        "run after_switch, where it is set",
+        "watch the new version, where it has a bake",
+        "commit: from here on nothing is undone",
     ]
 
 

@@ -52,7 +52,7 @@ def test_a_closed_home_and_a_project_that_is_not_enabled_are_told_before_anythin
     refused = shop.zddeploy(code=2)
 
     assert "nginx's workers (user www-data) cannot pass /home/deploy (mode 700)" in refused.stderr
-    assert "once: sudo install -d -o deploy -m 711 /run/zdd/shop" in refused.stderr
+    assert "once: `sudo install -d -o deploy -m 711 /run/zdd/shop" in refused.stderr
     assert shop.status()["state"] == "nothing"
     assert f"sudo {ZDD} -c {FOLDER}/deploy.toml enable" in shop.zddeploy("enable", code=2).stderr
 
@@ -65,7 +65,7 @@ def test_without_lingering_the_logout_is_named_that_ends_it_all(host: Host, logo
     said = shop.zddeploy("--dry-run").stdout + shop.zddeploy(code=None).stdout
 
     assert "ends when you log out (KillUserProcesses=yes)" in said
-    assert "once: sudo loginctl enable-linger deploy" in said
+    assert "once: `sudo loginctl enable-linger deploy" in said
     assert "after a reboot nothing is started" in said
     host.root("rm", "/etc/sudoers.d/shop")
     shop.zddeploy("down", code=None)

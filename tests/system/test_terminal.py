@@ -118,7 +118,8 @@ def test_a_failure_ends_with_what_serves_now(project: Project) -> None:
         project.write("go", "")
         assert shown.wait() == 1
 
-    assert shown.left[-1].startswith("deploy 1 still serves")
+    assert [line for line in shown.left[-3:] if line.startswith("deploy 1 still serves")]
+    assert max(map(len, shown.left)) <= 80
 
 
 def test_no_color_means_none_anywhere(project: Project) -> None:
@@ -171,7 +172,7 @@ def test_the_status_is_watched_live(project: Project) -> None:
     project.zddeploy()
 
     with terminal(project, "status", "--watch") as shown:
-        shown.await_text(r"web-1 +serving +for \d+ s +0% cpu  0 connections +\d+ MB")
+        shown.await_text(r"web-1 +serving +up \d+ s +0% cpu  0 connections +\d+ MB")
         version(project, 2)
         project.zddeploy("--detach")
         shown.await_text(r"deploy 2, serving[^!]*web-2 +serving")

@@ -17,7 +17,7 @@ GUIDES = ("django", "fastapi", "node", "jvm", "rails")  # of frameworks; followe
 _VARIES = {  # what is another at each time or on each machine
     r"\d+\.\d+ s\b": "0.0 s",
     r"\bpid \d+": "pid 1",
-    r"\bfor \d+ s": "for 0 s",
+    r"\bup \d+ s": "up 0 s",
     r"\d+ MB": "1 MB",
     r"\d+ connections?": "0 connections",
     r"\bnginx [\d.]+": "nginx 1",

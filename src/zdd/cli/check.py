@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from zdd.cli import options
 from zdd.deploy import check
 from zdd.deploy.finding import Finding
 from zdd.errors import UsageError, counted
+from zdd.stage import fitted
 
 _SIGNS = {"error": ("x", "red"), "warning": ("!", "yellow"), "fine": (" ", "green")}
 
@@ -56,16 +55,7 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
 
 def _show(finding: Finding) -> None:
     sign, colour = _SIGNS[finding.level]
-    click.secho(_wrapped(f"{sign} {finding.what}"), fg=colour)
+    click.secho(fitted(f"{sign} {finding.what}", sys.stdout), fg=colour)
     for words in (finding.why, finding.mend and f"-> {finding.mend}"):
         if words:
-            click.echo(_wrapped(f"    {words}"))
-
-
-def _wrapped(line: str) -> str:
-    """Return the line as the terminal has room for it; elsewhere as it is, for programs that search it."""
-    if not sys.stdout.isatty():
-        return line
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
-    width = shutil.get_terminal_size().columns
-    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+            click.echo(fitted(f"    {words}", sys.stdout))

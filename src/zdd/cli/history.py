@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,6 +12,7 @@ import msgspec
 
 from zdd import history
 from zdd.cli import options
+from zdd.stage import fitted
 
 
 @click.command("history")
@@ -28,21 +31,26 @@ def command(number: int, conf: Path | None, verbose: bool, as_json: bool) -> int
     """
     site = options.site_of(conf, verbose, as_json, looks_only=True)
     entries = history.read(site.places.history)[:number]
-    for entry in entries:
-        if as_json:
+    if as_json:
+        for entry in entries:
             click.echo(msgspec.json.encode(entry))
-        else:
-            for text in lines(entry):
-                click.echo(text)
+    else:
+        for text in lines(entries):
+            click.echo(fitted(text, sys.stdout))
     if not entries and not as_json:
         click.echo(f"{site.config.project} has not been deployed yet")
     return 0
 
 
-def lines(entry: history.Entry) -> list[str]:
-    """Return the entry as a person reads it; what went wrong is below it."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started))
-    what = entry.action + (f" to {entry.origin}" if entry.origin else "")
-    parts = [f"{entry.deploy:>5}  {when}  {what:<9} {entry.outcome:<6} {entry.seconds:>6.1f} s  {entry.who}"]
-    parts += [text for text in (entry.release, entry.label) if text]
-    return ["  ".join(parts), *([f"       {entry.cause}"] if entry.cause else [])]
+def lines(entries: Sequence[history.Entry]) -> list[str]:
+    """Return the entries as a person reads them; what went wrong is below each."""
+    actions = [entry.action + (f" to {entry.origin}" if entry.origin else "") for entry in entries]
+    width, shown = max(map(len, actions), default=0), []
+    for entry, action in zip(entries, actions, strict=True):
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started))
+        parts = [
+            f"{entry.deploy:>5}  {when}  {action:<{width}}  {entry.outcome:<6} {entry.seconds:>6.1f} s  {entry.who}"
+        ]
+        shown.append("  ".join([*parts, *(text for text in (entry.release, entry.label) if text)]))
+        shown += [f"       {entry.cause}"] if entry.cause else []
+    return shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ from zdd.deploy import logs, plan
 from zdd.deploy.logs import Line
 
 _POLL = 0.2
+_NUMBER = 4  # characters of an instance's name behind that of its service, mostly
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 
 
@@ -71,26 +73,27 @@ def command(
     found = logs.find(site.places, services or tuple(site.config.services))
     if instance:
         logs.require(found, instance)
+    show = functools.partial(_show, width=max(map(len, found)) + _NUMBER, as_json=as_json)
     follower = logs.Follower(site.places, services or tuple(site.config.services), instance)
     if since is None:
         wanted = {instance: ""} if instance else logs.wanted(site, found)
         if not instance and set(wanted.values()) - {"serving"}:
             click.echo("; ".join(f"{name}: {state}" for name, state in wanted.items()), err=True)
-        _show(logs.last(site.places, wanted, lines), as_json)
+        show(logs.last(site.places, wanted, lines))
     else:
         names = [name for names in found.values() for name in names if instance in (None, name)]
-        _show(logs.since(site.places, names, since), as_json)
+        show(logs.since(site.places, names, since))
     while follow:
-        _show(follower.new(), as_json)
+        show(follower.new())
         time.sleep(_POLL)
     return 0
 
 
-def _show(lines: Iterable[Line], as_json: bool) -> None:
+def _show(lines: Iterable[Line], width: int, as_json: bool) -> None:
     for line in lines:
         if as_json:
             click.echo(msgspec.json.encode(line._asdict()))
         else:
             service, _, number = line.instance.rpartition("-")
             colour = _COLOURS[(len(service) + int(number)) % len(_COLOURS)]
-            click.echo(f"{click.style(f'{line.instance:<14} |', fg=colour)} {line.text}")
+            click.echo(f"{click.style(f'{line.instance:<{width}} |', fg=colour)} {line.text}")

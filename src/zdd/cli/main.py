@@ -11,6 +11,7 @@ import click
 
 from zdd import __version__
 from zdd.errors import Unforeseen, UsageError, ZddError, told
+from zdd.stage import fitted
 
 # In the order of --help; each is imported only when it is used.
 COMMANDS = (
@@ -136,7 +137,7 @@ def _fail(error: ZddError) -> int:
 
 def show(error: ZddError) -> None:
     """Print what went wrong, the output that explains it, and what to do next."""
-    click.secho(f"zddeploy: {error.message}", err=True, fg="red", color=_colour())
+    click.secho(fitted(f"zddeploy: {error.message}", sys.stderr), err=True, fg="red", color=_colour())
     failed = error if hasattr(error, "output") else error.__cause__  # what could not be undone has a cause of its own
     output = getattr(failed, "output", ())
     for line in output:
@@ -144,6 +145,6 @@ def show(error: ZddError) -> None:
     if log := getattr(failed, "log", None):
         click.echo(f"  all its output: {log}" if output else f"  it has printed nothing ({log})", err=True)
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        click.echo(fitted(f"  {error.hint}", sys.stderr), err=True)
     if error.aftermath:
-        click.secho(error.aftermath, err=True, fg="green", color=_colour())
+        click.secho(fitted(error.aftermath, sys.stderr), err=True, fg="green", color=_colour())

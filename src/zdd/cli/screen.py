@@ -11,7 +11,7 @@ import time
 import click
 
 from zdd.places import Places
-from zdd.stage import Stage
+from zdd.stage import Stage, fitted
 
 
 class Screen:
@@ -40,7 +40,7 @@ class Screen:
             if event == "drain" and self.stage.alive:
                 self._drain(fields)
             elif (line := words(event, fields, self.verbose)) is not None:
-                self.stage.say(line, _COLOUR.get(event))
+                self.stage.say(line if event == "command" else fitted(line, sys.stdout), _COLOUR.get(event))
             self._draw()
 
     def _drain(self, fields: dict[str, object]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -13,8 +13,9 @@ import msgspec
 
 from zdd.cli import options
 from zdd.deploy.site import Site
-from zdd.deploy.status import InstanceStatus, Status, status
+from zdd.deploy.status import InstanceStatus, ServiceStatus, Status, status
 from zdd.errors import counted
+from zdd.stage import fitted
 
 _EVERY = 1.0  # seconds between looks
 _HOME, _END_OF_LINE, _END = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -25,10 +26,10 @@ _HOME, _END_OF_LINE, _END = "\x1b[H", "\x1b[K", "\x1b[J"
 @options.common
 def command(watch: bool, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Show what serves, with its instances: how long each is up, its connections from nginx, its memory.
+    Show what serves, with its instances, connections and memory.
 
-    nginx keeps a connection for a second after its last request; those of zddeploy's own requests count, too.
-    Exits 1 when something that should serve does not.
+    An instance is up since its app was started. Its connections are nginx's, which keeps each for a second after its
+    last request, also those of zddeploy's own requests. Exits 1 when something that should serve does not.
 
     \b
     Examples:
@@ -44,7 +45,7 @@ def command(watch: bool, conf: Path | None, verbose: bool, as_json: bool) -> int
         click.echo(msgspec.json.encode(found))
     else:
         for line in lines(found, time.time()):
-            click.echo(line)
+            click.echo(fitted(line, sys.stdout))
     return 1 if found.problems else 0
 
 
@@ -57,32 +58,40 @@ def lines(found: Status, now: float, cpu: Mapping[str, float] | None = None) -> 
     nginx = found.nginx
     if nginx.get("pid"):
         shown.append(f"  nginx {nginx['version']}, pid {nginx['pid']}")
+    instances = [(row, service) for service in found.services for row in service.instances]
+    table = _aligned([_cells(row, service, now, cpu) for row, service in instances])
     for service in found.services:
         if found.deploy is None and not service.instances:
             continue
         about = f", release {service.release}" if service.release else ""
         shown.append(f"  {service.name}{about}" + ("" if service.instances else ": not deployed yet"))
         for row in service.instances:
-            other = f"  release {row.release}" if row.release and row.release != service.release else ""
-            shown.append(f"    {_instance(row, now, cpu)}{other}".rstrip())
+            shown.append(f"    {next(table)}")
             if row.restarts and row.exit:
                 shown.append(f"        restarted last after {row.exit}")
     shown += [f"  ! {problem}" for problem in found.problems]
     return shown + [f"  {note}" for note in found.notes]
 
 
-def _instance(row: InstanceStatus, now: float, cpu: Mapping[str, float] | None) -> str:
-    parts = [f"{row.id:<15} {row.state:<8}"]
-    parts.append(f"up {span(now - row.since):<5}" if row.since else " " * 8)
-    if cpu is None:
-        parts.append(f"pid {row.pid:<7}" if row.pid else " " * 11)
-    else:
-        parts.append(f"{cpu[row.id]:>4.0%} cpu" if row.id in cpu else " " * 8)
-    connections = "" if row.connections is None else counted(row.connections, "connection")
-    parts.append(f"{connections:<15}")
-    parts.append(f"{row.memory_bytes / 1024**2:.0f} MB" if row.memory_bytes else "")
-    parts.append(counted(row.restarts, "restart") if row.restarts else "")
-    return "  ".join(parts)
+def _cells(row: InstanceStatus, service: ServiceStatus, now: float, cpu: Mapping[str, float] | None) -> list[str]:
+    used = f"{cpu[row.id]:>4.0%} cpu" if cpu and row.id in cpu else ""
+    return [
+        row.id,
+        row.state,
+        f"up {span(now - row.since)}" if row.since else "",
+        used if cpu is not None else f"pid {row.pid}" if row.pid else "",
+        "" if row.connections is None else counted(row.connections, "connection"),
+        f"{row.memory_bytes / 1024**2:.0f} MB" if row.memory_bytes else "",
+        counted(row.restarts, "restart") if row.restarts else "",
+        f"of {row.release}" if row.release and row.release != service.release else "",
+    ]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield each row with its cells below those of the others; a column that all leave empty takes no room."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width).rstrip()
 
 
 def span(seconds: float) -> str:

@@ -45,7 +45,7 @@ def access(site: Site) -> Iterator[Finding]:
         yield error(
             f"nginx's workers (user {user}) cannot pass {folder} (mode {mode:o}) on the way to {site.places.runtime}",
             "every request would be answered 502",
-            f"once: sudo install -d -o {us} -m 711 /run/zdd/{project}   (for every boot: {enable_command(site)})",
+            f"once: `sudo install -d -o {us} -m 711 /run/zdd/{project}`; for every boot: `{enable_command(site)}`",
         )
 
 
@@ -53,13 +53,13 @@ def notices(site: Site) -> Iterator[Finding]:
     """Look for what may surprise later: what ends with the login, what is gone after a reboot, what is not asked."""
     us, manager = user_name(os.geteuid()), systemd.manager()
     if manager is None and (fate := systemd.fate(site.commands)):
-        cure = f"to prevent it, once: sudo loginctl enable-linger {us}"
+        cure = f"to prevent it, once: `sudo loginctl enable-linger {us}`"
         yield warning(f"what is started now ends {fate}", "nobody would serve any more", cure)
     if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(site)):
         needs = "they need systemd and, for you, `loginctl enable-linger`"
         yield warning("memory_max and cpu_weight have no effect", "systemd sees to them, in units", needs)
     if systemd.runs() and not os.path.lexists(f"{WANTS}/{boot_unit(site.config.project)}"):
-        cure = f"to have it so, once: {enable_command(site)}"
+        cure = f"to have it so, once: `{enable_command(site)}`"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
     if waiting := [one.name for one in _apps(site) if one.order == "stop-first" and one.socket == "fd"]:
         yield Finding("fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {limits.words(site)}")

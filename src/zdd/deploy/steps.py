@@ -82,6 +82,7 @@ class BeforeStart(Step):
     """The user's commands before anything of the new version runs, such as migrations."""
 
     name = "before-start"
+    words = "run before_start, where it is set"
 
     def do(self, site: Site) -> None:
         """Run them."""
@@ -285,6 +286,7 @@ class AfterSwitch(Step):
     """The user's command once the new version serves; when it fails, the old one serves again."""
 
     name = "after-switch"
+    words = "run after_switch, where it is set"
 
     def do(self, site: Site) -> None:
         """Run it."""
@@ -295,7 +297,7 @@ class Bake(Step):
     """Watch the new version for a while; a fault switches back."""
 
     name = "bake"
-    words = "watch the new version for a while (bake)"
+    words = "watch the new version, where it has a bake"
 
     def do(self, site: Site) -> None:
         """Watch it."""
@@ -306,6 +308,7 @@ class Commit(Step):
     """From here on nothing is undone."""
 
     name = "commit"
+    words = "commit: from here on nothing is undone"
 
     def do(self, site: Site) -> None:
         """Write it down durably."""

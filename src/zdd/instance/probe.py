@@ -126,7 +126,7 @@ def _parse(data: bytes) -> Answer:
     fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     text = (_unchunked(body) if "transfer-encoding" in fields else body).decode(errors="replace")
     if "html" in fields.get("content-type", ""):
-        text = re.sub(r"(?is)<(style|script)\b.*?(</\1>|$)|<!--.*?(-->|$)|<[^>]*(>|$)", " ", text)
+        text = re.sub(r"(?is)<(title|style|script)\b.*?(</\1>|$)|<!--.*?(-->|$)|<[^>]*(>|$)", " ", text)
     return Answer(int(words[1]), fields.get("location", ""), " ".join(text.split())[:200])
 
 

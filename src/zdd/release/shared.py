@@ -50,4 +50,4 @@ def _begin(shipped: str, folder: str, base: str, path: str) -> str:
     if path.endswith("/"):
         os.mkdir(f"{folder}/{base}", 0o755)
         return f"{path} is new and empty"
-    return f"{path} does not exist: make it (a folder is `{base}/` in shared); until then the link to it is dead"
+    return f"{path} is not there: put yours there, or the app or a hook makes it (a folder is `{base}/` in shared)"

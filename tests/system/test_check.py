@@ -143,6 +143,18 @@ def test_what_is_wrong_with_a_service_is_told(project: Project, keys: dict[str, 
     told(project, level, words)
 
 
+@needs_root
+def test_code_that_its_user_does_not_get_to_is_an_error(project: Project) -> None:
+    configure(project, service("web", **PLAIN, user="nobody", health_path="/"))
+    (project.folder / "code").mkdir(mode=0o700)
+    project.replace("deploy.toml", 'user = "nobody"', f'user = "nobody"\ncwd = "{project.folder}/code"')
+
+    assert f"`chmod o+x {project.folder}/code`" in told(project, "error", "web: user nobody cannot pass")["mend"]
+    refused = project.zddeploy(code=1).stderr
+    assert "web: cannot enter" in refused
+    assert "\n  user nobody must be able to pass every folder on the way there\n" in refused
+
+
 def test_a_worker_needs_no_health_path(project: Project) -> None:
     configure(project, service("jobs", **WORKER))
 

@@ -38,7 +38,9 @@ def why_ended(status: int) -> str | None:
 def why_never_ran(how: str, program: str, path: str, user: str | None) -> str | None:
     """Say what to look for when the user could not run this program; `path` is the PATH that it was looked for in."""
     if how.endswith(os.strerror(errno.EACCES)):
-        return "it must be executable (chmod +x)" + (f", and user {user} able to reach it" if user else "")
+        reach = f"user {user} must be able to pass every folder on the way there" if user else ""
+        executable = "" if how.startswith("cannot enter") else "it must be executable (chmod +x)"
+        return "; ".join(filter(None, [executable, reach])) or None
     if how.endswith(os.strerror(errno.ENOENT)) and "/" not in program:
         return f"it is in none of PATH's folders ({path}); one of the release is named with a /: .venv/bin/{program}"
     return None

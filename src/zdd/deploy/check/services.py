@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from zdd.conf.schema import RunService
 from zdd.deploy.finding import Finding, error, fine, warning
 from zdd.deploy.site import Site
-from zdd.instance import environment
+from zdd.host import reach
+from zdd.instance import environment, identity
 from zdd.instance.identity import USER_NEEDS
 from zdd.release import git
 
@@ -63,6 +64,13 @@ def _command(site: Site, service: RunService) -> Iterator[Finding]:
     if "{" in program:
         return
     folder = str(service.cwd or _folder(site) or "")
+    who = identity.of(service)
+    if who.uid is not None and folder and (closed := reach.barrier(folder, who.uid, who.groups or [])):
+        yield error(
+            f"{service.name}: user {service.user} cannot pass {closed} on the way to its code, {folder}",
+            "the app cannot be started",
+            f"`chmod o+x {closed}`, or have releases built elsewhere: [release] source",
+        )
     if "/" not in program:
         path = environment.clean(service, {}).get("PATH", os.defpath)
         if not shutil.which(program, path=path):

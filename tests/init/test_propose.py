@@ -59,6 +59,7 @@ def test_a_django_project_is_known_by_its_settings(folder: Path) -> None:
         "build": ["python3 -m venv --clear .venv", f"{PIP} -r requirements.txt", f"{PIP} gunicorn"],
         "shared": ["db.sqlite3"],
     }
+    assert "\n# Without STATIC_ROOT in the settings nobody serves static files" in (folder / "deploy.toml").read_text()
 
 
 def test_what_django_s_settings_say_of_files_and_hosts_is_taken_over(folder: Path) -> None:

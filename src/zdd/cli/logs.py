@@ -79,21 +79,27 @@ def command(
         wanted = {instance: ""} if instance else logs.wanted(site, found)
         if not instance and set(wanted.values()) - {"serving"}:
             click.echo("; ".join(f"{name}: {state}" for name, state in wanted.items()), err=True)
-        show(logs.last(site.places, wanted, lines))
+        any_shown = show(logs.last(site.places, wanted, lines))
     else:
         names = [name for names in found.values() for name in names if instance in (None, name)]
-        show(logs.since(site.places, names, since))
+        any_shown = show(logs.since(site.places, names, since))
+    if not (any_shown or follow or as_json):
+        click.echo("nothing has been printed", err=True)
     while follow:
         show(follower.new())
         time.sleep(_POLL)
     return 0
 
 
-def _show(lines: Iterable[Line], width: int, as_json: bool) -> None:
+def _show(lines: Iterable[Line], width: int, as_json: bool) -> bool:
+    """Print them; tells whether there were any."""
+    any_shown = False
     for line in lines:
+        any_shown = True
         if as_json:
             click.echo(msgspec.json.encode(line._asdict()))
         else:
             service, _, number = line.instance.rpartition("-")
             colour = _COLOURS[(len(service) + int(number)) % len(_COLOURS)]
             click.echo(f"{click.style(f'{line.instance:<{width}} |', fg=colour)} {line.text}")
+    return any_shown

@@ -34,7 +34,8 @@ def _previous(site: Site, current: Manifest) -> int:
     entry = history.find(history.read(site.places.history), origin)
     number = entry.replaced if entry else current.before if origin == current.deploy else None
     if number is None:
-        raise UsageError(f"deploy {origin} is the first one known: there is nothing before it to go back to")
+        told = f"deploy {origin} has replaced nothing, so there is nothing before it to go back to"
+        raise UsageError(told, hint="`zddeploy rollback N` goes to any that `zddeploy history` lists as done")
     return number
 
 

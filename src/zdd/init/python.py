@@ -48,6 +48,8 @@ def django(folder: Folder) -> Proposal | None:
     if media := re.search(r"(?m)^MEDIA_ROOT\s*=.*['\"/]([\w.-]+)/?['\"]", settings):
         shared.append(f"{media[1]}/")
     comments = [] if "sqlite" not in settings or shared else ["Where is the database's file? It belongs in shared."]
+    if not re.search(r"(?m)^STATIC_ROOT\s*=", settings):
+        comments.append("Without STATIC_ROOT in the settings nobody serves static files, those of the admin neither.")
     keys: dict[str, object] = {"run": run}
     if host := _allowed_host(settings):
         keys["health_host"] = host

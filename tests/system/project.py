@@ -37,7 +37,7 @@ WORKER = {"run": "python -S plain.py none", "socket": "none", "min_uptime": "100
 JOB = {"run": "python -S job.py", "socket": "none", "health_command": "test -e $ZDD_INSTANCE", "stop_timeout": "60s"}
 UVICORN = {"run": "uvicorn --fd {fd} --log-level warning asgi:app"}
 UVICORN_TCP = {"run": "uvicorn --port {port} --log-level warning asgi:app", "socket": "tcp"}
-GUNICORN = {"run": "gunicorn --threads 32 wsgi:app"}
+GUNICORN = {"run": "gunicorn --threads 32 --keep-alive 10 wsgi:app"}
 GRANIAN = {"run": "granian --interface asgi --uds {socket} asgi:app", "socket": "unix"}
 
 

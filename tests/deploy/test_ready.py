@@ -18,7 +18,8 @@ def test_a_kernel_that_cannot_count_connections_is_refused_with_the_way_out(
     def dump() -> None:
         raise OSError(errno.ENOENT, "No such file or directory")
 
-    (tmp_path / "deploy.toml").write_text('[service.web]\nrun = "app {fd}"\n')
+    places = '[zdd]\nstate_dir = "S"\nruntime_dir = "R"\n'
+    (tmp_path / "deploy.toml").write_text(f'{places}[service.web]\nrun = "app {{fd}}"\n')
     monkeypatch.setattr(sock_diag, "connections_to_files", dump)  # no kernel here lacks it
 
     with pytest.raises(UsageError, match="connections to UNIX sockets") as refused:

@@ -109,13 +109,13 @@ def test_a_version_that_a_rollback_had_to_start_is_revived_as_long_as_it_is_warm
     project.replace("deploy.toml", 'keep_warm = "0s"', 'keep_warm = "60s"')
     code.commit(3)
     shown = project.zddeploy().stdout
-    assert re.search(r"web-3 +kept warm: `zddeploy rollback` is one rename", shown)
+    assert re.search(r"web-3 +kept warm, for `zddeploy rollback`", shown)
 
     shown = project.zddeploy("rollback").stdout
 
     assert list(project.serving()) == ["web-3"]
     assert project.events("history", "-n", "1")[0]["origin"] == 1
-    assert re.search(r"web-4 +kept warm: `zddeploy rollback 4` is one rename", shown)
+    assert re.search(r"web-4 +kept warm, for `zddeploy rollback 4`", shown)
     project.zddeploy("rollback", "4")
     assert list(project.serving()) == ["web-4"]
 

@@ -53,7 +53,7 @@ class Leaving:
             return self._tell("gone") if self.lease.ended else None
         now = self.site.clock.now()
         if status["state"] == "warm":
-            return self._tell(f"kept warm: `{_way_back(self.site)}` is one rename")
+            return self._tell(f"kept warm, for `{_way_back(self.site)}`")
         if status["state"] == "stopping":
             self._stopping = self._stopping or now
             return self._left(status) if now - self._stopping >= _STOPPING else None

@@ -120,6 +120,18 @@ def test_a_version_that_a_rollback_had_to_start_is_revived_as_long_as_it_is_warm
     assert list(project.serving()) == ["web-4"]
 
 
+def test_a_warm_version_is_asked_as_it_was_when_it_was_proved(project: Project) -> None:
+    code = configure(project, start_timeout="20s")
+    project.zddeploy()
+    project.replace("deploy.toml", 'health_path = "/"', 'health_command = "grep 2 VERSION"')
+    code.commit(2)
+    project.zddeploy()
+
+    project.zddeploy("rollback")
+
+    assert list(project.serving()) == ["web-1"]
+
+
 def test_what_is_no_longer_warm_is_started_from_its_release_and_proven(project: Project) -> None:
     code = configure(project, keep_warm="0s")
     project.zddeploy()

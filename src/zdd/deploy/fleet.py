@@ -270,7 +270,7 @@ class Fleet:
     def _driver_of(self, name: str, service: ClassicService | RunService) -> AppInstance | ClassicInstance:
         if isinstance(service, ClassicService):
             return ClassicInstance(name, service, self.places, self.commands, self.clock)
-        return AppInstance(name, service, self.places, self.commands, self.clock)
+        return AppInstance(name, self._kept(name).as_started(service), self.places, self.commands, self.clock)
 
     def _classic(self, name: str) -> ClassicInstance | None:
         """Return a classic instance as it was started; None when nothing is known of it."""

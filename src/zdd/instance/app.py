@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from zdd import keeper
 from zdd.conf.schema import RunService
 from zdd.host import acl, files, memory, systemd
@@ -19,7 +21,7 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instance import environment, health, health_command, identity, node, where
 from zdd.instance.failure import InstanceFailed, last_words, why_ended, why_never_ran
-from zdd.instance.health import Health, NotHealthy
+from zdd.instance.health import Asked, Health, NotHealthy
 from zdd.instance.kept import KEEPER_TIMEOUT, Kept
 from zdd.keeper import client
 from zdd.places import Places
@@ -219,6 +221,7 @@ class AppInstance:
             "hold_max": service.hold_max,
             "current": self.places.current,
             "table": f"{self.places.tables}/{deploy}",
+            "asked": msgspec.to_builtins(Asked.by(service)),
             "health": {"path": service.health_path or "/", "host": health.host_of(service)},
         }
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from zdd.conf.schema import ClassicService, RunService
+from zdd.conf.units import Statuses
 from zdd.host import sock_diag
 from zdd.host.clock import Clock
 from zdd.instance import probe
@@ -43,6 +46,20 @@ class NotHealthy(Exception):  # noqa: N818  (a state, not a mistake)
     def __init__(self, last: Verdict) -> None:
         super().__init__(last.words)
         self.last = last
+
+
+class Asked(msgspec.Struct):
+    """How an instance is asked whether it is healthy, by the names of the settings."""
+
+    health_path: str | None
+    health_status: Statuses
+    health_host: str
+    health_command: str | None
+
+    @classmethod
+    def by(cls, service: RunService) -> Asked:
+        """Return how this service's instances are asked."""
+        return cls(service.health_path, service.health_status, host_of(service), service.health_command)
 
 
 def host_of(service: ClassicService | RunService) -> str:

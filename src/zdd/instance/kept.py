@@ -8,9 +8,13 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
+from zdd.conf.schema import RunService
 from zdd.host import files, process, sock_diag
 from zdd.host.clock import Clock
 from zdd.host.process import Process
+from zdd.instance.health import Asked
 from zdd.keeper import client
 from zdd.places import Places
 
@@ -35,6 +39,14 @@ class Kept:
         except ValueError:
             return {}
         return record if isinstance(record, dict) else {}
+
+    def as_started(self, service: RunService) -> RunService:
+        """Return the service with the health request by which the instance was proved, whatever is asked today."""
+        try:
+            asked = msgspec.convert(self.record().get("asked"), Asked)
+        except msgspec.ValidationError:  # an older zddeploy started it
+            return service
+        return msgspec.structs.replace(service, **msgspec.structs.asdict(asked))
 
     def app(self) -> Process | None:
         """Return the app's process if it lives."""

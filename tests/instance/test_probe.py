@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import resource
 import socket
 
 import pytest
@@ -32,3 +34,21 @@ def test_an_answer_is_shown_by_the_words_that_somebody_would_read(answer: bytes,
         app.shutdown(socket.SHUT_WR)
 
         assert probe.ask(us, "/", "localhost", lambda: 5.0, lambda: None).excerpt == excerpt
+
+
+def test_a_zddeploy_that_has_a_thousand_descriptors_can_ask_all_the_same() -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    high = 2000
+    if most[1] != resource.RLIM_INFINITY and most[1] <= high:
+        pytest.skip(f"may not have {high} descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most[0], high + 1), most[1]))
+    app, us = socket.socketpair()
+    try:
+        with app, us:
+            app.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            asking = socket.socket(fileno=fcntl.fcntl(us, fcntl.F_DUPFD_CLOEXEC, high))
+            answer = probe.ask(asking, "/", "localhost", lambda: 60.0, lambda: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+
+    assert answer.status == 204

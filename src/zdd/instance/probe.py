@@ -64,12 +64,13 @@ def ask(
     `timeout` is asked again and again how many seconds are left, as patience may begin only when the app accepts;
     `interrupt` raises when waiting became pointless. Raises TimeoutError, NotHttp and OSError.
     """
-    data = b""
+    data, ready = b"", select.poll()  # select(2) knows no descriptor above 1023, and of many instances there are more
     with connection:
+        ready.register(connection, select.POLLIN)
         send(connection, path, host)
         while not _is_enough(data):
             interrupt()
-            if not select.select([connection], [], [], max(0.0, min(_SLICE, timeout())))[0]:
+            if not ready.poll(1000 * max(0.0, min(_SLICE, timeout()))):
                 if timeout() > 0:
                     continue
                 if b"\r\n\r\n" in data:

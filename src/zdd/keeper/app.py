@@ -91,10 +91,6 @@ class App:
         for pid in process.descendants(os.getpid()) if self.left else ():
             _signal(pid, number)
 
-    def memory_bytes(self) -> int:
-        """Return the resident memory of the app and everything that it has started."""
-        return sum(process.memory_bytes(pid) for pid in process.descendants(os.getpid()))
-
     def full_speed(self) -> bool:
         """Give way to nobody any more; False when the kernel asks to try again (it limits how often)."""
         return _be_nice(self.pid, 0)

@@ -52,7 +52,7 @@ class Operations:
         return answer if done else answer | {"error": f"the instance is {self.keeper.shown}: {why_not}"}
 
     def _status(self, request: Message) -> Message:
-        """With `brief`, what costs nothing: counting connections and memory scans all sockets and processes."""
+        """With `brief`, what costs nothing: counting connections scans all sockets."""
         keeper, app = self.keeper, self.keeper.app
         brief: Message = {
             "ok": True,
@@ -71,9 +71,7 @@ class Operations:
             "drained": keeper.drain.drained,
             "cut": keeper.drain.cut,
         }
-        if request.get("brief"):
-            return brief
-        return brief | {"connections": keeper.listener.connections(), "memory_bytes": app.memory_bytes()}
+        return brief if request.get("brief") else brief | {"connections": keeper.listener.connections()}
 
     def _attach(self) -> Message:
         """Who comes late is told how the app ended, if it has failed."""

@@ -21,6 +21,7 @@ _VFS, _RQLEN = 1, 4
 _ESTABLISHED, _CLOSE_WAIT, _LISTEN = 1, 8, 10
 _LISTENS = "00010000"  # __SO_ACCEPTCON, as /proc/net/unix shows it
 _ANY = 0xFFFFFFFF
+_HEADER = struct.Struct("=IH")  # of a netlink message: its length, its kind
 
 
 class UnixSocket:
@@ -45,7 +46,7 @@ def connections_to_file(path: str) -> int | None:
     # A dump leaves queued connections out, since nobody owns them yet; and it is not atomic. Asked in this order, a
     # connection accepted in between is counted twice rather than not at all.
     file = file_of(path)
-    accepted = sum(found.file == file for found in _unix_sockets(1 << _ESTABLISHED)) if file else 0
+    accepted = sum(found.file == file for found in _unix_sockets(1 << _ESTABLISHED, file)) if file else 0
     return None if queued is None and not accepted else (queued or 0) + accepted
 
 
@@ -61,7 +62,7 @@ def connections_to_files() -> dict[tuple[int, int], int]:
 def queued_on_listener(path: str) -> int | None:
     """Count the connections in the accept queue of the UNIX socket bound at this path; None without a listener."""
     file = file_of(path)
-    queues = [found.queued for found in _unix_sockets(1 << _LISTEN) if found.file == file] if file else []
+    queues = [found.queued for found in _unix_sockets(1 << _LISTEN, file) if found.file == file] if file else []
     return sum(queues) if queues else None
 
 
@@ -148,10 +149,11 @@ def file_of(path: str) -> tuple[int, int] | None:
     return device, stat.st_ino & 0xFFFFFFFF
 
 
-def _unix_sockets(states: int) -> Iterator[UnixSocket]:
+def _unix_sockets(states: int, file: tuple[int, int] | None = None) -> Iterator[UnixSocket]:
+    """Yield the sockets in these states; with `file`, at least those that are bound to it."""
     show = _SHOW_NAME_OF_FILE | _SHOW_QUEUE
     request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, states, 0, show, _ANY, _ANY)
-    for message in _dump(request):
+    for message in _dump(request, struct.pack("=II", file[1], file[0]) if file else b""):
         state = message[2]
         file, queued = None, 0
         for kind, value in _attributes(message, 16):
@@ -174,20 +176,26 @@ def _tcp_sockets(family: int, states: int, port: int) -> Iterator[tuple[str, int
         yield socket.inet_ntop(family, message[8 : 8 + width]), local_port, inode
 
 
-def _dump(request: bytes) -> Iterator[bytes]:
-    """Yield the payload of every answer to a dump request (netlink(7))."""
+def _dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
+    """
+    Yield the payload of every answer to a dump request (netlink(7)), or at least of those that contain `wanted`.
+
+    The kernel answers some hundred at a time. Whoever looks for one socket among thousands need not take all apart.
+    """
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as netlink:
         netlink.send(struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_DUMP, 1, 0) + request)
         while True:
             data, offset = netlink.recv(65536), 0
+            holds_wanted = wanted in data
             while offset < len(data):
-                length, kind = struct.unpack_from("=IH", data, offset)
+                length, kind = _HEADER.unpack_from(data, offset)
                 if kind == _NLMSG_DONE:
                     return
                 if kind == _NLMSG_ERROR:
                     code = -struct.unpack_from("=i", data, offset + 16)[0]
                     raise OSError(code, f"sock_diag: {os.strerror(code)}")
-                yield data[offset + 16 : offset + length]
+                if holds_wanted:
+                    yield data[offset + 16 : offset + length]
                 offset += (length + 3) & ~3
 
 

@@ -117,6 +117,13 @@ BUGS = [
         "tests/deploy/test_walk.py::test_once_it_goes_back_it_goes_on_going_back",
     ),
     Bug(
+        "who goes back does not write down that it had switched",
+        "deploy/recovery.py",
+        "    target.exposed = target.exposed or site.tables.published() == str(target.deploy)\n",
+        "",
+        "tests/deploy/test_walk.py::test_who_has_had_requests_outlives_a_zddeploy_that_is_killed_while_it_goes_back",
+    ),
+    Bug(
         "a reload is not announced to the keepers",
         "deploy/steps.py",
         "        if not site.front.runs(text):\n            self.target.exposed = True\n",

@@ -47,7 +47,7 @@ def test_a_first_deploy_publishes_before_nginx_hears_of_it(config: Config) -> No
         "wait until healthy: web-1, web-2, api-1",
         "switch: web/00 to web-1, web/01 to web-2",
         "nginx: reload if its text changes, start if it does not run",
-        "one request for each service through nginx",
+        "one request for each changed service through nginx",
         "run after_switch, where it is set",
         "watch the new version, where it has a bake",
         "commit: from here on nothing is undone",

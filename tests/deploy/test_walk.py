@@ -155,6 +155,17 @@ def test_once_it_goes_back_it_goes_on_going_back(folder: Path) -> None:
     assert current.deploy == 2
 
 
+def test_who_has_had_requests_outlives_a_zddeploy_that_is_killed_while_it_goes_back(folder: Path) -> None:
+    world = prepared(folder, WEB, WEB).awake()
+    world.dies_before = "discard web-3"
+    with pytest.raises(Killed):
+        failing("check")(world)
+
+    world.after_death()
+
+    assert "web-3" in world.instances
+
+
 def recover(world: World) -> object:
     return finish_interrupted(world.site(load(world.folder)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -249,7 +249,7 @@ class FakeFleet:
         return {name: 1 if self.world.instances[name].kind in ("tcp", "classic") else None for name in names}
 
     def discard(self, instance: Instance, workers: list[Process] | None) -> None:
-        self.world.changes()
+        self.world.changes(f"discard {instance.name}")
         self.world.instances.pop(instance.name, None)
 
     def revive(self, instance: Instance) -> None:
@@ -264,10 +264,11 @@ class FakeFleet:
         if found := self.world.instances.get(instance.name):
             found.state = "warm"
 
-    def running(self) -> dict[str, Running]:
+    def running(self, besides: Collection[str] = ()) -> dict[str, Running]:
         return {
             one.name: Running(one.name, one.service, one.kind == "classic", one.state, None)
             for one in self.world.instances.values()
+            if one.name not in besides
         }
 
     def retire(self, running: Running, warm: float, workers: list[Process]) -> None:
@@ -316,7 +317,7 @@ class FakeFront:
         if deploy in self.world.text_before:
             self.world.text = self.world.text_before[deploy]
 
-    def check(self, target: Manifest) -> None:
+    def check(self, target: Manifest, changed: Sequence[str]) -> None:
         if self.world.failing == "check":
             raise DeployFailed("502")
 

@@ -33,7 +33,7 @@ def bake(site: Site, target: Manifest) -> None:
         for name, service in services.items():
             if before < service.bake:  # so the last look comes when its time is over, however late that is noticed
                 _look(site, name, site.fleet.look(name), failures)
-        site.front.check(target)
+        site.front.check(target, site.tables.before(target))
 
 
 def _look(site: Site, name: str, found: Running, failures: dict[str, int]) -> None:

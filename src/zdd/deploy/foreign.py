@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 from zdd.conf.schema import Config, RunService
-from zdd.deploy import through
 from zdd.deploy.front import Front
 from zdd.deploy.through import Visit
 from zdd.errors import UsageError
@@ -31,6 +30,7 @@ class ForeignFront(Front):
         super().__init__(config, places, commands, clock)
         self.conf_file = str(config.nginx.include)
         self.pid_file = str(config.nginx.pid_file or PID_FILE)
+        self.error_log = os.devnull  # only its own configuration knows where it is
 
     @cached_property
     def nginx(self) -> Include:
@@ -42,12 +42,7 @@ class ForeignFront(Front):
 
     def text(self, target: Manifest) -> str:
         """Return the upstreams for this table."""
-        targets = {name: self._targets(target.of(name)) for name in self._services(target)}
-        return render(self.config.project, targets, self.nginx.binary.version)
-
-    def check(self, target: Manifest) -> None:
-        """Send one request for each service whose `health_host` tells what to ask for. Raises Unreachable."""
-        through.send(self.places, target, self.visits(target), os.devnull, self.clock)
+        return render(self.config.project, self._targets(target), self.nginx.binary.version)
 
     def unasked(self) -> list[str]:
         """Return the services that no request can be sent to through nginx, since only its server blocks know how."""

@@ -50,6 +50,7 @@ class Front:
             self.conf_file = f"{places.nginx}/nginx.conf"
             self.prefix = places.nginx
         self.pid_file = str(config.nginx.pid_file or f"{places.runtime}/nginx.pid")
+        self.error_log = f"{places.logs}/nginx.log"
 
     @cached_property
     def nginx(self) -> Nginx | Include:
@@ -68,7 +69,7 @@ class Front:
     def text(self, target: Manifest) -> str:
         """Return the text nginx should have for this table: a function of configuration and table alone."""
         version = self.nginx.binary.version
-        targets = {name: self._targets(target.of(name)) for name in self._services(target)}
+        targets = self._targets(target)
         if self.template is None:
             return render(self._setup(targets), version)
         source = template.read(str(self.template))
@@ -107,9 +108,17 @@ class Front:
         before = json.loads(kept)
         self.nginx.restore(before["text"], stop=not before["ran"])
 
-    def check(self, target: Manifest) -> None:
-        """Send one request for each service through nginx. Raises Unreachable."""
-        through.send(self.places, target, self.visits(target), f"{self.places.logs}/nginx.log", self.clock)
+    def check(self, target: Manifest, before: Manifest | None) -> None:
+        """
+        Send one request through nginx for each service that is changed, or for all when it was given another text.
+
+        Raises Unreachable.
+        """
+        changed = target.changed(before)
+        kept = files.read(self._kept(target.deploy))
+        everywhere = kept is None or json.loads(kept)["text"] != self.nginx.text()
+        visits = [visit for visit in self.visits(target) if everywhere or visit.service in changed]
+        through.send(self.places, target, visits, self.error_log, self.clock)
 
     def visits(self, target: Manifest) -> list[Visit]:
         """Return the requests that lead through nginx to each service."""
@@ -189,10 +198,12 @@ class Front:
                 continue
         return self.nginx.binary.user
 
-    def _services(self, target: Manifest) -> list[str]:
-        return [name for name in target.services() if target.of(name)[0].kind != "none"]
+    def _targets(self, target: Manifest) -> dict[str, list[str]]:
+        """Return what nginx connects to for each service, workers left out."""
+        by_service = target.by_service().items()
+        return {name: self._addresses(instances) for name, instances in by_service if instances[0].kind != "none"}
 
-    def _targets(self, instances: list[Instance]) -> list[str]:
+    def _addresses(self, instances: list[Instance]) -> list[str]:
         return [
             f"unix:{self.places.current}/{one.service}/{number:02}" if one.has_slot else f"127.0.0.1:{one.port}"
             for number, one in enumerate(instances)
@@ -204,7 +215,7 @@ class Front:
         apps = [service for service in services if isinstance(service, RunService)]
         return Setup(
             pid_file=self.pid_file,
-            error_log=f"{self.places.logs}/nginx.log",
+            error_log=self.error_log,
             temp_folder=f"{self.places.nginx}/temp",
             listen=nginx.listen,
             routes=[Route(app.name, app.host, app.path) for app in apps],

@@ -41,6 +41,7 @@ def recover(site: Site) -> Manifest | None:
 
 
 def turn_back(site: Site, target: Manifest) -> None:
-    """Write down, before the first undo step, that this deploy goes back from now on."""
+    """Write down, before the first undo step, that this deploy goes back from now on, and whether it had switched."""
+    target.exposed = target.exposed or site.tables.published() == str(target.deploy)
     target.direction = "back"
     site.tables.write(target)

@@ -41,9 +41,8 @@ class Report:
     @contextlib.contextmanager
     def timed(self, step: str, words: str = "") -> Iterator[None]:
         """Tell of a step when it begins, in `words`, and when it is done, with its seconds and whether it failed."""
-        begun = time.monotonic()
         self.event("doing", step=step, text=words or step)
-        ok = False
+        begun, ok = time.monotonic(), False
         try:
             yield
             ok = True

@@ -222,8 +222,6 @@ class Publish(Step):
 
     def do(self, site: Site) -> None:
         """Publish the table."""
-        self.target.exposed = True
-        site.tables.write(self.target)
         site.tables.publish(str(self.target.deploy))
 
     def undo(self, site: Site) -> None:
@@ -272,14 +270,14 @@ class Swapped(Step):
 
 
 class Check(Step):
-    """One request for each service through nginx, as a client would send it."""
+    """One request through nginx for each service that is changed, as a client would send it."""
 
     name = "check"
-    words = "one request for each service through nginx"
+    words = "one request for each changed service through nginx"
 
     def do(self, site: Site) -> None:
         """Send them."""
-        site.front.check(self.target)
+        site.front.check(self.target, site.tables.before(self.target))
 
 
 class AfterSwitch(Step):

@@ -36,9 +36,9 @@ class Manifest(msgspec.Struct, omit_defaults=True):
 
     `direction` is what recovery obeys: forward until the first undo step, then back. `committed` ends both: from then
     on nothing is undone. `before` is the deploy whose table this one replaced, None for the first. `exposed` says that
-    nginx may send requests to these instances already, by a reload, though the table is not in force yet. `revived` are
-    instances that were kept warm and serve again; `origin` is the deploy whose version a rollback brings back; `commit`
-    is what the release is built of, where that is a git repository.
+    nginx may send requests to these instances though the table is not in force: told by a reload, or led there before.
+    `revived` are instances that were kept warm and serve again; `origin` is the deploy whose version a rollback brings
+    back; `commit` is what the release is built of, where that is a git repository.
     """
 
     deploy: int
@@ -70,19 +70,31 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         old = before.instances.values() if before else ()
         return [one for one in old if one.service in services and one.name not in self.instances]
 
+    def changed(self, before: Manifest | None) -> list[str]:
+        """Return the services that have other instances than they had."""
+        old = before.by_service() if before else {}
+        return [name for name, instances in self.by_service().items() if instances != old.get(name)]
+
+    def by_service(self) -> dict[str, list[Instance]]:
+        """Return each service's instances in the order of their slots."""
+        found: dict[str, list[Instance]] = {}
+        for instance in self.instances.values():
+            found.setdefault(instance.service, []).append(instance)
+        return found
+
     def of(self, service: str) -> list[Instance]:
         """Return the service's instances in the order of their slots."""
         return [instance for instance in self.instances.values() if instance.service == service]
 
     def services(self) -> list[str]:
         """Return the services in it, each once."""
-        return list(dict.fromkeys(instance.service for instance in self.instances.values()))
+        return list(self.by_service())
 
     def slots(self) -> dict[str, str]:
         """Return which instance each slot leads to: {"web/00": "web-12"}."""
         return {
             f"{service}/{number:02}": instance.name
-            for service in self.services()
-            for number, instance in enumerate(self.of(service))
+            for service, instances in self.by_service().items()
+            for number, instance in enumerate(instances)
             if instance.has_slot
         }

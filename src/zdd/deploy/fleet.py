@@ -6,7 +6,7 @@ import math
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.deploy.interrupts import Interrupts
@@ -168,9 +168,9 @@ class Fleet:
         else:
             self._kept(instance.name).retire(0.0, workers)
 
-    def running(self) -> dict[str, Running]:
-        """Return every instance that has left a trace, by name."""
-        return observe(self.places)
+    def running(self, besides: Collection[str] = ()) -> dict[str, Running]:
+        """Return every instance `besides` these that has left a trace, by name."""
+        return observe(self.places, besides=besides)
 
     def look(self, name: str) -> Running:
         """Return one instance as it is now."""
@@ -220,12 +220,13 @@ class Fleet:
 
     def adopt(self, services: Sequence[str]) -> None:
         """Write down classic instances that an earlier zdd, which kept no records, has left serving."""
-        recorded = {running.service for running in self.running().values()}
-        for name in services:
-            service = self.config.services[name]
-            if isinstance(service, ClassicService) and name not in recorded:
-                instance = self._driver_of(f"{name}-{self.last_numbers().get(name, 0) + 1}", service)
-                if isinstance(instance, ClassicInstance) and (found := instance.unrecorded()):
+        classic = [one for name in services if isinstance(one := self.config.services[name], ClassicService)]
+        recorded = {running.service for running in self.running().values()} if classic else set()
+        for service in classic:
+            if service.name not in recorded:
+                name = f"{service.name}-{self.last_numbers().get(service.name, 0) + 1}"
+                instance = ClassicInstance(name, service, self.places, self.commands, self.clock)
+                if found := instance.unrecorded():
                     instance.adopt(*found)
 
     def last_numbers(self) -> dict[str, int]:

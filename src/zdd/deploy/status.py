@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,6 @@ from zdd.host import lock, process, sock_diag
 from zdd.instance.running import Running, observe
 from zdd.switch.manifest import Instance, Manifest
 
-_T = TypeVar("_T", Instance, Running)
 _PATIENCE = 2.0  # seconds for each keeper: somebody looks on
 
 State = Literal["nothing", "serving", "degraded", "interrupted"]
@@ -72,7 +71,7 @@ def status(site: Site) -> Status:
     problems = _problems(site, current, running)
     names = list(dict.fromkeys([*site.config.services, *(found.service for found in running.values())]))
     use = _use(site, running)
-    serving = _by_service(current.instances.values() if current else ())
+    serving = current.by_service() if current else {}
     by_service = _by_service(running.values())
     return Status(
         site.config.project,
@@ -150,9 +149,9 @@ def _problems(site: Site, current: Manifest | None, running: dict[str, Running])
     return problems
 
 
-def _by_service(instances: Iterable[_T]) -> dict[str, list[_T]]:
+def _by_service(instances: Iterable[Running]) -> dict[str, list[Running]]:
     """Return the instances of each service, in their order."""
-    found: dict[str, list[_T]] = {}
+    found: dict[str, list[Running]] = {}
     for instance in instances:
         found.setdefault(instance.service, []).append(instance)
     return found

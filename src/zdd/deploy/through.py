@@ -56,8 +56,9 @@ def send(places: Places, target: Manifest, visits: Sequence[Visit], log: str, cl
     While nginx has connections to the old version in its pool, an answer may come from there and prove nothing. Then
     the request is sent again, behind others that take what is pooled, until nginx has kept connections to the new one.
     """
+    left_out = _left_out(places, target) if visits else {}
     for visit in visits:
-        old, new = _instances(places, target, visit.service)
+        old, new = left_out.get(visit.service, ()), [one.name for one in target.of(visit.service) if one.has_slot]
         until, since = clock.now() + _POOLED, files.size(log)
         others = sure = 0
         while True:
@@ -84,11 +85,14 @@ def _send_one(where: Visit, log: str, clock: Clock, others: int) -> None:
         raise Unreachable(words, files.tail(log, 5, since))
 
 
-def _instances(places: Places, target: Manifest, service: str) -> tuple[list[str], list[str]]:
-    """Return the instances of the service that the table leaves out and still run, and those it has slots for."""
-    names = [name.removesuffix(".sock") for name in os.listdir(places.control) if name.endswith(".sock")]
-    old = [name for name in names if name.rpartition("-")[0] == service and name not in target.instances]
-    return old, [one.name for one in target.of(service) if one.has_slot]
+def _left_out(places: Places, target: Manifest) -> dict[str, list[str]]:
+    """Return each service's instances that still run and that the table leaves out."""
+    found: dict[str, list[str]] = {}
+    for entry in os.listdir(places.control):
+        name, _, kind = entry.rpartition(".")
+        if kind == "sock" and name not in target.instances:
+            found.setdefault(name.rpartition("-")[0], []).append(name)
+    return found
 
 
 def _connected(places: Places, names: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import NamedTuple
 
 from zdd.host import files
@@ -40,9 +41,9 @@ def observe_one(places: Places, name: str) -> Running:
     return _classic(places, name) if files.read(record.path(places.control, name)) else _app(places, name)
 
 
-def observe(places: Places, patience: float = client.PATIENCE) -> dict[str, Running]:
+def observe(places: Places, patience: float = client.PATIENCE, besides: Collection[str] = ()) -> dict[str, Running]:
     """
-    Return every instance that has left a trace, by name, those that only left files included.
+    Return every instance `besides` these that has left a trace, by name, those that only left files included.
 
     A keeper that does not answer within `patience` seconds counts as dead.
     """
@@ -53,6 +54,8 @@ def observe(places: Places, patience: float = client.PATIENCE) -> dict[str, Runn
     found = {}
     for entry in entries:
         name, _, kind = entry.rpartition(".")
+        if name in besides:
+            continue
         if kind == "classic":
             found[name] = _classic(places, name)
         elif kind == "json":

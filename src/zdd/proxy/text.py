@@ -97,26 +97,23 @@ def _upstreams(setup: Setup, version: Version) -> list[str]:
 
 def _servers(setup: Setup) -> list[str]:
     """Return the server blocks: one for hosts that are not named, one for each set of hosts with the same routes."""
+    named: dict[str, list[Route]] = {}
+    anywhere = [route for route in setup.routes if not (route.hosts or setup.server_name)]
+    for route in setup.routes:
+        for host in route.hosts or setup.server_name:
+            named.setdefault(host.lower(), []).append(route)
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for host in sorted({host for route in setup.routes for host in _hosts(setup, route)}):
-        alike.setdefault(tuple(_locations(setup, host).items()), []).append(host)
-    named = [_server(setup, hosts, dict(locations), "") for locations, hosts in alike.items()]
-    return [_server(setup, ["_"], _locations(setup, None), " default_server"), *named]
+    for host, own in sorted(named.items()):
+        # Where routes claim the same, one that names the host comes before one that has it from server_name, and that
+        # before one for every host.
+        routes = [*sorted(own, key=lambda route: not route.hosts), *anywhere]
+        alike.setdefault(tuple(_locations(routes).items()), []).append(host)
+    blocks = [_server(setup, hosts, dict(locations), "") for locations, hosts in alike.items()]
+    return [_server(setup, ["_"], _locations(anywhere), " default_server"), *blocks]
 
 
-def _hosts(setup: Setup, route: Route) -> list[str]:
-    return [host.lower() for host in route.hosts or setup.server_name]
-
-
-def _locations(setup: Setup, host: str | None) -> dict[str, str]:
-    """
-    Return what nginx matches for the host, with the service.
-
-    Where routes claim the same, one that names the host comes before one that has it from server_name, and that
-    before one for every host.
-    """
-    own = sorted((route for route in setup.routes if host in _hosts(setup, route)), key=lambda route: not route.hosts)
-    routes = [*own, *(route for route in setup.routes if not _hosts(setup, route))]
+def _locations(routes: Sequence[Route]) -> dict[str, str]:
+    """Return what nginx matches, with the service; where routes claim the same, the first one has it."""
     found: dict[str, str] = {}
     for route in routes:
         found.setdefault(quoted(route.path) if route.path.endswith("/") else f"= {quoted(route.path)}", route.service)

@@ -20,7 +20,7 @@ class Baked:
         self.time, self.crashes_at, self.sleep_takes = 0.0, crashes_at, sleep_takes
         self.clock = SimpleNamespace(now=lambda: self.time, sleep=self.sleep)
         self.interrupts = SimpleNamespace(check=lambda: None)
-        self.front = SimpleNamespace(check=lambda target: None)
+        self.front = SimpleNamespace(check=lambda target, before: None)
         self.fleet = SimpleNamespace(look=self.look, ask_once=lambda name: None)
         self.tables = SimpleNamespace(before=lambda target: None)
         self.places = SimpleNamespace(log=lambda name: "/dev/null")

@@ -317,7 +317,7 @@ class FakeFront:
         if deploy in self.world.text_before:
             self.world.text = self.world.text_before[deploy]
 
-    def check(self, target: Manifest, changed: Sequence[str]) -> None:
+    def check(self, target: Manifest, before: Manifest | None) -> None:
         if self.world.failing == "check":
             raise DeployFailed("502")
 

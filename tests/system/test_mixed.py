@@ -112,6 +112,22 @@ def test_one_service_of_many_is_deployed_alone(project: Project) -> None:
     assert (project.folder / "nginx.conf").read_text() == text
 
 
+def test_a_service_that_nginx_does_not_reach_hinders_no_deploy_of_another_one(project: Project) -> None:
+    web, api = service("web", **PLAIN), service("api", **PLAIN, path="/api")
+    configure(project, web, api)
+    project.zddeploy()
+    (project.runtime / "instances/api-1/sock").rename(project.runtime / "instances/api-1/gone")
+
+    version(project, 2)
+    project.zddeploy("deploy", "web")
+    assert "web 2" in project.get("/")
+
+    project.replace("deploy.toml", '"/api"', '"/apis"')  # now nginx is given another text, and all are asked
+    said = project.zddeploy("deploy", "web", code=1).stderr
+    assert "zddeploy: api: healthy, but nginx answers 502" in said
+    assert "web 2" in project.get("/")
+
+
 def test_services_added_removed_and_renamed_lose_nothing(project: Project) -> None:
     """Those that stay, and those whose route goes to another name."""
     shop = service("shop", **PLAIN, path="/", keep_warm="0s")

@@ -259,7 +259,7 @@ class Fleet:
             if self.clock.now() - since > _LONG and service not in told:
                 told.add(service)
                 seconds = min(driver.service.start_timeout, until - since)
-                text = f"{name}: not healthy after {_LONG:g} s, and may take {seconds:.3g} s: {driver.met[0]}"
+                text = f"{name}: not healthy after {_LONG:g} s, and may take {seconds:.3g} s: {driver.met}"
                 self.report.event("notice", service=service, instance=name, text=text)
 
         health = driver.await_healthy(wonder, until)

@@ -8,7 +8,6 @@ import os
 import shlex
 import signal
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -52,7 +51,7 @@ class AppInstance:
         self.kept = Kept(name, places, clock)
         self.lease: client.Lease | None = None
         self.memory_kills = memory.kills_anywhere()  # so far
-        self.met = deque(["no answer yet"], maxlen=1)  # the last that was no good, while it is waited for
+        self.met = "no answer yet"  # the last that was no good, while it is waited for
 
     def launch(
         self, deploy: int, cwd: str, nginx: ProxySide, own: Mapping[str, str], after: Sequence[str] | None = None
@@ -97,7 +96,7 @@ class AppInstance:
         if self.service.health_command:
             self._await_command(self.service.health_command, deadline, check)
         elif self.service.socket == "none":
-            self.met.append("it counts as healthy after min_uptime")
+            self._meet("it counts as healthy after min_uptime")
             self._await_uptime(begun, check)
         else:
             notice = self._await_answer(address, begun, deadline, check)
@@ -141,13 +140,16 @@ class AppInstance:
         service = self.service
         try:
             held = service.socket == "fd"
-            return health.await_answer(address, service, deadline, self.clock, check, self.met.append, held)
+            return health.await_answer(address, service, deadline, self.clock, check, self._meet, held)
         except NotHealthy as error:
             app, folder = self.kept.app(), self.places.instance(self.name)
             port = address if isinstance(address, int) else None
             hint = where.elsewhere(app.pid, service.socket, folder, port, error.last.taken) if app else None
             words = f"not healthy after {deadline - begun:.3g} s: {error}"
             raise self._failed(words, hint=hint or error.last.hint) from error
+
+    def _meet(self, words: str) -> None:
+        self.met = words
 
     def _await_uptime(self, begun: float, check: Callable[[], None]) -> None:
         while self.clock.now() - begun < self.service.min_uptime:
@@ -162,7 +164,7 @@ class AppInstance:
             if words is None:
                 return
             last = words if seconds == whole or not last else last
-            self.met.append(last)
+            self._meet(last)
             check()
             if self.clock.now() >= deadline:
                 raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {last}")

@@ -11,7 +11,6 @@ import math
 import shlex
 import signal
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from zdd.conf.schema import ClassicService
@@ -44,7 +43,7 @@ class ClassicInstance:
         self.pid_files = PidFiles(str(service.pid_file))
         self.log = places.log(name)
         self.started: Spawned | None = None
-        self.met = deque(["no answer yet"], maxlen=1)  # the last that was no good, while it is waited for
+        self.met = "no answer yet"  # the last that was no good, while it is waited for
         self._missed = 0
 
     def launch(self) -> None:
@@ -212,9 +211,12 @@ class ClassicInstance:
             self._check_alive(main)
 
         try:
-            return health.await_answer(port, self.service, deadline, self.clock, check, self.met.append)
+            return health.await_answer(port, self.service, deadline, self.clock, check, self._meet)
         except NotHealthy as error:
             raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {error}") from error
+
+    def _meet(self, words: str) -> None:
+        self.met = words
 
     def _end(self, known: ClassicRecord) -> None:
         main = known.main()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from zdd.host import process
-from zdd.host.command import Commands
+from zdd.host.clock import Clock
+from zdd.host.command import Commands, Surroundings
 from zdd.host.process import Process
 
 MARK = "ZDD_BUILD"  # in the environment of all that one piece of work starts: how it is found when its session is not
-_POLL = 0.05
 _ROUNDS = 10  # of looking for what was forked while we killed
 
 
@@ -28,19 +29,16 @@ class Work:
         """
         Run a program to its end, appending what it prints to the file `output`; returns its exit status.
 
-        `interrupt` is called every 50 ms; what it raises is raised here once the program, its session and all else that
-        it started are killed. Raises OSError when it cannot be started.
+        `interrupt` is called again and again; what it raises is raised here once the program, its session and all else
+        that it started are killed. Raises OSError when it cannot be started.
         """
-        child = self.commands.spawn(argv, cwd, self.env, output)
+        there = Surroundings(cwd, self.env)
         try:
-            while (status := child.status()) is None:
-                self.interrupt()
-                child.process.wait(_POLL)
+            status = self.commands.attend(argv, there, output, math.inf, Clock(), self.interrupt)
         except BaseException:
-            if child.status() is None:
-                child.kill_session()
             end(self.name)
             raise
+        assert status is not None, "only a timeout leaves it unknown"
         return status
 
 

@@ -48,6 +48,19 @@ def test_a_connection_counts_until_the_server_has_closed_it(listener: tuple[str,
     assert sock_diag.connections_to_file(path) == 0
 
 
+def test_connections_are_found_among_thousands_of_others(listener: tuple[str, socket.socket]) -> None:
+    path, server = listener
+    ours, pairs = [connected(path)], []
+    for _ in range(3):
+        pairs += [socket.socketpair() for _ in range(130)]  # so ours come with different answers of the kernel
+        ours += [connected(path), server.accept()[0]]
+
+    assert sock_diag.connections_to_file(path) == 4
+    assert sock_diag.queued_on_listener(path) == 1
+
+    close(*ours, *(end for pair in pairs for end in pair))
+
+
 def test_the_file_counts_and_not_its_name(listener: tuple[str, socket.socket]) -> None:
     path, _ = listener
     os.link(path, f"{path}.link")

@@ -124,6 +124,13 @@ BUGS = [
         "tests/deploy/test_walk.py::test_who_has_had_requests_outlives_a_zddeploy_that_is_killed_while_it_goes_back",
     ),
     Bug(
+        "who serves ends while another version is tried",
+        "deploy/steps.py",
+        "self.target.committed = self.target.exposed = True",
+        "self.target.committed = True",
+        "tests/deploy/test_walk.py::test_who_serves_is_known_to_have_had_requests_while_another_version_is_tried",
+    ),
+    Bug(
         "a reload is not announced to the keepers",
         "deploy/steps.py",
         "        if not site.front.runs(text):\n            self.target.exposed = True\n",

@@ -166,6 +166,15 @@ def test_who_has_had_requests_outlives_a_zddeploy_that_is_killed_while_it_goes_b
     assert "web-3" in world.instances
 
 
+def test_who_serves_is_known_to_have_had_requests_while_another_version_is_tried(folder: Path) -> None:
+    world = prepared(folder, WEB, WEB).awake()
+
+    current = world.site(load(folder)).tables.current()
+
+    assert current is not None
+    assert current.exposed  # by this its keeper knows, and does not end, though for a moment nothing leads to it
+
+
 def recover(world: World) -> object:
     return finish_interrupted(world.site(load(world.folder)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -264,11 +264,10 @@ class FakeFleet:
         if found := self.world.instances.get(instance.name):
             found.state = "warm"
 
-    def running(self, besides: Collection[str] = ()) -> dict[str, Running]:
+    def running(self) -> dict[str, Running]:
         return {
             one.name: Running(one.name, one.service, one.kind == "classic", one.state, None)
             for one in self.world.instances.values()
-            if one.name not in besides
         }
 
     def retire(self, running: Running, warm: float, workers: list[Process]) -> None:

@@ -6,7 +6,7 @@ import math
 import os
 import re
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.deploy.interrupts import Interrupts
@@ -168,9 +168,9 @@ class Fleet:
         else:
             self._kept(instance.name).retire(0.0, workers)
 
-    def running(self, besides: Collection[str] = ()) -> dict[str, Running]:
-        """Return every instance `besides` these that has left a trace, by name."""
-        return observe(self.places, besides=besides)
+    def running(self) -> dict[str, Running]:
+        """Return every instance that has left a trace, by name."""
+        return observe(self.places)
 
     def look(self, name: str) -> Running:
         """Return one instance as it is now."""

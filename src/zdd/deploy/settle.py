@@ -25,14 +25,16 @@ def settle(site: Site, warm: bool = True) -> list[Leaving]:
     before = site.tables.before(current)
     workers = site.front.retiring_workers()
     replaced = []
-    running = site.fleet.running(besides=current.instances)
+    running = site.fleet.running()
     for one in running.values():
+        if one.name in current.instances:
+            continue
         was_serving = before is not None and one.name in before.instances
         if was_serving and one.state not in ("dead", *_GOING):
             replaced.append(Leaving(site, one))
         site.fleet.retire(one, _warm_seconds(site, one) if was_serving and warm else 0.0, workers)
     site.tables.prune(keep=_kept_tables(current))
-    sweep(site, running.keys() | current.instances.keys())
+    sweep(site, running)
     if site.releases and current.release:
         site.use(current.release)
         if site.releases.prune(_kept_releases(site, current)):

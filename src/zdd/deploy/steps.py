@@ -310,5 +310,5 @@ class Commit(Step):
 
     def do(self, site: Site) -> None:
         """Write it down durably."""
-        self.target.committed = True
+        self.target.committed = self.target.exposed = True
         site.tables.write(self.target, sync=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from typing import NamedTuple
 
 from zdd.host import files
@@ -41,9 +40,9 @@ def observe_one(places: Places, name: str) -> Running:
     return _classic(places, name) if files.read(record.path(places.control, name)) else _app(places, name)
 
 
-def observe(places: Places, patience: float = client.PATIENCE, besides: Collection[str] = ()) -> dict[str, Running]:
+def observe(places: Places, patience: float = client.PATIENCE) -> dict[str, Running]:
     """
-    Return every instance `besides` these that has left a trace, by name, those that only left files included.
+    Return every instance that has left a trace, by name, those that only left files included.
 
     A keeper that does not answer within `patience` seconds counts as dead.
     """
@@ -54,8 +53,6 @@ def observe(places: Places, patience: float = client.PATIENCE, besides: Collecti
     found = {}
     for entry in entries:
         name, _, kind = entry.rpartition(".")
-        if name in besides:
-            continue
         if kind == "classic":
             found[name] = _classic(places, name)
         elif kind == "json":

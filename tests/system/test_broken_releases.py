@@ -329,7 +329,9 @@ def test_a_broken_release_is_refused_with_its_cause(project: Project, broken: Br
     assert_nothing_lost(report)
     assert project.serving("web") | project.serving("jobs") == old
     assert broken.when == BAKE or list(report.answered) == ["1"]
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(memory, 80 << 10), "kilobytes of zddeploy's"
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # a child counts with it until it has run its program
+    theirs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert theirs <= max(memory, ours, 80 << 10), "kilobytes of zddeploy's"
 
 
 @pytest.mark.parametrize("rate", [0, 100], ids=["idle", "under load"])

@@ -120,12 +120,12 @@ def test_a_service_that_nginx_does_not_reach_hinders_no_deploy_of_another_one(pr
 
     version(project, 2)
     project.zddeploy("deploy", "web")
-    assert "web 2" in project.get("/")
+    eventually(lambda: "web 2" in project.get("/"))
 
     project.replace("deploy.toml", '"/api"', '"/apis"')  # now nginx is given another text, and all are asked
     said = project.zddeploy("deploy", "web", code=1).stderr
     assert "zddeploy: api: healthy, but nginx answers 502" in said
-    assert "web 2" in project.get("/")
+    assert sorted(serving(project)) == ["api-1", "web-2"]
 
 
 def test_services_added_removed_and_renamed_lose_nothing(project: Project) -> None:

@@ -23,7 +23,7 @@ def bake(site: Site, target: Manifest) -> None:
     Raises InstanceFailed for an instance that ended or was restarted, or whose health request failed twice in a row,
     and Unreachable for one that nginx does not get to.
     """
-    services, begun = _services(site, target), site.clock.now()
+    services, replaced, begun = _services(site, target), site.tables.before(target), site.clock.now()
     failures: dict[str, int] = {}
     passed, longest = 0.0, seconds(site, target)
     while (before := passed) < longest:
@@ -33,7 +33,7 @@ def bake(site: Site, target: Manifest) -> None:
         for name, service in services.items():
             if before < service.bake:  # so the last look comes when its time is over, however late that is noticed
                 _look(site, name, site.fleet.look(name), failures)
-        site.front.check(target, site.tables.before(target))
+        site.front.check(target, replaced)
 
 
 def _look(site: Site, name: str, found: Running, failures: dict[str, int]) -> None:

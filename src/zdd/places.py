@@ -15,7 +15,7 @@ from zdd.host import files
 from zdd.host.process import boot_id
 
 _LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes with its closing zero (unix(7))
-_HIGHEST_NUMBER = 999_999  # what instance numbers are given room for
+_HIGHEST_NUMBER = 99_999  # what instance numbers are given room for
 
 
 class Places:
@@ -50,8 +50,40 @@ class Places:
         return f"{self.instances}/{name}"
 
     def socket(self, name: str) -> str:
-        """Return the path of the instance's listening socket."""
-        return f"{self.instances}/{name}/sock/socket"
+        """Return what slots lead to: the instance's socket, or while requests are held another one."""
+        return f"{self.instances}/{name}/{'sock/' if self._is_of_0_1(name) else ''}socket"
+
+    def keep(self, name: str) -> str:
+        """Return the name that the instance's keeper gives its socket: no app can lead it elsewhere."""
+        folder = self.instance(name)
+        if not self._is_of_0_1(name):
+            return f"{folder}/keep"
+        names = [entry for entry in os.listdir(folder) if re.fullmatch(r"name(\.[0-9]+)?", entry)]
+        return f"{folder}/{max(names, key=lambda entry: int(entry[5:] or 0), default='name')}"
+
+    def waiting(self, name: str) -> str:
+        """Return the socket in which the instance's requests are held."""
+        return f"{self.instance(name)}/waiting"
+
+    def app_folder(self, name: str) -> str:
+        """Return how the paths of the app's own folders begin; a dot and a number follow."""
+        return f"{self.instance(name)}/app"
+
+    def app_socket(self, name: str) -> str:
+        """Return where an app that binds its socket itself has to bind it."""
+        return f"{self.app_folder(name)}.1/socket"
+
+    def old_socket_folder(self, name: str) -> str:
+        """
+        Return where zdd 0.1 has an instance's socket.
+
+        Its instances serve on, and it writes slots that lead there. So a new instance has a link to its own folder.
+        """
+        return f"{self.instance(name)}/sock"
+
+    def _is_of_0_1(self, name: str) -> bool:
+        folder = self.old_socket_folder(name)
+        return os.path.isdir(folder) and not os.path.islink(folder)
 
     def log(self, name: str) -> str:
         """Return the file that the instance's output goes to."""
@@ -160,7 +192,7 @@ class Places:
 
     def _check_length(self, services: Iterable[str]) -> None:
         for service in services:
-            longest = self.socket(f"{service}-{_HIGHEST_NUMBER}")
+            longest = self.app_socket(f"{service}-{_HIGHEST_NUMBER}")
             length = len(os.fsencode(longest))
             if length > _LONGEST_SOCKET_PATH:
                 raise UsageError(

@@ -24,6 +24,8 @@ def listen() -> socket.socket:
         found.bind(("127.0.0.1", int(os.environ["PORT"])))
     else:
         found = socket.socket(socket.AF_UNIX)
+        if "STALE" in os.environ:  # as a server that leaves its socket behind
+            assert not os.path.exists(sys.argv[1])
         found.bind(sys.argv[1])
     found.listen(100)
     return found
@@ -56,8 +58,12 @@ def answer(path: str) -> str:
             time.sleep(0.005)
     elif word == "look":
         return json.dumps(look())
-    elif word == "unlink":
-        os.unlink(os.environ["SOCKET"])
+    elif word == "unlink-own-name":
+        os.unlink(listening.getsockname())
+    elif word == "listen":
+        listening.listen(int(rest))
+    elif word == "let-go":
+        listening.close()
     elif word == "shutdown":
         listening.shutdown(socket.SHUT_RDWR)
     elif word == "nonblocking":

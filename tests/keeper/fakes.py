@@ -33,7 +33,7 @@ class FakeApp:
         self.ended: Ended | None = None
         self.fails: OSError | None = None
 
-    def start(self, socket: int | None, port: int | None, polite: bool) -> None:
+    def start(self, listener: Listener, polite: bool) -> None:
         if self.fails:
             raise self.fails
         self.pid, self.left = next(self.numbers), True
@@ -66,15 +66,15 @@ class FakeApp:
 
 
 class FakeListener(Listener):
-    def __init__(self, record: Record) -> None:
-        super().__init__(record)
+    def __init__(self, record: Record, loop: Loop) -> None:
+        super().__init__(record, loop)
         self.address = "/there"
         self.done: list[str] = []
         self.count = 0
         self.cost: Callable[[], None] = lambda: None
         self.counted = 0
 
-    def open(self, on_shutdown: Callable[[], None]) -> None:
+    def open(self, on_loss: Callable[[bool], None]) -> None:
         pass
 
     def restore(self) -> None:
@@ -98,7 +98,7 @@ class FakeRelay:
     def __init__(self) -> None:
         self.queue: list[str] = []
         self.waiting: list[str] = []
-        self.sent: list[tuple[str, str | None]] = []
+        self.sent: list[tuple[str, str | int | None]] = []
         self.busy = False
 
     def take(self, queues: list[socket.socket]) -> bool:
@@ -106,8 +106,8 @@ class FakeRelay:
         self.queue.clear()
         return True
 
-    def release(self, path: str | None) -> bool:
-        self.sent += [(name, path) for name in self.waiting]
+    def release(self, address: str | int | None) -> bool:
+        self.sent += [(name, address) for name in self.waiting]
         self.waiting.clear()
         return True
 
@@ -160,6 +160,9 @@ class Stage:
             "socket": "fd",
             "folder": f"{house}/instance",
             "path": f"{house}/instance/socket",
+            "keep": f"{house}/instance/keep",
+            "waiting": f"{house}/instance/waiting",
+            "app_folder": f"{house}/instance/app",
             "log": f"{house}/log",
             "current": f"{house}/current",
             "stop_timeout": 10.0,
@@ -168,8 +171,9 @@ class Stage:
         }
         self.record = Record(f"{house}/control/web-1.json", data | given)
         self.app, self.relay, self.probe, self.control = FakeApp(), FakeRelay(), FakeProbe(), FakeControl()
-        self.listener = FakeListener(self.record)
         self.deadlines = Deadlines(lambda: self.time)
+        loop = Loop(self.deadlines)
+        self.listener = FakeListener(self.record, loop)
         self.told: list[str] = []
         self.keeper = Keeper(
             self.record,
@@ -177,7 +181,7 @@ class Stage:
             self.listener,
             cast("Relay", self.relay),
             cast("Probe", self.probe),
-            Loop(self.deadlines),
+            loop,
             cast("Control", self.control),
             self.told.append,
         )

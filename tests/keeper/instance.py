@@ -74,7 +74,7 @@ class House:
         table = f"{self.path}/tables/{self.deploy}"
         os.makedirs(f"{table}/web")
         for number, instance in enumerate(instances):
-            os.symlink(f"../../../instances/{instance.name}/sock/socket", f"{table}/web/{number:02}")
+            os.symlink(f"../../../instances/{instance.name}/socket", f"{table}/web/{number:02}")
         files.write(f"{table}/manifest.json", json.dumps({"instances": {found.name: {} for found in instances}}))
         files.point(f"{self.path}/current", f"tables/{self.deploy}")
 
@@ -102,10 +102,13 @@ class Instance:
         self.house = house
         self.name = name
         self.folder = f"{house.path}/instances/{name}"
-        self.socket = f"{self.folder}/sock/socket"
+        self.socket = f"{self.folder}/socket"
+        self.keep = f"{self.folder}/keep"
+        self.app_folder = f"{self.folder}/app.1"
+        self.app_socket = f"{self.app_folder}/socket"
         self.control = f"{house.path}/control/{name}.sock"
         self.log = f"{house.path}/{name}.log"
-        os.makedirs(f"{self.folder}/sock")
+        os.makedirs(self.folder)
         self.record = self._record(record)
         self.path = f"{house.path}/control/{name}.json"
         self.child: subprocess.Popen[bytes] | None = None
@@ -113,7 +116,7 @@ class Instance:
         self.seen: list[dict[str, Any]] = []
 
     def _record(self, given: dict[str, Any]) -> dict[str, Any]:
-        env = {"PATH": os.environ["PATH"], "HERE": self.house.path, "SOCKET": self.socket}
+        env = {"PATH": os.environ["PATH"], "HERE": self.house.path, "SOCKET": f"{self.app_folder}/s"}
         record: dict[str, Any] = {
             "version": keeper.VERSION,
             "project": "test",
@@ -125,6 +128,9 @@ class Instance:
             "socket": "fd",
             "folder": self.folder,
             "path": self.socket,
+            "keep": self.keep,
+            "waiting": f"{self.folder}/waiting",
+            "app_folder": self.app_folder.removesuffix(".1"),
             "log": self.log,
             "access": [],
             "stop_signal": int(signal.SIGTERM),
@@ -137,7 +143,7 @@ class Instance:
             "health": {"path": "/health", "host": "localhost"},
         }
         if given.get("socket") == "unix":
-            record["argv"].append(self.socket)
+            record["argv"].append(self.app_socket)
         return record | given | {"env": env | given.get("env", {})}
 
     def launch(self, main: str = str(MAIN)) -> Instance:

@@ -252,8 +252,8 @@ def test_links_that_the_app_left_in_its_folder_are_not_followed(new: New) -> Non
     web = new(socket="unix").start()
     precious = f"{web.house.path}/precious"
     os.makedirs(f"{precious}/deep")
-    os.symlink(precious, f"{web.folder}/sock/link")
-    os.makedirs(f"{web.folder}/sock/own/deep")
+    os.symlink(precious, f"{web.app_folder}/link")
+    os.makedirs(f"{web.app_folder}/own/deep")
 
     web.ask("stop")
     web.await_end()

@@ -15,7 +15,7 @@ import pytest
 from zdd.host import files, sock_diag
 
 from .conftest import New
-from .instance import HELD_UP, Instance, freeze, wait_until
+from .instance import Instance, freeze, wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as another user")
 NOBODY = 65534
@@ -66,17 +66,29 @@ def test_the_users_let_in_can_connect_and_others_cannot(new: New, kind: str) -> 
 
 
 def test_the_queue_is_as_long_as_it_can_be_again_after_the_app_cut_it(new: New) -> None:
-    web = new(env={"BACKLOG": "3", "PRELUDE": HELD_UP}, hold_max=60).start()
+    web = new(env={"BACKLOG": "3"}).start()
 
     freeze(web.process())
-    waiting = fill(web)
-    assert len(waiting) < 10
-    web.house.write("down")
-    web.kill()
-    web.await_event("exit")
-    waiting += fill(web, most=50)
+    waiting = fill(web, most=50)
 
-    assert len(waiting) >= 50
+    assert len(waiting) == 50
+    for connection in waiting:
+        connection.close()
+
+
+def test_the_queue_grows_again_when_the_app_cuts_it_while_it_runs(new: New) -> None:
+    web = new().start()
+    web.request("/listen/3")
+    app = web.process()
+    freeze(app)
+
+    waiting: list[socket.socket] = []
+
+    def fifty_wait() -> bool:
+        waiting.extend(fill(web, most=50))
+        return len(waiting) >= 50
+
+    wait_until(fifty_wait, "a long queue")
     for connection in waiting:
         connection.close()
 
@@ -96,24 +108,51 @@ def fill(web: Instance, most: int = 200) -> list[socket.socket]:
     return made
 
 
-def test_a_name_that_the_app_unlinks_is_restored_while_it_runs(new: New) -> None:
+def test_the_name_that_the_app_is_told_is_its_own_to_unlink(new: New) -> None:
     web = new().start()
 
-    web.request("/unlink")
+    for starts in (2, 3):
+        web.request("/unlink-own-name")
+        web.kill()
+        web.await_output("up", starts)
+        assert web.request() == str(web.pid())
 
-    wait_until(lambda: os.path.exists(web.socket))
-    assert web.request()
+    assert os.path.exists(f"{web.app_folder}/s"), "each start of the app finds the name again"
 
 
-def test_a_name_that_the_app_unlinks_on_its_way_out_is_there_before_the_restart(new: New) -> None:
-    prelude = "signal.signal(15, lambda *_: (os.unlink(os.environ['SOCKET']), os._exit(0)))"
-    web = new(env={"PRELUDE": f"import signal; {prelude}"}).start()
+def test_a_server_that_unlinks_its_name_when_it_ends_is_started_again_and_serves(new: New) -> None:
+    prelude = "signal.signal(15, lambda *_: (os.unlink(listening.getsockname()), os._exit(0)))"
+    web = new(hold_max=5, env={"PRELUDE": f"import signal; {prelude}"}).start()
 
-    web.process().signal(signal.SIGTERM)
-    web.await_event("exit", words="exit status 0")
-    answered = web.request()
+    for ends in (1, 2, 3):
+        web.process().signal(signal.SIGTERM)
+        web.await_event("exit", count=ends, words="exit status 0")
+        assert web.request() == str(web.pid())
 
-    assert answered == str(web.pid())
+
+@pytest.mark.parametrize("name", ["socket", "keep"])
+def test_each_of_the_two_names_is_restored_from_the_other(new: New, name: str) -> None:
+    web = new().start()
+    app = web.pid()
+
+    os.unlink(f"{web.folder}/{name}")
+
+    wait_until(lambda: os.path.exists(f"{web.folder}/{name}"))
+    assert web.request() == str(app)
+    assert os.path.samestat(os.stat(web.keep), os.stat(web.socket))
+
+
+def test_an_app_whose_socket_has_lost_all_its_names_is_started_again_on_another_one(new: New) -> None:
+    web = new().start()
+    before = web.pid()
+
+    os.unlink(web.keep)
+    os.unlink(web.socket)
+
+    web.await_event("state", count=2, state="serving")
+    assert web.request() == str(web.pid())
+    assert web.pid() != before
+    assert "names were removed" in web.output()
 
 
 def test_an_app_gets_a_blocking_socket_whatever_the_last_one_did(new: New) -> None:
@@ -159,11 +198,8 @@ def test_who_is_still_served_by_a_socket_that_was_shut_down_is_counted(new: New)
 
 
 def test_a_stale_socket_is_removed_before_each_start(new: New) -> None:
-    web = new(socket="unix", access=[33])
-    with socket.socket(socket.AF_UNIX) as stale:
-        stale.bind(web.socket)
+    web = new(socket="unix", access=[33], env={"STALE": "1"}).start()
 
-    web.start()
     web.kill()
     web.await_event("state", count=2, state="serving")
 
@@ -185,28 +221,42 @@ def test_the_app_s_own_socket_is_opened_to_who_may_connect_and_nobody_else_after
             web.await_event("state", count=2, state="serving")
 
 
-def test_a_socket_that_the_app_replaces_while_it_runs_is_opened_too(new: New) -> None:
+def test_a_socket_that_the_app_replaces_while_it_runs_is_taken_over_with_its_access(new: New) -> None:
     web = new(socket="unix", access=[33]).start()
     wait_until(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
 
-    os.unlink(web.socket)
+    os.unlink(web.app_socket)
     with socket.socket(socket.AF_UNIX) as other:
-        other.bind(web.socket)
-        wait_until(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
+        other.bind(web.app_socket)
+        other.listen()
+        wait_until(lambda: os.path.samestat(os.stat(web.socket), os.stat(web.app_socket)))
 
-    assert access_list(web.socket) == {33: 6}
+        assert access_list(web.socket) == {33: 6}
+        assert os.stat(web.socket).st_mode & 0o777 == 0o660
+
+
+def test_an_app_that_opens_its_socket_to_everybody_once_it_is_bound_does_not_get_its_way(new: New) -> None:
+    web = new(socket="unix", access=[33]).start()
+
+    os.chmod(web.app_socket, 0o666)
+
+    wait_until(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
+
+
+PLANTED = "print('ready', flush=True); time.sleep(600)"
 
 
 def test_what_is_no_socket_is_never_opened_to_anybody(new: New) -> None:
-    web = new(socket="unix", access=[33], env={"PRELUDE": "print('ready', flush=True); time.sleep(600)"}).launch()
+    web = new(socket="unix", access=[33], env={"PRELUDE": PLANTED}).launch()
     secret = f"{web.house.path}/secret"
     files.write(secret, "", mode=0o600)
-    os.symlink(secret, web.socket)
+    os.symlink(secret, web.app_socket)
     web.await_output("ready")
 
     time.sleep(0.2)  # some twenty looks of the keeper
 
     assert os.stat(secret).st_mode & 0o777 == 0o600
+    assert not os.path.lexists(web.socket)
     with pytest.raises(OSError, match="No data available"):
         os.getxattr(secret, "system.posix_acl_access")
 
@@ -215,12 +265,28 @@ def test_what_is_no_socket_is_never_opened_to_anybody(new: New) -> None:
 def test_a_socket_of_another_user_is_never_opened_to_anybody(new: New) -> None:
     web = new(socket="unix", access=[33], cwd="/", argv=["sleep", "600"], uid=NOBODY, gid=NOBODY, groups=[]).launch()
     with socket.socket(socket.AF_UNIX) as other:
-        other.bind(web.socket)
-        os.chmod(web.socket, 0o600)
+        other.bind(web.app_socket)
+        os.chmod(web.app_socket, 0o600)
 
         time.sleep(0.2)
 
-        assert os.stat(web.socket).st_mode & 0o777 == 0o600
+        assert os.stat(web.app_socket).st_mode & 0o777 == 0o600
+        assert not os.path.lexists(web.socket)
+
+
+@pytest.mark.parametrize("kind", ["fd", "unix"])
+def test_a_link_in_the_app_s_folder_leads_nginx_to_nobody_else(new: New, kind: str) -> None:
+    web, victim = new(socket=kind).start(), new().start()
+
+    name = web.app_socket if kind == "unix" else f"{web.app_folder}/s"
+    os.unlink(name)
+    os.symlink(victim.keep, name)
+    time.sleep(1.5)  # the keeper has looked by then
+
+    assert web.request() == str(web.pid())
+    web.kill()
+    web.await_event("state", count=2, state="serving")
+    assert web.request() == str(web.pid())
 
 
 # tcp

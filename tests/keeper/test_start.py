@@ -103,7 +103,7 @@ def test_the_environment_is_the_record_s_and_nothing_else(new: New) -> None:
 
     web.await_event("exit", status=0)
 
-    own = {line for line in web.lines() if not line.startswith(("zdd:", "LISTEN_PID=", "ZDD_SOCKET_INODE="))}
+    own = {line for line in web.lines() if not line.startswith(("zdd:", "LISTEN_PID=", "ZDD_SOCKET_"))}
     told = {"LISTEN_FDS=1", f"LISTEN_FDNAMES={web.record['service']}"}
     assert own == {f"{name}={value}" for name, value in web.record["env"].items()} | told
 
@@ -152,6 +152,9 @@ def test_a_folder_that_the_user_may_not_enter_is_named(new: New) -> None:
     assert web.await_event("exit")["words"] == f"cannot enter {web.house.path!r}: Permission denied"
 
 
+CANNOT_LISTEN = "cannot listen in /no/such: No such file or directory"
+
+
 @pytest.mark.parametrize(
     ("record", "words"),
     [
@@ -161,7 +164,7 @@ def test_a_folder_that_the_user_may_not_enter_is_named(new: New) -> None:
         ),
         ({"argv": ["/etc/passwd"]}, "cannot run '/etc/passwd': Permission denied"),
         ({"cwd": "/no/such"}, "cannot enter '/no/such': No such file or directory"),
-        ({"socket": "fd", "path": "/no/such/socket"}, "cannot listen at /no/such/socket: No such file or directory"),
+        ({"socket": "fd", "folder": "/no/such", "app_folder": "/no/such/app"}, CANNOT_LISTEN),
     ],
 )
 def test_an_app_that_cannot_be_started_says_why(new: New, record: dict[str, object], words: str) -> None:

@@ -39,9 +39,9 @@ def test_a_published_table_leads_each_slot_to_its_instance(tables: Tables) -> No
     current = Path(tables.places.current)
 
     assert os.readlink(current) == "tables/17"
-    assert os.readlink(current / "web/00") == "../../../instances/web-12/sock/socket"
-    assert os.readlink(current / "web/01") == "../../../instances/web-13/sock/socket"
-    assert os.readlink(current / "api/00") == "../../../instances/api-3/sock/socket"
+    assert os.readlink(current / "web/00") == "../../../instances/web-12/socket"
+    assert os.readlink(current / "web/01") == "../../../instances/web-13/socket"
+    assert os.readlink(current / "api/00") == "../../../instances/api-3/socket"
     found = tables.current()
     assert found is not None
     assert found.deploy == 17

@@ -185,7 +185,7 @@ def _use(site: Site, running: dict[str, Running]) -> dict[str, Use]:
     counts = sock_diag.connections_to_files()
     use = {}
     for name, found in running.items():
-        file = sock_diag.file_of(site.places.socket(name))
+        file = sock_diag.file_of(site.places.keep(name))
         to_file = counts.get(file) if file else None
         connections = sock_diag.connections_to_port(found.port) if found.port else to_file
         memory, cpu = used.get(found.main.pid, (None, None)) if found.main else (None, None)

@@ -124,6 +124,23 @@ def user_id(pid: int) -> int | None:
         return None
 
 
+def hides_descriptors(pid: int) -> bool:
+    """Tell whether the process lives and we may not see its descriptors, as it has another user than we."""
+    try:
+        os.listdir(f"/proc/{pid}/fd")
+    except PermissionError:
+        return Process.find(pid) is not None
+    except OSError:  # it is gone
+        pass
+    return False
+
+
+def shares_unit(pid: int) -> bool:
+    """Tell whether the process is in our own control group, where that is a unit made for us alone (see systemd.py)."""
+    ours = _read("/proc/self/cgroup")
+    return b"/zdd-" in ours and ours == _read(f"/proc/{pid}/cgroup")
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time it has used, also by children it has waited for; 0 when it is gone (proc_pid_stat(5))."""
     stat = _stat(pid)

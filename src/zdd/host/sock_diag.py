@@ -25,29 +25,51 @@ _HEADER = struct.Struct("=IH")  # of a netlink message: its length, its kind
 
 
 class UnixSocket:
-    """One UNIX stream socket as the kernel shows it: `file` is the (device, inode) of the name it was bound to."""
+    """
+    One UNIX stream socket as the kernel shows it.
 
-    __slots__ = ("file", "queued")
+    `inode` is its own, `file` the (device, inode) of the name it was bound to, which it keeps when the name is gone.
+    """
 
-    def __init__(self, file: tuple[int, int] | None, queued: int) -> None:
+    __slots__ = ("file", "inode", "queued")
+
+    def __init__(self, inode: int, file: tuple[int, int] | None, queued: int) -> None:
+        self.inode = inode
         self.file = file
         self.queued = queued
 
 
+class TcpSocket:
+    """One TCP socket as the kernel shows it: its local address and port, its inode, and its user."""
+
+    __slots__ = ("address", "inode", "port", "uid")
+
+    def __init__(self, address: str, port: int, inode: int, uid: int) -> None:
+        self.address = address
+        self.port = port
+        self.inode = inode
+        self.uid = uid
+
+
 def connections_to_file(path: str) -> int | None:
+    """Count the connections to the UNIX socket that is bound at this path; see `connections_to`."""
+    file = file_of(path)
+    return connections_to(file) if file else None
+
+
+def connections_to(file: tuple[int, int]) -> int | None:
     """
-    Count the connections to the UNIX socket bound at this path, queued or accepted, in our own network namespace.
+    Count the connections to the UNIX socket of this file (see `file_of`), queued or accepted, in our network namespace.
 
     None when neither a listener nor a connection is bound to that file here: then a count would mean nothing (all of it
     is in another namespace, or the file system reports other device numbers than the kernel uses), and the caller must
     ask otherwise. Of a listener in another namespace, a container's, only accepted connections are seen.
     """
-    queued = queued_on_listener(path)
+    in_queue = queued(file)
     # A dump leaves queued connections out, since nobody owns them yet; and it is not atomic. Asked in this order, a
     # connection accepted in between is counted twice rather than not at all.
-    file = file_of(path)
-    accepted = sum(found.file == file for found in _unix_sockets(1 << _ESTABLISHED, file)) if file else 0
-    return None if queued is None and not accepted else (queued or 0) + accepted
+    connected = len(accepted(file))
+    return None if in_queue is None and not connected else (in_queue or 0) + connected
 
 
 def connections_to_files() -> dict[tuple[int, int], int]:
@@ -62,8 +84,23 @@ def connections_to_files() -> dict[tuple[int, int], int]:
 def queued_on_listener(path: str) -> int | None:
     """Count the connections in the accept queue of the UNIX socket bound at this path; None without a listener."""
     file = file_of(path)
-    queues = [found.queued for found in _unix_sockets(1 << _LISTEN, file) if found.file == file] if file else []
+    return queued(file) if file else None
+
+
+def queued(file: tuple[int, int]) -> int | None:
+    """Count the connections in the accept queue of the UNIX socket of this file; None without a listener."""
+    queues = [found.queued for found in _unix_sockets(1 << _LISTEN, file) if found.file == file]
     return sum(queues) if queues else None
+
+
+def accepted(file: tuple[int, int]) -> set[int]:
+    """Return the accepted connections to the UNIX socket of this file, each by its own inode."""
+    return {found.inode for found in _unix_sockets(1 << _ESTABLISHED, file) if found.file == file}
+
+
+def listening_at(file: tuple[int, int]) -> set[int]:
+    """Return the inodes of the listening sockets that are bound to this file."""
+    return {found.inode for found in _unix_sockets(1 << _LISTEN, file) if found.file == file}
 
 
 def connections_by_name(path: str, pid: int) -> int:
@@ -93,25 +130,18 @@ def connections_to_port(port: int) -> int:
 def listening(pid: int) -> list[tuple[int, int]]:
     """Return the process's listening TCP sockets, as (port, inode)."""
     inodes = {inode for inode, _ in socket_descriptors(pid)}
-    found = (_tcp_sockets(family, 1 << _LISTEN, 0) for family in (socket.AF_INET, socket.AF_INET6))
-    return [(port, inode) for sockets in found for _, port, inode in sockets if inode in inodes]
+    return [(found.port, found.inode) for found in _listening_on_tcp(0) if found.inode in inodes]
 
 
-def listening_on(port: int) -> list[tuple[str, int]]:
-    """Return who listens on a TCP port, as (address, inode)."""
-    families = (socket.AF_INET, socket.AF_INET6)
-    found = [one for family in families for one in _tcp_sockets(family, 1 << _LISTEN, port)]
-    return [(address, inode) for address, local_port, inode in found if local_port == port]
+def listening_on(port: int) -> list[TcpSocket]:
+    """Return the sockets that listen on a TCP port."""
+    return [found for found in _listening_on_tcp(port) if found.port == port]
 
 
 def listeners(pids: list[int]) -> list[tuple[str, int]]:
     """Return where these processes listen on TCP, as (address, port), lowest port first."""
     inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
-    found = set()
-    for family in (socket.AF_INET, socket.AF_INET6):
-        for address, port, inode in _tcp_sockets(family, 1 << _LISTEN, 0):
-            if inode in inodes:
-                found.add((address, port))
+    found = {(one.address, one.port) for one in _listening_on_tcp(0) if one.inode in inodes}
     return sorted(found, key=lambda pair: (pair[1], pair[0]))
 
 
@@ -154,7 +184,7 @@ def _unix_sockets(states: int, file: tuple[int, int] | None = None) -> Iterator[
     show = _SHOW_NAME_OF_FILE | _SHOW_QUEUE
     request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, states, 0, show, _ANY, _ANY)
     for message in _dump(request, struct.pack("=II", file[1], file[0]) if file else b""):
-        state = message[2]
+        state, inode = message[2], struct.unpack_from("=I", message, 4)[0]
         file, queued = None, 0
         for kind, value in _attributes(message, 16):
             if kind == _VFS:
@@ -162,18 +192,24 @@ def _unix_sockets(states: int, file: tuple[int, int] | None = None) -> Iterator[
                 file = (device, file_inode)
             elif kind == _RQLEN and state == _LISTEN:
                 queued = struct.unpack_from("=I", value)[0]
-        yield UnixSocket(file, queued)
+        yield UnixSocket(inode, file, queued)
 
 
-def _tcp_sockets(family: int, states: int, port: int) -> Iterator[tuple[str, int, int]]:
-    """Yield (local address, local port, socket inode); a port of 0 asks for all."""
+def _listening_on_tcp(port: int) -> list[TcpSocket]:
+    """Return the listening TCP sockets of this port, 0 for all, IPv4 and IPv6."""
+    families = (socket.AF_INET, socket.AF_INET6)
+    return [found for family in families for found in _tcp_sockets(family, 1 << _LISTEN, port)]
+
+
+def _tcp_sockets(family: int, states: int, port: int) -> Iterator[TcpSocket]:
+    """Yield the TCP sockets in these states with this local port; a port of 0 asks for all."""
     wanted = struct.pack("!HH", port, 0) + bytes(32) + struct.pack("=III", 0, _ANY, _ANY)
     request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, states) + wanted
     width = 4 if family == socket.AF_INET else 16
     for message in _dump(request):
         local_port = struct.unpack_from("!H", message, 4)[0]
-        inode = struct.unpack_from("=I", message, 68)[0]
-        yield socket.inet_ntop(family, message[8 : 8 + width]), local_port, inode
+        uid, inode = struct.unpack_from("=II", message, 64)
+        yield TcpSocket(socket.inet_ntop(family, message[8 : 8 + width]), local_port, inode, uid)
 
 
 def _dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:

@@ -62,10 +62,12 @@ class AppInstance:
         `own` are the ZDD_* variables and what they name. With `after`, the instances that must rest before, the app is
         held until it is told to start. Raises UsageError for a user that does not exist.
         """
-        record = self._record(deploy, cwd, own) | {"access": nginx.users, "nginx_pid_file": nginx.pid_file}
+        record = self._record(deploy, cwd, own) | {"nginx_pid_file": nginx.pid_file}
+        uid = [] if record["uid"] is None else [record["uid"]]
+        record["access"] = sorted({*nginx.users, *uid})  # the app's own user too: health_command is run as it
         if after is not None:
             record |= {"held": True, "predecessors": [self._predecessor(name) for name in after]}
-        self._make_folder(nginx.users, record["uid"])
+        self._make_folder(record["access"])
         if record["listen_variables"] and node.wants_hook(self.service):
             record["env"]["NODE_OPTIONS"] = node.install_hook(record["folder"], record["env"].get("NODE_OPTIONS", ""))
         files.write(self.kept.record_path, json.dumps(record), mode=0o600)
@@ -100,9 +102,10 @@ class AppInstance:
             self._await_uptime(begun, check)
         else:
             notice = self._await_answer(address, begun, deadline, check)
-        if not client.ask(self.kept.control, "healthy")["ok"]:  # what forks away may answer once
+        answer = client.ask(self.kept.control, "healthy")
+        if not answer["ok"]:  # what forks away may answer once
             check()
-            raise self._failed("it ended as soon as it had answered")
+            raise self._failed(answer.get("stranger") or "it ended as soon as it had answered")
         return Health(self.clock.now() - begun, port, notice)
 
     def ask_once(self) -> str | None:
@@ -111,7 +114,7 @@ class AppInstance:
             return self._ask_command(self.service.health_command, self.service.health_timeout, lambda: None)
         if self.service.socket == "none":
             return None
-        address = client.pids(self.places.control, self.name).port or self.places.socket(self.name)
+        address = client.pids(self.places.control, self.name).port or self.places.keep(self.name)
         return health.ask_once(address, self.service, self.clock)
 
     def attach(self, interrupt: Callable[[], None]) -> None:
@@ -193,8 +196,9 @@ class AppInstance:
     def _record(self, deploy: int, cwd: str, own: Mapping[str, str]) -> dict[str, Any]:
         """Return what the keeper is told, as the keeper's record.py describes it."""
         service = self.service
-        socket = self.places.socket(self.name)
-        values = {"socket": socket, "fd": str(_LISTEN_FD), "instance": self.name, "release": own["ZDD_RELEASE"]}
+        places, name = self.places, self.name
+        values = {"socket": places.app_socket(name), "fd": str(_LISTEN_FD), "instance": name}
+        values["release"] = own["ZDD_RELEASE"]
         who = identity.of(service)
         env = environment.clean(service, own)
         return {
@@ -207,8 +211,11 @@ class AppInstance:
             "env": {name: _fill(value, values) for name, value in env.items()},
             "cwd": str(service.cwd or cwd),
             "socket": service.socket,
-            "folder": self.places.instance(self.name),
-            "path": socket,
+            "folder": places.instance(name),
+            "path": places.socket(name),
+            "keep": places.keep(name),
+            "waiting": places.waiting(name),
+            "app_folder": places.app_folder(name),
             "log": self.log,
             "log_max": self.places.config.zdd.log_max,
             "uid": who.uid,
@@ -220,11 +227,16 @@ class AppInstance:
             "drain_timeout": service.drain_timeout,
             "listen_variables": not _names_descriptor(service),
             "alone": service.instances == 1,
+            "stop_first": service.order == "stop-first",
             "hold_max": service.hold_max,
             "current": self.places.current,
             "table": f"{self.places.tables}/{deploy}",
             "asked": msgspec.to_builtins(Asked.by(service)),
-            "health": {"path": service.health_path or "/", "host": health.host_of(service)},
+            "health": {
+                "path": service.health_path or "/",
+                "host": health.host_of(service),
+                "timeout": service.health_timeout,
+            },
         }
 
     def _predecessor(self, name: str) -> dict[str, str]:
@@ -242,16 +254,14 @@ class AppInstance:
             properties["CPUWeight"] = str(service.cpu_weight)
         return systemd.Unit(systemd.unit_name(project, self.name), f"{self.name} of {project}", properties)
 
-    def _make_folder(self, access: list[int], uid: int | None) -> None:
-        """Make the folder of its socket, where nobody but the app and nginx's workers can go."""
-        folder = f"{self.places.instance(self.name)}/sock"
-        files.make_folder(folder, 0o711)
-        os.chmod(folder, 0o700)
-        if uid is not None:
-            os.chown(folder, uid, -1)
-        others = {user: acl.SEARCH for user in access if user != os.geteuid()}
-        if others:
+    def _make_folder(self, users: list[int]) -> None:
+        """Make the instance's folder, which only we, nginx's workers and the app's user can pass."""
+        folder = self.places.instance(self.name)
+        files.make_folder(folder, 0o700)
+        if others := {user: acl.SEARCH for user in users if user != os.geteuid()}:
             acl.allow(folder, others)
+        if not os.path.lexists(link := self.places.old_socket_folder(self.name)):
+            os.symlink(".", link)
 
     def _failed(self, words: str, hint: str | None = None) -> InstanceFailed:
         if killed := memory.kills_anywhere() - self.memory_kills:

@@ -26,7 +26,7 @@ def ask(
     Where the app listens is in PORT or else ZDD_SOCKET. `record` is what the instance's keeper was told. After
     `seconds` it is killed; `interrupt` may raise at any time.
     """
-    ours = {"ZDD_SOCKET": record["path"]} if port is None else {"PORT": str(port)}
+    ours = {"ZDD_SOCKET": record.get("keep") or record["path"]} if port is None else {"PORT": str(port)}
     env = {name: value.replace("{port}", str(port)) for name, value in record["env"].items()} | ours
     who = Identity(record["uid"], record["gid"], record["groups"])
     try:

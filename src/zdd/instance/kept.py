@@ -157,7 +157,7 @@ class Kept:
 
     def connections(self) -> int:
         """Count the connections to it, here and in whatever network namespace its name is known."""
-        path = self.places.socket(self.name)
+        path = self.places.keep(self.name)
         port = client.pids(self.places.control, self.name).port
         if port is not None:
             return sock_diag.connections_to_port(port)

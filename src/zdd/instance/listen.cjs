@@ -8,7 +8,7 @@ const { ChildProcess } = require('node:child_process')
 const { threadId } = require('node:worker_threads')
 
 const BACKLOG = 65535 // the kernel takes net.core.somaxconn if that is less
-const TAKEN = `${__dirname}/sock/taken` // who has it; only the app's user can write there
+const TAKEN = process.env.ZDD_SOCKET_CLAIM // the file that names who has it; only the app's user can write there
 const PEER = { remoteAddress: { value: '127.0.0.1' }, remoteFamily: { value: 'IPv4' } } // nginx; a UNIX socket has none
 
 const fd = inherited()

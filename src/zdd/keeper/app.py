@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from zdd.keeper.listener import Listener
     from zdd.keeper.record import Record
 
 CANNOT_START = 127  # the exit status of an app that never ran, as in sh
@@ -45,9 +46,9 @@ class App:
         self._report: int | None = None
         self._kills = 0
 
-    def start(self, socket: int | None, port: int | None, polite: bool) -> None:
+    def start(self, listener: Listener, polite: bool) -> None:
         """
-        Start it on this listening socket or port; `polite`, it gives way to others.
+        Start it on the listener's socket or port; `polite`, it gives way to others.
 
         Raises OSError when there can be no further process.
         """
@@ -60,7 +61,7 @@ class App:
             os.close(report)
             raise
         if pid == 0:
-            self._become(socket, port, report, polite)
+            self._become(listener, report, polite)
         os.close(report)
         self.pid, self.since, self.left = pid, time.time(), True
 
@@ -110,9 +111,10 @@ class App:
             os.close(self._report)
             self._report = None
 
-    def _become(self, socket: int | None, port: int | None, report: int, polite: bool) -> NoReturn:
+    def _become(self, listener: Listener, report: int, polite: bool) -> NoReturn:
         """Turn this forked child into the app; does not return, whatever happens."""
         record, argv = self.record, list(self.record.argv)
+        socket, port = listener.held.fileno() if listener.held else None, listener.port
         doing = "start"
         try:
             os.setsid()
@@ -127,9 +129,11 @@ class App:
                 env = {name: value.replace("{port}", str(port)) for name, value in env.items()} | {"PORT": str(port)}
             if socket is not None and record.listen_variables:
                 env |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": record.service}
-                env["ZDD_SOCKET_INODE"] = str(os.fstat(socket).st_ino)  # for who is not given it as descriptor 3
+                env["ZDD_SOCKET_INODE"] = str(os.fstat(socket).st_ino)  # for a process that has another descriptor
+                env["ZDD_SOCKET_CLAIM"] = f"{os.path.dirname(listener.placeholder or '')}/claim"  # see listen.cjs
             doing = f"become user {record.uid}, group {record.gid}"
             process.change_user(record.uid, record.gid, record.groups)
+            _leave_placeholder(listener.placeholder)
             doing = f"enter {record.cwd!r}"
             os.chdir(record.cwd)
             doing = f"run {argv[0]!r}"
@@ -152,6 +156,15 @@ class App:
             os.set_inheritable(socket, True)
         elif socket is not None:
             os.dup2(socket, _LISTEN_FD)
+
+
+def _leave_placeholder(path: str | None) -> None:
+    """Make an empty file where the socket was bound, as the app's user: a server that unlinks that name finds it."""
+    try:
+        if path:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    except OSError:  # one start before has left it there, or the app has closed its folder
+        pass
 
 
 def _reset_signals() -> None:

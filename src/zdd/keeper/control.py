@@ -25,16 +25,17 @@ _LONGEST = 1 << 20  # bytes of a request
 _PATIENCE = 10.0  # with another keeper: who gives up too early starts a version beside the one it has asked for
 
 
-def ask(path: str, op: str, **args: object) -> bool:
-    """Ask the keeper at this control socket for something; False when it will not do it, or is not there."""
+def ask(path: str, op: str, **args: object) -> Message | None:
+    """Return the answer of the keeper at this control socket; None when it will not do it, or is not there."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
             peer.settimeout(_PATIENCE)
             peer.connect(path)
             peer.sendall(json.dumps({"version": VERSION, "op": op} | args).encode() + b"\n")
-            return bool(json.loads(peer.makefile("rb").readline())["ok"])
+            answer: Message = json.loads(peer.makefile("rb").readline())
+            return answer if answer["ok"] else None
     except (OSError, ValueError, KeyError):
-        return False
+        return None
 
 
 class Control:

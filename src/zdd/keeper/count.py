@@ -7,14 +7,14 @@ import os
 from zdd.host import files, sock_diag
 
 
-def to_socket(file: str, name: str, nginx_pid_file: str | None) -> int:
+def to_socket(file: tuple[int, int] | None, name: str, nginx_pid_file: str | None) -> int:
     """
-    Count the connections to a UNIX socket: `file` is a path to its inode, `name` what it was bound to.
+    Count the connections to a UNIX socket: `file` is its (device, inode), `name` what it was bound to.
 
-    A connection is in the network namespace of who connected. By inode only our own is seen, so nginx's is asked for
-    the name when it has another, or may have: it is another user's, or its pid file is stale.
+    A connection is in the network namespace of the process that connected. By inode only our own is seen, so nginx's is
+    searched for the name when it has another, or may have: it is another user's, or its pid file is stale.
     """
-    by_inode = sock_diag.connections_to_file(file)
+    by_inode = sock_diag.connections_to(file) if file else None
     if by_inode is None:  # nobody listens any more, yet what was accepted is still served
         by_inode = sock_diag.connections_by_name(name, os.getpid())
     nginx = files.read_number(nginx_pid_file) if nginx_pid_file else None

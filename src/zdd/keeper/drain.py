@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from zdd.keeper.loop import Deadlines
 
 _SHARE, _SHORTEST, _LONGEST = 20, 0.01, 0.5  # a pause is 20 times what the count took, within bounds
+_ENDLESS = 2.0  # seconds for connections that would never end, where requests wait for the end of the drain
 _SURE = 2  # counts of 0 in a row: nginx may have looked the path up just before it led elsewhere
 
 
@@ -22,6 +23,7 @@ class Drain:
         self.seconds = 0.0  # how long it took
         self._since = 0.0
         self._workers: list[Process] = []
+        self._endless: Callable[[], int] | None = None
         self._most = self._zeros = 0
 
     @property
@@ -29,9 +31,14 @@ class Drain:
         """Return how many connections have ended by themselves, as far as seen: the most there were, less the cut."""
         return self._most - self.cut
 
-    def begin(self, patience: float, workers: list[Process]) -> None:
-        """Wait, at most this long, for the connections to end, and for these processes: nginx's workers from before."""
-        self._since, self._workers = self.deadlines.now(), workers
+    def begin(self, patience: float, workers: list[Process], endless: Callable[[], int] | None = None) -> None:
+        """
+        Wait, at most this long, for the connections to end, and for these processes: nginx's workers from before.
+
+        `endless` counts the connections that are not expected to end: once only such are left they are cut, though not
+        before two seconds have gone by.
+        """
+        self._since, self._workers, self._endless = self.deadlines.now(), workers, endless
         self.cut = self._most = self._zeros = 0
         self.deadlines.at(patience, self._time_is_up)
         self._look()
@@ -46,6 +53,8 @@ class Drain:
         self._zeros = 0 if count or self._workers else self._zeros + 1
         if self._zeros == _SURE:
             self._end()
+        elif count and self._endless and began >= self._since + _ENDLESS and count <= self._endless():
+            self._time_is_up()
         else:
             self.deadlines.at(min(max(_SHARE * cost, _SHORTEST), _LONGEST), self._look)
 

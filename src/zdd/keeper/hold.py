@@ -60,6 +60,11 @@ class Hold:
             self._to = address
             self._pass()
 
+    def refuse(self) -> None:
+        """Close the connections that wait."""
+        self.relay.take(self.queues)
+        self.relay.release(None)
+
     def abandon(self) -> None:
         """Care no more for who waits: whoever leaves sees them off."""
         self.deadlines.cancel(self.overdue, self._pass)

@@ -12,8 +12,10 @@ from zdd.keeper.app import CANNOT_START, Ended
 from zdd.keeper.drain import Drain
 from zdd.keeper.hold import Hold
 from zdd.keeper.leaving import Leaving
+from zdd.keeper.long_lived import LongLived
 from zdd.keeper.outage import Outage
-from zdd.keeper.states import DRAINING, FAILED, RESTING, SERVING, STARTING, STOPPING, WARM
+from zdd.keeper.presence import Presence
+from zdd.keeper.states import DOWN, DRAINING, FAILED, RESTING, SERVING, STARTING, STOPPING, WARM
 from zdd.keeper.swap import Swap
 
 TYPE_CHECKING = False
@@ -52,9 +54,13 @@ class Keeper:
         self.record, self.app, self.listener, self.relay = record, app, listener, relay
         self.deadlines, self.control, self.tell = loop.deadlines, control, tell
         deadlines = loop.deadlines
-        self.outage = Outage(record, app, listener, relay, probe, deadlines, self._start, self._outage_changed)
-        self.drain = Drain(listener.connections, deadlines, self._drained)
         self.hold = Hold(listener, relay, loop, self._overdue)
+        self.outage = Outage(
+            record, app, listener, relay, probe, self.hold, deadlines, self._start, self._outage_changed, tell
+        )
+        self.presence = Presence(record, app, listener, probe, deadlines, self._absent)
+        self.long_lived = LongLived(listener, deadlines)
+        self.drain = Drain(listener.connections, deadlines, self._drained)
         self.leaving = Leaving(record, listener, self.hold, relay, deadlines, control)
         self.swap = Swap(self)
         self.state = self._shown = STARTING
@@ -63,11 +69,14 @@ class Keeper:
         self._started: float | None = None
         self._drain_for = self._kill_until = 0.0
         self._workers: list[Process] = []
+        self._endless: Callable[[], int] | None = None
 
     @property
     def shown(self) -> str:
-        """Return the state as others are told: an app that is being restarted is starting."""
-        return STARTING if self.outage.on and self.state == SERVING else self.state
+        """Return the state as others are told: an app that is being restarted is starting, or down after hold_max."""
+        if self.outage.on and self.state == SERVING:
+            return DOWN if self.outage.gave_up else STARTING
+        return self.state
 
     def begin(self) -> None:
         """Take the place, and start the app unless it is to be held first."""
@@ -75,7 +84,7 @@ class Keeper:
         try:
             self.listener.open(self.deaf)
         except OSError as error:
-            self._app_ended(Ended(CANNOT_START, f"cannot listen at {self.record.socket}: {error.strerror or error}"))
+            self._app_ended(Ended(CANNOT_START, f"cannot listen in {self.record.folder}: {error.strerror or error}"))
             return
         self.record.write_pids(None, self.listener.port)
         if self.record.held:
@@ -103,12 +112,13 @@ class Keeper:
             self.outage.ask()
 
     def healthy(self) -> bool:
-        """Be told that it serves: from now on a crash is restarted. False when there is nothing that could serve."""
+        """Mark the instance healthy: later crashes are restarted. Return False when no app is running."""
         if self.state == STARTING and self.app.pid:
             self._tend()  # it may have answered us before nginx's user was let in
             self._set(SERVING)
             self.outage.end()
             self.swap.proved()
+            self.presence.begin()
         return self.state == SERVING
 
     def pause(self, seconds: float) -> bool:
@@ -132,7 +142,7 @@ class Keeper:
         """Go: stay warm, drain, stop. Asked again while warm, the new times hold."""
         if self.state in (STARTING, SERVING, WARM):
             self.resume()
-            self._drain_for, self._workers = drain, workers
+            self._drain_for, self._workers, self._endless = drain, workers, None
             self._set(WARM)
             self.deadlines.at(warm, self._begin_drain)
             if warm <= 0:
@@ -152,8 +162,12 @@ class Keeper:
         return self.shown == SERVING
 
     def begin_drain(self, drain: float) -> None:
-        """Drain and stop the app, for at most this long."""
-        self._drain_for, self._workers = drain, []
+        """
+        Drain and stop the app, for at most this long, while new connections wait for the end of it.
+
+        Those that have been open for long do not hold it up: they are cut after a short time.
+        """
+        self._drain_for, self._workers, self._endless = drain, [], self.long_lived.count
         self._begin_drain()
 
     def stop(self) -> None:
@@ -193,21 +207,31 @@ class Keeper:
             if self.state == STOPPING:
                 self._gone()
 
-    def deaf(self) -> None:
-        """The app has shut its socket down: it should be ending; a fresh one waits for the next."""
-        if self.state in (SERVING, WARM):
+    def deaf(self, by_app: bool) -> None:
+        """No connection comes by the app's socket any more; a fresh one waits for the next app."""
+        if not by_app:
+            self._absent("the socket's names were removed")
+        elif self.state in (SERVING, WARM):
             self.tell("the app has shut its socket down; it is restarted once it has ended")
             self.outage.begin()
+            self.deadlines.at(self.record.stop_timeout, self._kill)
+
+    def _absent(self, reason: str) -> None:
+        """The app lives and serves nobody: end it, and start another."""
+        if self.state in (SERVING, WARM) and not self.outage.on:
+            self.tell(f"{reason}: it is stopped and started again")
+            self.presence.pause()
+            self.outage.begin()
+            self.app.signal(self.record.stop_signal)
             self.deadlines.at(self.record.stop_timeout, self._kill)
 
     def _start(self) -> None:
         polite = self._started is None and not self.hold.on  # else somebody may wait for it
         self._started = self.deadlines.now()
-        held = self.listener.held
         try:
             self.relay.take(self.listener.queues())
             self.listener.prepare()
-            self.app.start(held.fileno() if held else None, self.listener.port, polite)
+            self.app.start(self.listener, polite)
         except OSError as error:
             self._app_ended(Ended(CANNOT_START, f"cannot start: {error.strerror or error}"))
             return
@@ -217,6 +241,8 @@ class Keeper:
             self.deadlines.at(self.record.polite_for, self._full_speed)
         if self.outage.on:
             self.outage.ask()
+        if self.record.stop_first:
+            self.long_lived.begin()
 
     def _tend(self) -> None:
         self.deadlines.at(_TEND_AGAIN, self._tend)  # in case that it fails
@@ -230,6 +256,7 @@ class Keeper:
         self._show()
         if not self.outage.on:
             self._full_speed()
+            self.presence.begin()
             if self.swap.alone:
                 self.swap.proved()
 
@@ -244,12 +271,13 @@ class Keeper:
         self.control.push({"event": "exit", "words": ended.words, "status": ended.status})
         self.deadlines.cancel(self._tend)
         self.outage.pause()
+        self.presence.pause()
         if self.state in (SERVING, WARM):
             self.deadlines.cancel(self._kill)  # it was deaf, but has ended by itself
             if self.swap.may_fall_back:
                 self.swap.fall_back()
             else:
-                self.outage.crashed(self.deadlines.now() - (self._started or 0.0))
+                self.outage.crashed(self.deadlines.now() - (self._started or 0.0), clean=ended.status == 0)
         elif self.state == DRAINING:
             self._stop()  # who waits in its queue is relayed to who serves now
         else:
@@ -261,9 +289,10 @@ class Keeper:
     def _begin_drain(self) -> None:
         self.deadlines.cancel(self._begin_drain)
         self.outage.pause()
+        self.presence.pause()
         self._set(DRAINING)
         if self.app.pid and not self.outage.on:
-            self.drain.begin(self._drain_for, self._workers)
+            self.drain.begin(self._drain_for, self._workers, self._endless)
         else:
             self._stop()
 
@@ -288,7 +317,7 @@ class Keeper:
         if self.state != STOPPING:
             return
         if self.swap.resting:
-            self._started, self.outage.on = None, False
+            self._started, self.outage.on, self.outage.gave_up = None, False, False
             self._set(RESTING)
             self.swap.rested()
         else:

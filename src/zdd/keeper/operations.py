@@ -25,7 +25,7 @@ class Operations:
             "attach": lambda _: self._attach(),
             "rest": self._rest,
             "start": lambda request: self._answer(keeper.swap.start(bool(request.get("alone"))), "nothing to start"),
-            "healthy": lambda _: self._answer(keeper.healthy(), "nothing runs that could serve"),
+            "healthy": lambda _: self._healthy(),
             "retire": self._retire,
             "unretire": lambda _: self._answer(keeper.unretire(), "it is too late for that"),
             "pause": lambda request: self._answer(keeper.pause(float(request["seconds"])), "its requests cannot wait"),
@@ -52,7 +52,7 @@ class Operations:
         return answer if done else answer | {"error": f"the instance is {self.keeper.shown}: {why_not}"}
 
     def _status(self, request: Message) -> Message:
-        """With `brief`, what costs nothing: counting connections scans all sockets."""
+        """With `brief`, what costs nothing: counting connections scans all sockets, naming strangers all processes."""
         keeper, app = self.keeper, self.keeper.app
         brief: Message = {
             "ok": True,
@@ -64,6 +64,7 @@ class Operations:
             "pid": app.pid,
             "since": app.since,
             "restarts": keeper.outage.restarts,
+            "restart_in": keeper.outage.restart_in,
             "address": keeper.listener.address,
             "port": keeper.listener.port,
             "paused": keeper.paused_until and max(0.0, keeper.paused_until - keeper.deadlines.now()),
@@ -71,7 +72,19 @@ class Operations:
             "drained": keeper.drain.drained,
             "cut": keeper.drain.cut,
         }
-        return brief if request.get("brief") else brief | {"connections": keeper.listener.connections()}
+        if request.get("brief"):
+            return brief
+        return brief | {
+            "connections": keeper.listener.connections(),
+            "long_lived": keeper.long_lived.count(),
+            "stranger": keeper.listener.stranger(),
+        }
+
+    def _healthy(self) -> Message:
+        """Refuse where it was not the app that answered."""
+        if stranger := self.keeper.listener.stranger():
+            return {"ok": False, "state": self.keeper.shown, "stranger": stranger, "error": stranger}
+        return self._answer(self.keeper.healthy(), "nothing runs that could serve")
 
     def _attach(self) -> Message:
         """Who comes late is told how the app ended, if it has failed."""

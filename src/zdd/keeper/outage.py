@@ -1,4 +1,4 @@
-"""From the moment an app crashes until it answers again: who waits, who is sent elsewhere, when it is started."""
+"""From the moment an app ends until it answers again: where connections wait or go, and when it is started."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from zdd.keeper.app import App
+    from zdd.keeper.hold import Hold
     from zdd.keeper.listener import Listener
     from zdd.keeper.loop import Deadlines
     from zdd.keeper.probe import Probe
@@ -16,15 +17,17 @@ if TYPE_CHECKING:
     from zdd.keeper.relay import Relay
 
 _FIRST_DELAY, _LONGEST_DELAY, _LONG_LIFE = 0.1, 10.0, 60.0  # before a restart; a long life makes it the first again
+_AT_MOST_EVERY = 1.0  # seconds between the starts of an app that ends by itself, as some do after so many requests
 _SERVER_ERROR = 500
 _AGAIN, _PATIENCE = 0.05, 5.0  # of the health request, and of killing what is left
 
 
 class Outage:
     """
-    An instance without siblings holds its connections for a while; with siblings nginx is sent there at once.
+    An instance without siblings holds its connections for hold_max; with siblings nginx connects to them at once.
 
-    `on` until the app has answered. `start` starts it, `changed` is told when `on` has changed.
+    `on` until the app has answered, `gave_up` once hold_max is over: from then on connections are refused, until the
+    app answers. `start` starts it, `changed` is called when `on` or `gave_up` has changed.
     """
 
     def __init__(
@@ -34,42 +37,53 @@ class Outage:
         listener: Listener,
         relay: Relay,
         probe: Probe,
+        hold: Hold,
         deadlines: Deadlines,
         start: Callable[[], None],
         changed: Callable[[], None],
+        tell: Callable[[str], None],
     ) -> None:
         self.record, self.app, self.listener, self.relay, self.probe = record, app, listener, relay, probe
-        self.deadlines, self.start, self.changed = deadlines, start, changed
-        self.on = False
+        self.hold, self.deadlines, self.start, self.changed, self.tell = hold, deadlines, start, changed, tell
+        self.on = self.gave_up = False
         self.restarts = 0
         self._delay = _FIRST_DELAY
+        self._restart_at: float | None = None
         self._kill_until = 0.0
+        self._stranger: str | None = None
+
+    @property
+    def restart_in(self) -> float | None:
+        """Return in how many seconds the app is started again, None while it runs."""
+        return None if self._restart_at is None else max(0.0, self._restart_at - self.deadlines.now())
 
     def begin(self, held: bool = False) -> None:
-        """Nothing answers any more. `held`: who comes waits already, and somebody else sees to it."""
+        """Nothing answers any more. `held`: connections wait already, and somebody else sees to them."""
         if self.on:
             return
         self.on = True
-        if held:
-            pass
-        elif self.record.alone:
-            self.deadlines.at(self.record.hold_max, self._give_up)
-        else:
-            self.listener.go_away()
+        if not held:
+            self._lead_away()
         self.changed()
 
-    def crashed(self, lived: float) -> None:
-        """The app has ended, after this many seconds: have it started again, after a delay that grows."""
-        self.relay.take(self.listener.queues())
+    def crashed(self, lived: float, clean: bool = False) -> None:
+        """
+        The app has ended, after this many seconds: start it again, after a delay that grows from crash to crash.
+
+        One that has ended by itself without an error, after it has answered, is started at once, though not more than
+        once a second.
+        """
+        at_once = clean and not self.on
         self.begin()
-        if not self.record.alone and (sibling := self.record.sibling()):
-            self.relay.release(sibling)
+        self.listener.cover(self.record.alone)
+        self.relay.take(self.listener.queues())
+        self._pass_on()
         self.app.signal_all(self.record.stop_signal)  # pre-fork workers would go on accepting
-        if lived >= _LONG_LIFE:
-            self._delay = _FIRST_DELAY
-        self._kill_until = self.deadlines.now() + self._delay + _PATIENCE
-        self.deadlines.at(self._delay, self._restart)
-        self._delay = min(2 * self._delay, _LONGEST_DELAY)
+        delay = max(0.0, _AT_MOST_EVERY - lived) if at_once else self._next_delay(lived)
+        self.tell(f"it is started again in {delay:.1f} s" if delay else "it is started again at once")
+        self._kill_until = self.deadlines.now() + delay + _PATIENCE
+        self._restart_at = self.deadlines.now() + delay
+        self.deadlines.at(delay, self._restart)
 
     def ask(self) -> None:
         """Send the started app a health request, again and again, until it answers."""
@@ -82,10 +96,14 @@ class Outage:
 
     def end(self) -> None:
         """It answers: send it those who waited, and let everybody come again."""
-        self.on = False
-        self.deadlines.cancel(self.ask, self._give_up)
+        if self.gave_up:
+            self.tell("the app answers again: connections are accepted")
+        self.on = self.gave_up = False
+        self.deadlines.cancel(self.ask, self._give_up, self._pass_on)
         self.deadlines.at(_PATIENCE, self.probe.cancel)  # its answer is read to the end, if it has one
         self.listener.come_back()
+        if self.listener.ends_with_app:
+            self.hold.end()
         self._release()
         self.changed()
 
@@ -94,29 +112,68 @@ class Outage:
         self.deadlines.cancel(self.ask, self._release)
         self.probe.cancel()
 
+    def _lead_away(self) -> None:
+        """Let new connections wait, or go to the siblings."""
+        self.listener.cover(self.record.alone)
+        if self.record.alone:
+            self.deadlines.at(self.record.hold_max, self._give_up)
+            if self.listener.ends_with_app:
+                self.hold.begin(self.record.hold_max)
+
+    def _next_delay(self, lived: float) -> float:
+        if lived >= _LONG_LIFE:
+            self._delay = _FIRST_DELAY
+        delay, self._delay = self._delay, min(2 * self._delay, _LONGEST_DELAY)
+        return delay
+
+    def _pass_on(self) -> None:
+        """Relay connections that arrive here while no app runs to a sibling; close them where it gave up."""
+        if (self.record.alone and not self.gave_up) or self.app.pid is not None or not self.on:
+            return
+        self.relay.take(self.listener.queues())
+        sibling = None if self.record.alone else self.record.sibling()
+        if sibling is not None or self.gave_up:
+            self.relay.release(sibling)
+        self.deadlines.at(_AGAIN, self._pass_on)
+
     def _restart(self) -> None:
         if self.app.left and self.deadlines.now() < self._kill_until:
             self.app.signal_all(signal.SIGKILL)
+            self.listener.cover(self.record.alone)
             self.deadlines.at(_AGAIN, self._restart)
         else:
             self.restarts += 1
+            self._restart_at = None
             self.start()
 
     def _told(self, status: int | None) -> None:
         # Alone, an app that answers with errors is better than none.
-        if status is not None and (self.record.alone or 0 < status < _SERVER_ERROR):
+        if status is not None and (self.record.alone or 0 < status < _SERVER_ERROR) and self._is_the_app():
             self.end()
         else:
             self.deadlines.at(_AGAIN, self.ask)
 
+    def _is_the_app(self) -> bool:
+        """Tell whether it is the app that has answered, and not another user's program on its port."""
+        stranger = self.listener.stranger()
+        if stranger and stranger != self._stranger:
+            self.tell(stranger)
+        self._stranger = stranger
+        return stranger is None
+
     def _release(self) -> None:
         address = self.listener.address
-        if isinstance(address, str) and not self.relay.release(address):
+        if address is not None and not self.relay.release(address):
             self.deadlines.at(_AGAIN, self._release)
 
     def _give_up(self) -> None:
-        """Nginx gives up waiting sooner or later: have its clients told at once from now on."""
+        """Refuse connections at once from now on: nginx gives up waiting sooner or later."""
+        self.gave_up = True
+        seconds = f"{self.record.hold_max:g} s"
+        self.tell(f"DOWN: the app has not answered for {seconds}; connections are refused until it does")
         self.listener.go_away()
-        if self.app.pid is None:
-            self.relay.take(self.listener.queues())
+        if self.listener.ends_with_app:
+            self.hold.refuse()
         self.relay.release(None)
+        self._pass_on()
+        self.changed()

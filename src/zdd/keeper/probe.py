@@ -6,6 +6,8 @@ import errno
 import select
 import socket
 
+from zdd.keeper.address import endpoint
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +38,7 @@ class Probe:
         """Send a request, giving a former one up; `told` is called from the loop, or at once if nobody listens."""
         self.cancel()
         self.told = told
-        family, where = (
-            (socket.AF_UNIX, address) if isinstance(address, str) else (socket.AF_INET, ("127.0.0.1", address))
-        )
+        family, where = endpoint(address)
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         self._answer = b""

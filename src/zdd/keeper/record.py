@@ -30,7 +30,11 @@ class Record:
         self.cwd: str = data["cwd"]
         self.kind: str = data["socket"]
         self.folder: str = data["folder"]
-        self.socket: str = data["path"]
+        self.socket: str = data["path"]  # what slots lead to; it and the next two are names in the folder
+        self.keep: str = data["keep"]
+        self.waiting: str = data["waiting"]
+        self.app_folder: str = data["app_folder"]  # with a number: the app's own
+        self.app_socket = f"{self.app_folder}.1/socket"  # of an app that binds it itself
         self.log: str = data["log"]
         self.log_max: int = data.get("log_max", 0)
         self.uid: int | None = data.get("uid")
@@ -44,6 +48,7 @@ class Record:
         self.alone: bool = data.get("alone", True)
         self.hold_max: float = data.get("hold_max", 30.0)
         self.held: bool = data.get("held", False)
+        self.stop_first: bool = data.get("stop_first", False)
         self.predecessors: list[dict[str, str]] = data.get("predecessors", [])
         self.listen_variables: bool = data.get("listen_variables", True)
         self.current: str = data["current"]
@@ -52,6 +57,7 @@ class Record:
         health = data.get("health") or {}
         self.health_path: str = health.get("path") or "/"
         self.health_host: str = health.get("host") or "localhost"
+        self.health_timeout: float = health.get("timeout") or 5.0
 
     @classmethod
     def read(cls, path: str) -> Record:
@@ -77,15 +83,37 @@ class Record:
         except (OSError, ValueError, AttributeError, TypeError):
             return True
 
-    def sibling(self) -> str | None:
-        """Return the socket of another instance of the service that serves now."""
-        slots = os.path.realpath(f"{self.current}/{self.service}")
-        own = os.path.realpath(self.folder) + "/"
+    def sibling(self) -> str | int | None:
+        """
+        Return where another instance of the service listens that serves now: its socket, or its port.
+
+        Never by a name that an app could have made: a slot leads into an instance's folder, and there the socket is
+        taken by the name that its keeper gives it.
+        """
+        if self.kind == "tcp":
+            return self._sibling_port()
+        slots = f"{self.current}/{self.service}"
         try:
-            paths = [os.path.realpath(f"{slots}/{name}") for name in sorted(os.listdir(slots))]
+            targets = [os.readlink(f"{slots}/{name}") for name in sorted(os.listdir(slots))]
         except OSError:
             return None
-        return next((path for path in paths if not path.startswith(own) and os.path.exists(path)), None)
+        instances = os.path.dirname(self.folder)
+        names = [target.partition("/instances/")[2].partition("/")[0] for target in targets]
+        found = (_socket_in(f"{instances}/{name}") for name in names if name not in ("", self.instance))
+        return next((path for path in found if path), None)
+
+    def _sibling_port(self) -> int | None:
+        """Return the port of another instance of the table in force."""
+        try:
+            instances = _manifest(self.current).get("instances", {})
+        except (OSError, ValueError, AttributeError):
+            return None
+        ports = [
+            one.get("port")
+            for name, one in instances.items()
+            if name != self.instance and one.get("service") == self.service
+        ]
+        return next((port for port in ports if isinstance(port, int)), None)
 
     def write_pids(self, app: int | None, port: int | None) -> None:
         """Write down who runs, so that the app is found when the keeper is killed."""
@@ -120,6 +148,21 @@ def remove(folder: str, *paths: str) -> None:
         pass
     for path in paths:
         files.remove(path)
+
+
+def _socket_in(folder: str) -> str | None:
+    """
+    Return the socket in an instance's folder, by a name that its keeper has made.
+
+    A keeper of zdd 0.1 calls it name, or name.1, name.2: the highest is the newest.
+    """
+    try:
+        names = [name for name in os.listdir(folder) if name.partition(".")[0] == "name"]
+    except OSError:
+        return None
+    newest = sorted(names, key=lambda name: int(name.partition(".")[2] or 0))[-1:]
+    found = (f"{folder}/{name}" for name in ["keep", *newest])
+    return next((path for path in found if os.path.exists(path)), None)
 
 
 def _manifest(table: str) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
+
+from zdd.keeper.address import endpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,25 +54,29 @@ class Relay:
             return False
         return True
 
-    def release(self, path: str | None) -> bool:
-        """Relay those that wait to the socket at this path; False when some wait still, since its queue is full."""
+    def release(self, address: str | int | None) -> bool:
+        """
+        Relay those that wait to the socket at this path, or to this port of 127.0.0.1; close them where it is None.
+
+        Return False when some wait still, since its queue is full.
+        """
         waiting, self.waiting = self.waiting, []
         for client in waiting:
-            if path is None or _has_left(client):
+            if address is None or _has_left(client):
                 client.close()
                 continue
-            server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            family, where = endpoint(address)
+            server = socket.socket(family, socket.SOCK_STREAM)
             server.setblocking(False)
-            try:
-                server.connect(path)
-            except BlockingIOError:
-                server.close()
-                self.waiting.append(client)
-            except OSError:
-                server.close()
-                client.close()
-            else:
+            refusal = server.connect_ex(where)
+            if refusal in (0, errno.EINPROGRESS):  # a port's: whether it is refused, the pipe finds out
                 self.pipes.add(_Pipe(self.loop, client, server, self.pipes.discard))
+                continue
+            server.close()
+            if refusal == errno.EAGAIN:
+                self.waiting.append(client)
+            else:
+                client.close()
         return not self.waiting
 
     def close(self) -> None:

@@ -10,13 +10,16 @@ import time
 from zdd.host import process, rotation
 from zdd.keeper.app import App
 from zdd.keeper.control import Control
+from zdd.keeper.fd_listener import FdListener
 from zdd.keeper.keeper import Keeper
-from zdd.keeper.listener import listener
+from zdd.keeper.listener import Listener
 from zdd.keeper.loop import Deadlines, Loop
 from zdd.keeper.operations import Operations
+from zdd.keeper.port_listener import PortListener
 from zdd.keeper.probe import Probe
 from zdd.keeper.record import Record
 from zdd.keeper.relay import Relay
+from zdd.keeper.unix_listener import UnixListener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ def main(path: str) -> int:
     loop = Loop(deadlines)
     control = Control(loop, record.control)
     app, relay, probe = App(record, log), Relay(loop), Probe(loop, record.health_path, record.health_host)
-    keeper = Keeper(record, app, listener(record, loop), relay, probe, loop, control, tell)
+    keeper = Keeper(record, app, _listener(record, loop), relay, probe, loop, control, tell)
     signals = _signals()
 
     def on_signal(_: int) -> None:
@@ -68,6 +71,11 @@ def main(path: str) -> int:
             tell(f"internal error: {error!r} at {_where(error)}")
             time.sleep(_PAUSE)
     return 0
+
+
+def _listener(record: Record, loop: Loop) -> Listener:
+    kinds = {"fd": FdListener, "unix": UnixListener, "tcp": PortListener}
+    return kinds.get(record.kind, Listener)(record, loop)
 
 
 def _settle(log: str) -> int:

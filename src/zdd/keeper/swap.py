@@ -32,7 +32,8 @@ class Swap:
         """
         Drain and stop the app, but keep its place; False when the instance is going for good.
 
-        Who comes now waits, or goes to the one that `current` leads to, if that is another.
+        New connections wait, or go to the instance that `current` leads to, if that is another. So connections that
+        have been open for long, and may never end, are cut after a short time.
         """
         keeper = self.keeper
         self.way_back = self.way_back or way_back
@@ -115,7 +116,8 @@ class Swap:
         self._hand_back = False
         self._before = [old for old in self._before if control.ask(old["control"], "start", alone=True)]
         if self._before:
-            self.hold.send_to(self._before[0]["socket"])
+            told = control.ask(self._before[0]["control"], "status", brief=True) or {}
+            self.hold.send_to(told.get("address"))  # its keeper's own name of the socket: no app can have made that
         else:
             self.keeper.tell("nothing is left of the version before: this one is started")
             self.start(alone=True)

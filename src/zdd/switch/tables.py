@@ -3,7 +3,7 @@ The tables of a project, and the switch from one to the next.
 
     R/current -> tables/17                   replacing this link by rename(2) is the switch, for all services at once
     R/tables/17/manifest.json                what the table is
-    R/tables/17/web/00 -> ../../../instances/web-12/sock/socket
+    R/tables/17/web/00 -> ../../../instances/web-12/socket
 
 nginx resolves `current/web/00` anew at each connect(2), so whoever connects meets the old table or the new one.
 """
@@ -43,7 +43,7 @@ class Tables:
         for slot, instance in slots.items():
             link = f"{self.places.tables}/{name}/{slot}"
             files.make_folder(os.path.dirname(link), 0o755)
-            files.point(link, f"../../../instances/{instance}/sock/socket")
+            files.point(link, f"../../../{os.path.relpath(self.places.socket(instance), self.places.runtime)}")
         if name != str(deploy):
             manifest = files.read(self._manifest(deploy)) or ""
             files.write(f"{self.places.tables}/{name}/manifest.json", manifest)

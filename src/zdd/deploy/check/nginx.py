@@ -68,8 +68,8 @@ def sudo(site: Site) -> Iterator[Finding]:
 def _port(address: str, own: set[int]) -> Finding:
     host, _, number = address.rpartition(":")
     port, first = int(number), files.read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 0
-    found = [(where, inode) for where, inode in sock_diag.listening_on(port) if _overlap(host.strip("[]"), where)]
-    other = next((inode for _, inode in found if inode not in own), None)
+    found = [one.inode for one in sock_diag.listening_on(port) if _overlap(host.strip("[]"), one.address)]
+    other = next((inode for inode in found if inode not in own), None)
     if other is not None:
         return error(
             f"port {port} is taken by {_holder(other)}", "nginx cannot listen there", "end it, or change listen"

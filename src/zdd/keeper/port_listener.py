@@ -1,0 +1,101 @@
+"""A port of 127.0.0.1, on which the app listens itself."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from zdd.host import process, sock_diag
+from zdd.keeper import count
+from zdd.keeper.listener import BACKLOG, Listener
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_REACHED = ("127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1")  # listeners that a connection to 127.0.0.1 may meet
+
+
+class PortListener(Listener):
+    """
+    The guard is bound to the port and, while an app runs, does not listen: the app binds the port as well.
+
+    No other program is given the port by chance. But Linux lets another user bind and listen on a port that is bound
+    with SO_REUSEADDR and not listened on. So `stranger` looks who listens, and between two apps the guard does.
+    """
+
+    def open(self, on_loss: Callable[[bool], None]) -> None:  # noqa: ARG002
+        """Find a port and bind the guard to it. Raises OSError."""
+        first = _bound(0)
+        self.port = self.address = first.getsockname()[1]
+        self._guard = _bound(self.port)  # one that was bound to a port by its number stays so when it stops listening
+        self._listens = False
+        first.close()
+
+    def queues(self) -> list[socket.socket]:
+        """Return the guard while it listens."""
+        return [self._guard] if self._listens else []
+
+    def cover(self, alone: bool) -> None:  # noqa: ARG002  (a stranger could take the port beside siblings, too)
+        """Let the guard listen, unless workers of the app that has ended still do."""
+        try:
+            self._guard.listen(BACKLOG)
+            self._listens = True
+        except OSError:
+            pass
+
+    def prepare(self) -> None:
+        """Stop the guard from listening, or the app could not; what waited has been accepted by then."""
+        if self._listens:
+            self._listens = False
+            self._guard.shutdown(socket.SHUT_RDWR)
+
+    def connections(self) -> int:
+        """Count the connections."""
+        return count.to_port(self.port) if self.port else 0
+
+    def listening(self) -> set[int]:
+        """Return the inodes of the sockets that listen on the port."""
+        return {found.inode for found in self._listeners()}
+
+    def stranger(self) -> str | None:
+        """
+        Return who listens on the port and is not the app; None when it is the app, or nobody can be seen.
+
+        The app's are the sockets of processes below the keeper, and of processes in its unit. A listener of root's is
+        accepted, as docker's proxy is one.
+        """
+        own = process.descendants(os.getpid())
+        inodes = {inode for pid in own for inode, _ in sock_diag.socket_descriptors(pid)}
+        hidden = {process.user_id(pid) for pid in own if process.hides_descriptors(pid)}
+        for found in self._listeners():
+            if found.inode not in inodes and found.uid not in ({0} | hidden):
+                holder = _holder(found.inode)
+                if holder is None or not process.shares_unit(holder):
+                    title = f"process {holder} ({process.title(holder)[:60]})" if holder else "a process"
+                    return f"{title} of user {found.uid} listens on {found.address}:{self.port}, and not the app"
+        return None
+
+    def close(self) -> None:
+        """Close the guard."""
+        self._guard.close()
+
+    def _listeners(self) -> list[sock_diag.TcpSocket]:
+        found = sock_diag.listening_on(self.port) if self.port else []
+        guard = os.fstat(self._guard.fileno()).st_ino
+        return [one for one in found if one.address in _REACHED and one.inode != guard]
+
+
+def _bound(port: int) -> socket.socket:
+    guard = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    guard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    guard.bind(("127.0.0.1", port))
+    return guard
+
+
+def _holder(inode: int) -> int | None:
+    """Return a process that has this socket, as far as we may look."""
+    for pid in process.parents():
+        if any(inode == found for found, _ in sock_diag.socket_descriptors(pid)):
+            return pid
+    return None

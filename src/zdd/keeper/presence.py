@@ -1,0 +1,115 @@
+"""Whether anybody serves: an app may live and have let its socket go, and then nobody answers and nothing ends."""
+
+from __future__ import annotations
+
+import os
+
+from zdd.host import process, sock_diag
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from zdd.keeper.app import App
+    from zdd.keeper.listener import Listener
+    from zdd.keeper.loop import Deadlines
+    from zdd.keeper.probe import Probe
+    from zdd.keeper.record import Record
+
+_EVERY, _IN_DOUBT = 5.0, 1.0  # seconds between looks
+_ANEW = 6  # looks after which the holder is searched for again: it may have stopped listening on what it still has
+_SURE_GONE, _SURE_STUCK = 2, 3  # health requests in a row that nobody answers
+
+
+class Presence:
+    """
+    Looks now and then whether a process of the app still holds the socket, which the keeper itself may hold, too.
+
+    Where none does, a health request decides: somebody may hold it whom we cannot see, in a container. A wrapper may
+    hold it for ever while nobody accepts: a queue that stays, with no connection accepted, and a health request that
+    is not answered, three times, say the same. `absent` is called with the reason.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        app: App,
+        listener: Listener,
+        probe: Probe,
+        deadlines: Deadlines,
+        absent: Callable[[str], None],
+    ) -> None:
+        self.record, self.app, self.listener, self.probe = record, app, listener, probe
+        self.deadlines, self.absent = deadlines, absent
+        self._holder: tuple[int, int, int] | None = None  # a process, its descriptor, and the inode of the socket
+        self._looks = self._doubts = 0
+        self._elsewhere = False
+
+    def begin(self) -> None:
+        """Look from now on: the app serves."""
+        self._holder, self._looks, self._doubts, self._elsewhere = None, 0, 0, False
+        self.deadlines.at(_EVERY, self._look)
+
+    def pause(self) -> None:
+        """Look no more: the app has ended, or its connections are being counted."""
+        self.deadlines.cancel(self._look, self._unanswered)
+
+    def _look(self) -> None:
+        self.deadlines.at(_EVERY, self._look)
+        if self._elsewhere or self.app.pid is None or self.listener.address is None:
+            return
+        self._looks += 1
+        if self._looks % _ANEW == 0:
+            self._holder = None
+        if self._is_held() and not self._is_stuck():
+            self._doubts = 0
+        else:
+            self.deadlines.at(self.record.health_timeout, self._unanswered)
+            self.probe.ask(self.listener.address, self._told)
+
+    def _told(self, status: int | None) -> None:
+        if status is None:
+            self._unanswered()
+        else:
+            self.deadlines.cancel(self._unanswered)
+            self._elsewhere = self._holder is None
+            self._doubts = 0
+
+    def _unanswered(self) -> None:
+        self.deadlines.cancel(self._unanswered)
+        self.probe.cancel()
+        self._doubts += 1
+        if self._doubts < (_SURE_STUCK if self._holder else _SURE_GONE):
+            self.deadlines.at(_IN_DOUBT, self._look)
+        elif self._holder:
+            self.absent("the app accepts no connections any more")
+        else:
+            self.absent("the app has let its socket go")
+
+    def _is_held(self) -> bool:
+        """Tell whether a process of the app has the socket; in doubt it has: one whose descriptors we may not see."""
+        if self._holder and _has(*self._holder):
+            return True
+        self._holder = None
+        wanted = self.listener.listening()
+        if wanted is None:
+            return True
+        for pid in process.descendants(os.getpid()):
+            if process.hides_descriptors(pid):
+                self._holder = (pid, -1, 0)
+            for inode, number in sock_diag.socket_descriptors(pid):
+                if inode in wanted:
+                    self._holder = (pid, number, inode)
+                    return True
+        return self._holder is not None
+
+    def _is_stuck(self) -> bool:
+        """Tell whether connections wait to be accepted while none is served."""
+        return self.listener.is_waited_at() and not self.listener.accepted()
+
+
+def _has(pid: int, number: int, inode: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{number}") == f"socket:[{inode}]"
+    except OSError:
+        return False

@@ -1,0 +1,77 @@
+"""A socket that the app binds itself, in its own folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from zdd.host import files, sock_diag
+from zdd.keeper import count
+from zdd.keeper.listener import SOON
+from zdd.keeper.path_listener import PathListener, admit, same_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class UnixListener(PathListener):
+    """
+    What the app has bound is linked into our folder, and looked at there: `keep` is a socket of the app's user.
+
+    The socket ends with the app. So while no app runs the path leads to the waiting socket.
+    """
+
+    ends_with_app = True
+
+    def open(self, on_loss: Callable[[bool], None]) -> None:  # noqa: ARG002
+        """Make the app's folder. Raises OSError."""
+        self._hand_over(self._make_app_folder(1))
+
+    def prepare(self) -> None:
+        """Remove the last socket: granian, daphne and node refuse to start on a stale one. Raises OSError."""
+        for path in (self.record.app_socket, self.record.keep):
+            files.remove(path)
+
+    def tend(self) -> float:
+        """Take over what the app has bound, whenever it is another one, and admit those who may connect."""
+        try:
+            self._take_over()
+        except OSError:  # it is not there yet, or it is gone again
+            pass
+        super().tend()
+        return super().tend() if same_file(self.record.app_socket, self.record.keep) else SOON
+
+    def connections(self) -> int:
+        """Count the connections."""
+        return count.to_socket(sock_diag.file_of(self.record.keep), self.record.app_socket, self.record.nginx_pid_file)
+
+    def accepted(self) -> set[int]:
+        """Return the accepted connections."""
+        file = sock_diag.file_of(self.record.keep)
+        return sock_diag.accepted(file) if file else set()
+
+    def listening(self) -> set[int]:
+        """Return the inodes of the listening sockets that are bound to the file."""
+        file = sock_diag.file_of(self.record.keep)
+        return sock_diag.listening_at(file) if file else set()
+
+    def _take_over(self) -> None:
+        keep = self.record.keep
+        if not same_file(self.record.app_socket, keep):
+            fresh = f"{keep}.tmp"
+            files.remove(fresh)
+            os.link(self.record.app_socket, fresh, follow_symlinks=False)
+            found = os.lstat(fresh)
+            if not stat.S_ISSOCK(found.st_mode) or self.record.uid not in (None, found.st_uid):
+                files.remove(fresh)  # whatever the app has put there, it is not for us to admit anybody to it
+                return
+            admit(fresh, self.record.access)
+            os.rename(fresh, keep)
+        elif os.lstat(keep).st_mode & 0o777 != self._mode:
+            admit(keep, self.record.access)  # uvicorn opens it to everybody once it is bound
+
+    @property
+    def _mode(self) -> int:
+        """Return the mode that `admit` leaves: the bits of the group are the mask of the access list."""
+        return 0o660 if self.record.access else 0o600

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from .fakes import Stage
 from .instance import House, Instance
 
 New = Callable[..., Instance]
+NewStage = Callable[..., Stage]
 
 
 @pytest.fixture
@@ -20,3 +24,21 @@ def house() -> Iterator[House]:
 def new(house: House) -> New:
     """Makes instances; a test says only what is special about its own."""
     return house.instance
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> NewStage:
+    """Makes keepers whose clock, app and socket are the test's."""
+    return lambda **record: Stage(str(tmp_path), **record)
+
+
+@pytest.fixture
+def serving(stage: NewStage) -> NewStage:
+    """Makes those that serve."""
+
+    def make(**record: Any) -> Stage:
+        made = stage(**record)
+        assert made.keeper.healthy()
+        return made
+
+    return make

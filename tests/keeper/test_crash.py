@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from zdd.host import process
 from zdd.keeper import client
 
 from .conftest import New
-from .instance import HELD_UP, House, answer, end, freeze, wait_until
+from .instance import HELD_UP, House, Instance, answer, end, freeze, wait_until
 
+BROKEN = "if os.path.exists(os.environ['HERE'] + '/broken'): sys.exit(1)"
 WORKERS = (
     "import signal\n"
     "signal.signal(15, signal.SIG_IGN)\n"
@@ -34,6 +37,35 @@ def test_connections_wait_during_a_crash_and_are_answered(new: New) -> None:
 
     assert {answer(connection) for connection in waiting} == {str(web.pid())}
     assert web.ask("status")["restarts"] == 1
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_connections_wait_also_where_the_socket_ends_with_its_app(new: New, kind: str) -> None:
+    web = new(socket=kind, env={"PRELUDE": BROKEN}).start()
+    web.house.write("broken")
+    web.kill()
+    wait_until(lambda: (web.ask("status")["restart_in"] or 0) > 0.5, "a longer pause between two starts")
+
+    waiting = [web.send(f"/{number}") for number in range(20)]
+    os.unlink(f"{web.house.path}/broken")
+
+    assert {answer(connection) for connection in waiting} == {str(web.pid())}
+
+
+def test_a_request_that_waited_for_an_app_of_its_own_socket_is_executed_once(new: New) -> None:
+    web = new(socket="unix", env={"PRELUDE": HELD_UP}).start()
+    web.house.write("down")
+    web.kill()
+    web.await_event("state", state="starting")
+
+    with web.send("/gave-up"):
+        pass
+    waiting = web.send("/patient")
+    os.unlink(f"{web.house.path}/down")
+
+    assert answer(waiting)
+    assert web.lines().count("got /patient") == 1
+    assert "got /gave-up" not in web.lines()
 
 
 def test_who_gave_up_during_a_crash_does_not_have_its_request_executed(new: New) -> None:
@@ -113,9 +145,33 @@ def test_an_instance_with_siblings_comes_back_only_when_it_answers_well(house: H
     assert one.state() == "starting"
 
 
+@pytest.mark.parametrize("kind", ["fd", "unix", "tcp"])
+def test_an_outage_that_outlasts_hold_max_is_down_and_mends_itself(new: New, kind: str) -> None:
+    web = new(socket=kind, hold_max=0.5, env={"PRELUDE": BROKEN}).start()
+    web.house.write("broken")
+
+    web.kill()
+    web.await_event("state", state="down")
+    assert web.state() == "down"
+    assert "DOWN: the app has not answered for 0.5 s" in web.output()
+    assert refused(web)
+    os.unlink(f"{web.house.path}/broken")
+    web.await_event("state", count=2, state="serving")
+
+    assert web.request() == str(web.pid())
+    assert "the app answers again" in web.output()
+
+
+def refused(web: Instance) -> bool:
+    """Whether a client is sent away at once: nobody listens, or its connection is closed without an answer."""
+    try:
+        return answer(web.send()) == ""
+    except OSError:
+        return True
+
+
 def test_connections_are_held_for_hold_max_and_then_refused(new: New) -> None:
-    prelude = "if os.path.exists(os.environ['HERE'] + '/broken'): sys.exit(1)"
-    web = new(hold_max=0.5, env={"PRELUDE": prelude}).start()
+    web = new(hold_max=0.5, env={"PRELUDE": BROKEN}).start()
     app, keeper = web.process(), web.keeper()
     web.house.write("broken")
     freeze(keeper)  # so that somebody comes before it begins to hold

@@ -10,7 +10,7 @@ import pytest
 from zdd.host import process
 from zdd.host.process import Process
 
-from .conftest import New
+from .conftest import New, NewStage
 from .instance import PATIENCE, House, Instance, answer, freeze, wait_until
 
 
@@ -264,3 +264,58 @@ def test_links_that_the_app_left_in_its_folder_are_not_followed(new: New) -> Non
 
 def test_a_recycled_worker_number_is_not_waited_for() -> None:
     assert not Process(os.getpid(), 1).alive()
+
+
+def test_connections_that_never_end_do_not_hold_up_those_who_wait(serving: NewStage) -> None:
+    """In a stop-first deploy requests wait for the end of the drain."""
+    old = serving(stop_first=True)
+    old.listener.accepted = lambda: {1, 2}  # type: ignore[method-assign]  # two WebSockets
+    old.push(20)
+    old.listener.count = 3
+
+    old.keeper.swap.rest(15.0, way_back=True)
+    old.push(4)
+    assert old.keeper.state == "draining", "one of them is a request"
+    old.listener.count = 2
+    old.push(1)
+
+    assert old.keeper.state != "draining"
+    assert old.keeper.drain.cut == 2
+
+
+def test_connections_that_never_end_have_two_seconds(serving: NewStage) -> None:
+    old = serving(stop_first=True)
+    old.listener.accepted = lambda: {1}  # type: ignore[method-assign]
+    old.push(20)
+    old.listener.count = 1
+
+    old.keeper.swap.rest(15.0, way_back=True)
+    old.push(1.9)
+    assert old.keeper.state == "draining"
+    old.push(1)
+
+    assert old.keeper.state != "draining"
+
+
+def test_a_connection_that_was_opened_a_moment_ago_has_its_whole_time(serving: NewStage) -> None:
+    old = serving(stop_first=True)
+    old.listener.accepted = lambda: {int(old.time)}  # type: ignore[method-assign]  # always another one
+    old.push(20)
+    old.listener.count = 1
+
+    old.keeper.swap.rest(15.0, way_back=True)
+    old.push(14)
+
+    assert old.keeper.state == "draining"
+
+
+def test_where_nobody_waits_connections_that_never_end_have_their_whole_time(serving: NewStage) -> None:
+    old = serving(stop_first=True)
+    old.listener.accepted = lambda: {1}  # type: ignore[method-assign]
+    old.push(20)
+    old.listener.count = 1
+
+    old.keeper.retire(0, 30, [])
+    old.push(29)
+
+    assert old.keeper.state == "draining"

@@ -7,15 +7,17 @@ import signal
 import socket
 import stat
 import struct
+import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from zdd.host import files, sock_diag
 
 from .conftest import New
-from .instance import Instance, freeze, wait_until
+from .instance import HELD_UP, Instance, freeze, wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as another user")
 NOBODY = 65534
@@ -299,6 +301,80 @@ def test_nobody_else_is_given_the_port_while_the_app_is_down(new: New) -> None:
 
     with socket.socket() as other, pytest.raises(OSError, match="in use"):
         other.bind(("127.0.0.1", port))
+
+
+STRANGER = (
+    "import os, socket, sys\n"
+    "os.setgid(65534); os.setuid(65534)\n"
+    "taken = socket.socket(); taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+    "taken.bind(('127.0.0.1', int(sys.argv[1]))); taken.listen()\n"
+    "print('listens', flush=True)\n"
+    "while True:\n"
+    "    with taken.accept()[0] as client: client.recv(1000); client.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\nstolen')\n"
+)
+
+
+@pytest.fixture
+def stranger() -> Iterator[Callable[[int], None]]:
+    """Has another user listen on a port."""
+    made: list[subprocess.Popen[bytes]] = []
+
+    def listen(port: int) -> None:
+        child = subprocess.Popen([sys.executable, "-c", STRANGER, str(port)], stdout=subprocess.PIPE)
+        made.append(child)
+        assert child.stdout
+        assert child.stdout.readline() == b"listens\n"
+
+    yield listen
+    for child in made:
+        child.kill()
+        child.communicate()
+
+
+@needs_root
+def test_another_user_who_listens_on_the_port_is_not_taken_for_the_app(
+    new: New, stranger: Callable[[int], None]
+) -> None:
+    web = new(socket="tcp", env={"PRELUDE": HELD_UP})
+    web.house.write("down")
+    web.launch()
+
+    stranger(web.ask("status")["port"])
+    answer = web.ask("healthy")
+
+    assert not answer["ok"]
+    assert "of user 65534 listens on 127.0.0.1" in answer["error"]
+    assert web.state() == "starting"
+
+
+@needs_root
+def test_another_user_who_takes_the_port_between_two_starts_ends_no_outage(
+    new: New, stranger: Callable[[int], None]
+) -> None:
+    web = new(socket="tcp", env={"PRELUDE": HELD_UP}).start()
+    web.house.write("down")
+    web.kill()
+    web.await_event("state", state="starting")
+    wait_until(lambda: web.ask("status")["restart_in"] is None, "the next start")
+
+    stranger(web.ask("status")["port"])
+    web.await_output("zdd: ", 3)
+    wait_until(lambda: "of user 65534 listens" in web.output(), "a word of it")
+
+    assert web.state() == "starting"
+
+
+@needs_root
+def test_between_two_starts_nobody_else_can_listen_on_the_port(new: New) -> None:
+    web = new(socket="tcp", env={"PRELUDE": "if os.path.exists(os.environ['HERE'] + '/broken'): sys.exit(1)"}).start()
+    web.house.write("broken")
+    web.kill()
+    wait_until(lambda: (web.ask("status")["restart_in"] or 0) > 0.5, "a longer pause between two starts")
+
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", web.ask("status")["port"]))
 
 
 def test_a_tcp_app_s_connections_are_counted(new: New) -> None:

@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from zdd.host import files
 from zdd.host.process import Process
 
+from .conftest import NewStage as New
 from .fakes import Stage
-
-New = Callable[..., Stage]
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> New:
-    return lambda **record: Stage(str(tmp_path), **record)
-
-
-@pytest.fixture
-def serving(stage: New) -> New:
-    def make(**record: Any) -> Stage:
-        made = stage(**record)
-        assert made.keeper.healthy()
-        return made
-
-    return make
 
 
 def publish(stage: Stage) -> None:
@@ -236,6 +218,48 @@ def test_who_waited_at_a_crashed_instance_is_served_by_its_sibling(serving: New,
     one.push(0.05)
 
     assert one.relay.sent == [("a client", sibling), ("one that came while no app ran", sibling)]
+
+
+def test_an_app_that_ends_by_itself_is_started_again_at_once(serving: New) -> None:
+    """Some end after so many requests, to be started afresh."""
+    one = serving()
+
+    for starts in (2, 3, 4):
+        one.push(60)
+        one.die(0)
+        one.push(0)
+        assert one.app.starts == starts
+        one.probe.answer(200)
+
+    assert [line for line in one.told if "started again" in line] == ["it is started again at once"] * 3
+
+
+def test_an_app_that_ends_by_itself_all_the_time_is_started_once_a_second(serving: New) -> None:
+    one = serving()
+    starts = one.app.starts
+
+    for _ in range(10):
+        one.push(0.1)
+        one.die(0)
+        one.push(0.9)
+        one.probe.answer(200)
+
+    assert one.app.starts == starts + 10
+    assert "it is started again in 0.9 s" in one.told
+
+
+def test_an_app_that_ends_before_it_has_answered_has_crashed_whatever_its_status(serving: New) -> None:
+    one = serving()
+    one.push(60)
+
+    one.die()
+    one.push(0.11)
+    one.die(0)
+    one.push(0.11)
+    assert one.app.starts == 2
+    one.push(0.11)
+
+    assert one.app.starts == 3
 
 
 def test_an_instance_that_is_down_is_shown_as_starting(serving: New) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _EVERY, _IN_DOUBT = 5.0, 1.0  # seconds between looks
 _ANEW = 6  # looks after which the holder is searched for again: it may have stopped listening on what it still has
 _SURE_GONE, _SURE_STUCK = 2, 3  # health requests in a row that nobody answers
+_PATIENCE = 2.0  # seconds for an answer of somebody whom we cannot see
 
 
 class Presence:
@@ -43,11 +44,12 @@ class Presence:
         self.deadlines, self.absent = deadlines, absent
         self._holder: tuple[int, int, int] | None = None  # a process, its descriptor, and the inode of the socket
         self._looks = self._doubts = 0
-        self._elsewhere = False
+        self._elsewhere = self._asks = False
 
     def begin(self) -> None:
         """Look from now on: the app serves."""
-        self._holder, self._looks, self._doubts, self._elsewhere = None, 0, 0, False
+        self._holder, self._looks, self._doubts = None, 0, 0
+        self._elsewhere = self._asks = False
         self.deadlines.at(_EVERY, self._look)
 
     def pause(self) -> None:
@@ -56,7 +58,7 @@ class Presence:
 
     def _look(self) -> None:
         self.deadlines.at(_EVERY, self._look)
-        if self._elsewhere or self.app.pid is None or self.listener.address is None:
+        if self._elsewhere or self._asks or self.app.pid is None or self.listener.address is None:
             return
         self._looks += 1
         if self._looks % _ANEW == 0:
@@ -64,7 +66,8 @@ class Presence:
         if self._is_held() and not self._is_stuck():
             self._doubts = 0
         else:
-            self.deadlines.at(self.record.health_timeout, self._unanswered)
+            self._asks = True
+            self.deadlines.at(self.record.health_timeout if self._holder else _PATIENCE, self._unanswered)
             self.probe.ask(self.listener.address, self._told)
 
     def _told(self, status: int | None) -> None:
@@ -73,11 +76,12 @@ class Presence:
         else:
             self.deadlines.cancel(self._unanswered)
             self._elsewhere = self._holder is None
-            self._doubts = 0
+            self._asks, self._doubts = False, 0
 
     def _unanswered(self) -> None:
         self.deadlines.cancel(self._unanswered)
         self.probe.cancel()
+        self._asks = False
         self._doubts += 1
         if self._doubts < (_SURE_STUCK if self._holder else _SURE_GONE):
             self.deadlines.at(_IN_DOUBT, self._look)

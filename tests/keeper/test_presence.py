@@ -1,0 +1,112 @@
+"""An app that lives and has let its socket go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from .conftest import New, NewStage
+from .instance import Instance, answer
+
+ON_USR2 = "import signal; signal.signal(signal.SIGUSR2, lambda *_: (listening.close(), print('let go', flush=True)))"
+LET_GO = "the app has let its socket go"
+
+
+def let_go(web: Instance) -> None:
+    web.process().signal(signal.SIGUSR2)
+    web.await_output("let go")
+
+
+@pytest.mark.parametrize("kind", ["fd", "unix", "tcp"])
+def test_an_app_that_has_let_its_socket_go_is_stopped_and_started_again(new: New, kind: str) -> None:
+    web = new(socket=kind, env={"PRELUDE": ON_USR2}).start()
+    before = web.pid()
+
+    let_go(web)
+    web.await_event("state", state="starting")
+    waiting = web.send()
+
+    assert answer(waiting) == str(web.pid())
+    assert web.pid() != before
+    assert LET_GO in web.output()
+
+
+def test_requests_that_came_meanwhile_are_answered_by_the_next_app(new: New) -> None:
+    web = new(env={"PRELUDE": ON_USR2}).start()
+
+    let_go(web)
+    waiting = [web.send(f"/{number}") for number in range(20)]
+
+    assert {answer(one) for one in waiting} == {str(web.pid())}
+
+
+WRAPPED = (
+    "import signal, subprocess\n"
+    "if 'INNER' not in os.environ:\n"
+    "    child = subprocess.Popen([sys.executable, '-I', '-S', sys.argv[0]],\n"
+    "        env=os.environ | {'INNER': '1'}, pass_fds=[3])\n"
+    "    print('inner', child.pid, flush=True)\n"
+    "    signal.signal(15, lambda *_: (child.kill(), os._exit(0)))\n"
+    "    child.wait(); os._exit(1)\n"
+    "os.environ['LISTEN_PID'] = str(os.getpid())\n" + ON_USR2
+)
+
+
+def test_a_wrapper_that_holds_the_socket_for_ever_hides_nothing(new: New) -> None:
+    web = new(health={"path": "/health", "host": "x", "timeout": 0.5}, env={"PRELUDE": WRAPPED}).start()
+    web.await_output("inner")
+    inner = next(int(line.split()[1]) for line in web.lines() if line.startswith("inner"))
+
+    os.kill(inner, signal.SIGUSR2)
+    web.await_output("let go")
+    waiting = web.send()
+
+    assert answer(waiting)
+    assert "accepts no connections any more" in web.output()
+
+
+def test_an_app_that_is_only_busy_is_left_alone(new: New) -> None:
+    """One request at a time: while it is served nobody is accepted, and others wait."""
+    prelude = "import threading; threading.Thread = type('T', (), {'__init__': lambda s, target, args, daemon: " + (
+        "target(*args), 'start': lambda s: None})"
+    )
+    web = new(health={"path": "/health", "host": "x", "timeout": 0.2}, env={"PRELUDE": prelude}).start()
+    before = web.pid()
+
+    with web.send("/wait/go"):
+        web.await_output("got /wait/go")
+        waiting = web.send("/second")
+        time.sleep(12)  # more than it takes to find out that nobody accepts
+        assert web.state() == "serving"
+        web.house.write("go")
+        assert answer(waiting) == str(before)
+
+
+def test_a_socket_that_somebody_outside_the_app_serves_is_let_be(serving: NewStage) -> None:
+    made = serving()
+    made.listener.listening = lambda: {1}  # type: ignore[method-assign]
+
+    made.push(5)
+    made.probe.answer(200)
+    made.push(60)
+
+    assert made.app.starts == 1
+    assert made.keeper.shown == "serving"
+
+
+def test_one_that_nobody_holds_and_nobody_answers_is_an_outage(serving: NewStage) -> None:
+    made = serving()
+    made.listener.listening = lambda: {1}  # type: ignore[method-assign]
+
+    made.push(5)
+    made.probe.answer(None)
+    assert made.keeper.shown == "serving", "one look is none"
+    made.push(1)
+    made.probe.answer(None)
+
+    assert made.keeper.shown == "starting"
+    assert made.app.signals[0] == signal.SIGTERM
+    assert any(LET_GO in line for line in made.told)

@@ -138,7 +138,7 @@ class World:
                     reached.setdefault(service, []).append(target.removeprefix("port of "))
                 else:
                     link = Path(tables.places.tables) / (name or "none") / target
-                    met = link.readlink().parts[-3] if link.is_symlink() else "nowhere"
+                    met = link.readlink().parts[-2] if link.is_symlink() else "nowhere"
                     relay = self.instances.get(met)
                     reached.setdefault(service, []).append((relay and relay.relays_to) or met)
         return reached
@@ -235,6 +235,13 @@ class FakeFleet:
             found.leased = True
             if found.state in ("held", "resting"):
                 found.state = "starting"
+
+    def check_ports(self, instances: Sequence[Instance]) -> None:
+        """Nobody else listens."""
+
+    def long_lived(self, name: str) -> int:
+        """All connections are requests."""
+        return 0
 
     def look(self, name: str) -> Running:
         return self.running().get(name) or Running(name, name.rpartition("-")[0], False, "dead", None)

@@ -1,4 +1,4 @@
-"""zddeploy recover: finish or undo what was interrupted, and nothing else."""
+"""zddeploy recover: finish or undo what was interrupted, and start again what is down."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from zdd.cli import options
+from zdd.cli.change import change
+from zdd.deploy import again
 from zdd.deploy.deploy import finish_interrupted
 from zdd.deploy.lock import changing
 
@@ -16,9 +18,9 @@ from zdd.deploy.lock import changing
 @options.common
 def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Finish or undo a deploy that was interrupted.
+    Finish or undo a deploy that was interrupted, then restart services that are down.
 
-    Every other command that changes something does this first, too.
+    Every other command that changes something finishes or undoes such a deploy first, too.
 
     \b
     Example:
@@ -27,6 +29,9 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     site = options.site_of(conf, verbose, as_json)
     with changing(site, "zddeploy recover", lock_timeout):
         recovered = finish_interrupted(site)
+    if broken := again.broken(site):
+        site.report.event("notice", text=f"{', '.join(broken)}: down, and started again now")
+        return change(site, "recover", lambda: again.restart(site, broken), lock_timeout)
     if recovered is None:
         site.report.event("notice", text="nothing was interrupted")
     return 0

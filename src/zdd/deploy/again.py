@@ -18,6 +18,18 @@ def restart(site: Site, services: tuple[str, ...]) -> Request:
     return Request("restart", services, release=current.release, releases=releases)
 
 
+def broken(site: Site) -> tuple[str, ...]:
+    """Return the services of which an instance should serve and does not, with nothing under way to change that."""
+    current = site.tables.current()
+    running = site.fleet.running()
+    return tuple(
+        service
+        for service, instances in (current.by_service() if current else {}).items()
+        if service in site.config.services
+        and any(one.name not in running or running[one.name].is_broken for one in instances)
+    )
+
+
 def up(site: Site) -> Request:
     """Return the request to start the last good release. Raises UsageError when none is known to be good."""
     if site.releases is None:

@@ -151,6 +151,17 @@ class Fleet:
             raise failures[0]
         return {name: health.port for name, health in results.items()}
 
+    def check_ports(self, instances: Sequence[Instance]) -> None:
+        """Raise DeployFailed where another user's program listens on an instance's port: clients would be led to it."""
+        for instance in instances:
+            status = self._kept(instance.name).status() if instance.kind == "tcp" else {}
+            if stranger := status.get("stranger"):
+                raise DeployFailed(f"{instance.service}: {stranger}", hint="end it; `ss -ltnp` shows who listens where")
+
+    def long_lived(self, name: str) -> int:
+        """Return how many connections to an instance have been open for so long that they may never end."""
+        return int(self._kept(name).status().get("long_lived", 0))
+
     def discard(self, instance: Instance, workers: list[Process] | None) -> None:
         """
         Undo a start: stop the instance and leave nothing of it.

@@ -145,8 +145,22 @@ def _problems(site: Site, current: Manifest | None, running: dict[str, Running])
         elif found.state == "unkept":
             problems.append(f"the keeper of {name} has died; the app serves on: the next deploy replaces it")
         elif found.state not in ("serving", "warm"):
-            problems.append(f"{name} should serve and is {found.state}" + (f" ({found.exit})" if found.exit else ""))
+            problems.append(_not_serving(found))
     return problems
+
+
+def _not_serving(found: Running) -> str:
+    """Say what is wrong with an instance that should serve, and what happens next."""
+    why = [found.exit] if found.exit else []
+    if found.restart_in is not None:
+        why.append(f"the next start is in {found.restart_in:.0f} s")
+    reason = f" ({'; '.join(why)})" if why else ""
+    if found.state == "down":
+        return (
+            f"{found.name} is DOWN: its app has not answered for hold_max, so connections are refused{reason}; "
+            "zdd goes on starting it, and `zddeploy recover` starts another instance"
+        )
+    return f"{found.name} should serve and is {found.state}{reason}"
 
 
 def _by_service(instances: Iterable[Running]) -> dict[str, list[Running]]:

@@ -277,7 +277,9 @@ class Check(Step):
 
     def do(self, site: Site) -> None:
         """Send them."""
-        site.front.check(self.target, site.tables.before(self.target))
+        before = site.tables.before(self.target)
+        site.fleet.check_ports(self.target.new(before))
+        site.front.check(self.target, before)
 
 
 class AfterSwitch(Step):

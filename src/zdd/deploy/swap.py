@@ -27,6 +27,7 @@ def forward(site: Site, target: Manifest, old: Sequence[Instance], new: Sequence
     """
     longest = hold_max(site, new)
     until = site.clock.now() + longest
+    _tell_of_long_lived(site, old)
     _rest(site, old, longest * _SHARE, way_back=True)
     if site.clock.now() >= until:
         names = ", ".join(one.name for one in old)
@@ -63,6 +64,15 @@ def hold_max(site: Site, instances: Sequence[Instance]) -> float:
     """Return the seconds for which these services' requests may wait; infinite for workers, which have none."""
     services = [site.config.services.get(one.service) for one in instances if one.has_slot]
     return min((one.hold_max for one in services if isinstance(one, RunService)), default=math.inf)
+
+
+def _tell_of_long_lived(site: Site, old: Sequence[Instance]) -> None:
+    """Say beforehand that connections which may never end are cut: requests wait for the end of the old version."""
+    for one in old:
+        if number := site.fleet.long_lived(one.name):
+            words = f"{counted(number, 'connection')} open for 10 s or longer, such as WebSockets"
+            text = f"{one.name}: {words}: cut after 2 s, since requests wait for the old version to stop"
+            site.report.event("notice", service=one.service, instance=one.name, text=text)
 
 
 def _longest_start(site: Site, instances: Sequence[Instance]) -> float:

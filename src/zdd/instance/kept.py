@@ -40,6 +40,13 @@ class Kept:
             return {}
         return record if isinstance(record, dict) else {}
 
+    def status(self) -> dict[str, Any]:
+        """Return what its keeper knows of it; empty when there is none."""
+        try:
+            return client.ask(self.control, "status")
+        except client.Gone:
+            return {}
+
     def as_started(self, service: RunService) -> RunService:
         """Return the service with the health request by which the instance was proved, whatever is asked today."""
         try:

@@ -16,10 +16,10 @@ class Running(NamedTuple):
     """
     An instance as it is now.
 
-    `state` is starting, serving, warm, draining, stopping or failed as its keeper says; `unkept` for an app whose
+    `state` is starting, serving, down, warm, draining, stopping or failed as its keeper says; `unkept` for an app whose
     keeper died, which goes on serving; `dead` when only its files are left. A classic instance is serving, or stopping
     once its stop command was run. `since` is in seconds of time.time(); `paused` for how many seconds more requests
-    may wait.
+    may wait; `restart_in` in how many seconds an app that has crashed is started again.
     """
 
     name: str
@@ -33,6 +33,12 @@ class Running(NamedTuple):
     exit: str | None = None
     paused: float | None = None
     release: str | None = None
+    restart_in: float | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Tell whether nobody serves here, and nothing but a command will change that for sure."""
+        return self.state in ("dead", "down", "failed")
 
 
 def observe_one(places: Places, name: str) -> Running:
@@ -89,6 +95,7 @@ def _app(places: Places, name: str, patience: float = client.PATIENCE) -> Runnin
         status["exit"],
         status.get("paused"),
         status.get("release"),
+        status.get("restart_in"),
     )
 
 

@@ -68,7 +68,8 @@ MEANINGS: dict[type, dict[str, str]] = {
     },
     InstanceStatus: {
         "id": "its name, such as `web-12`",
-        "state": "`starting`, `serving`, `warm`, `draining`, `stopping`, `failed`; `dead`: it does not run; "
+        "state": "`starting`, `serving`, `warm`, `draining`, `stopping`, `failed`; `down`: connections are "
+        "refused, since its app has not answered for `hold_max`; `dead`: it does not run; "
         "`unkept`: it serves, but nobody would start it again",
         "pid": "process number of the app",
         "since": "when it was started",

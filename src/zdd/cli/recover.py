@@ -18,9 +18,9 @@ from zdd.deploy.lock import changing
 @options.common
 def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Finish or undo a deploy that was interrupted, then restart services that are down.
+    Finish or undo what was interrupted; restart what is down.
 
-    Every other command that changes something finishes or undoes such a deploy first, too.
+    Every other command that changes something finishes or undoes an interrupted deploy first, too.
 
     \b
     Example:

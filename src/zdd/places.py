@@ -51,12 +51,12 @@ class Places:
 
     def socket(self, name: str) -> str:
         """Return what slots lead to: the instance's socket, or while requests are held another one."""
-        return f"{self.instances}/{name}/{'sock/' if self._is_of_0_1(name) else ''}socket"
+        return f"{self.instances}/{name}/{'sock/' if self.is_of_0_1(name) else ''}socket"
 
     def keep(self, name: str) -> str:
         """Return the name that the instance's keeper gives its socket: no app can lead it elsewhere."""
         folder = self.instance(name)
-        if not self._is_of_0_1(name):
+        if not self.is_of_0_1(name):
             return f"{folder}/keep"
         names = [entry for entry in os.listdir(folder) if re.fullmatch(r"name(\.[0-9]+)?", entry)]
         return f"{folder}/{max(names, key=lambda entry: int(entry[5:] or 0), default='name')}"
@@ -81,7 +81,8 @@ class Places:
         """
         return f"{self.instance(name)}/sock"
 
-    def _is_of_0_1(self, name: str) -> bool:
+    def is_of_0_1(self, name: str) -> bool:
+        """Tell whether a zdd 0.1 has started the instance, which keeps the layout of that version."""
         folder = self.old_socket_folder(name)
         return os.path.isdir(folder) and not os.path.islink(folder)
 

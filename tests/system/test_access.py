@@ -47,7 +47,7 @@ def test_an_app_runs_as_its_user_and_only_nginx_gets_to_it(project: Project, run
     assert (found["env"]["USER"], found["env"]["HOME"]) == ("nobody", nobody.pw_dir)
     assert (project.folder / "who").read_text() == "nobody\nnogroup\n"
     slot = project.runtime / "current/web/00"
-    for path in (slot, *(project.runtime / "instances/web-1").glob("name*")):
+    for path in (slot, project.runtime / "instances/web-1/keep"):
         assert connecting(NGINX, path) == 0
         assert connecting("daemon", path) == errno.EACCES
     assert not may_list("daemon", project.runtime / "control")

@@ -47,7 +47,7 @@ def test_a_server_that_is_told_no_descriptor_finds_it_as_systemds_servers_do(pro
 
 WAYS = [
     ("fd", "3", {"fd": "3"}),
-    ("unix", "{folder}/R/instances/web-1/sock/socket", {"socket": "{folder}/R/instances/web-1/sock/socket"}),
+    ("unix", "{folder}/R/instances/web-1/app.1/socket", {"socket": "{folder}/R/instances/web-1/app.1/socket"}),
     ("tcp", "PORT", {"port": "PORT"}),
 ]
 

@@ -43,6 +43,7 @@ def deploy(site: Site, request: Request, warm: bool = True) -> Deployed:
     before = site.tables.before(target)
     site.report.event("begin", deploy=target.deploy, action=request.action, project=site.config.project)
     _tell_of_root(site, target.new(before))
+    _tell_of_old_layout(site, list(target.instances))
     try:
         pipeline.run(plan.before_commit(target, before), site, lambda: turn_back(site, target))
     except ZddError as error:
@@ -81,6 +82,13 @@ def _tell_of_root(site: Site, instances: list[Instance]) -> None:
     names = [one.name for one in services if isinstance(one, RunService) and one.user is None]
     if names and os.geteuid() == 0:
         site.report.event("notice", text=f"{some(names, _SHOWN)}: running as root; {USER_NEEDS}")
+
+
+def _tell_of_old_layout(site: Site, names: list[str]) -> None:
+    """Say which instances stay that a zdd 0.1 has started."""
+    if old := [name for name in names if site.places.is_of_0_1(name)]:
+        words = f"{some(old, _SHOWN)}: started by zdd 0.1, whose layout of sockets is supported until 0.3"
+        site.report.event("notice", text=f"{words}; `zddeploy restart` replaces them")
 
 
 def _write_down(site: Site, target: Manifest, outcome: str, cause: str | None) -> None:

@@ -148,11 +148,17 @@ class AppInstance:
             app, folder = self.kept.app(), self.places.instance(self.name)
             port = address if isinstance(address, int) else None
             hint = where.elsewhere(app.pid, service.socket, folder, port, error.last.taken) if app else None
-            words = f"not healthy after {deadline - begun:.3g} s: {error}"
+            words = f"not healthy after {deadline - begun:.3g} s: {self._as_told(str(error))}"
             raise self._failed(words, hint=hint or error.last.hint) from error
 
     def _meet(self, words: str) -> None:
-        self.met = words
+        self.met = self._as_told(words)
+
+    def _as_told(self, words: str) -> str:
+        """Name a socket that the app binds as the app was told it, and not as its keeper does."""
+        if self.service.socket != "unix":
+            return words
+        return words.replace(self.places.keep(self.name), self.places.app_socket(self.name))
 
     def _await_uptime(self, begun: float, check: Callable[[], None]) -> None:
         while self.clock.now() - begun < self.service.min_uptime:

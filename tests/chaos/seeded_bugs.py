@@ -63,8 +63,8 @@ BUGS = [
     Bug(
         "count only accepted connections",
         "host/sock_diag.py",
-        "return queued + sum(",
-        "return sum(",
+        "(in_queue or 0) + connected",
+        "connected",
         "tests/host/test_sock_diag.py::test_queued_and_accepted_connections_both_count",
     ),
     Bug(
@@ -91,8 +91,8 @@ BUGS = [
     Bug(
         "no access for nginx",
         "instance/app.py",
-        '{"access": nginx.users,',
-        '{"access": [],',
+        'record["access"] = sorted({*nginx.users, *uid})',
+        'record["access"] = uid',
         "tests/system/test_table.py::test_deploys_under_load_lose_nothing_and_close_no_client_connection",
     ),
     Bug(
@@ -136,6 +136,34 @@ BUGS = [
         "        if not site.front.runs(text):\n            self.target.exposed = True\n",
         "        if not site.front.runs(text):\n",
         f"{WALK}[tcp]",
+    ),
+    Bug(
+        "the socket's only name is the one that the app is told",
+        "keeper/fd_listener.py",
+        "        os.rename(name, self.record.keep)\n",
+        "        os.symlink(name, self.record.keep)\n",
+        "tests/keeper/test_socket.py::test_a_server_that_unlinks_its_name_when_it_ends_is_started_again_and_serves",
+    ),
+    Bug(
+        "the queue stays as short as the app has made it",
+        "keeper/fd_listener.py",
+        "                self.held.listen(BACKLOG)\n",
+        "",
+        "tests/keeper/test_socket.py::test_the_queue_grows_again_when_the_app_cuts_it_while_it_runs",
+    ),
+    Bug(
+        "a link that the app has planted is followed",
+        "keeper/unix_listener.py",
+        "os.link(self.record.app_socket, fresh, follow_symlinks=False)",
+        "os.link(os.path.realpath(self.record.app_socket), fresh)",
+        "tests/keeper/test_socket.py::test_a_link_in_the_app_s_folder_leads_nginx_to_nobody_else[unix]",
+    ),
+    Bug(
+        "whoever listens on the port is taken for the app",
+        "keeper/operations.py",
+        "        if stranger := self.keeper.listener.stranger():\n",
+        "        if stranger := None:\n",
+        "tests/keeper/test_socket.py::test_another_user_who_listens_on_the_port_is_not_taken_for_the_app",
     ),
     Bug(
         "the old ones retired before the commit",

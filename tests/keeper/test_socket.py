@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -155,6 +156,18 @@ def test_an_app_whose_socket_has_lost_all_its_names_is_started_again_on_another_
     assert web.request() == str(web.pid())
     assert web.pid() != before
     assert "names were removed" in web.output()
+
+
+def test_an_app_that_removes_the_whole_folder_is_started_again_in_another_one(new: New) -> None:
+    web = new(access=[33]).start()
+    before = web.pid()
+
+    shutil.rmtree(web.folder)
+
+    web.await_event("state", count=2, state="serving")
+    assert web.request() == str(web.pid())
+    assert web.pid() != before
+    assert access_list(web.folder) == {33: 1}
 
 
 def test_an_app_gets_a_blocking_socket_whatever_the_last_one_did(new: New) -> None:

@@ -264,8 +264,7 @@ class AppInstance:
         """Make the instance's folder, which only we, nginx's workers and the app's user can pass."""
         folder = self.places.instance(self.name)
         files.make_folder(folder, 0o700)
-        if others := {user: acl.SEARCH for user in users if user != os.geteuid()}:
-            acl.allow(folder, others)
+        acl.let_pass(folder, users)
         if not os.path.lexists(link := self.places.old_socket_folder(self.name)):
             os.symlink(".", link)
 

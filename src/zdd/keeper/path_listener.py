@@ -74,10 +74,16 @@ class PathListener(Listener):
             link(name, self.record.socket)
 
     def _make_app_folder(self, number: int) -> str:
-        """Make a folder for the app, still ours: what must be done there before the app comes is done first."""
+        """
+        Make a folder for the app, still ours: what must be done there before the app comes is done first.
+
+        An app that runs as we do may have removed the instance's whole folder. Then that is made again, too.
+        """
         folder = f"{self.record.app_folder}.{number}"
-        os.mkdir(folder)
-        os.chmod(folder, 0o700)
+        if not os.path.isdir(self.record.folder):
+            files.make_folder(self.record.folder, 0o700)
+            acl.let_pass(self.record.folder, self.record.access)
+        files.make_folder(folder, 0o700)
         return folder
 
     def _hand_over(self, folder: str) -> None:

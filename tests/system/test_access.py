@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pwd
+import re
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -17,7 +18,7 @@ import zdd
 from zdd.host import process
 from zdd.instance.identity import USER_NEEDS
 
-from .project import GRANIAN, WORKER, Project, configure, eventually, service
+from .project import BIN, GRANIAN, WORKER, Project, configure, eventually, service
 
 PYTHON = "/usr/bin/python3"  # one that every user may run
 NGINX = "www-data"
@@ -83,6 +84,19 @@ def test_an_app_that_is_restarted_is_still_nginxs_alone(project: Project) -> Non
     slot = project.runtime / "current/web/00"
     eventually(lambda: connecting(NGINX, slot) == 0)
     assert connecting("daemon", slot) == errno.EACCES
+
+
+def test_a_root_that_cannot_link_other_users_sockets_is_told_before_anything_is_touched(project: Project) -> None:
+    """A container's root may lack CAP_FOWNER."""
+    configure(project, service("web", **PLAIN_UNIX, user="nobody"))
+    weak = ["setpriv", "--bounding-set", "-fowner", "--inh-caps", "-fowner", str(BIN / "zddeploy")]
+
+    for command in ("check", "deploy"):
+        done = subprocess.run([*weak, command], cwd=project.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        said = re.sub(r"\s+", " ", done.stdout + done.stderr)
+        assert "web: a socket of user nobody cannot be linked; we are root without CAP_FOWNER" in said
+    assert list(project.state.glob("logs/*")) == []
 
 
 def test_services_without_a_user_run_as_root_with_one_notice(project: Project) -> None:

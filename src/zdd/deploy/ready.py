@@ -12,7 +12,8 @@ from zdd.deploy.finding import Finding, error, warning
 from zdd.deploy.foreign import ForeignFront
 from zdd.deploy.site import Site
 from zdd.errors import UsageError
-from zdd.host import sock_diag, systemd
+from zdd.host import reach, sock_diag, systemd
+from zdd.instance import identity
 from zdd.places import user_name
 
 WANTS = "/etc/systemd/system/multi-user.target.wants"
@@ -38,6 +39,7 @@ def access(site: Site) -> Iterator[Finding]:
             "nobody could know when an old instance is drained",
             "load what it lacks, and at every boot: sudo modprobe unix_diag",
         )
+    yield from _links(site)
     if found := site.front.barrier():
         folder, user = found
         mode = os.stat(folder).st_mode & 0o777
@@ -47,6 +49,18 @@ def access(site: Site) -> Iterator[Finding]:
             "every request would be answered 502",
             f"once: `sudo install -d -o {us} -m 711 /run/zdd/{project}`; for every boot: `{enable_command(site)}`",
         )
+
+
+def _links(site: Site) -> Iterator[Finding]:
+    """Look whether the sockets that apps of other users bind can be linked into folders of ours."""
+    for one in _apps(site):
+        uid = identity.of(one).uid
+        if one.socket == "unix" and uid not in (None, os.geteuid()) and not reach.may_link(uid):
+            yield error(
+                f"{one.name}: a socket of user {one.user} cannot be linked; we are root without CAP_FOWNER",
+                "nginx would never get to the app",
+                'give the container or the unit this capability, or have the app inherit its socket (socket = "fd")',
+            )
 
 
 def notices(site: Site) -> Iterator[Finding]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import tempfile
 from collections.abc import Collection
 
 from zdd.host import acl
@@ -27,6 +29,23 @@ def barrier(path: str, uid: int, groups: Collection[int]) -> str | None:
         if not _may_search(folder, uid, groups):
             return folder
     return None
+
+
+def may_link(uid: int) -> bool:
+    """
+    Tell whether we can make a hard link of a socket that this user owns, by trying it in a folder of ours.
+
+    With fs.protected_hardlinks (proc_sys_fs(5)) that takes CAP_FOWNER, which a container's root may lack.
+    """
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as made:
+        made.bind(f"{folder}/socket")
+        os.chmod(f"{folder}/socket", 0o600)
+        os.chown(f"{folder}/socket", uid, -1)
+        try:
+            os.link(f"{folder}/socket", f"{folder}/link")
+        except PermissionError:
+            return False
+    return True
 
 
 def _may_search(folder: str, uid: int, groups: Collection[int]) -> bool:

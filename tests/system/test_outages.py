@@ -196,6 +196,7 @@ def test_recover_starts_again_what_is_down(project: Project) -> None:
     assert "web: down, and started again now" in said
     assert "web 1" in project.get()
     assert list(project.serving("api")) == ["api-1"], "what serves is left alone"
+    assert "kept warm" not in said, "it could not serve again"
 
 
 def test_a_worker_that_is_down_is_none_that_refuses_connections(project: Project) -> None:

@@ -16,8 +16,8 @@ def settle(site: Site, warm: bool = True) -> list[Leaving]:
     """
     Retire every instance that is not in the table in force; returns those that were replaced just now, to be watched.
 
-    They are kept warm for their service's `keep_warm`, unless `warm` is off; older ones are not, so that at most one
-    generation waits. Tables that nobody walks any more are removed.
+    They are kept warm for their service's `keep_warm`, unless `warm` is off or they are broken; older ones are not, so
+    that at most one generation waits. Tables that nobody walks any more are removed.
     """
     current = site.tables.current()
     if current is None:
@@ -32,7 +32,8 @@ def settle(site: Site, warm: bool = True) -> list[Leaving]:
         was_serving = before is not None and one.name in before.instances
         if was_serving and one.state not in ("dead", *_GOING):
             replaced.append(Leaving(site, one))
-        site.fleet.retire(one, _warm_seconds(site, one) if was_serving and warm else 0.0, workers)
+        stays_warm = was_serving and warm and not one.is_broken
+        site.fleet.retire(one, _warm_seconds(site, one) if stays_warm else 0.0, workers)
     site.tables.prune(keep=_kept_tables(current))
     sweep(site, running)
     if site.releases and current.release:

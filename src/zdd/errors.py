@@ -30,16 +30,25 @@ class ZddError(Exception):
     """
     The message says what happened, to what, and why, in one line; `hint` says what to do next.
 
-    Both are shown without secrets. `aftermath` is for who carried the change out to say: what serves now.
+    Both are shown without secrets. `aftermath` is for who carried the change out to say: what serves now. Errors of
+    programs also have `output`, the last that the program has printed, and `log`, where all of it is.
     """
 
     exit_code: int = 1
+    output: list[str]
+    log: str | None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         self.message = secret.hide(message)
         self.hint = secret.hide(hint) if hint else None
         super().__init__(self.message)
         self.aftermath: str | None = None
+
+
+def last_words(error: BaseException) -> list[str]:
+    """Return the last output of the program whose failure this is, or follows from."""
+    failed = error if hasattr(error, "output") else error.__cause__
+    return list(getattr(failed, "output", ()))
 
 
 def of_system(error: OSError) -> str:

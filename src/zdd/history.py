@@ -14,7 +14,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """
     One deploy. Times are seconds, `started` of time.time().
 
-    `replaced` is the deploy that served before; `origin`, of a rollback, the deploy whose version it brought back.
+    `output` is the last that was printed by the program that failed; `replaced` is the deploy that served before;
+    `origin`, of a rollback, the deploy whose version it brought back.
     """
 
     deploy: int
@@ -28,6 +29,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     release: str | None = None
     label: str | None = None
     cause: str | None = None
+    output: list[str] | None = None
     replaced: int | None = None
     origin: int | None = None
 

@@ -55,7 +55,9 @@ systemd would give them, and `ZDD_SOCKET_INODE`; a Node app also `NODE_OPTIONS`,
 HOOKS = """\
 The hooks see `ZDD_PROJECT`, `ZDD_SERVICE`, `ZDD_RELEASE`, `ZDD_RELEASE_PATH`, `ZDD_PREVIOUS_RELEASE`, `ZDD_DEPLOY`,
 `ZDD_ACTION`, `ZDD_OUTCOME` and `ZDD_CAUSE`, as far as there is such a thing. `before_start` of a service runs after
-that of the project.
+that of the project. They run in the folder of the new release, which is `ZDD_RELEASE_PATH`. When the build has
+failed there is none: then `on_failure` runs in the folder of the release that serves, or beside the configuration when
+nothing serves, and `ZDD_RELEASE_PATH` is empty.
 """
 
 NGINX = """\

@@ -37,7 +37,7 @@ EVENTS = {
     "command": ("text", "a command is run (with `-v`)"),
     "plan": ("step, text", "a step that would be done (`--dry-run`)"),
     "result": (
-        "outcome, cause, deploy, exit; after a deploy also seconds, drained, cut, text",
+        "outcome, cause, deploy, exit; perhaps output; after a deploy also seconds, drained, cut, text",
         "the last one: `done`, `undone` or `failed`, why, which deploy serves, and the exit code",
     ),
 }
@@ -92,6 +92,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "release": "the release that it brought",
         "label": "what `--label` said",
         "cause": "why it failed",
+        "output": "the last lines that the program which failed has printed: a build, a hook, the new version",
         "replaced": "the deploy that served before",
         "origin": "of a rollback: the deploy whose version it brought back",
     },

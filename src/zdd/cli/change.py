@@ -12,7 +12,7 @@ from zdd.deploy.plan import Request
 from zdd.deploy.site import Site
 from zdd.deploy.status import refused_code
 from zdd.deploy.watch import watch
-from zdd.errors import ZddError, told
+from zdd.errors import ZddError, last_words, told
 
 CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
 
@@ -70,12 +70,17 @@ def _serving(site: Site) -> int | None:
 
 
 def _tell_failure(site: Site, error: ZddError, before: int | None) -> None:
-    number = _serving(site)
-    if error.exit_code == 1:
-        error.aftermath = what_serves(site)
+    number = before
+    try:
+        number = _serving(site)
+        if error.exit_code == 1:
+            error.aftermath = what_serves(site)
+    except Exception as another:  # it must not take the place of what failed first
+        site.report.event("notice", text=f"cannot tell what serves: {told(another).message}")
     committed = (number or 0) > (before or 0)  # what failed came after it
     outcome = "undone" if error.exit_code == 1 and not committed else "failed"
-    site.report.event("result", outcome=outcome, cause=error.message, deploy=number, exit=error.exit_code)
+    output = {"output": lines} if (lines := last_words(error)) else {}
+    site.report.event("result", outcome=outcome, cause=error.message, **output, deploy=number, exit=error.exit_code)
 
 
 def what_serves(site: Site) -> str:

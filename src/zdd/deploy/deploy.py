@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from zdd import history
+from zdd import history, secret
 from zdd.conf.schema import RunService
 from zdd.deploy import hooks, pipeline, plan
 from zdd.deploy.lock import who
@@ -15,7 +16,7 @@ from zdd.deploy.recovery import recover, turn_back
 from zdd.deploy.settle import settle
 from zdd.deploy.site import Site
 from zdd.deploy.watch import Leaving
-from zdd.errors import ZddError, some
+from zdd.errors import ZddError, last_words, some, told
 from zdd.history import Entry
 from zdd.instance import environment
 from zdd.instance.identity import USER_NEEDS
@@ -47,8 +48,9 @@ def deploy(site: Site, request: Request, warm: bool = True) -> Deployed:
     try:
         pipeline.run(plan.before_commit(target, before), site, lambda: turn_back(site, target))
     except ZddError as error:
-        _write_down(site, target, "failed" if error.exit_code == 5 else "undone", error.message)
-        _hook_quietly(site, "on_failure", target, "undone", error.message)
+        outcome = "failed" if error.exit_code == 5 else "undone"
+        _write_down(site, target, outcome, error.message, last_words(error))
+        _hook_quietly(site, "on_failure", target, outcome, error.message)
         raise
     _write_down(site, target, "done", None)
     replaced = settle(site, warm)
@@ -91,8 +93,10 @@ def _tell_of_old_layout(site: Site, names: list[str]) -> None:
         site.report.event("notice", text=f"{words}; `zddeploy restart` replaces them")
 
 
-def _write_down(site: Site, target: Manifest, outcome: str, cause: str | None) -> None:
-    """Add it to the history. A full disk is no reason to fail what is done already."""
+def _write_down(
+    site: Site, target: Manifest, outcome: str, cause: str | None, output: Sequence[str] | None = None
+) -> None:
+    """Add it to the history. A failure is only told: what is done stays done, and what failed has its own cause."""
     entry = Entry(
         deploy=target.deploy,
         action=target.action,
@@ -105,6 +109,7 @@ def _write_down(site: Site, target: Manifest, outcome: str, cause: str | None) -
         release=target.release,
         label=target.label,
         cause=cause,
+        output=[secret.hide(line) for line in output] if output else None,
         replaced=target.before,
         origin=target.origin,
     )
@@ -112,14 +117,14 @@ def _write_down(site: Site, target: Manifest, outcome: str, cause: str | None) -
         history.append(site.places.history, entry)
         if target.action == "deploy" and outcome == "done":
             environment.remember(site.places.environment)
-    except OSError as error:
-        site.report.event("notice", text=f"cannot write {site.places.history}: {error.strerror}")
+    except Exception as error:
+        site.report.event("notice", text=f"cannot write {site.places.history}: {told(error).message}")
 
 
 def _hook_quietly(site: Site, name: str, target: Manifest, outcome: str, cause: str) -> None:
-    """Run a hook that comes too late to change anything: its failure is told and no more."""
+    """Run a hook that comes too late to change anything: a failure, whatever it is, is told and no more."""
     try:
         with site.interrupts.held():
             hooks.run(site, name, target, outcome, cause)
-    except ZddError as error:
-        site.report.event("notice", text=error.message)
+    except Exception as error:
+        site.report.event("notice", text=told(error).message)

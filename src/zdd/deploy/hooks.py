@@ -12,7 +12,7 @@ from zdd.errors import DeployFailed
 from zdd.host import files
 from zdd.host.command import Surroundings
 from zdd.instance import environment, identity
-from zdd.instance.failure import ended
+from zdd.instance.failure import cannot_run, ended
 from zdd.places import user_name
 from zdd.switch.manifest import Manifest
 
@@ -40,7 +40,8 @@ def run(site: Site, name: str, target: Manifest, outcome: str = "", cause: str =
     """
     Run the project's command of this name, and after its before_start those of the services that start first.
 
-    Each is run by `/bin/sh -ec` in the new release. Raises HookFailed when one fails or takes longer than hook_timeout.
+    Each is run by `/bin/sh -ec` in the new release; on_failure, where that could not be built, in the release before or
+    else beside the configuration. Raises HookFailed when one cannot be run, fails or takes longer than hook_timeout.
     """
     if command := getattr(site.config.zdd, name):
         _run_one(site, Hook(name, "", command), target, outcome, cause)
@@ -60,12 +61,15 @@ def _run_one(
     site: Site, hook: Hook, target: Manifest, outcome: str = "", cause: str = "", within: float = math.inf
 ) -> None:
     before = site.tables.before(target)
-    folder = site.folder_of(target.release)
+    code = site.folder_of(target.release)
+    folder = code
+    if hook.name == "on_failure" and not os.path.isdir(code):
+        code, folder = "", _folder_without_release(site, before)
     own = {
         "ZDD_PROJECT": site.config.project,
         "ZDD_SERVICE": hook.service,
         "ZDD_RELEASE": target.release or "",
-        "ZDD_RELEASE_PATH": folder,
+        "ZDD_RELEASE_PATH": code,
         "ZDD_PREVIOUS_RELEASE": (before.release if before else None) or "",
         "ZDD_DEPLOY": str(target.deploy),
         "ZDD_ACTION": target.action,
@@ -73,18 +77,38 @@ def _run_one(
         "ZDD_CAUSE": cause,
     }
     there, given = _surroundings(site, hook.service, folder, own)
-    log, timeout = site.places.deploy_log(target.deploy), min(site.config.zdd.hook_timeout, within)
+    log, timeout = _log_of(site, target), min(site.config.zdd.hook_timeout, within)
     since = files.size(log)
     with site.report.timed(f"hook-{hook.name}", f"{hook.name} `{hook.command}`"):
         argv = ["/bin/sh", "-ec", hook.command]
-        status = site.commands.attend(argv, there, log, timeout, site.clock, site.interrupts.check)
+        whose = f"{hook.service}: " if hook.service else ""
+        try:
+            status = site.commands.attend(argv, there, log, timeout, site.clock, site.interrupts.check)
+        except OSError as error:
+            told = f"{whose}{hook.name}: {cannot_run(hook.command, error)}"
+            raise HookFailed(told, [], log, hint=f"it is run by /bin/sh in {folder}") from error
         if status != 0:
             words = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
-            whose = f"{hook.service}: " if hook.service else ""
             told = f"{whose}{hook.name} `{hook.command}` {words}"
             user = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
             hint = f"it ran as {user} in {folder}" + (f", with env and env_file of {given}" if given else "")
             raise HookFailed(told, files.tail(log, _SHOWN_LINES, since), log, hint=hint)
+
+
+def _folder_without_release(site: Site, before: Manifest | None) -> str:
+    """Return where a hook of a release that is not there is run."""
+    folder = site.folder_of(before.release) if before else ""
+    return folder if os.path.isdir(folder) else str(site.config.folder)
+
+
+def _log_of(site: Site, target: Manifest) -> str:
+    """Return the deploy's log, or nowhere when the disk is too full for one: a hook may be what tells of it."""
+    log = site.places.deploy_log(target.deploy)
+    try:
+        with open(log, "ab"):
+            return log
+    except OSError:
+        return os.devnull
 
 
 def _surroundings(site: Site, name: str, folder: str, own: dict[str, str]) -> tuple[Surroundings, str]:

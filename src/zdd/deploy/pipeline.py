@@ -46,7 +46,7 @@ def _do(step: Step, site: Site) -> None:
 
 def undo(steps: Sequence[Step], site: Site, cause: BaseException) -> None:
     """Undo the steps, the last one first; one that fails does not keep the others from being undone."""
-    told = str(cause)
+    first = cause
     failed: list[str] = []
     for step in reversed(steps):
         try:
@@ -57,7 +57,10 @@ def undo(steps: Sequence[Step], site: Site, cause: BaseException) -> None:
             cause = Unforeseen(error, step.name)
             failed.append(str(cause))
     if failed:
-        raise NeedsPerson(
-            f"{told}; undoing it failed too: {'; '.join(failed)}",
+        severe = NeedsPerson(
+            f"{first}; undoing it failed too: {'; '.join(failed)}",
             hint="`zddeploy status` shows what serves; `zddeploy recover` tries again",
-        ) from cause
+        )
+        if isinstance(first, ZddError) and hasattr(first, "output"):
+            severe.output, severe.log = first.output, first.log
+        raise severe from cause

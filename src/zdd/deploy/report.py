@@ -31,7 +31,7 @@ class Report:
 
         Who cannot be told any more, as their terminal has gone, is told nothing from now on: the deploy goes on.
         """
-        fields = {name: secret.hide(one) if isinstance(one, str) else one for name, one in fields.items()}
+        fields = {name: _hidden(one) for name, one in fields.items()}
         for listener in list(self.listeners):
             try:
                 listener.event(event, fields)
@@ -50,3 +50,9 @@ class Report:
             seconds = round(time.monotonic() - begun, 4)
             self.steps.append({"name": step, "seconds": seconds})
             self.event("step", step=step, seconds=seconds, ok=ok)
+
+
+def _hidden(field: object) -> object:
+    if isinstance(field, list):
+        return [_hidden(one) for one in field]
+    return secret.hide(field) if isinstance(field, str) else field

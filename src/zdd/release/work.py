@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import time
@@ -36,7 +37,8 @@ class Work:
         try:
             status = self.commands.attend(argv, there, output, math.inf, Clock(), self.interrupt)
         except BaseException:
-            end(self.name)
+            with contextlib.suppress(OSError):  # what is raised already says more
+                end(self.name)
             raise
         assert status is not None, "only a timeout leaves it unknown"
         return status

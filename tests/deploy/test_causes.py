@@ -1,0 +1,67 @@
+"""What failed first stays the cause, whatever fails while it is undone, written down and told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from zdd.cli import change
+from zdd.deploy import pipeline
+from zdd.deploy.report import Report
+from zdd.deploy.site import Site
+from zdd.deploy.steps import Step
+from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, last_words
+from zdd.release.failure import BuildFailed
+from zdd.switch.manifest import Manifest
+
+CAUSE = BuildFailed("build: `make` ended with exit status 2", ["make: no rule"], "deploy-2.log")
+
+
+@dataclass(frozen=True)
+class Fails(Step):
+    """A step whose undoing fails."""
+
+    error: Exception
+    name = "fails"
+
+    def undo(self, site: Site) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), DeployFailed("gone"), KeyError("bug")])
+def test_an_undo_that_fails_too_names_the_first_cause_first_and_keeps_its_output(error: Exception) -> None:
+    steps = [Fails(cast("Manifest", None), error)]
+
+    with pytest.raises(NeedsPerson) as caught:
+        pipeline.undo(steps, cast("Site", None), CAUSE)
+
+    assert caught.value.message.startswith(f"{CAUSE.message}; undoing it failed too: fails: ")
+    assert last_words(caught.value) == ["make: no rule"]
+    assert caught.value.log == "deploy-2.log"
+    assert isinstance(caught.value.__cause__, Unforeseen) == isinstance(error, KeyError)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def event(self, event: str, fields: dict[str, object]) -> None:
+        self.events.append((event, fields))
+
+
+def test_where_it_cannot_be_told_what_serves_the_cause_is_told_all_the_same() -> None:
+    listener = Listener()
+
+    class Broken:
+        report = Report(listener)
+
+        def __getattr__(self, name: str) -> object:
+            raise OSError(5, "Input/output error", "R/current")
+
+    change._tell_failure(cast("Site", Broken()), CAUSE, 1)
+
+    assert [event for event, _ in listener.events] == ["notice", "result"]
+    result = listener.events[1][1]
+    assert (result["cause"], result["output"], result["exit"]) == (CAUSE.message, ["make: no rule"], 1)

@@ -57,3 +57,10 @@ def test_an_error_s_words_have_none() -> None:
     error = ZddError("`app --token x1` ended", hint="TOKEN=x1 app")
 
     assert "x1" not in f"{error} {error.message} {error.hint}"
+
+
+def test_a_very_long_word_is_shown_as_it_is() -> None:
+    word = "x" * 1_000_000  # a search that began at each of its letters would go on for hours
+
+    assert secret.hide(word) == word
+    assert secret.hide(f"A_TOKEN={word}") == "A_TOKEN=****"

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from zdd import secret
 
+_LONGEST = 500  # characters of a line of output that are shown
+
 
 def counted(number: int, noun: str) -> str:
     """
@@ -46,9 +48,9 @@ class ZddError(Exception):
 
 
 def last_words(error: BaseException) -> list[str]:
-    """Return the last output of the program whose failure this is, or follows from."""
+    """Return the last output of the program whose failure this is, or follows from; of long lines the beginning."""
     failed = error if hasattr(error, "output") else error.__cause__
-    return list(getattr(failed, "output", ()))
+    return [line if len(line) <= _LONGEST else line[:_LONGEST] + "..." for line in getattr(failed, "output", ())]
 
 
 def of_system(error: OSError) -> str:

@@ -13,7 +13,7 @@ _HARMLESS = re.compile(r"(?i)[^a-z0-9](file|path|dir|name)$")  # SSL_KEY_FILE sa
 _VALUE = r"""("[^"]*"|'[^']*'|[^\s&"']+)"""
 _PAIRS = (  # a name, what stands between, a value
     re.compile(r"""(?<=')([\w.-]+)(=)([^']*)"""),  # in one shell word: '--token=with blanks'
-    re.compile(r"([\w.-]+)(=)" + _VALUE),
+    re.compile(r"(?<![\w.-])([\w.-]+)(=)" + _VALUE),  # from its first letter on: else a long word takes hours
     re.compile(r"(--[\w-]+)(\s+)(?!-)" + _VALUE),
 )
 _HEADER = re.compile(r"(?i)(authorization:\s*(?:\w+\s+)?)[^\s\"']+")

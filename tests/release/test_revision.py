@@ -68,7 +68,7 @@ def test_a_folder_has_a_log_and_a_source_that_is_far_away_shows_none(
         with pytest.raises(UsageError, match=f"has no branch, tag or commit .*{reason}"):
             releases.resolve(rev)
 
-    with pytest.raises(UsageError, match="asks for the log of a repository"):
+    with pytest.raises(UsageError, match="needs the reflog"):
         house.releases(f"file://{repository.path}").resolve("HEAD@{1}")
 
 

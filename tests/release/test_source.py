@@ -126,6 +126,19 @@ def test_a_partial_clone_is_built_from_what_it_has_or_what_git_gets_for_it(
     )
 
 
+def test_a_bare_clone_may_be_shallow_as_well(house: House, repository: Repository, tmp_path: Path) -> None:
+    repository.commit(app_py="one")
+    second = repository.commit(app_py="two")
+    bare, url = str(tmp_path / "bare.git"), f"file://{repository.path}"
+    repository.git("clone", "--quiet", "--bare", "--depth=1", url, bare)
+    releases = house.releases(bare)
+    assert built(house, releases) == (second, "two")
+
+    third = repository.commit(app_py="three")
+    repository.git("--git-dir", bare, "fetch", "--quiet", "--depth=1", url, "+main:main")
+    assert built(house, releases) == (third, "three")
+
+
 def test_a_working_tree_of_another_repository_is_deployed_as_it_is_checked_out(
     house: House, repository: Repository, tmp_path: Path
 ) -> None:
@@ -190,7 +203,7 @@ def test_a_git_that_ends_with_0_and_has_fetched_nothing_is_not_believed(
     put_before_git(tmp_path, monkeypatch, 'case "$*" in *" fetch "*) exit 0;; esac; exec git "$@"')
     releases = house.releases(source_of(repository, url))
 
-    with pytest.raises(DeployFailed, match="something else than what the source has"):
+    with pytest.raises(DeployFailed, match="the mirror differs from the source"):
         releases.resolve()
 
 

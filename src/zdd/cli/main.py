@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from zdd import __version__
-from zdd.errors import Unforeseen, UsageError, ZddError, told
+from zdd.errors import Unforeseen, UsageError, ZddError, last_words, told
 from zdd.stage import fitted
 
 # In the order of --help; each is imported only when it is used.
@@ -38,7 +38,6 @@ COMMANDS = (
     "demo",
 )
 
-_LONGEST = 500  # characters of a line of output that are shown
 _WITH_VALUE = ("-c", "--conf", "--label", "--rev", "--lock-timeout", "--max", "--message", "--page")
 
 
@@ -139,9 +138,9 @@ def show(error: ZddError) -> None:
     """Print what went wrong, the output that explains it, and what to do next."""
     click.secho(fitted(f"zddeploy: {error.message}", sys.stderr), err=True, fg="red", color=_colour())
     failed = error if hasattr(error, "output") else error.__cause__  # what could not be undone has a cause of its own
-    output = getattr(failed, "output", ())
+    output = last_words(error)
     for line in output:
-        click.echo(f"  | {line if len(line) <= _LONGEST else line[:_LONGEST] + '...'}", err=True)
+        click.echo(f"  | {line}", err=True)
     if log := getattr(failed, "log", None):
         click.echo(f"  all its output: {log}" if output else f"  it has printed nothing ({log})", err=True)
     if error.hint:

@@ -40,7 +40,7 @@ def run(site: Site, name: str, target: Manifest, outcome: str = "", cause: str =
     """
     Run the project's command of this name, and after its before_start those of the services that start first.
 
-    Each is run by `/bin/sh -ec` in the new release; on_failure, where that could not be built, in the release before or
+    Each is run by `/bin/sh -ec` in the new release. If the build failed, on_failure runs in the release that serves,
     else beside the configuration. Raises HookFailed when one cannot be run, fails or takes longer than hook_timeout.
     """
     if command := getattr(site.config.zdd, name):
@@ -96,13 +96,13 @@ def _run_one(
 
 
 def _folder_without_release(site: Site, before: Manifest | None) -> str:
-    """Return where a hook of a release that is not there is run."""
+    """Return the folder in which a hook runs if its release does not exist."""
     folder = site.folder_of(before.release) if before else ""
     return folder if os.path.isdir(folder) else str(site.config.folder)
 
 
 def _log_of(site: Site, target: Manifest) -> str:
-    """Return the deploy's log, or nowhere when the disk is too full for one: a hook may be what tells of it."""
+    """Return the deploy's log, or /dev/null if it cannot be written: the hook may report exactly that."""
     log = site.places.deploy_log(target.deploy)
     try:
         with open(log, "ab"):

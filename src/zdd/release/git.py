@@ -23,7 +23,8 @@ _OTHER_REPOSITORY = re.compile(
     "|INTERNAL_SUPER_PREFIX|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT)"
 )
 _DAMAGED = re.compile("bad object|corrupt|loose object|unable to read|not a valid object|not a git repository: ")
-_HEAD = "refs/zdd/HEAD"  # in the mirror: what was fetched of a folder, or the HEAD of a source that is far away
+_FETCH = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules")
+_HEAD = "refs/zdd/HEAD"  # in the mirror: the commit fetched from a folder, or the HEAD of any other source
 
 
 def inherited() -> dict[str, str]:
@@ -40,10 +41,10 @@ def is_repository(source: str) -> bool:
 
 class Mirror:
     """
-    What was fetched of the source, and all it leads to; a cache, which may be removed at any time.
+    A bare repository in S with what was fetched from the source; a cache, which may be removed at any time.
 
-    Of a folder on this machine that is one commit, without its history: what a name means is asked there. Of a source
-    that is far away it is all branches and tags.
+    From a folder on this machine it fetches one commit without history, since git resolves names in the folder itself.
+    From a URL or a bundle it fetches all branches and tags.
     """
 
     def __init__(self, path: str, source: str, commands: Commands) -> None:
@@ -57,24 +58,26 @@ class Mirror:
 
     def commit(self, rev: str | None, interrupt: Callable[[], None]) -> str:
         """
-        Return the commit that a branch, tag or any other name means in the source, fetched; None is its HEAD.
+        Fetch and return the commit that `rev` names in the source; None means the source's HEAD.
 
-        Raises UsageError for what it does not have, what may mean two commits, for a repository that git does not
-        trust, and without git; DeployFailed when it cannot be fetched.
+        Raises UsageError if the source has no such commit, if the name is ambiguous, if git does not trust the
+        repository, or if git is not installed; DeployFailed if the fetch fails.
         """
         try:
             if os.path.isdir(self.source):
                 return self._commit_of_folder(rev or "HEAD", interrupt)
-            return self._commit_from_afar(rev or "HEAD", interrupt)
+            return self._commit_of_url(rev or "HEAD", interrupt)
         except FileNotFoundError as error:
+            if error.filename != "git":
+                raise
             raise UsageError("git is not installed, and source is a git repository", hint="install git") from error
 
     def uncommitted(self, commit: str) -> list[str]:
-        """Return what in the source's own folder differs from this commit, where that is what is checked out there."""
+        """Return the files in the source's folder that differ from this commit, if this commit is checked out there."""
         return self._folder.uncommitted(commit)
 
     def checkout(self, commit: str, folder: str, log: str, interrupt: Callable[[], None]) -> None:
-        """Write the files of a commit into the folder, which is empty, without `.git`. Raises BuildFailed."""
+        """Write the files of a commit into an empty folder, without `.git`. Raises BuildFailed."""
         index = f"{self.path}/checkout-index"
         files.remove(index)
         before = files.size(log)
@@ -89,7 +92,7 @@ class Mirror:
                 disk.remove(self.path)
                 hint = f"the copy of the repository in {self.path} was damaged and is removed: deploy again"
             raise BuildFailed(f"cannot check out {commit[:12]}: {_gist(output)}", output, log, hint=hint)
-        # What is missing, or too much; what is changed is not asked, since filters (line ends, LFS) may change files.
+        # Missing and extra files. Not changed ones: filters (line endings, LFS) may change files.
         compare = ["diff-index", "--name-only", "--no-renames", "--ignore-submodules", "--diff-filter=ADTU", commit]
         compared = self.commands.run([*there, *compare, "--"], folder, env, math.inf, interrupt=interrupt)
         if compared.status != 0 or compared.output:
@@ -103,7 +106,8 @@ class Mirror:
             found = self._ask("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}").output.strip()
             return bool(revision.ID.fullmatch(found))
 
-        wanted = ["--depth=1", "--", self.source, f"+{commit}:{_HEAD}"]
+        # Protocol 2 serves every commit by its id, even one that no branch contains.
+        wanted = ["-c", "protocol.version=2", *_FETCH, "--depth=1", "--", self.source, f"+{commit}:{_HEAD}"]
         words = self._bring(lambda: wanted, has_arrived, interrupt)
         if words and "promisor remote" in words:
             since = files.size(self.log)
@@ -119,10 +123,10 @@ class Mirror:
             raise self._cannot_fetch(words)
         return commit
 
-    def _commit_from_afar(self, rev: str, interrupt: Callable[[], None]) -> str:
+    def _commit_of_url(self, rev: str, interrupt: Callable[[], None]) -> str:
         if "@{" in rev:
             raise UsageError(
-                f"{rev!r} asks for the log of a repository, and {self.shown} keeps its own to itself",
+                f"{rev!r} needs the reflog of {self.shown}, which git does not fetch",
                 hint="name a branch, a tag or a commit",
             )
         base = re.split("[~^:]", rev, maxsplit=1)[0]
@@ -130,15 +134,15 @@ class Mirror:
         refs = ["refs/heads", "refs/tags", *([_HEAD] if wants_head else [])]
 
         def wanted() -> list[str]:
-            # A source that was shallow may not be so any more; and one that is shallow is as good as any other.
+            # The source may be shallow now, or may have got its full history since the last fetch.
             depth = "--unshallow" if files.size(f"{self.path}/shallow") else "--update-shallow"
             specs = [f"+{ref}/*:{ref}/*" for ref in refs[:2]] + [f"+HEAD:{ref}" for ref in refs[2:]]
-            return [depth, "--prune", "--", self.source, *specs]
+            return [*_FETCH, depth, "--prune", "--", self.source, *specs]
 
         def has_arrived() -> bool:
-            # git ends with 0 although it has rejected some refs: those are not in FETCH_HEAD, and ours are older ones.
+            # git exits with 0 even if it rejected refs. FETCH_HEAD lacks those, and the mirror has their old values.
             fetched = {line.split()[0] for line in (files.read(f"{self.path}/FETCH_HEAD") or "").splitlines()}
-            files.remove(f"{self.path}/FETCH_HEAD")  # a name that no source has given
+            files.remove(f"{self.path}/FETCH_HEAD")  # else `rev` could name it
             ours = set(self._ask("for-each-ref", "--format=%(objectname)", *refs).output.split())
             return ours == fetched and (bool(ours) or not wants_head)
 
@@ -150,7 +154,7 @@ class Mirror:
     def _bring(
         self, wanted: Callable[[], list[str]], has_arrived: Callable[[], bool], interrupt: Callable[[], None]
     ) -> str | None:
-        """Fetch, into a new mirror where the old one is in the way; returns git's words where that failed."""
+        """Fetch, and if that fails because of the mirror, again into a new one. Return git's output on failure."""
         status, words = self._fetch(wanted(), interrupt)
         if status == 0 and has_arrived():
             return None
@@ -159,10 +163,10 @@ class Mirror:
             status, words = self._fetch(wanted(), interrupt)
             if status == 0 and has_arrived():
                 return None
-        return words or "git has fetched something else than what the source has"
+        return words or "git fetch succeeded, but the mirror differs from the source"
 
     def _fetch(self, wanted: list[str], interrupt: Callable[[], None]) -> tuple[int, str]:
-        """Fetch into the mirror, made where it must be; returns git's status and words."""
+        """Run git with `wanted` in the mirror; return its exit status and output. Create the mirror if needed."""
         work.end(self.path)  # a fetch whose zddeploy is dead
         for folder, _, names in os.walk(self.path):
             for name in names:
@@ -174,8 +178,7 @@ class Mirror:
         os.makedirs(self.path, mode=0o700, exist_ok=True)
         status = fetching.run(["git", "init", "--quiet", "--bare", "--template=", self.path], "/", self.log)
         if status == 0:
-            fetch = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", *wanted]
-            status = fetching.run(self._git("-c", "protocol.version=2", *fetch), "/", self.log)
+            status = fetching.run(self._git(*wanted), "/", self.log)
         return status, "\n".join(files.tail(self.log, 40))
 
     def _cannot_fetch(self, words: str) -> DeployFailed | UsageError:

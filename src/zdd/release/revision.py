@@ -1,4 +1,4 @@
-"""Which commit a name means. git says so, in the repository that the name is about."""
+"""Resolves the name of a revision to a commit, by asking git in the repository that the name refers to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from zdd.errors import UsageError
 from zdd.host.command import Result
 
-Ask = Callable[..., Result]  # runs git with these words in one repository
+Ask = Callable[..., Result]  # runs git with these arguments in one repository
 
 ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _AMBIGUOUS = re.compile(r"^warning: refname '(.+)' is ambiguous", re.MULTILINE)
@@ -21,21 +21,22 @@ _SHALLOW = (
 
 def find(ask: Ask, rev: str, shown: str, expression: str | None = None) -> str:
     """
-    Return the commit that `rev` names in the repository `shown`, in which `ask` runs git.
+    Return the commit that `rev` names in the repository `shown`; `ask` runs git there.
 
-    `expression` is how git is asked for it, where that is not `rev` itself. Raises UsageError if there is no such
-    commit, and if the name has two meanings: git would choose one of them and only warn.
+    `expression` is what git gets in place of `rev`. Raises UsageError if there is no such commit, or if the name is
+    ambiguous: git itself would choose one meaning and only print a warning.
     """
     asked = expression or rev
-    if not asked.startswith(":/"):  # all that follows :/ is a text to look for
+    if not asked.startswith(":/"):  # after `:/` git takes everything as the text to search for
         asked += "^{commit}"
     result = ask("-c", "core.warnAmbiguousRefs=true", "rev-parse", "--verify", "--end-of-options", asked)
     reason = _REASON.search(result.output)
     for name in _AMBIGUOUS.findall(result.output):
-        if name not in ("HEAD", "@") and not ID.fullmatch(name):  # which have one meaning, whatever else is called so
+        if name not in ("HEAD", "@") and not ID.fullmatch(name):  # git never takes these for a branch
             raise _ambiguous(ask, name, shown)
     commit = (result.output.splitlines() or [""])[-1]
-    if result.status == 0 and reason is None and ID.fullmatch(commit):
+    is_substitute = reason is not None and reason[0].startswith("warning: log for")  # git gives the oldest it knows
+    if result.status == 0 and not is_substitute and ID.fullmatch(commit):
         return commit
     raise _unknown(ask, rev, shown, f" ({reason[0]})" if reason else "")
 

@@ -1,4 +1,4 @@
-"""A git repository on this machine as source: what git says in it."""
+"""Runs git inside a source that is a repository on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zdd.host.command import Commands, Result
 from zdd.release import revision
 from zdd.release.work import Work
 
-# No hooks, no other program that a repository may name; and housekeeping before git ends, not behind our back.
+# No hooks. Housekeeping finishes before git ends, instead of in the background.
 GIT = ("git", "-c", "core.hooksPath=/dev/null", "-c", "gc.autoDetach=false", "-c", "maintenance.autoDetach=false")
 _LOOKING = ("--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=all")
 _DUBIOUS = re.compile("detected dubious ownership in repository at '(.*)'")
@@ -22,21 +22,21 @@ _EMPTY_TREE = {  # for each length of an id
 
 
 class SourceFolder:
-    """A folder that is a git repository: bare, with a working tree, or a working tree of another one's."""
+    """A folder that is a git repository: bare, with a working tree, or a linked working tree."""
 
     def __init__(self, path: str, commands: Commands, env: Mapping[str, str]) -> None:
         self.path = path
         self.commands = commands
-        # A folder that is no repository after all must not be taken for a part of one above it.
+        # If the folder turns out to be no repository, git must not use one in a parent folder.
         self._env = {**env, "GIT_CEILING_DIRECTORIES": os.path.dirname(os.path.realpath(path))}
         self._trusted: list[str] = []
 
     def commit(self, rev: str) -> str:
         """
-        Return the commit that `rev` names here: so HEAD~1, and what a reflog knows, mean what they mean to git here.
+        Return the commit that `rev` names in this repository, relative names and reflog entries included.
 
-        Raises UsageError if there is none or it could be two, and for a repository that git does not trust;
-        DeployFailed for a HEAD that has no commit.
+        Raises UsageError if there is none, if the name is ambiguous, or if git does not trust the repository;
+        DeployFailed if HEAD has no commit.
         """
         try:
             return revision.find(self._ask, rev, self.path)
@@ -49,7 +49,7 @@ class SourceFolder:
             raise
 
     def uncommitted(self, commit: str) -> list[str]:
-        """Return the files that differ from this commit, where it is the one that is checked out."""
+        """Return the files that differ from this commit, if this commit is checked out; else nothing."""
         if not os.path.lexists(f"{self.path}/.git"):
             return []
         if self._ask("rev-parse", "HEAD").output.strip() != commit:
@@ -59,9 +59,9 @@ class SourceFolder:
 
     def complete(self, commit: str, work: Work, log: str) -> None:
         """
-        Have git fetch the files of this commit that a partial clone has left out.
+        Fetch the files of this commit that a partial clone lacks, from the repository that it was cloned from.
 
-        git does so by itself where it needs them, but not while another repository fetches from this one.
+        git fetches a missing file when it reads it, but refuses to while it serves a fetch.
         """
         compare = ["diff-tree", "-r", "--shortstat", "--no-ext-diff", "--no-textconv", _EMPTY_TREE[len(commit)], commit]
         work.run(self._git(*compare), "/", log)
@@ -69,7 +69,7 @@ class SourceFolder:
     def _ask(self, *words: str) -> Result:
         result = self.commands.run(self._git(*words), env=self._env)
         if not self._trusted and (dubious := _DUBIOUS.search(result.output)):
-            # Here git asks about the working tree, and when it fetches about its .git: that one is enough.
+            # git checks the working tree here, but only .git when it serves a fetch. Trust in .git is enough.
             asked = self.commands.run([*GIT, "ls-remote", "--", self.path, "HEAD"], env=self._env)
             if error := untrusted(self.path, asked.output):
                 raise error
@@ -82,7 +82,7 @@ class SourceFolder:
 
 
 def untrusted(shown: str, words: str) -> UsageError | None:
-    """Return the error to raise when git says that it does not trust a repository."""
+    """Return the error to raise if git has refused a repository of another user, else None."""
     if told := re.search("git config --global --add safe.directory .*", words):
         return UsageError(f"git does not trust {shown}: it belongs to another user", hint=f"if you do, run `{told[0]}`")
     return None

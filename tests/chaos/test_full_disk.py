@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.code import configure as from_git
 from tests.system.project import LIGHT, PLAIN, Project, assert_nothing_lost, configure, eventually, service, version
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
@@ -64,6 +65,28 @@ def test_on_a_full_disk_the_old_version_serves_and_with_room_the_new_one_comes(p
 
     eventually(lambda: "X-Release: 2\r\n" in project.get())
     assert project.status()["problems"] == []
+
+
+def test_a_build_that_fills_the_disk_is_told_as_such_and_runs_on_failure(project: Project) -> None:
+    project.state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", project.state], check=True)
+    try:
+        hook = f'on_failure = """echo "$ZDD_CAUSE" > {project.folder}/told"""\n'
+        code = from_git(project, zdd=hook)
+        project.zddeploy()
+        project.replace("deploy.toml", "[release]\n", '[release]\nbuild = ["cat /dev/zero > big"]\n')
+        code.commit(2)
+
+        refused = project.zddeploy(code=1)
+
+        cause = "build: `cat /dev/zero > big` ended with exit status 1"
+        assert refused.stderr.startswith(f"zddeploy: {cause}\n")
+        assert (project.folder / "told").read_text() == f"{cause}\n"
+        assert project.events("history", "-n", "1")[0]["cause"] == cause
+        assert "X-Release: 1\r\n" in project.get()
+    finally:
+        project.zddeploy("down", code=None)
+        subprocess.run(["umount", "-l", project.state], check=True)
 
 
 @pytest.mark.parametrize("disk", ["R"], indirect=True)  # S has open logs: the kernel does not let it become so

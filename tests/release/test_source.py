@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,28 @@ def test_a_folder_that_is_no_repository_after_all_is_not_a_part_of_the_one_above
 
     with pytest.raises(UsageError, match="not a git repository"):
         house.releases(repository.path / "inner").resolve()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_repository_of_another_user_is_trusted_only_where_git_has_said_so(
+    house: House, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = repository.commit(app_py="one")
+    for path in (repository.path, repository.path / ".git"):
+        os.chown(path, 12345, 12345)
+    config = ["git", "config", "--global", "--add", "safe.directory"]
+    put_before_git(tmp_path, monkeypatch, 'case "$*" in *ls-remote*) echo "fatal: no"; exit 1;; esac; exec git "$@"')
+    with pytest.raises(UsageError, match="it belongs to another user"):
+        house.releases(repository.path).resolve()
+
+    monkeypatch.undo()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    subprocess.run([*config, f"{repository.path}/.git"], check=True)  # all that an earlier zdd has asked for
+    releases = house.releases(repository.path)
+    assert releases.resolve().commit == commit
+    (repository.path / "app.py").write_text("two")
+    assert releases.resolve("HEAD").commit == commit
+    assert "uncommitted changes" in house.notices[-1]
 
 
 def test_what_a_mirror_of_an_earlier_zdd_has_does_not_get_in_the_way(

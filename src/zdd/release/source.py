@@ -71,7 +71,7 @@ class SourceFolder:
         if not self._trusted and (dubious := _DUBIOUS.search(result.output)):
             # git checks the working tree here, but only .git when it serves a fetch. Trust in .git is enough.
             asked = self.commands.run([*GIT, "ls-remote", "--", self.path, "HEAD"], env=self._env)
-            if error := untrusted(self.path, asked.output):
+            if asked.status != 0 and (error := untrusted(self.path, asked.output + result.output)):
                 raise error
             self._trusted = ["-c", f"safe.directory={dubious[1]}"]
             return self._ask(*words)

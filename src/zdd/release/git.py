@@ -103,8 +103,8 @@ class Mirror:
         commit = self._folder.commit(rev)
 
         def has_arrived() -> bool:
-            found = self._ask("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}").output.strip()
-            return bool(revision.ID.fullmatch(found))
+            # git sets the ref once it has found everything that the commit needs.
+            return self._ask("rev-parse", "--verify", "--quiet", f"{_HEAD}^{{commit}}").output.strip() == commit
 
         # Protocol 2 serves every commit by its id, even one that no branch contains.
         wanted = ["-c", "protocol.version=2", *_FETCH, "--depth=1", "--", self.source, f"+{commit}:{_HEAD}"]

@@ -22,6 +22,20 @@ ROOT = Path(__file__).parents[2]
 SECTIONS = [*SCHEMAS.values(), ClassicService, RunService]
 VALUES: list[Any] = [
     *("", " ", "x", "30s", "5 m", "64M", "200-299", "600", "/x", "TERM", "fd", "main", "127.0.0.1:80", "a b", "a;b"),
+    *(
+        "_",
+        "*",
+        "https://x.test",
+        "*.x.test",
+        "x.*",
+        "a*.test",
+        "b\u00fccher.test",
+        "x.test.",
+        "~^a$",
+        "[::1]",
+        "1.2.3.256",
+    ),
+    *("/a?b", "/a*", "/a#b", "/a%20b", "/a//b", "//", "/(a)", "2xx", "100-199", "100-300", "x" * 64, "9.9.9.9", "x:80"),
     *(0, -1, 1, 7, 70_000, 200, 1.5, True),
     *([], ["x"], ["/x"], [1], [True], [["x"]], {}, {"A": "b"}, {"A": 1}, {"A": True}),
 ]
@@ -29,7 +43,7 @@ VALUES: list[Any] = [
 TOO_FINE: dict[str, list[Any]] = {
     "a duration longer than 0 such as 500ms, 30s, 5m, 1h": [0],
     "a signal's name such as TERM, QUIT or SIGINT": [one for one in VALUES if isinstance(one, str) and one.strip()],
-    "paths inside the release such as public/uploads": ["/x", ["/x"]],
+    "paths inside the release such as public/uploads": [one for one in VALUES if "/" in str(one)],
 }
 
 

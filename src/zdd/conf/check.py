@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Mapping
 
+from zdd.conf import hosts
 from zdd.conf.document import Document
 from zdd.conf.schema import NAME, NAME_RULE, ClassicService, NginxSection, RunService
 
@@ -95,6 +96,7 @@ def nginx(document: Document, nginx: NginxSection, services: Services) -> None:
             raise document.error("nginx", f"{key} goes with include; its own nginx zdd tests and reloads by itself")
     owner = "template" if nginx.template else "include" if nginx.include else None
     if not owner:
+        _listens(document, nginx)
         _routes(document, services)
         _holds(document, nginx, services)
         return
@@ -136,12 +138,22 @@ def _holds(document: Document, nginx: NginxSection, services: Services) -> None:
             raise document.error(document.service_prefix + name, f"{what} ({nginx.proxy_read_timeout:g} s)")
 
 
+def _listens(document: Document, nginx: NginxSection) -> None:
+    seen: dict[str, str] = {}
+    for address in nginx.listen:
+        host, _, port = address.rpartition(":")
+        place = f"{'' if host in ('*', '0.0.0.0') else host}:{int(port)}"
+        if place in seen:
+            raise document.error("nginx", f"{document.setting('listen', address)} repeats {seen[place]}; leave it out")
+        seen[place] = address
+
+
 def _routes(document: Document, services: Services) -> None:
     taken: dict[tuple[str, str], str] = {}
     for name, service in services.items():
         if not isinstance(service, RunService) or service.socket == "none":
             continue
-        for host in [host.lower() for host in service.host] or [""]:
+        for host in [each for given in service.host for each in hosts.meant(given)] or [""]:
             other = taken.setdefault((host, service.path), name)
             if other != name:
                 where = f"{host or 'every host'}, path {service.path}"

@@ -40,6 +40,16 @@ class Document(Struct, frozen=True):
         shown = shown if shown.isprintable() else shown.encode("unicode_escape").decode()
         return f'{key} = "{shown}"' if self.typed else f"{key} = {shown}".rstrip()
 
+    def advice(self, why: str | None, instead: str | list[str] | None) -> str:
+        """Return, to be added to a message, why a value is wrong and what to write, as this kind of file has it."""
+        if isinstance(instead, list):
+            items = ", ".join(f'"{item}"' if self.typed else item for item in instead)
+            what = f"write [{items}]" if self.typed else f"write each in a line of its own: {items}"
+        else:
+            what = f'write "{instead}"' if self.typed else f"write {instead}"
+        said = [why, *([what] if instead else [])]
+        return "; " + ": ".join(filter(None, said)) if any(said) else ""
+
     def error(self, section: str, what: str, *, hint: str | None = None) -> UsageError:
         """Return the error that says `what` is wrong in a section."""
         text = f"{self.path}: [{section}] {what}"

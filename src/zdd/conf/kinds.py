@@ -8,17 +8,19 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from zdd.conf import units
+from zdd.conf import hosts, paths, units
 from zdd.conf.document import Document
 from zdd.conf.units import Statuses
 
 
 class KindError(ValueError):
-    """`value`, which may be one item of a list, is not what its kind allows."""
+    """`value`, which may be one item of a list, is not what its kind allows; perhaps why, and what would be right."""
 
-    def __init__(self, value: object) -> None:
+    def __init__(self, value: object, why: str | None = None, instead: str | list[str] | None = None) -> None:
         super().__init__(value)
         self.value = value
+        self.why = why
+        self.instead = instead
 
 
 Json = dict[str, Any]
@@ -66,6 +68,30 @@ def matching(pattern: str, json: str | None = None) -> Reader:
     return Reader(read, {"type": "string", "pattern": json or f"^(?:{pattern})$"})
 
 
+def judged(pattern: str, json: str, judge: str) -> Reader:
+    """Read text that matches all of `pattern`; of any other the function `judge` of `mistakes` says what it is."""
+
+    def read(value: object, _: Document) -> str:
+        if not isinstance(value, str):
+            raise KindError(value)
+        return value if _is_plain(pattern, value) else str(_judge(judge, value))
+
+    return Reader(read, {"type": "string", "pattern": json})
+
+
+def _is_plain(pattern: str, value: str) -> bool:
+    return bool(re.fullmatch(pattern, value)) and not value.startswith("[")  # of an IPv6 address no pattern can tell
+
+
+def _judge(judge: str, value: object) -> object:
+    from zdd.conf import mistakes  # here, because few make one
+
+    try:
+        return getattr(mistakes, judge)(str(value))
+    except mistakes.Mistake as mistake:
+        raise KindError(value, mistake.why, mistake.instead) from None
+
+
 def one_of(words: object) -> Reader:
     """Read one of the words of a Literal."""
     return Reader(matching("|".join(get_args(words))).read, {"enum": list(get_args(words))})
@@ -100,15 +126,23 @@ def whole(low: int, high: int) -> Reader:
     return Reader(read, {"type": "integer", "minimum": low, "maximum": high})
 
 
-def measured(parse: Callable[[str], object], pattern: str, number: Json, *, positive: bool = False) -> Reader:
-    """Read text or a number with a parser of `units`; what matches `pattern` and `number` is roughly what it takes."""
+def measured(
+    parse: Callable[[str], object], pattern: str, number: Json, *, positive: bool = False, judge: str | None = None
+) -> Reader:
+    """
+    Read text or a number with a parser of `units`; what matches `pattern` and `number` is roughly what it takes.
+
+    The function `judge` of `mistakes` says what is wrong with any other.
+    """
 
     def read(value: object, _: Document) -> object:
-        if type(value) not in (str, int, float):
-            raise KindError(value)
         try:
+            if type(value) not in (str, int, float):
+                raise ValueError
             amount = parse(str(value))
         except ValueError:
+            if judge:
+                _judge(judge, value)
             raise KindError(value) from None
         if positive and not amount:
             raise KindError(value)
@@ -141,6 +175,8 @@ def _listen(value: object, document: Document) -> str:
     _address.read(text, document)
     if not 1 <= int(str(text).rpartition(":")[2]) <= 65535:
         raise KindError(value)
+    if str(text).startswith("["):
+        _judge("listen", value)
     return str(text)
 
 
@@ -176,8 +212,9 @@ def _pairs(value: object, document: Document) -> dict[str, str]:
 
 # In the texts that end up in nginx.conf nothing may end a directive, and quotes and spaces would split one.
 _text = matching(r"(?s)(?=.*\S)[^\0]+", json=r"\S")
-_host = matching(r"[^\s;{}\"'\\\0]+")
-_address = matching(r"((\[[0-9a-fA-F:.]+\]|\*|[a-zA-Z0-9._-]+):)?[0-9]{1,5}")
+_server_name = judged(hosts.SERVER_NAME, hosts.as_typed(hosts.SERVER_NAME), "server_name")
+_header = judged(hosts.HEADER, hosts.as_typed(hosts.HEADER), "header")
+_address = matching(hosts.LISTEN)
 
 _port = {"type": "integer", "minimum": 1, "maximum": 65535}
 _pair = {"type": ["string", "integer"]}
@@ -197,8 +234,8 @@ AbsPath = Annotated[Path, kind("a path", Reader(_path, _text.json), str)]
 _LENGTH: tuple[str, Json] = (r"[0-9]+(\.[0-9]+)?(ms|s|m|h)?", {"type": "number", "minimum": 0})
 _BYTES: tuple[str, Json] = ("[0-9]{1,15}[kmgKMG]?", {"type": "integer", "minimum": 0})
 _STATUSES: tuple[str, Json] = (
-    r"\s*[1-5][0-9]{2}\s*([,-]\s*[1-5][0-9]{2}\s*)*",
-    {"type": "integer", "minimum": 100, "maximum": 599},
+    r"(?=.*\b[2-5][0-9]{2})\s*[1-5][0-9]{2}\s*([,-]\s*[1-5][0-9]{2}\s*)*",
+    {"type": "integer", "minimum": 200, "maximum": 599},
 )
 
 Duration = Annotated[float, kind(f"a duration {_A_DURATION}", measured(units.seconds, *_LENGTH), units.duration)]
@@ -208,7 +245,8 @@ Timeout = Annotated[
 ]
 Size = Annotated[int, kind("a size such as 512K, 64M, 1G", measured(units.size, *_BYTES), units.size_text)]
 StatusSet = Annotated[
-    Statuses, kind("HTTP statuses such as 200-299 or 200,301-302", measured(Statuses.parse, *_STATUSES), str)
+    Statuses,
+    kind("HTTP statuses such as 200-299 or 200,301-302", measured(Statuses.parse, *_STATUSES, judge="statuses"), str),
 ]
 Instances = Annotated[int, kind("a whole number from 1 to 100", whole(1, 100))]
 Weight = Annotated[int, kind("a whole number from 1 to 10000", whole(1, 10_000))]
@@ -218,10 +256,12 @@ Order = Annotated[StartOrder, kind("start-first or stop-first", one_of(StartOrde
 Runtime = Annotated[RuntimeName, kind("auto, node or none", one_of(RuntimeName))]
 Signal = Annotated[str, kind("a signal's name such as TERM, QUIT or SIGINT", Reader(_signal, _text.json))]
 UserName = Annotated[str, kind("the name of a user or group", matching(r"[a-zA-Z0-9_][a-zA-Z0-9_.@-]*\$?"))]
-HostName = Annotated[str, kind("a host name such as shop.example.org", _host)]
-Hosts = Annotated[list[str], kind("host names such as shop.example.org", many(_host))]
-Route = Annotated[str, kind('a path that starts with "/"', matching(r"/[^\s;{}\"'\\\0]*"))]
-RequestPath = Annotated[str, kind('a path that starts with "/"', matching(r"/[!-~]*"))]
+HostName = Annotated[str, kind("a host name such as shop.example.org", _header)]
+Hosts = Annotated[list[str], kind("host names such as shop.example.org", many(_server_name))]
+Route = Annotated[str, kind('a path that starts with "/"', judged(paths.ROUTE, f"^(?:{paths.ROUTE})$", "route"))]
+RequestPath = Annotated[
+    str, kind('a path that starts with "/"', judged(paths.REQUEST, f"^(?:{paths.REQUEST})$", "request_path"))
+]
 Listen = Annotated[
     list[str],
     kind(

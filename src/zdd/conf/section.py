@@ -55,4 +55,5 @@ def _value(document: Document, title: str, key: str, raw: object, kind: Kind) ->
         return kind.reader.read(raw, document)
     except KindError as error:
         setting = document.setting(key, error.value)
-        raise document.error(title, f"{setting} is not allowed; it must be {kind.allowed}") from None
+        advice = document.advice(error.why, error.instead)
+        raise document.error(title, f"{setting} is not allowed; it must be {kind.allowed}{advice}") from None

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 MAX_SECONDS = 10 * 365 * 86400  # what every timer of the system can bear
 
+_FIRST_FINAL = 200  # of the HTTP statuses (RFC 9110)
 _SECONDS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600}
 _BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -48,13 +49,19 @@ class Statuses(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> "Statuses":
-        """Return the statuses in `200`, `200-299` or `200,301-302`; raise ValueError for anything else."""
+        """
+        Return the statuses in `200`, `200-299` or `200,301-302`; raise ValueError for anything else.
+
+        A set of nothing but 1xx is refused, too: these come before the answer.
+        """
         ranges = []
         for part in text.split(","):
             match = re.fullmatch(r"\s*([1-5][0-9]{2})(?:\s*-\s*([1-5][0-9]{2}))?\s*", part)
             if not match or int(match[1]) > int(match[2] or match[1]):
                 raise ValueError(text)
             ranges.append((int(match[1]), int(match[2] or match[1])))
+        if all(high < _FIRST_FINAL for _, high in ranges):
+            raise ValueError(text)
         return cls(tuple(ranges))
 
     def allows(self, status: int) -> bool:

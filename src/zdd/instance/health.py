@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from zdd.conf import hosts
 from zdd.conf.schema import ClassicService, RunService
 from zdd.conf.units import Statuses
 from zdd.host import sock_diag
@@ -65,7 +66,7 @@ class Asked(msgspec.Struct):
 def host_of(service: ClassicService | RunService) -> str:
     """Return the Host header of the health request: health_host, else the first name routed to it, else localhost."""
     routed = service.host if isinstance(service, RunService) else []
-    return service.health_host or next((name for name in routed if "*" not in name), "localhost")
+    return service.health_host or hosts.asked([name for name in routed if "*" not in name]) or "localhost"
 
 
 def judge(answer: Answer, service: ClassicService | RunService) -> Verdict:

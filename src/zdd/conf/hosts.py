@@ -1,0 +1,59 @@
+"""Host names: those that nginx can match (https://nginx.org/en/docs/http/server_names.html), and Host headers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_LABEL = "[A-Za-z0-9_-]{1,63}"
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_FOUR_NUMBERS = r"([0-9]+\.){3}[0-9]+"
+ADDRESS = rf"{_BYTE}(\.{_BYTE}){{3}}"
+ADDRESS_6 = r"\[[0-9A-Fa-f:.]{2,45}\]"  # roughly; inet_pton(3) knows
+# Four numbers are an address or nothing, and "_" is what nginx's users call no host at all.
+_NAME = rf"(?!_\.?$)(?!{_FOUR_NUMBERS}$)(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*"
+_REGEX = r"~[^\s;{}\"'\\\0]+"
+
+SERVER_NAME = rf"{_NAME}|{ADDRESS}|{ADDRESS_6}|\*?\.{_NAME}|{_NAME}\.\*|{_REGEX}"
+HEADER = rf"(?=.{{1,259}}$)({_LABEL}(\.{_LABEL})*|{ADDRESS_6})(:[0-9]{{1,5}})?"
+LISTEN = rf"(({ADDRESS_6}|\*|{ADDRESS}|(?!{_FOUR_NUMBERS}:)[a-zA-Z0-9._-]+):)?[0-9]{{1,5}}"
+
+
+def as_typed(pattern: str) -> str:
+    """Return the pattern for what people type: also letters that become punycode, and a dot behind the name."""
+    wide = pattern.replace(_LABEL, r"([A-Za-z0-9_-]|[^\x00-\x7f]){1,63}").replace("253}", "254}")
+    return rf"^(?:{wide})\.?$"
+
+
+def is_pattern(name: str) -> bool:
+    """Tell whether nginx matches more than one name with this one."""
+    return name.startswith(("*", ".", "~")) or name.endswith("*")
+
+
+def meant(name: str) -> list[str]:
+    """
+    Return the names in the spelling in which nginx tells them apart: two for one that begins with a dot.
+
+    >>> meant("Shop.test"), meant(".shop.test")
+    (['shop.test'], ['shop.test', '*.shop.test'])
+    """
+    name = name.lower()
+    return [name[1:], f"*{name}"] if name.startswith(".") else [name]
+
+
+def asked(names: Sequence[str]) -> str | None:
+    """Return a Host header that one of these names matches, plain names first; None where none can be told."""
+    plain = [name for name in names if not is_pattern(name)]
+    wild = [_example(name) for name in names if is_pattern(name) and not name.startswith("~")]
+    return next(iter(plain + wild), None)
+
+
+def _example(wildcard: str) -> str:
+    """
+    Return a name that the wildcard matches.
+
+    >>> _example("*.shop.test"), _example(".shop.test"), _example("www.shop.*")
+    ('www.shop.test', 'shop.test', 'www.shop.test')
+    """
+    if wildcard.startswith("."):
+        return wildcard[1:]
+    return "www" + wildcard[1:] if wildcard.startswith("*") else wildcard[:-1] + "test"

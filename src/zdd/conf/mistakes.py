@@ -1,0 +1,181 @@
+"""Host names, paths and statuses that can match nothing, and what would be right; loaded only when there is one."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import socket
+from urllib.parse import quote, unquote_to_bytes
+
+from zdd.conf import hosts, paths
+from zdd.conf.units import Statuses
+
+
+class Mistake(ValueError):  # noqa: N818 -- reads as what happened
+    """A value that can match nothing: why, and what would be right where that can be guessed."""
+
+    def __init__(self, why: str | None = None, instead: str | list[str] | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.instead = instead
+
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*)")
+_NOBODY = "nobody asks for a host of that name; without the key all hosts are answered"
+
+
+def server_name(text: str) -> str:
+    """Return the name in the spelling that nginx matches. Raises Mistake."""
+    if text.strip() in ("_", "*", "*."):
+        raise Mistake(_NOBODY)
+    if not text.startswith("~") and (several := _several(text)):
+        raise Mistake("each name is an item of its own", [_guess(name, hosts.SERVER_NAME) or name for name in several])
+    return _name(text, hosts.SERVER_NAME)
+
+
+def header(text: str) -> str:
+    """Return the name in the spelling of a Host header. Raises Mistake."""
+    if several := _several(text):
+        raise Mistake("it is one name", _guess(several[0], hosts.HEADER))
+    if hosts.is_pattern(text):
+        raise Mistake("a request is for one name, not for a pattern", hosts.asked([text]))
+    return _name(text, hosts.HEADER)
+
+
+def listen(text: str) -> None:
+    """Raise Mistake where what stands in brackets before the port is no IPv6 address."""
+    if not _is_address_6(text.rpartition(":")[0].strip("[]")):
+        raise Mistake("that is no address")
+
+
+def route(text: str) -> None:
+    """Raise Mistake, for a path that nginx, which compares decoded and simplified ones, never meets."""
+    path, why = _without_host(text, "the host goes into host")
+    if re.search(paths.REGEX, path):
+        raise Mistake("it is the beginning of paths and no regular expression")
+    if re.search("[?#]", path):
+        path, why = re.split("[?#]", path, maxsplit=1)[0], "nginx compares the path alone"
+    if "*" in path:
+        path, why = re.sub(r"(?<=.)/?\*+$", _slash, path), "all paths that begin so are routed, without a *"
+    if re.search("%[0-9A-Fa-f]{2}", path):
+        path, why = unquote_to_bytes(path).decode(errors="replace"), "nginx compares the decoded path"
+    if re.search(paths.UNTIDY, path):
+        simple = "/" + posixpath.normpath(path).lstrip("/")
+        path, why = (
+            simple + "/" * (path.endswith("/") and simple != "/"),
+            why or "nginx compares the path without these",
+        )
+    raise Mistake(why, path if re.fullmatch(paths.ROUTE, path) else None)
+
+
+def request_path(text: str) -> None:
+    """Raise Mistake, for a path that no request can have."""
+    path, why = _without_host(text, "the host goes into health_host")
+    if "#" in path:
+        path, why = path.partition("#")[0], "what follows # is for browsers, no server is asked for it"
+    path = quote(path, safe="".join(map(chr, range(33, 127))))
+    raise Mistake(why, path if re.fullmatch(paths.REQUEST, path) else None)
+
+
+def statuses(text: str) -> None:
+    """Raise Mistake, for what are no statuses or none that ends a request."""
+    parts = [_range(part) for part in re.split(r"[\s,;|]+", text.strip("[] ")) if part]
+    if parts and all(re.fullmatch("1[0-9]{2}(-1[0-9]{2})?", part) for part in parts):
+        raise Mistake("after a status of 1xx the answer is still to come")
+    try:
+        raise Mistake(None, str(Statuses.parse(",".join(parts))))
+    except Mistake:
+        raise
+    except ValueError:
+        raise Mistake from None
+
+
+def _range(part: str) -> str:
+    if found := re.fullmatch("([1-5])[xX]{2}", part):
+        return f"{found[1]}00-{found[1]}99"
+    low, dash, high = part.partition("-")
+    return f"{high}-{low}" if dash and low > high else part
+
+
+def _slash(found: re.Match[str]) -> str:
+    return "/" if found[0].startswith("/") else ""
+
+
+def _without_host(text: str, why: str) -> tuple[str, str | None]:
+    """Return the path of what may be a URL, with `why` if it is one; with the slash before it that may be missing."""
+    text = text.strip()
+    if found := _URL.match(text):
+        return text[found.start(2) :] or "/", why
+    return (text if text.startswith(("/", "^", "~")) else f"/{text}"), None
+
+
+def _name(text: str, pattern: str) -> str:
+    """Return the name where only its spelling is another; raise Mistake where it is none."""
+    plain = _plain(text)
+    if _is_name(plain, pattern):
+        return plain
+    raise Mistake(_why(plain, pattern), _guess(text, pattern))
+
+
+def _plain(name: str) -> str:
+    """Return the name in ASCII and without the dot that may end it. Raises Mistake."""
+    if not name.isascii():
+        from zdd.conf import idn  # here, because few have such a name
+
+        name = idn.to_ascii(name)
+    return name[:-1] if name.endswith(".") and not name.startswith("~") else name
+
+
+def _is_name(name: str, pattern: str) -> bool:
+    found = re.match(r"\[([^]]*)\]", name)
+    return bool(re.fullmatch(pattern, name)) and not (found and not _is_address_6(found[1]))
+
+
+def _guess(text: str, pattern: str) -> str | None:
+    """Return the name that must have been meant."""
+    name = text.strip().strip("\"'")
+    if found := _URL.match(name):
+        name = found[1]
+    name = re.split("[/?#]", name, maxsplit=1)[0].rpartition("@")[2]
+    name = f"[{name}]" if _is_address_6(name) else name
+    if pattern is hosts.SERVER_NAME:
+        name = re.sub(r":[0-9]*$", "", name)
+    try:
+        name = _plain(re.sub(r"\.{2,}", ".", name))
+    except Mistake as mistake:
+        return str(mistake.instead) if mistake.instead else None
+    return name if _is_name(name, pattern) else None
+
+
+def _why(name: str, pattern: str) -> str | None:
+    """Return what is wrong with a name."""
+    if "$" in name:
+        return "nginx knows no variables there"
+    if _URL.match(name):
+        return "it is a name, not a URL"
+    if "/" in name:
+        return "a path goes into path"
+    if "*" in name:
+        return "nginx takes a * for the whole first or the whole last part: *.shop.test, www.shop.*"
+    if _is_address_6(name):
+        return "such an address stands in brackets"
+    if re.fullmatch(r"[0-9.]+|\[.*", name):
+        return "that is no address"
+    if pattern is hosts.SERVER_NAME and re.search(r":[0-9]+$", name):
+        return "a port goes into listen"
+    if len(name) > 253 or any(len(label) > 63 for label in name.split(".")):
+        return "a name may have 253 characters, and each part between its dots 63"
+    return "between two dots there is something" if ".." in name else None
+
+
+def _several(text: str) -> list[str]:
+    names = [name for name in re.split(r"[\s,;]+", text) if name]
+    return names if len(names) > 1 else []
+
+
+def _is_address_6(text: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET6, text)
+    except (OSError, ValueError):
+        return False
+    return True

@@ -144,6 +144,73 @@ def test_the_host_and_the_longest_prefix_decide(shop: House, host: str, path: st
     assert ask(shop.port, path, headers={"Host": host}).body.decode() == service
 
 
+@pytest.fixture
+def nested(house: House) -> House:
+    """Routes that end with a slash, inside each other and beside others, and a folder of assets."""
+    assets = Path(house.folder, "assets/static")
+    assets.mkdir(parents=True)
+    (assets / "site.css").write_text("css")
+    routes = [
+        Route("main"),
+        Route("api", path="/api/"),
+        Route("v2", path="/api/v2/"),
+        Route("both", path="/both"),
+        Route("below", path="/both/"),
+        Route("files", path="/static/files/"),
+        Route("cart", ["shop.example"], "/cart/"),
+    ]
+    upstreams = {route.service: [house.app(route.service).target] for route in routes}
+    house.serve(routes=routes, upstreams=upstreams, assets=[str(assets)])
+    return house
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize(
+    ("host", "path", "service"),
+    [
+        ("x", "/api", "main"),
+        ("x", "/api?a=b", "main"),
+        ("x", "/api/", "api"),
+        ("x", "/api/v2", "api"),
+        ("x", "/api/v2/", "v2"),
+        ("x", "/apiary", "main"),
+        ("x", "/both", "both"),
+        ("x", "/both/", "below"),
+        ("x", "/static/files", "main"),
+        ("x", "/static/files/1", "files"),
+        ("x", "/cart", "main"),
+        ("shop.example", "/cart", "main"),
+        ("shop.example", "/cart/", "cart"),
+        ("shop.example", "/api", "main"),
+    ],
+)
+def test_a_path_without_its_last_slash_is_for_the_next_shorter_route(
+    nested: House, method: str, host: str, path: str, service: str
+) -> None:
+    answer = ask(nested.port, path, method, {"Host": host})
+
+    assert (answer.status, answer.body.decode()) == (200, service)
+
+
+def test_a_path_without_its_last_slash_that_is_nobody_elses_is_not_found(house: House) -> None:
+    house.serve(house.app("a"), routes=[Route("web", path="/api/")])
+
+    answer = ask(house.port, "/api", "POST")
+
+    assert (answer.status, "location" in answer.headers) == (404, False)
+    assert ask(house.port, "/api/x").body == b"a"
+
+
+def test_a_websocket_gets_no_redirect(nested: House) -> None:
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
+
+    assert ask(nested.port, "/api", headers=headers).body == b"main"
+
+
+def test_no_redirect_of_nginx_names_its_own_port(house: House) -> None:
+    assert "absolute_redirect off;" in house.serve(house.app("a"))
+
+
 def test_paths_reach_the_app_as_they_were_sent(house: House) -> None:
     app = house.app("a")
     house.serve(app)

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from zdd.conf import hosts
 from zdd.proxy import upstream
 from zdd.proxy.binary import Version
 from zdd.proxy.upstream import quoted
@@ -80,6 +81,7 @@ def _http(setup: Setup, version: Version) -> str:
         "server_names_hash_bucket_size 512;  # room for the longest name there is",
         f"access_log {quoted(setup.access_log) if setup.access_log else 'off'};",
         *(f"{what}_temp_path {quoted(setup.temp_folder)};" for what in _TEMPORARY),
+        "absolute_redirect off;  # visitors may know this nginx by another port or protocol",
         f"client_max_body_size {setup.client_max_body_size};",
         f"proxy_read_timeout {read_timeout};",
         f"proxy_send_timeout {read_timeout};",
@@ -101,37 +103,37 @@ def _servers(setup: Setup) -> list[str]:
     anywhere = [route for route in setup.routes if not (route.hosts or setup.server_name)]
     for route in setup.routes:
         for host in route.hosts or setup.server_name:
-            named.setdefault(host.lower(), []).append(route)
+            for name in hosts.meant(host):  # nginx ignores a name that ".shop.test" in another server has included
+                named.setdefault(name, []).append(route)
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for host, own in sorted(named.items()):
+    for name, own in sorted(named.items()):
         # Where routes claim the same, one that names the host comes before one that has it from server_name, and that
         # before one for every host.
         routes = [*sorted(own, key=lambda route: not route.hosts), *anywhere]
-        alike.setdefault(tuple(_locations(routes).items()), []).append(host)
-    blocks = [_server(setup, hosts, dict(locations), "") for locations, hosts in alike.items()]
+        alike.setdefault(tuple(_locations(routes).items()), []).append(name)
+    blocks = [_server(setup, names, dict(locations), "") for locations, names in alike.items()]
     return [_server(setup, ["_"], _locations(anywhere), " default_server"), *blocks]
 
 
 def _locations(routes: Sequence[Route]) -> dict[str, str]:
-    """Return what nginx matches, with the service; where routes claim the same, the first one has it."""
+    """Return prefixes, and paths behind "= ", with the service; where routes claim the same, the first one has it."""
     found: dict[str, str] = {}
     for route in routes:
-        found.setdefault(quoted(route.path) if route.path.endswith("/") else f"= {quoted(route.path)}", route.service)
+        found.setdefault(route.path if route.path.endswith("/") else f"= {route.path}", route.service)
     for route in routes:
         if not route.path.endswith("/"):  # after all others, since "/api/" may itself be a route
-            found.setdefault(quoted(route.path + "/"), route.service)
+            found.setdefault(route.path + "/", route.service)
     return dict(sorted(found.items()))
 
 
-def _server(setup: Setup, hosts: Sequence[str], locations: Mapping[str, str], default: str) -> str:
+def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], default: str) -> str:
     lines = [f"listen {address}{default};" for address in setup.listen]
-    lines.append(f"server_name {' '.join(map(quoted, hosts))};")
+    lines.append(f"server_name {' '.join(map(quoted, names))};")
     if setup.maintenance_file and locations:
         lines.append(maintenance_lines(setup.maintenance_file))
-    lines += [f"location {where} {{ proxy_pass http://{service}; }}" for where, service in locations.items()]
-    if "/" not in locations:
-        lines.append("location / { return 404; }")
-    lines += _assets(setup, locations)
+    blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
+    blocks = blocks | {"/": blocks.get("/", "return 404;")} | _assets(setup, locations)
+    lines += [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
     return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
 
 
@@ -145,19 +147,41 @@ def maintenance_lines(file: str) -> str:
     return _MAINTENANCE.format(file=quoted(file))
 
 
-def _assets(setup: Setup, locations: Mapping[str, str]) -> list[str]:
+def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
     """Return the locations of files that nginx serves itself; one that is not there is asked of the service at "/"."""
     service = locations.get("/")
-    lines = []
+    found = {}
     for folder in setup.assets:
         above, _, name = folder.rstrip("/").rpartition("/")
-        where = quoted(f"/{name}/")
+        where = f"/{name}/"
         if where not in locations:
             fallback = "@assets" if service else "=404"
-            lines.append(f"location {where} {{ root {quoted(above)}; try_files $uri {fallback}; }}")
-    if lines and service:
-        lines.append(f"location @assets {{ proxy_pass http://{service}; }}")
-    return lines
+            found[where] = f"root {quoted(above)}; try_files $uri {fallback};"
+    if found and service:
+        found["@assets"] = f"proxy_pass http://{service};"
+    return found
+
+
+def _with_slashless(blocks: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the locations, with one of its own for each path that misses only the slash at the end of a proxied one.
+
+    Without it nginx answers such a request by a redirect to the path with the slash, at a port that visitors may not
+    know, whatever the method. It is for whoever has the longest of the other prefixes.
+    """
+    prefixes = [where for where in blocks if where.startswith("/")]
+    found = dict(blocks)
+    for where in prefixes:
+        path = where.rstrip("/")
+        if path and "proxy_pass" in blocks[where]:
+            others = [prefix for prefix in prefixes if path.startswith(prefix)]
+            found.setdefault(f"= {path}", blocks[max(others, key=len)])
+    return found
+
+
+def _written(where: str) -> str:
+    """Return a location's name as nginx reads it."""
+    return f"= {quoted(where[2:])}" if where.startswith("= ") else quoted(where)
 
 
 MAIN = """\

@@ -39,7 +39,7 @@ def command(
     site = options.site_of(conf, verbose, as_json)
     with changing(site, f"zddeploy maintenance {switch}", lock_timeout):
         if switch == "on":
-            maintenance.on(site, page.read_text() if page else maintenance.page(message))
+            maintenance.on(site, maintenance.own_page(page) if page else maintenance.page(message))
             text = "everything is answered 503: `zddeploy maintenance off` ends it"
         else:
             text = "requests are answered again" if maintenance.off(site) else "maintenance was not on"

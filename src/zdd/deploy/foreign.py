@@ -47,7 +47,7 @@ class ForeignFront(Front):
     def unasked(self) -> list[str]:
         """Return the services that no request can be sent to through nginx, since only its server blocks know how."""
         nowhere = _listening() is None
-        return [name for name, service in self._reachable().items() if nowhere or not service.health_host]
+        return [name for name, service in self.reachable().items() if nowhere or not service.health_host]
 
     def master(self) -> Process | None:
         """Return nginx's master process as far as that can be told."""
@@ -78,11 +78,12 @@ class ForeignFront(Front):
         address, tls = found
         return [
             Visit(name, address, service.health_host, service.health_path or "/", tls)
-            for name, service in self._reachable().items()
+            for name, service in self.reachable().items()
             if service.health_host and name in target.services()
         ]
 
-    def _reachable(self) -> dict[str, RunService]:
+    def reachable(self) -> dict[str, RunService]:
+        """Return the services that nginx leads to."""
         services = self.config.services.items()
         return {name: one for name, one in services if isinstance(one, RunService) and one.socket != "none"}
 

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from zdd.conf import hosts
 from zdd.conf.schema import ClassicService, RunService
 from zdd.errors import DeployFailed
 from zdd.host import files
@@ -16,7 +17,7 @@ from zdd.host.clock import Clock
 from zdd.instance import probe
 from zdd.keeper import client
 from zdd.places import Places
-from zdd.proxy import template
+from zdd.proxy import maintenance, template
 from zdd.switch.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ def visits(front: Front, target: Manifest) -> list[Visit]:
             if service.health_path:
                 found.append(Visit(name, address, service.health_host or "localhost", service.health_path))
         elif service.socket != "none":
-            hosts = [*service.host, *front.config.nginx.server_name, "localhost"]
-            found.append(Visit(name, address, service.health_host or hosts[0], _path(service)))
+            host = service.health_host or hosts.asked(service.host or front.config.nginx.server_name) or "localhost"
+            found.append(Visit(name, address, host, _path(service)))
     return found
 
 
@@ -130,11 +131,7 @@ def listen_address(front: Front) -> tuple[str, int] | None:
     else:
         words = re.findall(r"(?m)^\s*listen\s+([^;]+);", template.read(str(front.template)))
         listening = [word.split()[0] for word in words if not _OTHERWISE & set(word.split())]
-    for address in listening:
-        if found := re.fullmatch(r"(?:(\[[^]]+\]|[^:\[\]]+):)?([0-9]+)", address):
-            host = (found[1] or "127.0.0.1").strip("[]")
-            return {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(found[2])
-    return None
+    return next((found for one in listening if (found := maintenance.address([one]))), None)
 
 
 def visit(where: Visit, clock: Clock, others: int = 0) -> probe.Answer:
@@ -164,4 +161,13 @@ def _path(service: RunService) -> str:
     """Return a path that nginx routes to the service: the health path where it is below its route."""
     if service.health_path and service.health_path.startswith(service.path):
         return service.health_path
-    return service.path
+    return _encoded(service.path)
+
+
+def _encoded(path: str) -> str:
+    """Return the path as a request has it: nginx decodes it before it compares."""
+    if re.fullmatch(r"[A-Za-z0-9._~/!$&'()*+,;=:@-]+", path):
+        return path
+    from urllib.parse import quote  # here, because few have such a path
+
+    return quote(path, safe="/!$&'()*+,;=:@")

@@ -9,7 +9,16 @@ from pathlib import Path
 SOURCE = Path(__file__).parent.parent / "src" / "zdd"
 
 # Each may import those after it, and itself.
-FLOORS = ["cli", "deploy", "release instance proxy switch", "keeper", "places", "conf history", "errors host", "secret"]
+FLOORS = [
+    "cli",
+    "deploy",
+    "release instance proxy switch",
+    "keeper",
+    "places",
+    "conf history",
+    "errors host",
+    "secret umask",
+]
 NEIGHBOURS = {("instance", "switch"), ("keeper", "errors"), ("release", "instance")}
 
 

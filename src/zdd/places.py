@@ -14,6 +14,7 @@ from zdd.errors import UsageError
 from zdd.host import files
 from zdd.host.process import boot_id
 
+_RUN = "/run/zdd"
 _LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes with its closing zero (unix(7))
 _HIGHEST_NUMBER = 99_999  # what instance numbers are given room for
 
@@ -111,7 +112,8 @@ class Places:
         self._check_length(self.config.services)
 
     def make_room(self) -> None:
-        """Make S and R, where the lock is. Raises UsageError where it cannot."""
+        """Make S and R, where the lock is, and what is above them. Raises UsageError where it cannot."""
+        self._make((folder, 0o755) for folder in self._above())
         self._make(((self.state, 0o755), (self.logs, 0o750), (self.runtime, 0o711)))
 
     def prepare(self) -> None:
@@ -133,7 +135,9 @@ class Places:
     def _make(self, folders: Iterable[tuple[str, int]]) -> None:
         try:
             for folder, mode in folders:
-                if not os.path.isdir(folder):
+                if folder in self._above():
+                    files.open_folder(folder, mode, never=0o022)  # made once with whatever the umask said
+                elif not os.path.isdir(folder):
                     os.makedirs(folder, exist_ok=True)
                     os.chmod(folder, mode)  # whatever the umask says
         except OSError as error:
@@ -141,6 +145,11 @@ class Places:
                 f"cannot make {error.filename}: {error.strerror}",
                 hint="set state_dir and runtime_dir in the [zdd] section to folders of yours",
             ) from error
+
+    def _above(self) -> set[str]:
+        """Return the folders above S and R that are zdd's, too: those that all projects share."""
+        shared = {os.path.dirname(default_state(self.config.project)), _RUN}
+        return shared & {os.path.dirname(self.state), os.path.dirname(self.runtime)}
 
     def forget(self) -> None:
         """Remove what R holds of instances and tables; the caller knows that nothing of it runs."""
@@ -167,11 +176,11 @@ class Places:
         return recorded if recorded and os.path.isdir(tables) and os.listdir(tables) else None
 
     def _choose(self) -> str:
-        shared = f"/run/zdd/{self.config.project}"
+        shared = f"{_RUN}/{self.config.project}"
         if os.path.isdir(shared):
             usable = os.stat(shared).st_uid == os.geteuid()
         else:
-            parent = "/run/zdd" if os.path.isdir("/run/zdd") else "/run"
+            parent = _RUN if os.path.isdir(_RUN) else "/run"
             usable = os.access(parent, os.W_OK | os.X_OK)
         return shared if usable else f"{self.state}/run"
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from zdd import __version__
+from zdd import __version__, umask
 from zdd.errors import Unforeseen, UsageError, ZddError, last_words, told
 from zdd.stage import fitted
 
@@ -94,6 +94,7 @@ def program() -> None:
 
 def main() -> NoReturn:
     """Run the program and exit: 0 done, 1 failed and undone, 2 usage, 3 locked, 4 connections cut, 5 needs a person."""
+    umask.take()
     try:
         status = program.main(standalone_mode=False, color=_colour())
     except BrokenPipeError:

@@ -125,11 +125,12 @@ class Commands:
         output: str = os.devnull,
         descriptors: Sequence[int] = (),
         who: Identity = _OURSELVES,
+        umask: int = -1,
     ) -> Spawned:
         """
         Start a program in a session of its own and let it go; what it prints is appended to the file `output`.
 
-        It inherits `descriptors`, under their own numbers, and no others.
+        It inherits `descriptors`, under their own numbers, and no others. An `umask` of -1 is ours.
         """
         self._tell(argv, cwd)
         with open(output, "ab") as log:
@@ -142,6 +143,7 @@ class Commands:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=descriptors,
+                umask=umask,
                 user=who.uid,
                 group=who.gid,
                 extra_groups=who.groups if os.geteuid() == 0 else None,

@@ -48,6 +48,22 @@ def make_folder(path: str, mode: int) -> None:
         os.chmod(path, mode)
 
 
+def open_folder(path: str, mode: int, never: int = 0) -> None:
+    """
+    Make the folder, or give one of ours the bits of `mode` that a umask once kept from it, and take those of `never`.
+
+    Bits that somebody has added stay.
+    """
+    if not os.path.isdir(path):
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, mode)
+        return
+    found = os.stat(path)
+    wanted = (found.st_mode | mode) & 0o7777 & ~never
+    if found.st_uid == os.geteuid() and wanted != found.st_mode & 0o7777:
+        os.chmod(path, wanted)
+
+
 def read(path: str) -> str | None:
     """Return the file's text, None when there is none."""
     try:

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from zdd import umask
 from zdd.conf.schema import ClassicService
 from zdd.host import files, process, sock_diag, systemd
 from zdd.host.clock import Clock
@@ -151,11 +152,16 @@ class ClassicInstance:
         self._write(ClassicRecord(self.service, {}, (main.pid, main.start_time), port))
 
     def _spawn(self, commands: Commands, argv: Sequence[str], what: str, own: Mapping[str, str]) -> Spawned:
-        """Start a command of the service's, in a unit where systemd runs: a logout would end what it leaves running."""
+        """
+        Start a command of the service's, with the umask that zdd was called with, as ever.
+
+        Where systemd runs it is in a unit: a logout would end what it leaves running.
+        """
         project = self.places.config.project
         unit = systemd.Unit(systemd.unit_name(project, what), f"{what} of {project}", {})
         argv, more = systemd.in_scope(unit, argv)
-        spawned = commands.spawn(argv, str(self.service.cwd), {**environment.inherited(), **more, **own}, self.log)
+        env = {**environment.inherited(), **more, **own}
+        spawned = commands.spawn(argv, str(self.service.cwd), env, self.log, umask=umask.callers())
         while spawned.status() is None and process.title(spawned.process.pid).startswith("systemd-run "):
             self.clock.sleep(_POLL)  # until it is in its unit, our end may be its own
         return spawned

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 
+from zdd.host import files
 from zdd.release import disk
 
 
@@ -25,7 +26,7 @@ def unite(union: str, releases: Sequence[str], folders: Sequence[str]) -> None:
             if path not in parents and wanted.keys().isdisjoint(above):
                 wanted.setdefault(path, source)
                 parents.update(above)
-    os.makedirs(union, mode=0o755, exist_ok=True)
+    files.open_folder(union, 0o755)
     for path, source in wanted.items():
         _put(source, union, path, f"{union}.new")
     _remove_others(union, wanted.keys() | parents)
@@ -62,7 +63,7 @@ def _put(source: str, union: str, path: str, temporary: str) -> None:
     for folder in (f"{union}/{above}" for above in reversed(list(_above(path)))):
         if os.path.islink(folder) or not os.path.isdir(folder):
             disk.remove(folder)  # a file in an old release, a folder in this one
-            os.mkdir(folder, 0o755)
+        files.open_folder(folder, 0o755)
     if os.path.isdir(target):
         disk.remove(target)
     disk.remove(temporary)

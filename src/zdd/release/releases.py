@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import count
 
+from zdd import umask
 from zdd.conf.schema import ReleaseSection
 from zdd.errors import DeployFailed, UsageError, counted, some
 from zdd.host import files
@@ -131,7 +132,7 @@ class Releases(Shelf):
     def _build(self, revision: Revision, log: str, interrupt: Callable[[], None]) -> None:
         path, commit = self.path(revision.id), revision.commit
         self.remove(revision.id)
-        os.makedirs(self.folder, mode=0o755, exist_ok=True)
+        files.open_folder(self.folder, 0o755)
         if commit is None:
             disk.copy(self.section.source, path, self._not_source, interrupt)
         else:
@@ -142,7 +143,7 @@ class Releases(Shelf):
         shared.link(path, f"{self.state}/shared", self.section.shared, self.notice)
         self._run_commands(revision.id, log, interrupt)
         disk.sync(path)
-        files.write(self.marker(revision.id), self._made_of(commit), sync=True)
+        files.write(self.marker(revision.id), self._made_of(commit, umask.OWN), sync=True)
 
     def _run_commands(self, release: str, log: str, interrupt: Callable[[], None]) -> None:
         path = self.path(release)
@@ -165,13 +166,21 @@ class Releases(Shelf):
         for number in count(1):
             release = name if number == 1 else f"{name}-{number}"
             if self.is_complete(release):
-                if commit and files.read(self.marker(release)) == self._made_of(commit):
+                if commit and self._is_alike(release, commit):
                     return release
             elif not os.path.lexists(self.path(release)) or (commit and not self.is_used(release)):
                 return release
         raise AssertionError  # count() does not end
 
-    def _made_of(self, commit: str | None) -> str:
+    def _is_alike(self, release: str, commit: str) -> bool:
+        """Tell whether a release is what would be built; its modes too, which were the caller's umask's before 0.2."""
+        made_of = files.read(self.marker(release))
+        if made_of == self._made_of(commit, umask.OWN):
+            return True
+        is_open = os.stat(self.path(release)).st_mode & 0o055 == 0o055
+        return is_open and made_of == self._made_of(commit)
+
+    def _made_of(self, commit: str | None, *more: object) -> str:
         """Return what tells releases apart; hashed, since `build` may hold a secret."""
-        made_of = [commit, self.section.build, self.section.shared]
+        made_of = [commit, self.section.build, self.section.shared, *more]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest() + "\n"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import permutations
 
 from zdd.errors import UsageError
+from zdd.host import files
 from zdd.release import disk
 
 
@@ -28,7 +29,7 @@ def link(release: str, shared: str, paths: Sequence[str], notice: Callable[[str]
 
     Raises OSError when a folder on the way is a link.
     """
-    os.makedirs(shared, mode=0o755, exist_ok=True)
+    files.open_folder(shared, 0o755)
     for path in paths:
         name = path.rstrip("/")
         folder, base = os.path.split(name)

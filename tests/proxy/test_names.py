@@ -35,7 +35,7 @@ HOSTS = [
     ("~^regex[0-9]+[.]test$", "regex12.test"),
     ("~^(?<name>.+)[.]named[.]test$", "a.named.test"),
     ("b\u00fccher.test", "xn--bcher-kva.test"),
-    ("\u0431\u0443\u043a\u0438.test", "xn--90ai1au.test"),
+    ("\u0431\u0443\u043a\u0438.test", "xn--90aof9a.test"),
     ("\U0001f4a9.test", "xn--ls8h.test"),
 ]
 PATHS = [

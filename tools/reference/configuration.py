@@ -27,6 +27,11 @@ checked before anything is touched; what is wrong is told with file, section, ke
 - **Paths** are relative to the folder of the file.
 - **Durations** are `500ms`, `30s`, `5m`, `1h`, or a number of seconds. **Sizes** are `512K`, `64M`, `1G`.
 - **Names** of projects and services: {NAME_RULE}.
+- **Host names** are `shop.test` without scheme, port and path, in punycode where you write other letters; or what nginx
+  knows for many: `*.shop.test`, `.shop.test` (with `shop.test` itself), `www.shop.*`, `~` and a regular expression. A
+  `health_host` is one name and may have a port.
+- **Routes**: `path = "/api"` is `/api` and all below it, `"/api/"` is only what is below; then `/api` belongs to the next
+  shorter route. Write the path decoded and without `*`, `?`, `#`: nginx compares beginnings.
 - **Shell commands** are run by `/bin/sh -ec`. A *command* is split into words as a shell would, but no shell runs it.
 - **Lists**: where a list is allowed, so is a single item.
 - **INI** knows the same keys: sections are `[service:web]`, lists have one item a line, maps have lines of `KEY=VALUE`.
@@ -69,7 +74,8 @@ connections short.
 
 CLASSIC = """\
 With `start` instead of `run`. Such a file is read as zdd has always read it: keys that it does not know are passed over
-with one warning, `deploy.conf` may have `[DEFAULT]` and interpolation.
+with one warning, `deploy.conf` may have `[DEFAULT]` and interpolation. `start` and `stop` have the umask of whoever
+deploys; all else that zdd starts and makes has 022.
 """
 
 SECTIONS: tuple[tuple[str, type[Struct], str], ...] = (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import zdd.places
 from zdd.conf import read
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
@@ -38,6 +39,31 @@ def test_only_we_may_look_into_the_control_folder(tmp_path: Path) -> None:
 
     assert os.stat(places.control).st_mode & 0o777 == 0o700
     assert os.stat(places.instances).st_mode & 0o777 == 0o711
+
+
+@pytest.mark.parametrize(("mode", "mended"), [(0o700, 0o755), (0o777, 0o755), (0o750, 0o755), (0o1755, 0o1755)])
+def test_the_folder_that_all_projects_share_is_open_and_nobody_elses_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, mended: int
+) -> None:
+    """A umask of whoever came first once decided on it."""
+    monkeypatch.setattr(zdd.places, "default_state", lambda project: f"{tmp_path}/zdd/{project}")
+    (tmp_path / "zdd").mkdir()
+    (tmp_path / "zdd").chmod(mode)
+
+    Places(config(tmp_path / "a", state_dir="", runtime_dir=f"{tmp_path}/R")).make_room()
+
+    assert os.stat(tmp_path / "zdd").st_mode & 0o7777 == mended
+
+
+def test_a_folder_of_somebody_who_closed_it_stays_closed(tmp_path: Path) -> None:
+    places = Places(config(tmp_path / "a"))
+    places.prepare()
+    for folder in (places.state, places.logs):
+        os.chmod(folder, 0o700)
+
+    places.prepare()
+
+    assert [os.stat(folder).st_mode & 0o777 for folder in (places.state, places.logs)] == [0o700, 0o700]
 
 
 def test_the_runtime_folder_stays_where_it_was_chosen(tmp_path: Path) -> None:

@@ -78,6 +78,14 @@ def test_the_tail_starts_at_the_offset(tmp_path: Path) -> None:
     assert files.tail(str(path), 9, since) == ["one", "two", "three"]
 
 
+def test_a_folder_that_a_umask_closed_is_opened_again(tmp_path: Path) -> None:
+    for mode, expected in ((0o700, 0o755), (0o2750, 0o2755), (0o775, 0o775), (0o755, 0o755)):
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        (tmp_path / "folder").chmod(mode)
+        files.open_folder(str(tmp_path / "folder"), 0o755)
+        assert (tmp_path / "folder").stat().st_mode & 0o7777 == expected
+
+
 def test_folders_have_their_mode_whatever_the_umask_says(tmp_path: Path) -> None:
     old = os.umask(0o077)
     try:

@@ -30,8 +30,8 @@ checked before anything is touched; what is wrong is told with file, section, ke
 - **Host names** are `shop.test` without scheme, port and path, in punycode where you write other letters; or what nginx
   knows for many: `*.shop.test`, `.shop.test` (with `shop.test` itself), `www.shop.*`, `~` and a regular expression. A
   `health_host` is one name and may have a port.
-- **Routes**: `path = "/api"` is `/api` and all below it, `"/api/"` is only what is below; then `/api` belongs to the next
-  shorter route. Write the path decoded and without `*`, `?`, `#`: nginx compares beginnings.
+- **Routes**: `path = "/api"` is `/api` and all below it, `"/api/"` is only what is below; then `/api` belongs to the
+  next shorter route. Write the path decoded and without `*`, `?`, `#`: nginx compares beginnings.
 - **Shell commands** are run by `/bin/sh -ec`. A *command* is split into words as a shell would, but no shell runs it.
 - **Lists**: where a list is allowed, so is a single item.
 - **INI** knows the same keys: sections are `[service:web]`, lists have one item a line, maps have lines of `KEY=VALUE`.

@@ -84,7 +84,7 @@ def test_all_that_is_made_has_the_modes_that_it_has_under_022(project: Project, 
 
     assert found[1] == found[0]
     assert set((project.folder / "hooks").read_text().split()) == {"0022"}
-    open_to_others = [name for name, mode in found[1].items() if mode[0] != "l" and "w" in (mode[5], mode[8])]
+    open_to_others = [name for name, mode in found[1].items() if mode[0] not in "ls" and "w" in (mode[5], mode[8])]
     assert open_to_others == []
 
 

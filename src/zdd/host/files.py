@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 
 def write(path: str, text: str, mode: int = 0o644, sync: bool = False) -> None:
@@ -74,9 +75,13 @@ def read(path: str) -> str | None:
 
 
 def read_number(path: str) -> int | None:
-    """Return the whole number in a pid or port file; None when it is missing, unreadable, empty or something else."""
+    """
+    Return the whole number in a pid or port file; None when it is missing, unreadable, empty or something else.
+
+    Something else may be a FIFO, a device without end or a file of any size: none of them is waited for or read whole.
+    """
     try:
-        number = int(read(path) or "")
+        number = int(_beginning(path))
     except (ValueError, OSError):
         return None
     return number if number > 0 else None
@@ -116,6 +121,15 @@ def size(path: str) -> int:
         return os.stat(path).st_size
     except FileNotFoundError:
         return 0
+
+
+def _beginning(path: str) -> bytes:
+    """Return what a regular file begins with. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 4096) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+    finally:
+        os.close(fd)
 
 
 def _beside(path: str) -> str:

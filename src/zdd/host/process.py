@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +100,11 @@ class _Opened:
             os.close(self.fd)
 
 
+def now() -> int:
+    """Return the start time that a process has which starts now."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+
+
 def title(pid: int) -> str:
     """Return the command line as ps shows it, "" for a process that is gone (nginx writes its role there)."""
     return _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").strip().decode(errors="replace")
@@ -139,6 +145,16 @@ def shares_unit(pid: int) -> bool:
     """Tell whether the process is in our own control group, where that is a unit made for us alone (see systemd.py)."""
     ours = _read("/proc/self/cgroup")
     return b"/zdd-" in ours and ours == _read(f"/proc/{pid}/cgroup")
+
+
+def user_ids(pid: int) -> set[int]:
+    """
+    Return the users whose rights the process has or can take back: real, effective, saved; empty when it is gone.
+
+    `user_id` says root of a process that has changed its user and run no program since (proc(5), dumpable).
+    """
+    lines = _read(f"/proc/{pid}/status").decode(errors="replace").splitlines()
+    return {int(number) for line in lines if line.startswith("Uid:") for number in line.split()[1:]}
 
 
 def cpu_seconds(pid: int) -> float:

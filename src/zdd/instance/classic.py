@@ -8,6 +8,7 @@ there when the pid file names a living process whose PID.port can be read and co
 from __future__ import annotations
 
 import math
+import os
 import shlex
 import signal
 import sys
@@ -18,8 +19,10 @@ from zdd.conf.schema import ClassicService
 from zdd.host import files, process, sock_diag, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands, Spawned
+from zdd.host.guarded import Untrusted
 from zdd.host.process import Process
 from zdd.instance import after_workers, environment, health, probe, record
+from zdd.instance.claim import Claim
 from zdd.instance.failure import InstanceFailed, cannot_run, ended
 from zdd.instance.health import Health, NotHealthy
 from zdd.instance.pid_files import PidFiles
@@ -30,6 +33,8 @@ _POLL = 0.02
 _LOOKS = 25  # half a second of them, at no process of it, until a start counts as dead: one misses what forks on
 _ROUNDS = 100  # of killing what those who are being killed have started
 _MARK = "ZDD_INSTANCE"
+_SECRET = "ZDD_START"  # what no other user can know: the environment of a process is its own user's to read
+_HIGHEST_PORT = 65535
 
 
 class ClassicInstance:
@@ -46,14 +51,19 @@ class ClassicInstance:
         self.started: Spawned | None = None
         self.met = "no answer yet"  # the last that was no good, while it is waited for
         self._missed = 0
+        self._secret = os.urandom(16).hex()
+        self._since = 0
 
     def launch(self) -> None:
         """Move the old instance's pid file away and run the start command, in its own session."""
         self._write(ClassicRecord(self.service, self.pid_files.texts()))
-        self.pid_files.move_away()
-        argv = split(self.service.start)
+        argv, own = split(self.service.start), {_MARK: self._mark(), _SECRET: self._secret}
         try:
-            self.started = self._spawn(self.commands, argv, self.name, {_MARK: self._mark()})
+            self.pid_files.move_away()
+            self._since = process.now()
+            self.started = self._spawn(self.commands, argv, self.name, own)
+        except Untrusted as error:
+            raise self._distrusts(error) from error
         except OSError as error:
             raise self._failed(cannot_run(argv[0], error)) from error
 
@@ -64,11 +74,14 @@ class ClassicInstance:
         """Return when it listens and answers. Raises InstanceFailed when it ended before, or at the deadline."""
         begun = self.clock.now()
         deadline = min(begun + self.service.start_timeout, until)
-        main, port = self._await_port(deadline, interrupt)
-        known = self.record()
-        known.process, known.port = (main.pid, main.start_time), port
-        self._write(known)
-        files.write(self.pid_files.current, str(main.pid))
+        try:
+            main, port = self._await_port(deadline, interrupt)
+            known = self.record()
+            known.process, known.port = (main.pid, main.start_time), port
+            self._write(known)
+            self.pid_files.remember(main.pid)
+        except Untrusted as error:
+            raise self._distrusts(error) from error
         notice = self._await_answer(main, port, deadline, interrupt) if self.service.health_path else None
         return Health(self.clock.now() - begun, port, notice)
 
@@ -105,7 +118,7 @@ class ClassicInstance:
         known = self.record()
         self._end(known)
         if newcomer := self.pid_files.newcomer(known.files_before):
-            files.remove(self.pid_files.port_file(newcomer))
+            self.pid_files.remove_port(newcomer)
         self.pid_files.restore(known.files_before)
 
     def stop(self) -> None:
@@ -138,13 +151,13 @@ class ClassicInstance:
 
         A pid file may name anybody by now. It is believed only of a process that listens on the port in PID.port.
         """
-        for pid in self.pid_files.candidates():
-            main = Process.find(pid)
-            port = files.read_number(self.pid_files.port_file(pid))
-            if main and port:
-                tree = [pid, *process.descendants(pid)]
-                if any(number == port for _, number in sock_diag.listeners(tree)):
-                    return main, port
+        for path in (self.pid_files.own, self.pid_files.current):
+            try:
+                claim = self._claim(path)
+            except Untrusted:
+                continue
+            if isinstance(claim, Claim) and claim.is_adopted():
+                return claim.main, claim.port
         return None
 
     def adopt(self, main: Process, port: int) -> None:
@@ -178,26 +191,40 @@ class ClassicInstance:
             self.clock.sleep(_POLL)
 
     def _look(self) -> tuple[Process, int] | str:
-        """Return the instance once it listens, else what is missing."""
-        pid = files.read_number(self.pid_files.own)
-        if pid is None:
-            return f"no process number in {self.pid_files.own}"
-        main = self._named()
-        if main is None:
-            return f"{self.pid_files.own} names process {pid}, which does not run"
-        port_file = self.pid_files.port_file(pid)
-        port = files.read_number(port_file)
-        if port is None:
-            return f"no port number in {port_file}"
+        """Return the instance once it listens, else what is missing. Raises Untrusted."""
+        claim = self._claim(self.pid_files.own)
+        if isinstance(claim, str):
+            return claim
+        main, port = claim.main, claim.port
+        port_file = self.pid_files.port_file(main.pid)
+        if claim.shared and (doubt := claim.doubt(self._of_this_start(), self._since)):
+            words = f"{self.pid_files.own} names process {main.pid} and {port_file} port {port}, but {doubt}"
+            return f"{words}; another user can write these files, so root takes nobody's word for it"
         try:
             probe.connect(port, 1.0).close()
         except OSError as error:
             return f"nobody answers on 127.0.0.1:{port}, the port in {port_file} ({error.strerror or error})"
         return main, port
 
+    def _claim(self, path: str) -> Claim | str:
+        """Return what a pid file and the port file say, or what of it is missing. Raises Untrusted."""
+        found = self.pid_files.look(path)
+        pid = found.number if found else None
+        if found is None or pid is None:
+            return f"no process number in {path}"
+        main = Process.find(pid)
+        if main is None:
+            return f"{path} names process {pid}, which does not run"
+        port_file = self.pid_files.port_file(pid)
+        told = self.pid_files.look(port_file)
+        port = told.number if told else None
+        if told is None or port is None or port > _HIGHEST_PORT:
+            return f"no port number in {port_file}"
+        return Claim(main, port, (found, told))
+
     def _named(self) -> Process | None:
         """Return the living process that the server's own pid file names."""
-        pid = files.read_number(self.pid_files.own)
+        pid = self.pid_files.number(self.pid_files.own)
         return Process.find(pid) if pid else None
 
     def _check_alive(self, main: Process | None = None) -> None:
@@ -245,11 +272,19 @@ class ClassicInstance:
         """Return the processes that the start command started and that live, wherever they daemonized to."""
         return process.with_environment(_MARK, self._mark())
 
+    def _of_this_start(self) -> list[int]:
+        """Return those of them that nobody else can have started."""
+        return process.with_environment(_SECRET, self._secret)
+
     def _mark(self) -> str:
         return f"{self.places.runtime}:{self.name}"
 
     def _failed(self, words: str) -> InstanceFailed:
         return InstanceFailed(f"{self.service.name}: {words}", files.tail(self.log, 20), self.log)
+
+    def _distrusts(self, error: Untrusted) -> InstanceFailed:
+        hint = f"have {self.pid_files.folder} and all folders above it written by root alone, or remove what is there"
+        return InstanceFailed(f"{self.service.name}: {error}", files.tail(self.log, 20), self.log, hint=hint)
 
     def _write(self, known: ClassicRecord) -> None:
         record.write(self.places.control, self.name, known)

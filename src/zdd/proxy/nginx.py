@@ -98,7 +98,7 @@ class Nginx:
         except OSError as error:
             raise UsageError(f"cannot test {self.conf_file}: {error.strerror}: {error.filename}") from error
         finally:
-            if not had_pid_file and files.read(self.pid_file) == "":
+            if not had_pid_file and files.size(self.pid_file) == 0:
                 files.remove(self.pid_file)  # -t makes an empty one, which means nothing
         if result.status != 0:
             said = words.in_output(result.output).replace(staged, self.conf_file)

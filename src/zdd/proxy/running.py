@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 
-from zdd.host import files, process, sock_diag
+from zdd.host import guarded, process, sock_diag
+from zdd.host.guarded import Untrusted
 from zdd.host.process import Process
 
 MASTER = "nginx: master process"
@@ -20,13 +21,20 @@ def find_master(pid_file: str, conf_file: str) -> Process | None:
     Return the master that the pid file names; None when it is empty or stale or names some other process.
 
     Some other process is one that is no nginx master, one that was told (-c) to read another file than ours, and, where
-    its title does not name a file, one that started after the pid file was written: the number was used again.
+    its title does not name a file, one that started after the pid file was written: the number was used again. Where
+    another user than root could have written the pid file, also one of another user's, or whose title names no file.
     """
-    pid = files.read_number(pid_file)
+    try:
+        found = guarded.look(pid_file)
+    except (Untrusted, OSError, ValueError):
+        return None
+    pid = found.number if found else None
     master = Process.find(pid) if pid else None
     if master is None or not is_master(master.pid):
         return None
     named = conf_file_of(process.title(master.pid))
+    if found and found.shared and (named is None or process.user_ids(master.pid) != {0}):
+        return None
     if named is not None:
         return master if os.path.realpath(named) == os.path.realpath(conf_file) else None
     return master if master.started() <= _written(pid_file) + _CLOCK_GRANULARITY else None

@@ -1,0 +1,208 @@
+"""
+Small files by names that another user could have planted, read and written by root.
+
+Whoever may write a folder decides what its names lead to: a link to root's secrets, a FIFO that never ends, a device
+without end, somebody else's number. So where root runs and another user can write the folder, a folder above it or the
+file itself, nothing is followed, nothing blocks, and only a regular file of at most 32 bytes counts. Everywhere else,
+and for ordinary users, these functions do what `files` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from zdd.host import files
+
+_MOST = 32  # bytes of a number in a file
+_MOST_LINKS = 40  # on the way to a file, as for the kernel (path_resolution(7))
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_KINDS = ((stat.S_ISLNK, "a link"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISDIR, "a folder"))
+
+
+class Untrusted(Exception):  # noqa: N818  (what it is, not what went wrong)
+    """What stands at a name that another user can change is nothing that root may use; the argument says what it is."""
+
+
+class Found(NamedTuple):
+    """
+    What a file holds. `shared` says that another user may have put it there; then it is at most 32 bytes.
+
+    `owner` is the user who wrote it, None where that could be anybody.
+    """
+
+    text: str
+    shared: bool
+    owner: int | None
+
+    @property
+    def number(self) -> int | None:
+        """Return the whole number it holds, None for anything else."""
+        text = self.text.strip()
+        if not (text.isascii() and text.isdecimal() if self.shared else text):
+            return None
+        try:
+            number = int(text)
+        except ValueError:
+            return None
+        return number if number > 0 else None
+
+
+def look(path: str) -> Found | None:
+    """Return what the file holds, None when there is none. Raises Untrusted, and what `files.read` raises."""
+    try:
+        with _reached(path, through_link=True) as place:
+            if not place.shared:
+                text = files.read(path)
+                return None if text is None else Found(text, shared=False, owner=None)
+            with _errors_of(path, "read"):
+                return _read(path, place)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write(path: str, text: str) -> None:
+    """Replace the file as `files.write` does. Raises Untrusted, and what `files.write` raises."""
+    with _reached(path) as place:
+        if not place.shared:
+            files.write(path, text)
+            return
+        temporary = f"{place.name}.{os.urandom(8).hex()}.tmp"  # a name that nobody can take beforehand
+        with _errors_of(path, "replaced"):
+            fd = os.open(temporary, _CREATE, 0o644, dir_fd=place.fd)
+            try:
+                with open(fd, "w", encoding="utf-8") as file:
+                    os.fchmod(fd, 0o644)
+                    file.write(text)
+                os.rename(temporary, place.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=place.fd)
+                raise
+
+
+def remove(path: str) -> None:
+    """Remove the file or link, never what it leads to; one that is gone is fine. Raises Untrusted and OSError."""
+    try:
+        with _reached(path) as place:
+            if not place.shared:
+                files.remove(path)
+                return
+            with _errors_of(path, "removed"):
+                os.unlink(place.name, dir_fd=place.fd)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+
+
+class _Place(NamedTuple):
+    """An open folder, and the name in it that a path leads to; `shared`: another user may change what is there."""
+
+    fd: int
+    name: str
+    shared: bool
+
+
+@contextlib.contextmanager
+def _reached(path: str, through_link: bool = False) -> Iterator[_Place]:
+    """
+    Give the folder that an absolute path leads to, opened name by name, each looked at before it is entered.
+
+    Links that only root can have made are followed, at the end of the path too with `through_link`. Raises Untrusted
+    for any other link, and OSError.
+    """
+    if os.geteuid() != 0:
+        yield _Place(-1, path, shared=False)
+        return
+    fd, shared, links = os.open("/", _FOLDER), False, 0
+    parts = [part for part in reversed(path.split("/")) if part]
+    try:
+        while True:
+            name = parts.pop() if parts else "."
+            found, folder = _stat(name, fd), os.fstat(fd)
+            shared = shared or _may_be_replaced(folder, found) or (not parts and _is_others(folder))
+            is_link = found is not None and stat.S_ISLNK(found.st_mode)
+            if not parts and not (is_link and through_link and not shared):
+                break
+            if is_link:
+                links += 1
+                if shared or links > _MOST_LINKS:
+                    raise _planted(path, f"a link on the way, {name}," if shared else "too many links")
+                target = os.readlink(name, dir_fd=fd)
+                parts += [part for part in reversed(target.split("/")) if part]
+                below = os.open("/" if target.startswith("/") else ".", _FOLDER, dir_fd=fd)
+            else:
+                below = os.open(name, _FOLDER, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        yield _Place(fd, name, shared or _is_others(found))
+    finally:
+        os.close(fd)
+
+
+def _read(path: str, place: _Place) -> Found:
+    found = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
+    if not stat.S_ISREG(found.st_mode):
+        raise _planted(path, next((words for is_it, words in _KINDS if is_it(found.st_mode)), "a device"))
+    fd = os.open(place.name, _READ, dir_fd=place.fd)
+    try:
+        found, folder = os.fstat(fd), os.fstat(place.fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise _planted(path, "no file any more")
+        data = os.read(fd, _MOST + 1)
+    finally:
+        os.close(fd)
+    if len(data) > _MOST:
+        raise _planted(path, f"more than {_MOST} bytes long, and no number")
+    return Found(data.decode("ascii", "replace"), shared=True, owner=_author(found, folder))
+
+
+def _author(file: os.stat_result, folder: os.stat_result) -> int | None:
+    """Return who wrote a file, None where that could be anybody: a hard link, or what all or a group may write."""
+    writable = stat.S_IWOTH | (stat.S_IWGRP if file.st_uid == 0 else 0)
+    if file.st_nlink != 1 or file.st_mode & writable:
+        return None
+    if folder.st_mode & stat.S_IWOTH and file.st_uid not in (0, folder.st_uid):
+        return None
+    return file.st_uid
+
+
+def _may_be_replaced(folder: os.stat_result, entry: os.stat_result | None) -> bool:
+    """Tell whether a user other than root may put something else at an entry's name."""
+    if not _is_others(folder):
+        return False
+    sticky = folder.st_uid == 0 and folder.st_mode & stat.S_ISVTX
+    return not (sticky and entry is not None and entry.st_uid == 0)
+
+
+def _is_others(found: os.stat_result | None) -> bool:
+    """Tell whether a user other than root may write it; an access list shows in the group's bits (acl(5))."""
+    if found is None or stat.S_ISLNK(found.st_mode):
+        return False
+    return found.st_uid != 0 or bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _stat(name: str, fd: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _planted(path: str, what: str) -> Untrusted:
+    return Untrusted(f"{path} is {what}, and another user can change what is there: root does not use it")
+
+
+@contextlib.contextmanager
+def _errors_of(path: str, done: str) -> Iterator[None]:
+    """What goes wrong in a folder of somebody else's may be their doing; a name that is missing is not wrong."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Untrusted(f"{path} cannot be {done}: {error.strerror}; another user can change what is there") from error

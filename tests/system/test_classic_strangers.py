@@ -170,7 +170,7 @@ def test_a_link_planted_on_the_way_leads_root_to_no_other_folder(shop: ClassicPr
 def test_somebody_elses_process_is_neither_led_to_nor_stopped(shop: ClassicProject) -> None:
     before, port = serving(shop), free_port()
     with listener(port) as victim:
-        files = f"echo {victim} > web.pid; echo {port} > {victim}.port"
+        files = f"rm -f web.pid; echo {victim} > web.pid; echo {port} > {victim}.port"
         ours(shop, start=by_stranger(f"{files}; exec sleep 600"), start_timeout="1")
         assert_refused(shop, "but it ran before the start", before)
 

@@ -50,7 +50,7 @@ class PidFiles:
                     guarded.write(path, text)
 
     def move_away(self) -> None:
-        """Remember what the server's own file names as the previous instance, and remove that file. Raises Untrusted."""
+        """Remember what the server's own file names as the previous instance, and remove it. Raises Untrusted."""
         old = self.number(self.own) or self.number(self.current)
         if old:
             guarded.write(self.previous, str(old))

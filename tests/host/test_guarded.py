@@ -157,7 +157,7 @@ def test_a_file_is_replaced_and_removed_where_it_is_and_not_where_links_lead(fol
 
     guarded.write(str(theirs / "link"), "17")
     for act in (lambda path: guarded.write(path, "17"), guarded.remove):
-        with pytest.raises(Untrusted, match="a link on the way, way"):
+        with pytest.raises(Untrusted, match="way is a link on the way"):
             act(str(theirs / "way/file"))
 
     assert (theirs / "link").read_text() == "17"

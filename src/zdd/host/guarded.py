@@ -10,6 +10,7 @@ and for ordinary users, these functions do what `files` does.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -130,8 +131,10 @@ def _reached(path: str, through_link: bool = False) -> Iterator[_Place]:
                 break
             if is_link:
                 links += 1
-                if shared or links > _MOST_LINKS:
-                    raise _planted(path, f"a link on the way, {name}," if shared else "too many links")
+                if shared:
+                    raise _planted(f"{path}: {name}", "a link on the way")
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
                 target = os.readlink(name, dir_fd=fd)
                 parts += [part for part in reversed(target.split("/")) if part]
                 below = os.open("/" if target.startswith("/") else ".", _FOLDER, dir_fd=fd)

@@ -57,13 +57,14 @@ class ClassicInstance:
     def launch(self) -> None:
         """Move the old instance's pid file away and run the start command, in its own session."""
         self._write(ClassicRecord(self.service, self.pid_files.texts()))
-        argv, own = split(self.service.start), {_MARK: self._mark(), _SECRET: self._secret}
         try:
             self.pid_files.move_away()
-            self._since = process.now()
-            self.started = self._spawn(self.commands, argv, self.name, own)
         except Untrusted as error:
             raise self._distrusts(error) from error
+        argv, own = split(self.service.start), {_MARK: self._mark(), _SECRET: self._secret}
+        self._since = process.now()
+        try:
+            self.started = self._spawn(self.commands, argv, self.name, own)
         except OSError as error:
             raise self._failed(cannot_run(argv[0], error)) from error
 
@@ -220,7 +221,7 @@ class ClassicInstance:
         port = told.number if told else None
         if told is None or port is None or port > _HIGHEST_PORT:
             return f"no port number in {port_file}"
-        return Claim(main, port, (found, told))
+        return Claim(main, port, found, told)
 
     def _named(self) -> Process | None:
         """Return the living process that the server's own pid file names."""

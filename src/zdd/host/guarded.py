@@ -54,6 +54,17 @@ class Found(NamedTuple):
         return number if number > 0 else None
 
 
+def is_shared(path: str) -> bool:
+    """Tell whether we are root and another user can change what is at the path."""
+    try:
+        with _reached(path, through_link=True) as place:
+            return place.shared
+    except Untrusted:
+        return True
+    except OSError:
+        return False
+
+
 def look(path: str) -> Found | None:
     """Return what the file holds, None when there is none. Raises Untrusted, and what `files.read` raises."""
     try:

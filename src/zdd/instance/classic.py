@@ -96,7 +96,18 @@ class ClassicInstance:
         if self.commands.tell:
             self.commands.tell(f"{shlex.join(argv)}  (in {self.service.cwd}, when nginx's old workers have ended)")
         waited_for = ",".join(f"{worker.pid}:{worker.start_time}" for worker in workers)
-        waiter = [sys.executable, "-I", "-S", str(after_workers.__file__), str(seconds), waited_for, "--", *argv]
+        checked = f"{main.pid}:{main.start_time}" if self.pid_files.shared() else ""
+        waiter = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(after_workers.__file__),
+            str(seconds),
+            waited_for,
+            checked,
+            "--",
+            *argv,
+        ]
         spawned = self._spawn(Commands(), waiter, f"{self.name}-stop", {})
         spawned.forget()
         known.stop = (spawned.process.pid, spawned.process.start_time)

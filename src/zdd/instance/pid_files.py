@@ -32,6 +32,10 @@ class PidFiles:
         except (OSError, ValueError):  # unreadable, or no text
             return None
 
+    def shared(self) -> bool:
+        """Tell whether another user than root decides what stands in them, where root deploys."""
+        return guarded.is_shared(self.own)
+
     def texts(self) -> dict[str, str | None]:
         """Return what each file holds, None for one that is not there."""
         return {path: self._text(path) for path in (self.own, self.current, self.previous)}

@@ -133,3 +133,32 @@ def test_files_that_cannot_be_linked_are_copied(tmp_path: Path, monkeypatch: pyt
 def test_without_assets_there_is_no_folder(house: House, repository: Repository) -> None:
     assert house.releases(repository.path).unite_assets() is None
     assert not (house.state / "assets").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the workers of an ordinary user's nginx are himself")
+def test_files_that_nginx_cannot_read_are_told_of_once(house: House) -> None:
+    source = house.folder / "code"
+    for name, mode in (("open.css", 0o644), ("closed.css", 0o600), ("group.css", 0o640)):
+        write(source / "public" / name, name).chmod(mode)
+    releases = house.releases(source, assets=["public"])
+    house.build(releases)
+
+    releases.unite_assets()
+    releases.unite_assets()
+
+    assert house.notices == [
+        "2 files of assets cannot be read by nginx: public/closed.css, public/group.css; "
+        "`chmod o+r` what visitors may see"
+    ]
+
+
+def test_folders_that_a_umask_closed_are_opened(house: House, repository: Repository, releases: Releases) -> None:
+    repository.commit(public__img__b2_png="two")
+    house.build(releases)
+    union = Path(releases.unite_assets() or "")
+    for folder in (union, union / "public", union / "public/img"):
+        folder.chmod(0o700)
+
+    releases.unite_assets()
+
+    assert {folder.stat().st_mode & 0o777 for folder in (union, union / "public", union / "public/img")} == {0o755}

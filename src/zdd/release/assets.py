@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 
 from zdd.host import files
 from zdd.release import disk
 
 
-def unite(union: str, releases: Sequence[str], folders: Sequence[str]) -> None:
+def unite(union: str, releases: Sequence[str], folders: Sequence[str]) -> list[str]:
     """
     Have in `union` the files of these folders of all releases, at the same paths; of one path the first release's.
 
     At no moment is a file missing that was there and stays: what is new comes first, what is changed is replaced by
     rename(2), and what no release has goes last. Files are hard links where that can be, else copies.
     A link in a release counts as the file it leads to, as long as that is in the release; linked folders do not count.
+    Returns the paths of those that only their owner, or group, may read.
     """
     wanted: dict[str, str] = {}
     parents: set[str] = set()
@@ -29,7 +31,10 @@ def unite(union: str, releases: Sequence[str], folders: Sequence[str]) -> None:
     files.open_folder(union, 0o755)
     for path, source in wanted.items():
         _put(source, union, path, f"{union}.new")
+    for folder in parents:
+        files.open_folder(f"{union}/{folder}", 0o755)
     _remove_others(union, wanted.keys() | parents)
+    return sorted(path for path, source in wanted.items() if not os.stat(source).st_mode & stat.S_IROTH)
 
 
 def _files(release: str, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -63,7 +68,7 @@ def _put(source: str, union: str, path: str, temporary: str) -> None:
     for folder in (f"{union}/{above}" for above in reversed(list(_above(path)))):
         if os.path.islink(folder) or not os.path.isdir(folder):
             disk.remove(folder)  # a file in an old release, a folder in this one
-        files.open_folder(folder, 0o755)
+            os.mkdir(folder, 0o755)
     if os.path.isdir(target):
         disk.remove(target)
     disk.remove(temporary)

@@ -51,6 +51,7 @@ class Releases(Shelf):
         self.state = places.state
         self.project = places.config.project
         self.conf = places.config.path
+        self._told_of_closed = False
         self._not_source = {os.path.realpath(places.state), os.path.realpath(places.runtime)}
         self._mirror = git.Mirror(f"{places.state}/repo.git", section.source, commands)
 
@@ -117,10 +118,18 @@ class Releases(Shelf):
             return None
         union = f"{self.state}/assets"
         try:
-            assets.unite(union, [self.path(release) for release in self.ids()], self.section.assets)
+            closed = assets.unite(union, [self.path(release) for release in self.ids()], self.section.assets)
         except OSError as error:
             raise DeployFailed(f"cannot unite the assets: {words(error)}") from error
+        self._tell_of_closed(closed)
         return union
+
+    def _tell_of_closed(self, paths: list[str]) -> None:
+        """Say, once, what root's files are of no use to nginx, whose workers are somebody else."""
+        if paths and not self._told_of_closed and os.geteuid() == 0:
+            self._told_of_closed = True
+            which = f"{counted(len(paths), 'file')} of assets cannot be read by nginx: {some(paths, 3)}"
+            self.notice(f"{which}; `chmod o+r` what visitors may see")
 
     def _tell_of_uncommitted(self, commit: str) -> None:
         """Say what somebody may believe to deploy. The configuration is read where it is, committed or not."""

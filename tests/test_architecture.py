@@ -15,6 +15,7 @@ FLOORS = [
     "release instance proxy switch",
     "keeper",
     "places",
+    "claims",
     "conf history",
     "errors host",
     "secret umask",

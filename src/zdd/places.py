@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import re
 import shutil
 from collections.abc import Iterable
 
+import msgspec
+
+from zdd import claims
+from zdd.claims import Claim
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
 from zdd.host import files
@@ -35,6 +38,7 @@ class Places:
         self.logs = f"{self.state}/logs"
         self.history = f"{self.state}/history.jsonl"
         self.environment = f"{self.state}/environment.json"
+        self.deploys = f"{self.state}/deploys"
         self.releases = f"{self.state}/releases"
         self.assets = f"{self.state}/assets"
         self.nginx = f"{self.state}/nginx"
@@ -104,11 +108,13 @@ class Places:
         """
         Raise UsageError where these places cannot be this project's; changes nothing.
 
-        That is: they belong to another user or another configuration, or a socket's path would be too long.
+        That is: they belong to another user or another configuration, another user has deployed this one, or a socket's
+        path would be too long.
         """
         for folder in (self.state, self.runtime):
             _check_user(folder)
         self._check_owner()
+        self._check_others()
         self._check_length(self.config.services)
 
     def make_room(self) -> None:
@@ -126,9 +132,10 @@ class Places:
         if self.stale():
             self.forget()
         self._make(((self.control, 0o700), (self.instances, 0o711), (self.tables, 0o711)))
-        whose = {"conf": str(self.config.path), "uid": os.geteuid(), "boot_id": boot_id()}
-        if self._owner() != whose:
-            files.write(self.owner, json.dumps(whose))
+        claim = claims.of(self.config.path, self._claim())
+        for path, more in ((self.owner, {"uid": os.geteuid(), "boot_id": boot_id()}), (f"{self.state}/owner", {})):
+            if files.read(path) != (text := claims.encode(claim, **more)):
+                files.write(path, text)
         if self._recorded() != self.runtime:
             files.write(f"{self.state}/runtime", self.runtime + "\n")
 
@@ -184,21 +191,41 @@ class Places:
             usable = os.access(parent, os.W_OK | os.X_OK)
         return shared if usable else f"{self.state}/run"
 
+    def moved_from(self) -> str | None:
+        """Return the path by which this project was deployed, where no file is any more; else None."""
+        claim = None if self.stale() else self._claim()
+        moved = claim and not claim.is_of(self.config.path) and claim.is_void()
+        return claim.conf if claim and moved else None
+
     def _owner(self) -> dict[str, object]:
         try:
-            owner = json.loads(files.read(self.owner) or "{}")
-        except ValueError:
+            owner = msgspec.json.decode(files.read(self.owner) or "{}")
+        except msgspec.DecodeError:
             return {}
         return owner if isinstance(owner, dict) else {}
 
+    def _claim(self) -> Claim | None:
+        return claims.decode(files.read(self.owner))
+
     def _check_owner(self) -> None:
-        owner = self._owner()
-        conf = owner.get("conf")
-        if conf and conf != str(self.config.path) and not self.stale():
+        claim = None if self.stale() else self._claim()
+        if claim and not claim.is_of(self.config.path) and not claim.is_void():
             raise UsageError(
-                f"project {self.config.project} belongs to {conf}, not to {self.config.path}",
-                hint=f'run `zddeploy -c {conf}`, or give this one its own name: [zdd] project = "..."',
+                f"project {self.config.project} belongs to {claim.conf}, not to {self.config.path}",
+                hint=f'run `zddeploy -c {claim.conf}`, or give this one its own name: [zdd] project = "..."',
             )
+
+    def _check_others(self) -> None:
+        """Raise UsageError where another user has deployed this very file: a second one would take the site over."""
+        path, project = self.config.path, self.config.project
+        for uid in claims.others(path):
+            if folder := claims.claimed_by(path, project, uid):
+                sudo, us = f"sudo -u {user_name(uid)}" if uid else "sudo", user_name(os.geteuid())
+                once = f"once it is `down`, and {claims.state_of(project, uid)} is removed, {us} may deploy it"
+                raise UsageError(
+                    f"{path} is deployed by {user_name(uid)} ({folder}), and you are {us}",
+                    hint=f"run zddeploy as {user_name(uid)}: `{sudo} zddeploy -c {path}`; {once}",
+                )
 
     def _check_length(self, services: Iterable[str]) -> None:
         for service in services:
@@ -213,9 +240,7 @@ class Places:
 
 def default_state(project: str) -> str:
     """Return where S is unless the configuration says otherwise."""
-    if os.geteuid() == 0:
-        return f"/var/lib/zdd/{project}"
-    return f"{pwd.getpwuid(os.geteuid()).pw_dir}/.local/state/zdd/{project}"
+    return claims.state_of(project, os.geteuid())
 
 
 def _check_user(folder: str) -> None:

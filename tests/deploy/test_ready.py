@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import errno
+import pwd
 from pathlib import Path
 
 import pytest
 
-from zdd.deploy import ready
+from zdd.deploy import boot, ready
 from zdd.errors import UsageError
 from zdd.host import sock_diag
 
@@ -26,3 +27,18 @@ def test_a_kernel_that_cannot_count_connections_is_refused_with_the_way_out(
         ready.check(World(tmp_path).site(load(tmp_path)))
 
     assert "modprobe unix_diag" in str(refused.value.hint)
+
+
+def test_a_unit_that_starts_a_configuration_which_is_gone_is_told_of(tmp_path: Path) -> None:
+    places = f'[zdd]\nproject = "shop"\nstate_dir = "{tmp_path}/S"\nruntime_dir = "{tmp_path}/R"\n'
+    folder = tmp_path / "100% my shop"
+    folder.mkdir()
+    (folder / "deploy.toml").write_text(f'{places}[service.web]\nrun = "app {{fd}}"\n')
+    config = load(folder)
+    unit = boot.pieces(config, pwd.getpwuid(0), ["/opt/zdd/bin/zddeploy"])[0].text
+    (tmp_path / "unit").write_text(unit)
+
+    assert ready.boots_from(str(tmp_path / "unit")) is None
+    folder.rename(tmp_path / "moved")
+    assert ready.boots_from(str(tmp_path / "unit")) == str(config.path)
+    assert ready.boots_from(str(tmp_path / "none")) is None

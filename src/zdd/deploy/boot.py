@@ -14,6 +14,7 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from zdd import claims
 from zdd.conf.schema import Config
 from zdd.deploy.ready import boot_unit
 from zdd.errors import UsageError
@@ -56,8 +57,9 @@ def user_of(config: Config, name: str | None = None) -> pwd.struct_passwd:
 def _deployer(config: Config) -> int | None:
     """Return the user that the runtime folder was made by, when it was made for this very configuration."""
     try:
-        owner = json.loads(files.read(f"{config.zdd.runtime_dir or f'/run/zdd/{config.project}'}/owner") or "{}")
-        return int(owner["uid"]) if owner["conf"] == str(config.path) else None
+        text = files.read(f"{config.zdd.runtime_dir or f'/run/zdd/{config.project}'}/owner") or "{}"
+        claim = claims.decode(text)
+        return int(json.loads(text)["uid"]) if claim and claim.covers(config.path) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from collections.abc import Iterator
 
@@ -12,7 +14,7 @@ from zdd.deploy.finding import Finding, error, warning
 from zdd.deploy.foreign import ForeignFront
 from zdd.deploy.site import Site
 from zdd.errors import UsageError
-from zdd.host import reach, sock_diag, systemd
+from zdd.host import files, reach, sock_diag, systemd
 from zdd.instance import identity
 from zdd.places import user_name
 
@@ -75,6 +77,9 @@ def notices(site: Site) -> Iterator[Finding]:
     if systemd.runs() and not os.path.lexists(f"{WANTS}/{boot_unit(site.config.project)}"):
         cure = f"to have it so, once: `{enable_command(site)}`"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
+    elif gone := boots_from(f"/etc/systemd/system/{boot_unit(site.config.project)}"):
+        cure = f"to write it anew, once: `{enable_command(site)}`"
+        yield warning(f"at boot {gone} is read, which is gone", "the site would be down until somebody deploys", cure)
     if waiting := [one.name for one in _apps(site) if one.order == "stop-first" and one.socket == "fd"]:
         yield Finding("fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {limits.words(site)}")
         if site.releases is None:
@@ -95,6 +100,17 @@ def notices(site: Site) -> Iterator[Finding]:
 def boot_unit(project: str) -> str:
     """Return the name of the unit that brings the project up at boot."""
     return f"{systemd.unit_name(project, 'boot')}.service"
+
+
+def boots_from(unit: str) -> str | None:
+    """Return the configuration file that the unit starts the project from, where there is no such file."""
+    try:
+        found = re.search(r"(?m)^ExecStart=(.*)$", files.read(unit) or "")
+        words = shlex.split(found[1]) if found else []
+        path = words[words.index("-c") + 1].replace("%%", "%").replace("$$", "$")
+    except (OSError, ValueError, IndexError):
+        return None
+    return None if os.path.exists(path) else path
 
 
 def enable_command(site: Site) -> str:

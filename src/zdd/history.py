@@ -15,7 +15,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     One deploy. Times are seconds, `started` of time.time().
 
     `output` is the last that was printed by the program that failed; `replaced` is the deploy that served before;
-    `origin`, of a rollback, the deploy whose version it brought back.
+    `origin` the deploy whose version was started again, by a rollback, a restart or an up.
     """
 
     deploy: int

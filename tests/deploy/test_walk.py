@@ -237,7 +237,10 @@ def serves(world: World, waiting: bool = False) -> None:
 
 
 def settles(crashed: Asleep) -> None:
-    """Invariants after a recovery: nothing is pending, one generation waits at most, and again changes nothing."""
+    """
+    Invariants after a recovery: nothing is pending, one generation waits at most, and again changes nothing; there is a
+    record of what serves, and none of what was refused.
+    """
     world = crashed.awake()
     recover(world)
     serves(world)
@@ -253,6 +256,9 @@ def settles(crashed: Asleep) -> None:
     before = site.tables.before(current)
     assert before is not None
     assert {one.name for one in leftover} <= set(before.instances), "more than one generation is left"
+    recorded = site.snapshots.headers().keys()
+    assert current.deploy in recorded, "a committed deploy has no record"
+    assert recorded <= set(site.tables.numbers()), "a refused deploy has left a record"
     once = world.asleep()
     recover(world)
     assert world.asleep() == once

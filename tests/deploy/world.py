@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from zdd.conf import read
-from zdd.conf.schema import Config
+from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.deploy.interrupts import Interrupts
 from zdd.deploy.report import Report
 from zdd.deploy.site import Site
+from zdd.deploy.snapshot import Snapshot, Snapshots
 from zdd.errors import DeployFailed
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
+from zdd.instance import environment
 from zdd.instance.running import Running
 from zdd.places import Places
 from zdd.switch.manifest import Instance, Manifest
@@ -114,7 +116,7 @@ class World:
         places = Places(config)
         places.prepare()
         fleet, front = FakeFleet(self, config), FakeFront(self)
-        return Site(
+        return FakeSite(
             config=config,
             places=places,
             tables=FakeTables(places, self),
@@ -177,6 +179,41 @@ class Asleep:
         return World(self.folder, instances, self.text, dict(self.text_before), dict(self.highest))
 
 
+class FakeSite(Site):
+    """A site whose configuration never changes: all that is not real in it stays."""
+
+    @property
+    def snapshots(self) -> Snapshots:
+        return FakeSnapshots(self.places.deploys, self.config.folder, cast("FakeTables", self.tables).world)
+
+    def as_of(self, snapshot: Snapshot | None) -> Site:
+        return self
+
+
+class FakeSnapshots(Snapshots):
+    """The real snapshots, on disk; every change is a place to die at."""
+
+    def __init__(self, folder: str, project: Path, world: World) -> None:
+        super().__init__(folder, project)
+        self.world = world
+
+    def write(self, snapshot: Snapshot) -> None:
+        self.world.changes()
+        super().write(snapshot)
+
+    def sync(self, deploy: int) -> None:
+        self.world.changes()
+        super().sync(deploy)
+
+    def remove(self, deploy: int) -> None:
+        self.world.changes()
+        super().remove(deploy)
+
+    def prune(self, keep: Collection[int]) -> None:
+        self.world.changes()
+        super().prune(keep)
+
+
 class FakeTables(Tables):
     """The real tables, on disk; every change is a place to die at."""
 
@@ -211,6 +248,10 @@ class FakeFleet:
     def __init__(self, world: World, config: Config) -> None:
         self.world = world
         self.config = config
+
+    def service(self, name: str) -> ClassicService | RunService:
+        service = self.config.services[name]
+        return service if isinstance(service, ClassicService) else environment.resolve(service)
 
     def start(self, target: Manifest, instance: Instance, folder: str, old: Sequence[str] = ()) -> None:
         self.world.changes()

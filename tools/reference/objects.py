@@ -24,7 +24,7 @@ over.
 """
 
 EVENTS = {
-    "begin": ("deploy, action, project", "the deploy has a number"),
+    "begin": ("deploy, action, project; of a rollback text", "the deploy has a number; where a rollback goes back to"),
     "notice": ("text; perhaps service, instance", "something a person should know"),
     "doing": ("step, text", "a step begins"),
     "step": ("step, seconds, ok", "a step is over; after the step `publish` the new version serves"),
@@ -94,7 +94,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "cause": "why it failed",
         "output": "the last lines that the program which failed has printed: a build, a hook, the new version",
         "replaced": "the deploy that served before",
-        "origin": "of a rollback: the deploy whose version it brought back",
+        "origin": "of a rollback, a restart or an up: the deploy whose version it started again",
     },
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from zdd.deploy import ready
-from zdd.deploy.deploy import deploy
+from zdd.deploy import differences, ready, recovery, versions
+from zdd.deploy.deploy import deploy, finish_interrupted
 from zdd.deploy.lock import changing
 from zdd.deploy.plan import Request
 from zdd.deploy.site import Site
@@ -28,19 +28,25 @@ def change(
     """
     Carry a request out and tell how it ended; returns the exit code.
 
-    `request` is worked out once the lock is held, since it may depend on what serves.
+    `request` is worked out once the lock is held and what was interrupted is finished, since it may depend on what
+    serves. A deploy takes the configuration of today, so what that needs is looked at before.
     Raises ZddError, after telling of it, when it did not work out.
     """
     begun, before = time.monotonic(), None
     try:
         before = _serving(site)
-        site.front.require()
-        site.fleet.require()
-        ready.check(site)
-        for notice in ready.notices(site):
-            site.report.event("notice", text=notice.line)
+        if action == "deploy":
+            _require(site)
         with changing(site, f"zddeploy {action}", lock_timeout):
-            target, replaced = deploy(site, request(), warm=not strict)
+            if recovery.pending(site):
+                finish_interrupted(site)
+            wanted = request()
+            today, site = site, versions.site_of(site, wanted)
+            if action != "deploy":
+                _require(site)
+            if text := differences.told(today, wanted):
+                site.report.event("notice", text=text)
+            target, replaced = deploy(site, wanted, warm=not strict)
         seconds = time.monotonic() - begun
     except Exception as error:
         failure = told(error)
@@ -62,6 +68,15 @@ def change(
         text=f"done in {seconds:.2f} s: {site.config.project} serves deploy {target.deploy}{release}",
     )
     return code
+
+
+def _require(site: Site) -> None:
+    """Raise UsageError, while nothing is touched yet, where something that is needed is not there."""
+    site.front.require()
+    site.fleet.require()
+    ready.check(site)
+    for notice in ready.notices(site):
+        site.report.event("notice", text=notice.line)
 
 
 def _serving(site: Site) -> int | None:

@@ -40,6 +40,8 @@ def command(
     r"""
     Start the new version, prove it, and switch to it.
 
+    Where services are named, the others stay as they are, whatever the configuration file says of them now.
+
     \b
     Examples:
       zddeploy                   all services of ./deploy.toml or ./deploy.conf

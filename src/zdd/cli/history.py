@@ -44,13 +44,18 @@ def command(number: int, conf: Path | None, verbose: bool, as_json: bool) -> int
 
 def lines(entries: Sequence[history.Entry]) -> list[str]:
     """Return the entries as a person reads them; what went wrong is below each."""
-    actions = [entry.action + (f" to {entry.origin}" if entry.origin else "") for entry in entries]
-    width, shown = max(map(len, actions), default=0), []
-    for entry, action in zip(entries, actions, strict=True):
+    width, shown = max((len(entry.action) for entry in entries), default=0), []
+    for entry in entries:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started))
-        parts = [
-            f"{entry.deploy:>5}  {when}  {action:<{width}}  {entry.outcome:<6} {entry.seconds:>6.1f} s  {entry.who}"
-        ]
-        shown.append("  ".join([*parts, *(text for text in (entry.release, entry.label) if text)]))
+        outcome = f"{entry.outcome:<6} {entry.seconds:>6.1f} s"
+        parts = [f"{entry.deploy:>5}  {when}  {entry.action:<{width}}  {outcome}  {entry.who}"]
+        shown.append("  ".join([*parts, *(text for text in (_version(entry), entry.label) if text)]))
         shown += [f"       {entry.cause}"] if entry.cause else []
     return shown
+
+
+def _version(entry: history.Entry) -> str | None:
+    """Return the release; of a rollback also the deploy that it went back to."""
+    if entry.action != "rollback" or entry.origin is None:
+        return entry.release
+    return f"back to {entry.release} (deploy {entry.origin})" if entry.release else f"back to deploy {entry.origin}"

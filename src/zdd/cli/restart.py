@@ -21,7 +21,8 @@ def command(
     r"""
     Start what serves anew, and switch to it; nothing is built.
 
-    It is the same release with the configuration of now, and goes like a deploy.
+    It is the same release, with the configuration and environment that it was deployed with, and goes like a deploy.
+    What has changed in the configuration file since then takes a deploy.
 
     \b
     Examples:

@@ -19,11 +19,13 @@ def command(version: str | None, lock_timeout: float | None, conf: Path | None, 
     r"""
     Go back to the version before; again goes further back.
 
-    While the old version is kept warm this is one rename; after that its release is started and proven like a new one.
+    That is the last one that differs in release, configuration or environment, so restarts are passed over. It comes
+    back with the configuration and environment that it was deployed with. While it is kept warm this is one rename;
+    after that its release is started and proven like a new one.
 
     \b
     Examples:
-      zddeploy rollback          what the last deploy replaced
+      zddeploy rollback          the last version that was another one
       zddeploy rollback 17       the version of deploy 17
     """
     site = options.site_of(conf, verbose, as_json)

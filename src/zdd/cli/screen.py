@@ -116,7 +116,8 @@ def words(event: str, fields: dict[str, object], verbose: bool) -> str | None:
     took = f"{seconds:.2f} s" if isinstance(seconds, float) else ""
     match event:
         case "begin":
-            return f"{fields['action']} {fields['deploy']} of {fields['project']}"
+            where = f": {fields['text']}" if fields.get("text") else ""
+            return f"{fields['action']} {fields['deploy']} of {fields['project']}{where}"
         case "healthy":
             return f"  {fields['instance']:<24} healthy after {took}"
         case "step" if verbose or _is_told(fields):

@@ -19,7 +19,7 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     r"""
     Bring the last good release up, after `down` or a reboot.
 
-    What serves already is left as it is.
+    It has the configuration and environment that it was deployed with. What serves already is left as it is.
 
     \b
     Example:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zdd import history
+from zdd.deploy import versions
 from zdd.deploy.plan import Request
 from zdd.deploy.site import Site
 from zdd.deploy.status import status
@@ -10,12 +10,24 @@ from zdd.errors import UsageError
 
 
 def restart(site: Site, services: tuple[str, ...]) -> Request:
-    """Return the request to start what serves anew. Raises UsageError when nothing does."""
+    """
+    Return the request to start what serves anew: the same releases, configuration and environment.
+
+    Raises UsageError when nothing serves, or nothing of a service that is named.
+    """
     current = site.tables.current()
     if current is None:
         raise UsageError("nothing is deployed, so there is nothing to restart", hint="`zddeploy up` or `zddeploy`")
+    here, snapshot = versions.serving(site, current), site.snapshots.read(current.deploy)
+    for name in services:
+        if snapshot and name in site.config.services and name not in snapshot.order:
+            raise UsageError(
+                f"{name} is not deployed, so there is nothing to restart", hint=f"`zddeploy deploy {name}`"
+            )
     releases = {one.service: one.release for one in current.instances.values()}
-    return Request("restart", services, release=current.release, releases=releases)
+    return Request(
+        "restart", services, release=current.release, origin=here.origin, releases=releases, snapshot=snapshot
+    )
 
 
 def broken(site: Site) -> tuple[str, ...]:
@@ -31,13 +43,21 @@ def broken(site: Site) -> tuple[str, ...]:
 
 
 def up(site: Site) -> Request:
-    """Return the request to start the last good release. Raises UsageError when none is known to be good."""
+    """
+    Return the request to start what served last. Raises UsageError when there is nothing to start.
+
+    That is the last committed deploy; where a release of it is gone, the newest one before whose releases are there.
+    """
+    for version in versions.committed(site):
+        snapshot = site.snapshots.read(version.deploy)
+        releases = dict(snapshot.releases) if snapshot else {}
+        shelf = site.as_of(snapshot).releases
+        if all(shelf is None or (one and shelf.is_complete(one)) for one in [version.release, *releases.values()]):
+            return Request("up", release=version.release, origin=version.origin, releases=releases, snapshot=snapshot)
     if site.releases is None:
         return Request("up")
-    done = (entry.release for entry in history.read(site.places.history) if entry.outcome == "done")
-    for release in [site.releases.current(), *done]:
-        if release and site.releases.is_complete(release):
-            return Request("up", release=release)
+    if (release := site.releases.current()) and site.releases.is_complete(release):
+        return Request("up", release=release)
     raise UsageError("no release has been deployed yet", hint="`zddeploy` builds and deploys one")
 
 

@@ -42,7 +42,8 @@ def deploy(site: Site, request: Request, warm: bool = True) -> Deployed:
     site.fleet.adopt(request.services or tuple(site.config.services))
     target = plan.manifest(site.config, observe(site), request, time.time())
     before = site.tables.before(target)
-    site.report.event("begin", deploy=target.deploy, action=request.action, project=site.config.project)
+    where: dict[str, object] = {"text": request.words} if request.words else {}
+    site.report.event("begin", deploy=target.deploy, action=request.action, project=site.config.project, **where)
     _tell_of_root(site, target.new(before))
     _tell_of_old_layout(site, list(target.instances))
     try:

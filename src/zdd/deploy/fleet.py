@@ -15,7 +15,7 @@ from zdd.errors import DeployFailed, UsageError
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.instance import app, record
+from zdd.instance import app, environment, record
 from zdd.instance.app import AppInstance, ProxySide
 from zdd.instance.classic import ClassicInstance
 from zdd.instance.health import Health
@@ -49,6 +49,7 @@ class Fleet:
         self.interrupts = interrupts
         self.proxy_side = proxy_side
         self._started: dict[str, AppInstance | ClassicInstance] = {}
+        self._resolved: dict[str, RunService] = {}
 
     def require(self) -> None:
         """Raise UsageError, while nothing is touched yet, where what an app shall be given is not there."""
@@ -62,7 +63,7 @@ class Fleet:
 
         The app of a stop-first one is not started: `old` are the instances that must rest before.
         """
-        driver = self._driver_of(instance.name, self.config.services[instance.service])
+        driver = self._driver_of(instance.name, self.service(instance.service))
         self._started[instance.name] = driver
         if isinstance(driver, ClassicInstance):
             driver.launch()
@@ -78,6 +79,20 @@ class Fleet:
             driver.launch(target.deploy, folder, self.proxy_side(), own, old if instance.stop_first else None)
         if len(self._started) % _AT_ONCE == 0:  # of many, the last are started after the first one's keeper gave up
             self._attach()
+
+    def service(self, name: str) -> ClassicService | RunService:
+        """
+        Return the service, one with `run` together with the environment that its new instances are given.
+
+        That is read once, when the first of them starts: after before_start, which may write env_file, and the same for
+        all of them and for the deploy's record. Raises UsageError for an env_file that cannot be read.
+        """
+        service = self.config.services[name]
+        if isinstance(service, ClassicService):
+            return service
+        if name not in self._resolved:
+            self._resolved[name] = environment.resolve(service)
+        return self._resolved[name]
 
     def rest(self, names: Sequence[str], at_most: float, way_back: bool) -> dict[str, int]:
         """

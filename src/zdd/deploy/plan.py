@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.deploy import steps
@@ -17,13 +17,17 @@ from zdd.deploy.steps import Step
 from zdd.errors import UsageError
 from zdd.switch.manifest import Instance, Kind, Manifest
 
+if TYPE_CHECKING:
+    from zdd.deploy.snapshot import Snapshot
+
 
 class Request(NamedTuple):
     """
     What is asked for: no services named means all.
 
     `revive` says which instances a service shall have instead of new ones: such as still serve, or are kept warm.
-    `releases` is the release of each service's new instances where it is not `release`.
+    `releases` is the release of each service's new instances where it is not `release`. `origin` is the deploy whose
+    version is started again, `snapshot` what that started from, where that is known; `words` say where it goes.
     """
 
     action: str
@@ -34,6 +38,8 @@ class Request(NamedTuple):
     origin: int | None = None
     revive: Mapping[str, list[Instance]] = MappingProxyType({})
     releases: Mapping[str, str | None] = MappingProxyType({})
+    snapshot: Snapshot | None = None
+    words: str = ""
 
 
 class Observed(NamedTuple):

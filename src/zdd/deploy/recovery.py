@@ -28,6 +28,7 @@ def recover(site: Site) -> Manifest | None:
     if target is None:
         return None
     before = site.tables.before(target)
+    site = site.as_of(site.snapshots.read(target.deploy))  # as it was begun, whatever the configuration says today
     steps = plan.before_commit(target, before)
     if target.direction == "forward" and site.tables.published() == str(target.deploy):
         try:

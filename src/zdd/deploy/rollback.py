@@ -2,64 +2,86 @@
 
 from __future__ import annotations
 
-from zdd import history
+from zdd.deploy import versions
 from zdd.deploy.plan import Request
 from zdd.deploy.site import Site
+from zdd.deploy.versions import Version
 from zdd.errors import UsageError
 from zdd.switch.manifest import Instance, Manifest
 
 
 def request(site: Site, wanted: str | None) -> Request:
     """
-    Return the request that brings back a deploy (by number) or a release; by default what the last one replaced.
+    Return the request that brings back a deploy (by number) or a release; by default the version before.
 
-    What is still kept warm serves again, and what serves already stays; for the rest the release is started.
+    That is the newest one which differs from what serves in releases, configuration or environment: restarts are passed
+    over, and a rollback repeated goes further back. What is still kept warm serves again, and what serves already
+    stays; the rest is started from its release, with the configuration and the environment that it had.
     Raises UsageError when there is no such version, or nothing left of it.
     """
     current = site.tables.current()
     if current is None:
         raise UsageError("nothing is deployed, so there is nothing to go back from", hint="`zddeploy up` starts it")
     if wanted is None:
-        number = _previous(site, current)
-    elif wanted.isdigit():
-        number = int(wanted)
-    else:
-        return _of_release(site, wanted)
-    return _of_deploy(site, current, number)
+        return _of_version(site, current, _previous(site, current))
+    if not wanted.isdigit():
+        return _of_release(site, current, wanted)
+    found = next((one for one in versions.committed(site) if one.deploy == int(wanted)), None)
+    if found is None:
+        raise UsageError(f"there is no deploy {wanted} to go back to", hint="`zddeploy history` lists them")
+    return _of_version(site, current, found)
 
 
-def _previous(site: Site, current: Manifest) -> int:
-    """Return the deploy before the one whose version serves: a rollback repeated goes further back."""
-    origin = current.origin or current.deploy
-    entry = history.find(history.read(site.places.history), origin)
-    number = entry.replaced if entry else current.before if origin == current.deploy else None
-    if number is None:
-        told = f"deploy {origin} has replaced nothing, so there is nothing before it to go back to"
+def _previous(site: Site, current: Manifest) -> Version:
+    found = versions.before(site, current)
+    if found is None:
+        origin = versions.serving(site, current).origin
+        told = f"deploy {origin} has replaced no other version, so there is nothing before it to go back to"
         raise UsageError(told, hint="`zddeploy rollback N` goes to any that `zddeploy history` lists as done")
-    return number
+    return found
 
 
-def _of_deploy(site: Site, current: Manifest, number: int) -> Request:
-    table = site.tables.read(number)
-    entry = history.find(history.read(site.places.history), number)
-    if table is None and entry is None:
-        raise UsageError(f"there is no deploy {number} to go back to", hint="`zddeploy history` lists them")
-    release = table.release if table else entry.release if entry else None
-    revive = _alive(site, current, table) if table else {}
-    releases = {one.service: one.release for one in table.instances.values()} if table else {}
-    for service in site.config.services:
+def _of_version(site: Site, current: Manifest, version: Version) -> Request:
+    snapshot = versions.snapshot(site, version)
+    there = site.as_of(snapshot)
+    table = site.tables.read(version.deploy)
+    revive = _alive(there, current, table) if table else {}
+    releases: dict[str, str | None] = dict(snapshot.releases) if snapshot else {}
+    releases |= {one.service: one.release for one in table.instances.values()} if table else {}
+    for service in there.config.services:
         if service not in revive:
-            _check_startable(site, number, service, releases.get(service, release))
-    # A rollback that was replaced serves under its own number, but its version is that of the deploy it brought back.
-    origin = (table and table.origin) or (entry and entry.origin) or number
-    return Request("rollback", release=release, origin=origin, revive=revive, releases=releases)
+            _check_startable(there, version.deploy, service, releases.get(service, version.release))
+    words = _words(version, current)
+    return Request(
+        "rollback",
+        release=version.release,
+        origin=version.origin,  # where the deploy was a rollback itself, the one that it brought back
+        revive=revive,
+        releases=releases,
+        snapshot=snapshot,
+        words=words,
+    )
 
 
-def _of_release(site: Site, release: str) -> Request:
+def _words(version: Version, current: Manifest) -> str:
+    """Return where it goes, the release first: that is what a person thinks in."""
+    if version.release is None:
+        return f"back to deploy {version.origin}"
+    same = ", the same release with another configuration or environment"
+    again = version.release == current.release and version.origin != (current.origin or current.deploy)
+    return f"back to release {version.release} (deploy {version.origin}){same if again else ''}"
+
+
+def _of_release(site: Site, current: Manifest, release: str) -> Request:
+    """Go to the newest version of this release; one that never served is started as things are today."""
     if site.releases is None or not site.releases.is_complete(release):
         known = ", ".join(site.releases.ids()) if site.releases else "none, without a [release] section"
         raise UsageError(f"there is no release {release!r} to go back to", hint=f"there are: {known}")
-    return Request("rollback", release=release)
+    found = [one for one in versions.committed(site) if one.release == release]
+    here = versions.serving(site, current).origin
+    if chosen := next((one for one in found if one.origin != here), found[0] if found else None):
+        return _of_version(site, current, chosen)
+    return Request("rollback", release=release, words=f"back to release {release}, which has never served")
 
 
 def _alive(site: Site, current: Manifest, table: Manifest) -> dict[str, list[Instance]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zdd.conf.schema import Config
@@ -12,6 +12,7 @@ from zdd.deploy.foreign import ForeignFront
 from zdd.deploy.front import Front
 from zdd.deploy.interrupts import Interrupts
 from zdd.deploy.report import Report
+from zdd.deploy.snapshot import Snapshot, Snapshots
 from zdd.errors import ZddError
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
@@ -37,6 +38,22 @@ class Site:
     commands: Commands
     clock: Clock
     releases: Releases | None
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """What each committed deploy has started from."""
+        return Snapshots(self.places.deploys, self.config.folder)
+
+    def as_of(self, snapshot: Snapshot | None) -> Site:
+        """Return the same project with the configuration and environment of then; with those of today for None."""
+        if snapshot is None:
+            return self
+        return self.configured(snapshot.config(self.config))
+
+    def configured(self, config: Config) -> Site:
+        """Return the same project, in the same places and with the same listeners, with another configuration."""
+        fleet, front, releases = _parts(config, self.places, self.commands, self.clock, self.report, self.interrupts)
+        return replace(self, config=config, fleet=fleet, front=front, releases=releases)
 
     def folder_of(self, release: str | None) -> str:
         """Return where a release's code is: without [release], beside the configuration."""
@@ -69,6 +86,17 @@ def open_site(config: Config, report: Report, tell: Callable[[str], None] | None
     """
     places, commands, clock, interrupts = Places(config), Commands(tell), Clock(), Interrupts()
     places.check()
+    if gone := places.moved_from():
+        words = f"project {config.project} was deployed as {gone}, which is gone; {config.path} takes its place"
+        report.event("notice", text=words)
+    fleet, front, releases = _parts(config, places, commands, clock, report, interrupts)
+    return Site(config, places, Tables(places), fleet, front, report, interrupts, commands, clock, releases)
+
+
+def _parts(
+    config: Config, places: Places, commands: Commands, clock: Clock, report: Report, interrupts: Interrupts
+) -> tuple[Fleet, Front, Releases | None]:
+    """Return what depends on the configuration."""
     front = (ForeignFront if config.nginx.include else Front)(config, places, commands, clock)
     fleet = Fleet(config, places, commands, clock, report, interrupts, front.side)
     releases = None
@@ -76,4 +104,4 @@ def open_site(config: Config, report: Report, tell: Callable[[str], None] | None
         from zdd.release.releases import Releases
 
         releases = Releases(config.release, places, commands, lambda words: report.event("notice", text=words))
-    return Site(config, places, Tables(places), fleet, front, report, interrupts, commands, clock, releases)
+    return fleet, front, releases

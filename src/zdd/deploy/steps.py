@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from zdd.deploy import bake, hooks, swap
+from zdd.deploy import bake, hooks, snapshot, swap
 from zdd.switch.manifest import Instance, Manifest
 
 if TYPE_CHECKING:
@@ -135,14 +135,22 @@ class Revive(Step):
 
 
 class Prepare(Step):
-    """Lay out the new table while its instances start, so that the switch itself is one rename."""
+    """
+    Lay out the new table while its instances start, so that the switch itself is one rename; and write down what they
+    are started from, so that the commit only has to bring that to the disk.
+    """
 
     name = "prepare"
     words = "prepare the switch"
 
     def do(self, site: Site) -> None:
-        """Make the links; nobody is led by them yet."""
+        """Make the links; nobody is led by them yet. Write the snapshot."""
         site.tables.build(self.target.deploy, self.target.slots())
+        site.snapshots.write(snapshot.of(site, self.target))
+
+    def undo(self, site: Site) -> None:
+        """Remove the snapshot: nothing goes back to what was refused. The links go with the table."""
+        site.snapshots.remove(self.target.deploy)
 
 
 @dataclass(frozen=True)
@@ -312,5 +320,6 @@ class Commit(Step):
 
     def do(self, site: Site) -> None:
         """Write it down durably."""
+        site.snapshots.sync(self.target.deploy)
         self.target.committed = self.target.exposed = True
         site.tables.write(self.target, sync=True)

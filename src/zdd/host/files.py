@@ -45,7 +45,7 @@ def make_folder(path: str, mode: int) -> None:
     """Make the folder and those above it that are missing, all of this mode, whatever the umask says."""
     if not os.path.isdir(path):
         make_folder(os.path.dirname(path), mode)
-        os.mkdir(path)
+        os.mkdir(path, mode)
         os.chmod(path, mode)
 
 

@@ -38,8 +38,8 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     on nothing is undone. `before` is the deploy whose table this one replaced, None for the first. `exposed` says that
     clients may be sent to these instances also while the table is not in force: nginx was told of them by a reload, or
     led to them before. So their keepers do not end by themselves.
-    `revived` are instances that were kept warm and serve again; `origin` is the deploy whose version a rollback brings
-    back; `commit` is what the release is built of, where that is a git repository.
+    `revived` are instances that were kept warm and serve again; `origin` is the deploy whose version a rollback, a
+    restart or an up starts again; `commit` is what the release is built of, where that is a git repository.
     """
 
     deploy: int

@@ -1,0 +1,70 @@
+"""What the configuration of today says that is not what is started: told in one line, since somebody may expect it."""
+
+from __future__ import annotations
+
+from msgspec.structs import asdict, replace
+
+from zdd.conf.schema import Config, RunService
+from zdd.deploy.plan import Request
+from zdd.deploy.site import Site
+from zdd.deploy.snapshot import Snapshot
+from zdd.errors import UsageError
+from zdd.instance import environment
+
+
+def told(site: Site, request: Request) -> str | None:
+    """Return the one line that is due where today's configuration is not what is started; None where it is."""
+    current = site.tables.current()
+    if request.action == "deploy":
+        then = site.snapshots.read(current.deploy) if current and request.services else None
+        others = tuple(name for name in then.order if name not in request.services) if then else ()
+        if then is None or not others or not (words := differences(site, then, others)):
+            return None
+        return f"{words} for {' and '.join(others)}, which stays as it is: `zddeploy` deploys all"
+    then, since = request.snapshot, request.origin or (current.deploy if current else 0)
+    if then is None:
+        known = f"there is no record of what deploy {since} was started from" if since else None
+        return f"{known}, so {site.config.path.name} of today holds" if known else None
+    words = differences(site, then, request.services)
+    return (
+        f"{words} since deploy {since}, which is started as it was: `zddeploy` deploys what is there now"
+        if words
+        else None
+    )
+
+
+def differences(site: Site, then: Snapshot, services: tuple[str, ...] = ()) -> str | None:
+    """
+    Return in one line how today's configuration differs from what these services (all unless named) start from; None
+    where it does not. The variables of today's shell do not count.
+    """
+    today, file = site.config, site.config.path.name
+    old, new = then.config(today), replace(today, warnings=[])
+    changed, gone = [], []
+    if _sections(old, services) != _sections(new, services):
+        changed.append(file)
+    for name, service in new.services.items():
+        started = then.apps.get(name)
+        if started is None or not isinstance(service, RunService) or not service.env_file:
+            continue
+        if services and name not in services:
+            continue
+        try:
+            if environment.resolve(service).from_file != started.from_file and service.env_file == started.env_file:
+                changed.append(service.env_file.name)
+        except UsageError:
+            gone.append(service.env_file.name)
+    changed, gone = list(dict.fromkeys(changed)), list(dict.fromkeys(gone))
+    parts = [f"{' and '.join(changed)} {'has' if len(changed) == 1 else 'have'} changed"] if changed else []
+    parts += [f"{' and '.join(gone)} cannot be read"] if gone else []
+    return ", and ".join(parts) or None
+
+
+def _sections(config: Config, services: tuple[str, ...]) -> object:
+    """Return what the file says, of these services alone where some are named."""
+    plain = {
+        name: {key: value for key, value in asdict(one).items() if key not in ("from_file", "taken_over")}
+        for name, one in config.services.items()
+        if not services or name in services
+    }
+    return plain if services else (plain, config.zdd, config.nginx, config.release)

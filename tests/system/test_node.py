@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import time
 from collections import Counter
 from typing import Any
@@ -51,7 +52,6 @@ def port_of(project: Project, name: str) -> int:
         ("port", {"address": "127.0.0.1", "family": "IPv4", "port": 3000}),
         ("options", {"address": "127.0.0.1", "family": "IPv4", "port": 3000}),
         ("nothing", {"address": "127.0.0.1", "family": "IPv4", "port": 0}),
-        ("path", "/nowhere/socket"),
     ],
 )
 def test_its_first_listen_takes_the_socket_and_looks_as_it_was_asked_for(
@@ -62,6 +62,50 @@ def test_its_first_listen_takes_the_socket_and_looks_as_it_was_asked_for(
     told = about(project)
     assert told["address"] == address
     assert told["remoteAddress"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("run", "env"),
+    [
+        ("node listens.mjs named", {"SOCKET": "/nowhere/socket"}),
+        ("node listens.mjs named --socket=/nowhere/socket", {}),
+        ("npm start", {"SOCKET": "/nowhere/socket"}),
+    ],
+)
+def test_a_path_that_the_configuration_names_is_the_sites(project: Project, run: str, env: dict[str, str]) -> None:
+    project.write("package.json", json.dumps({"scripts": {"start": "node listens.mjs named"}}))
+    deploy(project, run, env=env)
+
+    assert about(project)["address"] == "/nowhere/socket"
+
+
+@pytest.mark.parametrize("way", ["helper", "supervisor"])
+def test_a_path_of_the_apps_own_is_left_to_it_and_the_port_that_follows_is_the_sites(
+    project: Project, way: str
+) -> None:
+    deploy(project, f"node listens.mjs {way}", env={"TMPDIR": str(project.folder)})
+
+    assert about(project)["address"]["port"] == 3000
+    pipes = re.findall(r'helper listens on "(/.+)"', project.log("web-*.log"))
+    assert pipes
+    for path in pipes:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            assert connection.recv(100) == b"helper"
+
+
+def test_an_app_that_listens_only_on_a_path_of_its_own_is_told_how_to_name_it(project: Project) -> None:
+    path = f"{project.folder}/own"
+    project.write("own.mjs", f"import http from 'node:http'; http.createServer(() => {{}}).listen('{path}')")
+
+    def attempt(seconds: float) -> None:
+        configure(project, service("web", run="node own.mjs", start_timeout=seconds))
+        said = project.zddeploy(code=1).stderr
+
+        assert f"the app listens on {path}; it must serve on the socket it inherits" in said
+        assert "a path that run or env names" in said
+
+    patiently(attempt, 2, 20)
 
 
 @pytest.mark.parametrize("run", ["npm start", "npm run outer", "npx -c 'node listens.mjs port'"])

@@ -79,7 +79,7 @@ class RunService(Struct, frozen=True, kw_only=True):
     name: str
     run: Annotated[kinds.Command, doc("Runs the app in the foreground; split into words, but no shell runs it.")]
     socket: Annotated[kinds.Way, doc("fd: inherits it; unix: binds {socket}; tcp: listens on PORT; none.")] = "fd"
-    runtime: Annotated[kinds.Runtime, doc("node: its first listen takes the socket; auto: by program; none.")] = "auto"
+    runtime: Annotated[kinds.Runtime, doc("node: its first port becomes the socket; auto: by program; none.")] = "auto"
     cwd: Annotated[kinds.AbsPath | None, doc("Where it runs; the release, or else the configuration's folder.")] = None
     env: Annotated[kinds.Env, doc("Environment variables.")] = {}
     env_file: Annotated[kinds.AbsPath | None, doc("A file of NAME=VALUE lines with more of them.")] = None

@@ -1,20 +1,27 @@
 // What `runtime = "node"` loads into every process of a Node app, npm's too, by NODE_OPTIONS: the first server that any
-// of them has listening gets the socket which the keeper holds, whatever port or path was asked for.
+// of them has listening on a port gets the socket which the keeper holds, whatever port was asked for. A UNIX path counts
+// as such a port only where the configuration names it: tsx, pm2 and others listen on paths of their own beforehand, where
+// their processes meet.
 'use strict'
 
 const fs = require('node:fs')
 const net = require('node:net')
+const path = require('node:path')
 const { ChildProcess } = require('node:child_process')
 const { threadId } = require('node:worker_threads')
 
 const BACKLOG = 65535 // the kernel takes net.core.somaxconn if that is less
 const TAKEN = process.env.ZDD_SOCKET_CLAIM // the file that names who has it; only the app's user can write there
+const LONGEST = 107 // bytes of a UNIX socket's path
+const MOST = 65536 // no variable of the environment may have more than 128 KiB
 const PEER = { remoteAddress: { value: '127.0.0.1' }, remoteFamily: { value: 'IPv4' } } // nginx; a UNIX socket has none
 
 const fd = inherited()
+const names = fd === undefined ? '' : process.env.ZDD_NAMED ?? named([...process.argv, ...Object.values(process.env)])
 let done = false // in this process: it has taken its socket, or has been told of it by other means
 
 if (fd !== undefined) {
+  process.env.ZDD_NAMED = names // the app's first process has what run, env and env_file say; its tools add theirs to it
   const { listen } = net.Server.prototype
   net.Server.prototype.listen = function (...args) {
     if (args[0]?.fd === fd) done = true
@@ -47,12 +54,33 @@ function inherited () {
   })
 }
 
-/** Not for what only looks for a free port and serves nobody, for TLS, or for a cluster's primary beside its workers. */
+/**
+ * Not for what only looks for a free port and serves nobody, for TLS, for a cluster's primary beside its workers, or for
+ * a path of the app's own.
+ */
 function isFor (server, asked) {
   const { isPrimary, workers } = require('node:cluster')
   const busy = server.listening || asked?.fd !== undefined || asked?.handle || asked?._handle
   return !busy && server.listenerCount('connection') && !server.setSecureContext &&
-    !(isPrimary && Object.keys(workers).length)
+    !(isPrimary && Object.keys(workers).length) && isNamed(pathOf(asked))
+}
+
+/** What may be paths in these texts, such as what stands behind a `=`, a line each. */
+function named (texts) {
+  const words = texts.flatMap(text => [text, ...text.split(/[\s=:,;]+/)])
+  const paths = words.filter(word => /[./]/.test(word) && word.length <= LONGEST && !word.includes('\n'))
+  return [...new Set(paths)].join('\n').slice(0, MOST)
+}
+
+function isNamed (asked) {
+  return asked === undefined || names.split('\n').some(word => path.resolve(word) === path.resolve(asked))
+}
+
+/** The UNIX path that was asked for; undefined for a port. */
+function pathOf (asked) {
+  const options = typeof asked === 'object' && asked ? asked : { path: asked }
+  const isPort = ['number', 'string'].includes(typeof options.port)
+  return !isPort && typeof options.path === 'string' && !(Number(options.path) >= 0) ? options.path : undefined
 }
 
 /** Of all processes of the app the first one has it until it ends; the workers of a cluster have it together. */
@@ -76,15 +104,11 @@ function claim () {
 function take (server, args) {
   const [asked] = args
   const callback = args.at(-1)
-  const options = typeof asked === 'object' && asked ? asked : isPath(asked) ? { path: asked } : { port: asked }
-  const address = options.path ?? { address: '127.0.0.1', family: 'IPv4', port: Number(options.port) || 0 }
+  const options = typeof asked === 'object' && asked ? asked : { port: asked }
+  const address = pathOf(asked) ?? { address: '127.0.0.1', family: 'IPv4', port: Number(options.port) || 0 }
   server.address = () => server.listening ? address : null
   server.prependListener('connection', socket => Object.defineProperties(socket, PEER))
   if (typeof callback === 'function') server.once('listening', callback)
   options.signal?.addEventListener('abort', () => server.close())
   server._listen2(null, null, null, BACKLOG, fd) // what listen() ends in, but for a worker, whose fd would be the primary's
-}
-
-function isPath (asked) {
-  return typeof asked === 'string' && Number.isNaN(Number(asked))
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import shutil
 
 from zdd.conf.schema import RunService
 from zdd.host import files
@@ -11,14 +13,20 @@ from zdd.host import files
 _PROGRAMS = {"node", "nodejs", "npm", "npx", "pnpm", "pnpx", "yarn", "yarnpkg"}
 _PACKAGES = "node_modules/.bin/"
 _NAME = "listen.cjs"
+_FIRST_LINE = 256  # bytes that the kernel reads of it
 
 
 def wants_hook(service: RunService) -> bool:
     """Tell whether the hook is for this service: as its `runtime` says, or else by the program that it runs."""
     if service.runtime == "auto" and service.socket == "fd":
         program = shlex.split(service.run)[0]
-        return os.path.basename(program) in _PROGRAMS or _PACKAGES in program
+        return os.path.basename(program) in _PROGRAMS or _PACKAGES in program or _is_script(program, service)
     return service.runtime == "node"
+
+
+def has_hook(folder: str) -> bool:
+    """Tell whether the instance with this folder was started with the hook."""
+    return os.path.exists(f"{folder}/{_NAME}")
 
 
 def install_hook(folder: str, given: str) -> str:
@@ -32,3 +40,13 @@ def install_hook(folder: str, given: str) -> str:
     files.write(copy, source)
     quoted = copy.replace("\\", "\\\\").replace('"', '\\"')
     return f'--require "{quoted}" {given}'.rstrip()
+
+
+def _is_script(program: str, service: RunService) -> bool:
+    """Tell whether it is a program that Node interprets, as pm2-runtime is where it was installed with `npm -g`."""
+    path = shutil.which(program, path=service.env.get("PATH") or os.environ.get("PATH"))
+    try:
+        with open(path or os.devnull, "rb") as file:
+            return re.match(rb"#![^\n]*\bnode(js)?\b", file.read(_FIRST_LINE)) is not None
+    except OSError:
+        return False

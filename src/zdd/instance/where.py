@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zdd.conf.kinds import SocketWay
 from zdd.host import process, sock_diag
+from zdd.instance import node
 
 _WANTED = {
     "fd": "the socket it inherits as descriptor 3 ({fd} in run; LISTEN_FDS)",
@@ -23,12 +24,16 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
     pids = [app, *process.descendants(app)]
     paths, ports = sock_diag.listening_paths(pids), sock_diag.listeners(pids)
     wrong = [f"{address}:{number}" for address, number in ports if number != port or address not in _REACH_LOOPBACK]
-    right = len(wrong) < len(ports) or any(path.startswith(f"{folder}/") for path in paths)
+    others = [path for path in paths if not path.startswith(f"{folder}/")]
+    right = len(wrong) < len(ports) or len(others) < len(paths)
+    hooked = node.has_hook(folder)
+    if not right or hooked:
+        wrong += others
     if right and (taken or not wrong):
         return None
-    if not right:
-        wrong += paths
     wanted = _WANTED[way].replace("%s", str(port))
-    if way == "fd" and any(process.title(pid).startswith("node ") for pid in pids):
+    if hooked:
+        wanted += "; its first listen on a port takes it, or on a path that run or env names"
+    elif way == "fd" and any(process.title(pid).startswith("node ") for pid in pids):
         wanted += ', which runtime = "node" does for it'
     return f"the app listens {'on ' + ', '.join(wrong) if wrong else 'nowhere'}; it must serve on {wanted}"

@@ -3,10 +3,11 @@
 import { fork, spawn } from 'node:child_process'
 import cluster from 'node:cluster'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { createServer as createNetServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { Worker, isMainThread, threadId } from 'node:worker_threads'
 
 const version = readFileSync('VERSION', 'utf8').trim()
@@ -24,10 +25,17 @@ function serve (where, name = 'web') {
   return listening.then(() => { console.log(`${name} listens on ${JSON.stringify(server.address())}`); return server })
 }
 
+async function pipe (path) {
+  const server = createNetServer(connection => connection.end('helper'))
+  await once(server.listen(path), 'listening')
+  console.log(`helper listens on ${JSON.stringify(server.address())}`)
+}
+
 const ways = {
   port: () => serve(3000),
   options: () => serve({ port: 3000, host: '0.0.0.0' }),
   path: () => serve('/nowhere/socket'),
+  named: () => serve(process.env.SOCKET ?? process.argv[3]?.split('=')[1]),
   nothing: () => serve([]),
 
   async twice () { await serve(3000); await serve(0, 'second') },
@@ -37,6 +45,16 @@ const ways = {
     await once(probe.listen(0), 'listening')
     await once(probe.close(), 'close')
     await serve(3000)
+  },
+
+  async helper () { // what tells its own processes something, as tsx and pm2 do, before the site is served
+    await pipe(`${mkdtempSync(`${tmpdir()}/helper`)}/pipe`)
+    await serve(3000)
+  },
+
+  async supervisor () {
+    await pipe(`\0helper ${process.pid}`)
+    spawn(process.execPath, [process.argv[1], 'helper'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   },
 
   async secure () { await once(createSecureServer(() => {}).listen(0), 'listening'); await serve(3000) },

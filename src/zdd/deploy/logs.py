@@ -144,7 +144,8 @@ def _whole(path: str) -> Iterator[str]:
     for part in (rotation.older(path), path):
         if os.path.exists(part):
             with open(part, encoding="utf-8", errors="replace") as log:
-                yield from (line.rstrip("\n") for line in log)
+                log.seek(rotation.data(log.fileno()))
+                yield from (line.rstrip("\n").lstrip("\0") for line in log)
 
 
 def _tail(path: str, lines: int) -> list[str]:

@@ -31,8 +31,20 @@ def allow(path: str, users: dict[int, int]) -> None:
         entries.append((_USER, bits, user))
         mask |= bits
     entries += [(_GROUP_OBJ, 0, _NOBODY), (_MASK, mask, _NOBODY), (_OTHER, 0, _NOBODY)]
-    data = struct.pack("<I", _VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
-    os.setxattr(path, _ATTRIBUTE, data)
+    os.setxattr(path, _ATTRIBUTE, _packed(entries))
+
+
+def add(fd: int, user: int, bits: int) -> None:
+    """
+    Let one more user have these rights to an open file that has no list yet; everybody else has what the mode says.
+
+    Raises OSError (ENOTSUP) on a file system without access lists.
+    """
+    mode = os.fstat(fd).st_mode
+    owner, group, other = mode >> 6 & 7, mode >> 3 & 7, mode & 7
+    entries = [(_USER_OBJ, owner, _NOBODY), (_USER, bits, user), (_GROUP_OBJ, group, _NOBODY)]
+    entries += [(_MASK, group | bits, _NOBODY), (_OTHER, other, _NOBODY)]
+    os.setxattr(fd, _ATTRIBUTE, _packed(entries))
 
 
 def let_pass(folder: str, users: list[int]) -> None:
@@ -59,3 +71,7 @@ def read(path: str) -> tuple[dict[int, int], dict[int | None, int]]:
         elif tag in (_GROUP_OBJ, _GROUP):
             groups[None if tag == _GROUP_OBJ else who] = bits
     return users, groups
+
+
+def _packed(entries: list[tuple[int, int, int]]) -> bytes:
+    return struct.pack("<I", _VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in entries)

@@ -20,7 +20,8 @@ def rotate(path: str, most: int) -> bool:
 
     The file itself stays, emptied, so its writers, who append, go on. A line is lost only if it is written in the
     instant between the end of the copy and the emptying, some microseconds. When there is no room for the copy, all
-    stays as it is. 0 means never.
+    stays as it is. 0 means never. A writer who does not append goes on where it was: that leaves a hole, which does not
+    count and is not copied.
     """
     if not most or files.size(path) <= most:
         return False
@@ -28,6 +29,8 @@ def rotate(path: str, most: int) -> bool:
     try:
         source = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
+            if os.fstat(source).st_size - data(source) <= most:
+                return False
             _move(source, copy, older(path))
         finally:
             os.close(source)
@@ -37,11 +40,31 @@ def rotate(path: str, most: int) -> bool:
     return True
 
 
+def data(fd: int) -> int:
+    """Return where in the file its content begins, behind a hole if there is one."""
+    try:
+        return os.lseek(fd, 0, os.SEEK_DATA)
+    except OSError:  # nothing but a hole, or an empty file
+        return os.fstat(fd).st_size
+
+
+def add(path: str, text: bytes, most: int) -> None:
+    """Add to what was rotated away, or begin it anew when that would be more than `most` bytes; 0 means no bound."""
+    mode = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(path, mode, 0o640)
+    try:
+        if most and os.fstat(fd).st_size + len(text) > most:
+            os.ftruncate(fd, 0)
+        os.write(fd, text)
+    finally:
+        os.close(fd)
+
+
 def _move(source: int, copy: str, target: str) -> None:
     mode = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     to = os.open(copy, mode, os.fstat(source).st_mode & 0o777)
     try:
-        offset = _copy(source, to, 0)
+        offset = _copy(source, to, data(source))
         os.rename(copy, target)
         _copy(source, to, offset)  # what has come meanwhile
         os.ftruncate(source, 0)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from zdd.deploy import differences, ready, recovery, versions
+from zdd.deploy import differences, in_place, ready, recovery, versions
 from zdd.deploy.deploy import deploy, finish_interrupted
 from zdd.deploy.lock import changing
 from zdd.deploy.plan import Request
 from zdd.deploy.site import Site
-from zdd.deploy.status import refused_code
 from zdd.deploy.watch import watch
 from zdd.errors import ZddError, last_words, told
 
@@ -102,7 +101,9 @@ def what_serves(site: Site) -> str:
     """Return who serves although a change failed."""
     current = site.tables.current()
     if current:
-        return "; ".join([f"deploy {current.deploy} still serves", *refused_code(site)])
+        unwanted = in_place.loaded(site, current, site.fleet.running())
+        serves = "is still in force" if unwanted else "still serves"
+        return "; ".join([f"deploy {current.deploy} {serves}", *(unwanted or in_place.warning(site, current))])
     if any(running.state == "serving" for running in site.fleet.running().values()):
         return "what an earlier zdd has started still serves"
     return "nothing was served before, and nothing is now"

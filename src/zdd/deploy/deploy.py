@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from zdd import history, secret
 from zdd.conf.schema import RunService
-from zdd.deploy import hooks, pipeline, plan
+from zdd.deploy import hooks, in_place, pipeline, plan
 from zdd.deploy.lock import who
 from zdd.deploy.plan import Observed, Request
 from zdd.deploy.recovery import recover, turn_back
@@ -114,6 +114,7 @@ def _write_down(
         replaced=target.before,
         origin=target.origin,
     )
+    in_place.remember(site, target.deploy)
     try:
         history.append(site.places.history, entry)
         if target.action == "deploy" and outcome == "done":

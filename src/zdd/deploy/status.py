@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from zdd import history
-from zdd.deploy import maintenance, recovery
+from zdd.deploy import in_place, maintenance, recovery
 from zdd.deploy.site import Site
 from zdd.host import lock, process, sock_diag
 from zdd.instance.running import Running, observe
@@ -68,7 +68,8 @@ def status(site: Site) -> Status:
     """Look at everything once."""
     current = None if site.places.stale() else site.tables.current()
     running = {} if site.places.stale() else observe(site.places, _PATIENCE)
-    problems = _problems(site, current, running)
+    unwanted = in_place.loaded(site, current, running)
+    problems = [*_problems(site, current, running), *unwanted]
     names = list(dict.fromkeys([*site.config.services, *(found.service for found in running.values())]))
     use = _use(site, running)
     serving = current.by_service() if current else {}
@@ -82,7 +83,11 @@ def status(site: Site) -> Status:
         site.front.describe(),
         [_service(name, serving.get(name, []), by_service.get(name, []), use) for name in names],
         problems,
-        [*_waiting(site, running), *refused_code(site), *_way_up(site, current)],
+        [
+            *_waiting(site, running),
+            *([] if unwanted else in_place.warning(site, current)),
+            *_way_up(site, current),
+        ],
     )
 
 
@@ -105,17 +110,6 @@ def _waiting(site: Site, running: dict[str, Running]) -> list[str]:
     if maintenance.is_on(site):
         found.append("maintenance is on, everything is answered 503: `zddeploy maintenance off` ends it")
     return found
-
-
-def refused_code(site: Site) -> list[str]:
-    """Return the warning that is due when the code of a refused deploy lies where a restart would load it."""
-    entries = history.read(site.places.history)
-    if site.releases or not entries or entries[0].outcome == "done":
-        return []
-    return [
-        f"the code in {site.config.folder} is still that of deploy {entries[0].deploy}, which was refused: "
-        "a crash or a reboot would load it"
-    ]
 
 
 def _state(site: Site, current: Manifest | None, problems: list[str]) -> State:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 # Begun first: one worker runs a file, and the others shall not wait for it in the end.
-LONGEST = ("test_killed_anywhere", "test_zoo")
+LONGEST = ("test_killed_anywhere", "test_recipe_signals", "test_zoo")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

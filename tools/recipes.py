@@ -1,10 +1,12 @@
 """Prints the page of recipes, docs/reference/recipes.md, made of the files that the tests deploy: samples/recipes."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
 
 RECIPES = Path(__file__).parent.parent / "samples" / "recipes"
+SIGNALS = RECIPES / "signals.json"  # what tests/system/test_recipe_signals.py has met
 SHOWN = ("run.sh", "Caddyfile", "haproxy.cfg")  # beside deploy.toml, where there are such
 
 HEAD = """\
@@ -18,12 +20,35 @@ and where the socket is `fd` or `unix` no connection of a client may be closed. 
 | --- | --- | --- |
 """
 
+MET = """
+## What the app can meet
+
+While it serves, each app is sent signals, its code is broken and put right, it stands still for 2 s while 250
+connections come, and a stop-first deploy brings broken code. A test plays all of this and compares it with this table.
+A restarted app is one that ended and that its keeper has started again: requests wait meanwhile, for `hold_max`. With
+broken code that fails; after `hold_max` the service is down, `zddeploy status` and the log say so, and once the code is
+right it serves again by itself.
+
+"""
+
 
 def main() -> None:
     """Print it."""
     recipes = sorted((Recipe(path.parent) for path in RECIPES.glob("*/deploy.toml")), key=lambda one: one.title.lower())
     rows = [f"| [{one.title}](#{one.anchor}) | {one.socket} | `{one.run}` |\n" for one in recipes]
-    print(HEAD + "".join(rows) + "".join(one.section() for one in recipes), end="")
+    print(HEAD + "".join(rows) + met(recipes) + "".join(one.section() for one in recipes), end="")
+
+
+def met(recipes: list["Recipe"]) -> str:
+    """Return the table of what becomes of each site, nothing while nothing is recorded."""
+    table = json.loads(SIGNALS.read_text()) if SIGNALS.exists() else {}
+    known = [(one, table[one.folder.name]) for one in recipes if one.folder.name in table]
+    if not known:
+        return ""
+    columns = list(known[0][1])
+    lines = [["server", *columns], ["---"] * (len(columns) + 1)]
+    lines += [[f"[{one.title}](#{one.anchor})", *(found[column] for column in columns)] for one, found in known]
+    return MET + "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 class Recipe:

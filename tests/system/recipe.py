@@ -13,9 +13,12 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.machine import free_port
 from zdd.proxy import binary
 
+from .container import IMAGE, Containers
 from .project import BIN, SAMPLES, Project, eventually
 
 RECIPES = SAMPLES / "recipes"
@@ -24,6 +27,16 @@ FRONTS: dict[str, list[str]] = {
     "Caddyfile": ["setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups", f"{BIN}/caddy", "run"],
     "haproxy.cfg": ["/usr/sbin/haproxy", "-db", "-f", "haproxy.cfg"],
 }
+FIRST = (  # those that run without --all
+    "gunicorn-sync",
+    "gunicorn-gthread",
+    "gunicorn-uvicorn",
+    "uvicorn",
+    "uvicorn-workers",
+    "hypercorn",
+    "granian",
+    "daphne",
+)
 NAMES = sorted(path.parent.name for path in RECIPES.glob("*/deploy.toml"))
 
 
@@ -77,6 +90,29 @@ class Recipe:
         finally:
             front.terminate()
             front.wait(30)
+
+
+@contextlib.contextmanager
+def laid_out(project: Project, name: str) -> Iterator[Recipe]:
+    """Put a recipe into the project, or skip the test where it cannot be run; a container's image goes in the end."""
+    recipe = Recipe(name)
+    if obstacle := recipe.obstacle():
+        pytest.skip(obstacle)
+    recipe.prepare(project)
+    if name != "podman":
+        yield recipe
+        return
+    containers = Containers()
+    try:
+        if obstacle := containers.obstacle():
+            pytest.skip(obstacle)
+        project.replace("run.sh", "localhost/shop", IMAGE)
+        env = f'CONTAINERS_CONF = "{containers.environment["CONTAINERS_CONF"]}"'
+        project.replace("deploy.toml", "[service.web]\n", f"[service.web]\nenv = {{{env}}}\n")
+        yield recipe
+        project.zddeploy("down")
+    finally:
+        containers.end()
 
 
 def is_met(need: str, folder: Path) -> bool:

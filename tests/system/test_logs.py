@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -36,7 +37,16 @@ def flood():
 threading.Thread(target=flood if os.path.exists("flood") else talk, daemon=True).start()
 plain.main(sys.argv[1])
 """
+OPENS = """
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+
+writeFileSync('/dev/stdout', 'opened\\n', { flag: process.argv[2] })
+createServer((_, response) => response.end('hello')).listen(3000)
+"""
 WEB = service("web", run="python -S talks.py {fd}", health_path="/")
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run an app as another user")
 
 
 @pytest.fixture
@@ -206,3 +216,23 @@ def test_old_logs_go_and_numbers_are_not_used_again(project: Project) -> None:
     assert (logs / "nginx.log.1").stat().st_size == 2000
     assert project.zddeploy("restart").stdout.splitlines()[0] == "restart 1301 of shop"
     assert "web-151" in project.serving()
+
+
+@pytest.mark.parametrize("mode", ["a", "w"])
+@pytest.mark.parametrize("user", [None, pytest.param("nobody", marks=needs_root)])
+def test_an_app_that_opens_its_log_again_writes_to_it_and_what_was_in_it_stays(
+    project: Project, user: str | None, mode: str
+) -> None:
+    keys = {"user": user} if user else {}
+    configure(project, service("web", run=f"node opens.mjs {mode}", health_path="/", **keys))
+    project.write("opens.mjs", OPENS)
+    project.zddeploy()
+
+    os.kill(project.instances()["web-1"]["pid"], signal.SIGKILL)
+
+    def shown() -> str:
+        return project.zddeploy("logs", "-n", "100").stdout
+
+    eventually(lambda: shown().count("opened\n") == 2)
+    assert "the app ended: signal SIGKILL" in shown()
+    assert ("the app has emptied this log" in shown()) == (mode == "w")

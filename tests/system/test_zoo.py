@@ -9,20 +9,9 @@ import pytest
 
 from zdd.load import Kind
 
-from .container import IMAGE, Containers
 from .project import THE_SECOND, Project, assert_nothing_lost
-from .recipe import NAMES, Recipe
+from .recipe import FIRST, NAMES, Recipe, laid_out
 
-FIRST = (  # those that run without --all
-    "gunicorn-sync",
-    "gunicorn-gthread",
-    "gunicorn-uvicorn",
-    "uvicorn",
-    "uvicorn-workers",
-    "hypercorn",
-    "granian",
-    "daphne",
-)
 DEPLOYS = 5
 SECONDS = 10.0
 KINDS = (Kind(weight=60), Kind("POST", "/echo", body=2000, weight=39), Kind(path="/slow"))
@@ -35,24 +24,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def recipe(project: Project, name: str) -> Iterator[Recipe]:
     """A recipe, put into the project."""
-    made = Recipe(name)
-    if obstacle := made.obstacle():
-        pytest.skip(obstacle)
-    made.prepare(project)
-    if name != "podman":
+    with laid_out(project, name) as made:
         yield made
-        return
-    containers = Containers()
-    try:
-        if obstacle := containers.obstacle():
-            pytest.skip(obstacle)
-        project.replace("run.sh", "localhost/shop", IMAGE)
-        env = f'CONTAINERS_CONF = "{containers.environment["CONTAINERS_CONF"]}"'
-        project.replace("deploy.toml", "[service.web]\n", f"[service.web]\nenv = {{{env}}}\n")
-        yield made
-        project.zddeploy("down")
-    finally:
-        containers.end()
 
 
 def test_five_deploys_under_load_lose_nothing(project: Project, recipe: Recipe) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -60,8 +61,13 @@ def recorded() -> dict[str, dict[str, str]]:
 
 
 def record(name: str, met: dict[str, str]) -> None:
-    table = dict(sorted((recorded() | {name: met}).items()))
-    RECORD.write_text(json.dumps(table, indent=2) + "\n")
+    folder = os.open(RECORD.parent, os.O_RDONLY)  # tests that run beside this one write to it as well
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        table = dict(sorted((recorded() | {name: met}).items()))
+        RECORD.write_text(json.dumps(table, indent=2) + "\n")
+    finally:
+        os.close(folder)
 
 
 class Site:

@@ -40,7 +40,7 @@ PATIENCE = 60.0  # for what has to happen, on machines that are slow
 UNKNOWN = 12.0  # for what may happen, while nothing is recorded
 QUIET = 3.0  # in which nothing happens where nothing should; once longer than a hold where code is broken
 CODE = (  # of these the first that is there is broken
-    "mysite/urls.py",
+    "mysite/settings.py",
     "app.py",
     "main.py",
     "server.mjs",

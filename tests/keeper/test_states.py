@@ -127,6 +127,7 @@ def test_a_long_life_makes_the_delay_short_again(serving: New) -> None:
         crashing.die()
         crashing.push(10)
 
+    crashing.probe.answer(200)
     crashing.push(60)
     crashing.die()
     crashing.push(0.1)
@@ -246,6 +247,21 @@ def test_an_app_that_ends_by_itself_all_the_time_is_started_once_a_second(servin
 
     assert one.app.starts == starts + 10
     assert "it is started again in 0.9 s" in one.told
+
+
+def test_an_app_that_runs_but_never_answers_again_is_killed_after_start_timeout(serving: New) -> None:
+    one = serving(start_timeout=30.0)
+
+    one.die()
+    one.push(29)
+    assert one.app.starts == 2
+    one.push(2)
+
+    assert one.app.starts == 3
+    assert "the app has not answered for start_timeout, 30 s: it is killed" in one.told
+    one.probe.answer(200)
+    one.push(60)
+    assert one.app.starts == 3
 
 
 def test_an_app_that_ends_before_it_has_answered_has_crashed_whatever_its_status(serving: New) -> None:

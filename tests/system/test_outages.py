@@ -189,6 +189,7 @@ def test_recover_starts_again_what_is_down(project: Project) -> None:
 
     refused = project.zddeploy("recover", code=1)
     assert "the database is gone" in refused.stderr
+    assert "deploy 1 is still in force; web-1 is down" in refused.stderr
     assert "web-1 is DOWN" in project.zddeploy("status", code=1).stdout.replace("\n", " ")
     project.write("frail.py", right)
     said = project.zddeploy("recover").stdout

@@ -101,9 +101,12 @@ def what_serves(site: Site) -> str:
     """Return who serves although a change failed."""
     current = site.tables.current()
     if current:
-        unwanted = in_place.loaded(site, current, site.fleet.running())
-        serves = "is still in force" if unwanted else "still serves"
-        return "; ".join([f"deploy {current.deploy} {serves}", *(unwanted or in_place.warning(site, current))])
+        running = site.fleet.running()
+        unwanted = in_place.loaded(site, current, running)
+        down = [f"{name} is down" for name in current.instances if name not in running or running[name].is_broken]
+        serves = "is still in force" if unwanted or down else "still serves"
+        notes = unwanted or in_place.warning(site, current)
+        return "; ".join([f"deploy {current.deploy} {serves}", *down, *notes])
     if any(running.state == "serving" for running in site.fleet.running().values()):
         return "what an earlier zdd has started still serves"
     return "nothing was served before, and nothing is now"

@@ -227,6 +227,7 @@ class AppInstance:
             "uid": who.uid,
             "gid": who.gid,
             "groups": who.groups,
+            "start_timeout": service.start_timeout,
             "polite_for": service.start_timeout * _POLITE,
             "stop_signal": signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"].value,
             "stop_timeout": service.stop_timeout,

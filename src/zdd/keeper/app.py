@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from zdd.keeper.listener import Listener
+    from zdd.keeper.log import Log
     from zdd.keeper.record import Record
 
 CANNOT_START = 127  # the exit status of an app that never ran, as in sh
@@ -37,7 +38,7 @@ class App:
     the keeper has no children any more, and `left` says whether it has, as of the last `reap`.
     """
 
-    def __init__(self, record: Record, log: int) -> None:
+    def __init__(self, record: Record, log: Log) -> None:
         self.record = record
         self.log = log
         self.pid: int | None = None
@@ -53,6 +54,7 @@ class App:
         Raises OSError when there can be no further process.
         """
         self._close_report()
+        self.log.look()
         self._kills = memory.kills()
         self._report, report = os.pipe()  # both ends close on exec: what can be read at its end is why it never ran
         try:
@@ -150,8 +152,8 @@ class App:
         """Give the child descriptors 0 to 2, and 3 for the socket; all others close on exec."""
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
-        os.dup2(self.log, 1)
-        os.dup2(self.log, 2)
+        os.dup2(self.log.fd, 1)
+        os.dup2(self.log.fd, 2)
         if socket == _LISTEN_FD:
             os.set_inheritable(socket, True)
         elif socket is not None:

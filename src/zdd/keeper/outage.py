@@ -49,6 +49,7 @@ class Outage:
         self.restarts = 0
         self._delay = _FIRST_DELAY
         self._restart_at: float | None = None
+        self._answer_by: float | None = None  # the app that runs now
         self._kill_until = 0.0
         self._stranger: str | None = None
 
@@ -79,6 +80,7 @@ class Outage:
         self.relay.take(self.listener.queues())
         self._pass_on()
         self.app.signal_all(self.record.stop_signal)  # pre-fork workers would go on accepting
+        self._answer_by = None
         delay = max(0.0, _AT_MOST_EVERY - lived) if at_once else self._next_delay(lived)
         self.tell(f"it is started again in {delay:.1f} s" if delay else "it is started again at once")
         self._kill_until = self.deadlines.now() + delay + _PATIENCE
@@ -90,6 +92,10 @@ class Outage:
         if self.listener.address is None:
             self.end()
         else:
+            self._answer_by = self._answer_by or self.deadlines.now() + self.record.start_timeout
+            if self.deadlines.now() >= self._answer_by:
+                self._start_over()
+                return
             self.deadlines.cancel(self.probe.cancel)
             self.deadlines.at(_PATIENCE, self.ask)
             self.probe.ask(self.listener.address, self._told)
@@ -99,6 +105,7 @@ class Outage:
         if self.gave_up:
             self.tell("the app answers again: connections are accepted")
         self.on = self.gave_up = False
+        self._answer_by = None
         self.deadlines.cancel(self.ask, self._give_up, self._pass_on)
         self.deadlines.at(_PATIENCE, self.probe.cancel)  # its answer is read to the end, if it has one
         self.listener.come_back()
@@ -160,6 +167,12 @@ class Outage:
             self.tell(stranger)
         self._stranger = stranger
         return stranger is None
+
+    def _start_over(self) -> None:
+        """Kill an app that runs and has not answered within start_timeout: it may never, and the next one might."""
+        self.tell(f"the app has not answered for start_timeout, {self.record.start_timeout:g} s: it is killed")
+        self.pause()
+        self.app.signal_all(signal.SIGKILL)
 
     def _release(self) -> None:
         address = self.listener.address

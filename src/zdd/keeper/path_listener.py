@@ -81,9 +81,9 @@ class PathListener(Listener):
         """
         folder = f"{self.record.app_folder}.{number}"
         if not os.path.isdir(self.record.folder):
-            files.make_folder(self.record.folder, 0o700)
+            os.mkdir(self.record.folder, 0o700)
             acl.let_pass(self.record.folder, self.record.access)
-        files.make_folder(folder, 0o700)
+        os.mkdir(folder, 0o700)  # our umask takes nothing of that
         return folder
 
     def _hand_over(self, folder: str) -> None:

@@ -41,6 +41,7 @@ class Record:
         self.gid: int | None = data.get("gid")
         self.groups: list[int] | None = data.get("groups")
         self.access: list[int] = data.get("access", [])
+        self.start_timeout: float = data.get("start_timeout", 60.0)
         self.polite_for: float = data.get("polite_for", 15.0)
         self.stop_signal: int = data.get("stop_signal", 15)
         self.stop_timeout: float = data.get("stop_timeout", 10.0)

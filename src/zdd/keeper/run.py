@@ -7,12 +7,13 @@ import select
 import signal
 import time
 
-from zdd.host import process, rotation
+from zdd.host import process
 from zdd.keeper.app import App
 from zdd.keeper.control import Control
 from zdd.keeper.fd_listener import FdListener
 from zdd.keeper.keeper import Keeper
 from zdd.keeper.listener import Listener
+from zdd.keeper.log import Log
 from zdd.keeper.loop import Deadlines, Loop
 from zdd.keeper.operations import Operations
 from zdd.keeper.port_listener import PortListener
@@ -32,12 +33,12 @@ _PAUSE = 0.1  # after an error nobody foresaw: it may come again at once
 def main(path: str) -> int:
     """Keep the instance of this record until it is over."""
     record = Record.read(path)
-    log = _settle(record.log)
+    log = _settle(record)
 
     def tell(line: str) -> None:
         try:
             moment = time.strftime("%Y-%m-%d %H:%M:%S%z")
-            os.write(log, f"zdd: {moment} {record.instance}: {line}\n".encode(errors="replace"))
+            os.write(log.fd, f"zdd: {moment} {record.instance}: {line}\n".encode(errors="replace"))
         except OSError:  # a full disk: nothing that the instance should end for
             pass
 
@@ -57,8 +58,9 @@ def main(path: str) -> int:
             keeper.stop()
 
     def tend_log() -> None:
-        rotation.rotate(record.log, record.log_max)
         deadlines.at(_TEND_LOG, tend_log)
+        if told := log.tend():
+            tell(told)
 
     loop.watch(signals, select.POLLIN, on_signal)
     tend_log()
@@ -78,8 +80,8 @@ def _listener(record: Record, loop: Loop) -> Listener:
     return kinds.get(record.kind, Listener)(record, loop)
 
 
-def _settle(log: str) -> int:
-    """Leave behind what was inherited, for the app's sake too; returns the log's descriptor."""
+def _settle(record: Record) -> Log:
+    """Leave behind what was inherited, for the app's sake too; return the log."""
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     if os.getsid(0) != os.getpid():
         os.setsid()
@@ -91,13 +93,13 @@ def _settle(log: str) -> int:
         except PermissionError:  # then it stays nice, like who started it
             pass
     # The first one opened is 3, where the app's socket will be put: by then a child needs it no more.
-    fd = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    log = Log(record.log, record.log_max, record.uid)
     null = os.open(os.devnull, os.O_RDWR)
-    for source, target in ((null, 0), (fd, 1), (fd, 2)):
+    for source, target in ((null, 0), (log.fd, 1), (log.fd, 2)):
         os.dup2(source, target)
     os.close(null)
     process.become_subreaper()
-    return fd
+    return log
 
 
 def _signals() -> int:

@@ -65,7 +65,7 @@ def test_a_django_project_is_known_by_its_settings(folder: Path) -> None:
 def test_what_django_s_settings_say_of_files_and_hosts_is_taken_over(folder: Path) -> None:
     settings = (
         SETTINGS
-        + 'ALLOWED_HOSTS = [".shop.example.org", "shop.test"]\nMEDIA_ROOT = BASE_DIR / "media"\n'
+        + 'ALLOWED_HOSTS = ["*.cdn.test", ".shop.example.org", "shop.test"]\nMEDIA_ROOT = BASE_DIR / "media"\n'
         + 'STATIC_URL = "static/"\nSTATIC_ROOT = BASE_DIR / "static"\n'
     )
     found = proposed(

@@ -104,7 +104,8 @@ def _allowed_host(settings: str) -> str | None:
     """Return a host that Django answers to, where it does not answer to localhost."""
     found = re.search(r"(?m)^ALLOWED_HOSTS\s*=\s*\[([^]]*)\]", settings)
     hosts = re.findall(r"['\"]\.?([\w.*-]+)['\"]", found[1]) if found else []
-    return hosts[0] if hosts and not {"*", "localhost"} & set(hosts) else None
+    plain = [host for host in hosts if "*" not in host]  # a request is for one name
+    return plain[0] if plain and not {"*", "localhost"} & set(hosts) else None
 
 
 def _assets(settings: str) -> list[str]:

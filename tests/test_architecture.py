@@ -15,7 +15,7 @@ FLOORS = [
     "release instance proxy switch",
     "keeper",
     "places",
-    "claims",
+    "claims living",
     "conf history",
     "errors host",
     "secret umask",

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from zdd import claims
+from zdd import claims, living
 from zdd.claims import Claim
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
-from zdd.host import files
-from zdd.host.process import boot_id
+from zdd.host import files, process
+from zdd.living import Remains
 
 _RUN = "/run/zdd"
 _LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes with its closing zero (unix(7))
@@ -109,8 +109,13 @@ class Places:
         Raise UsageError where these places cannot be this project's; changes nothing.
 
         That is: they belong to another user or another configuration, another user has deployed this one, or a socket's
-        path would be too long.
+        path would be too long; or nobody can tell what lives in them.
         """
+        if not process.sees_itself():
+            raise UsageError(
+                "/proc does not show this very process, so nobody can tell which instances live",
+                hint="run it where /proc shows its own process numbers, such as after `mount -t proc proc /proc`",
+            )
         for folder in (self.state, self.runtime):
             _check_user(folder)
         self._check_owner()
@@ -122,22 +127,26 @@ class Places:
         self._make((folder, 0o755) for folder in self._above())
         self._make(((self.state, 0o755), (self.logs, 0o750), (self.runtime, 0o711)))
 
-    def prepare(self) -> None:
+    def prepare(self) -> str | None:
         """
         Make the folders that are missing and write down whose they are; the caller holds the lock.
 
-        What another boot left in R is removed: nothing of it runs. Raises UsageError where it cannot.
+        What another boot left in R is removed, once it is proved that nothing of it lives. Returns what should be told
+        where the boot's id leaves that open. Raises UsageError where it cannot.
         """
         self.make_room()
+        notice = self.doubt()
         if self.stale():
             self.forget()
         self._make(((self.control, 0o700), (self.instances, 0o711), (self.tables, 0o711)))
+        boot = process.boot_id() or self._owner().get("boot_id", "")  # one that is known is worth more than none
         claim = claims.of(self.config.path, self._claim())
-        for path, more in ((self.owner, {"uid": os.geteuid(), "boot_id": boot_id()}), (f"{self.state}/owner", {})):
+        for path, more in ((self.owner, {"uid": os.geteuid(), "boot_id": boot}), (f"{self.state}/owner", {})):
             if files.read(path) != (text := claims.encode(claim, **more)):
                 files.write(path, text)
         if self._recorded() != self.runtime:
             files.write(f"{self.state}/runtime", self.runtime + "\n")
+        return notice
 
     def _make(self, folders: Iterable[tuple[str, int]]) -> None:
         try:
@@ -172,9 +181,31 @@ class Places:
         shutil.rmtree(self.runtime, ignore_errors=True)
 
     def stale(self) -> bool:
-        """Tell whether R tells of another boot, whose processes are all gone."""
-        owner = self._owner()
-        return bool(owner) and owner.get("boot_id") != boot_id()
+        """Tell whether what R holds is of another boot: its id is not that of this one, and nothing in it lives."""
+        return not self._of_this_boot() and living.find(self._remains()) is None
+
+    def doubt(self) -> str | None:
+        """Say why R is kept or forgotten where the boot's id does not tell; None where it does."""
+        recorded, ours = self._owner().get("boot_id"), process.boot_id()
+        if self._of_this_boot() or not os.path.lexists(self.current):
+            return None
+        found = living.find(self._remains())
+        if recorded and ours:
+            words = f"{self.runtime} was made under another boot id, but {found}: so it is kept"
+            return words if found else None
+        unknown = "/proc/sys/kernel/random/boot_id cannot be read here" if not ours else "its boot id was not known"
+        known = f"{found}: so it is kept" if found else "nothing in it lives, as after a reboot"
+        return f"nobody can tell whether {self.runtime} is of this boot ({unknown}), but {known}"
+
+    def _of_this_boot(self) -> bool:
+        """Tell whether R is known to be of this boot, or of none yet; "unknown" is no."""
+        owner, ours = self._owner(), process.boot_id()
+        return not owner or (bool(ours) and owner.get("boot_id") == ours)
+
+    def _remains(self) -> Remains:
+        template = self.config.nginx.template
+        nginx_conf = str(template).removesuffix(".template") if template else f"{self.nginx}/nginx.conf"
+        return Remains(self.runtime, self.control, self.instances, self.logs, nginx_conf)
 
     def _recorded(self) -> str | None:
         """Return the runtime folder chosen before, as long as something lives there: a deploy, finished or not."""

@@ -55,7 +55,8 @@ MEANINGS: dict[type, dict[str, str]] = {
         "conf": "the configuration file",
         "deploy": "number of the deploy that serves",
         "release": "the release that serves, where there is a `[release]` section",
-        "state": "`interrupted`: a deploy was, and the next command finishes or undoes it",
+        "state": "`interrupted`: a deploy was, and the next command finishes or undoes it; "
+        "`down`: nothing serves that should",
         "nginx": "`pid`, `version` and `managed`: whether zdd runs it",
         "services": "see below",
         "problems": "what is wrong, in sentences; the exit code is 1 when there are any",

@@ -52,7 +52,7 @@ def command(watch: bool, conf: Path | None, verbose: bool, as_json: bool) -> int
 def lines(found: Status, now: float, cpu: Mapping[str, float] | None = None) -> list[str]:
     """Return the status as text; `cpu` are the shares of a core that instances took, where they are shown."""
     if found.deploy is None:
-        shown = [f"{found.project}: nothing is deployed"]
+        shown = [f"{found.project}: {'nothing is deployed' if found.state == 'nothing' else found.state}"]
     else:
         shown = [f"{found.project}: deploy {found.deploy}, {found.state}"]
     nginx = found.nginx

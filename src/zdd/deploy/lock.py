@@ -27,7 +27,8 @@ def changing(site: Site, command: str, timeout: float | None) -> Iterator[None]:
     except Busy as busy:
         raise _locked(site, busy.holder) from None
     try:
-        site.places.prepare()
+        if notice := site.places.prepare():
+            site.report.event("notice", text=notice)
         with site.interrupts.caught():
             yield
     finally:

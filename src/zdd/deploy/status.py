@@ -16,7 +16,7 @@ from zdd.switch.manifest import Instance, Manifest
 
 _PATIENCE = 2.0  # seconds for each keeper: somebody looks on
 
-State = Literal["nothing", "serving", "degraded", "interrupted"]
+State = Literal["nothing", "serving", "degraded", "interrupted", "down"]
 
 
 class InstanceStatus(msgspec.Struct):
@@ -66,8 +66,9 @@ class Use(NamedTuple):
 
 def status(site: Site) -> Status:
     """Look at everything once."""
-    current = None if site.places.stale() else site.tables.current()
-    running = {} if site.places.stale() else observe(site.places, _PATIENCE)
+    stale = site.places.stale()
+    current = None if stale else site.tables.current()
+    running = {} if stale else observe(site.places, _PATIENCE)
     unwanted = in_place.loaded(site, current, running)
     problems = [*_problems(site, current, running), *unwanted]
     names = list(dict.fromkeys([*site.config.services, *(found.service for found in running.values())]))
@@ -87,13 +88,20 @@ def status(site: Site) -> Status:
             *_waiting(site, running),
             *([] if unwanted else in_place.warning(site, current)),
             *_way_up(site, current),
+            *_doubt(site),
         ],
     )
 
 
+def _doubt(site: Site) -> list[str]:
+    """Say why what R holds is believed, or not, where the boot's id does not tell."""
+    doubt = site.places.doubt()
+    return [doubt] if doubt else []
+
+
 def _way_up(site: Site, current: Manifest | None) -> list[str]:
     """Say what to do where nothing serves."""
-    if current:
+    if current or _lost(site):
         return []
     if not any(entry.outcome == "done" for entry in history.read(site.places.history)):
         return ["`zddeploy` deploys it for the first time"]
@@ -116,7 +124,7 @@ def _state(site: Site, current: Manifest | None, problems: list[str]) -> State:
     if _interrupted(site):
         return "interrupted"
     if current is None:
-        return "nothing"
+        return "down" if problems else "nothing"
     return "degraded" if problems else "serving"
 
 
@@ -129,7 +137,7 @@ def _problems(site: Site, current: Manifest | None, running: dict[str, Running])
     if _interrupted(site):
         problems.append("a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it")
     if current is None:
-        return problems
+        return [*problems, *_lost(site)]
     if problem := site.front.problem():
         problems.append(problem)
     for name in current.instances:
@@ -155,6 +163,12 @@ def _not_serving(found: Running) -> str:
             "zdd goes on starting it, and `zddeploy recover` starts another instance"
         )
     return f"{found.name} should serve and is {found.state}{reason}"
+
+
+def _lost(site: Site) -> list[str]:
+    """Say so where `current` leads nowhere: nginx then answers every request with 502."""
+    lost = None if site.places.stale() else site.tables.astray()
+    return [f"the table in force ({lost}) is gone, so nothing serves: `zddeploy recover` mends it"] if lost else []
 
 
 def _by_service(instances: Iterable[Running]) -> dict[str, list[Running]]:

@@ -254,8 +254,31 @@ def change_user(uid: int | None, gid: int | None, groups: list[int] | None) -> N
 
 
 def boot_id() -> str:
-    """Return the identity of this boot: process numbers and start times mean nothing under another."""
-    return _read("/proc/sys/kernel/random/boot_id").decode().strip()
+    """
+    Return the identity of this boot: process numbers and start times mean nothing under another.
+
+    "" where it cannot be read, as in a unit with ProcSubset=pid: then nobody knows which boot this is.
+    """
+    try:
+        return _read("/proc/sys/kernel/random/boot_id").decode().strip()
+    except OSError:
+        return ""
+
+
+def sees_itself() -> bool:
+    """Tell whether /proc is that of our own process numbers; where it is not, no process seems to live."""
+    return _read("/proc/self/stat").split(b" ")[0] == str(os.getpid()).encode()
+
+
+def is_hidden(pid: int) -> bool:
+    """Tell whether a process has this number that /proc does not show us (hidepid, proc(5)): it may be any."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return _stat(pid) is None
 
 
 def _stat(pid: int) -> list[str] | None:

@@ -169,10 +169,15 @@ def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:
             yield int(target[8:-1]), int(name)
 
 
-def file_of(path: str) -> tuple[int, int] | None:
+def listening_files() -> set[tuple[int, int]]:
+    """Return the files of all UNIX sockets that somebody listens on, in our own network namespace."""
+    return {found.file for found in _unix_sockets(1 << _LISTEN) if found.file}
+
+
+def file_of(path: str, follow_symlinks: bool = True) -> tuple[int, int] | None:
     """Return the (device, inode) by which sockets bound to this path are counted; None when nothing is there."""
     try:
-        stat = os.stat(path)
+        stat = os.stat(path, follow_symlinks=follow_symlinks)
     except OSError:
         return None
     device = os.major(stat.st_dev) << 20 | os.minor(stat.st_dev)  # the kernel's own dev_t

@@ -6,13 +6,22 @@ The tables of a project, and the switch from one to the next.
     R/tables/17/web/00 -> ../../../instances/web-12/socket
 
 nginx resolves `current/web/00` anew at each connect(2), so whoever connects meets the old table or the new one.
+
+What the way back and the commit need lies ready before the switch, in the table's own folder. Either is then one
+rename(2) onto a name that is there, which needs no inode and no block:
+
+    R/tables/17/current.16                   becomes R/current, should deploy 17 be undone
+    R/tables/17/manifest.committed           becomes R/tables/17/manifest.json at the commit
+    R/tables/17/manifest.back                becomes it before the first undo step, once clients were led here
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
+from collections.abc import Iterable
 
 import msgspec
 
@@ -49,9 +58,53 @@ class Tables:
             files.write(f"{self.places.tables}/{name}/manifest.json", manifest)
         return name
 
+    def make_ready(self, target: Manifest, names: Iterable[str]) -> None:
+        """
+        Lay down what committing `target`, and going back from it to these tables, will need.
+
+        Call it once all instances of `target` are known with their ports, and before the first publish.
+        """
+        for name in names:
+            files.point(self._link(target.deploy, name), f"tables/{name}")
+        for state, manifest in (("committed", committed(target)), ("back", turned_back(target))):
+            text = msgspec.json.encode(manifest).decode()
+            files.write(f"{self._folder(target.deploy)}/manifest.{state}", text, sync=True)
+
     def publish(self, name: str) -> None:
         """Switch: from this moment every new connection goes where this table leads."""
         files.point(self.places.current, f"tables/{name}")
+
+    def go_back(self, name: str, deploy: int) -> None:
+        """
+        Switch back, from this deploy to an older table or the union with it.
+
+        Needs no space where `make_ready` was called for that, or where `current` leads there already.
+        """
+        ready = self._link(deploy, name)
+        if self.published() == name:
+            return
+        try:
+            os.utime(ready, follow_symlinks=False)  # `prune` reads there when the table before was replaced
+            os.rename(ready, self.places.current)
+        except FileNotFoundError:
+            self.publish(name)
+
+    def commit(self, target: Manifest) -> None:
+        """Write durably that nothing of this deploy is undone from now on."""
+        done = committed(target)
+        if self._take(target.deploy, "committed"):
+            files.sync_folder(self._folder(target.deploy))
+        else:
+            self.write(done, sync=True)
+        target.committed, target.exposed = done.committed, done.exposed
+        with contextlib.suppress(OSError):
+            self._tidy(target.deploy)
+
+    def turn_back(self, target: Manifest) -> None:
+        """Write that this deploy goes back. Of one that clients were led to, that needs no space."""
+        target.direction = "back"
+        if not (target.exposed and self._take(target.deploy, "back")):
+            self.write(target)
 
     def unpublish(self) -> None:
         """Take back the first publish of all: nothing serves, as before it."""
@@ -68,6 +121,11 @@ class Tables:
         """Return the manifest of the table in force, None when nothing is."""
         name = self.published()
         return None if name is None else self.read(int(name.partition("+")[0]))
+
+    def astray(self) -> str | None:
+        """Return the name of the table that `current` leads to when there is no such table."""
+        name = self.published()
+        return name if name is not None and self.current() is None else None
 
     def read(self, deploy: int) -> Manifest | None:
         """Return a table's manifest, None when there is no such table. Raises NeedsPerson when it is damaged."""
@@ -108,8 +166,35 @@ class Tables:
         """Remove a table that was never in force."""
         shutil.rmtree(self._folder(deploy), ignore_errors=True)
 
+    def _take(self, deploy: int, state: str) -> bool:
+        """Replace the manifest by the one that lies ready for this state; return whether there was one."""
+        try:
+            os.rename(f"{self._folder(deploy)}/manifest.{state}", self._manifest(deploy))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _tidy(self, deploy: int) -> None:
+        """Remove what lay ready and is of no use any more."""
+        for name in os.listdir(self._folder(deploy)):
+            if name.startswith("current.") or name in ("manifest.back", "manifest.committed"):
+                files.remove(f"{self._folder(deploy)}/{name}")
+
+    def _link(self, deploy: int, name: str) -> str:
+        return f"{self._folder(deploy)}/current.{name}"
+
     def _folder(self, deploy: int) -> str:
         return f"{self.places.tables}/{deploy}"
 
     def _manifest(self, deploy: int) -> str:
         return f"{self._folder(deploy)}/manifest.json"
+
+
+def committed(target: Manifest) -> Manifest:
+    """Return the manifest as it is from the commit on."""
+    return msgspec.structs.replace(target, committed=True, exposed=True)
+
+
+def turned_back(target: Manifest) -> Manifest:
+    """Return the manifest as it is once a deploy that clients were led to goes back."""
+    return msgspec.structs.replace(target, direction="back", exposed=True)

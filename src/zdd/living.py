@@ -1,0 +1,145 @@
+"""
+What of a runtime folder lives: the proof that is due before anything in it is forgotten.
+
+The id of a boot is a hint and no more: it cannot be read where a unit or a container hides it, and it differs for a
+container that has one of its own or was moved to another machine. So what counts is proof of life, and of each kind
+only what is right in both directions: true while the instance lives, wherever it is seen from, and false after a reboot
+that left all files.
+
+- Somebody accepts connections on a keeper's control socket. The socket of a keeper that is gone refuses them.
+- Somebody listens on a socket in an instance's folder. The kernel knows that by the inode, also of an app whose keeper
+  has died.
+- A process has the number and the start time that were written down, and something else of the instance: the keeper's
+  record on its command line, the instance's name in its environment, its log as output, its port. Number and time alone
+  may be met by chance after a reboot, since every boot begins alike.
+- The master of the nginx that zdd starts runs, and was told to read this project's file.
+
+What cannot be looked at counts as living.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from zdd.host import files, process, sock_diag
+from zdd.host.process import Process
+
+_MASTER = "nginx: master process"
+
+
+class Remains(NamedTuple):
+    """Where to look: folders of R and S, and the file that the project's own nginx was told to read."""
+
+    runtime: str
+    control: str
+    instances: str
+    logs: str
+    nginx_conf: str
+
+
+def find(remains: Remains) -> str | None:
+    """Return the first thing found that lives, in words; None is the proof that nothing does."""
+    for search in (_keepers, _listeners, _recorded, _nginx):
+        for found in search(remains):
+            return found
+    return None
+
+
+def _keepers(remains: Remains) -> Iterator[str]:
+    for name in _names(remains.control, ".sock"):
+        if _accepts(f"{remains.control}/{name}.sock"):
+            yield f"the keeper of {name} answers"
+
+
+def _listeners(remains: Remains) -> Iterator[str]:
+    sockets = list(_sockets(remains.instances))
+    try:
+        listening = sock_diag.listening_files() if sockets else set()
+    except OSError as error:
+        yield f"the kernel does not say who listens ({error.strerror})"
+        return
+    for path in sockets:
+        if sock_diag.file_of(path, follow_symlinks=False) in listening:
+            yield f"somebody listens on {path}"
+
+
+def _recorded(remains: Remains) -> Iterator[str]:
+    for ending, roles in ((".pids", ("keeper", "app")), (".classic", ("process", "stop"))):
+        for name in _names(remains.control, ending):
+            record = _json(f"{remains.control}/{name}{ending}")
+            for role in roles:
+                match record.get(role):
+                    case [int(pid), int(start_time)] if _lives(remains, name, Process(pid, start_time), record):
+                        yield f"process {pid} of {name} runs"
+
+
+def _nginx(remains: Remains) -> Iterator[str]:
+    pid = files.read_number(f"{remains.runtime}/nginx.pid")
+    title = process.title(pid) if pid else ""
+    if title.startswith(_MASTER) and f"-c {remains.nginx_conf}" in title:
+        yield f"nginx, process {pid}, runs"
+
+
+def _lives(remains: Remains, name: str, recorded: Process, record: dict[str, Any]) -> bool:
+    pid = recorded.pid
+    if not recorded.alive():
+        return process.is_hidden(pid)
+    if f"{remains.control}/{name}.json" in process.title(pid):
+        return True
+    marks = {name, f"{remains.runtime}:{name}"}
+    port = record.get("port")
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            words = file.read().split(b"\0")
+        outputs = {os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+    except FileNotFoundError:  # it has ended meanwhile
+        return False
+    except OSError:
+        return True
+    if any(os.fsencode(f"ZDD_INSTANCE={mark}") in words for mark in marks) or f"{remains.logs}/{name}.log" in outputs:
+        return True
+    tree = [pid, *process.descendants(pid)] if port else []
+    return any(number == port for _, number in sock_diag.listeners(tree)) if tree else False
+
+
+def _accepts(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as peer:
+        try:
+            peer.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:  # its queue is full, or we may not: somebody may be there
+            return True
+    return True
+
+
+def _sockets(folder: str) -> Iterator[str]:
+    """Yield every socket that keepers have made names for, following no link: those are not in the apps' own folders."""
+    for name in _names(folder, ""):
+        for entry in [*_names(f"{folder}/{name}", ""), "sock/socket"]:  # the last one is of zdd 0.1
+            path = f"{folder}/{name}/{entry}"
+            try:
+                if stat.S_ISSOCK(os.lstat(path).st_mode):
+                    yield path
+            except OSError:
+                pass
+
+
+def _names(folder: str, ending: str) -> list[str]:
+    try:
+        return sorted(name.removesuffix(ending) for name in os.listdir(folder) if name.endswith(ending))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _json(path: str) -> dict[str, Any]:
+    try:
+        found = json.loads(files.read(path) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,122 @@
+"""Proof of life: true while an instance lives, false for what a reboot has left."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from zdd import living
+from zdd.host import sock_diag
+from zdd.host.process import Process, title
+from zdd.living import Remains
+
+from .system.project import eventually
+
+SLEEP = ["sleep", "60"]
+
+
+@pytest.fixture
+def remains(tmp_path: Path) -> Remains:
+    for folder in ("control", "instances/web-1/sock", "logs"):
+        (tmp_path / folder).mkdir(parents=True)
+    control, instances, logs = (f"{tmp_path}/{name}" for name in ("control", "instances", "logs"))
+    return Remains(str(tmp_path), control, instances, logs, f"{tmp_path}/nginx.conf")
+
+
+def started(child: subprocess.Popen[bytes]) -> Process:
+    eventually(lambda: title(child.pid).startswith(("sleep", "sh")))  # its program has begun
+    process = Process.find(child.pid)
+    assert process is not None
+    return process
+
+
+def record(remains: Remains, child: subprocess.Popen[bytes], port: int | None = None) -> None:
+    process = started(child)
+    pids = {"keeper": None, "app": [process.pid, process.start_time], "port": port}
+    Path(remains.control, "web-1.pids").write_text(json.dumps(pids))
+
+
+@pytest.fixture
+def children() -> Iterator[list[subprocess.Popen[bytes]]]:
+    found: list[subprocess.Popen[bytes]] = []
+    yield found
+    for child in found:
+        child.kill()
+        child.wait()
+
+
+def test_nothing_lives_in_files_alone(remains: Remains) -> None:
+    for path in (f"{remains.control}/web-1.sock", f"{remains.instances}/web-1/sock/socket"):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(path)
+            left.listen()
+    Path(remains.control, "web-1.pids").write_text('{"keeper": [4194304, 7], "app": null, "port": null}')
+    Path(remains.control, "web-2.pids").write_text("{")
+    Path(remains.runtime, "nginx.pid").write_text(str(os.getpid()))
+
+    assert living.find(remains) is None
+
+
+def test_a_control_socket_that_somebody_listens_on_is_a_keeper(remains: Remains) -> None:
+    with socket.socket(socket.AF_UNIX) as keeper:
+        keeper.bind(f"{remains.control}/web-1.sock")
+        keeper.listen(0)
+
+        for _ in range(3):  # nobody accepts, so its queue is full after the first ones
+            assert living.find(remains) == "the keeper of web-1 answers"
+
+
+def test_an_app_that_listens_lives_without_its_keeper(remains: Remains) -> None:
+    path = f"{remains.instances}/web-1/sock/socket"
+    with socket.socket(socket.AF_UNIX) as app:
+        app.bind(path)
+        app.listen()
+
+        assert living.find(remains) == f"somebody listens on {path}"
+        assert sock_diag.queued_on_listener(path) == 0, "the app was connected to"
+
+
+def test_another_process_with_the_number_and_time_of_one_before_the_reboot_is_not_it(
+    remains: Remains, children: list[subprocess.Popen[bytes]]
+) -> None:
+    children.append(subprocess.Popen(SLEEP))
+    record(remains, children[0])
+
+    assert living.find(remains) is None
+
+
+@pytest.mark.parametrize("mark", ["environment", "log"])
+def test_a_recorded_process_with_a_mark_of_the_instance_lives(
+    remains: Remains, children: list[subprocess.Popen[bytes]], mark: str
+) -> None:
+    env = os.environ | ({"ZDD_INSTANCE": "web-1"} if mark == "environment" else {})
+    with Path(remains.logs, "web-1.log" if mark == "log" else "other.log").open("wb") as log:
+        children.append(subprocess.Popen(SLEEP, env=env, stderr=log))
+    record(remains, children[0])
+
+    assert living.find(remains) == f"process {children[0].pid} of web-1 runs"
+
+
+def test_a_keeper_is_known_by_its_record(remains: Remains, children: list[subprocess.Popen[bytes]]) -> None:
+    script = ["sh", "-c", "sleep 60; exit", f"{remains.control}/web-1.json"]
+    children.append(subprocess.Popen(script))
+    record(remains, children[0])
+
+    assert living.find(remains) == f"process {children[0].pid} of web-1 runs"
+
+
+def test_a_classic_instance_is_known_by_its_port(remains: Remains, children: list[subprocess.Popen[bytes]]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        children.append(subprocess.Popen(SLEEP, pass_fds=[server.fileno()]))
+        process = started(children[0])
+        known = {"process": [process.pid, process.start_time], "port": port}
+        Path(remains.control, "old-1.classic").write_text(json.dumps(known))
+
+        assert living.find(remains) == f"process {process.pid} of old-1 runs"

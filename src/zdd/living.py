@@ -119,7 +119,7 @@ def _accepts(path: str) -> bool:
 
 
 def _sockets(folder: str) -> Iterator[str]:
-    """Yield every socket that keepers have made names for, following no link: those are not in the apps' own folders."""
+    """Yield every socket that a keeper has made a name for, following no link: the apps' own folders are left out."""
     for name in _names(folder, ""):
         for entry in [*_names(f"{folder}/{name}", ""), "sock/socket"]:  # the last one is of zdd 0.1
             path = f"{folder}/{name}/{entry}"

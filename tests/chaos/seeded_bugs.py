@@ -29,6 +29,10 @@ class Bug(NamedTuple):
 
 WALK = "tests/deploy/test_walk.py::test_killed_anywhere_and_again_in_the_recovery_something_healthy_serves"
 
+WALK_FULL = (
+    "tests/deploy/test_walk.py::test_wherever_space_runs_out_something_healthy_serves_and_with_room_all_is_in_order"
+)
+
 STOP_FIRST = "tests/system/test_stop_first.py::test"
 
 BUGS = [
@@ -112,8 +116,8 @@ BUGS = [
     Bug(
         "the direction of an undo is not written down",
         "deploy/recovery.py",
-        '    target.direction = "back"\n    site.tables.write(target)\n',
-        '    target.direction = "back"\n',
+        "    site.tables.turn_back(target)\n",
+        "",
         "tests/deploy/test_walk.py::test_once_it_goes_back_it_goes_on_going_back",
     ),
     Bug(
@@ -125,9 +129,9 @@ BUGS = [
     ),
     Bug(
         "who serves ends while another version is tried",
-        "deploy/steps.py",
-        "self.target.committed = self.target.exposed = True",
-        "self.target.committed = True",
+        "switch/tables.py",
+        "committed=True, exposed=True)",
+        "committed=True)",
         "tests/deploy/test_walk.py::test_who_serves_is_known_to_have_had_requests_while_another_version_is_tried",
     ),
     Bug(
@@ -164,6 +168,34 @@ BUGS = [
         "        if stranger := self.keeper.listener.stranger():\n",
         "        if stranger := None:\n",
         "tests/keeper/test_socket.py::test_another_user_who_listens_on_the_port_is_not_taken_for_the_app",
+    ),
+    Bug(
+        "an undo that could not switch back goes on and stops what serves",
+        "deploy/pipeline.py",
+        "            stays = step.leads or isinstance(error, NeedsPerson)\n",
+        "            stays = False\n",
+        f"{WALK_FULL}[more instances, unreachable-inodes]",
+    ),
+    Bug(
+        "the way back does not lie ready before the switch",
+        "deploy/steps.py",
+        "        site.tables.make_ready(self.target, self.back)\n",
+        "",
+        f"{WALK_FULL}[unreachable through nginx-inodes]",
+    ),
+    Bug(
+        "a boot id that differs is taken for a reboot, whatever lives",
+        "places.py",
+        " and living.find(self._remains()) is None",
+        "",
+        "tests/system/test_boot_id.py::test_a_broken_version_costs_nothing_where_the_boot_id_is_no_help[hidden]",
+    ),
+    Bug(
+        "a process number and a start time prove life across a reboot",
+        "living.py",
+        "    marks = {name,",
+        "    return True\n    marks = {name,",
+        "tests/test_living.py::test_another_process_with_the_number_and_time_of_one_before_the_reboot_is_not_it",
     ),
     Bug(
         "the old ones retired before the commit",

@@ -16,8 +16,9 @@ import pytest
 from zdd.deploy import rollback
 from zdd.deploy.deploy import deploy, finish_interrupted
 from zdd.deploy.plan import Request
-from zdd.errors import DeployFailed
+from zdd.errors import DeployFailed, ZddError
 
+from .full import Full, filesystem
 from .world import Asleep, Killed, World, load
 
 WEB = '[service.web]\nrun = "web"\n'
@@ -137,6 +138,43 @@ def test_undisturbed_it_ends_with_the_new_version_or_the_old_one(folder: Path, n
 
     assert (world.serving() == old) == (change in FAILING)
     settles(world.asleep())
+
+
+@pytest.mark.parametrize("what", ["inodes", "blocks"])
+@pytest.mark.parametrize("name", CASES)
+def test_wherever_space_runs_out_something_healthy_serves_and_with_room_all_is_in_order(
+    folder: Path, name: str, what: str
+) -> None:
+    first, then, change = CASES[name]
+    before = prepared(folder, first, then)
+    old, point = before.awake().serving(), -1
+    while True:
+        full = Full(what, point := point + 1)
+        world = before.awake()
+        world.watch = lambda world=world: serves(world, waiting=True)  # type: ignore[misc]
+        world.room = full.take
+        code, said = 0, ""
+        with filesystem(full):
+            try:
+                change(world)
+            except ZddError as error:
+                code, said = error.exit_code, str(error)
+            serves(world)
+        assert code in (0, 1, 2, 5)
+        assert code not in (1, 2) or world.serving() == old
+        assert code != 5 or "undoing it failed too: proxy: " in said, "only nginx's text needs space on the way back"
+        if not full.refused:
+            break
+        assert code or committed_now(world), "who says done has committed"
+        world.after_death()
+        serves(world)
+        settles(world.asleep())
+    assert point > 2, "implausibly few things are made: the walk does not walk"
+
+
+def committed_now(world: World) -> bool:
+    current = world.site(load(world.folder)).tables.current()
+    return current is not None and current.committed and current.deploy > 2
 
 
 def test_once_it_goes_back_it_goes_on_going_back(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -57,6 +57,7 @@ class World:
     dies_at: int | None = None
     dies_before: str = ""
     watch: Callable[[], None] = lambda: None
+    room: Callable[[], None] = lambda: None  # raises OSError where an instance or nginx needs space and there is none
 
     def asleep(self) -> Asleep:
         """Return all of it, files too, as a value."""
@@ -229,9 +230,25 @@ class FakeTables(Tables):
         self.world.changes()
         return super().build(deploy, slots, name)
 
+    def make_ready(self, target: Manifest, names: Iterable[str]) -> None:
+        self.world.changes()
+        super().make_ready(target, names)
+
     def publish(self, name: str) -> None:
         self.world.changes(f"publish {name}")
         super().publish(name)
+
+    def go_back(self, name: str, deploy: int) -> None:
+        self.world.changes(f"publish {name}")
+        super().go_back(name, deploy)
+
+    def commit(self, target: Manifest) -> None:
+        self.world.changes()
+        super().commit(target)
+
+    def turn_back(self, target: Manifest) -> None:
+        self.world.changes()
+        super().turn_back(target)
 
     def unpublish(self) -> None:
         self.world.changes()
@@ -255,6 +272,7 @@ class FakeFleet:
 
     def start(self, target: Manifest, instance: Instance, folder: str, old: Sequence[str] = ()) -> None:
         self.world.changes()
+        self.world.room()
         made = FakeInstance(instance.name, instance.service, instance.kind)
         if instance.stop_first:
             made.state, made.old = "held", list(old)
@@ -354,6 +372,8 @@ class FakeFront:
         self.world.changes()
         self.world.text_before.setdefault(deploy, self.world.text)
         self.world.changes()
+        if text != self.world.text:
+            self.world.room()
         if self.world.failing == "proxy":
             raise DeployFailed("nginx refuses")
         self.world.text = text
@@ -361,7 +381,8 @@ class FakeFront:
 
     def restore(self, deploy: int) -> None:
         self.world.changes()
-        if deploy in self.world.text_before:
+        if self.world.text_before.get(deploy, self.world.text) != self.world.text:
+            self.world.room()
             self.world.text = self.world.text_before[deploy]
 
     def check(self, target: Manifest, before: Manifest | None) -> None:

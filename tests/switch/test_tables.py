@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.full import Full, filesystem
 from zdd.conf import read
 from zdd.errors import NeedsPerson
 from zdd.places import Places
 from zdd.switch.manifest import Instance, Manifest
-from zdd.switch.tables import KEEP_REPLACED, Tables
+from zdd.switch.tables import KEEP_REPLACED, Tables, turned_back
 
 
 @pytest.fixture
@@ -123,3 +124,47 @@ def test_without_a_table_nothing_is_in_force(tables: Tables) -> None:
     put(tables, manifest(1, "web-1"))
     tables.unpublish()
     assert tables.current() is None
+
+
+def test_a_switch_back_and_a_commit_are_renames_of_what_lies_ready(tables: Tables) -> None:
+    put(tables, manifest(1, "web-1"))
+    target = manifest(2, "web-2", before=1)
+    put(tables, target)
+    tables.make_ready(target, ["1"])
+
+    target.exposed = True
+    with filesystem(Full("inodes", 0)):
+        tables.turn_back(target)
+        tables.go_back("1", 2)
+        tables.go_back("1", 2)  # it leads there already
+
+        assert tables.published() == "1"
+        assert tables.read(2) == turned_back(target)
+        tables.commit(target)
+
+    found = tables.read(2)
+    assert found is not None
+    assert (found.committed, found.exposed) == (True, True)
+    assert sorted(os.listdir(f"{tables.places.tables}/2")) == ["manifest.json", "web"]
+
+
+def test_a_switch_back_counts_as_the_moment_at_which_a_table_was_replaced(tables: Tables) -> None:
+    put(tables, manifest(1, "web-1"))
+    put(tables, manifest(2, "web-2", before=1))
+    tables.make_ready(manifest(2, "web-2", before=1), ["1"])
+    past = time.time() - KEEP_REPLACED - 1
+    os.utime(f"{tables.places.tables}/2/current.1", (past, past), follow_symlinks=False)
+
+    tables.go_back("1", 2)
+    tables.prune(keep=set())
+
+    assert tables.numbers() == [1, 2]
+
+
+def test_a_table_in_force_that_is_gone_is_astray(tables: Tables) -> None:
+    put(tables, manifest(1, "web-1"))
+    assert tables.astray() is None
+
+    tables.discard(1)
+
+    assert tables.astray() == "1"

@@ -12,7 +12,7 @@ from zdd.conf.schema import RunService
 from zdd.deploy import hooks, in_place, pipeline, plan
 from zdd.deploy.lock import who
 from zdd.deploy.plan import Observed, Request
-from zdd.deploy.recovery import recover, turn_back
+from zdd.deploy.recovery import find_way, recover, turn_back
 from zdd.deploy.settle import settle
 from zdd.deploy.site import Site
 from zdd.deploy.watch import Leaving
@@ -54,23 +54,24 @@ def deploy(site: Site, request: Request, warm: bool = True) -> Deployed:
         _hook_quietly(site, "on_failure", target, outcome, error.message)
         raise
     _write_down(site, target, "done", None)
-    replaced = settle(site, warm)
+    replaced = _settle_quietly(site, warm)
     _hook_quietly(site, "after_deploy", target, "done", "")
     return Deployed(target, replaced)
 
 
 def finish_interrupted(site: Site) -> Manifest | None:
-    """Recover what was interrupted, and let go what it left; returns its manifest, None when there was nothing."""
+    """Recover what was interrupted or lost, and let go what it left; returns its manifest, None where all was well."""
     recovered = recover(site)
     if recovered:
         outcome = "done" if recovered.committed else "undone"
         words = "finished" if recovered.committed else "undone"
         site.report.event("notice", text=f"deploy {recovered.deploy} was interrupted; it is {words} now")
         _write_down(site, recovered, outcome, None if recovered.committed else "interrupted")
+    found = find_way(site)
     if site.releases:
         site.releases.discard_half_built()
     settle(site)
-    return recovered
+    return recovered or found
 
 
 def observe(site: Site) -> Observed:
@@ -121,6 +122,17 @@ def _write_down(
             environment.remember(site.places.environment)
     except Exception as error:
         site.report.event("notice", text=f"cannot write {site.places.history}: {told(error).message}")
+
+
+def _settle_quietly(site: Site, warm: bool) -> list[Leaving]:
+    """Clean up after the commit: the new version serves, whatever cannot be done, and the next command tries again."""
+    try:
+        return settle(site, warm)
+    except (ZddError, OSError) as error:
+        site.report.event(
+            "notice", text=f"not everything old could be let go: {told(error).message}; `zddeploy recover`"
+        )
+        return []
 
 
 def _hook_quietly(site: Site, name: str, target: Manifest, outcome: str, cause: str) -> None:

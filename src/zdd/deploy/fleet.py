@@ -99,13 +99,17 @@ class Fleet:
         Drain and stop the apps of these instances, but keep their places; returns how many connections each had cut.
 
         `at_most` are the seconds that draining may take, besides the service's `drain_timeout`; `way_back` says that
-        they stay even without us, for they may have to serve again.
+        they stay even without us, for they may have to serve again. Raises DeployFailed when one runs on.
         """
         self._care_for(names)
         found = [self._kept(name) for name in names]
         for kept in found:
-            kept.rest(at_most, way_back)
-        return {kept.name: kept.await_rest(self.interrupts.check) for kept in found}
+            if why_not := kept.rest(at_most, way_back):
+                raise DeployFailed(f"{kept.name} could not be stopped: {why_not}")
+        cut = {kept.name: kept.await_rest(self.interrupts.check) for kept in found}
+        if running := [name for name in names if self.look(name).state == "serving"]:
+            raise DeployFailed(f"{', '.join(running)} could not be stopped")
+        return cut
 
     def pause(self, name: str, seconds: float) -> None:
         """Have an instance's requests wait, at most this long. Raises UsageError when it does not serve."""

@@ -45,22 +45,30 @@ def _do(step: Step, site: Site) -> None:
 
 
 def undo(steps: Sequence[Step], site: Site, cause: BaseException) -> None:
-    """Undo the steps, the last one first; one that fails does not keep the others from being undone."""
+    """
+    Undo the steps, the last one first; one that fails does not keep the others from being undone.
+
+    But while clients may still be led to what the steps before it have started, none of those is undone.
+    """
     first = cause
     failed: list[str] = []
+    hint = "`zddeploy status` shows what serves; `zddeploy recover` tries again"
     for step in reversed(steps):
         try:
             step.undo(site)
+            continue
         except (ZddError, OSError) as error:
-            failed.append(f"{step.name}: {error}")
+            failed.append(f"{step.name}: {of_system(error) if isinstance(error, OSError) else error}")
+            stays = step.leads or isinstance(error, NeedsPerson)
         except Exception as error:
             cause = Unforeseen(error, step.name)
             failed.append(str(cause))
+            stays = step.leads
+        if stays:
+            hint = f"clients may still reach the new version, so no instance of either is stopped; {hint}"
+            break
     if failed:
-        severe = NeedsPerson(
-            f"{first}; undoing it failed too: {'; '.join(failed)}",
-            hint="`zddeploy status` shows what serves; `zddeploy recover` tries again",
-        )
+        severe = NeedsPerson(f"{first}; undoing it failed too: {'; '.join(failed)}", hint=hint)
         if isinstance(first, ZddError) and hasattr(first, "output"):
             severe.output, severe.log = first.output, first.log
         raise severe from cause

@@ -94,7 +94,7 @@ def before_commit(target: Manifest, before: Manifest | None) -> list[Step]:
         preparing += [steps.Build(target), steps.BeforeStart(target)]
     preparing += [steps.Start(target, instance) for instance in new]
     preparing += [steps.Revive(target, name) for name in target.revived]
-    preparing += [steps.Prepare(target), steps.Probe(target, proved)]
+    preparing += [steps.Prepare(target), steps.Probe(target, proved, _way_back(target, before))]
     last = [steps.Check(target), steps.AfterSwitch(target), *_last(target)]
     return [*preparing, *_switch(target, before), *_swaps(target, before), *last]
 
@@ -132,6 +132,14 @@ def _switch(target: Manifest, before: Manifest | None) -> list[Step]:
         steps.Proxy(target),
         steps.Publish(target, steps.union_name(target)),
     ]
+
+
+def _way_back(target: Manifest, before: Manifest | None) -> list[str]:
+    """Return the names of the tables that `current` leads to on the way back, should this deploy be undone."""
+    if before is None:
+        return []
+    union = [steps.union_name(target)] if union_slots(target, before) is not None else []
+    return [*union, str(before.deploy)]
 
 
 def _last(target: Manifest) -> list[Step]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from zdd.deploy import pipeline, plan
 from zdd.deploy.site import Site
-from zdd.errors import DeployFailed
+from zdd.errors import DeployFailed, NeedsPerson
 from zdd.switch.manifest import Manifest
+
+_LIVING = ("serving", "warm", "unkept")  # states of instances that answer
 
 
 def pending(site: Site) -> Manifest | None:
@@ -28,6 +32,7 @@ def recover(site: Site) -> Manifest | None:
     if target is None:
         return None
     before = site.tables.before(target)
+    _require_way_back(site, target, before)
     site = site.as_of(site.snapshots.read(target.deploy))  # as it was begun, whatever the configuration says today
     steps = plan.before_commit(target, before)
     if target.direction == "forward" and site.tables.published() == str(target.deploy):
@@ -44,5 +49,49 @@ def recover(site: Site) -> Manifest | None:
 def turn_back(site: Site, target: Manifest) -> None:
     """Write down, before the first undo step, that this deploy goes back from now on, and whether it had switched."""
     target.exposed = target.exposed or site.tables.published() == str(target.deploy)
-    target.direction = "back"
-    site.tables.write(target)
+    site.tables.turn_back(target)
+
+
+def find_way(site: Site) -> Manifest | None:
+    """
+    Where `current` leads to a table that is gone, have it lead to the last committed one that is there; returns that.
+
+    One whose instances all live is taken rather than a newer one. Where there is none, the next deploy is a first one.
+    Raises NeedsPerson where only the table's manifest is gone, so that clients may still be served.
+    """
+    lost = site.tables.astray()
+    if lost is None:
+        return None
+    states = {name: found.state for name, found in site.fleet.running().items()}
+    known = [table for number in reversed(site.tables.numbers()) if (table := site.tables.read(number))]
+    committed = [table for table in known if table.committed]
+    found = next((one for one in committed if all(states.get(name) in _LIVING for name in one.instances)), None)
+    if found is None and os.path.isdir(site.places.current):
+        raise NeedsPerson(
+            f"{site.places.current}/manifest.json is gone, and no version before it runs",
+            hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, begins anew",
+        )
+    found = found or next(iter(committed), None)
+    words = f"the table in force ({lost}) is gone"
+    if found is None:
+        site.tables.unpublish()
+        site.report.event("notice", text=f"{words}, and all before it: `zddeploy up` or `zddeploy` begins anew")
+        return None
+    for name, instance in found.instances.items():
+        if states.get(name) == "warm":
+            site.fleet.revive(instance)
+    site.tables.publish(str(found.deploy))
+    dead = [name for name in found.instances if states.get(name) not in _LIVING]
+    more = f"; {', '.join(dead)} must be started: `zddeploy restart`" if dead else ""
+    site.report.event("notice", text=f"{words}: deploy {found.deploy} serves again{more}")
+    return found
+
+
+def _require_way_back(site: Site, target: Manifest, before: Manifest | None) -> None:
+    """Raise NeedsPerson where clients are led to a deploy that cannot be finished and has nothing to go back to."""
+    if target.before is None or before is not None or site.tables.published() != str(target.deploy):
+        return
+    raise NeedsPerson(
+        f"deploy {target.deploy} was interrupted and serves, and deploy {target.before} before it is gone",
+        hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, begins anew",
+    )

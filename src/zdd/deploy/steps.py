@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from zdd.deploy import bake, hooks, snapshot, swap
+from zdd.errors import NeedsPerson
 from zdd.switch.manifest import Instance, Manifest
 
 if TYPE_CHECKING:
@@ -20,10 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """One step towards the table `target`; `name` is stable (JSON)."""
+    """
+    One step towards the table `target`; `name` is stable (JSON).
+
+    A step that `leads` sends clients somewhere. While its undo fails, no step before it is undone: clients may still be
+    sent to what that would stop.
+    """
 
     target: Manifest
     name: ClassVar[str]
+    leads: ClassVar[bool] = False
 
     @property
     def words(self) -> str:
@@ -53,7 +60,8 @@ class Begin(Step):
         site.tables.write(self.target)
 
     def undo(self, site: Site) -> None:
-        """Remove the table."""
+        """Remove the table. Raises NeedsPerson while `current` leads to it."""
+        _require_unpublished(site, self.target)
         site.tables.discard(self.target.deploy)
 
 
@@ -109,7 +117,12 @@ class Start(Step):
         site.fleet.start(self.target, self.instance, site.folder_of(self.instance.release), old)
 
     def undo(self, site: Site) -> None:
-        """Stop it and leave nothing of it; drain it before, when clients may have been sent to it."""
+        """
+        Stop it and leave nothing of it; drain it before, when clients may have been sent to it.
+
+        Raises NeedsPerson while `current` leads to it.
+        """
+        _require_unpublished(site, self.target)
         site.fleet.discard(self.instance, site.front.retiring_workers() if self.target.exposed else None)
 
 
@@ -155,9 +168,10 @@ class Prepare(Step):
 
 @dataclass(frozen=True)
 class Probe(Step):
-    """Wait until these instances are healthy."""
+    """Wait until these instances are healthy. `back` are the tables on the way back from here."""
 
     names: list[str]
+    back: list[str]
     name = "probe"
 
     @property
@@ -166,11 +180,16 @@ class Probe(Step):
         return f"wait until healthy: {', '.join(self.names)}" if self.names else "wait until requests can wait"
 
     def do(self, site: Site) -> None:
-        """Wait, also for the sockets of stop-first ones, and write down the ports that they listen on."""
+        """
+        Wait, also for the sockets of stop-first ones, and write down the ports that they listen on.
+
+        All that going back and committing need is laid down here, while a full disk still costs nothing.
+        """
         for name, port in site.fleet.await_healthy(self.names).items():
             known = self.target.instances[name]
             self.target.instances[name] = Instance(known.name, known.service, known.kind, known.release, port)
         site.tables.write(self.target)
+        site.tables.make_ready(self.target, self.back)
 
 
 def union_name(target: Manifest) -> str:
@@ -185,6 +204,7 @@ class PublishUnion(Step):
     before: Manifest
     slots: dict[str, str]
     name = "publish-union"
+    leads = True
     words = "publish old and new slots together"
 
     def do(self, site: Site) -> None:
@@ -193,13 +213,14 @@ class PublishUnion(Step):
 
     def undo(self, site: Site) -> None:
         """Publish the table of before."""
-        site.tables.publish(str(self.before.deploy))
+        site.tables.go_back(str(self.before.deploy), self.target.deploy)
 
 
 class Proxy(Step):
     """Have nginx know the upstreams: nothing where its text stays the same, else test, replace, reload, verify."""
 
     name = "proxy"
+    leads = True
     words = "nginx: reload if its text changes, start if it does not run"
 
     def do(self, site: Site) -> None:
@@ -221,6 +242,7 @@ class Publish(Step):
 
     back: str | None
     name = "publish"
+    leads = True
 
     @property
     def words(self) -> str:
@@ -239,7 +261,7 @@ class Publish(Step):
         if self.back is None:
             site.tables.unpublish()
         else:
-            site.tables.publish(self.back)
+            site.tables.go_back(self.back, self.target.deploy)
 
 
 @dataclass(frozen=True)
@@ -321,5 +343,13 @@ class Commit(Step):
     def do(self, site: Site) -> None:
         """Write it down durably."""
         site.snapshots.sync(self.target.deploy)
-        self.target.committed = self.target.exposed = True
-        site.tables.write(self.target, sync=True)
+        site.tables.commit(self.target)
+
+
+def _require_unpublished(site: Site, target: Manifest) -> None:
+    """Raise NeedsPerson where clients are led to this table, whatever was meant: nothing of it may end."""
+    if site.tables.published() in (str(target.deploy), union_name(target)):
+        raise NeedsPerson(
+            f"deploy {target.deploy} still gets requests, so nothing of it is stopped",
+            hint="`zddeploy status` shows what serves; `zddeploy recover` tries again",
+        )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from zdd.conf.schema import RunService
 from zdd.deploy import hooks
 from zdd.deploy.site import Site
-from zdd.errors import DeployFailed, counted
+from zdd.errors import DeployFailed, NeedsPerson, counted
 from zdd.switch.manifest import Instance, Manifest
 
 _SHARE = 0.5  # of the time that requests may wait: at most so much of it is the old version's, to finish what it has
@@ -38,8 +38,11 @@ def forward(site: Site, target: Manifest, old: Sequence[Instance], new: Sequence
 
 
 def back(site: Site, old: Sequence[Instance], new: Sequence[Instance]) -> None:
-    """Have the old instances serve again. Raises DeployFailed when one cannot."""
-    _rest(site, new, hold_max(site, new) * _SHARE, way_back=False)
+    """Have the old instances serve again. Raises DeployFailed when one cannot, NeedsPerson while a new one runs on."""
+    try:
+        _rest(site, new, hold_max(site, new) * _SHARE, way_back=False)
+    except DeployFailed as error:
+        raise NeedsPerson(error.message) from error
     resting = [one for one in old if site.fleet.look(one.name).state not in ("serving", "unkept")]
     site.fleet.take_up(resting)
     site.fleet.await_healthy([one.name for one in resting])

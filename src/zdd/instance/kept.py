@@ -74,18 +74,21 @@ class Kept:
             self._drain(drain, workers)
             self.finish()
 
-    def rest(self, at_most: float, way_back: bool) -> None:
+    def rest(self, at_most: float, way_back: bool) -> str | None:
         """
-        Have the keeper drain the app and stop it, but stay; returns at once.
+        Have the keeper drain the app and stop it, but stay; returns at once, with the reason where it does not.
 
         An app whose keeper died is stopped here, and cannot be started again.
         """
         drain = min(self.record().get("drain_timeout", 30.0), at_most)
         try:
-            client.ask(self.control, "rest", drain=drain, way_back=way_back)
+            answer = client.ask(self.control, "rest", drain=drain, way_back=way_back)
         except client.Gone:
             self._drain(drain, [])
             self.finish()
+            return None
+        going = answer["ok"] or answer.get("state") in ("draining", "stopping")
+        return None if going else str(answer.get("error"))
 
     def await_rest(self, interrupt: Callable[[], None]) -> int:
         """

@@ -78,9 +78,10 @@ class Record:
             return True
 
     def current_leads_here(self) -> bool:
-        """Tell whether `current` lists the instance; in doubt it does."""
+        """Tell whether `current` lists the instance; in doubt, as when it leads to a table that is gone, it does."""
         try:
-            return self.instance in _manifest(self.current).get("instances", ())
+            manifest = _manifest(self.current)
+            return self.instance in manifest.get("instances", ()) or (not manifest and os.path.lexists(self.current))
         except (OSError, ValueError, AttributeError, TypeError):
             return True
 

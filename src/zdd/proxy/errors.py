@@ -1,4 +1,6 @@
-from zdd.errors import DeployFailed
+import errno
+
+from zdd.errors import DeployFailed, UsageError, ZddError
 
 
 class ProxyError(DeployFailed):
@@ -11,3 +13,8 @@ class ProxyError(DeployFailed):
     def __init__(self, message: str, *, hint: str | None = None, certain: bool = True) -> None:
         super().__init__(message, hint=hint)
         self.certain = certain
+
+
+def unwritable(words: str, error: OSError, hint: str | None = None) -> ZddError:
+    """Return what to raise where a text cannot be written: a full disk is no mistake in the configuration."""
+    return ProxyError(words) if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError(words, hint=hint)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from zdd.errors import UsageError
 from zdd.host import files, process
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.proxy import running, upstream
 from zdd.proxy.binary import Binary, Version, find
-from zdd.proxy.errors import ProxyError
+from zdd.proxy.errors import ProxyError, unwritable
 from zdd.proxy.nginx import Change
 from zdd.proxy.place import Place
 
@@ -128,10 +127,9 @@ class Include:
 
     def _put(self, text: str) -> None:
         try:
-            self._place.doubt()
-            self._place.put(text)
+            self._place.try_out(text)
         except OSError as error:
-            raise UsageError(f"cannot write {self.path}: {error.strerror}", hint=_WRITABLE) from error
+            raise unwritable(f"cannot write {self.path}: {error.strerror}", error, _WRITABLE) from error
 
     def _go_back(self, before: str | None, reload: bool) -> None:
         self._place.put(before)

@@ -14,7 +14,7 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.proxy import blame, running, takeover, words
 from zdd.proxy.binary import Binary
-from zdd.proxy.errors import ProxyError
+from zdd.proxy.errors import ProxyError, unwritable
 from zdd.proxy.launch import Launch
 from zdd.proxy.place import Place
 
@@ -96,7 +96,8 @@ class Nginx:
             with self._place.staged(text) as staged:
                 result = self._commands.run([self.binary.path, "-t", "-q", "-p", self.prefix, "-c", staged])
         except OSError as error:
-            raise UsageError(f"cannot test {self.conf_file}: {error.strerror}: {error.filename}") from error
+            where = f": {error.filename}" if error.filename else ""
+            raise unwritable(f"cannot test {self.conf_file}: {error.strerror}{where}", error) from error
         finally:
             if not had_pid_file and files.size(self.pid_file) == 0:
                 files.remove(self.pid_file)  # -t makes an empty one, which means nothing
@@ -117,10 +118,9 @@ class Nginx:
             _check_may_signal(master)
         self.test(text)
         old_workers = running.workers(master) if master else []
-        self._place.doubt()
         logs = words.Logs(master, text, self.prefix) if master else None
         orphans = [] if master else self.orphans()
-        self._place.put(text)
+        self._place.try_out(text)
         try:
             self._reload(master, old_workers, logs) if master and logs else self._start(orphans)
         except ProxyError as error:

@@ -46,6 +46,17 @@ class Place:
         """Set the mark."""
         files.write(self._mark, "")
 
+    def try_out(self, text: str) -> None:
+        """Set the mark, then replace the text. A failure, as on a full disk, leaves both as they were."""
+        trusted = self.is_trusted()
+        self.doubt()
+        try:
+            self.put(text)
+        except BaseException:
+            if trusted:
+                self.trust()
+            raise
+
     def trust(self) -> None:
         """Remove the mark."""
         files.remove(self._mark)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from .project import (
     PLAIN,
     PLAIN_TCP,
     PLAIN_UNIX,
+    THE_SECOND,
     WORKER,
     Project,
     assert_nothing_lost,
@@ -70,6 +72,7 @@ def test_a_broken_version_costs_nothing_where_the_boot_id_is_no_help(project: Pr
     with project.load(**LIGHT) as load:
         result = zddeploy(project, how, code=1)
         shown = zddeploy(project, how, "status")
+        time.sleep(THE_SECOND)  # for so long nginx's pooled connections would hide that nothing leads to the app
         report = load.stop()
 
     assert_nothing_lost(report)

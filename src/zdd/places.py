@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
-import shutil
 from collections.abc import Iterable
 
 import msgspec
@@ -171,14 +171,14 @@ class Places:
         """Remove what R holds of instances and tables; the caller knows that nothing of it runs."""
         files.remove(self.current)
         for folder in (self.control, self.instances, self.tables):
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_tree(folder)
 
     def remove(self) -> None:
         """Remove R whole, the held lock last: whoever waits for it then finds that it guards nothing any more."""
         self.forget()
         for path in (f"{self.state}/runtime", self.owner, self.lock):
             files.remove(path)
-        shutil.rmtree(self.runtime, ignore_errors=True)
+        _remove_tree(self.runtime)
 
     def stale(self) -> bool:
         """Tell whether what R holds is of another boot: its id is not that of this one, and nothing in it lives."""
@@ -272,6 +272,12 @@ class Places:
 def default_state(project: str) -> str:
     """Return where S is unless the configuration says otherwise."""
     return claims.state_of(project, os.geteuid())
+
+
+def _remove_tree(folder: str) -> None:
+    """Remove a folder as far as that can be: what an app leaves behind fails no command."""
+    with contextlib.suppress(OSError):
+        files.remove_tree(folder)
 
 
 def _check_user(folder: str) -> None:

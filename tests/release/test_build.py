@@ -157,7 +157,7 @@ def test_a_full_disk_fails_the_build_and_leaves_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/some/file")
 
     write(tmp_path / "code/app.py", "one")
-    where, name = {"copy": (shutil, "copyfile"), "marker": (files, "write"), "sync": (disk, "sync")}[step]
+    where, name = {"copy": (os, "sendfile"), "marker": (files, "write"), "sync": (disk, "sync")}[step]
     monkeypatch.setattr(where, name, fail)
     releases = house.releases(tmp_path / "code")
 

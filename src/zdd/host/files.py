@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import time
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEEPEST = 32  # folders open at a time while a tree is removed; what lies deeper is moved up first
+_PATIENCE = 10.0  # seconds of further passes through a tree that somebody adds to, or that is deeper than that
 
 
 def write(path: str, text: str, mode: int = 0o644, sync: bool = False) -> None:
@@ -93,6 +99,103 @@ def remove(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         pass
+
+
+def remove_tree(path: str) -> None:
+    """
+    Remove a folder and everything in it, or a file, or a link but never its target. A missing path is fine.
+
+    Safe and finite whatever another user does inside meanwhile, and however deep the folders are nested: every name is
+    removed relative to an open folder, and no link is followed. Folders closed to writing are opened if they are ours.
+    Raises OSError if something is left; everything else is gone then.
+    """
+    try:
+        top = _open_folder(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        remove(path)
+        return
+    try:
+        _Removal(top).run(path)
+    finally:
+        os.close(top)
+
+
+class _Removal:
+    """Empties one folder, in as many passes as its depth requires."""
+
+    def __init__(self, top: int) -> None:
+        self.top = top
+        self.moves = 0
+        self.failure: OSError | None = None
+
+    def run(self, path: str) -> None:
+        """Remove the folder, which is at this path. Raises OSError if something is left."""
+        deadline: float | None = None  # set after the first pass, which may take as long as the tree is large
+        while True:
+            moves, self.failure = self.moves, None
+            self._empty(self.top, path, 1)
+            try:
+                os.rmdir(path)
+            except OSError as error:
+                deadline = deadline or time.monotonic() + _PATIENCE
+                stuck = bool(self.failure) and moves == self.moves
+                if error.errno != errno.ENOTEMPTY or stuck or time.monotonic() > deadline:
+                    raise self.failure or error from None
+            else:
+                return
+
+    def _empty(self, folder: int, where: str, depth: int) -> None:
+        for name in os.listdir(folder):
+            try:
+                self._remove(name, folder, where, depth)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                if not self.failure:
+                    self.failure = OSError(error.errno, error.strerror, f"{where}/{name}")
+
+    def _remove(self, name: str, parent: int, where: str, depth: int) -> None:
+        try:
+            os.unlink(name, dir_fd=parent)
+            return
+        except IsADirectoryError:
+            folder = _open_folder(name, parent)
+        try:
+            if depth == _DEEPEST:  # the next pass finds it at the top
+                self.moves += 1
+                os.rename(name, f".{os.getpid()}.{self.moves}", src_dir_fd=parent, dst_dir_fd=self.top)
+                return
+            self._empty(folder, f"{where}/{name}", depth + 1)
+        finally:
+            os.close(folder)
+        try:
+            os.rmdir(name, dir_fd=parent)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:  # then somebody adds to it, or a failure is known already
+                raise
+
+
+def _open_folder(name: str, parent: int | None = None) -> int:
+    """Open a folder to remove what is in it; its mode does not stop its owner."""
+    try:
+        folder = os.open(name, _FOLDER, dir_fd=parent)
+    except PermissionError:
+        found = os.open(name, os.O_PATH | _FOLDER, dir_fd=parent)
+        try:
+            os.chmod(f"/proc/self/fd/{found}", 0o700)
+        finally:
+            os.close(found)
+        folder = os.open(name, _FOLDER, dir_fd=parent)
+    if os.fstat(folder).st_mode & 0o700 != 0o700:
+        try:
+            os.fchmod(folder, 0o700)
+        except PermissionError:  # not ours: removing will tell
+            pass
+    return folder
 
 
 def sync_folder(path: str) -> None:

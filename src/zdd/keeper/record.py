@@ -134,18 +134,10 @@ def remove(folder: str, *paths: str) -> None:
     """
     Remove a folder and what is in it, then files. What somebody still writes to is left to the next command.
 
-    The app may have written there, so no symbolic link is followed: everything is removed relative to its own folder.
+    The app may have written there, whatever it liked: that stops nobody from removing the rest.
     """
     try:
-        for _, folders, names, fd in os.fwalk(folder, topdown=False):
-            for name in names:
-                os.unlink(name, dir_fd=fd)
-            for name in folders:
-                try:
-                    os.rmdir(name, dir_fd=fd)
-                except NotADirectoryError:  # a link to one
-                    os.unlink(name, dir_fd=fd)
-        os.rmdir(folder)
+        files.remove_tree(folder)
     except OSError:
         pass
     for path in paths:

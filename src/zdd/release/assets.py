@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
 
@@ -18,36 +18,39 @@ def unite(union: str, releases: Sequence[str], folders: Sequence[str]) -> list[s
     At no moment is a file missing that was there and stays: what is new comes first, what is changed is replaced by
     rename(2), and what no release has goes last. Files are hard links where that can be, else copies.
     A link in a release counts as the file it leads to, as long as that is in the release; linked folders do not count.
+    A file is reached without following any link, since a build may have made a folder the app's own.
     Returns the paths of those that only their owner, or group, may read.
     """
-    wanted: dict[str, str] = {}
+    wanted: dict[str, tuple[str, str]] = {}
     parents: set[str] = set()
     for release in releases:
         for path, source in _files(release, folders):
             above = list(_above(path))
             if path not in parents and wanted.keys().isdisjoint(above):
-                wanted.setdefault(path, source)
+                wanted.setdefault(path, (os.path.realpath(release), source))
                 parents.update(above)
     files.open_folder(union, 0o755)
-    for path, source in wanted.items():
-        _put(source, union, path, f"{union}.new")
+    for path, (top, source) in wanted.items():
+        _put(top, source, union, path)
     for folder in parents:
         files.open_folder(f"{union}/{folder}", 0o755)
     _remove_others(union, wanted.keys() | parents)
-    return sorted(path for path, source in wanted.items() if not os.stat(source).st_mode & stat.S_IROTH)
+    return sorted(path for path in wanted if not os.lstat(f"{union}/{path}").st_mode & stat.S_IROTH)
 
 
 def _files(release: str, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield the path in the release of each static file, and where its content is."""
     top = os.path.realpath(release)
     for folder in folders:
-        if not _is_below(os.path.realpath(f"{top}/{folder}"), top):
+        named, real = os.path.normpath(f"{top}/{folder}"), os.path.realpath(f"{top}/{folder}")
+        if not _is_below(real, top):
             continue
-        for parent, _, names in os.walk(os.path.normpath(f"{top}/{folder}")):
+        for parent, _, names in os.walk(real):
             for name in names:
-                source = path = f"{parent}/{name}"
-                if os.path.islink(path):
-                    source = os.path.realpath(path)
+                source = f"{parent}/{name}"
+                path = named + source[len(real) :]
+                if os.path.islink(source):
+                    source = os.path.realpath(source)
                 if os.path.isfile(source) and _is_below(source, top):
                     yield path[len(top) + 1 :], source
 
@@ -61,8 +64,8 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def _put(source: str, union: str, path: str, temporary: str) -> None:
-    target = f"{union}/{path}"
+def _put(top: str, source: str, union: str, path: str) -> None:
+    target, temporary = f"{union}/{path}", f"{union}.new"
     if os.path.lexists(target) and os.path.samestat(os.stat(source), os.lstat(target)):
         return
     for folder in (f"{union}/{above}" for above in reversed(list(_above(path)))):
@@ -72,11 +75,18 @@ def _put(source: str, union: str, path: str, temporary: str) -> None:
     if os.path.isdir(target):
         disk.remove(target)
     disk.remove(temporary)
+    with disk.inside(top, os.path.dirname(source)[len(top) + 1 :], make=False) as folder:
+        _take(f"{folder}/{os.path.basename(source)}", temporary)
+    if not stat.S_ISREG(os.lstat(temporary).st_mode):
+        raise OSError(errno.ELOOP, "was replaced while it was looked at", source)
+    os.rename(temporary, target)
+
+
+def _take(source: str, temporary: str) -> None:
     try:
         os.link(source, temporary, follow_symlinks=False)
     except OSError:  # another file system, or somebody else's file
-        shutil.copy2(source, temporary)
-    os.rename(temporary, target)
+        disk.copy(source, temporary)
 
 
 def _remove_others(union: str, wanted: set[str]) -> None:

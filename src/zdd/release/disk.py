@@ -3,59 +3,43 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator
 
 from zdd.host import files
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe that takes a file's place must not stop us
+_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEEPEST = 256  # nested folders of a release; two descriptors are open for each
+_CHUNK = 1 << 24  # bytes between looks at whether to go on
 
 
 def copy(
     source: str, target: str, leave_out: Collection[str] = (), interrupt: Callable[[], None] = lambda: None
 ) -> None:
     """
-    Copy a folder, or a file, to where nothing is: modes, times and symbolic links as they are.
+    Copy a folder or a file, no link to one, to where nothing is: modes, times and symbolic links as they are.
 
-    Left out are folders in `leave_out` (real paths), `.git`, and what cannot be copied: sockets, pipes, devices.
+    Left out are the folders in `leave_out`, `.git`, and what cannot be copied: sockets, pipes, devices.
     Set-user-ID bits and file capabilities are dropped, since the copy is ours. `interrupt` is called for each file.
+    Nobody else can read a file of the copy before it is complete. Names in the source that change meanwhile, and names
+    beside the target, lead nowhere else: everything below is opened by its folder, and no link is followed.
     Raises OSError, with the part that was copied still there.
     """
-
-    def ignored(folder: str, names: list[str]) -> list[str]:
-        return [name for name in names if name == ".git" or _is_left_out(f"{folder}/{name}", leave_out)]
-
-    def copy_file(one: str, to: str) -> None:
-        interrupt()
-        shutil.copyfile(one, to)
-        found = os.stat(one)
-        os.chmod(to, found.st_mode & 0o777)
-        os.utime(to, ns=(found.st_atime_ns, found.st_mtime_ns))
-
-    if os.path.isdir(source):
-        shutil.copytree(source, target, symlinks=True, ignore=ignored, copy_function=copy_file)
-    else:
-        copy_file(source, target)
+    copying = _Copying(source, leave_out, interrupt)
+    try:
+        with _opened(os.path.dirname(target) or ".", _FOLDER) as into, _opened(source, _READ | os.O_NOFOLLOW) as found:
+            copying.copy(found, os.path.basename(target), into)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, copying.where) from error
 
 
 def remove(path: str) -> None:
-    """
-    Remove a folder and all in it, a file, or a link and never what it leads to; one that is gone already is fine.
-
-    Folders that are closed to writing (Go's module cache, some packages) are opened first, where they are ours.
-    """
-    if os.path.islink(path) or not os.path.isdir(path):
-        files.remove(path)
-        return
-    try:
-        shutil.rmtree(path)
-    except PermissionError:
-        if os.geteuid() == 0:
-            raise  # no mode holds root up: the file system does
-        _open_up(path)
-        shutil.rmtree(path)
+    """Remove a folder and all in it, a file, or a link and never what it leads to; one that is gone already is fine."""
+    files.remove_tree(path)
 
 
 def sync(folder: str) -> None:
@@ -77,17 +61,18 @@ def sync(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def inside(root: str, folder: str) -> Iterator[str]:
+def inside(root: str, folder: str, make: bool = True) -> Iterator[str]:
     """
-    Give a path to a folder below `root` that leads there whatever is renamed meanwhile; makes what is missing of it.
+    Give a path to a folder below `root` that leads there whatever is renamed meanwhile; `make` what is missing of it.
 
     Raises OSError when a part of it is a link, which may lead anywhere, or no folder.
     """
     fd = os.open(root, _FOLDER)
     try:
         for part in filter(None, folder.split("/")):
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(part, 0o755, dir_fd=fd)
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, 0o755, dir_fd=fd)
             try:
                 below = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
             except NotADirectoryError as error:
@@ -99,19 +84,66 @@ def inside(root: str, folder: str) -> Iterator[str]:
         os.close(fd)
 
 
-def _is_left_out(path: str, leave_out: Collection[str]) -> bool:
+class _Copying:
+    """Copies what is open into open folders; `where` is the path that it is at."""
+
+    def __init__(self, source: str, leave_out: Collection[str], interrupt: Callable[[], None]) -> None:
+        self.where = source
+        self.left_out = {_identity(os.stat(path)) for path in leave_out if os.path.exists(path)}
+        self.interrupt = interrupt
+        self.depth = 0
+
+    def copy(self, found: int, name: str, into: int) -> None:
+        """Copy an open file or folder under this name into the folder; nothing if it is to be left out."""
+        status = os.fstat(found)
+        if stat.S_ISDIR(status.st_mode):
+            if _identity(status) not in self.left_out:
+                self._folder(found, status, name, into)
+        elif stat.S_ISREG(status.st_mode):
+            self._file(found, status, name, into)
+
+    def _folder(self, found: int, status: os.stat_result, name: str, into: int) -> None:
+        if self.depth == _DEEPEST:
+            raise OSError(errno.ENAMETOOLONG, f"more than {_DEEPEST} nested folders")
+        os.mkdir(name, 0o700, dir_fd=into)
+        with _opened(name, _FOLDER | os.O_NOFOLLOW, into) as made:
+            above, self.depth = self.where, self.depth + 1
+            for entry in os.listdir(found):
+                if entry != ".git":
+                    self.where = f"{above}/{entry}"
+                    self._entry(found, entry, made)
+            self.where, self.depth = above, self.depth - 1
+            os.fchmod(made, stat.S_IMODE(status.st_mode))
+            os.utime(made, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def _entry(self, folder: int, name: str, into: int) -> None:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(name, dir_fd=folder), name, dir_fd=into)
+            os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=into, follow_symlinks=False)
+        elif stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode):  # opening others could have an effect
+            with _opened(name, _READ | os.O_NOFOLLOW, folder) as found:
+                self.copy(found, name, into)
+
+    def _file(self, found: int, status: os.stat_result, name: str, into: int) -> None:
+        self.interrupt()
+        with _opened(name, _MAKE, into) as made:
+            left = status.st_size  # and no more: somebody may be writing to it without end
+            while left > 0 and (sent := os.sendfile(made, found, None, min(left, _CHUNK))):
+                left -= sent
+                self.interrupt()
+            os.fchmod(made, status.st_mode & 0o777)
+            os.utime(made, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@contextlib.contextmanager
+def _opened(name: str, flags: int, folder: int | None = None) -> Iterator[int]:
+    fd = os.open(name, flags, 0o600, dir_fd=folder)
     try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return False  # let the copying say so
-    if stat.S_ISDIR(mode):
-        return os.path.realpath(path) in leave_out
-    return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
+        yield fd
+    finally:
+        os.close(fd)
 
 
-def _open_up(folder: str) -> None:
-    os.chmod(folder, 0o700)
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _open_up(entry.path)
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -143,7 +143,7 @@ class Releases(Shelf):
         self.remove(revision.id)
         files.open_folder(self.folder, 0o755)
         if commit is None:
-            disk.copy(self.section.source, path, self._not_source, interrupt)
+            disk.copy(os.path.realpath(self.section.source), path, self._not_source, interrupt)
         else:
             os.mkdir(path, 0o755)
             self._mirror.checkout(commit, path, log, interrupt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from itertools import permutations
@@ -35,20 +36,44 @@ def link(release: str, shared: str, paths: Sequence[str], notice: Callable[[str]
         folder, base = os.path.split(name)
         with disk.inside(shared, folder) as theirs, disk.inside(release, folder) as ours:
             if not os.path.lexists(f"{theirs}/{base}"):
-                notice(_begin(f"{ours}/{base}", theirs, base, f"{shared}/{path}"))
+                notice(_begin(f"{ours}/{base}", theirs, base, shared, path))
             disk.remove(f"{ours}/{base}")
             os.symlink(f"{shared}/{name}", f"{ours}/{base}")
 
 
-def _begin(shipped: str, folder: str, base: str, path: str) -> str:
+def _begin(shipped: str, folder: str, base: str, shared: str, path: str) -> str:
     """Make the first content of a shared path, as far as one can; returns what became of it."""
     if os.path.exists(shipped) and not os.path.islink(shipped):
-        seed = f"{folder}/.{base}.seed"  # a crash in the middle must not leave half of it in place
-        disk.remove(seed)
-        disk.copy(shipped, seed)
-        os.rename(seed, f"{folder}/{base}")
-        return f"{path} is new: a copy of what the release has there"
+        _seed(shipped, folder, base, f"{shared}.seed")
+        return f"{shared}/{path} is new: a copy of what the release has there"
     if path.endswith("/"):
         os.mkdir(f"{folder}/{base}", 0o755)
-        return f"{path} is new and empty"
-    return f"{path} is not there: put yours there, or the app or a hook makes it (a folder is `{base}/` in shared)"
+        return f"{shared}/{path} is new and empty"
+    place = f"{shared}/{path}"
+    return f"{place} is not there: put yours there, or the app or a hook makes it (a folder is `{base}/` in shared)"
+
+
+def _seed(shipped: str, folder: str, base: str, aside: str) -> None:
+    """
+    Put a copy of what the release has into the folder, whole or not at all.
+
+    The folder may be an app's, and every name in it is the app's then. So the copy is made `aside`, in a folder that
+    only we may enter, and renamed into place. On another file system it is copied there once more, under a name beside
+    its own: `disk.copy` makes what it writes to, and opens nothing that somebody else could have put there.
+    """
+    disk.remove(aside)  # of a crash
+    os.mkdir(aside, 0o700)
+    copy, target = f"{aside}/{base}", f"{folder}/{base}"
+    try:
+        disk.copy(shipped, copy)
+        try:
+            os.rename(copy, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            beside = f"{folder}/.{base}.seed"
+            disk.remove(beside)
+            disk.copy(copy, beside)
+            os.rename(beside, target)
+    finally:
+        disk.remove(aside)

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Iterable
 
@@ -160,11 +159,11 @@ class Tables:
             return
         for name in os.listdir(self.places.tables):
             if name != published and not (name.isdigit() and int(name) in keep):
-                shutil.rmtree(f"{self.places.tables}/{name}", ignore_errors=True)
+                _remove(f"{self.places.tables}/{name}")
 
     def discard(self, deploy: int) -> None:
         """Remove a table that was never in force."""
-        shutil.rmtree(self._folder(deploy), ignore_errors=True)
+        _remove(self._folder(deploy))
 
     def _take(self, deploy: int, state: str) -> bool:
         """Replace the manifest by the one that lies ready for this state; return whether there was one."""
@@ -198,3 +197,8 @@ def committed(target: Manifest) -> Manifest:
 def turned_back(target: Manifest) -> Manifest:
     """Return the manifest as it is once a deploy that clients were led to goes back."""
     return msgspec.structs.replace(target, direction="back", exposed=True)
+
+
+def _remove(table: str) -> None:
+    with contextlib.suppress(OSError):  # what is left of it is pruned by the next deploy
+        files.remove_tree(table)

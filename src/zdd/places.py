@@ -143,7 +143,7 @@ class Places:
         claim = claims.of(self.config.path, self._claim())
         for path, more in ((self.owner, {"uid": os.geteuid(), "boot_id": boot}), (f"{self.state}/owner", {})):
             if files.read(path) != (text := claims.encode(claim, **more)):
-                files.write(path, text)
+                files.write(path, text)  # others may read whose project the file is, see claims.py
         if self._recorded() != self.runtime:
             files.write(f"{self.state}/runtime", self.runtime + "\n")
         return notice

@@ -195,6 +195,77 @@ def test_what_is_not_understood_is_answered_with_why(new: New, line: str, error:
     assert web.state() == "serving"
 
 
+STOP = json.dumps({"version": 1, "op": "stop"})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET / HTTP/1.1\r",
+        "",
+        "null",
+        '"stop"',
+        f"[{STOP}]",
+        '{"op": "status"}',
+        '{"version": 1}',
+        "[" * 60_000,
+        json.dumps({"version": 1, "op": "status", "more": "x" * 65536}),
+    ],
+    ids=lambda line: line[:24],
+)
+def test_nothing_is_done_after_a_line_that_is_no_request(new: New, line: str) -> None:
+    """What a visitor sends may be led here by mistake: the body of such a request is no operation."""
+    web = new().start()
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(PATIENCE)
+        peer.connect(web.control)
+        try:
+            peer.sendall(f"{line}\n{STOP}\n".encode())
+        except OSError:  # closed while the rest was on its way
+            pass
+        answers = read_to_its_end(peer).splitlines()
+
+    assert [json.loads(answer)["ok"] for answer in answers] == [False]
+    assert web.state() == "serving"
+
+
+def test_a_request_of_another_version_or_for_something_unknown_does_not_end_the_conversation(new: New) -> None:
+    web = new().start()
+    asked = [{"version": 2, "op": "status"}, {"version": 1, "op": "dance"}, {"version": 1, "op": "status"}]
+    with socket.socket(socket.AF_UNIX) as peer, peer.makefile() as answers:
+        peer.settimeout(PATIENCE)
+        peer.connect(web.control)
+
+        peer.sendall("".join(json.dumps(request) + "\n" for request in asked).encode())
+
+        assert [json.loads(answers.readline())["ok"] for _ in asked] == [False, False, True]
+
+
+def test_a_line_without_an_end_is_not_kept(new: New) -> None:
+    web = new().start()
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(PATIENCE)
+        peer.connect(web.control)
+        try:
+            peer.sendall(b" " * (1 << 20))
+        except OSError:
+            pass
+        assert read_to_its_end(peer) == b""
+
+    assert web.state() == "serving"
+
+
+def read_to_its_end(peer: socket.socket) -> bytes:
+    """What the keeper said until it closed the connection; with something of ours unread, that is a reset."""
+    received = b""
+    try:
+        while data := peer.recv(65536):
+            received += data
+    except ConnectionResetError:
+        pass
+    return received
+
+
 def test_requests_may_come_in_pieces_and_many_at_once(new: New) -> None:
     web = new().start()
     request = json.dumps({"version": 1, "op": "status"}).encode() + b"\n"

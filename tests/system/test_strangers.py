@@ -11,8 +11,9 @@ import pytest
 from zdd.host import files
 from zdd.release import assets, disk, shared
 
+from . import code
 from .project import Project, configure, eventually, service
-from .stranger import MALLORY, PYTHON, attacking, give, needs_root
+from .stranger import MALLORY, PYTHON, attack, attacking, give, needs_root
 
 pytestmark = needs_root
 
@@ -63,6 +64,30 @@ while True:
 """
 
 
+# Holds a lock on whichever of these files he may open, until he is killed; prints them.
+LOCK = """
+import fcntl, os, sys, time
+locked = []
+for path in sys.argv[1:]:
+    for flags in (os.O_RDONLY, os.O_WRONLY):
+        try:
+            fcntl.flock(os.open(path, flags | os.O_NONBLOCK), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked.append(path)
+        except OSError:
+            pass
+print(*locked, "ready", flush=True)
+time.sleep(600)
+"""
+# Prints which of these he may read: files, and the names in folders.
+READ = """
+import os, sys
+for path in sys.argv[1:]:
+    try:
+        os.listdir(path) if os.path.isdir(path) else open(path, "rb").close()
+    except OSError:
+        continue
+    print(path)
+"""
 WEB = service("web", run=f"{PYTHON} -S plain.py {{socket}}", socket="unix", user=MALLORY.pw_name, keep_warm="0s")
 
 
@@ -209,6 +234,38 @@ def test_no_command_fails_by_what_an_app_leaves_in_its_folder(project: Project) 
     project.zddeploy("down")
 
     assert not project.runtime.exists()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644], ids=["ours", "of-an-older-version"])
+def test_nobody_else_can_keep_a_project_from_being_deployed(project: Project, mode: int) -> None:
+    configure(project, WEB)
+    project.zddeploy()
+    lock = project.runtime / "lock"
+    lock.chmod(mode)
+    inode = lock.stat().st_ino
+    project.zddeploy("restart")
+
+    with attacking(LOCK, *(path for path in project.runtime.rglob("*") if path.is_file()), project.state):
+        project.zddeploy("restart")
+
+    assert (lock.stat().st_ino, lock.stat().st_mode & 0o777) == (inode, 0o600)
+
+
+def test_others_may_read_nothing_of_a_project_but_its_code_and_pages(project: Project) -> None:
+    source = code.configure(project, env={"TOKEN": "x"})
+    project.zddeploy()
+    source.commit(2)
+    project.zddeploy()
+    project.zddeploy("maintenance", "on")
+    of_all = [project.runtime, *project.runtime.rglob("*"), project.state, *project.state.rglob("*")]
+
+    readable = attack(READ, *of_all).splitlines()
+
+    named = {str(Path(path).relative_to(project.folder)) for path in readable}
+    nginxs = {"R/maintenance", "R/nginx.pid", "S/nginx", "S/nginx/nginx.conf"}
+    code_s = {"S", "S/current", "S/shared", "S/repo.git.log"} | {name for name in named if name.startswith("S/rel")}
+    assert named <= nginxs | code_s
+    assert "R/maintenance" in named
 
 
 def nest(project: Project, instance: str) -> None:

@@ -90,7 +90,7 @@ class Front:
         """Bring nginx to the text, keeping the one of before for `restore`; returns what was done, in words."""
         kept = self._kept(deploy)
         if files.read(kept) is None:
-            files.write(kept, json.dumps({"text": self.nginx.text(), "ran": self.nginx.serves()}))
+            files.write(kept, json.dumps({"text": self.nginx.text(), "ran": self.nginx.serves()}), mode=0o600)
         if self.template is None:
             files.make_folder(self.places.nginx, 0o711)
         change = self.nginx.apply(wanted)

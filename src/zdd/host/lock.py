@@ -22,7 +22,9 @@ class Lock:
     """
     An exclusive flock(2) on a file, released by the kernel however its holder ends.
 
-    The descriptor is close-on-exec: no keeper, app or hook inherits it.
+    The descriptor is close-on-exec: no keeper, app or hook inherits it. The file is its owner's alone: whoever can open
+    it can hold the lock. One that an older version has made for all to read is closed to them in place, since a new
+    file beside a held one would guard nothing.
     """
 
     def __init__(self, path: str) -> None:
@@ -44,8 +46,9 @@ class Lock:
             self.fd = None
 
     def _try(self, holder: dict[str, object]) -> bool:
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
+            os.fchmod(fd, 0o600)
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # `down` removes the whole folder while it holds the lock: a lock on the removed file guards nothing.
             if not os.path.samestat(os.fstat(fd), os.stat(self.path)):

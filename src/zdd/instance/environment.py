@@ -54,7 +54,7 @@ def base(user_name: str | None = None, taken_over: Mapping[str, str] | None = No
 
 def remember(path: str) -> None:
     """Write down what `base` takes over from here, for a later start that has no user's shell before it."""
-    files.write(path, json.dumps(_ours()))
+    files.write(path, json.dumps(_ours()), mode=0o600)
 
 
 def recall(path: str) -> None:

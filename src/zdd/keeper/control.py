@@ -1,4 +1,8 @@
-"""The control socket: one JSON object a line, requests answered in order, events pushed to who attached."""
+"""
+The control socket: one JSON object a line, requests answered in order, events pushed to who attached.
+
+A line that is anything else ends the connection, and so does one that is too long; another user's is closed unread.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     Message = dict[str, Any]
 
 _CHUNK = 65536
-_LONGEST = 1 << 20  # bytes of a request
+_LONGEST = 1 << 16  # bytes of a request: the longest names each of nginx's workers
 _PATIENCE = 10.0  # with another keeper: who gives up too early starts a version beside the one it has asked for
 
 
@@ -131,19 +135,22 @@ class _Connection:
         except OSError:
             data = b""
         *lines, self._received = (self._received + data).split(b"\n")
-        for line in lines:
-            self._answer(line)
-        if not data or len(self._received) > _LONGEST:
+        # What is not our protocol was meant for somebody else, and may have been sent by anybody: a request to the app
+        # that was led here. Nothing that follows it is read.
+        understood = all(map(self._answer, lines))
+        if not data or not understood or len(self._received) > _LONGEST:
             self.control.ended(self)
 
-    def _answer(self, line: bytes) -> None:
+    def _answer(self, line: bytes) -> bool:
+        """Answer a line; return whether it was a request, also one of another version or for an unknown operation."""
         try:
-            request = json.loads(line)
-        except ValueError:
+            request = json.loads(line) if len(line) <= _LONGEST else None
+        except (ValueError, RecursionError):
             request = None
-        if isinstance(request, dict):
-            answer = self.control.handle(request)
-            self.attached = self.attached or (request.get("op") == "attach" and answer["ok"])
-        else:
-            answer = {"ok": False, "error": "a request is one JSON object on a line"}
+        if not isinstance(request, dict):
+            self.send({"ok": False, "error": "a request is one JSON object on a line"})
+            return False
+        answer = self.control.handle(request)
+        self.attached = self.attached or (request.get("op") == "attach" and answer["ok"])
         self.send(answer)
+        return "version" in request and "op" in request

@@ -32,6 +32,7 @@ from zdd.switch.manifest import Manifest
 # Seconds. A worker that read the link just before the rename walks the old table a moment later: removed at once,
 # 442 of millions of connects met ENOENT on the way; kept 1 s, none.
 KEEP_REPLACED = 10.0
+_MODE = 0o711  # nginx's workers walk through to a slot whose name they know; nobody else needs to see what there is
 
 
 class Tables:
@@ -42,19 +43,19 @@ class Tables:
 
     def write(self, manifest: Manifest, sync: bool = False) -> None:
         """Write the table's manifest, making its folder; replaced whole, never half."""
-        files.make_folder(self._folder(manifest.deploy), 0o755)
-        files.write(self._manifest(manifest.deploy), msgspec.json.encode(manifest).decode(), sync=sync)
+        files.make_folder(self._folder(manifest.deploy), _MODE)
+        files.write(self._manifest(manifest.deploy), msgspec.json.encode(manifest).decode(), mode=0o600, sync=sync)
 
     def build(self, deploy: int, slots: dict[str, str], name: str | None = None) -> str:
         """Make the slots' links below `tables/NAME` (the deploy's number unless given); bears being done twice."""
         name = name or str(deploy)
         for slot, instance in slots.items():
             link = f"{self.places.tables}/{name}/{slot}"
-            files.make_folder(os.path.dirname(link), 0o755)
+            files.make_folder(os.path.dirname(link), _MODE)
             files.point(link, f"../../../{os.path.relpath(self.places.socket(instance), self.places.runtime)}")
         if name != str(deploy):
             manifest = files.read(self._manifest(deploy)) or ""
-            files.write(f"{self.places.tables}/{name}/manifest.json", manifest)
+            files.write(f"{self.places.tables}/{name}/manifest.json", manifest, mode=0o600)
         return name
 
     def make_ready(self, target: Manifest, names: Iterable[str]) -> None:
@@ -67,7 +68,7 @@ class Tables:
             files.point(self._link(target.deploy, name), f"tables/{name}")
         for state, manifest in (("committed", committed(target)), ("back", turned_back(target))):
             text = msgspec.json.encode(manifest).decode()
-            files.write(f"{self._folder(target.deploy)}/manifest.{state}", text, sync=True)
+            files.write(f"{self._folder(target.deploy)}/manifest.{state}", text, mode=0o600, sync=True)
 
     def publish(self, name: str) -> None:
         """Switch: from this moment every new connection goes where this table leads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from zdd.cli import complete, options
 from zdd.deploy.inside import inside
 from zdd.errors import ZddError
-from zdd.host.command import become
+from zdd.host.command import Surroundings, become, die_of
 
 _CANNOT_START = 127  # as a shell has it: no exit code of the command's own
 
@@ -22,7 +23,8 @@ def command(service: str, words: tuple[str, ...], conf: Path | None, verbose: bo
     r"""
     Run a command in the live release, as its app is run.
 
-    With its environment, user and folder; the exit code is passed on.
+    With its environment, user and folder; the exit code is passed on. As another user than you, it gets a terminal of
+    its own: what it runs can neither read nor type at yours.
 
     \b
     Examples:
@@ -35,8 +37,19 @@ def command(service: str, words: tuple[str, ...], conf: Path | None, verbose: bo
         raise click.UsageError("Missing argument '-- COMMAND...'.")
     there = inside(options.site_of(conf, verbose, as_json, looks_only=True), service)
     try:
-        become(argv, there)
+        return _run(argv, there)
     except OSError as error:
         failure = ZddError(f"cannot run {argv[0]!r} in {there.cwd}: {error.strerror}")
         failure.exit_code = _CANNOT_START
         raise failure from error
+
+
+def _run(argv: tuple[str, ...], there: Surroundings) -> int:
+    if there.who.uid in (None, os.geteuid()):
+        become(argv, there)
+    from zdd.host import pseudo_terminal  # here, because nobody else needs it
+
+    status = pseudo_terminal.run(argv, there)
+    if status < 0:
+        die_of(-status)
+    return status

@@ -173,6 +173,15 @@ def become(argv: Sequence[str], there: Surroundings) -> NoReturn:
     os.execvpe(argv[0], list(argv), there.env)
 
 
+def die_of(number: int) -> None:
+    """End by this signal, so that whoever waits for us sees what has ended a program that we ran."""
+    import resource  # here, because only this needs it
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the dump of interest is the program's
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
 class Spawned:
     """A child that was let go: it outlives us, and while we are here we can ask how it ended."""
 

@@ -1,0 +1,193 @@
+"""
+Programs of another user, run in the foreground: in a session of their own, on a terminal of their own.
+
+Who shares a terminal can read what is typed there, and on many kernels type into it (TIOCSTI, ioctl_tty(2)): what a
+service's user runs would type into root's shell. So each of our terminals among the three streams is replaced by a
+pseudo terminal, and what passes between the two is relayed. Streams that are files or pipes are passed on as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import termios
+import tty
+from collections.abc import Iterator, Sequence
+
+from zdd.host.command import Surroundings
+
+_FORWARDED = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCONT")
+_CHUNK = 65536
+_LAST_WORDS = 64  # chunks that are relayed after the program has ended; others may go on printing for ever
+
+
+def run(argv: Sequence[str], there: Surroundings) -> int:
+    """
+    Run the program to its end; returns its exit status, minus the signal's number if one has killed it.
+
+    Signals that we are sent are passed on. Raises OSError if the program cannot be started.
+    """
+    ours = next((fd for fd in (1, 2, 0) if os.isatty(fd)), None)  # where to show what it prints
+    if ours is None:
+        child = _start(argv, there, (0, 1, 2), None)
+        with _forwarding(child):
+            return child.wait()
+    master, slave = os.openpty()
+    try:
+        _copy_size(ours, master)
+        if there.who.uid is not None:
+            os.fchown(slave, there.who.uid, -1)  # some programs open it anew by its name
+            os.fchmod(slave, 0o600)
+        child = _start(argv, there, [slave if os.isatty(fd) else fd for fd in (0, 1, 2)], slave)
+        with _forwarding(child), _resizing(ours, master), _typing() as typed:
+            _Relay(child, master, typed, ours).run()
+        return child.wait()
+    finally:
+        os.close(master)
+        os.close(slave)  # only now: a terminal that nobody has open reads as one that has ended
+
+
+def _start(
+    argv: Sequence[str], there: Surroundings, streams: Sequence[int], terminal: int | None
+) -> subprocess.Popen[bytes]:
+    def take_terminal() -> None:
+        if terminal is not None:
+            fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    return subprocess.Popen(
+        argv,
+        cwd=there.cwd,
+        env=there.env,
+        stdin=streams[0],
+        stdout=streams[1],
+        stderr=streams[2],
+        close_fds=True,
+        start_new_session=True,
+        user=there.who.uid,
+        group=there.who.gid,
+        extra_groups=there.who.groups,
+        umask=0o022,
+        preexec_fn=take_terminal,
+    )
+
+
+@contextlib.contextmanager
+def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Pass on to the program's group what would have reached it in our session."""
+
+    def forward(number: int, _: object) -> None:
+        if child.returncode is None:  # not reaped: the number is still its
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, number)
+
+    numbers = [getattr(signal, name) for name in _FORWARDED]
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number in numbers if before[number] != signal.SIG_IGN]  # by `nohup`: it ignores them as well
+    for number in heard:
+        signal.signal(number, forward)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+@contextlib.contextmanager
+def _resizing(ours: int, master: int) -> Iterator[None]:
+    before = signal.signal(signal.SIGWINCH, lambda *_: _copy_size(ours, master))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+
+
+def _copy_size(ours: int, master: int) -> None:
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(master, termios.TIOCSWINSZ, fcntl.ioctl(ours, termios.TIOCGWINSZ, bytes(8)))
+
+
+@contextlib.contextmanager
+def _typing() -> Iterator[int | None]:
+    """Give, for a `with`, the descriptor that is typed at, every key of it passed on; None where nobody types."""
+    if not os.isatty(0) or not _in_foreground():
+        yield None
+        return
+    before = termios.tcgetattr(0)
+    try:
+        tty.setraw(0)
+        yield 0
+    finally:
+        # What is not read yet goes: the terminal itself may have "typed" it, as an answer to what was printed.
+        termios.tcsetattr(0, termios.TCSAFLUSH, before)
+
+
+def _in_foreground() -> bool:
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:  # not the terminal of our session
+        return True
+
+
+class _Relay:
+    """What is typed to the program, and what it prints to us, until it ends."""
+
+    def __init__(self, child: subprocess.Popen[bytes], master: int, typed: int | None, ours: int) -> None:
+        self.child = child
+        self.master = master
+        self.typed = typed
+        self.ours = ours
+        self.waiting = b""  # typed, and not taken by the program's terminal yet
+        os.set_blocking(master, False)
+
+    def run(self) -> None:
+        """Relay until the program has ended, and then what it had printed."""
+        ended = os.pidfd_open(self.child.pid)
+        try:
+            while ended not in (ready := self._ready(ended)):
+                if self.master in ready:
+                    self._show()
+                if self.typed in ready:
+                    self._read()
+                self._pass_on()
+            for _ in range(_LAST_WORDS):
+                if not self._show():
+                    break
+        finally:
+            os.close(ended)
+
+    def _ready(self, ended: int) -> list[int]:
+        typed = [] if self.typed is None or self.waiting else [self.typed]
+        readable, _, _ = select.select([ended, self.master, *typed], [self.master] if self.waiting else [], [])
+        return readable
+
+    def _show(self) -> bool:
+        """Show what the program has printed; False if there is nothing now."""
+        try:
+            data = os.read(self.master, _CHUNK)
+        except BlockingIOError:
+            return False
+        while data:
+            try:
+                data = data[os.write(self.ours, data) :]
+            except BlockingIOError:
+                select.select([], [self.ours], [])
+            except OSError:  # our terminal is gone, and a signal says so to all
+                break
+        return True
+
+    def _read(self) -> None:
+        assert self.typed is not None
+        try:
+            self.waiting = os.read(self.typed, _CHUNK)
+        except OSError:
+            self.waiting = b""
+        if not self.waiting:  # our terminal is gone
+            self.typed = None
+
+    def _pass_on(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self.waiting = self.waiting[os.write(self.master, self.waiting) :] if self.waiting else b""

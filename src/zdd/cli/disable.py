@@ -15,7 +15,7 @@ from zdd.host.command import Commands
 
 
 @click.command("disable")
-@click.option("--user", metavar="NAME", help="Whose project it is; who deployed it, or owns the configuration.")
+@click.option("--user", metavar="NAME", help="Whose project it is, if not the owner's of the configuration.")
 @click.option("-c", "--conf", type=click.Path(path_type=Path), help="Configuration file.")
 def command(user: str | None, conf: Path | None) -> int:
     r"""
@@ -30,6 +30,7 @@ def command(user: str | None, conf: Path | None) -> int:
     config = read.load(read.find(conf, Path.cwd()))
     owner = boot.user_of(config, user)
     require_root(config, "disable")
+    boot.check_unit(config, owner)
     commands = Commands()
     for piece in boot.pieces(config, owner, ready.program()):
         if os.path.exists(piece.path):

@@ -19,7 +19,7 @@ from zdd.host.command import Commands
 
 @click.command("enable")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
-@click.option("--user", metavar="NAME", help="Whose project it is; who deployed it, or owns the configuration.")
+@click.option("--user", metavar="NAME", help="Whose project it is, if not the owner's of the configuration.")
 @click.option("-c", "--conf", type=click.Path(path_type=Path), help="Configuration file.")
 def command(dry_run: bool, user: str | None, conf: Path | None) -> int:
     r"""
@@ -35,6 +35,7 @@ def command(dry_run: bool, user: str | None, conf: Path | None) -> int:
     """
     config = read.load(read.find(conf, Path.cwd()))
     owner = boot.user_of(config, user)
+    boot.check_free(config, owner)
     needed = boot.pieces(config, owner, ready.program())
     if not systemd.runs():
         raise UsageError("systemd does not run this machine: have its init run `zddeploy up` at boot")
@@ -44,6 +45,8 @@ def command(dry_run: bool, user: str | None, conf: Path | None) -> int:
         click.echo(f"$ loginctl enable-linger {owner.pw_name}")
     for words in boot.refused(config):
         click.secho(f"not allowed by this, decide yourself: sudo {' '.join(words)}", fg="yellow")
+    for warning in boot.changeable(config, owner, ready.program()):
+        click.secho(warning, fg="yellow")
     if dry_run:
         return 0
     require_root(config, "enable")

@@ -6,11 +6,11 @@ Worked out here as data, so that `enable` can show it before it does it, and `di
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import re
 import shlex
+import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,12 +18,15 @@ from zdd import claims
 from zdd.conf.schema import Config
 from zdd.deploy.ready import boot_unit
 from zdd.errors import UsageError
-from zdd.host import files, systemd
+from zdd.host import reach, systemd, untrusted
+from zdd.places import user_name
 
 _SUDO_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")  # in this order where /bin is a link to /usr/bin
+_UNITS, _TMPFILES, _RUNTIME = "/etc/systemd/system", "/etc/tmpfiles.d", "/run/zdd"
 # What the sudoers file may allow: an nginx is tested or reloaded, and nothing else, whatever a configuration says.
+_NGINX = r"(nginx|openresty|angie)([@.-][\w@.-]*)?"
 _HARMLESS = re.compile(
-    r"systemctl (reload|try-reload-or-restart) \w[\w@.-]*|service \w[\w.-]* reload|nginx -(t|s reload)"
+    rf"systemctl (reload|try-reload-or-restart) {_NGINX}|service {_NGINX} reload|nginx -(t|s reload)", re.ASCII
 )
 
 Command = list[str]
@@ -44,24 +47,95 @@ class Piece(NamedTuple):
 
 def user_of(config: Config, name: str | None = None) -> pwd.struct_passwd:
     """
-    Return whose project it is: the user named, or who has deployed it, or else who owns the configuration.
+    Return whose project it is: the user named, or root who has deployed it, or else who owns the configuration.
 
     Raises UsageError where that user is unknown.
     """
     try:
-        return pwd.getpwnam(name) if name else pwd.getpwuid(_deployer(config) or os.stat(config.path).st_uid)
+        if name:
+            return pwd.getpwnam(name)
+        return pwd.getpwuid(0 if _deployed_by_root(config) else os.stat(config.path).st_uid)
     except KeyError as error:
         raise UsageError(str(error.args[0])) from None
 
 
-def _deployer(config: Config) -> int | None:
-    """Return the user that the runtime folder was made by, when it was made for this very configuration."""
+def _deployed_by_root(config: Config) -> bool:
+    """
+    Tell whether root's own note in the runtime folder says so.
+
+    A user's note says what that user likes, so it is not believed: neither whom it names nor its configuration.
+    """
+    claim = claims.decode(untrusted.read(f"{_runtime(config)}/owner", 0))
+    return bool(claim and claim.covers(config.path))
+
+
+def check_free(config: Config, user: pwd.struct_passwd) -> None:
+    """
+    Raise UsageError where the project's name is another's: what is written for it at boot would be given to this user.
+
+    That is: its runtime folder belongs to somebody else, or a unit starts another configuration as another user.
+    """
+    for folder in dict.fromkeys((f"{_RUNTIME}/{config.project}", _runtime(config))):
+        owner = _taken_by(folder, user)
+        if owner:
+            raise UsageError(
+                f"{folder} belongs to {owner}, and project {config.project} would be {user.pw_name}'s",
+                hint=f"if it is {owner}'s, say so: --user {owner}; "
+                f'if it is not, give it a name of its own: [zdd] project = "...". '
+                f"Once nothing of {owner}'s runs there, root may remove the folder",
+            )
+    check_unit(config, user)
+
+
+def check_unit(config: Config, user: pwd.struct_passwd) -> None:
+    """Raise UsageError where a unit of this name starts another configuration as another user."""
+    path = _unit_file(config)
+    found = re.search(r"(?m)^User=(?P<user>.*)$(?:\n.*)*?\nExecStart=.* -c (?P<conf>.*) up$", _text(path))
+    if found and found["user"] != user.pw_name and found["conf"] != _quoted(str(config.path)):
+        raise UsageError(
+            f"project {config.project} is enabled for {found['conf']} of {found['user']} ({path})",
+            hint=f'give this one a name of its own: [zdd] project = "..."; or end the other: '
+            f"zddeploy -c {found['conf']} disable",
+        )
+
+
+def _taken_by(folder: str, user: pwd.struct_passwd) -> str | None:
+    """Return whose the folder is, None if it is the user's, or may become it: it is missing, or root's and empty."""
     try:
-        text = files.read(f"{config.zdd.runtime_dir or f'/run/zdd/{config.project}'}/owner") or "{}"
-        claim = claims.decode(text)
-        return int(json.loads(text)["uid"]) if claim and claim.covers(config.path) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        found = os.lstat(folder)
+        is_empty = found.st_uid == 0 and stat.S_ISDIR(found.st_mode) and not os.listdir(folder)
+    except FileNotFoundError:
         return None
+    except PermissionError:  # one of root's that only root may look into
+        return "root"
+    is_theirs = found.st_uid == user.pw_uid and stat.S_ISDIR(found.st_mode)
+    return None if is_theirs or is_empty else user_name(found.st_uid)
+
+
+def changeable(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[str]:
+    """Return a line for each file that starts at boot as this user and that somebody else may replace."""
+    found = ((path, reach.changeable(path, user.pw_uid, user.pw_gid)) for path in (program[0], str(config.path)))
+    return [
+        f"{path} is run as {user.pw_name} at boot, and not only {user.pw_name} can change {place}"
+        for path, place in found
+        if place
+    ]
+
+
+def _runtime(config: Config) -> str:
+    return str(config.zdd.runtime_dir or f"{_RUNTIME}/{config.project}")
+
+
+def _unit_file(config: Config) -> str:
+    return f"{_UNITS}/{boot_unit(config.project)}"
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[Piece]:
@@ -105,7 +179,7 @@ WantedBy=multi-user.target
 """
     systemctl = ["systemctl", "--quiet"]
     return Piece(
-        f"/etc/systemd/system/{name}",
+        _unit_file(config),
         text,
         after=[[*systemctl, "daemon-reload"], [*systemctl, "enable", name]],
         proof=[[*systemctl, "is-enabled", name]],
@@ -115,10 +189,10 @@ WantedBy=multi-user.target
 
 
 def _folder(config: Config, user: pwd.struct_passwd) -> Piece:
-    path, folder = f"/etc/tmpfiles.d/{_file_name(config)}.conf", f"/run/zdd/{config.project}"
+    path, folder = f"{_TMPFILES}/{_file_name(config)}.conf", f"{_RUNTIME}/{config.project}"
     text = f"""\
 # Written by `zddeploy enable`: where the sockets of {config.project} are.
-d /run/zdd 0755 root root -
+d {_RUNTIME} 0755 root root -
 d {folder} 0711 {user.pw_name} {user.pw_gid} -
 """
     writable = ["runuser", "-u", user.pw_name, "--", "test", "-w", folder]

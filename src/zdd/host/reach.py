@@ -1,9 +1,10 @@
-"""Whether another user gets to a folder, worked out from modes and access lists, without being that user."""
+"""Whether another user gets to a folder or can change a file, worked out from modes and access lists."""
 
 from __future__ import annotations
 
 import os
 import socket
+import stat
 import tempfile
 from collections.abc import Collection
 
@@ -46,6 +47,38 @@ def may_link(uid: int) -> bool:
         except PermissionError:
             return False
     return True
+
+
+def changeable(path: str, uid: int, gid: int) -> str | None:
+    """
+    Return what of the path another user than root and this one may write or replace, None when nothing.
+
+    That is the file, a folder on the way to it, and the same of what a link leads to. A group that may write counts as
+    others, but for the user's own; an access list shows in the group's bits.
+    """
+    ways = dict.fromkeys((os.path.abspath(path), os.path.realpath(path)))
+    return next((place for way in ways for place in _way(way) if _others_may_change(place, uid, gid)), None)
+
+
+def _way(path: str) -> list[str]:
+    way = [path]
+    while way[-1] != "/":
+        way.append(os.path.dirname(way[-1]))
+    return way[::-1]
+
+
+def _others_may_change(place: str, uid: int, gid: int) -> bool:
+    try:
+        found = os.lstat(place)
+    except OSError:
+        return False
+    if found.st_uid not in (0, uid):
+        return True
+    if stat.S_ISLNK(found.st_mode):
+        return False  # only its folder's owner can replace it
+    writable = found.st_mode & (0o002 if found.st_gid in (0, gid) else 0o022)
+    sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX  # what is in it is its owner's to rename
+    return bool(writable) and not sticky
 
 
 def _may_search(folder: str, uid: int, groups: Collection[int]) -> bool:

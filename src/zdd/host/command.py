@@ -15,6 +15,7 @@ from typing import NamedTuple, NoReturn
 from zdd.host.clock import Clock
 from zdd.host.process import Process, change_user
 
+_MOST_SHOWN = 1 << 24  # bytes of output that are read, the last; a command of a service's user may print without end
 _SLICE = 0.1  # seconds between looks at whether waiting is still worth it
 
 
@@ -57,7 +58,7 @@ class Commands:
         interrupt: Callable[[], None] = lambda: None,
     ) -> Result:
         """
-        Run to the end and return what it printed, stdout and stderr together.
+        Run to the end and return what it printed, stdout and stderr together, of more than 16 MiB the end.
 
         After `timeout` seconds its whole session is killed; the status is then that of SIGKILL, -9, and the output
         says so. What it leaves running in the background, holding its output open, is not waited for. `interrupt` is
@@ -89,7 +90,7 @@ class Commands:
                     os.killpg(child.pid, signal.SIGKILL)  # its own session, not yet reaped: the number is still its
                     child.wait()
                     note = f"(killed: not done after {timeout:g} s)\n"
-            output.seek(0)
+            output.seek(max(0, os.fstat(output.fileno()).st_size - _MOST_SHOWN))
             return Result(child.returncode, output.read().decode(errors="replace") + note)
 
     def attend(

@@ -414,6 +414,16 @@ def test_in_doubt_an_instance_stays(serving: New) -> None:
     assert published.keeper.state == "serving"
 
 
+def test_an_instance_stays_where_the_table_in_force_is_gone(serving: New) -> None:
+    published = serving()
+    os.rmdir(published.record.current)
+    os.symlink("tables/17", published.record.current)
+
+    published.keeper.deserted()
+
+    assert published.keeper.state == "serving"
+
+
 @pytest.mark.parametrize("leased", [True, False])
 def test_somebody_must_be_attached_within_ten_seconds(stage: New, leased: bool) -> None:
     starting = stage()

@@ -81,7 +81,7 @@ class Record:
         """Tell whether `current` lists the instance; in doubt, as when it leads to a table that is gone, it does."""
         try:
             manifest = _manifest(self.current)
-            return self.instance in manifest.get("instances", ()) or (not manifest and os.path.lexists(self.current))
+            return self.instance in manifest.get("instances", ()) or (not manifest and os.path.islink(self.current))
         except (OSError, ValueError, AttributeError, TypeError):
             return True
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,11 +61,11 @@ class Program:
         assert said.out, said
         return said, json.loads(said.out.splitlines()[-1])
 
-    def start(self, project: Project, *args: str) -> subprocess.Popen[bytes]:
-        """Run a command beside the test; its output is in the file `said` of the project's folder."""
+    def start(self, project: Project, *args: str, below: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """Run a command beside the test, `below` another one; its output is in the file `said` of the project's."""
         with (project.folder / "said").open("wb") as said:
             streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": subprocess.STDOUT}
-            return subprocess.Popen([self.path, *args], cwd=project.folder, env=self.env, **streams)
+            return subprocess.Popen([*below, self.path, *args], cwd=project.folder, env=self.env, **streams)
 
 
 def install_old(folder: Path) -> Program:

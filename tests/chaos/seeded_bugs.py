@@ -198,6 +198,57 @@ BUGS = [
         "tests/test_living.py::test_another_process_with_the_number_and_time_of_one_before_the_reboot_is_not_it",
     ),
     Bug(
+        "the pid file of a stranger is believed",
+        "instance/claim.py",
+        "return self.pid_file.shared or self.port_file.shared",
+        "return False",
+        "tests/system/test_classic_strangers.py::test_somebody_elses_process_is_neither_led_to_nor_stopped",
+    ),
+    Bug(
+        "what is relative is relative to the mirror",
+        "release/git.py",
+        'of_head = _HEAD + rev[len(base) :] if base in ("@", "HEAD") else rev',
+        "of_head = rev",
+        "tests/release/test_revision.py::test_what_is_relative_is_relative_to_the_head_of_the_source[url]",
+    ),
+    Bug(
+        "a fetch is believed for its exit status",
+        "release/git.py",
+        "            return ours == fetched and (bool(ours) or not wants_head)\n",
+        "            return True\n",
+        "tests/release/test_source.py::test_a_git_that_ends_with_0_and_has_fetched_nothing_is_not_believed[url]",
+    ),
+    Bug(
+        "a refused maintenance stays on",
+        "deploy/maintenance.py",
+        "        files.remove(file) if before is None else files.write(file, before, mode=0o644)\n",
+        "",
+        "tests/system/test_maintenance.py::test_without_an_nginx_it_is_refused_and_gone",
+    ),
+    Bug(
+        "the umask of the caller holds",
+        "cli/main.py",
+        "    umask.take()\n",
+        "",
+        "tests/system/test_umask.py::test_all_that_is_made_has_the_modes_that_it_has_under_022[077]",
+    ),
+    Bug(
+        "refused code that serves is not told of",
+        "deploy/in_place.py",
+        "return found.digest == digest or found.changed >= since",
+        "return False",
+        "tests/system/test_in_place.py"
+        "::test_an_instance_that_a_crash_has_brought_to_refused_code_is_told_until_good_code_serves[fd]",
+    ),
+    Bug(
+        "a Node app's own path takes the site's socket",
+        "instance/listen.cjs",
+        " && isNamed(pathOf(asked))",
+        "",
+        "tests/system/test_node.py"
+        "::test_a_path_of_the_apps_own_is_left_to_it_and_the_port_that_follows_is_the_sites[helper]",
+    ),
+    Bug(
         "the old ones retired before the commit",
         "deploy/steps.py",
         '        """Send them."""\n',

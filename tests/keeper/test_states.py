@@ -24,8 +24,8 @@ def add_sibling(house: Path) -> str:
     for folder in ("current/web", "web-2"):
         os.makedirs(house / folder)
     (house / "current/web/01").symlink_to("../../../instances/web-2/socket")
-    (house / "web-2/keep").touch()
-    return str(house / "web-2/keep")
+    (house / "web-2/socket").touch()
+    return str(house / "web-2/socket")
 
 
 # Starting

@@ -246,8 +246,9 @@ class AppInstance:
             },
         }
 
-    def _predecessor(self, name: str) -> dict[str, str]:
-        return {"control": f"{self.places.control}/{name}.sock", "socket": self.places.socket(name)}
+    def _predecessor(self, name: str) -> dict[str, str | None]:
+        socket = None if self.places.is_of_0_1(name) else self.places.socket(name)
+        return {"control": f"{self.places.control}/{name}.sock", "socket": socket}
 
     def _unit(self) -> systemd.Unit:
         """Return the unit that the instance is in where systemd runs."""

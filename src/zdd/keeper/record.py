@@ -50,7 +50,7 @@ class Record:
         self.hold_max: float = data.get("hold_max", 30.0)
         self.held: bool = data.get("held", False)
         self.stop_first: bool = data.get("stop_first", False)
-        self.predecessors: list[dict[str, str]] = data.get("predecessors", [])
+        self.predecessors: list[dict[str, str | None]] = data.get("predecessors", [])
         self.listen_variables: bool = data.get("listen_variables", True)
         self.current: str = data["current"]
         self.table: str = data.get("table") or ""
@@ -89,8 +89,8 @@ class Record:
         """
         Return where another instance of the service listens that serves now: its socket, or its port.
 
-        Never by a name that an app could have made: a slot leads into an instance's folder, and there the socket is
-        taken by the name that its keeper gives it.
+        Never by a name that an app could have made: the slot only tells which instance it is, and in that one's folder
+        there are names that its keeper gives.
         """
         if self.kind == "tcp":
             return self._sibling_port()
@@ -146,16 +146,17 @@ def remove(folder: str, *paths: str) -> None:
 
 def _socket_in(folder: str) -> str | None:
     """
-    Return the socket in an instance's folder, by a name that its keeper has made.
+    Return where connections to an instance are led, by a name that its keeper has made; None while they are not.
 
-    A keeper of zdd 0.1 calls it name, or name.1, name.2: the highest is the newest.
+    While the instance holds requests that is where they wait. A keeper of zdd 0.1 has such a name only of the app's own
+    socket: name, or name.1, name.2, of which the highest is the newest.
     """
     try:
         names = [name for name in os.listdir(folder) if name.partition(".")[0] == "name"]
     except OSError:
         return None
     newest = sorted(names, key=lambda name: int(name.partition(".")[2] or 0))[-1:]
-    found = (f"{folder}/{name}" for name in ["keep", *newest])
+    found = (f"{folder}/{name}" for name in ["socket", *newest])
     return next((path for path in found if os.path.exists(path)), None)
 
 

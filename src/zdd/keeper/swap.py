@@ -114,13 +114,20 @@ class Swap:
 
     def _give_back(self) -> None:
         self._hand_back = False
-        self._before = [old for old in self._before if control.ask(old["control"], "start", alone=True)]
+        self._before = [old for old in self._before if control.ask(old["control"] or "", "start", alone=True)]
         if self._before:
-            told = control.ask(self._before[0]["control"], "status", brief=True) or {}
-            self.hold.send_to(told.get("address"))  # its keeper's own name of the socket: no app can have made that
+            self.hold.send_to(self._socket_of(self._before[0]))
         else:
             self.keeper.tell("nothing is left of the version before: this one is started")
             self.start(alone=True)
+
+    def _socket_of(self, old: dict[str, str | None]) -> str | None:
+        """
+        Return where connections to the old one wait for it to serve again.
+
+        One of zdd 0.1 has that in its app's folder, where we follow no name: then it is the app's own socket.
+        """
+        return old.get("socket") or (control.ask(old["control"] or "", "status", brief=True) or {}).get("address")
 
     def _prove_alone(self) -> None:
         """Nobody will say whether the app is healthy: find out, and give it up when it is not in time."""

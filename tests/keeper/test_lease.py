@@ -103,6 +103,25 @@ def test_a_keeper_that_stands_still_for_some_seconds_is_not_taken_for_dead(new: 
     assert client.ask(web.control, "status")["state"] == "serving"
 
 
+def test_a_keeper_whose_queue_is_full_for_a_moment_is_not_taken_for_dead(new: New) -> None:
+    web = new().start()
+    keeper = web.keeper()
+    freeze(keeper)
+    crowd: list[socket.socket] = []
+    while True:
+        one = socket.socket(socket.AF_UNIX)
+        one.setblocking(False)
+        crowd.append(one)
+        if one.connect_ex(web.control):
+            break
+
+    threading.Timer(1, keeper.signal, [signal.SIGCONT]).start()
+
+    assert client.ask(web.control, "status")["state"] == "serving"
+    for one in crowd:
+        one.close()
+
+
 def test_a_keeper_that_does_not_answer_in_time_is_gone(new: New) -> None:
     web = new().start()
     freeze(web.keeper())

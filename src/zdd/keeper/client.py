@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from typing import Any, NamedTuple
 
 from zdd.errors import UsageError
@@ -13,6 +14,7 @@ from zdd.host.process import Process
 from zdd.keeper import OLDEST, VERSION, record
 
 PATIENCE = 20.0  # seconds: who is gone is known at once, so this is for a machine that stands still
+_AGAIN = 0.01  # seconds between connects to a keeper whose queue is full
 
 
 class Gone(Exception):  # noqa: N818  (a state, not a mistake)
@@ -112,12 +114,24 @@ def _request(
     raise UsageError(words, hint="use that one; to change over: its `zddeploy down`, then `zddeploy up` with this one")
 
 
+def _connect(connection: socket.socket, path: str, timeout: float) -> None:
+    """Connect, also to a keeper whose queue is full at this moment: it lives. Raises OSError."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return connection.connect(path)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_AGAIN)
+
+
 def _say(path: str, request: dict[str, object], timeout: float) -> tuple[socket.socket, dict[str, Any], bytes]:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(timeout)
     received = b""
     try:
-        connection.connect(path)
+        _connect(connection, path, timeout)
         connection.sendall(json.dumps(request).encode() + b"\n")
         while b"\n" not in received:
             data = connection.recv(65536)

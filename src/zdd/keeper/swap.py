@@ -42,8 +42,8 @@ class Swap:
         if keeper.state not in (states.STARTING, states.SERVING, states.WARM, states.FAILED):
             return False
         keeper.resume()
+        self._wait()  # raises OSError where there is no room for the socket: then the app goes on
         self.resting, self.alone = True, False
-        self._wait()
         if not self.record.current_leads_here():
             self.hold.send_to(self.record.sibling())
         keeper.begin_drain(drain)

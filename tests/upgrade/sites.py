@@ -164,3 +164,6 @@ SITES: dict[str, Callable[[Project], Site]] = {
     "cold releases": cold_releases,
     "stop first": stop_first,
 }
+
+# Where an old version can be brought back; without [release], code in place has only what is kept warm.
+WITH_A_WAY_BACK = [name for name in SITES if name != "every kind"]

@@ -39,6 +39,11 @@ class Program:
         self.path = path
         self.env = {**env, "PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"}
 
+    @property
+    def python(self) -> str:
+        """The interpreter that runs it."""
+        return str(self.path.with_name("python"))
+
     def run(self, project: Project, *args: str) -> Said:
         """Run a command in the project's folder, to its end."""
         result = subprocess.run(

@@ -6,13 +6,16 @@ A new case is a line in CASES; a new moment is a word in MOMENTS, and what the d
 
 from __future__ import annotations
 
-import shutil
+import os
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.system.project import Project, eventually
+from zdd.host import process
 
 from .programs import NEW, OLD
 from .story import Step, Story
@@ -23,7 +26,8 @@ MOMENTS = {
     "start": 1,  # a new instance runs and is not healthy yet
     "after_switch": 2,
     "bake": 2,
-    "undo": 2,  # after_switch has failed, and the way back has begun, but not been gone
+    "turned": 2,  # after_switch has failed, and it is about to switch back
+    "undo": 1,  # after_switch has failed, the old version serves again, and the new one's instances still run
 }
 Then = list[tuple[str, int | None]]
 CASES: list[
@@ -36,12 +40,15 @@ CASES: list[
     ("own nginx", "after_switch", [("deploy", 3), ("rollback", 2)]),
     ("own nginx", "after_switch", [("down", None)]),
     ("own nginx", "bake", [("recover", 2)]),
+    ("own nginx", "turned", [("recover", 1)]),
     ("own nginx", "undo", [("recover", 1)]),
     ("own nginx", "undo", [("deploy", 3), ("rollback", 1)]),
     ("ports", "start", [("recover", 1)]),
     ("ports", "after_switch", [("recover", 2)]),
     ("ports", "undo", [("recover", 1)]),
 ]
+
+KILLED_AT_SWITCH = Path(__file__).with_name("killed_at_switch.py")
 
 HOLD = """\
 # hold.sh WHERE: waits there until the file `go` is there, if it is where the file `hold` says
@@ -51,7 +58,7 @@ while ! [ -e go ]; do sleep 0.02; done
 """
 HOOKS = """\
 before_start = "sh hold.sh before_start"
-after_switch = "sh hold.sh after_switch; ! grep -q undo hold"
+after_switch = "sh hold.sh after_switch; sh hold.sh undo; ! grep -qE 'undo|turned' hold"
 """
 
 
@@ -89,30 +96,33 @@ def with_moments(project: Project, moment: str) -> None:
 def kill_at(moment: str, told: Story, killed: str) -> None:
     """Begin to deploy version 2, and kill the program there."""
     project = told.site.project
+    before = keepers(told)
     told.tell(f"{killed} zddeploy deploy, killed: {moment}")
     project.write("hold", moment)
     told.release()
     said = project.folder / "said"
-    below = killed_when_it_switches_back(project) if moment == "undo" else []
-    child = told.programs[killed].start(project, "--json", below=below)
-    try:
-        if moment == "undo":
+    below = [told.programs[killed].python, str(KILLED_AT_SWITCH), "2"] if moment == "turned" else []
+    with told.programs[killed].start(project, "--json", below=below) as child, ExitStack() as undone:
+        undone.callback(child.kill)
+        if moment == "turned":
             assert child.wait(60) == -signal.SIGKILL, said.read_text()
         elif moment == "bake":
             eventually(lambda: '"step": "after-switch"' in said.read_text() or child.poll() is not None)
         else:
             eventually(lambda: (project.folder / "held").exists() or child.poll() is not None)
+        if moment == "undo":
+            for keeper in keepers(told) - before:
+                undone.callback(os.kill, keeper, signal.SIGCONT)
+                os.kill(keeper, signal.SIGSTOP)  # the program asks it to stop its app, and waits for its answer
+            project.write("go", "")
+            told.await_versions(MOMENTS[moment])
         assert child.poll() in (None, -signal.SIGKILL), said.read_text()
-    finally:
-        child.kill()
-        child.wait()
-        project.write("hold", "")
-        project.write("go", "")
+    project.write("hold", "")  # what is run from now on does not wait, and what waits yet goes on
+    project.write("go", "")
 
 
-def killed_when_it_switches_back(project: Project) -> list[str]:
-    """The command that kills another one when it is about to do so."""
-    if not (strace := shutil.which("strace")):
-        pytest.skip("needs strace")
-    kill = "inject=rename:signal=KILL:when=2"
-    return [strace, "-o", "/dev/null", "-P", str(project.runtime / "current"), "-e", "trace=rename", "-e", kill]
+def keepers(told: Story) -> set[int]:
+    """The keepers of all instances there are."""
+    _, found = told.programs[NEW].status(told.site.project)
+    apps = {row["pid"] for one in found["services"] for row in one["instances"] if row["pid"]}
+    return {parent for pid, parent in process.parents().items() if pid in apps}

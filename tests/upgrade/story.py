@@ -147,6 +147,8 @@ class Story:
             self.release()
         elif verb == "down":
             self.end()
+        if step.refused:
+            eventually(lambda: not self._is_warm(step.program))
         said = self.run(step.program, step.command, code=2 if step.refused else 0)
         if step.refused:
             assert said.err.startswith("zddeploy: "), said
@@ -159,6 +161,11 @@ class Story:
         self.await_versions(step.serves, step.others)
         if verb == "status":
             self.check_status(step.program)
+
+    def _is_warm(self, program: str) -> bool:
+        """Tell whether an old instance is still kept, so that there is a way back to it."""
+        _, found = self.programs[program].status(self.site.project)
+        return any(one["state"] == "warm" for service in found["services"] for one in service["instances"])
 
     def _so_far(self, report: Report | None = None) -> str:
         """Return what happened, the last one marked, and how many requests failed in each."""

@@ -46,10 +46,10 @@ def test_what_serves_is_restarted_and_no_request_fails(project: Project) -> None
 
 
 def test_each_request_that_fails_is_told_with_the_step_that_ran(project: Project) -> None:
-    configure(project, service("web", run="python -S ill.py {fd}", health_path="/"))
+    hook = f"test $ZDD_ACTION = deploy || {{ {HOOK}; }}"
+    configure(project, service("web", run="python -S ill.py {fd}", health_path="/"), after_switch=hook)
     project.write("ill.py", ILL)
     project.zddeploy()
-    project.replace("deploy.toml", "[zdd]", f'[zdd]\nafter_switch = "{HOOK}"')
 
     result = project.zddeploy("--json", "loadtest", *QUICK, code=1)
 
@@ -64,9 +64,9 @@ def test_each_request_that_fails_is_told_with_the_step_that_ran(project: Project
 
 
 def test_a_restart_that_is_undone_is_told_of_beside_what_clients_met(project: Project) -> None:
-    configure(project, WEB)
+    configure(project, service("web", run="sh -c 'test ! -e broken || exit 3; exec python -S plain.py {fd}'"))
     project.zddeploy()
-    project.replace("deploy.toml", PLAIN["run"], "sh -c 'exit 3'")
+    project.write("broken", "")
 
     result = project.zddeploy("loadtest", *QUICK, code=1)
 

@@ -122,7 +122,8 @@ def test_a_service_that_nginx_does_not_reach_hinders_no_deploy_of_another_one(pr
     project.zddeploy("deploy", "web")
     eventually(lambda: "web 2" in project.get("/"))
 
-    project.replace("deploy.toml", '"/api"', '"/apis"')  # now nginx is given another text, and all are asked
+    # Now nginx is given another text, and all are asked.
+    project.replace("deploy.toml", "[nginx]\n", '[nginx]\nclient_max_body_size = "7M"\n')
     said = project.zddeploy("deploy", "web", code=1).stderr
     assert "zddeploy: api: healthy, but nginx answers 502" in said
     assert sorted(serving(project)) == ["api-1", "web-2"]

@@ -131,7 +131,7 @@ class Places:
         """
         Make the folders that are missing and write down whose they are; the caller holds the lock.
 
-        What another boot left in R is removed, once it is proved that nothing of it lives. Returns what should be told
+        What another boot left in R is removed, once it is proved that nothing of it lives. Returns what to say
         where the boot's id leaves that open. Raises UsageError where it cannot.
         """
         self.make_room()

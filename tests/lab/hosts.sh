@@ -25,7 +25,9 @@ child() { awk 'NF {print $1; exit}' /proc/"$1"/task/*/children; }
 init_of() { child "$(child "$(cat "$LAB/pid")")"; }  # the host's PID 1, which a reboot replaces
 
 tools() {
-  command -v mmdebstrap systemd-nspawn ip ssh-keygen >/dev/null 2>&1 && return
+  local tool missing=
+  for tool in mmdebstrap systemd-nspawn ip ssh-keygen; do command -v $tool >/dev/null || missing=yes; done
+  [ "$missing" ] || return 0
   apt-get update -q
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
     systemd-container mmdebstrap iproute2 openssh-client

@@ -66,7 +66,7 @@ def test_where_no_table_is_left_up_begins_anew(project: Project) -> None:
 
     said = project.zddeploy("up").stdout
 
-    assert "`zddeploy up` or `zddeploy` begins anew" in said
+    assert "`zddeploy up` or `zddeploy` starts afresh" in said
     eventually(lambda: "X-Release: 1\r\n" in project.get())
     assert set(project.serving()) == {"web-2"}
     assert project.status()["problems"] == []
@@ -80,5 +80,5 @@ def test_what_still_serves_without_a_manifest_is_left_alone(project: Project) ->
 
     refused = project.zddeploy("recover", code=5)
 
-    assert "`zddeploy down`, then `zddeploy up`, begins anew" in refused.stderr
+    assert "`zddeploy down`, then `zddeploy up`, starts afresh" in refused.stderr
     eventually(lambda: "X-Release: 2\r\n" in project.get())

@@ -11,7 +11,7 @@ from zdd.errors import UsageError
 
 def restart(site: Site, services: tuple[str, ...]) -> Request:
     """
-    Return the request to start what serves anew: the same releases, configuration and environment.
+    Return the request to restart what serves: the same releases, configuration and environment.
 
     Raises UsageError when nothing serves, or nothing of a service that is named.
     """

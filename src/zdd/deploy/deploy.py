@@ -129,14 +129,12 @@ def _settle_quietly(site: Site, warm: bool) -> list[Leaving]:
     try:
         return settle(site, warm)
     except (ZddError, OSError) as error:
-        site.report.event(
-            "notice", text=f"not everything old could be let go: {told(error).message}; `zddeploy recover`"
-        )
+        site.report.event("notice", text=f"the clean-up failed: {told(error).message}; `zddeploy recover` tries again")
         return []
 
 
 def _hook_quietly(site: Site, name: str, target: Manifest, outcome: str, cause: str) -> None:
-    """Run a hook that comes too late to change anything: a failure, whatever it is, is told and no more."""
+    """Run a hook that comes too late to change anything: report its failure, and go on."""
     try:
         with site.interrupts.held():
             hooks.run(site, name, target, outcome, cause)

@@ -101,7 +101,7 @@ def _unwanted(site: Site, current: Manifest | None) -> Iterator[Unwanted]:
 
 def _is_loaded(site: Site, unwanted: Unwanted, current: Manifest, folder: str, since: float) -> bool:
     """
-    Tell whether what was started in this folder at that moment is that code, as far as it can be told.
+    Tell whether the app that was started in this folder at that moment runs that code, as far as zdd can know.
 
     It is not where that deploy was of another folder, where only the configuration was wrong, or where other code was
     put into the folder before.

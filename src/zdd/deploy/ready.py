@@ -78,7 +78,7 @@ def notices(site: Site) -> Iterator[Finding]:
         cure = f"to have it so, once: `{enable_command(site)}`"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
     elif gone := boots_from(f"/etc/systemd/system/{boot_unit(site.config.project)}"):
-        cure = f"to write it anew, once: `{enable_command(site)}`"
+        cure = f"to rewrite it, once: `{enable_command(site)}`"
         yield warning(f"at boot {gone} is read, which is gone", "the site would be down until somebody deploys", cure)
     if waiting := [one.name for one in _apps(site) if one.order == "stop-first" and one.socket == "fd"]:
         yield Finding("fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {limits.words(site)}")

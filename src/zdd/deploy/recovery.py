@@ -54,7 +54,7 @@ def turn_back(site: Site, target: Manifest) -> None:
 
 def find_way(site: Site) -> Manifest | None:
     """
-    Where `current` leads to a table that is gone, have it lead to the last committed one that is there; returns that.
+    Where `current` leads to a table that is gone, publish the last committed one that is there, and return that.
 
     One whose instances all live is taken rather than a newer one. Where there is none, the next deploy is a first one.
     Raises NeedsPerson where only the table's manifest is gone, so that clients may still be served.
@@ -69,13 +69,13 @@ def find_way(site: Site) -> Manifest | None:
     if found is None and os.path.isdir(site.places.current):
         raise NeedsPerson(
             f"{site.places.current}/manifest.json is gone, and no version before it runs",
-            hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, begins anew",
+            hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, starts afresh",
         )
     found = found or next(iter(committed), None)
     words = f"the table in force ({lost}) is gone"
     if found is None:
         site.tables.unpublish()
-        site.report.event("notice", text=f"{words}, and all before it: `zddeploy up` or `zddeploy` begins anew")
+        site.report.event("notice", text=f"{words}, and all before it: `zddeploy up` or `zddeploy` starts afresh")
         return None
     for name, instance in found.instances.items():
         if states.get(name) == "warm":
@@ -93,5 +93,5 @@ def _require_way_back(site: Site, target: Manifest, before: Manifest | None) -> 
         return
     raise NeedsPerson(
         f"deploy {target.deploy} was interrupted and serves, and deploy {target.before} before it is gone",
-        hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, begins anew",
+        hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, starts afresh",
     )

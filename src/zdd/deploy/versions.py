@@ -1,7 +1,7 @@
 """
 The versions that a project has had: which committed deploys there are, and which of them are the same version.
 
-Two deploys are the same version where one started the other's anew (restart, up, rollback), or where releases,
+Two deploys are the same version where one started the other's again (restart, up, rollback), or where releases,
 configuration and environment are the same. Without a release nobody knows whether the code was the same, so each deploy
 counts. Deploys of zdd 0.1.0 have no snapshot; what is known of those stands in the history.
 """

@@ -175,7 +175,7 @@ def become(argv: Sequence[str], there: Surroundings) -> NoReturn:
 
 
 def die_of(number: int) -> None:
-    """End by this signal, so that whoever waits for us sees what has ended a program that we ran."""
+    """End by this signal, so that our parent sees how the program that we ran has ended."""
     import resource  # here, because only this needs it
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the dump of interest is the program's

@@ -40,7 +40,7 @@ def run(argv: Sequence[str], there: Surroundings) -> int:
     try:
         _copy_size(ours, master)
         if there.who.uid is not None:
-            os.fchown(slave, there.who.uid, -1)  # some programs open it anew by its name
+            os.fchown(slave, there.who.uid, -1)  # some programs open it again by its name
             os.fchmod(slave, 0o600)
         child = _start(argv, there, [slave if os.isatty(fd) else fd for fd in (0, 1, 2)], slave)
         with _forwarding(child), _resizing(ours, master), _typing() as typed:

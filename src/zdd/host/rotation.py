@@ -49,7 +49,7 @@ def data(fd: int) -> int:
 
 
 def add(path: str, text: bytes, most: int) -> None:
-    """Add to what was rotated away, or begin it anew when that would be more than `most` bytes; 0 means no bound."""
+    """Append to the rotated part, or replace it where that would exceed `most` bytes; 0 means no bound."""
     mode = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     fd = os.open(path, mode, 0o640)
     try:

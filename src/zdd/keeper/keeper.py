@@ -73,7 +73,7 @@ class Keeper:
 
     @property
     def shown(self) -> str:
-        """Return the state as others are told: an app that is being restarted is starting, or down after hold_max."""
+        """Return the state that others see: an app that is being restarted is starting, or down after hold_max."""
         if self.outage.on and self.state == SERVING:
             return DOWN if self.outage.gave_up else STARTING
         return self.state

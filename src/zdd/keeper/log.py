@@ -26,7 +26,7 @@ class Log:
         if user is not None and user != os.geteuid():
             _let_write(self.fd, user)
         self._last, self._end = b"", 0  # what is remembered, and where in the file it ends
-        self._words: str | None = None  # that are still to be told
+        self._words: str | None = None  # to be written to the log
         self._is_told = False
         self._remember()
 
@@ -39,7 +39,7 @@ class Log:
         self._remember()
 
     def tend(self) -> str | None:
-        """Do the same now and then, and rotate the log when it is large; returns what is to be told of it, once."""
+        """Do the same now and then, and rotate the log when it is large; return what to write about it, once."""
         self.look()
         if rotation.rotate(self.path, self.most):
             self._remember()

@@ -2,4 +2,4 @@
 
 STARTING, SERVING, WARM, DRAINING, STOPPING, FAILED = "starting", "serving", "warm", "draining", "stopping", "failed"
 RESTING = "resting"  # no app runs, but its place is kept, for it may be started again
-DOWN = "down"  # as others are told: connections are refused, since the app has not answered for hold_max
+DOWN = "down"  # what others see: connections are refused, since the app has not answered for hold_max

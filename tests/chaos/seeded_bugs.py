@@ -95,8 +95,8 @@ BUGS = [
     Bug(
         "no access for nginx",
         "instance/app.py",
-        'record["access"] = sorted({*nginx.users, *uid})',
-        'record["access"] = uid',
+        '{"access": nginx.users,',
+        '{"access": [],',
         "tests/system/test_table.py::test_deploys_under_load_lose_nothing_and_close_no_client_connection",
     ),
     Bug(

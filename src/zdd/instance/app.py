@@ -62,12 +62,10 @@ class AppInstance:
         `own` are the ZDD_* variables and what they name. With `after`, the instances that must rest before, the app is
         held until it is told to start. Raises UsageError for a user that does not exist.
         """
-        record = self._record(deploy, cwd, own) | {"nginx_pid_file": nginx.pid_file}
-        uid = [] if record["uid"] is None else [record["uid"]]
-        record["access"] = sorted({*nginx.users, *uid})  # the app's own user too: health_command is run as it
+        record = self._record(deploy, cwd, own) | {"access": nginx.users, "nginx_pid_file": nginx.pid_file}
         if after is not None:
             record |= {"held": True, "predecessors": [self._predecessor(name) for name in after]}
-        self._make_folder(record["access"])
+        self._make_folder([*nginx.users, *([] if record["uid"] is None else [record["uid"]])])
         if record["listen_variables"] and node.wants_hook(self.service):
             record["env"]["NODE_OPTIONS"] = node.install_hook(record["folder"], record["env"].get("NODE_OPTIONS", ""))
         files.write(self.kept.record_path, json.dumps(record), mode=0o600)

@@ -82,7 +82,8 @@ class PathListener(Listener):
         folder = f"{self.record.app_folder}.{number}"
         if not os.path.isdir(self.record.folder):
             os.mkdir(self.record.folder, 0o700)
-            acl.let_pass(self.record.folder, self.record.access)
+            own = [] if self.record.uid is None else [self.record.uid]
+            acl.let_pass(self.record.folder, [*self.record.access, *own])
         os.mkdir(folder, 0o700)  # our umask takes nothing of that
         return folder
 

@@ -214,7 +214,7 @@ def lingering(old_workers: Sequence[Process]) -> list[Process]:
 
 def _check_may_signal(master: Process) -> None:
     owner = process.user_id(master.pid)
-    if os.geteuid() not in (0, owner):
+    if owner is not None and os.geteuid() not in (0, owner):  # None: it has ended meanwhile
         raise UsageError(
             f"nginx (process {master.pid}) belongs to the user with number {owner}: you may not reload or stop it",
             hint="run zddeploy as that user",

@@ -37,4 +37,5 @@ def story(programs: Mapping[str, Program]) -> Iterator[Callable[[str], Story]]:
         try:
             one.end()
         finally:
+            one.take_down()
             one.site.end()

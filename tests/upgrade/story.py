@@ -84,6 +84,12 @@ class Story:
         except AssertionError as error:
             raise AssertionError(f"{self._so_far(report)}\n{error}") from error
 
+    def take_down(self) -> None:
+        """Have nothing left, whichever program still can."""
+        for program in self.programs.values():
+            if self.site.left():
+                program.run(self.site.project, "down")
+
     def run(self, program: str, command: str, code: int = 0) -> Said:
         """Run one command, which ends with this code."""
         self.tell(f"{program} zddeploy {command}")

@@ -21,9 +21,10 @@ STORY = [
     new("recover", serves=2),
     new("rollback", serves=1),
     new("status", serves=1),
-    new("deploy", serves=3),
-    new("status", serves=3),
-    new("rollback", serves=1),
+    new("deploy web", serves=1, web=3),
+    new("status", serves=1, web=3),
+    new("deploy", serves=4),
+    new("rollback", serves=1, web=3),
     new("down", serves=None),
 ]
 

@@ -20,10 +20,11 @@ STORY = [
     old("status", serves=2, web=3),
     old("history", serves=2, web=3),
     old("recover", serves=2, web=3),
-    old("deploy", serves=4),
-    old("status", serves=4),
+    old("deploy web", serves=2, web=4),
     old("rollback", serves=2, web=3),
     old("status", serves=2, web=3),
+    old("deploy", serves=5),
+    old("rollback", serves=2, web=3),
     old("down", serves=None),
 ]
 

@@ -94,6 +94,11 @@ class FdListener(PathListener):
         """Return the accepted connections."""
         return sock_diag.accepted(self._bound.file) if self._bound and self._bound.file else set()
 
+    def served(self) -> int:
+        """Count the accepted connections: all connections less those in the queue."""
+        file = self._bound.file if self._bound else None
+        return max(0, self.connections() - (sock_diag.queued(file) or 0 if file else 0))
+
     def listening(self) -> set[int] | None:
         """Return the inode of the socket."""
         return {os.fstat(self.held.fileno()).st_ino} if self.held else None

@@ -75,6 +75,10 @@ class Listener:
         """Return the accepted connections, each by the inode of its socket, as far as they are seen from here."""
         return set()
 
+    def served(self) -> int:
+        """Count the connections that the app has accepted, wherever nginx runs, where that is known."""
+        return 0
+
     def listening(self) -> set[int] | None:
         """Return the inodes of the sockets that must be held for clients to be served; None where that is nothing."""
         return None

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 _EVERY, _IN_DOUBT = 5.0, 1.0  # seconds between looks
 _ANEW = 6  # looks after which the holder is searched for again: it may have stopped listening on what it still has
-_SURE_GONE, _SURE_STUCK = 2, 3  # health requests in a row that nobody answers
-_PATIENCE = 2.0  # seconds for an answer of somebody whom we cannot see
+_SURE, _SURE_OF_SILENCE = 2, 3  # health requests in a row that are refused, or that nobody answers
+_PATIENCE = 2.0  # seconds for an answer on a socket that we gave to nobody but the app, which has it no more
 
 
 class Presence:
     """
     Looks now and then whether a process of the app still holds the socket, which the keeper itself may hold, too.
 
-    Where none does, a health request decides: somebody may hold it whom we cannot see, in a container. A wrapper may
-    hold it for ever while nobody accepts: a queue that stays, with no connection accepted, and a health request that
-    is not answered, three times, say the same. `absent` is called with the reason.
+    Where none does, a health request decides: somebody may hold it whom we cannot see, in a container, and may be slow.
+    A wrapper may hold it for ever while nobody accepts: a queue that stays, with no connection accepted, and a health
+    request that is not answered, three times, say the same. `absent` is called with the reason.
     """
 
     def __init__(
@@ -67,23 +67,31 @@ class Presence:
             self._doubts = 0
         else:
             self._asks = True
-            self.deadlines.at(self.record.health_timeout if self._holder else _PATIENCE, self._unanswered)
+            self.deadlines.at(_PATIENCE if self._is_let_go else self.record.health_timeout, self._unanswered)
             self.probe.ask(self.listener.address, self._told)
 
     def _told(self, status: int | None) -> None:
         if status is None:
-            self._unanswered()
+            self._doubt(_SURE)
         else:
             self.deadlines.cancel(self._unanswered)
             self._elsewhere = self._holder is None
             self._asks, self._doubts = False, 0
 
     def _unanswered(self) -> None:
+        self._doubt(_SURE if self._is_let_go else _SURE_OF_SILENCE)
+
+    @property
+    def _is_let_go(self) -> bool:
+        """Tell whether nobody has the socket that only the app was given; one that it binds may be a container's."""
+        return self._holder is None and self.record.kind == "fd"
+
+    def _doubt(self, sure: int) -> None:
         self.deadlines.cancel(self._unanswered)
         self.probe.cancel()
         self._asks = False
         self._doubts += 1
-        if self._doubts < (_SURE_STUCK if self._holder else _SURE_GONE):
+        if self._doubts < sure:
             self.deadlines.at(_IN_DOUBT, self._look)
         elif self._holder:
             self.absent("the app accepts no connections any more")
@@ -109,7 +117,7 @@ class Presence:
 
     def _is_stuck(self) -> bool:
         """Tell whether connections wait to be accepted while none is served."""
-        return self.listener.is_waited_at() and not self.listener.accepted()
+        return self.listener.is_waited_at() and not self.listener.served()
 
 
 def _has(pid: int, number: int, inode: int) -> bool:

@@ -96,7 +96,7 @@ def with_moments(project: Project, moment: str) -> None:
 def kill_at(moment: str, told: Story, killed: str) -> None:
     """Begin to deploy version 2, and kill the program there."""
     project = told.site.project
-    before = keepers(told)
+    before, served = keepers(told), leads_to(project)
     told.tell(f"{killed} zddeploy deploy, killed: {moment}")
     project.write("hold", moment)
     told.release()
@@ -115,10 +115,16 @@ def kill_at(moment: str, told: Story, killed: str) -> None:
                 undone.callback(os.kill, keeper, signal.SIGCONT)
                 os.kill(keeper, signal.SIGSTOP)  # the program asks it to stop its app, and waits for its answer
             project.write("go", "")
+            eventually(lambda: leads_to(project) == served)  # before that, pooled connections may answer so, too
             told.await_versions(MOMENTS[moment])
         assert child.poll() in (None, -signal.SIGKILL), said.read_text()
     project.write("hold", "")  # what is run from now on does not wait, and what waits yet goes on
     project.write("go", "")
+
+
+def leads_to(project: Project) -> str:
+    """Where nginx is led to: the table in force."""
+    return os.readlink(project.runtime / "current")
 
 
 def keepers(told: Story) -> set[int]:

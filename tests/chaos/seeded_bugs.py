@@ -249,6 +249,28 @@ BUGS = [
         "::test_a_path_of_the_apps_own_is_left_to_it_and_the_port_that_follows_is_the_sites[helper]",
     ),
     Bug(
+        "a deploy that another program turned back goes forward again",
+        "deploy/recovery.py",
+        'if target.direction == "forward" and ',
+        "if ",
+        "tests/upgrade/test_interrupted.py"
+        "::test_what_is_interrupted_in_one_is_finished_or_undone_by_the_other[own nginx, turned, recover-old killed]",
+    ),
+    Bug(
+        "a keeper goes on after a line that is no request",
+        "keeper/control.py",
+        "understood = all(map(self._answer, lines))",
+        "understood = bool([self._answer(line) for line in lines]) or not lines",
+        "tests/keeper/test_lease.py::test_nothing_is_done_after_a_line_that_is_no_request[null]",
+    ),
+    Bug(
+        "a restart takes the env_file of now",
+        "instance/environment.py",
+        "service.from_file if isinstance(service, ResolvedService) else _from_file(service)",
+        "_from_file(service)",
+        "tests/deploy/test_snapshot.py::test_an_app_starts_from_it_whatever_has_become_of_env_file_and_shell",
+    ),
+    Bug(
         "the old ones retired before the commit",
         "deploy/steps.py",
         '        """Send them."""\n',

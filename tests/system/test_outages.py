@@ -181,21 +181,22 @@ def test_an_outage_that_outlasts_hold_max_is_down_until_the_code_is_right(projec
 
 def test_recover_starts_again_what_is_down(project: Project) -> None:
     configure(project, service("web", **FRAIL["fd"], hold_max="1s"), service("api", **FRAIL["fd"], path="/api"))
+    project.replace("frail.py", "import os\n", f"import os\n{BROKEN}\n")
     project.zddeploy()
-    right = (project.folder / "frail.py").read_text()
-    project.write("frail.py", "raise SystemExit('the database is gone')\n")
+    for name in ("web-1", "web-2"):
+        project.write(f"broken.{name}", "")
     os.kill(app(project), signal.SIGKILL)
     eventually(lambda: project.instances()["web-1"]["state"] == "down")
 
     refused = project.zddeploy("recover", code=1)
-    assert "the database is gone" in refused.stderr
+    assert "RuntimeError: broken" in refused.stderr
     assert "deploy 1 is still in force; web-1 is down" in refused.stderr
     assert "web-1 is DOWN" in project.zddeploy("status", code=1).stdout.replace("\n", " ")
-    project.write("frail.py", right)
     said = project.zddeploy("recover").stdout
 
     assert "web: down, and started again now" in said
     assert "web 1" in project.get()
+    assert list(project.serving()) == ["web-3"]
     assert list(project.serving("api")) == ["api-1"], "what serves is left alone"
     assert "kept warm" not in said, "it could not serve again"
 

@@ -94,7 +94,8 @@ def test_root_relays_to_nobody_else_for_a_crashed_sibling(project: Project, secr
 
     app = process.Process.find(project.serving()["web-1"])
     assert app
-    app.signal(19)  # its queue fills
+    app.signal(19)
+    eventually(lambda: is_stopped(app.pid))  # now its queue fills
     waiting = [socket.socket(socket.AF_UNIX) for _ in range(5)]
     for one in waiting:
         one.connect(str(first))
@@ -109,6 +110,12 @@ def test_root_relays_to_nobody_else_for_a_crashed_sibling(project: Project, secr
         assert all(b"web 1" in read(one) for one in waiting)
     for one in waiting:
         one.close()
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether no thread of it accepts any more."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
 
 def read(connection: socket.socket) -> bytes:

@@ -55,7 +55,7 @@ BUGS = [
         "keeper/swap.py",
         "            self.fall_back()\n\n    @property\n    def may_fall_back",
         "            pass\n\n    @property\n    def may_fall_back",
-        f"{STOP_FIRST}_without_its_zddeploy_the_new_version_serves_or_the_old_one_again[stopping-good]",
+        "tests/keeper/test_swap.py::test_deserted_before_it_was_told_to_start_the_new_version_gives_back",
     ),
     Bug(
         "switch before healthy",

@@ -249,12 +249,11 @@ BUGS = [
         "::test_a_path_of_the_apps_own_is_left_to_it_and_the_port_that_follows_is_the_sites[helper]",
     ),
     Bug(
-        "a deploy that another program turned back goes forward again",
+        "a deploy that has turned back goes forward again",
         "deploy/recovery.py",
         'if target.direction == "forward" and ',
         "if ",
-        "tests/upgrade/test_interrupted.py"
-        "::test_what_is_interrupted_in_one_is_finished_or_undone_by_the_other[own nginx, turned, recover-old killed]",
+        "tests/deploy/test_walk.py::test_once_it_goes_back_it_goes_on_going_back",
     ),
     Bug(
         "a keeper goes on after a line that is no request",

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,10 +16,10 @@ from .story import Story
 @pytest.fixture(scope="session")
 def programs() -> Iterator[Mapping[str, Program]]:
     """The old program, installed from its wheel, and the new one."""
-    folder = Path(tempfile.mkdtemp(prefix="zddold", dir="/tmp"))
-    folder.chmod(0o755)  # apps of other users have it in their PATH's neighbourhood
-    yield {OLD: install_old(folder), NEW: new_one()}
-    shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="zddold", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # apps of other users have it in their PATH's neighbourhood
+        yield {OLD: install_old(folder), NEW: new_one()}
 
 
 @pytest.fixture

@@ -106,6 +106,31 @@ def test_a_replaced_table_is_kept_while_somebody_may_still_walk_it(tables: Table
     assert tables.numbers() == [2, 3]
 
 
+def test_deploy_after_deploy_what_was_replaced_long_ago_goes(tables: Tables) -> None:
+    for deploy in (1, 2, 3, 4):
+        put(tables, manifest(deploy, f"web-{deploy}"))
+        tables.build(deploy, {"web/00": f"web-{deploy}"}, f"{deploy}+")
+        tables.commit(manifest(deploy, f"web-{deploy}"))
+    past = time.time() - KEEP_REPLACED - 1
+    for deploy in (1, 2, 3):
+        os.utime(f"{tables.places.tables}/{deploy}", (past, past))
+
+    tables.prune(keep=set())
+
+    assert sorted(os.listdir(tables.places.tables)) == ["3", "3+", "4", "4+"]
+
+
+def test_a_deploy_that_was_not_committed_has_replaced_nothing(tables: Tables) -> None:
+    for deploy in (1, 2, 3):
+        put(tables, manifest(deploy, f"web-{deploy}"))
+    past = time.time() - KEEP_REPLACED - 1
+    os.utime(f"{tables.places.tables}/2", (past, past))
+
+    tables.prune(keep=set())
+
+    assert tables.numbers() == [1, 2, 3]
+
+
 def test_the_table_in_force_is_never_pruned(tables: Tables) -> None:
     put(tables, manifest(1, "web-1"))
     union = tables.build(2, {"web/00": "web-1"}, "2+")

@@ -18,6 +18,7 @@ rename(2) onto a name that is there, which needs no inode and no block:
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -156,11 +157,28 @@ class Tables:
     def prune(self, keep: set[int]) -> None:
         """Remove tables that nobody walks any more: not these, not the one in force, none replaced in the last 10 s."""
         published = self.published()
-        if published is None or time.time() - os.lstat(self.places.current).st_mtime < KEEP_REPLACED:
+        if published is None:
             return
+        bound = self._settled(time.time() - KEEP_REPLACED)
         for name in os.listdir(self.places.tables):
-            if name != published and not (name.isdigit() and int(name) in keep):
+            kept = name == published or (name.isdigit() and int(name) in keep)
+            if not kept and (bound is None or _number(name) < bound):
                 _remove(f"{self.places.tables}/{name}")
+
+    def _settled(self, moment: float) -> int | None:
+        """
+        Return the newest deploy that was committed before this moment, 0 for none: every older table was replaced then.
+
+        None where nothing was replaced since. A commit follows its publish and changes the folder of its table.
+        """
+        if os.lstat(self.places.current).st_mtime < moment:
+            return None
+        for number in reversed(self.numbers()):
+            if os.stat(self._folder(number)).st_mtime < moment:
+                found = self.read(number)
+                if found and found.committed:
+                    return number
+        return 0
 
     def discard(self, deploy: int) -> None:
         """Remove a table that was never in force."""
@@ -198,6 +216,12 @@ def committed(target: Manifest) -> Manifest:
 def turned_back(target: Manifest) -> Manifest:
     """Return the manifest as it is once a deploy that clients were led to goes back."""
     return msgspec.structs.replace(target, direction="back", exposed=True)
+
+
+def _number(name: str) -> float:
+    """Return the deploy of a table or of a union's, infinity for another name."""
+    deploy = name.partition("+")[0]
+    return int(deploy) if deploy.isdigit() else math.inf
 
 
 def _remove(table: str) -> None:

@@ -19,7 +19,6 @@ What cannot be looked at counts as living.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import stat
@@ -71,7 +70,7 @@ def _listeners(remains: Remains) -> Iterator[str]:
 def _recorded(remains: Remains) -> Iterator[str]:
     for ending, roles in ((".pids", ("keeper", "app")), (".classic", ("process", "stop"))):
         for name in _names(remains.control, ending):
-            record = _json(f"{remains.control}/{name}{ending}")
+            record = files.read_object(f"{remains.control}/{name}{ending}")
             for role in roles:
                 match record.get(role):
                     case [int(pid), int(start_time)] if _lives(remains, name, Process(pid, start_time), record):
@@ -135,11 +134,3 @@ def _names(folder: str, ending: str) -> list[str]:
         return sorted(name.removesuffix(ending) for name in os.listdir(folder) if name.endswith(ending))
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _json(path: str) -> dict[str, Any]:
-    try:
-        found = json.loads(files.read(path) or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -136,7 +136,7 @@ def test_a_seed_on_another_disk_is_led_nowhere_either(
                     shared.link(str(release), str(state / "shared"), ["media"], lambda _: None)
                 except FileExistsError:  # he was in time, and the deploy fails by it
                     continue
-                disk.remove(f"{disk_of_theirs}/media")
+                files.remove_tree(f"{disk_of_theirs}/media")
                 (release / "media").unlink()
     finally:
         shutil.rmtree(disk_of_theirs)

@@ -169,10 +169,9 @@ def _path(site: Site) -> str:
 
 def _known(site: Site) -> dict[str, dict[str, Any]]:
     try:
-        known = json.loads(files.read(_path(site)) or "{}")
-    except (ValueError, OSError):
+        return files.read_object(_path(site))
+    except OSError:
         return {}
-    return known if isinstance(known, dict) else {}
 
 
 def _clock(moment: float) -> str:

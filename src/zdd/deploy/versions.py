@@ -61,7 +61,11 @@ def _origin(known: Entry | Manifest, earlier: list[Version]) -> int:
 
 def serving(site: Site, current: Manifest) -> Version:
     """Return the version of the table in force."""
-    found = next((one for one in committed(site) if one.deploy == current.deploy), None)
+    return _serving(committed(site), current)
+
+
+def _serving(known: Iterable[Version], current: Manifest) -> Version:
+    found = next((one for one in known if one.deploy == current.deploy), None)
     return found or Version(current.deploy, current.origin or current.deploy, current.release)
 
 
@@ -72,9 +76,10 @@ def snapshot(site: Site, version: Version) -> Snapshot | None:
 
 def before(site: Site, current: Manifest) -> Version | None:
     """Return the newest version before the one that serves which is another one; None when there is none."""
-    here = serving(site, current)
+    known = committed(site)
+    here = _serving(known, current)
     then = snapshot(site, here)
-    older = (one for one in committed(site) if one.deploy < here.origin)
+    older = (one for one in known if one.deploy < here.origin)
     return next((one for one in older if not _same(site, one, here, then)), None)
 
 

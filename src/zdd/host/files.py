@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEPEST = 32  # folders open at a time while a tree is removed; what lies deeper is moved up first
@@ -78,6 +83,15 @@ def read(path: str) -> str | None:
             return file.read()
     except FileNotFoundError:
         return None
+
+
+def read_object(path: str) -> dict[str, Any]:
+    """Return the JSON object in the file; empty when there is no file, or something else in it."""
+    try:
+        found = json.loads(read(path) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def read_number(path: str) -> int | None:

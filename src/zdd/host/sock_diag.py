@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+AT_LOOPBACK = ("127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1")  # where it listens who is met at 127.0.0.1
+
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
 _NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 0x301, 2, 3
 _SHOW_NAME_OF_FILE, _SHOW_QUEUE = 0x02, 0x10  # UDIAG_SHOW_VFS, UDIAG_SHOW_RQLEN

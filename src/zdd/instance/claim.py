@@ -17,8 +17,6 @@ from zdd.host import process, sock_diag
 from zdd.host.guarded import Found
 from zdd.host.process import Process
 
-_HEARD = ("127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1")  # where it listens who is met at 127.0.0.1
-
 
 class Claim(NamedTuple):
     """What a pid file and a port file say: this process is the instance, and listens on this port."""
@@ -67,7 +65,7 @@ class Claim(NamedTuple):
 
     def _doubt_of_port(self, pids: Collection[int]) -> str | None:
         found = sock_diag.listeners(list(pids))
-        if not any(port == self.port and address in _HEARD for address, port in found):
+        if not any(port == self.port and address in sock_diag.AT_LOOPBACK for address, port in found):
             return f"it does not listen on port {self.port}"
         return None if self.main.alive() else "it has ended"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -34,11 +33,7 @@ class Kept:
 
     def record(self) -> dict[str, Any]:
         """Return what its keeper was told at its start; empty when that is gone."""
-        try:
-            record = json.loads(files.read(self.record_path) or "{}")
-        except ValueError:
-            return {}
-        return record if isinstance(record, dict) else {}
+        return files.read_object(self.record_path)
 
     def status(self) -> dict[str, Any]:
         """Return what its keeper knows of it; empty when there is none."""

@@ -13,8 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_REACHED = ("127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1")  # listeners that a connection to 127.0.0.1 may meet
-
 
 class PortListener(Listener):
     """
@@ -83,7 +81,7 @@ class PortListener(Listener):
     def _listeners(self) -> list[sock_diag.TcpSocket]:
         found = sock_diag.listening_on(self.port) if self.port else []
         guard = os.fstat(self._guard.fileno()).st_ino
-        return [one for one in found if one.address in _REACHED and one.inode != guard]
+        return [one for one in found if one.address in sock_diag.AT_LOOPBACK and one.inode != guard]
 
 
 def _bound(port: int) -> socket.socket:

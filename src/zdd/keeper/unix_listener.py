@@ -39,8 +39,8 @@ class UnixListener(PathListener):
             self._take_over()
         except OSError:  # it is not there yet, or it is gone again
             pass
-        super().tend()
-        return super().tend() if same_file(self.record.app_socket, self.record.keep) else SOON
+        due = super().tend()
+        return due if same_file(self.record.app_socket, self.record.keep) else SOON
 
     def connections(self) -> int:
         """Count the connections."""

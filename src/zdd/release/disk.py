@@ -8,8 +8,6 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator
 
-from zdd.host import files
-
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe that takes a file's place must not stop us
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -35,11 +33,6 @@ def copy(
             copying.copy(found, os.path.basename(target), into)
     except OSError as error:
         raise OSError(error.errno, error.strerror, copying.where) from error
-
-
-def remove(path: str) -> None:
-    """Remove a folder and all in it, a file, or a link and never what it leads to; one that is gone already is fine."""
-    files.remove_tree(path)
 
 
 def sync(folder: str) -> None:

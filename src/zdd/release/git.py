@@ -11,7 +11,7 @@ from zdd.errors import DeployFailed, UsageError
 from zdd.host import files
 from zdd.host.command import Commands, Result
 from zdd.instance import environment
-from zdd.release import disk, revision, source, work
+from zdd.release import revision, source, work
 from zdd.release.failure import BuildFailed
 from zdd.release.source import GIT, SourceFolder
 from zdd.release.work import Work
@@ -89,7 +89,7 @@ class Mirror:
             output = files.tail(log, 20, before)
             hint = None
             if _DAMAGED.search("\n".join(output)):
-                disk.remove(self.path)
+                files.remove_tree(self.path)
                 hint = f"the copy of the repository in {self.path} was damaged and is removed: deploy again"
             raise BuildFailed(f"cannot check out {commit[:12]}: {_gist(output)}", output, log, hint=hint)
         # Missing and extra files. Not changed ones: filters (line endings, LFS) may change files.
@@ -159,7 +159,7 @@ class Mirror:
         if status == 0 and has_arrived():
             return None
         if status == 0 or _DAMAGED.search(words) or (os.path.isdir(self.source) and not source.untrusted("", words)):
-            disk.remove(self.path)
+            files.remove_tree(self.path)
             status, words = self._fetch(wanted(), interrupt)
             if status == 0 and has_arrived():
                 return None

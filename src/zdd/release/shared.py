@@ -37,7 +37,7 @@ def link(release: str, shared: str, paths: Sequence[str], notice: Callable[[str]
         with disk.inside(shared, folder) as theirs, disk.inside(release, folder) as ours:
             if not os.path.lexists(f"{theirs}/{base}"):
                 notice(_begin(f"{ours}/{base}", theirs, base, shared, path))
-            disk.remove(f"{ours}/{base}")
+            files.remove_tree(f"{ours}/{base}")
             os.symlink(f"{shared}/{name}", f"{ours}/{base}")
 
 
@@ -61,7 +61,7 @@ def _seed(shipped: str, folder: str, base: str, aside: str) -> None:
     only we may enter, and renamed into place. On another file system it is copied there once more, under a name beside
     its own: `disk.copy` makes what it writes to, and opens nothing that somebody else could have put there.
     """
-    disk.remove(aside)  # of a crash
+    files.remove_tree(aside)  # of a crash
     os.mkdir(aside, 0o700)
     copy, target = f"{aside}/{base}", f"{folder}/{base}"
     try:
@@ -72,8 +72,8 @@ def _seed(shipped: str, folder: str, base: str, aside: str) -> None:
             if error.errno != errno.EXDEV:
                 raise
             beside = f"{folder}/.{base}.seed"
-            disk.remove(beside)
+            files.remove_tree(beside)
             disk.copy(copy, beside)
             os.rename(beside, target)
     finally:
-        disk.remove(aside)
+        files.remove_tree(aside)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 
 from zdd.host import files, process
 from zdd.places import Places
-from zdd.release import disk, work
+from zdd.release import work
 from zdd.release.failure import words
 
 _ID = re.compile(r"([0-9a-f]{12}|[0-9]{8}-[0-9]{6})(-[0-9]+)?")  # of a commit; of a moment; the next of that name
@@ -97,7 +97,7 @@ class Shelf:
         for is_last in (False, False, True):
             work.end(self.path(release))
             try:
-                disk.remove(self.path(release))
+                files.remove_tree(self.path(release))
                 break
             except OSError as error:
                 # A program that was just being started when zddeploy was killed is not found until it runs.

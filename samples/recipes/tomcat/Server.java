@@ -14,6 +14,7 @@ public class Server extends HttpServlet {
     public static void main(String[] arguments) throws Exception {
         var connector = new Connector();
         connector.setProperty("unixDomainSocketPath", arguments[0]);
+        connector.setProperty("acceptCount", "2048"); // connections that wait while the app stands still; 100 by default
         var tomcat = new Tomcat();
         tomcat.setBaseDir(Files.createTempDirectory("tomcat").toString());
         tomcat.setConnector(connector);

@@ -19,8 +19,8 @@ from bench.wrk import wrk
 from tests.machine import free_port
 from tests.system.project import Project, request
 from zdd.host.command import Commands
-from zdd.proxy import binary
-from zdd.proxy.text import Route, Setup, render
+from zdd.nginx.config.render import Route, Setup, render
+from zdd.nginx.process import binary
 
 SLOTS = (1, 3, 20)
 CONNECTIONS = 64

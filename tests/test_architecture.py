@@ -12,15 +12,30 @@ SOURCE = Path(__file__).parent.parent / "src" / "zdd"
 FLOORS = [
     "cli",
     "deploy",
-    "release instance proxy switch",
+    "checks",
+    "operate",
+    "lock",
+    "project snapshot",
+    "release",
+    "nginx",
+    "instances",
+    "routing",
     "keeper",
-    "places",
+    "paths",
     "claims living",
     "conf history",
+    "events",
     "errors host",
     "secret umask",
 ]
-NEIGHBOURS = {("instance", "switch"), ("keeper", "errors"), ("release", "instance")}
+NEIGHBOURS = {
+    ("keeper", "errors"),
+    ("nginx", "project"),
+    ("operate", "checks"),
+    ("operate", "deploy"),
+    ("project", "snapshot"),
+    ("snapshot", "project"),
+}
 
 
 def test_imports_go_down_only() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.hand import KEEP_ALIVE, Nginx
 from bench.peers import nginx_reload
-from zdd.proxy import binary
+from zdd.nginx.process import binary
 
 
 class Driver(nginx_reload.Driver):

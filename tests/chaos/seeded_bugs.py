@@ -38,7 +38,7 @@ STOP_FIRST = "tests/system/test_stop_first.py::test"
 BUGS = [
     Bug(
         "the new version starts before the old one has stopped",
-        "deploy/swap.py",
+        "deploy/stop_first.py",
         "    _rest(site, old, longest * _SHARE, way_back=True)\n",
         "",
         f"{STOP_FIRST}_versions_never_overlap_and_requests_wait",
@@ -94,17 +94,17 @@ BUGS = [
     ),
     Bug(
         "no access for nginx",
-        "instance/app.py",
+        "instances/supervised.py",
         '{"access": nginx.users,',
         '{"access": [],',
         "tests/system/test_table.py::test_deploys_under_load_lose_nothing_and_close_no_client_connection",
     ),
     Bug(
         "prune at once",
-        "switch/tables.py",
+        "routing/tables.py",
         "KEEP_REPLACED = 10.0",
         "KEEP_REPLACED = 0.0",
-        "tests/switch/test_tables.py::test_a_replaced_table_is_kept_while_somebody_may_still_walk_it",
+        "tests/routing/test_tables.py::test_a_replaced_table_is_kept_while_somebody_may_still_walk_it",
     ),
     Bug(
         "undo past the union of slots",
@@ -129,7 +129,7 @@ BUGS = [
     ),
     Bug(
         "who serves ends while another version is tried",
-        "switch/tables.py",
+        "routing/tables.py",
         "committed=True, exposed=True)",
         "committed=True)",
         "tests/deploy/test_walk.py::test_who_serves_is_known_to_have_had_requests_while_another_version_is_tried",
@@ -185,7 +185,7 @@ BUGS = [
     ),
     Bug(
         "a boot id that differs is taken for a reboot, whatever lives",
-        "places.py",
+        "paths.py",
         " and living.find(self._remains()) is None",
         "",
         "tests/system/test_boot_id.py::test_a_broken_version_costs_nothing_where_the_boot_id_is_no_help[hidden]",
@@ -199,7 +199,7 @@ BUGS = [
     ),
     Bug(
         "the pid file of a stranger is believed",
-        "instance/claim.py",
+        "instances/classic/claim.py",
         "return self.pid_file.shared or self.port_file.shared",
         "return False",
         "tests/system/test_classic_strangers.py::test_somebody_elses_process_is_neither_led_to_nor_stopped",
@@ -220,7 +220,7 @@ BUGS = [
     ),
     Bug(
         "a refused maintenance stays on",
-        "deploy/maintenance.py",
+        "operate/maintenance.py",
         "        files.remove(file) if before is None else files.write(file, before, mode=0o644)\n",
         "",
         "tests/system/test_maintenance.py::test_without_an_nginx_it_is_refused_and_gone",
@@ -234,7 +234,7 @@ BUGS = [
     ),
     Bug(
         "refused code that serves is not told of",
-        "deploy/in_place.py",
+        "operate/in_place.py",
         "return found.digest == digest or found.changed >= since",
         "return False",
         "tests/system/test_in_place.py"
@@ -242,7 +242,7 @@ BUGS = [
     ),
     Bug(
         "a Node app's own path takes the site's socket",
-        "instance/listen.cjs",
+        "instances/listen.cjs",
         " && isNamed(pathOf(asked))",
         "",
         "tests/system/test_node.py"
@@ -264,16 +264,16 @@ BUGS = [
     ),
     Bug(
         "a restart takes the env_file of now",
-        "instance/environment.py",
+        "instances/environment.py",
         "service.from_file if isinstance(service, ResolvedService) else _from_file(service)",
         "_from_file(service)",
-        "tests/deploy/test_snapshot.py::test_an_app_starts_from_it_whatever_has_become_of_env_file_and_shell",
+        "tests/test_snapshot.py::test_an_app_starts_from_it_whatever_has_become_of_env_file_and_shell",
     ),
     Bug(
         "the old ones retired before the commit",
         "deploy/steps.py",
         '        """Send them."""\n',
-        '        """Send them."""\n        from zdd.deploy.settle import settle\n\n        settle(site, warm=False)\n',
+        '        """Send them."""\n        from zdd.deploy.cleanup import settle\n\n        settle(site, warm=False)\n',
         f"{WALK}[unreachable through nginx]",
     ),
 ]

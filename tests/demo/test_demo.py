@@ -15,7 +15,7 @@ import pytest
 
 from zdd.demo import project, story
 from zdd.errors import ZddError
-from zdd.stage import Stage
+from zdd.terminal import Stage
 
 from ..system.project import leftovers
 

@@ -7,10 +7,10 @@ import pytest
 
 from zdd.conf.schema import RunService
 from zdd.deploy import bake
-from zdd.deploy.site import Site
-from zdd.instance.failure import InstanceFailed
-from zdd.instance.running import Running
-from zdd.switch.manifest import Instance, Manifest
+from zdd.instances.health.failure import InstanceFailed
+from zdd.instances.state import Running
+from zdd.project import Site
+from zdd.routing.manifest import Instance, Manifest
 
 
 class Baked:

@@ -9,12 +9,12 @@ import pytest
 
 from zdd.cli import change
 from zdd.deploy import pipeline
-from zdd.deploy.report import Report
-from zdd.deploy.site import Site
 from zdd.deploy.steps import Step
 from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, last_words
+from zdd.events import Report
+from zdd.project import Site
 from zdd.release.failure import BuildFailed
-from zdd.switch.manifest import Manifest
+from zdd.routing.manifest import Manifest
 
 CAUSE = BuildFailed("build: `make` ended with exit status 2", ["make: no rule"], "deploy-2.log")
 

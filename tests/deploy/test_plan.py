@@ -9,7 +9,7 @@ from zdd.conf.schema import Config
 from zdd.deploy import plan
 from zdd.deploy.plan import Observed, Request
 from zdd.errors import UsageError
-from zdd.switch.manifest import Manifest
+from zdd.routing.manifest import Manifest
 
 WEB_AND_API = '[service.web]\nrun = "web"\ninstances = 2\n[service.api]\nrun = "api"\nsocket = "tcp"\npath = "/api"\n'
 

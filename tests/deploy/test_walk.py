@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.deploy import rollback
+from zdd.deploy import requests
 from zdd.deploy.deploy import deploy, finish_interrupted
 from zdd.deploy.plan import Request
 from zdd.errors import DeployFailed, ZddError
@@ -47,7 +47,7 @@ def only_web(world: World) -> object:
 def back(world: World) -> object:
     site = world.site(load(world.folder))
     finish_interrupted(site)
-    return deploy(site, rollback.request(site, None))
+    return deploy(site, requests.request(site, None))
 
 
 def failing(step: str) -> Change:

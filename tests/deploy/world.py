@@ -11,19 +11,19 @@ from typing import Any, cast
 
 from zdd.conf import read
 from zdd.conf.schema import ClassicService, Config, RunService
-from zdd.deploy.interrupts import Interrupts
-from zdd.deploy.report import Report
-from zdd.deploy.site import Site
-from zdd.deploy.snapshot import Snapshot, Snapshots
 from zdd.errors import DeployFailed
+from zdd.events import Report
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.instance import environment
-from zdd.instance.running import Running
-from zdd.places import Places
-from zdd.switch.manifest import Instance, Manifest
-from zdd.switch.tables import Tables
+from zdd.instances import environment
+from zdd.instances.state import Running
+from zdd.interrupts import Interrupts
+from zdd.paths import Places
+from zdd.project import Site
+from zdd.routing.manifest import Instance, Manifest
+from zdd.routing.tables import Tables
+from zdd.snapshot import Snapshot, Snapshots
 
 
 class Killed(BaseException):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from zdd.load import Kind
-from zdd.proxy.text import maintenance_lines
+from zdd.nginx.config.render import maintenance_lines
 
 from .guide import NAME, Desk, Guide
 from .host import ADDRESS, HERE, ROOT, Host, Visitors, assert_nothing_lost, eventually

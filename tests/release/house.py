@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zdd.conf.schema import Config, NginxSection, ReleaseSection, ZddSection
 from zdd.host.command import Commands
-from zdd.places import Places
+from zdd.paths import Places
 from zdd.release.releases import Releases
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.machine import free_port
-from zdd.proxy import binary
+from zdd.nginx.process import binary
 
 from .container import IMAGE, Containers
 from .project import BIN, SAMPLES, Project, eventually

@@ -186,7 +186,7 @@ def test_a_project_that_belongs_to_another_configuration_is_not_touched(classic:
 
 def test_without_any_nginx_on_the_machine_it_says_what_to_install(classic: ClassicProject) -> None:
     before = snapshot(classic)
-    bare = "from zdd.proxy import binary; binary._FOLDERS = (); binary._WHEEL = 'no_such_package'"
+    bare = "from zdd.nginx.process import binary; binary._FOLDERS = (); binary._WHEEL = 'no_such_package'"
 
     result = subprocess.run(
         [sys.executable, "-c", f"{bare}; from zdd.cli.main import main; main()"],

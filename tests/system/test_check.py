@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from zdd.deploy.check import machine
+from zdd.checks import machine
 from zdd.host import process
 
 from .classic import ClassicProject, snapshot

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from zdd.load import Report
-from zdd.proxy import binary
+from zdd.nginx.process import binary
 
 from .project import SampleProject, assert_nothing_lost, assert_only_reloads_cost
 

@@ -6,7 +6,7 @@ import os
 import signal
 
 from zdd.host.process import Process
-from zdd.places import user_name
+from zdd.paths import user_name
 
 from .code import configure, lines
 from .project import LIGHT, PLAIN, WORKER, Project, assert_nothing_lost, eventually, leftovers, service

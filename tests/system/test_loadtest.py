@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from zdd.deploy.trial import Span, Timeline
+from zdd.operate.loadtest import Span, Timeline
 
 from .project import PLAIN, Project, configure, service
 

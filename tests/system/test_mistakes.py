@@ -109,7 +109,7 @@ def test_a_mistake_after_the_commit_undoes_nothing(project: Project) -> None:
 def test_a_mistake_of_a_command_that_looks_makes_no_folders_of_the_project(project: Project) -> None:
     configure(project, WEB)
 
-    run, report = broken(project, raising("zdd.deploy.status:status"), "status")
+    run, report = broken(project, raising("zdd.operate.status:status"), "status")
 
     assert run.returncode == 1
     assert "nothing was served before, and nothing is now" in run.stderr

@@ -5,8 +5,8 @@ import typing
 
 import msgspec
 
-from zdd.deploy.status import InstanceStatus, ServiceStatus, Status
 from zdd.history import Entry
+from zdd.operate.status import InstanceStatus, ServiceStatus, Status
 
 HEAD = """\
 # JSON

@@ -18,7 +18,7 @@ from zdd import __version__, secret
 from zdd.errors import ZddError
 
 if TYPE_CHECKING:
-    from zdd.deploy.site import Site
+    from zdd.project import Site
 
 _EVENTS = 60  # lines of the last deploy's log
 
@@ -59,8 +59,8 @@ def _what_serves(site: Site) -> str:
 def _site(argv: Sequence[str]) -> Site:
     """Open the project that the command was for."""
     from zdd.conf import read
-    from zdd.deploy.report import Report
-    from zdd.deploy.site import open_site
+    from zdd.events import Report
+    from zdd.project import open_site
 
     named = [after for option, after in itertools.pairwise(argv) if option in ("-c", "--conf")]
     named += [word.partition("=")[2] for word in argv if word.startswith("--conf=")]
@@ -68,7 +68,7 @@ def _site(argv: Sequence[str]) -> Site:
 
 
 def _default_folder() -> str:
-    from zdd.places import default_state
+    from zdd.paths import default_state
 
     return os.path.dirname(default_state("any"))
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from zdd.deploy import differences, in_place, ready, recovery, versions
+from zdd.checks import preflight
+from zdd.deploy import differences, recovery, versions
 from zdd.deploy.deploy import deploy, finish_interrupted
-from zdd.deploy.lock import changing
 from zdd.deploy.plan import Request
-from zdd.deploy.site import Site
 from zdd.deploy.watch import watch
 from zdd.errors import ZddError, last_words, told
+from zdd.lock import changing
+from zdd.operate import in_place
+from zdd.project import Site
 
 CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
 
@@ -73,8 +75,8 @@ def _require(site: Site) -> None:
     """Raise UsageError, while nothing is touched yet, where something that is needed is not there."""
     site.front.require()
     site.fleet.require()
-    ready.check(site)
-    for notice in ready.notices(site):
+    preflight.check(site)
+    for notice in preflight.notices(site):
         site.report.event("notice", text=notice.line)
 
 

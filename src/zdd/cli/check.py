@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from zdd.checks import everything
+from zdd.checks.finding import Finding
 from zdd.cli import options
-from zdd.deploy import check
-from zdd.deploy.finding import Finding
 from zdd.errors import UsageError, counted
-from zdd.stage import fitted
+from zdd.terminal import fitted
 
 _SIGNS = {"error": ("x", "red"), "warning": ("!", "yellow"), "fine": (" ", "green")}
 
@@ -34,9 +34,9 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
       zddeploy check --json
     """
     try:
-        found = check.check(options.site_of(conf, verbose, as_json, looks_only=True))
+        found = everything.check(options.site_of(conf, verbose, as_json, looks_only=True))
     except UsageError as problem:
-        found = [check.Found(check="configuration", finding=check.broken(problem))]
+        found = [everything.Found(check="configuration", finding=everything.broken(problem))]
     levels: Counter[str] = Counter(one.finding.level for one in found)
     if as_json:
         findings = [{"check": one.check, **msgspec.to_builtins(one.finding)} for one in found]

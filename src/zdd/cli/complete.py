@@ -31,8 +31,8 @@ def _names(find: Callable[[Config], Iterable[str]]) -> Complete:
 
 
 def _instances(config: Config) -> Iterable[str]:
-    from zdd.deploy import logs
-    from zdd.places import Places
+    from zdd.operate import logs
+    from zdd.paths import Places
 
     return (name for names in logs.find(Places(config), config.services).values() for name in reversed(names))
 
@@ -40,7 +40,7 @@ def _instances(config: Config) -> Iterable[str]:
 def _versions(config: Config) -> Iterable[str]:
     """Return the deploys that were done, newest first, and their releases."""
     from zdd import history
-    from zdd.places import Places
+    from zdd.paths import Places
 
     done = [entry for entry in history.read(Places(config).history) if entry.outcome == "done"]
     releases = dict.fromkeys(entry.release for entry in done if entry.release)

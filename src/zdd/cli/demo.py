@@ -8,7 +8,7 @@ import sys
 import click
 
 from zdd.demo.story import Demo
-from zdd.stage import Stage
+from zdd.terminal import Stage
 
 
 @click.command("demo")

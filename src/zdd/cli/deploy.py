@@ -12,8 +12,8 @@ from zdd.cli.change import change
 from zdd.deploy import plan
 from zdd.deploy.deploy import observe
 from zdd.deploy.plan import Request
-from zdd.deploy.site import Site
 from zdd.errors import UsageError
+from zdd.project import Site
 
 
 @click.command("deploy")

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from zdd.cli import complete, options
-from zdd.deploy.inside import inside
 from zdd.errors import ZddError
 from zdd.host.command import Surroundings, become, die_of
+from zdd.operate.exec_context import inside
 
 _CANNOT_START = 127  # as a shell has it: no exit code of the command's own
 

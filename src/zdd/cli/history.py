@@ -12,7 +12,7 @@ import msgspec
 
 from zdd import history
 from zdd.cli import options
-from zdd.stage import fitted
+from zdd.terminal import fitted
 
 
 @click.command("history")

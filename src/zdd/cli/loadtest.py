@@ -11,11 +11,11 @@ import msgspec
 
 from zdd.cli import options
 from zdd.cli.change import change
-from zdd.deploy import trial
 from zdd.deploy.again import restart
-from zdd.deploy.trial import Result, Timeline
 from zdd.errors import DeployFailed, UsageError, ZddError
 from zdd.load import Load
+from zdd.operate import loadtest
+from zdd.operate.loadtest import Result, Timeline
 
 _SHOWN = 20  # failed requests
 
@@ -51,7 +51,7 @@ def command(
       zddeploy loadtest --rate 500 --url http://127.0.0.1:8080/search?q=x
     """
     site = options.site_of(conf, verbose, as_json)
-    load = trial.spec(site, url, rate, conns)
+    load = loadtest.spec(site, url, rate, conns)
     path = load.kinds[0].path
     site.report.event("notice", text=f"load: {rate:g} GET {path} a second to {load.target} on {conns} connections")
     if not yes:
@@ -68,7 +68,7 @@ def command(
         except DeployFailed as error:  # the clients should not have noticed
             failure = error
         time.sleep(seconds)
-        found = trial.result(running.stop(), timeline)
+        found = loadtest.result(running.stop(), timeline)
     _show(found, as_json)
     if failure:
         raise failure

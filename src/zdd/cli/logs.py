@@ -14,8 +14,9 @@ import msgspec
 
 from zdd.cli import complete, options
 from zdd.conf import units
-from zdd.deploy import logs, plan
-from zdd.deploy.logs import Line
+from zdd.deploy import plan
+from zdd.operate import logs
+from zdd.operate.logs import Line
 
 _POLL = 0.2
 _NUMBER = 4  # characters of an instance's name behind that of its service, mostly

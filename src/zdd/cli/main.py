@@ -11,7 +11,7 @@ import click
 
 from zdd import __version__, umask
 from zdd.errors import Unforeseen, UsageError, ZddError, last_words, told
-from zdd.stage import fitted
+from zdd.terminal import fitted
 
 # In the order of --help; each is imported only when it is used.
 COMMANDS = (

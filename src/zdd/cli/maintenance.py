@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from zdd.cli import options
-from zdd.deploy import maintenance
-from zdd.deploy.lock import changing
+from zdd.lock import changing
+from zdd.operate import maintenance
 
 
 @click.command("maintenance")

@@ -10,8 +10,8 @@ import click
 
 from zdd.cli.screen import JsonLines, LogFile, Screen
 from zdd.conf import read, units
-from zdd.deploy.report import Report
-from zdd.deploy.site import Site, open_site
+from zdd.events import Report
+from zdd.project import Site, open_site
 
 F = TypeVar("F", bound=Callable[..., Any])
 

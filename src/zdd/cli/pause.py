@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from zdd.cli import complete, options
-from zdd.deploy import limits
-from zdd.deploy.lock import changing
-from zdd.deploy.pause import pause
+from zdd.lock import changing
+from zdd.nginx import capacity
+from zdd.operate.pause import pause
 
 
 @click.command("pause")
@@ -42,6 +42,6 @@ def command(
     if paused.others:
         site.report.event("notice", text=f"{', '.join(paused.others)}: not paused, as the app has a socket of its own")
     names = ", ".join(paused.services)
-    text = f"{names}: requests wait, for {longest:g} s at most ({limits.words(site)}); `zddeploy resume` lets them in"
+    text = f"{names}: requests wait, for {longest:g} s at most ({capacity.words(site)}); `zddeploy resume` lets them in"
     site.report.event("result", outcome="done", cause=None, services=paused.services, exit=0, text=text)
     return 0

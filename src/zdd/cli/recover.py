@@ -10,7 +10,7 @@ from zdd.cli import options
 from zdd.cli.change import change
 from zdd.deploy import again
 from zdd.deploy.deploy import finish_interrupted
-from zdd.deploy.lock import changing
+from zdd.lock import changing
 
 
 @click.command("recover")

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from zdd.cli import complete, options
-from zdd.deploy.lock import changing
-from zdd.deploy.pause import resume
+from zdd.lock import changing
+from zdd.operate.pause import resume
 
 
 @click.command("resume")

@@ -8,7 +8,7 @@ import click
 
 from zdd.cli import complete, options
 from zdd.cli.change import change
-from zdd.deploy import rollback
+from zdd.deploy import requests
 
 
 @click.command("rollback")
@@ -29,4 +29,4 @@ def command(version: str | None, lock_timeout: float | None, conf: Path | None, 
       zddeploy rollback 17       the version of deploy 17
     """
     site = options.site_of(conf, verbose, as_json)
-    return change(site, "rollback", lambda: rollback.request(site, version), lock_timeout)
+    return change(site, "rollback", lambda: requests.request(site, version), lock_timeout)

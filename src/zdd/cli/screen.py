@@ -10,8 +10,8 @@ import time
 
 import click
 
-from zdd.places import Places
-from zdd.stage import Stage, fitted
+from zdd.paths import Places
+from zdd.terminal import Stage, fitted
 
 
 class Screen:

@@ -12,10 +12,10 @@ import click
 import msgspec
 
 from zdd.cli import options
-from zdd.deploy.site import Site
-from zdd.deploy.status import InstanceStatus, ServiceStatus, Status, status
 from zdd.errors import counted
-from zdd.stage import fitted
+from zdd.operate.status import InstanceStatus, ServiceStatus, Status, status
+from zdd.project import Site
+from zdd.terminal import fitted
 
 _EVERY = 1.0  # seconds between looks
 _HOME, _END_OF_LINE, _END = "\x1b[H", "\x1b[K", "\x1b[J"

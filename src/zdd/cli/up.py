@@ -9,7 +9,7 @@ import click
 from zdd.cli import options
 from zdd.cli.change import change
 from zdd.deploy.again import is_up, up
-from zdd.instance import environment
+from zdd.instances import environment
 
 
 @click.command("up")

@@ -8,7 +8,7 @@ import click
 
 from zdd.demo.project import BROKEN, Run
 from zdd.load import Report
-from zdd.stage import faint
+from zdd.terminal import faint
 
 _QUICK = "GET /"  # answer times are of these: the others are larger, or slow on purpose
 

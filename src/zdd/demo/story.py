@@ -9,11 +9,11 @@ import click
 
 from zdd.demo.figures import Figures
 from zdd.demo.project import BROKEN, SERVICE, Project, Run
-from zdd.deploy.interrupts import Interrupts
 from zdd.errors import ZddError
+from zdd.interrupts import Interrupts
 from zdd.load import Kind, Load, LoadError, Spec
-from zdd.proxy import binary
-from zdd.stage import Stage, faint
+from zdd.nginx.process import binary
+from zdd.terminal import Stage, faint
 
 _FIRST, *_NEXT = range(1, 7)
 

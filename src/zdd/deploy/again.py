@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from zdd.deploy import versions
 from zdd.deploy.plan import Request
-from zdd.deploy.site import Site
-from zdd.deploy.status import status
 from zdd.errors import UsageError
+from zdd.operate.status import status
+from zdd.project import Site
 
 
 def restart(site: Site, services: tuple[str, ...]) -> Request:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from zdd.conf.schema import RunService
-from zdd.deploy.site import Site
-from zdd.instance.failure import InstanceFailed, last_words
-from zdd.instance.running import Running
-from zdd.switch.manifest import Manifest
+from zdd.instances.health.failure import InstanceFailed, last_words
+from zdd.instances.state import Running
+from zdd.project import Site
+from zdd.routing.manifest import Manifest
 
 _EVERY = 0.5  # seconds between looks; a probe that fails twice in a row is a fault
 

@@ -9,18 +9,19 @@ from typing import NamedTuple
 
 from zdd import history, secret
 from zdd.conf.schema import RunService
-from zdd.deploy import hooks, in_place, pipeline, plan
-from zdd.deploy.lock import who
+from zdd.deploy import hooks, pipeline, plan
+from zdd.deploy.cleanup import settle
 from zdd.deploy.plan import Observed, Request
 from zdd.deploy.recovery import find_way, recover, turn_back
-from zdd.deploy.settle import settle
-from zdd.deploy.site import Site
 from zdd.deploy.watch import Leaving
 from zdd.errors import ZddError, last_words, some, told
 from zdd.history import Entry
-from zdd.instance import environment
-from zdd.instance.identity import USER_NEEDS
-from zdd.switch.manifest import Instance, Manifest
+from zdd.instances import environment
+from zdd.instances.user import USER_NEEDS
+from zdd.lock import who
+from zdd.operate import in_place
+from zdd.project import Site
+from zdd.routing.manifest import Instance, Manifest
 
 _SHOWN = 5  # names in a notice
 

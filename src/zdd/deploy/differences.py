@@ -6,10 +6,10 @@ from msgspec.structs import asdict, replace
 
 from zdd.conf.schema import Config, RunService
 from zdd.deploy.plan import Request
-from zdd.deploy.site import Site
-from zdd.deploy.snapshot import Snapshot
 from zdd.errors import UsageError
-from zdd.instance import environment
+from zdd.instances import environment
+from zdd.project import Site
+from zdd.snapshot import Snapshot
 
 
 def told(site: Site, request: Request) -> str | None:

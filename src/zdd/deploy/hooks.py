@@ -7,14 +7,14 @@ import os
 from typing import NamedTuple
 
 from zdd.conf.schema import RunService
-from zdd.deploy.site import Site
 from zdd.errors import DeployFailed
 from zdd.host import files
 from zdd.host.command import Surroundings
-from zdd.instance import environment, identity
-from zdd.instance.failure import cannot_run, ended
-from zdd.places import user_name
-from zdd.switch.manifest import Manifest
+from zdd.instances import environment, user
+from zdd.instances.health.failure import cannot_run, ended
+from zdd.paths import user_name
+from zdd.project import Site
+from zdd.routing.manifest import Manifest
 
 _SHOWN_LINES = 20
 
@@ -90,8 +90,8 @@ def _run_one(
         if status != 0:
             words = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
             told = f"{whose}{hook.name} `{hook.command}` {words}"
-            user = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
-            hint = f"it ran as {user} in {folder}" + (f", with env and env_file of {given}" if given else "")
+            name_of_user = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
+            hint = f"it ran as {name_of_user} in {folder}" + (f", with env and env_file of {given}" if given else "")
             raise HookFailed(told, files.tail(log, _SHOWN_LINES, since), log, hint=hint)
 
 
@@ -120,6 +120,6 @@ def _surroundings(site: Site, name: str, folder: str, own: dict[str, str]) -> tu
     services = [one for one in site.config.services.values() if isinstance(one, RunService)]
     if name:
         service = next(one for one in services if one.name == name)
-        return Surroundings(folder, environment.clean(service, own), identity.of(service)), name
+        return Surroundings(folder, environment.clean(service, own), user.of(service)), name
     env = environment.inherited() | environment.given(services) | own
     return Surroundings(folder, env), ", ".join(one.name for one in services if one.env or one.env_file)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
-from zdd.deploy.site import Site
 from zdd.deploy.steps import Step
 from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, ZddError, of_system
+from zdd.project import Site
 
 
 def run(steps: Sequence[Step], site: Site, turn_back: Callable[[], None]) -> None:

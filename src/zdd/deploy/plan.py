@@ -15,10 +15,10 @@ from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.deploy import steps
 from zdd.deploy.steps import Step
 from zdd.errors import UsageError
-from zdd.switch.manifest import Instance, Kind, Manifest
+from zdd.routing.manifest import Instance, Kind, Manifest
 
 if TYPE_CHECKING:
-    from zdd.deploy.snapshot import Snapshot
+    from zdd.snapshot import Snapshot
 
 
 class Request(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from zdd.deploy import pipeline, plan
-from zdd.deploy.site import Site
 from zdd.errors import DeployFailed, NeedsPerson
-from zdd.switch.manifest import Manifest
+from zdd.project import Site
+from zdd.routing.manifest import Manifest
 
 _LIVING = ("serving", "warm", "unkept")  # states of instances that answer
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from zdd.deploy import bake, hooks, snapshot, swap
+from zdd import snapshot
+from zdd.deploy import bake, hooks, stop_first
 from zdd.errors import NeedsPerson
-from zdd.switch.manifest import Instance, Manifest
+from zdd.routing.manifest import Instance, Manifest
 
 if TYPE_CHECKING:
-    from zdd.deploy.site import Site
+    from zdd.project import Site
 
 
 @dataclass(frozen=True)
@@ -280,11 +281,11 @@ class Swap(Step):
 
     def do(self, site: Site) -> None:
         """Stop, run before_start, start, wait until healthy."""
-        swap.forward(site, self.target, self.old, self.new)
+        stop_first.forward(site, self.target, self.old, self.new)
 
     def undo(self, site: Site) -> None:
         """Have the old version serve again."""
-        swap.back(site, self.old, self.new)
+        stop_first.back(site, self.old, self.new)
 
 
 @dataclass(frozen=True)
@@ -296,7 +297,7 @@ class Swapped(Step):
 
     def do(self, site: Site) -> None:
         """Wait. Raises DeployFailed when they have gone back to the old version."""
-        swap.await_alone(site, self.new)
+        stop_first.await_alone(site, self.new)
 
 
 class Check(Step):

@@ -7,9 +7,9 @@ import os
 import re
 from collections.abc import Collection
 
-from zdd.deploy import logs
-from zdd.deploy.site import Site
 from zdd.host import files, rotation
+from zdd.operate import logs
+from zdd.project import Site
 
 _KEPT, _KEPT_DEPLOYS = 20, 200  # logs of each service's instances, and of deploys
 _LOG = re.compile(r"(.+)-[0-9]+\.log")

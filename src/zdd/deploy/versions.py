@@ -16,11 +16,11 @@ from msgspec.structs import replace
 from zdd import history
 from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.deploy.plan import Request
-from zdd.deploy.site import Site
-from zdd.deploy.snapshot import Snapshot
 from zdd.errors import UsageError
 from zdd.history import Entry
-from zdd.switch.manifest import Manifest
+from zdd.project import Site
+from zdd.routing.manifest import Manifest
+from zdd.snapshot import Snapshot
 
 _STARTED_ANEW = ("restart", "up")
 _KEPT = 20  # versions whose snapshots are kept, or as many as releases

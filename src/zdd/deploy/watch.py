@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from zdd.conf.schema import RunService
-from zdd.deploy.site import Site
 from zdd.errors import counted
-from zdd.instance.kept import Kept
-from zdd.instance.running import Running
+from zdd.instances.kept import Kept
+from zdd.instances.state import Running
 from zdd.keeper import client
+from zdd.project import Site
 
 _POLL = 0.1
 _SOON = 1.0  # seconds after which somebody who watches wonders

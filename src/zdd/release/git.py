@@ -10,7 +10,7 @@ from collections.abc import Callable
 from zdd.errors import DeployFailed, UsageError
 from zdd.host import files
 from zdd.host.command import Commands, Result
-from zdd.instance import environment
+from zdd.instances import environment
 from zdd.release import revision, source, work
 from zdd.release.failure import BuildFailed
 from zdd.release.source import GIT, SourceFolder

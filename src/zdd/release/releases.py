@@ -15,8 +15,8 @@ from zdd.conf.schema import ReleaseSection
 from zdd.errors import DeployFailed, UsageError, counted, some
 from zdd.host import files
 from zdd.host.command import Commands
-from zdd.instance.failure import cannot_run, ended
-from zdd.places import Places
+from zdd.instances.health.failure import cannot_run, ended
+from zdd.paths import Places
 from zdd.release import assets, disk, git, shared
 from zdd.release.failure import BuildFailed, words
 from zdd.release.shelf import Shelf

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection
 
 from zdd.host import files, process
-from zdd.places import Places
+from zdd.paths import Places
 from zdd.release import work
 from zdd.release.failure import words
 

@@ -1,0 +1,1 @@
+"""What looks at a project and changes nothing."""

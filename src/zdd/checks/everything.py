@@ -1,0 +1,61 @@
+"""Looks at everything a deploy depends on, and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from zdd.checks import machine, nginx, nginx_text, preflight, services
+from zdd.checks.finding import Finding, error
+from zdd.errors import ZddError, of_system
+from zdd.project import Site
+
+CHECKS: dict[str, Callable[[Site], Iterable[Finding]]] = {
+    "services": services.services,
+    "commands": services.commands,
+    "release": services.release,
+    "nginx": nginx.nginx,
+    "text": nginx_text.text,
+    "ports": nginx.ports,
+    "access": preflight.access,
+    "sudo": nginx.sudo,
+    "system": preflight.notices,
+    "limits": machine.limits,
+    "memory": machine.memory,
+    "disk": machine.disk,
+    "state": machine.state,
+}
+
+
+class Found(msgspec.Struct, kw_only=True):
+    """A finding, and which check it is of."""
+
+    check: str
+    finding: Finding
+
+
+def check(site: Site) -> list[Found]:
+    """Return what the checks have found, each thing once; one that cannot look says why, as an error."""
+    found: dict[str, Found] = {}
+    for name in CHECKS:
+        for one in _run(name, site):
+            found.setdefault(one.what, Found(check=name, finding=one))
+    return list(found.values())
+
+
+def broken(problem: ZddError | OSError) -> Finding:
+    """Return the finding that something could not even be looked at."""
+    if isinstance(problem, ZddError):
+        return error(problem.message, "a deploy would be refused", problem.hint or "")
+    return error(of_system(problem), "it could not be looked at", "")
+
+
+def _run(name: str, site: Site) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        for one in CHECKS[name](site):
+            found.append(one)  # noqa: PERF402  (what was found before it failed stays)
+    except (ZddError, OSError) as problem:
+        found.append(broken(problem))
+    return found

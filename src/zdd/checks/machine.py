@@ -1,0 +1,100 @@
+"""What the machine has room for."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+
+from zdd.checks.finding import Finding, error, fine, warning
+from zdd.conf.schema import RunService
+from zdd.host import files
+from zdd.nginx import capacity as allowed
+from zdd.operate.status import status
+from zdd.project import Site
+
+_QUEUE = 1024  # connections that wait for an app that restarts
+_FILES = 8192  # that zdd's own nginx wants to have open
+_MARGIN = 1.1  # of memory: a new version may be a little larger
+_LEAST = 100 * 1024**2  # bytes of disk for logs and a small release
+
+
+def limits(site: Site) -> Iterator[Finding]:
+    """Look at what the kernel allows: waiting connections, open files."""
+    queue = files.read_number("/proc/sys/net/core/somaxconn") or 0
+    if queue < _QUEUE:
+        yield warning(
+            f"at most {queue} connections can wait for an app (net.core.somaxconn)",
+            "while an app restarts, more than these are refused",
+            f"sysctl -w net.core.somaxconn=4096, and the same in /etc/sysctl.d (zdd asks for {_QUEUE} or more)",
+        )
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if 0 <= most < _FILES:
+        yield warning(
+            f"at most {most} files can be open in one process",
+            "a connection is a file, and nginx has two of them for each request",
+            f"raise the hard limit to {_FILES} (ulimit -Hn; nofile in /etc/security/limits.conf)",
+        )
+    yield fine(f"requests that can wait for an app: {allowed.words(site)}; files that a process can open: {most}")
+
+
+def memory(site: Site) -> Iterator[Finding]:
+    """Compare what a second version needs beside the first with what is free."""
+    alone = {
+        one.name for one in site.config.services.values() if isinstance(one, RunService) and one.order == "stop-first"
+    }
+    beside = [one for service in status(site).services if service.name not in alone for one in service.instances]
+    yield from for_two(sum(one.memory_bytes or 0 for one in beside if one.state == "serving"), available())
+
+
+def for_two(used: int, free: int) -> Iterator[Finding]:
+    """Judge bytes that one version uses and bytes that are free."""
+    if used * _MARGIN > free:
+        yield warning(
+            f"a second version needs about {_megabytes(used)}, and {_megabytes(free)} are free",
+            "old and new run side by side for a while; the kernel kills one of them when memory ends",
+            'fewer instances, or order = "stop-first"; or more memory',
+        )
+    elif used:
+        yield fine(f"memory for two versions: one uses {_megabytes(used)}, {_megabytes(free)} are free")
+
+
+def available() -> int:
+    """Return the bytes of memory that can be had without swapping (MemAvailable, proc_meminfo(5))."""
+    lines = (files.read("/proc/meminfo") or "").splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+
+
+def disk(site: Site) -> Iterator[Finding]:
+    """Compare the disk's room with what one more release needs."""
+    folder = site.places.state
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    current = site.releases.current() if site.releases else None
+    size = _size(site.releases.path(current)) if site.releases and current else 0
+    clean = f"make room on it; S/releases and S/logs are zdd's ({site.places.state})"
+    if found.f_files and not found.f_favail:
+        yield error(f"{folder}: its file system has no inodes left", "no file can be made", clean)
+    elif free < size:
+        words = f"{folder}: {_megabytes(free)} are free, and the live release has {_megabytes(size)}"
+        yield error(words, "the next release does not fit", clean)
+    elif free < size + _LEAST:
+        yield warning(f"{folder}: only {_megabytes(free)} are free", "logs and releases go there", clean)
+    else:
+        yield fine(f"{folder}: {_megabytes(free)} are free" + (f", a release has {_megabytes(size)}" if size else ""))
+
+
+def state(site: Site) -> Iterator[Finding]:
+    """Tell what `status` finds wrong now."""
+    for problem in status(site).problems:
+        yield warning(problem, "`zddeploy status` shows more", "")
+
+
+def _size(folder: str) -> int:
+    return sum(os.lstat(f"{where}/{name}").st_size for where, _, names in os.walk(folder) for name in names)
+
+
+def _megabytes(amount: float) -> str:
+    return f"{amount / 1024**2:,.0f} MB"

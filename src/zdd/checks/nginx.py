@@ -1,0 +1,103 @@
+"""nginx: which one, where it listens, who may reload it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from zdd.checks.finding import Finding, error, fine, warning
+from zdd.checks.nginx_text import served
+from zdd.host import files, process, sock_diag
+from zdd.nginx.config import template, upstream
+from zdd.nginx.config.render import KEEPALIVE_MIN_TIMEOUT_SINCE
+from zdd.nginx.external import ForeignFront
+from zdd.nginx.process import running
+from zdd.nginx.process.nginx import Nginx
+from zdd.operate import boot
+from zdd.paths import user_name
+from zdd.project import Site
+
+_EVERYWHERE = ("", "*", "0.0.0.0", "::")
+
+
+def nginx(site: Site) -> Iterator[Finding]:
+    """Look at the program, its version and its workers' user."""
+    binary = site.front.nginx.binary
+    version = ".".join(map(str, binary.version))
+    users = " and ".join(user_name(uid) for uid in site.front.side().users)
+    by_port = [name for name, one in served(site).items() if not one.by_link]
+    if binary.version < upstream.KEEPALIVE_TIME_SINCE:
+        yield warning(
+            f"nginx {version} cannot limit how long it keeps connections to apps",
+            "so zdd has it open one for each request, which costs about a quarter of its throughput",
+            "use nginx 1.19.10 or newer",
+        )
+    if by_port and binary.version < KEEPALIVE_MIN_TIMEOUT_SINCE:
+        yield warning(
+            f"{', '.join(by_port)}: each deploy closes idle connections of clients",
+            f"it listens on a port, so nginx is reloaded, and before 1.27.4 (this is {version}) that closes them",
+            'have it serve on the socket it inherits (socket = "fd"), or use a newer nginx',
+        )
+    if isinstance(site.front, ForeignFront) and (problem := site.front.problem()):
+        yield warning(problem, "it would be reloaded in vain", "start nginx, or set pid_file")
+    yield fine(f"nginx {version}, {binary.path}; its workers run as {users}")
+
+
+def ports(site: Site) -> Iterator[Finding]:
+    """Look whether nginx can listen where it shall."""
+    found = site.front.nginx
+    if not isinstance(found, Nginx):
+        return
+    master = site.front.master()
+    ours = [*found.workers(shutting_down=True), *([master] if master else found.orphans())]
+    own = {inode for one in ours for inode, _ in sock_diag.socket_descriptors(one.pid)}
+    for address in _listen(site):
+        yield _port(address, own)
+
+
+def sudo(site: Site) -> Iterator[Finding]:
+    """Ask sudo whether it would run the commands for nginx without a password."""
+    for words in boot.sudo_commands(site.config):
+        if os.geteuid() != 0 and site.commands.run(["sudo", "-n", "-l", *words]).status != 0:
+            yield error(
+                f"sudo does not run `{' '.join(words)}` without a password",
+                "nobody can type one during a deploy",
+                "`sudo zddeploy enable` writes the line for /etc/sudoers.d",
+            )
+
+
+def _port(address: str, own: set[int]) -> Finding:
+    host, _, number = address.rpartition(":")
+    port, first = int(number), files.read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 0
+    found = [one.inode for one in sock_diag.listening_on(port) if _overlap(host.strip("[]"), one.address)]
+    other = next((inode for inode in found if inode not in own), None)
+    if other is not None:
+        return error(
+            f"port {port} is taken by {_holder(other)}", "nginx cannot listen there", "end it, or change listen"
+        )
+    if not found and port < first and os.geteuid() != 0:
+        return error(
+            f"port {port} is root's, and you are {user_name(os.geteuid())}",
+            "nginx cannot listen there",
+            f"listen on {first} or above; or have root's nginx before it (include in [nginx])",
+        )
+    return fine(f"port {port}: " + ("nginx listens" if found else "free"))
+
+
+def _listen(site: Site) -> list[str]:
+    """Return the addresses that nginx shall listen on."""
+    if not site.front.template:
+        return list(site.config.nginx.listen)
+    return [f":{port}" for port in sorted(running.listen_ports(template.read(str(site.front.template))))]
+
+
+def _overlap(host: str, other: str) -> bool:
+    return host == other or host in _EVERYWHERE or other in _EVERYWHERE
+
+
+def _holder(inode: int) -> str:
+    """Return who has a socket, as far as we may see."""
+    for pid in process.parents():
+        if any(inode == one for one, _ in sock_diag.socket_descriptors(pid)):
+            return f"process {pid} ({process.title(pid)[:60]})"
+    return "another user's process"

@@ -1,0 +1,131 @@
+"""What a deploy needs of the machine, looked at before it touches anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+
+from zdd.checks.finding import Finding, error, warning
+from zdd.conf.schema import RunService
+from zdd.errors import UsageError
+from zdd.host import files, reach, sock_diag, systemd
+from zdd.instances import user
+from zdd.nginx import capacity
+from zdd.nginx.external import ForeignFront
+from zdd.paths import user_name
+from zdd.project import Site
+
+WANTS = "/etc/systemd/system/multi-user.target.wants"
+
+
+def check(site: Site) -> None:
+    """Raise UsageError where nginx could not reach the instances, or cannot be told of them."""
+    for finding in access(site):
+        raise UsageError(finding.what, hint=finding.mend)
+
+
+def access(site: Site) -> Iterator[Finding]:
+    """Look at the way of zdd to nginx's configuration, and of nginx to the instances."""
+    if isinstance(site.front, ForeignFront):
+        site.front.check_writable()
+    if not any(one.socket in ("fd", "unix") for one in _apps(site)):
+        return
+    try:
+        sock_diag.connections_to_files()
+    except OSError as problem:
+        yield error(
+            f"this kernel does not tell of connections to UNIX sockets ({problem.strerror})",
+            "nobody could know when an old instance is drained",
+            "load what it lacks, and at every boot: sudo modprobe unix_diag",
+        )
+    yield from _links(site)
+    if found := site.front.barrier():
+        folder, worker = found
+        mode = os.stat(folder).st_mode & 0o777
+        us, project = user_name(os.geteuid()), site.config.project
+        yield error(
+            f"nginx's workers (user {worker}) cannot pass {folder} (mode {mode:o}) on the way to {site.places.runtime}",
+            "every request would be answered 502",
+            f"once: `sudo install -d -o {us} -m 711 /run/zdd/{project}`; for every boot: `{enable_command(site)}`",
+        )
+
+
+def _links(site: Site) -> Iterator[Finding]:
+    """Look whether the sockets that apps of other users bind can be linked into folders of ours."""
+    for one in _apps(site):
+        uid = user.of(one).uid
+        if one.socket == "unix" and uid not in (None, os.geteuid()) and not reach.may_link(uid):
+            yield error(
+                f"{one.name}: a socket of user {one.user} cannot be linked; we are root without CAP_FOWNER",
+                "nginx would never get to the app",
+                'give the container or the unit this capability, or have the app inherit its socket (socket = "fd")',
+            )
+
+
+def notices(site: Site) -> Iterator[Finding]:
+    """Look for what may surprise later: what ends with the login, what is gone after a reboot, what is not asked."""
+    us, manager = user_name(os.geteuid()), systemd.manager()
+    if manager is None and (fate := systemd.fate(site.commands)):
+        cure = f"to prevent it, once: `sudo loginctl enable-linger {us}`"
+        yield warning(f"what is started now ends {fate}", "nobody would serve any more", cure)
+    if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(site)):
+        needs = "they need systemd and, for you, `loginctl enable-linger`"
+        yield warning("memory_max and cpu_weight have no effect", "systemd sees to them, in units", needs)
+    if systemd.runs() and not os.path.lexists(f"{WANTS}/{boot_unit(site.config.project)}"):
+        cure = f"to have it so, once: `{enable_command(site)}`"
+        yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
+    elif gone := boots_from(f"/etc/systemd/system/{boot_unit(site.config.project)}"):
+        cure = f"to rewrite it, once: `{enable_command(site)}`"
+        yield warning(f"at boot {gone} is read, which is gone", "the site would be down until somebody deploys", cure)
+    if waiting := [one.name for one in _apps(site) if one.order == "stop-first" and one.socket == "fd"]:
+        yield Finding("fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {capacity.words(site)}")
+        if site.releases is None:
+            yield warning(
+                "without [release], a stop-first version that fails leaves the old one to start from its code",
+                "the old version's code is gone by then",
+                "have releases built: [release] source",
+            )
+    if isinstance(site.front, ForeignFront) and (unasked := site.front.unasked()):
+        names = ", ".join(unasked)
+        yield warning(
+            f"no request goes through nginx to {names} before the commit",
+            "what is wrong between nginx and the new version would not undo the deploy",
+            "it takes health_host, and somebody on port 443 or 80",
+        )
+
+
+def boot_unit(project: str) -> str:
+    """Return the name of the unit that brings the project up at boot."""
+    return f"{systemd.unit_name(project, 'boot')}.service"
+
+
+def boots_from(unit: str) -> str | None:
+    """Return the configuration file that the unit starts the project from, where there is no such file."""
+    try:
+        found = re.search(r"(?m)^ExecStart=(.*)$", files.read(unit) or "")
+        words = shlex.split(found[1]) if found else []
+        path = words[words.index("-c") + 1].replace("%%", "%").replace("$$", "$")
+    except (OSError, ValueError, IndexError):
+        return None
+    return None if os.path.exists(path) else path
+
+
+def enable_command(site: Site) -> str:
+    """Return what is to be typed; sudo has another PATH, so the program is named in full."""
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return f"{sudo}{' '.join(program())} -c {site.config.path} enable"
+
+
+def program() -> list[str]:
+    """Return how zddeploy is run, from anywhere."""
+    path = os.path.abspath(sys.argv[0])
+    if os.path.basename(path) in ("zddeploy", "zdd") and os.access(path, os.X_OK):
+        return [path]
+    return [sys.executable, "-m", "zdd"]
+
+
+def _apps(site: Site) -> list[RunService]:
+    return [one for one in site.config.services.values() if isinstance(one, RunService)]

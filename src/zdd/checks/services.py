@@ -1,0 +1,95 @@
+"""What services are, and whether what they name is there."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+
+from zdd.checks.finding import Finding, error, fine, warning
+from zdd.conf.schema import RunService
+from zdd.host import reach
+from zdd.instances import environment, user
+from zdd.instances.user import USER_NEEDS
+from zdd.project import Site
+from zdd.release import git
+
+
+def services(site: Site) -> Iterator[Finding]:
+    """Look at what the configuration says of services, and leaves out."""
+    config = site.config
+    for words in config.warnings:
+        yield warning(words, "the old tool passed over it, and so does this one", "remove it, or correct its name")
+    apps = [one for one in config.services.values() if isinstance(one, RunService)]
+    unproven = [one.name for one in apps if one.socket != "none" and one.health_path is None]
+    if unproven:
+        yield warning(
+            f"{', '.join(unproven)}: no health_path",
+            "any answer under 500 to GET / counts as healthy, a redirect or a 404 too",
+            "set health_path to a path that answers 200 only when the app really works",
+        )
+    as_root = [one.name for one in apps if one.user is None]
+    if as_root and os.geteuid() == 0:
+        yield warning(
+            f"{', '.join(as_root)}: running as root",
+            "whoever breaks into the app has the machine",
+            USER_NEEDS,
+        )
+    site.fleet.require()
+    yield fine(f"{config.path}: {', '.join(config.services)}")
+
+
+def commands(site: Site) -> Iterator[Finding]:
+    """Look for the programs that services run."""
+    for service in site.config.services.values():
+        if isinstance(service, RunService):
+            yield from _command(site, service)
+
+
+def release(site: Site) -> Iterator[Finding]:
+    """Look for the source of releases."""
+    if site.config.release is None:
+        return
+    source = site.config.release.source
+    if git.is_repository(source):
+        if shutil.which("git") is None:
+            yield error("git is not installed", "source is a git repository", "install git")
+    elif not os.path.isdir(source):
+        yield error(f"[release] source: {source} does not exist", "no release can be built", "correct source")
+
+
+def _command(site: Site, service: RunService) -> Iterator[Finding]:
+    program = shlex.split(service.run)[0]
+    if "{" in program:
+        return
+    folder = str(service.cwd or _folder(site) or "")
+    who = user.of(service)
+    if who.uid is not None and folder and (closed := reach.barrier(folder, who.uid, who.groups or [])):
+        yield error(
+            f"{service.name}: user {service.user} cannot pass {closed} on the way to its code, {folder}",
+            "the app cannot be started",
+            f"`chmod o+x {closed}`, or have releases built elsewhere: [release] source",
+        )
+    if "/" not in program:
+        path = environment.clean(service, {}).get("PATH", os.defpath)
+        if not shutil.which(program, path=path):
+            yield error(
+                f"{service.name}: {program} is not in PATH ({path})",
+                "the app cannot be started",
+                f"install it, or name it with its folder, such as .venv/bin/{program}",
+            )
+    elif os.path.isabs(program) or folder:
+        where = os.path.join(folder, program)
+        if not os.path.exists(where):
+            yield error(f"{service.name}: {where} does not exist", "the app cannot be started", "correct run, or cwd")
+        elif not os.access(where, os.X_OK):
+            yield error(f"{service.name}: {where} cannot be executed", "the app cannot be started", f"chmod +x {where}")
+
+
+def _folder(site: Site) -> str | None:
+    """Return where the code is: of releases, the live one; None before the first."""
+    if site.releases is None:
+        return site.folder_of(None)
+    current = site.releases.current()
+    return site.releases.path(current) if current else None

@@ -1,0 +1,111 @@
+"""Which version a rollback brings back, and with which instances."""
+
+from __future__ import annotations
+
+from zdd.deploy import versions
+from zdd.deploy.plan import Request
+from zdd.deploy.versions import Version
+from zdd.errors import UsageError
+from zdd.project import Site
+from zdd.routing.manifest import Instance, Manifest
+
+
+def request(site: Site, wanted: str | None) -> Request:
+    """
+    Return the request that brings back a deploy (by number) or a release; by default the version before.
+
+    That is the newest one which differs from what serves in releases, configuration or environment: restarts are passed
+    over, and a rollback repeated goes further back. What is still kept warm serves again, and what serves already
+    stays; the rest is started from its release, with the configuration and the environment that it had.
+    Raises UsageError when there is no such version, or nothing left of it.
+    """
+    current = site.tables.current()
+    if current is None:
+        raise UsageError("nothing is deployed, so there is nothing to go back from", hint="`zddeploy up` starts it")
+    if wanted is None:
+        return _of_version(site, current, _previous(site, current))
+    if not wanted.isdigit():
+        return _of_release(site, current, wanted)
+    found = next((one for one in versions.committed(site) if one.deploy == int(wanted)), None)
+    if found is None:
+        raise UsageError(f"there is no deploy {wanted} to go back to", hint="`zddeploy history` lists them")
+    return _of_version(site, current, found)
+
+
+def _previous(site: Site, current: Manifest) -> Version:
+    found = versions.before(site, current)
+    if found is None:
+        origin = versions.serving(site, current).origin
+        told = f"deploy {origin} has replaced no other version, so there is nothing before it to go back to"
+        raise UsageError(told, hint="`zddeploy rollback N` goes to any that `zddeploy history` lists as done")
+    return found
+
+
+def _of_version(site: Site, current: Manifest, version: Version) -> Request:
+    snapshot = versions.snapshot(site, version)
+    there = site.as_of(snapshot)
+    table = site.tables.read(version.deploy)
+    revive = _alive(there, current, table) if table else {}
+    releases: dict[str, str | None] = dict(snapshot.releases) if snapshot else {}
+    releases |= {one.service: one.release for one in table.instances.values()} if table else {}
+    for service in there.config.services:
+        if service not in revive:
+            _check_startable(there, version.deploy, service, releases.get(service, version.release))
+    words = _words(version, current)
+    return Request(
+        "rollback",
+        release=version.release,
+        origin=version.origin,  # where the deploy was a rollback itself, the one that it brought back
+        revive=revive,
+        releases=releases,
+        snapshot=snapshot,
+        words=words,
+    )
+
+
+def _words(version: Version, current: Manifest) -> str:
+    """Return where it goes, the release first: that is what a person thinks in."""
+    if version.release is None:
+        return f"back to deploy {version.origin}"
+    same = ", the same release with another configuration or environment"
+    again = version.release == current.release and version.origin != (current.origin or current.deploy)
+    return f"back to release {version.release} (deploy {version.origin}){same if again else ''}"
+
+
+def _of_release(site: Site, current: Manifest, release: str) -> Request:
+    """Go to the newest version of this release; one that never served is started as things are today."""
+    if site.releases is None or not site.releases.is_complete(release):
+        known = ", ".join(site.releases.ids()) if site.releases else "none, without a [release] section"
+        raise UsageError(f"there is no release {release!r} to go back to", hint=f"there are: {known}")
+    found = [one for one in versions.committed(site) if one.release == release]
+    here = versions.serving(site, current).origin
+    if chosen := next((one for one in found if one.origin != here), found[0] if found else None):
+        return _of_version(site, current, chosen)
+    return Request("rollback", release=release, words=f"back to release {release}, which has never served")
+
+
+def _alive(site: Site, current: Manifest, table: Manifest) -> dict[str, list[Instance]]:
+    """Return, for each service all of whose instances of then can still serve, those instances."""
+    states = {name: found.state for name, found in site.fleet.running().items()}
+    found = {}
+    for service in table.services():
+        then = table.of(service)
+        if service in site.config.services and all(
+            one.name in current.instances or states.get(one.name) == "warm" for one in then
+        ):
+            found[service] = then
+    return found
+
+
+def _check_startable(site: Site, number: int, service: str, release: str | None) -> None:
+    if site.releases is None:
+        raise UsageError(
+            f"{service} of deploy {number} is no longer kept warm, and its code is gone: without a [release] section "
+            "there is only the code of now",
+            hint="put the old code back and run `zddeploy`; a [release] section, or a longer keep_warm, avoids this",
+        )
+    if release is None or not site.releases.is_complete(release):
+        raise UsageError(
+            f"release {release} of deploy {number} is no longer there",
+            hint=f"there are: {', '.join(site.releases.ids())}; or `zddeploy --rev {release}`",
+        )

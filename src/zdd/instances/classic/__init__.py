@@ -1,0 +1,1 @@
+"""Services whose start and stop commands are the user's own."""

@@ -1,0 +1,40 @@
+"""
+Waits for nginx workers of before a reload to end, then becomes the classic service's stop command.
+
+A worker that is shutting down may still hold a request whose body it has not read whole, and will connect to the old
+instance only then. Run as a program of its own (`PYTHON -I -S after_workers.py SECONDS PID:START,... PID:START --
+STOP...`), so that it goes on when the command line is done; exec(2) keeps its process number, which zdd has written
+down. The second PID:START is the instance, "" where only root decides which process that is: if it has ended, its
+number may be that of somebody else's process by now, so there is nothing to stop.
+"""
+
+import os
+import sys
+import time
+
+
+def main() -> None:
+    """Wait at most SECONDS, then run STOP."""
+    sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../../..")
+    from zdd.host.process import Process
+
+    seconds, workers, instance = float(sys.argv[1]), sys.argv[2], sys.argv[3]
+    stop = sys.argv[sys.argv.index("--") + 1 :]
+    deadline = time.monotonic() + seconds
+
+    def named(words: str) -> Process:
+        pid, _, start_time = words.partition(":")
+        return Process(int(pid), int(start_time))
+
+    for worker in filter(None, workers.split(",")):
+        named(worker).wait(deadline - time.monotonic())
+    if instance and not named(instance).alive():
+        return
+    try:
+        os.execvp(stop[0], stop)
+    except OSError as error:
+        sys.exit(f"zdd: cannot run {stop[0]!r}: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main()

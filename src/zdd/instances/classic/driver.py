@@ -1,0 +1,316 @@
+"""
+Classic services: started by a command of theirs, known by a pid file and the port file PID.port beside it.
+
+The contract is zdd's oldest and stays as it was: the old pid file is moved away, `start` runs, and the new instance is
+there when the pid file names a living process whose PID.port can be read and connected to.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from zdd import umask
+from zdd.conf.schema import ClassicService
+from zdd.host import files, process, sock_diag, systemd
+from zdd.host.clock import Clock
+from zdd.host.command import Commands, Spawned
+from zdd.host.guarded import Untrusted
+from zdd.host.process import Process
+from zdd.instances import environment
+from zdd.instances.classic import after_workers, record
+from zdd.instances.classic.claim import Claim
+from zdd.instances.classic.pid_files import PidFiles
+from zdd.instances.classic.record import ClassicRecord
+from zdd.instances.health import request, verdict
+from zdd.instances.health.failure import InstanceFailed, cannot_run, ended
+from zdd.instances.health.verdict import Health, NotHealthy
+from zdd.paths import Places
+
+_POLL = 0.02
+_LOOKS = 25  # half a second of them, at no process of it, until a start counts as dead: one misses what forks on
+_ROUNDS = 100  # of killing what those who are being killed have started
+_MARK = "ZDD_INSTANCE"
+_SECRET = "ZDD_START"  # what no other user can know: the environment of a process is its own user's to read
+_HIGHEST_PORT = 65535
+
+
+class ClassicInstance:
+    """One instance of a classic service, new or of an earlier deploy."""
+
+    def __init__(self, name: str, service: ClassicService, places: Places, commands: Commands, clock: Clock) -> None:
+        self.name = name
+        self.service = service
+        self.places = places
+        self.commands = commands
+        self.clock = clock
+        self.pid_files = PidFiles(str(service.pid_file))
+        self.log = places.log(name)
+        self.started: Spawned | None = None
+        self.met = "no answer yet"  # the last that was no good, while it is waited for
+        self._missed = 0
+        self._secret = os.urandom(16).hex()
+        self._since = 0
+
+    def launch(self) -> None:
+        """Move the old instance's pid file away and run the start command, in its own session."""
+        self._write(ClassicRecord(self.service, self.pid_files.texts()))
+        try:
+            self.pid_files.move_away()
+        except Untrusted as error:
+            raise self._distrusts(error) from error
+        argv, own = split(self.service.start), {_MARK: self._mark(), _SECRET: self._secret}
+        self._since = process.now()
+        try:
+            self.started = self._spawn(self.commands, argv, self.name, own)
+        except OSError as error:
+            raise self._failed(cannot_run(argv[0], error)) from error
+
+    def attach(self, interrupt: Callable[[], None]) -> None:
+        """Nobody else cares for a classic instance: there is nothing to attach to."""
+
+    def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
+        """Return when it listens and answers. Raises InstanceFailed when it ended before, or at the deadline."""
+        begun = self.clock.now()
+        deadline = min(begun + self.service.start_timeout, until)
+        try:
+            main, port = self._await_port(deadline, interrupt)
+            known = self.record()
+            known.process, known.port = (main.pid, main.start_time), port
+            self._write(known)
+            self.pid_files.remember(main.pid)
+        except Untrusted as error:
+            raise self._distrusts(error) from error
+        notice = self._await_answer(main, port, deadline, interrupt) if self.service.health_path else None
+        return Health(self.clock.now() - begun, port, notice)
+
+    def retire(self, workers: list[Process], seconds: float) -> None:
+        """Have the stop command run once these nginx workers ended, in `seconds` at the latest; returns at once."""
+        known = self.record()
+        main = known.main()
+        if main is None or known.stop:
+            return
+        argv = [*split(self.service.stop), str(main.pid)]
+        if self.commands.tell:
+            self.commands.tell(f"{shlex.join(argv)}  (in {self.service.cwd}, when nginx's old workers have ended)")
+        waited_for = ",".join(f"{worker.pid}:{worker.start_time}" for worker in workers)
+        checked = f"{main.pid}:{main.start_time}" if self.pid_files.shared() else ""
+        waiter = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(after_workers.__file__),
+            str(seconds),
+            waited_for,
+            checked,
+            "--",
+            *argv,
+        ]
+        spawned = self._spawn(Commands(), waiter, f"{self.name}-stop", {})
+        spawned.forget()
+        known.stop = (spawned.process.pid, spawned.process.start_time)
+        self._write(known)
+
+    def finish(self) -> bool:
+        """
+        End what the stop command left alive, TERM first, then KILL; True when nothing of the instance is left.
+
+        A stop command that still runs is given its time, also when the instance has ended: then nothing is done.
+        """
+        known = self.record()
+        if known.stopping():
+            return False
+        self._end(known)
+        return True
+
+    def discard(self) -> None:
+        """Undo the start: end whatever of it runs, and put the pid files back as they were."""
+        known = self.record()
+        self._end(known)
+        if newcomer := self.pid_files.newcomer(known.files_before):
+            self.pid_files.remove_port(newcomer)
+        self.pid_files.restore(known.files_before)
+
+    def stop(self) -> None:
+        """
+        Run the stop command and see to it that the instance has ended.
+
+        It may go on with open connections for drain_timeout. What the stop command, once it has ended, has left
+        without any (gunicorn's master after WINCH) is made to end.
+        """
+        self.retire([], 0)
+        known = self.record()
+        stopping = known.stopping()
+        if main := known.main():
+            deadline = self.clock.now() + self.service.drain_timeout
+            while not main.wait(_POLL) and self.clock.now() < deadline:
+                if not known.stopping() and not (known.port and sock_diag.connections_to_port(known.port)):
+                    break
+        self._end(known)
+        if stopping:  # its victim is gone, and the number may be somebody else's by the time it wakes up
+            left = [stopping, *_processes(process.descendants(stopping.pid))]
+            process.end(left, signal.SIGKILL, 1.0, self.clock.now)
+
+    def record(self) -> ClassicRecord:
+        """Return what is written down of it."""
+        return record.read(self.places.control, self.name) or ClassicRecord(self.service, {})
+
+    def unrecorded(self) -> tuple[Process, int] | None:
+        """
+        Return the process and port of an instance that an earlier zdd started and of which nothing is written down.
+
+        A pid file may name anybody by now. It is believed only of a process that listens on the port in PID.port.
+        """
+        for path in (self.pid_files.own, self.pid_files.current):
+            try:
+                claim = self._claim(path)
+            except Untrusted:
+                continue
+            if isinstance(claim, Claim) and claim.is_adopted():
+                return claim.main, claim.port
+        return None
+
+    def adopt(self, main: Process, port: int) -> None:
+        """Write down an instance that an earlier zdd started."""
+        self._write(ClassicRecord(self.service, {}, (main.pid, main.start_time), port))
+
+    def _spawn(self, commands: Commands, argv: Sequence[str], what: str, own: Mapping[str, str]) -> Spawned:
+        """
+        Start a command of the service's, with the umask that zdd was called with, as ever.
+
+        Where systemd runs it is in a unit: a logout would end what it leaves running.
+        """
+        project = self.places.config.project
+        unit = systemd.Unit(systemd.unit_name(project, what), f"{what} of {project}", {})
+        argv, more = systemd.in_scope(unit, argv)
+        env = {**environment.inherited(), **more, **own}
+        spawned = commands.spawn(argv, str(self.service.cwd), env, self.log, umask=umask.callers())
+        while spawned.status() is None and process.title(spawned.process.pid).startswith("systemd-run "):
+            self.clock.sleep(_POLL)  # until it is in its unit, our end may be its own
+        return spawned
+
+    def _await_port(self, deadline: float, interrupt: Callable[[], None]) -> tuple[Process, int]:
+        while True:
+            interrupt()
+            found = self._look()
+            if not isinstance(found, str):
+                return found
+            self._check_alive()
+            if self.clock.now() >= deadline:
+                raise self._failed(f"not ready after {self.service.start_timeout:g} s: {found}")
+            self.clock.sleep(_POLL)
+
+    def _look(self) -> tuple[Process, int] | str:
+        """Return the instance once it listens, else what is missing. Raises Untrusted."""
+        claim = self._claim(self.pid_files.own)
+        if isinstance(claim, str):
+            return claim
+        main, port = claim.main, claim.port
+        port_file = self.pid_files.port_file(main.pid)
+        if claim.shared and (doubt := claim.doubt(self._of_this_start(), self._since)):
+            words = f"{self.pid_files.own} names process {main.pid} and {port_file} port {port}, but {doubt}"
+            return f"{words}; another user can write these files, so root takes nobody's word for it"
+        try:
+            request.connect(port, 1.0).close()
+        except OSError as error:
+            return f"nobody answers on 127.0.0.1:{port}, the port in {port_file} ({error.strerror or error})"
+        return main, port
+
+    def _claim(self, path: str) -> Claim | str:
+        """Return what a pid file and the port file say, or what of it is missing. Raises Untrusted."""
+        found = self.pid_files.look(path)
+        pid = found.number if found else None
+        if found is None or pid is None:
+            return f"no process number in {path}"
+        main = Process.find(pid)
+        if main is None:
+            return f"{path} names process {pid}, which does not run"
+        port_file = self.pid_files.port_file(pid)
+        told = self.pid_files.look(port_file)
+        port = told.number if told else None
+        if told is None or port is None or port > _HIGHEST_PORT:
+            return f"no port number in {port_file}"
+        return Claim(main, port, found, told)
+
+    def _named(self) -> Process | None:
+        """Return the living process that the server's own pid file names."""
+        pid = self.pid_files.number(self.pid_files.own)
+        return Process.find(pid) if pid else None
+
+    def _check_alive(self, main: Process | None = None) -> None:
+        """Raise when the start command failed, or is done and left nothing running that could still become ready."""
+        status = self.started.status() if self.started else None
+        if status:
+            raise self._failed(f"`{self.service.start}` ended with {ended(status)} before it was ready")
+        main = main or self._named()
+        lives = status is None or (main.alive() if main else self._members())
+        self._missed = 0 if lives else self._missed + 1
+        if self._missed == _LOOKS:
+            raise self._failed(f"`{self.service.start}` ended and left no process running")
+
+    def _await_answer(self, main: Process, port: int, deadline: float, interrupt: Callable[[], None]) -> str | None:
+        def check() -> None:
+            interrupt()
+            self._check_alive(main)
+
+        try:
+            return verdict.await_answer(port, self.service, deadline, self.clock, check, self._meet)
+        except NotHealthy as error:
+            raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {error}") from error
+
+    def _meet(self, words: str) -> None:
+        self.met = words
+
+    def _end(self, known: ClassicRecord) -> None:
+        main = known.main()
+        tree = [main.pid, *process.descendants(main.pid)] if main else []
+        found = _processes(list(dict.fromkeys([*tree, *self._members()])))
+        process.end([main] if main else found, signal.SIGTERM, self.service.stop_timeout, self.clock.now)
+        killed: set[Process] = set()  # or left, since nothing else can be done: what cannot be killed (state D)
+        for _ in range(_ROUNDS):
+            process.end(found, signal.SIGKILL, 1.0, self.clock.now)
+            killed |= set(found)
+            self.clock.sleep(_POLL)  # in the middle of exec(2) nobody has an environment to be found by
+            found = [each for each in _processes(self._members()) if each not in killed]
+            if not found:
+                break
+        if known.process:
+            self.pid_files.remove(known.process[0])
+        files.remove(record.path(self.places.control, self.name))
+
+    def _members(self) -> list[int]:
+        """Return the processes that the start command started and that live, wherever they daemonized to."""
+        return process.with_environment(_MARK, self._mark())
+
+    def _of_this_start(self) -> list[int]:
+        """Return those of them that nobody else can have started."""
+        return process.with_environment(_SECRET, self._secret)
+
+    def _mark(self) -> str:
+        return f"{self.places.runtime}:{self.name}"
+
+    def _failed(self, words: str) -> InstanceFailed:
+        return InstanceFailed(f"{self.service.name}: {words}", files.tail(self.log, 20), self.log)
+
+    def _distrusts(self, error: Untrusted) -> InstanceFailed:
+        hint = f"have {self.pid_files.folder} and all folders above it written by root alone, or remove what is there"
+        return InstanceFailed(f"{self.service.name}: {error}", files.tail(self.log, 20), self.log, hint=hint)
+
+    def _write(self, known: ClassicRecord) -> None:
+        record.write(self.places.control, self.name, known)
+
+
+def split(command: str) -> list[str]:
+    """Split a classic command as a shell would; one that was never written for that, at its spaces, as of old."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split(" ")
+
+
+def _processes(pids: list[int]) -> list[Process]:
+    return [found for pid in pids if (found := Process.find(pid))]

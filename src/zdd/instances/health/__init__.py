@@ -1,0 +1,1 @@
+"""Whether an instance is healthy: asked by a request or by a command."""

@@ -1,0 +1,215 @@
+"""Whether an instance is healthy: what its answers mean, and waiting for the one that will do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from zdd.conf import hosts
+from zdd.conf.schema import ClassicService, RunService
+from zdd.conf.units import Statuses
+from zdd.host import sock_diag
+from zdd.host.clock import Clock
+from zdd.instances.health import request
+from zdd.instances.health.request import Address, Answer
+
+_TELLING = 0.5  # seconds that an attempt must have had for its timeout to mean something
+_POLL = 0.01  # seconds between attempts to connect; a connect to nothing costs microseconds
+_LONGEST_POLL = 0.2  # after answers that were no good, which an app may log
+
+
+class Health(NamedTuple):
+    """An instance is healthy: after how many seconds, on which port (None with a UNIX socket), and what to note."""
+
+    seconds: float
+    port: int | None
+    notice: str | None
+
+
+class Verdict(NamedTuple):
+    """
+    Whether an attempt met a healthy instance; `words` explain a no, or note what a yes rests on, `hint` may mend a no.
+
+    `taken` tells whether the app took the connection.
+    """
+
+    healthy: bool
+    words: str
+    hint: str | None = None
+    taken: bool = True
+
+
+class NotHealthy(Exception):  # noqa: N818  (a state, not a mistake)
+    """The deadline has passed; `last` is what the last attempt met."""
+
+    def __init__(self, last: Verdict) -> None:
+        super().__init__(last.words)
+        self.last = last
+
+
+class Asked(msgspec.Struct):
+    """How an instance is asked whether it is healthy, by the names of the settings."""
+
+    health_path: str | None
+    health_status: Statuses
+    health_host: str
+    health_command: str | None
+
+    @classmethod
+    def by(cls, service: RunService) -> Asked:
+        """Return how this service's instances are asked."""
+        return cls(service.health_path, service.health_status, host_of(service), service.health_command)
+
+
+def host_of(service: ClassicService | RunService) -> str:
+    """Return the Host header of the health request: health_host, else the first name routed to it, else localhost."""
+    routed = service.host if isinstance(service, RunService) else []
+    return service.health_host or hosts.asked([name for name in routed if "*" not in name]) or "localhost"
+
+
+def judge(answer: Answer, service: ClassicService | RunService) -> Verdict:
+    """Compare the answer with `health_status`; without a `health_path` any status under 500 will do."""
+    path = service.health_path or "/"
+    said = f"GET {path} was answered {answer.status}" + (f" (Location: {answer.location})" if answer.location else "")
+    if service.health_path is None and answer.status < 500:
+        return Verdict(True, f"no health_path set: {said}, taken as healthy")
+    if service.health_path and service.health_status.allows(answer.status):
+        return Verdict(True, "")
+    words = f"{said}, wanted {service.health_status}" if service.health_path else said
+    return Verdict(False, _with_excerpt(words, answer), _advice(answer, path, service))
+
+
+def _advice(answer: Answer, path: str, service: ClassicService | RunService) -> str | None:
+    """Say what mends such an answer most of the time."""
+    host = host_of(service)
+    match answer.status:
+        case 400:
+            mend = "it must be among them" if service.health_host else "set health_host"
+            return f"it was asked as {host!r}: where an app checks that (Django's ALLOWED_HOSTS), {mend}"
+        case 500:
+            return "the app can say why in its log; Django, with DEBUG off, does so if LOGGING has a console handler"
+        case 401 | 403:
+            return "health_path must name a path that needs no login"
+        case 404:
+            return f"the app has no {path}: health_path must name a path that it has"
+        case status if answer.location:
+            return _redirected(answer.location, status, path, host)
+    return None
+
+
+def _redirected(location: str, status: int, path: str, host: str) -> str:
+    from urllib.parse import urlsplit  # here, because most never need it
+
+    target = urlsplit(location)
+    if target.hostname not in (None, host):
+        return f'it was asked as {host!r} and wants another name: health_host = "{target.hostname}"'
+    if target.path not in ("", path):
+        return f"health_path must name a path that answers by itself, perhaps {target.path}"
+    return (
+        "the app does not believe X-Forwarded-Proto, by which it is told of HTTPS: have it do so, "
+        f'or health_status = "200-299,{status}"'
+    )
+
+
+def await_answer(
+    address: Address,
+    service: ClassicService | RunService,
+    deadline: float,
+    clock: Clock,
+    interrupt: Callable[[], None],
+    met: Callable[[str], None],
+    held: bool = False,
+) -> str | None:
+    """
+    Ask until the answer is that of a healthy instance; returns what there is to note of it.
+
+    `held` says that the socket listens already while the app does not accept yet: then one request waits in the queue
+    from the start, and health_timeout counts from the moment the app takes it. `interrupt` raises when waiting became
+    pointless; `met` is told what an attempt met that was no good. Raises NotHealthy at the deadline.
+    """
+    last: Verdict | None = None
+    pause = _POLL
+    while True:
+        patience = _Patience(address if held and isinstance(address, str) else None, service, deadline, clock)
+        verdict = _attempt(address, service, patience, interrupt)
+        if verdict.healthy:
+            return verdict.words or None
+        interrupt()
+        last = last if last and patience.was_cut_short() else verdict
+        met(last.words)
+        if clock.now() >= deadline:
+            raise NotHealthy(last)
+        clock.sleep(pause)
+        pause = min(2 * pause, _LONGEST_POLL) if verdict.taken else _POLL
+
+
+def ask_once(address: Address, service: ClassicService | RunService, clock: Clock) -> str | None:
+    """Send one health request; returns what is wrong, None when the answer is that of a healthy instance."""
+    patience = _Patience(None, service, clock.now() + service.health_timeout, clock)
+    verdict = _attempt(address, service, patience, lambda: None)
+    return None if verdict.healthy else verdict.words
+
+
+def _attempt(
+    address: Address, service: ClassicService | RunService, patience: _Patience, interrupt: Callable[[], None]
+) -> Verdict:
+    try:
+        connection = request.connect(address, service.health_timeout)
+        answer = request.ask(connection, service.health_path or "/", host_of(service), patience.left, interrupt)
+    except TimeoutError:
+        return patience.verdict()
+    except request.NotHttp as error:
+        return Verdict(False, f"GET {service.health_path or '/'}: {error}", error.hint)
+    except (ConnectionResetError, BrokenPipeError):
+        return Verdict(False, f"GET {service.health_path or '/'}: {request.CLOSED}", request.EXPECTS_TLS)
+    except OSError as error:
+        return Verdict(False, _met(address, error), taken=False)
+    return judge(answer, service)
+
+
+class _Patience:
+    """How long one attempt may still take: while it waits in a held queue, until the deadline of all."""
+
+    def __init__(self, queue: str | None, service: ClassicService | RunService, deadline: float, clock: Clock) -> None:
+        self.queue = queue
+        self.service = service
+        self.deadline = deadline
+        self.clock = clock
+        self.since = clock.now()
+        self.until = deadline if queue else min(deadline, self.since + service.health_timeout)
+
+    def left(self) -> float:
+        """Return the seconds left."""
+        if self.queue and not sock_diag.queued_on_listener(self.queue):
+            self.queue = None
+            self.since = self.clock.now()
+            self.until = min(self.deadline, self.since + self.service.health_timeout)
+        return self.until - self.clock.now()
+
+    def was_cut_short(self) -> bool:
+        """Tell whether the deadline of all came so soon that this attempt tells less than the one before it."""
+        return self.until - self.since < min(_TELLING, self.service.health_timeout) and self.left() <= 0
+
+    def verdict(self) -> Verdict:
+        """Say what it was that took so long."""
+        path, service = self.service.health_path or "/", self.service
+        if self.queue:
+            longer = f"if it only starts slowly, raise start_timeout (now {service.start_timeout:g} s)"
+            return Verdict(False, f"nothing accepts connections on {self.queue}", longer, taken=False)
+        words = f"GET {path} was accepted, but not answered within {round(self.until - self.since, 1):g} s"
+        return Verdict(False, words, f"if it is only slow, raise health_timeout (now {service.health_timeout:g} s)")
+
+
+def _met(address: Address, error: OSError) -> str:
+    where = f"127.0.0.1:{address}" if isinstance(address, int) else address
+    if isinstance(error, FileNotFoundError):
+        return f"nothing is at {where}"
+    if isinstance(error, ConnectionRefusedError):
+        return f"nothing listens on {where}"
+    return f"{where}: {error.strerror or error}"
+
+
+def _with_excerpt(said: str, answer: Answer) -> str:
+    return f"{said}: {answer.excerpt}" if answer.excerpt else said

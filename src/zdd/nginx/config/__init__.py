@@ -1,0 +1,1 @@
+"""nginx's text: rendered, parsed, judged. Text in, text out."""

@@ -1,0 +1,271 @@
+"""
+zdd's own nginx.conf, complete, for a project that has neither a template nor an include.
+
+The same setup gives the same bytes: whether nginx is reloaded depends on it. Directives newer than nginx 1.18 are
+written only for versions that have them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from zdd.conf import hosts
+from zdd.nginx.config import upstream
+from zdd.nginx.config.upstream import quoted
+from zdd.nginx.process.binary import Version
+
+KEEPALIVE_MIN_TIMEOUT_SINCE: Version = (1, 27, 4)
+
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+@dataclass(frozen=True)
+class Route:
+    """
+    Requests for these hosts whose path is `path` or below it go to the service.
+
+    "/api" is /api and all of /api/, but not /apiary. Without hosts it is for those of the setup's server_name, or for
+    every host when there is none.
+    """
+
+    service: str
+    hosts: Sequence[str] = ()
+    path: str = "/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """
+    What zdd's own text is made of; sizes in bytes, times in seconds, paths absolute.
+
+    `temp_folder` is made by nginx (mode 0700, its worker user's), its parent must exist. `user` and `group` are for a
+    master that is root's. `reloads` says that deploys will reload this nginx, because a service listens on TCP.
+    """
+
+    pid_file: str
+    error_log: str
+    temp_folder: str
+    listen: Sequence[str]
+    routes: Sequence[Route]
+    upstreams: Mapping[str, Sequence[str]]  # the targets of each service, see upstream.servers
+    server_name: Sequence[str] = ()
+    client_max_body_size: int = 100 * 1024**2
+    proxy_read_timeout: float = 60.0
+    user: str | None = None
+    group: str | None = None
+    access_log: str | None = None
+    maintenance_file: str | None = None  # while it exists all is answered 503; the workers must be able to see it
+    assets: Sequence[str] = ()  # folders whose files nginx serves itself, at the last part of their name
+    reloads: bool = False
+
+
+def render(setup: Setup, version: Version) -> str:
+    """Return the whole text."""
+    parts = [_http(setup, version), _PROXY, *_upstreams(setup, version), *_servers(setup)]
+    return MAIN.format(
+        user=f"user {' '.join(filter(None, [setup.user, setup.group]))};\n" if setup.user else "",
+        pid=quoted(setup.pid_file),
+        error_log=quoted(setup.error_log),
+        http=textwrap.indent("\n".join(parts), "    "),
+    )
+
+
+def _http(setup: Setup, version: Version) -> str:
+    seconds, rest = divmod(max(1, round(setup.proxy_read_timeout * 1000)), 1000)
+    read_timeout = f"{seconds}s{rest}ms" if rest else f"{seconds}s"
+    lines = [
+        "server_tokens off;",
+        "keepalive_requests 100000;  # by default each client connection is closed after its thousandth request",
+        "server_names_hash_bucket_size 512;  # room for the longest name there is",
+        f"access_log {quoted(setup.access_log) if setup.access_log else 'off'};",
+        *(f"{what}_temp_path {quoted(setup.temp_folder)};" for what in _TEMPORARY),
+        "absolute_redirect off;  # visitors may know this nginx by another port or protocol",
+        f"client_max_body_size {setup.client_max_body_size};",
+        f"proxy_read_timeout {read_timeout};",
+        f"proxy_send_timeout {read_timeout};",
+    ]
+    if setup.reloads and version >= KEEPALIVE_MIN_TIMEOUT_SINCE:
+        lines.append("keepalive_min_timeout 5s;  # clients' connections outlive a reload for as long")
+    if setup.assets:  # text/plain, which it would be for most, browsers take for no style sheet and no script
+        lines.append(_TYPES)
+    return "\n".join(lines) + "\n"
+
+
+def _upstreams(setup: Setup, version: Version) -> list[str]:
+    return [upstream.block(name, targets, version) for name, targets in sorted(setup.upstreams.items())]
+
+
+def _servers(setup: Setup) -> list[str]:
+    """Return the server blocks: one for hosts that are not named, one for each set of hosts with the same routes."""
+    named: dict[str, list[Route]] = {}
+    anywhere = [route for route in setup.routes if not (route.hosts or setup.server_name)]
+    for route in setup.routes:
+        for host in route.hosts or setup.server_name:
+            for name in hosts.meant(host):  # nginx ignores a name that ".shop.test" in another server has included
+                named.setdefault(name, []).append(route)
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, own in sorted(named.items()):
+        # Where routes claim the same, one that names the host comes before one that has it from server_name, and that
+        # before one for every host.
+        routes = [*sorted(own, key=lambda route: not route.hosts), *anywhere]
+        alike.setdefault(tuple(_locations(routes).items()), []).append(name)
+    blocks = [_server(setup, names, dict(locations), "") for locations, names in alike.items()]
+    return [_server(setup, ["_"], _locations(anywhere), " default_server"), *blocks]
+
+
+def _locations(routes: Sequence[Route]) -> dict[str, str]:
+    """Return prefixes, and paths behind "= ", with the service; where routes claim the same, the first one has it."""
+    found: dict[str, str] = {}
+    for route in routes:
+        found.setdefault(route.path if route.path.endswith("/") else f"= {route.path}", route.service)
+    for route in routes:
+        if not route.path.endswith("/"):  # after all others, since "/api/" may itself be a route
+            found.setdefault(route.path + "/", route.service)
+    return dict(sorted(found.items()))
+
+
+def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], default: str) -> str:
+    lines = [f"listen {address}{default};" for address in setup.listen]
+    lines.append(f"server_name {' '.join(map(quoted, names))};")
+    if setup.maintenance_file and locations:
+        lines.append(maintenance_lines(setup.maintenance_file))
+    blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
+    blocks = blocks | {"/": blocks.get("/", "return 404;")} | _assets(setup, locations)
+    lines += [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
+    return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
+
+
+def maintenance_lines(file: str) -> str:
+    """
+    Return what a server block needs in order to answer 503 with this file as the page, for as long as it exists.
+
+    The page is a URI and no named location: only then a POST becomes a GET (error_page), which a file can answer.
+    Requests for the page itself pass the first condition, as nginx asks it again for them.
+    """
+    return _MAINTENANCE.format(file=quoted(file))
+
+
+def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
+    """Return the locations of files that nginx serves itself; one that is not there is asked of the service at "/"."""
+    service = locations.get("/")
+    found = {}
+    for folder in setup.assets:
+        above, _, name = folder.rstrip("/").rpartition("/")
+        where = f"/{name}/"
+        if where not in locations:
+            fallback = "@assets" if service else "=404"
+            found[where] = f"root {quoted(above)}; try_files $uri {fallback};"
+    if found and service:
+        found["@assets"] = f"proxy_pass http://{service};"
+    return found
+
+
+def _with_slashless(blocks: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the locations, with one of its own for each path that misses only the slash at the end of a proxied one.
+
+    Without it nginx answers such a request by a redirect to the path with the slash, at a port that visitors may not
+    know, whatever the method. It is for whoever has the longest of the other prefixes.
+    """
+    prefixes = [where for where in blocks if where.startswith("/")]
+    found = dict(blocks)
+    for where in prefixes:
+        path = where.rstrip("/")
+        if path and "proxy_pass" in blocks[where]:
+            others = [prefix for prefix in prefixes if path.startswith(prefix)]
+            found.setdefault(f"= {path}", blocks[max(others, key=len)])
+    return found
+
+
+def _written(where: str) -> str:
+    """Return a location's name as nginx reads it."""
+    return f"= {quoted(where[2:])}" if where.startswith("= ") else quoted(where)
+
+
+MAIN = """\
+# Written by zdd; what is changed here is lost with the next deploy.
+{user}worker_processes auto;
+worker_rlimit_nofile 8192;
+pid {pid};
+error_log {error_log};
+
+events {{
+    worker_connections 4096;
+}}
+
+http {{
+{http}}}
+"""
+
+_TYPES = """\
+default_type application/octet-stream;
+types {
+    text/html html htm;
+    text/css css;
+    text/javascript js mjs;
+    text/plain txt map;
+    text/xml xml;
+    application/json json;
+    application/manifest+json webmanifest;
+    application/pdf pdf;
+    application/wasm wasm;
+    application/zip zip;
+    audio/mpeg mp3;
+    audio/ogg ogg;
+    font/otf otf;
+    font/ttf ttf;
+    font/woff woff;
+    font/woff2 woff2;
+    image/avif avif;
+    image/gif gif;
+    image/jpeg jpeg jpg;
+    image/png png;
+    image/svg+xml svg;
+    image/webp webp;
+    image/x-icon ico;
+    video/mp4 mp4;
+    video/webm webm;
+}"""
+
+_PROXY = """\
+# Only WebSockets are upgraded (an h2c upgrade would tunnel past these rules); all others keep the upstream's
+# connection, for which Connection must be empty.
+map $http_upgrade $zdd_upgrade { default ""; websocket websocket; }
+map $zdd_upgrade $zdd_connection { default upgrade; "" ""; }
+map $http_host $zdd_host { default $http_host; "" $host; }
+map $http_x_request_id $zdd_request_id { default $http_x_request_id; "" $request_id; }
+# This nginx speaks no TLS: when somebody before it does, only they can tell.
+map $http_x_forwarded_proto $zdd_proto { default $scheme; http http; https https; }
+
+proxy_http_version 1.1;
+proxy_set_header Upgrade $zdd_upgrade;
+proxy_set_header Connection $zdd_connection;
+proxy_set_header Host $zdd_host;
+proxy_set_header X-Real-IP $remote_addr;
+proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+proxy_set_header X-Forwarded-Proto $zdd_proto;
+proxy_set_header X-Forwarded-Host $zdd_host;
+proxy_set_header X-Request-ID $zdd_request_id;
+proxy_redirect off;
+proxy_buffer_size 16k;
+proxy_buffers 8 16k;
+# One more slot is tried after a connect that was refused or, except for POST, LOCK and PATCH, a connection that broke;
+# not all of them, or a request that kills the app would kill every instance.
+proxy_next_upstream error;
+proxy_next_upstream_tries 2;
+"""
+
+_MAINTENANCE = """\
+set $zdd_maintenance "";
+if (-f {file}) {{ set $zdd_maintenance $uri; }}
+if ($zdd_maintenance !~ "^(/zdd-maintenance)?$") {{ return 503; }}
+error_page 503 /zdd-maintenance;
+location = /zdd-maintenance {{
+    internal;
+    default_type "text/html; charset=utf-8";
+    add_header Retry-After 30 always;
+    add_header Cache-Control no-store always;
+    alias {file};
+}}"""

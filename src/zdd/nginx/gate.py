@@ -1,0 +1,173 @@
+"""One request for each service through nginx, as a client would send it: the last gate before the commit."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from zdd.conf import hosts
+from zdd.conf.schema import ClassicService, RunService
+from zdd.errors import DeployFailed
+from zdd.host import files
+from zdd.host.clock import Clock
+from zdd.instances.health import request
+from zdd.keeper import client
+from zdd.nginx.config import maintenance, template
+from zdd.paths import Places
+from zdd.routing.manifest import Manifest
+
+if TYPE_CHECKING:
+    from zdd.nginx.managed import Front
+
+_UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
+_OTHERWISE = {"ssl", "quic", "http2"}  # before 1.25.1 an nginx that is told of HTTP/2 there speaks nothing else
+_TIMEOUT = 20.0
+_AGAIN, _OTHERS, _SURE = 0.004, 4, 2
+_POOLED = 2.2  # an upstream's connection ends 1 s after its first request, with the next one, or when 1 s unused
+
+
+class Unreachable(DeployFailed):
+    """The instance is healthy, but nginx does not get to it; `output` is what nginx logged."""
+
+    def __init__(self, message: str, output: list[str]) -> None:
+        super().__init__(
+            message, hint="nginx must be able to reach the socket: its worker user, its routes, its network namespace"
+        )
+        self.output = output
+
+
+class Visit(NamedTuple):
+    """One request: where to, and what for."""
+
+    service: str
+    address: tuple[str, int]
+    host: str
+    path: str
+    tls: bool = False
+
+
+def send(places: Places, target: Manifest, visits: Sequence[Visit], log: str, clock: Clock) -> None:
+    """
+    Send these requests; `log` is where nginx writes why it cannot reach a service. Raises Unreachable.
+
+    While nginx has connections to the old version in its pool, an answer may come from there and prove nothing. Then
+    the request is sent again, behind others that take what is pooled, until nginx has kept connections to the new one.
+    """
+    left_out = _left_out(places, target) if visits else {}
+    for visit in visits:
+        old, new = left_out.get(visit.service, ()), [one.name for one in target.of(visit.service) if one.has_slot]
+        until, since = clock.now() + _POOLED, files.size(log)
+        others = sure = 0
+        while True:
+            pooled = bool(new) and clock.now() < until and _connected(places, old)
+            _send_one(visit, log, clock, others)
+            if not pooled:
+                break
+            sure = sure + 1 if _connected(places, new) and files.size(log) == since else 0
+            if sure == _SURE:
+                break
+            others = _OTHERS
+            clock.sleep(_AGAIN)
+
+
+def _send_one(where: Visit, log: str, clock: Clock, others: int) -> None:
+    since = files.size(log)
+    try:
+        status = visit(where, clock, others).status
+        said = f"answers {status}" if status in _UNREACHABLE else None
+    except (OSError, request.NotHttp) as error:
+        said = f"does not answer on {where.address[0]}:{where.address[1]} ({error})"
+    if said:
+        words = f"{where.service}: healthy, but nginx {said} for GET {where.path} with Host {where.host}"
+        raise Unreachable(words, files.tail(log, 5, since))
+
+
+def _left_out(places: Places, target: Manifest) -> dict[str, list[str]]:
+    """Return each service's instances that still run and that the table leaves out."""
+    found: dict[str, list[str]] = {}
+    for entry in os.listdir(places.control):
+        name, _, kind = entry.rpartition(".")
+        if kind == "sock" and name not in target.instances:
+            found.setdefault(name.rpartition("-")[0], []).append(name)
+    return found
+
+
+def _connected(places: Places, names: Sequence[str]) -> bool:
+    """Tell whether anybody is connected to one of these instances."""
+    for name in names:
+        try:
+            if client.ask(f"{places.control}/{name}.sock", "status")["connections"]:
+                return True
+        except client.Gone:
+            continue
+    return False
+
+
+def visits(front: Front, target: Manifest) -> list[Visit]:
+    """Return the requests to send; none for workers, and for classic services only with a health_path."""
+    address = listen_address(front)
+    if address is None:
+        return []
+    found = []
+    for name in target.services():
+        service = front.config.services[name]
+        if isinstance(service, ClassicService):
+            if service.health_path:
+                found.append(Visit(name, address, service.health_host or "localhost", service.health_path))
+        elif service.socket != "none":
+            host = service.health_host or hosts.asked(service.host or front.config.nginx.server_name) or "localhost"
+            found.append(Visit(name, address, host, _path(service)))
+    return found
+
+
+def listen_address(front: Front) -> tuple[str, int] | None:
+    """Return where nginx can be reached with plain HTTP/1; None when nowhere."""
+    if front.template is None:
+        listening = list(front.config.nginx.listen)
+    else:
+        words = re.findall(r"(?m)^\s*listen\s+([^;]+);", template.read(str(front.template)))
+        listening = [word.split()[0] for word in words if not _OTHERWISE & set(word.split())]
+    return next((found for one in listening if (found := maintenance.address([one]))), None)
+
+
+def visit(where: Visit, clock: Clock, others: int = 0) -> request.Answer:
+    """Send one request, behind others that only take connections; returns its answer. Raises OSError, NotHttp."""
+    until = clock.now() + _TIMEOUT
+    with contextlib.ExitStack() as stack:
+        for _ in range(others):
+            request.send(stack.enter_context(_connect(where)), where.path, where.host)
+        return request.ask(_connect(where), where.path, where.host, lambda: until - clock.now(), lambda: None)
+
+
+def _connect(visit: Visit) -> socket.socket:
+    connection = socket.create_connection(visit.address, _TIMEOUT)
+    return _without_doubt(connection, visit.host) if visit.tls else connection
+
+
+def _without_doubt(connection: socket.socket, host: str) -> socket.socket:
+    """Speak TLS to our own machine's nginx, whoever's certificate it shows."""
+    import ssl  # here, because it takes longer to import than all the rest
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(connection, server_hostname=host)
+
+
+def _path(service: RunService) -> str:
+    """Return a path that nginx routes to the service: the health path where it is below its route."""
+    if service.health_path and service.health_path.startswith(service.path):
+        return service.health_path
+    return _encoded(service.path)
+
+
+def _encoded(path: str) -> str:
+    """Return the path as a request has it: nginx decodes it before it compares."""
+    if re.fullmatch(r"[A-Za-z0-9._~/!$&'()*+,;=:@-]+", path):
+        return path
+    from urllib.parse import quote  # here, because few have such a path
+
+    return quote(path, safe="/!$&'()*+,;=:@")

@@ -1,0 +1,1 @@
+"""A running nginx: found, started, reloaded, stopped."""

@@ -1,0 +1,221 @@
+"""One nginx: testing a text, having it run that text and no other, and stopping it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from zdd.errors import UsageError
+from zdd.host import files, process, systemd
+from zdd.host.clock import Clock
+from zdd.host.command import Commands
+from zdd.host.process import Process
+from zdd.nginx.conf_file import Place
+from zdd.nginx.errors import ProxyError, unwritable
+from zdd.nginx.process import complaints, port_conflict, running, takeover
+from zdd.nginx.process.binary import Binary
+from zdd.nginx.process.launch import Launch
+
+_POLL = 0.02
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    What `apply` did. `old_workers` are those of before a reload: they go on with the requests they have.
+
+    Not `verified`: whoever was told to reload said it did, and its processes cannot be seen.
+    """
+
+    changed: bool
+    started: bool
+    text_before: str | None
+    old_workers: list[Process] = field(default_factory=list)
+    verified: bool = True
+
+
+class Nginx:
+    """
+    The nginx that reads `conf_file` and writes `pid_file`; both absolute. Relative paths in its text lead to `prefix`.
+
+    `patience` is how many seconds a start or a reload may take, `unit` where its processes are when systemd runs.
+    """
+
+    def __init__(
+        self,
+        binary: Binary,
+        conf_file: str,
+        pid_file: str,
+        prefix: str,
+        commands: Commands,
+        clock: Clock,
+        patience: float = 10.0,
+        unit: systemd.Unit | None = None,
+    ) -> None:
+        self.binary = binary
+        self.conf_file = conf_file
+        self.pid_file = pid_file
+        self.prefix = prefix
+        self.patience = patience
+        self.unit = unit
+        self._place = Place(conf_file)
+        self._commands = commands
+        self._clock = clock
+
+    def text(self) -> str | None:
+        """Return the text in place, None when there is none."""
+        return self._place.text()
+
+    def master(self) -> Process | None:
+        """Return the running master, None when it does not run."""
+        return running.find_master(self.pid_file, self.conf_file)
+
+    def workers(self, shutting_down: bool = False) -> list[Process]:
+        """Return the workers that take new requests; or all, those too that only finish what they have."""
+        master = self.master()
+        return running.workers(master, shutting_down) if master else []
+
+    def orphans(self) -> list[Process]:
+        """Return workers that serve on this text's ports and whose master is gone."""
+        return running.orphans(running.listen_ports(self.text() or ""))
+
+    def runs(self, text: str) -> bool:
+        """Tell whether nginx runs this text, so that there is nothing to do; workers without a master run it, too."""
+        return text == self.text() and self._place.is_trusted() and self.serves()
+
+    def serves(self) -> bool:
+        """Tell whether there is an nginx that answers, be it workers whose master was killed."""
+        return self.master() is not None or bool(self.orphans())
+
+    def test(self, text: str) -> None:
+        """Have nginx test the text (`nginx -t`); raises ProxyError with its own words."""
+        had_pid_file = os.path.lexists(self.pid_file)
+        try:
+            with self._place.staged(text) as staged:
+                result = self._commands.run([self.binary.path, "-t", "-q", "-p", self.prefix, "-c", staged])
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            raise unwritable(f"cannot test {self.conf_file}: {error.strerror}{where}", error) from error
+        finally:
+            if not had_pid_file and files.size(self.pid_file) == 0:
+                files.remove(self.pid_file)  # -t makes an empty one, which means nothing
+        if result.status != 0:
+            said = complaints.in_output(result.output).replace(staged, self.conf_file)
+            raise ProxyError(f"nginx refuses the new {self.conf_file}: {said}", hint=port_conflict.hint(said))
+
+    def apply(self, text: str) -> Change:
+        """
+        Have nginx run this text: test it, put it in place, start or reload; nothing where it runs it already.
+
+        Raises ProxyError when nginx does not take it; then the text of before is in place and what ran before runs.
+        """
+        before, master = self.text(), self.master()
+        if self.runs(text):
+            return Change(False, False, before)
+        if master:
+            _check_may_signal(master)
+        self.test(text)
+        old_workers = running.workers(master) if master else []
+        logs = complaints.Logs(master, text, self.prefix) if master else None
+        orphans = [] if master else self.orphans()
+        self._place.try_out(text)
+        try:
+            self._reload(master, old_workers, logs) if master and logs else self._start(orphans)
+        except ProxyError as error:
+            self._place.put(before)
+            if error.certain:  # else it may yet take the text, and the next apply shall reload
+                self._place.trust()
+            raise
+        self._place.trust()
+        return Change(True, master is None, before, old_workers)
+
+    def restore(self, text_before: str | None, stop: bool | None = None) -> Change:
+        """
+        Undo an `apply`, or the part of it that was done before a crash; doing it twice is fine.
+
+        `stop`: also stop nginx, since it did not run before; without being told, when there was no text before.
+        """
+        if stop is None:
+            stop = text_before is None
+        if text_before is not None and not stop:
+            return self.apply(text_before)
+        if stop:
+            self.stop()
+        before = self.text()
+        self._place.put(text_before)
+        self._place.trust()
+        return Change(before != text_before, False, before)
+
+    def quit(self) -> list[Process]:
+        """Have nginx take nothing new, and return at once with the workers that still finish what they have."""
+        master = self.master()
+        workers = self.workers(shutting_down=True) if master else self.orphans()
+        if master:
+            _check_may_signal(master)
+        for told in [master] if master else workers:
+            told.signal(signal.SIGQUIT)
+        return workers
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """Stop nginx: gracefully (SIGQUIT) for `timeout` seconds, then at once, then by force; it is gone on return."""
+        master, deadline = self.master(), self._clock.now() + timeout
+        workers = self.quit()
+        for told in [master] if master else workers:
+            told.wait(deadline - self._clock.now())
+        process.end([master] if master else [], signal.SIGTERM, 5.0, self._clock.now)
+        process.end(workers, signal.SIGTERM, 5.0, self._clock.now)  # a killed master leaves them behind
+
+    def _reload(self, master: Process, old_workers: list[Process], logs: complaints.Logs) -> None:
+        """Send SIGHUP and wait until no worker of before takes new requests, and others do."""
+        master.signal(signal.SIGHUP)
+
+        def is_done() -> bool:
+            workers = running.workers(master)
+            return bool(workers) and not set(workers) & set(old_workers)
+
+        if self._wait(is_done, lambda: logs.is_final() or not master.alive()):
+            return
+        reason = logs.reason() or f"no new worker came within {self.patience:g} s"
+        if not set(running.workers(master)) & set(old_workers):
+            reason += "; and the workers of before are gone, too"
+        message = f"nginx did not take the new {self.conf_file}: {reason}"
+        raise ProxyError(message, hint=port_conflict.hint(reason), certain=logs.is_final())
+
+    def _start(self, orphans: list[Process]) -> None:
+        """Start nginx; where workers of a killed one serve, on their sockets, and have them finish what they have."""
+        argv = [self.binary.path, "-p", self.prefix, "-c", self.conf_file]
+        ports = running.listen_ports(self.text() or "")
+        sockets = takeover.listeners(orphans, ports)
+        try:
+            with Launch(argv, self.conf_file, self._commands, sockets, self.unit) as launch:
+                if not self._wait(self.workers, launch.has_failed):
+                    raise launch.failure(self.pid_file, self._clock)
+        finally:
+            for descriptor in sockets:
+                os.close(descriptor)
+        for orphan in orphans:
+            orphan.signal(signal.SIGQUIT)
+
+    def _wait(self, is_done: Callable[[], object], is_lost: Callable[[], bool]) -> bool:
+        deadline = self._clock.now() + self.patience
+        while not is_done():
+            if is_lost() or self._clock.now() >= deadline:
+                return bool(is_done())
+            self._clock.sleep(_POLL)
+        return True
+
+
+def lingering(old_workers: Sequence[Process]) -> list[Process]:
+    """Return the workers that still live."""
+    return [worker for worker in old_workers if worker.alive()]
+
+
+def _check_may_signal(master: Process) -> None:
+    owner = process.user_id(master.pid)
+    if owner is not None and os.geteuid() not in (0, owner):  # None: it has ended meanwhile
+        raise UsageError(
+            f"nginx (process {master.pid}) belongs to the user with number {owner}: you may not reload or stop it",
+            hint="run zddeploy as that user",
+        )

@@ -1,0 +1,41 @@
+"""Who is in the way when nginx cannot listen."""
+
+from __future__ import annotations
+
+import re
+
+from zdd.host import process, sock_diag
+from zdd.nginx.process import running
+
+
+def hint(said: str) -> str | None:
+    """Return what to do about nginx's words where zdd knows more than nginx; else None."""
+    found = re.search(r"bind\(\) to \S*:(\d+) failed \((\d+):", said)
+    if not found:
+        return None
+    port, error = int(found[1]), int(found[2])
+    if error == 13:  # EACCES
+        return (
+            f"only root may listen on port {port} (sysctl net.ipv4.ip_unprivileged_port_start says from which on not)"
+        )
+    if error != 98:  # EADDRINUSE
+        return None
+    if orphans := running.orphans({port}):
+        pids = " ".join(str(worker.pid) for worker in orphans)
+        return f"port {port} is still served by workers whose nginx master is gone: end them with `kill -QUIT {pids}`"
+    pid = listener(port)
+    if pid is None:
+        return f"port {port} is taken by another user's process: `sudo ss -ltnp 'sport = :{port}'` shows which"
+    return f"port {port} is taken by process {pid}: {process.title(pid)[:100]}"
+
+
+def listener(port: int) -> int | None:
+    """Return the lowest process that listens on the TCP port, None when it cannot be seen (other users' cannot)."""
+
+    def search(pids: list[int]) -> int | None:
+        if not any(found == port for _, found in sock_diag.listeners(pids)):
+            return None
+        half = len(pids) // 2
+        return search(pids[:half]) or search(pids[half:]) if half else pids[0]
+
+    return search(sorted(process.parents()))

@@ -1,0 +1,51 @@
+"""
+Taking over from workers whose master was killed: they serve on, but a new master could not bind their ports.
+
+Their listening sockets are duplicated (pidfd_getfd(2)) and handed to a new nginx the way nginx hands them to itself in
+an upgrade, in the variable NGINX. Connections that wait to be accepted wait in the socket, so none is lost.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+
+from zdd.host import sock_diag
+from zdd.host.process import Process
+from zdd.nginx.errors import ProxyError
+
+_SYS_PIDFD_GETFD = 438  # the same on all architectures (Linux 5.6)
+
+
+def listeners(workers: list[Process], ports: set[int]) -> list[int]:
+    """
+    Return duplicates of the sockets that these workers listen on, each once; the caller closes them.
+
+    Raises ProxyError where the kernel does not let us: the workers are another user's, or ptrace is restricted.
+    """
+    found: dict[int, int] = {}  # inode -> our descriptor
+    for worker in workers:
+        wanted = {inode for port, inode in sock_diag.listening(worker.pid) if port in ports} - found.keys()
+        with worker.opened() as pidfd:
+            for inode, number in sock_diag.socket_descriptors(worker.pid) if pidfd is not None else ():
+                if inode in wanted and inode not in found:
+                    found[inode] = _duplicate(worker, pidfd or 0, number)
+    return list(found.values())
+
+
+def environment(descriptors: Sequence[int]) -> dict[str, str]:
+    """Return the variable by which nginx learns of sockets that it inherits."""
+    return {"NGINX": "".join(f"{descriptor};" for descriptor in descriptors)} if descriptors else {}
+
+
+def _duplicate(worker: Process, pidfd: int, number: int) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor: int = libc.syscall(_SYS_PIDFD_GETFD, pidfd, number, 0)
+    if descriptor < 0:
+        error = ctypes.get_errno()
+        raise ProxyError(
+            f"nginx's master process was killed, and its workers' sockets cannot be taken over: {os.strerror(error)}",
+            hint=f"the workers serve on; end them and deploy again: kill -QUIT {worker.pid}; zddeploy",
+        )
+    return descriptor

@@ -1,0 +1,36 @@
+"""What a service's app has around it: its folder, its environment, its user."""
+
+from __future__ import annotations
+
+import os
+
+from zdd.conf.schema import ClassicService
+from zdd.deploy import plan
+from zdd.errors import UsageError
+from zdd.host.command import Identity, Surroundings
+from zdd.instances import environment
+from zdd.instances.kept import Kept
+from zdd.project import Site
+
+_TERMINAL = ("TERM", "COLUMNS", "LINES", "NO_COLOR")  # what somebody sits at, the app does not
+
+
+def inside(site: Site, name: str) -> Surroundings:
+    """
+    Return what the app of the serving instance was started with. A classic service has its folder and our environment.
+
+    Raises UsageError for a service that is not known, or that nothing of serves.
+    """
+    plan.check_names(site.config, [name])
+    service, current = site.config.services[name], site.tables.current()
+    instances = current.of(name) if current else []
+    if not instances:
+        raise UsageError(f"no version of {name} is deployed", hint="`zddeploy` deploys one")
+    if isinstance(service, ClassicService):
+        return Surroundings(str(service.cwd), environment.inherited())
+    record = Kept(instances[0].name, site.places, site.clock).record()
+    if not record:
+        raise UsageError(f"{instances[0].name} does not run", hint="`zddeploy restart` starts it anew")
+    ours = {variable: os.environ[variable] for variable in _TERMINAL if variable in os.environ}
+    who = Identity(record["uid"], record["gid"], record["groups"])
+    return Surroundings(record["cwd"], ours | record["env"], who)

@@ -1,0 +1,124 @@
+"""A deploy under load: where the load goes, and what was being done when a request failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from typing import NamedTuple
+
+import msgspec
+
+from zdd.errors import UsageError
+from zdd.load import Kind, Load, LoadError, Report, Spec
+from zdd.project import Site
+
+
+class Failed(msgspec.Struct):
+    """A request that failed: when, in seconds since the load began, what became of it, and the step that ran then."""
+
+    at: float
+    outcome: str
+    request: str
+    step: str
+    detail: str
+
+
+class Result(msgspec.Struct):
+    """What the clients met; times of answers in milliseconds, None where there was none."""
+
+    requests: int
+    failed: dict[str, int]
+    reconnects: int
+    p50_ms: float | None
+    p99_ms: float | None
+    p50_ms_deploying: float | None
+    p99_ms_deploying: float | None
+    failures: list[Failed]
+
+
+def spec(site: Site, url: str | None, rate: float, connections: int) -> Spec:
+    """
+    Return the load: GET requests to the URL, or to the first service that can be reached through nginx.
+
+    Raises UsageError where there is none, and for a URL that is not answered with 2xx to begin with.
+    """
+    current = site.tables.current()
+    if current is None:
+        raise UsageError("nothing is deployed that could be loaded", hint="`zddeploy` deploys it")
+    try:
+        if url is not None:
+            (target, path), host = Spec.split(url), ""
+        else:
+            visit = next((one for one in site.front.visits(current) if not one.tls), None)
+            if visit is None:
+                raise ValueError("how clients get to a service cannot be told from the configuration")
+            target, path, host = f"{visit.address[0]}:{visit.address[1]}", visit.path, visit.host
+        load = Spec(target, (Kind(path=path),), rate, connections, host=host)
+        with Load(dataclasses.replace(load, seconds=0.2, rate=5)) as first:
+            failures = first.wait().failures
+    except (ValueError, LoadError) as error:
+        raise UsageError(str(error), hint="name a URL that answers 2xx: --url http://127.0.0.1:8080/") from None
+    if failures:
+        words = f"GET {path} at {target} is not answered with 2xx: {failures[0].outcome}, {failures[0].detail}"
+        raise UsageError(words, hint="name a URL that is: --url http://127.0.0.1:8080/")
+    return load
+
+
+class Span(NamedTuple):
+    """From when to when something was done, of time.monotonic()."""
+
+    begin: float
+    end: float
+    step: str
+
+
+class Timeline:
+    """Listens to a deploy, and knows afterwards what was being done when."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self.begin = self.end = 0.0
+
+    def event(self, event: str, fields: dict[str, object]) -> None:
+        """Note it."""
+        now = time.monotonic()
+        if event == "begin":
+            self.begin = now
+        elif event == "step":
+            self.spans.append(Span(now - float(str(fields["seconds"])), now, str(fields["step"])))
+        elif event == "result":
+            self.end = now
+
+    def step_at(self, moment: float) -> str:
+        """Return the step that ran, the innermost where one is part of another."""
+        running = [span for span in self.spans if span.begin <= moment <= span.end]
+        if running:
+            return max(running).step
+        if not self.begin or moment < self.begin:
+            return "before the deploy"
+        return "draining the old version" if not self.end or moment < self.end else "after the deploy"
+
+
+def result(report: Report, timeline: Timeline) -> Result:
+    """Return what a load's report comes to, beside what the deploy did."""
+    deploying = [(timeline.begin, timeline.end)]
+
+    def milliseconds(p: float, during: bool) -> float | None:
+        found = report.percentile(p, windows=deploying) if during else report.percentile(p, outside=deploying)
+        return None if math.isnan(found) else round(found * 1000, 2)
+
+    failures = [
+        Failed(round(one.at - report.started, 3), one.outcome, one.kind, timeline.step_at(one.at), one.detail)
+        for one in report.failures
+    ]
+    return Result(
+        report.requests,
+        dict(report.failed),
+        report.reconnects,
+        milliseconds(50, during=False),
+        milliseconds(99, during=False),
+        milliseconds(50, during=True),
+        milliseconds(99, during=True),
+        failures,
+    )

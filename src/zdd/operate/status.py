@@ -1,0 +1,216 @@
+"""What serves, what runs, and what is wrong; looks only, and never waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from zdd import history
+from zdd.deploy import recovery
+from zdd.host import lock, process, sock_diag
+from zdd.instances.state import Running, observe
+from zdd.operate import in_place, maintenance
+from zdd.project import Site
+from zdd.routing.manifest import Instance, Manifest
+
+_PATIENCE = 2.0  # seconds for each keeper: somebody looks on
+
+State = Literal["nothing", "serving", "degraded", "interrupted", "down"]
+
+
+class InstanceStatus(msgspec.Struct):
+    """One instance; `since` in seconds of time.time(), `exit` how its app ended last; None for what is not known."""
+
+    id: str
+    state: str
+    pid: int | None
+    since: float | None
+    connections: int | None
+    restarts: int
+    memory_bytes: int | None
+    cpu_seconds: float | None
+    release: str | None
+    exit: str | None
+
+
+class ServiceStatus(msgspec.Struct):
+    """A service with all instances that run or should, old ones included; `release` is what serves."""
+
+    name: str
+    release: str | None
+    instances: list[InstanceStatus]
+
+
+class Status(msgspec.Struct):
+    """The project; `problems` are sentences, empty when all is well; `notes` are worth knowing, but not wrong."""
+
+    project: str
+    conf: str
+    deploy: int | None
+    release: str | None
+    state: State
+    nginx: dict[str, Any]
+    services: list[ServiceStatus]
+    problems: list[str]
+    notes: list[str]
+
+
+class Use(NamedTuple):
+    """What an instance has: memory and CPU time with all processes below it, connections in our network namespace."""
+
+    memory_bytes: int | None
+    cpu_seconds: float | None
+    connections: int | None
+
+
+def status(site: Site) -> Status:
+    """Look at everything once."""
+    stale = site.places.stale()
+    current = None if stale else site.tables.current()
+    running = {} if stale else observe(site.places, _PATIENCE)
+    unwanted = in_place.loaded(site, current, running)
+    problems = [*_problems(site, current, running), *unwanted]
+    names = list(dict.fromkeys([*site.config.services, *(found.service for found in running.values())]))
+    use = _use(site, running)
+    serving = current.by_service() if current else {}
+    by_service = _by_service(running.values())
+    return Status(
+        site.config.project,
+        str(site.config.path),
+        current.deploy if current else None,
+        current.release if current else None,
+        _state(site, current, problems),
+        site.front.describe(),
+        [_service(name, serving.get(name, []), by_service.get(name, []), use) for name in names],
+        problems,
+        [
+            *_waiting(site, running),
+            *([] if unwanted else in_place.warning(site, current)),
+            *_way_up(site, current),
+            *_doubt(site),
+        ],
+    )
+
+
+def _doubt(site: Site) -> list[str]:
+    """Say why what R holds is believed, or not, where the boot's id does not tell."""
+    doubt = site.places.doubt()
+    return [doubt] if doubt else []
+
+
+def _way_up(site: Site, current: Manifest | None) -> list[str]:
+    """Say what to do where nothing serves."""
+    if current or _lost(site):
+        return []
+    if not any(entry.outcome == "done" for entry in history.read(site.places.history)):
+        return ["`zddeploy` deploys it for the first time"]
+    release = site.releases.current() if site.releases else None
+    return [f"it is down: `zddeploy up` brings {f'release {release}' if release else 'it'} back"]
+
+
+def _waiting(site: Site, running: dict[str, Running]) -> list[str]:
+    found = [
+        f"{one.name} is paused, for {one.paused:.0f} s more: its requests wait; `zddeploy resume` lets them in"
+        for one in running.values()
+        if one.paused is not None
+    ]
+    if maintenance.is_on(site):
+        found.append("maintenance is on, everything is answered 503: `zddeploy maintenance off` ends it")
+    return found
+
+
+def _state(site: Site, current: Manifest | None, problems: list[str]) -> State:
+    if _interrupted(site):
+        return "interrupted"
+    if current is None:
+        return "down" if problems else "nothing"
+    return "degraded" if problems else "serving"
+
+
+def _interrupted(site: Site) -> bool:
+    return recovery.pending(site) is not None and not lock.is_held(site.places.lock)
+
+
+def _problems(site: Site, current: Manifest | None, running: dict[str, Running]) -> list[str]:
+    problems = []
+    if _interrupted(site):
+        problems.append("a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it")
+    if current is None:
+        return [*problems, *_lost(site)]
+    if problem := site.front.problem():
+        problems.append(problem)
+    for name in current.instances:
+        found = running.get(name)
+        if found is None or found.state == "dead":
+            problems.append(f"{name} should serve and does not run: `zddeploy restart` starts it anew")
+        elif found.state == "unkept":
+            problems.append(f"the keeper of {name} has died; the app serves on: the next deploy replaces it")
+        elif found.state not in ("serving", "warm"):
+            problems.append(_not_serving(found))
+    return problems
+
+
+def _not_serving(found: Running) -> str:
+    """Say what is wrong with an instance that should serve, and what happens next."""
+    why = [found.exit] if found.exit else []
+    if found.restart_in is not None:
+        why.append(f"the next start is in {found.restart_in:.0f} s")
+    reason = f" ({'; '.join(why)})" if why else ""
+    if found.state == "down":
+        return (
+            f"{found.name} is DOWN: its app has not answered for hold_max, so connections are refused{reason}; "
+            "zdd goes on starting it, and `zddeploy recover` starts another instance"
+        )
+    return f"{found.name} should serve and is {found.state}{reason}"
+
+
+def _lost(site: Site) -> list[str]:
+    """Say so where `current` leads nowhere: nginx then answers every request with 502."""
+    lost = None if site.places.stale() else site.tables.astray()
+    return [f"the table in force ({lost}) is gone, so nothing serves: `zddeploy recover` mends it"] if lost else []
+
+
+def _by_service(instances: Iterable[Running]) -> dict[str, list[Running]]:
+    """Return the instances of each service, in their order."""
+    found: dict[str, list[Running]] = {}
+    for instance in instances:
+        found.setdefault(instance.service, []).append(instance)
+    return found
+
+
+def _service(name: str, serving: list[Instance], running: list[Running], use: dict[str, Use]) -> ServiceStatus:
+    wanted = {instance.name for instance in serving}
+    release = serving[0].release if serving else None
+    rows = [
+        InstanceStatus(
+            found.name,
+            found.state,
+            found.main.pid if found.main else None,
+            found.since,
+            use[found.name].connections,
+            found.restarts,
+            use[found.name].memory_bytes,
+            use[found.name].cpu_seconds,
+            found.release,
+            found.exit,
+        )
+        for found in running
+        if found.state != "dead" or found.name in wanted
+    ]
+    return ServiceStatus(name, release, rows)
+
+
+def _use(site: Site, running: dict[str, Running]) -> dict[str, Use]:
+    """Return what each instance has: one scan of processes and sockets for all of them."""
+    used = process.use_of_trees([found.main.pid for found in running.values() if found.main])
+    counts = sock_diag.connections_to_files()
+    use = {}
+    for name, found in running.items():
+        file = sock_diag.file_of(site.places.keep(name))
+        to_file = counts.get(file) if file else None
+        connections = sock_diag.connections_to_port(found.port) if found.port else to_file
+        memory, cpu = used.get(found.main.pid, (None, None)) if found.main else (None, None)
+        use[name] = Use(memory, cpu, connections)
+    return use

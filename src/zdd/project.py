@@ -1,0 +1,107 @@
+"""Everything a deploy works on, in one hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from zdd.conf.schema import Config
+from zdd.errors import ZddError
+from zdd.events import Report
+from zdd.host.clock import Clock
+from zdd.host.command import Commands
+from zdd.instances.pool import Fleet
+from zdd.interrupts import Interrupts
+from zdd.nginx.external import ForeignFront
+from zdd.nginx.managed import Front
+from zdd.paths import Places
+from zdd.routing.manifest import Manifest
+from zdd.routing.tables import Tables
+from zdd.snapshot import Snapshot, Snapshots
+
+if TYPE_CHECKING:
+    from zdd.release.releases import Releases
+
+
+@dataclass(frozen=True)
+class Site:
+    """A project on this machine: what was asked for, its files, its instances, its proxy, and who is told."""
+
+    config: Config
+    places: Places
+    tables: Tables
+    fleet: Fleet
+    front: Front
+    report: Report
+    interrupts: Interrupts
+    commands: Commands
+    clock: Clock
+    releases: Releases | None
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """What each committed deploy has started from."""
+        return Snapshots(self.places.deploys, self.config.folder)
+
+    def as_of(self, snapshot: Snapshot | None) -> Site:
+        """Return the same project with the configuration and environment of then; with those of today for None."""
+        if snapshot is None:
+            return self
+        return self.configured(snapshot.config(self.config))
+
+    def configured(self, config: Config) -> Site:
+        """Return the same project, in the same places and with the same listeners, with another configuration."""
+        fleet, front, releases = _parts(config, self.places, self.commands, self.clock, self.report, self.interrupts)
+        return replace(self, config=config, fleet=fleet, front=front, releases=releases)
+
+    def folder_of(self, release: str | None) -> str:
+        """Return where a release's code is: without [release], beside the configuration."""
+        return self.releases.path(release) if self.releases and release else str(self.config.folder)
+
+    def use(self, release: str) -> None:
+        """Have S/current lead to the release, and its files win among the assets; a failure is only told."""
+        if self.releases:
+            try:
+                self.releases.make_current(release)
+                self.releases.unite_assets()
+            except (ZddError, OSError) as error:
+                self.report.event("notice", text=f"release {release}: {error}")
+
+    def build(self, target: Manifest) -> None:
+        """Have the table's release there, complete, its assets too. Raises DeployFailed with the build's last words."""
+        if self.releases and target.release:
+            from zdd.release.releases import Revision
+
+            revision = Revision(target.release, target.commit)
+            self.releases.build(revision, self.places.deploy_log(target.deploy), self.interrupts.check)
+            self.releases.unite_assets()
+
+
+def open_site(config: Config, report: Report, tell: Callable[[str], None] | None = None) -> Site:
+    """
+    Put the parts together; touches nothing.
+
+    `tell` is given every command that is run. Raises UsageError where the places cannot be this project's.
+    """
+    places, commands, clock, interrupts = Places(config), Commands(tell), Clock(), Interrupts()
+    places.check()
+    if gone := places.moved_from():
+        words = f"project {config.project} was deployed as {gone}, which is gone; {config.path} takes its place"
+        report.event("notice", text=words)
+    fleet, front, releases = _parts(config, places, commands, clock, report, interrupts)
+    return Site(config, places, Tables(places), fleet, front, report, interrupts, commands, clock, releases)
+
+
+def _parts(
+    config: Config, places: Places, commands: Commands, clock: Clock, report: Report, interrupts: Interrupts
+) -> tuple[Fleet, Front, Releases | None]:
+    """Return what depends on the configuration."""
+    front = (ForeignFront if config.nginx.include else Front)(config, places, commands, clock)
+    fleet = Fleet(config, places, commands, clock, report, interrupts, front.side)
+    releases = None
+    if config.release:
+        from zdd.release.releases import Releases
+
+        releases = Releases(config.release, places, commands, lambda words: report.event("notice", text=words))
+    return fleet, front, releases

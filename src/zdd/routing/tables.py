@@ -1,0 +1,229 @@
+"""
+The tables of a project, and the switch from one to the next.
+
+    R/current -> tables/17                   replacing this link by rename(2) is the switch, for all services at once
+    R/tables/17/manifest.json                what the table is
+    R/tables/17/web/00 -> ../../../instances/web-12/socket
+
+nginx resolves `current/web/00` anew at each connect(2), so whoever connects meets the old table or the new one.
+
+What the way back and the commit need lies ready before the switch, in the table's own folder. Either is then one
+rename(2) onto a name that is there, which needs no inode and no block:
+
+    R/tables/17/current.16                   becomes R/current, should deploy 17 be undone
+    R/tables/17/manifest.committed           becomes R/tables/17/manifest.json at the commit
+    R/tables/17/manifest.back                becomes it before the first undo step, once clients were led here
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from zdd.errors import NeedsPerson
+from zdd.host import files
+from zdd.paths import Places
+from zdd.routing.manifest import Manifest
+
+# Seconds. A worker that read the link just before the rename walks the old table a moment later: removed at once,
+# 442 of millions of connects met ENOENT on the way; kept 1 s, none.
+KEEP_REPLACED = 10.0
+_MODE = 0o711  # nginx's workers walk through to a slot whose name they know; nobody else needs to see what there is
+
+
+class Tables:
+    """Builds, publishes, reads and prunes the tables below R."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+
+    def write(self, manifest: Manifest, sync: bool = False) -> None:
+        """Write the table's manifest, making its folder; replaced whole, never half."""
+        files.make_folder(self._folder(manifest.deploy), _MODE)
+        files.write(self._manifest(manifest.deploy), msgspec.json.encode(manifest).decode(), mode=0o600, sync=sync)
+
+    def build(self, deploy: int, slots: dict[str, str], name: str | None = None) -> str:
+        """Make the slots' links below `tables/NAME` (the deploy's number unless given); bears being done twice."""
+        name = name or str(deploy)
+        for slot, instance in slots.items():
+            link = f"{self.places.tables}/{name}/{slot}"
+            files.make_folder(os.path.dirname(link), _MODE)
+            files.point(link, f"../../../{os.path.relpath(self.places.socket(instance), self.places.runtime)}")
+        if name != str(deploy):
+            manifest = files.read(self._manifest(deploy)) or ""
+            files.write(f"{self.places.tables}/{name}/manifest.json", manifest, mode=0o600)
+        return name
+
+    def make_ready(self, target: Manifest, names: Iterable[str]) -> None:
+        """
+        Lay down what committing `target`, and going back from it to these tables, will need.
+
+        Call it once all instances of `target` are known with their ports, and before the first publish.
+        """
+        for name in names:
+            files.point(self._link(target.deploy, name), f"tables/{name}")
+        for state, manifest in (("committed", committed(target)), ("back", turned_back(target))):
+            text = msgspec.json.encode(manifest).decode()
+            files.write(f"{self._folder(target.deploy)}/manifest.{state}", text, mode=0o600, sync=True)
+
+    def publish(self, name: str) -> None:
+        """Switch: from this moment every new connection goes where this table leads."""
+        files.point(self.places.current, f"tables/{name}")
+
+    def go_back(self, name: str, deploy: int) -> None:
+        """
+        Switch back, from this deploy to an older table or the union with it.
+
+        Needs no space where `make_ready` was called for that, or where `current` leads there already.
+        """
+        ready = self._link(deploy, name)
+        if self.published() == name:
+            return
+        try:
+            os.utime(ready, follow_symlinks=False)  # `prune` reads there when the table before was replaced
+            os.rename(ready, self.places.current)
+        except FileNotFoundError:
+            self.publish(name)
+
+    def commit(self, target: Manifest) -> None:
+        """Write durably that nothing of this deploy is undone from now on."""
+        done = committed(target)
+        if self._take(target.deploy, "committed"):
+            files.sync_folder(self._folder(target.deploy))
+        else:
+            self.write(done, sync=True)
+        target.committed, target.exposed = done.committed, done.exposed
+        with contextlib.suppress(OSError):
+            self._tidy(target.deploy)
+
+    def turn_back(self, target: Manifest) -> None:
+        """Write that this deploy goes back. Of one that clients were led to, that needs no space."""
+        target.direction = "back"
+        if not (target.exposed and self._take(target.deploy, "back")):
+            self.write(target)
+
+    def unpublish(self) -> None:
+        """Take back the first publish of all: nothing serves, as before it."""
+        files.remove(self.places.current)
+
+    def published(self) -> str | None:
+        """Return the name of the table in force, None before the first deploy."""
+        try:
+            return os.path.basename(os.readlink(self.places.current))
+        except FileNotFoundError:
+            return None
+
+    def current(self) -> Manifest | None:
+        """Return the manifest of the table in force, None when nothing is."""
+        name = self.published()
+        return None if name is None else self.read(int(name.partition("+")[0]))
+
+    def astray(self) -> str | None:
+        """Return the name of the table that `current` leads to when there is no such table."""
+        name = self.published()
+        return name if name is not None and self.current() is None else None
+
+    def read(self, deploy: int) -> Manifest | None:
+        """Return a table's manifest, None when there is no such table. Raises NeedsPerson when it is damaged."""
+        path = self._manifest(deploy)
+        text = files.read(path)
+        if text is None:
+            return None
+        try:
+            return msgspec.json.decode(text, type=Manifest)
+        except msgspec.MsgspecError as error:
+            raise NeedsPerson(
+                f"{path} is damaged: {error}",
+                hint="`zddeploy down` and `zddeploy` begin anew; the site is off in between",
+            ) from error
+
+    def before(self, manifest: Manifest) -> Manifest | None:
+        """Return the manifest of the table that this one replaced, None for the first."""
+        return None if manifest.before is None else self.read(manifest.before)
+
+    def numbers(self) -> list[int]:
+        """Return the deploys that have a table, oldest first."""
+        try:
+            names = os.listdir(self.places.tables)
+        except FileNotFoundError:
+            return []
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def prune(self, keep: set[int]) -> None:
+        """Remove tables that nobody walks any more: not these, not the one in force, none replaced in the last 10 s."""
+        published = self.published()
+        if published is None:
+            return
+        bound = self._settled(time.time() - KEEP_REPLACED)
+        for name in os.listdir(self.places.tables):
+            kept = name == published or (name.isdigit() and int(name) in keep)
+            if not kept and (bound is None or _number(name) < bound):
+                _remove(f"{self.places.tables}/{name}")
+
+    def _settled(self, moment: float) -> int | None:
+        """
+        Return the newest deploy that was committed before this moment, 0 for none: every older table was replaced then.
+
+        None where nothing was replaced since. A commit follows its publish and changes the folder of its table.
+        """
+        if os.lstat(self.places.current).st_mtime < moment:
+            return None
+        for number in reversed(self.numbers()):
+            if os.stat(self._folder(number)).st_mtime < moment:
+                found = self.read(number)
+                if found and found.committed:
+                    return number
+        return 0
+
+    def discard(self, deploy: int) -> None:
+        """Remove a table that was never in force."""
+        _remove(self._folder(deploy))
+
+    def _take(self, deploy: int, state: str) -> bool:
+        """Replace the manifest by the one that lies ready for this state; return whether there was one."""
+        try:
+            os.rename(f"{self._folder(deploy)}/manifest.{state}", self._manifest(deploy))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _tidy(self, deploy: int) -> None:
+        """Remove what lay ready and is of no use any more."""
+        for name in os.listdir(self._folder(deploy)):
+            if name.startswith("current.") or name in ("manifest.back", "manifest.committed"):
+                files.remove(f"{self._folder(deploy)}/{name}")
+
+    def _link(self, deploy: int, name: str) -> str:
+        return f"{self._folder(deploy)}/current.{name}"
+
+    def _folder(self, deploy: int) -> str:
+        return f"{self.places.tables}/{deploy}"
+
+    def _manifest(self, deploy: int) -> str:
+        return f"{self._folder(deploy)}/manifest.json"
+
+
+def committed(target: Manifest) -> Manifest:
+    """Return the manifest as it is from the commit on."""
+    return msgspec.structs.replace(target, committed=True, exposed=True)
+
+
+def turned_back(target: Manifest) -> Manifest:
+    """Return the manifest as it is once a deploy that clients were led to goes back."""
+    return msgspec.structs.replace(target, direction="back", exposed=True)
+
+
+def _number(name: str) -> float:
+    """Return the deploy of a table or of a union's, infinity for another name."""
+    deploy = name.partition("+")[0]
+    return int(deploy) if deploy.isdigit() else math.inf
+
+
+def _remove(table: str) -> None:
+    with contextlib.suppress(OSError):  # what is left of it is pruned by the next deploy
+        files.remove_tree(table)

@@ -1,0 +1,178 @@
+"""
+What each committed deploy has started from: its configuration, environment and releases, in S/deploys/N.json.
+
+The configuration is the file's sections as they were read. The environment is, for each service with `run`, the content
+of env_file and what was taken over from the shell of whoever deployed. So these files hold secrets, and nobody but
+their owner may read them. A classic service inherits the whole environment of whoever deploys; that is not written
+down, since it may hold the secrets of a CI job. Paths inside the project's folder are written relative to it, so that
+the folder can be renamed. A file that the configuration only names is read where it is: the template of nginx's text.
+
+Restart, rollback, up and a reboot start from these files and not from the configuration file of today. Only this is
+today's: where the project is, `lock_timeout`, `keep_releases`, and `drain_timeout`, `stop_timeout` and `keep_warm`,
+whose newest values hold for all instances.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
+
+from zdd.conf.schema import ClassicService, Config, NginxSection, ReleaseSection, RunService, ZddSection
+from zdd.host import files
+from zdd.instances.environment import ResolvedService
+from zdd.routing.manifest import Manifest
+
+if TYPE_CHECKING:
+    from zdd.project import Site
+
+_PLACES = ("project", "state_dir", "runtime_dir", "lock_timeout")
+_NEWEST = ("drain_timeout", "stop_timeout", "keep_warm")
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Which version it is: the number of the deploy, and the releases of its services.
+
+    `origin` is the deploy that this one is the same version as: a restart, an up or a rollback has one, and a deploy is
+    its own. `release` is the deploy's own; a service that it left alone may have another one.
+    """
+
+    deploy: int
+    origin: int
+    release: str | None
+    releases: dict[str, str | None]
+
+
+class Snapshot(Header, frozen=True, kw_only=True):
+    """
+    One such file.
+
+    `apps` and `classic` are the services; `order` has the names of all services that the deploy had. One that is in
+    neither was started by a zdd that wrote no such files: what it started from is not known.
+    """
+
+    zdd: ZddSection
+    nginx: NginxSection
+    built: ReleaseSection | None
+    order: list[str]
+    apps: dict[str, ResolvedService]
+    classic: dict[str, ClassicService]
+
+    def config(self, today: Config) -> Config:
+        """Return the configuration that the deploy had, but for what is always today's."""
+        services: dict[str, ClassicService | RunService] = {}
+        for name in self.order:
+            now = today.services.get(name)
+            then = self.apps.get(name) or self.classic.get(name) or now
+            if then is not None:
+                services[name] = _with_newest(then, now)
+        built = self.built
+        if built and today.release:
+            built = replace(built, keep_releases=today.release.keep_releases)
+        zdd = replace(self.zdd, **{key: getattr(today.zdd, key) for key in _PLACES})
+        return replace(today, zdd=zdd, nginx=self.nginx, services=services, release=built, warnings=[])
+
+
+def of(site: Site, target: Manifest) -> Snapshot:
+    """Return what this deploy starts from: new instances were just started, the others are as they were recorded."""
+    config, instances = site.config, target.by_service()
+    new = {one.service for one in target.new(site.tables.before(target))}
+    services = {name: site.fleet.service(name) if name in new else config.services[name] for name in instances}
+    return Snapshot(
+        deploy=target.deploy,
+        origin=target.origin or target.deploy,
+        release=target.release,
+        releases={name: found[0].release for name, found in instances.items()},
+        zdd=config.zdd,
+        nginx=config.nginx,
+        built=config.release,
+        order=list(instances),
+        apps={name: one for name, one in services.items() if isinstance(one, ResolvedService)},
+        classic={name: one for name, one in services.items() if isinstance(one, ClassicService)},
+    )
+
+
+class Snapshots:
+    """The folder of these files."""
+
+    def __init__(self, folder: str, project: Path) -> None:
+        self.folder = folder
+        self.project = project
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Write it; it is on disk after `sync`."""
+        files.make_folder(self.folder, 0o700)
+        text = msgspec.json.encode(snapshot, enc_hook=self._written).decode()
+        files.write(self._path(snapshot.deploy), text, mode=0o600)
+
+    def sync(self, deploy: int) -> None:
+        """Have the deploy's file and its name on disk; one that is not there is an earlier zdd's deploy."""
+        try:
+            fd = os.open(self._path(deploy), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        files.sync_folder(self.folder)
+        files.sync_folder(os.path.dirname(self.folder))
+
+    def read(self, deploy: int) -> Snapshot | None:
+        """Return what the deploy has started from; None when that is not known, as its file is missing or damaged."""
+        try:
+            text = files.read(self._path(deploy)) or ""
+            return msgspec.json.decode(text, type=Snapshot, dec_hook=self._read)
+        except (OSError, UnicodeDecodeError, msgspec.MsgspecError):
+            return None
+
+    def headers(self) -> dict[int, Header]:
+        """Return which version each file is of, by deploy, oldest first; damaged ones are left out."""
+        found = {}
+        for number in self._numbers():
+            with contextlib.suppress(OSError, UnicodeDecodeError, msgspec.MsgspecError):
+                found[number] = msgspec.json.decode(files.read(self._path(number)) or "", type=Header)
+        return found
+
+    def remove(self, deploy: int) -> None:
+        """Remove the deploy's file, if there is one."""
+        with contextlib.suppress(NotADirectoryError):
+            files.remove(self._path(deploy))
+
+    def prune(self, keep: Collection[int]) -> None:
+        """Remove all files but those of these deploys, half-written ones too: the secrets in them serve nobody."""
+        kept = {os.path.basename(self._path(number)) for number in keep}
+        for name in os.listdir(self.folder) if os.path.isdir(self.folder) else ():
+            if name not in kept:
+                with contextlib.suppress(OSError):
+                    files.remove(f"{self.folder}/{name}")
+
+    def _numbers(self) -> list[int]:
+        names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
+        return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
+
+    def _path(self, deploy: int) -> str:
+        return f"{self.folder}/{deploy}.json"
+
+    def _written(self, value: Any) -> str:
+        """Return a path as it is written: one inside the project's folder is relative to that."""
+        path = Path(value)
+        return str(path.relative_to(self.project)) if path.is_relative_to(self.project) else str(path)
+
+    def _read(self, kind: type, value: Any) -> Any:
+        return self.project / value if kind is Path else value
+
+
+def _with_newest(
+    then: ClassicService | RunService, now: ClassicService | RunService | None
+) -> ClassicService | RunService:
+    """Return the service as it was, with the newest of the times that hold for instances of every version."""
+    if now is None or isinstance(now, ClassicService) != isinstance(then, ClassicService):
+        return then
+    return replace(then, **{key: getattr(now, key) for key in _NEWEST if hasattr(now, key)})

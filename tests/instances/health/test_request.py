@@ -1,0 +1,54 @@
+"""The health request: what is shown of an answer."""
+
+from __future__ import annotations
+
+import fcntl
+import resource
+import socket
+
+import pytest
+
+from zdd.instances.health import request
+
+PAGE = b"<!doctype html><style>h1 { color: red }</style><title>Bad Request (400)</title><h1>Sorry</h1>"
+HTML = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html; charset=utf-8\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "excerpt"),
+    [
+        (HTML + b"Content-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE), "Sorry"),
+        (
+            HTML + b"Transfer-Encoding: chunked\r\n\r\n%X\r\n%s\r\n3\r\n...\r\n0\r\n\r\n" % (len(PAGE), PAGE),
+            "Sorry ...",
+        ),
+        (b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\nff\r\ncut sho", "cut sho"),
+        (b"HTTP/1.1 500 No\r\nContent-Type: text/plain\r\n\r\n1 < 2\n  and 3 > 2", "1 < 2 and 3 > 2"),
+    ],
+    ids=["a page", "in chunks", "a part of a chunk", "plain text"],
+)
+def test_an_answer_is_shown_by_the_words_that_somebody_would_read(answer: bytes, excerpt: str) -> None:
+    app, us = socket.socketpair()
+    with app:
+        app.sendall(answer)
+        app.shutdown(socket.SHUT_WR)
+
+        assert request.ask(us, "/", "localhost", lambda: 5.0, lambda: None).excerpt == excerpt
+
+
+def test_a_zddeploy_that_has_a_thousand_descriptors_can_ask_all_the_same() -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    high = 2000
+    if most[1] != resource.RLIM_INFINITY and most[1] <= high:
+        pytest.skip(f"may not have {high} descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most[0], high + 1), most[1]))
+    app, us = socket.socketpair()
+    try:
+        with app, us:
+            app.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            asking = socket.socket(fileno=fcntl.fcntl(us, fcntl.F_DUPFD_CLOEXEC, high))
+            answer = request.ask(asking, "/", "localhost", lambda: 60.0, lambda: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+
+    assert answer.status == 204

@@ -1,0 +1,64 @@
+"""nginx's language: words, blocks, and includes in their place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zdd.nginx.config import parse
+from zdd.nginx.config.parse import Directive
+
+
+def test_words_and_blocks_are_read() -> None:
+    text = "user www-data;\nhttp {\n  # listen 1;\n  log_format x \"a; {b}\" 'c';\n  server { listen 80; }\n}\n"
+
+    assert parse.parse(text) == [
+        Directive("user", ["www-data"], None),
+        Directive(
+            "http",
+            [],
+            [
+                Directive("log_format", ["x", "a; {b}", "c"], None),
+                Directive("server", [], [Directive("listen", ["80"], None)]),
+            ],
+        ),
+    ]
+
+
+def test_a_variable_in_braces_is_part_of_its_word() -> None:
+    assert parse.parse("return 301 https://${host}/x;") == [Directive("return", ["301", "https://${host}/x"], None)]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "}", "} }", "{", "a {", "a", '"', "a { b; } }", "\\", "a ${b", "map $x $y { {} }"]
+)
+def test_whatever_it_is_nothing_is_raised(text: str) -> None:
+    assert isinstance(parse.parse(text), list)
+
+
+def test_included_files_stand_where_they_are_included(tmp_path: Path) -> None:
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites/a.conf").write_text("server { listen 1; }")
+    (tmp_path / "sites/b.conf").write_text("include proxy.conf;")
+    (tmp_path / "proxy.conf").write_text("gzip on;")
+    patterns: list[str] = []
+
+    found = parse.read("http { include sites/*.conf; include missing; }", str(tmp_path), patterns)
+
+    assert [one.name for one in found[0].block or ()] == ["server", "gzip"]
+    assert patterns == [f"{tmp_path}/{name}" for name in ("sites/*.conf", "proxy.conf", "missing")]
+
+
+def test_a_file_that_includes_itself_comes_to_an_end(tmp_path: Path) -> None:
+    (tmp_path / "loop.conf").write_text("gzip on; include loop.conf;")
+
+    assert 1 < len(parse.read("include loop.conf;", str(tmp_path))) < 20
+
+
+def test_what_counts_is_what_the_innermost_block_says() -> None:
+    found = parse.parse("gzip a; http { gzip b; x {} server { gzip c; gzip d; y {} } }")
+
+    inherited = {place.directive.name: [one.args[0] for one in place.inherited("gzip")] for place in parse.walk(found)}
+
+    assert (inherited["x"], inherited["y"]) == (["b"], ["c", "d"])

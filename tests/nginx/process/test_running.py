@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import subprocess
+
+from zdd.host import process
+from zdd.host.process import Process
+from zdd.nginx.process import running
+
+from ..app import wait_until
+
+# A shell of that name: what it forks has the name too, until it runs another program.
+FORKS = f"exec 3<&0; (read <&3) & (exec -a '{running.MASTER}' sh -c 'read never <&3') & read <&3"
+
+
+def test_a_worker_that_has_no_title_yet_is_one_and_a_new_nginx_is_none() -> None:
+    with subprocess.Popen([running.MASTER, "-c", FORKS], executable="/bin/bash", stdin=subprocess.PIPE) as shell:
+        master = Process.find(shell.pid)
+        assert master
+        wait_until(lambda: f"{running.MASTER} -c read never <&3" in map(process.title, children(shell.pid)))
+
+        (worker,) = running.workers(master)
+        assert process.title(worker.pid) == process.title(shell.pid)
+
+
+def children(parent: int) -> list[int]:
+    return [pid for pid, of in process.parents().items() if of == parent]

@@ -1,0 +1,56 @@
+"""An nginx whose master was killed: its workers serve on, and the next one takes their sockets over."""
+
+from __future__ import annotations
+
+import signal
+
+from zdd.load import Kind, Load, Spec
+
+from ..app import ask, wait_until
+from ..house import House
+
+
+def kill_master(house: House) -> list[int]:
+    """Kill the master; returns its workers, which serve on."""
+    workers = [worker.pid for worker in house.workers()]
+    master = house.nginx.master()
+    assert master is not None
+    master.signal(signal.SIGKILL)
+    assert master.wait(30)
+    return workers
+
+
+def test_workers_without_a_master_are_left_be_while_the_text_stays(house: House) -> None:
+    house.nginx.apply(house.simple("one"))
+    workers = kill_master(house)
+
+    change = house.nginx.apply(house.simple("one"))
+
+    assert not change.changed
+    assert sorted(worker.pid for worker in house.nginx.orphans()) == sorted(workers)
+    assert ask(house.port).body == b"one"
+
+
+def test_a_new_text_takes_their_sockets_over_and_loses_nothing(house: House) -> None:
+    house.nginx.apply(house.simple("one"))
+    kill_master(house)
+    with Load(Spec(f"127.0.0.1:{house.port}", (Kind(), Kind("POST", "/", body=500)), rate=200)) as load:
+        change = house.nginx.apply(house.simple("two"))
+        wait_until(lambda: not house.nginx.orphans())
+        report = load.stop()
+
+    assert change.started
+    assert report.total_failed == 0, report.failures[:3]
+    assert ask(house.port).body == b"two"
+    assert house.nginx.master()
+    assert house.nginx.apply(house.simple("three")).changed  # and it is an nginx like any other
+    assert ask(house.port).body == b"three"
+
+
+def test_they_are_stopped_like_a_whole_nginx(house: House) -> None:
+    house.nginx.apply(house.simple("one"))
+    kill_master(house)
+
+    house.nginx.stop()
+
+    assert house.nginx.orphans() == []

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from zdd.conf.schema import Config
+from zdd.conf.schema import ClassicService, Config
 from zdd.errors import ZddError
 from zdd.events import Report
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
+from zdd.instances.environment import ResolvedService
 from zdd.instances.pool import Fleet
 from zdd.interrupts import Interrupts
 from zdd.nginx.external import ForeignFront
@@ -43,6 +44,24 @@ class Site:
     def snapshots(self) -> Snapshots:
         """What each committed deploy has started from."""
         return Snapshots(self.places.deploys, self.config.folder)
+
+    def snapshot(self, target: Manifest) -> Snapshot:
+        """Return what a deploy starts from: new instances were just started, the others are as they were recorded."""
+        config, instances = self.config, target.by_service()
+        new = {one.service for one in target.new(self.tables.before(target))}
+        services = {name: self.fleet.service(name) if name in new else config.services[name] for name in instances}
+        return Snapshot(
+            deploy=target.deploy,
+            origin=target.origin or target.deploy,
+            release=target.release,
+            releases={name: found[0].release for name, found in instances.items()},
+            zdd=config.zdd,
+            nginx=config.nginx,
+            built=config.release,
+            order=list(instances),
+            apps={name: one for name, one in services.items() if isinstance(one, ResolvedService)},
+            classic={name: one for name, one in services.items() if isinstance(one, ClassicService)},
+        )
 
     def as_of(self, snapshot: Snapshot | None) -> Site:
         """Return the same project with the configuration and environment of then; with those of today for None."""

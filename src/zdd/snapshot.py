@@ -18,7 +18,7 @@ import contextlib
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -26,10 +26,6 @@ from msgspec.structs import replace
 from zdd.conf.schema import ClassicService, Config, NginxSection, ReleaseSection, RunService, ZddSection
 from zdd.host import files
 from zdd.instances.environment import ResolvedService
-from zdd.routing.manifest import Manifest
-
-if TYPE_CHECKING:
-    from zdd.project import Site
 
 _PLACES = ("project", "state_dir", "runtime_dir", "lock_timeout")
 _NEWEST = ("drain_timeout", "stop_timeout", "keep_warm")
@@ -77,25 +73,6 @@ class Snapshot(Header, frozen=True, kw_only=True):
             built = replace(built, keep_releases=today.release.keep_releases)
         zdd = replace(self.zdd, **{key: getattr(today.zdd, key) for key in _PLACES})
         return replace(today, zdd=zdd, nginx=self.nginx, services=services, release=built, warnings=[])
-
-
-def of(site: Site, target: Manifest) -> Snapshot:
-    """Return what this deploy starts from: new instances were just started, the others are as they were recorded."""
-    config, instances = site.config, target.by_service()
-    new = {one.service for one in target.new(site.tables.before(target))}
-    services = {name: site.fleet.service(name) if name in new else config.services[name] for name in instances}
-    return Snapshot(
-        deploy=target.deploy,
-        origin=target.origin or target.deploy,
-        release=target.release,
-        releases={name: found[0].release for name, found in instances.items()},
-        zdd=config.zdd,
-        nginx=config.nginx,
-        built=config.release,
-        order=list(instances),
-        apps={name: one for name, one in services.items() if isinstance(one, ResolvedService)},
-        classic={name: one for name, one in services.items() if isinstance(one, ClassicService)},
-    )
 
 
 class Snapshots:

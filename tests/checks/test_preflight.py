@@ -9,7 +9,7 @@ import pytest
 from zdd.checks import preflight
 from zdd.errors import UsageError
 from zdd.host import sock_diag
-from zdd.operate import boot
+from zdd.operate import boot, boot_unit
 
 from ..deploy.world import World, load
 
@@ -39,7 +39,7 @@ def test_a_unit_that_starts_a_configuration_which_is_gone_is_told_of(tmp_path: P
     unit = boot.pieces(config, pwd.getpwuid(0), ["/opt/zdd/bin/zddeploy"])[0].text
     (tmp_path / "unit").write_text(unit)
 
-    assert preflight.boots_from(str(tmp_path / "unit")) is None
+    assert boot_unit.lost_configuration(str(tmp_path / "unit")) is None
     folder.rename(tmp_path / "moved")
-    assert preflight.boots_from(str(tmp_path / "unit")) == str(config.path)
-    assert preflight.boots_from(str(tmp_path / "none")) is None
+    assert boot_unit.lost_configuration(str(tmp_path / "unit")) == str(config.path)
+    assert boot_unit.lost_configuration(str(tmp_path / "none")) is None

@@ -10,7 +10,7 @@ import pytest
 from zdd.conf import read
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
-from zdd.operate import boot
+from zdd.operate import boot, boot_unit
 
 ROOT, USER = pwd.getpwuid(0), pwd.getpwnam("nobody")
 PROGRAM = ["/opt/zdd/bin/zddeploy"]
@@ -93,8 +93,8 @@ def test_the_project_is_its_owners_unless_somebody_is_named(tmp_path: Path) -> N
 @pytest.fixture
 def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The machine's folders are the test's own; returned is the project's runtime folder, made by another user."""
-    for name in ("_UNITS", "_TMPFILES", "_RUNTIME"):
-        monkeypatch.setattr(boot, name, str(tmp_path / name))
+    for module, name in ((boot_unit, "FOLDER"), (boot, "_TMPFILES"), (boot, "_RUNTIME")):
+        monkeypatch.setattr(module, name, str(tmp_path / name))
         (tmp_path / name).mkdir()
     folder = tmp_path / "_RUNTIME/shop"
     folder.mkdir()

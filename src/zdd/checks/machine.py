@@ -35,7 +35,9 @@ def limits(site: Site) -> Iterator[Finding]:
             "a connection is a file, and nginx has two of them for each request",
             f"raise the hard limit to {_FILES} (ulimit -Hn; nofile in /etc/security/limits.conf)",
         )
-    yield fine(f"requests that can wait for an app: {allowed.words(site)}; files that a process can open: {most}")
+    yield fine(
+        f"requests that can wait for an app: {allowed.words(site.config)}; files that a process can open: {most}"
+    )
 
 
 def memory(site: Site) -> Iterator[Finding]:

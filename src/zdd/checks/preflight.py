@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
-import sys
 from collections.abc import Iterator
 
 from zdd.checks.finding import Finding, error, warning
 from zdd.conf.schema import RunService
 from zdd.errors import UsageError
-from zdd.host import files, reach, sock_diag, systemd
+from zdd.host import reach, sock_diag, systemd
 from zdd.instances import user
 from zdd.nginx import capacity
 from zdd.nginx.external import ForeignFront
+from zdd.operate import boot_unit
 from zdd.paths import user_name
 from zdd.project import Site
-
-WANTS = "/etc/systemd/system/multi-user.target.wants"
 
 
 def check(site: Site) -> None:
@@ -42,6 +38,7 @@ def access(site: Site) -> Iterator[Finding]:
             "load what it lacks, and at every boot: sudo modprobe unix_diag",
         )
     yield from _links(site)
+    enable = boot_unit.enable_command(site.config)
     if found := site.front.barrier():
         folder, worker = found
         mode = os.stat(folder).st_mode & 0o777
@@ -49,7 +46,7 @@ def access(site: Site) -> Iterator[Finding]:
         yield error(
             f"nginx's workers (user {worker}) cannot pass {folder} (mode {mode:o}) on the way to {site.places.runtime}",
             "every request would be answered 502",
-            f"once: `sudo install -d -o {us} -m 711 /run/zdd/{project}`; for every boot: `{enable_command(site)}`",
+            f"once: `sudo install -d -o {us} -m 711 /run/zdd/{project}`; for every boot: `{enable}`",
         )
 
 
@@ -74,14 +71,17 @@ def notices(site: Site) -> Iterator[Finding]:
     if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(site)):
         needs = "they need systemd and, for you, `loginctl enable-linger`"
         yield warning("memory_max and cpu_weight have no effect", "systemd sees to them, in units", needs)
-    if systemd.runs() and not os.path.lexists(f"{WANTS}/{boot_unit(site.config.project)}"):
-        cure = f"to have it so, once: `{enable_command(site)}`"
+    project = site.config.project
+    if systemd.runs() and not boot_unit.is_enabled(project):
+        cure = f"to have it so, once: `{boot_unit.enable_command(site.config)}`"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
-    elif gone := boots_from(f"/etc/systemd/system/{boot_unit(site.config.project)}"):
-        cure = f"to rewrite it, once: `{enable_command(site)}`"
+    elif gone := boot_unit.lost_configuration(boot_unit.path(project)):
+        cure = f"to rewrite it, once: `{boot_unit.enable_command(site.config)}`"
         yield warning(f"at boot {gone} is read, which is gone", "the site would be down until somebody deploys", cure)
     if waiting := [one.name for one in _apps(site) if one.order == "stop-first" and one.socket == "fd"]:
-        yield Finding("fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {capacity.words(site)}")
+        yield Finding(
+            "fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {capacity.words(site.config)}"
+        )
         if site.releases is None:
             yield warning(
                 "without [release], a stop-first version that fails leaves the old one to start from its code",
@@ -95,36 +95,6 @@ def notices(site: Site) -> Iterator[Finding]:
             "what is wrong between nginx and the new version would not undo the deploy",
             "it takes health_host, and somebody on port 443 or 80",
         )
-
-
-def boot_unit(project: str) -> str:
-    """Return the name of the unit that brings the project up at boot."""
-    return f"{systemd.unit_name(project, 'boot')}.service"
-
-
-def boots_from(unit: str) -> str | None:
-    """Return the configuration file that the unit starts the project from, where there is no such file."""
-    try:
-        found = re.search(r"(?m)^ExecStart=(.*)$", files.read(unit) or "")
-        words = shlex.split(found[1]) if found else []
-        path = words[words.index("-c") + 1].replace("%%", "%").replace("$$", "$")
-    except (OSError, ValueError, IndexError):
-        return None
-    return None if os.path.exists(path) else path
-
-
-def enable_command(site: Site) -> str:
-    """Return what is to be typed; sudo has another PATH, so the program is named in full."""
-    sudo = "" if os.geteuid() == 0 else "sudo "
-    return f"{sudo}{' '.join(program())} -c {site.config.path} enable"
-
-
-def program() -> list[str]:
-    """Return how zddeploy is run, from anywhere."""
-    path = os.path.abspath(sys.argv[0])
-    if os.path.basename(path) in ("zddeploy", "zdd") and os.access(path, os.X_OK):
-        return [path]
-    return [sys.executable, "-m", "zdd"]
 
 
 def _apps(site: Site) -> list[RunService]:

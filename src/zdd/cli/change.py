@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from zdd.checks import preflight
-from zdd.deploy import differences, recovery, versions
+from zdd.deploy import differences, versions
 from zdd.deploy.deploy import deploy, finish_interrupted
 from zdd.deploy.plan import Request
 from zdd.deploy.watch import watch
@@ -39,7 +39,7 @@ def change(
         if action == "deploy":
             _require(site)
         with changing(site, f"zddeploy {action}", lock_timeout):
-            if recovery.pending(site):
+            if site.tables.unfinished():
                 finish_interrupted(site)
             wanted = request()
             today, site = site, versions.site_of(site, wanted)

@@ -56,7 +56,7 @@ def command(
         return Request("deploy", services, label, release, commit)
 
     _check_rev(site, rev)
-    plan.check_names(site.config, services)
+    site.config.check_names(services)
     if dry_run:
         wanted = (rev or site.config.release.rev or "of now") if site.config.release else None
         _tell_plan(site, Request("deploy", services, label, wanted))

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from zdd.checks import preflight
 from zdd.cli.enable import require_root, run
 from zdd.conf import read
 from zdd.host import files
 from zdd.host.command import Commands
-from zdd.operate import boot
+from zdd.operate import boot, boot_unit
 
 
 @click.command("disable")
@@ -33,7 +32,7 @@ def command(user: str | None, conf: Path | None) -> int:
     require_root(config, "disable")
     boot.check_unit(config, owner)
     commands = Commands()
-    for piece in boot.pieces(config, owner, preflight.program()):
+    for piece in boot.pieces(config, owner, boot_unit.program()):
         if os.path.exists(piece.path):
             for argv in piece.before_removal:
                 run(argv, commands)

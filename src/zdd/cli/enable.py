@@ -8,13 +8,12 @@ from pwd import struct_passwd
 
 import click
 
-from zdd.checks import preflight
 from zdd.conf import read
 from zdd.conf.schema import Config
 from zdd.errors import UsageError, ZddError
 from zdd.host import files, systemd
 from zdd.host.command import Commands
-from zdd.operate import boot
+from zdd.operate import boot, boot_unit
 from zdd.operate.boot import Piece
 
 
@@ -37,7 +36,7 @@ def command(dry_run: bool, user: str | None, conf: Path | None) -> int:
     config = read.load(read.find(conf, Path.cwd()))
     owner = boot.user_of(config, user)
     boot.check_free(config, owner)
-    needed = boot.pieces(config, owner, preflight.program())
+    needed = boot.pieces(config, owner, boot_unit.program())
     if not systemd.runs():
         raise UsageError("systemd does not run this machine: have its init run `zddeploy up` at boot")
     for piece in needed:
@@ -46,7 +45,7 @@ def command(dry_run: bool, user: str | None, conf: Path | None) -> int:
         click.echo(f"$ loginctl enable-linger {owner.pw_name}")
     for words in boot.refused(config):
         click.secho(f"not allowed by this, decide yourself: sudo {' '.join(words)}", fg="yellow")
-    for warning in boot.changeable(config, owner, preflight.program()):
+    for warning in boot.changeable(config, owner, boot_unit.program()):
         click.secho(warning, fg="yellow")
     if dry_run:
         return 0
@@ -60,7 +59,7 @@ def require_root(config: Config, name: str) -> None:
     """Raise UsageError unless we are root."""
     if os.geteuid() != 0:
         raise UsageError(
-            f"only root may {name} a project", hint=f"sudo {' '.join(preflight.program())} -c {config.path} {name}"
+            f"only root may {name} a project", hint=f"sudo {' '.join(boot_unit.program())} -c {config.path} {name}"
         )
 
 

@@ -14,7 +14,6 @@ import msgspec
 
 from zdd.cli import complete, options
 from zdd.conf import units
-from zdd.deploy import plan
 from zdd.operate import logs
 from zdd.operate.logs import Line
 
@@ -70,7 +69,7 @@ def command(
       zddeploy logs --instance web-12 -n 100
     """
     site = options.site_of(conf, verbose, as_json, looks_only=True)
-    plan.check_names(site.config, services)
+    site.config.check_names(services)
     found = logs.find(site.places, services or tuple(site.config.services))
     if instance:
         logs.require(found, instance)

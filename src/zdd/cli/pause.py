@@ -42,6 +42,7 @@ def command(
     if paused.others:
         site.report.event("notice", text=f"{', '.join(paused.others)}: not paused, as the app has a socket of its own")
     names = ", ".join(paused.services)
-    text = f"{names}: requests wait, for {longest:g} s at most ({capacity.words(site)}); `zddeploy resume` lets them in"
+    limit = capacity.words(site.config)
+    text = f"{names}: requests wait, for {longest:g} s at most ({limit}); `zddeploy resume` lets them in"
     site.report.event("result", outcome="done", cause=None, services=paused.services, exit=0, text=text)
     return 0

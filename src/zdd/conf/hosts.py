@@ -18,6 +18,15 @@ HEADER = rf"(?=.{{1,259}}$)({_LABEL}(\.{_LABEL})*|{ADDRESS_6})(:[0-9]{{1,5}})?"
 LISTEN = rf"(({ADDRESS_6}|\*|{ADDRESS}|(?!{_FOUR_NUMBERS}:)[a-zA-Z0-9._-]+):)?[0-9]{{1,5}}"
 
 
+class Mistake(ValueError):  # noqa: N818 -- reads as what happened
+    """A value that can match nothing: why, and what would be right where that can be guessed."""
+
+    def __init__(self, why: str | None = None, instead: str | list[str] | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.instead = instead
+
+
 def as_typed(pattern: str) -> str:
     """Return the pattern for what people type: also letters that become punycode, and a dot behind the name."""
     wide = pattern.replace(_LABEL, r"([A-Za-z0-9_-]|[^\x00-\x7f]){1,63}").replace("253}", "254}")

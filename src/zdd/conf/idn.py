@@ -6,7 +6,7 @@ import re
 import unicodedata
 from encodings import idna
 
-from zdd.conf.mistakes import Mistake
+from zdd.conf.hosts import Mistake
 
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")
 # Sharp s and final sigma: browsers keep them (IDNA2008), Python's codec does not (IDNA2003). The two are different

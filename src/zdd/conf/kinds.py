@@ -88,7 +88,7 @@ def _judge(judge: str, value: object) -> object:
 
     try:
         return getattr(mistakes, judge)(str(value))
-    except mistakes.Mistake as mistake:
+    except hosts.Mistake as mistake:
         raise KindError(value, mistake.why, mistake.instead) from None
 
 

@@ -8,17 +8,8 @@ import socket
 from urllib.parse import quote, unquote_to_bytes
 
 from zdd.conf import hosts, paths
+from zdd.conf.hosts import Mistake
 from zdd.conf.units import Statuses
-
-
-class Mistake(ValueError):  # noqa: N818 -- reads as what happened
-    """A value that can match nothing: why, and what would be right where that can be guessed."""
-
-    def __init__(self, why: str | None = None, instead: str | list[str] | None = None) -> None:
-        super().__init__(why)
-        self.why = why
-        self.instead = instead
-
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*)")
 _NOBODY = "nobody asks for a host of that name; without the key all hosts are answered"

@@ -1,6 +1,7 @@
 """The configuration: every key with its type, default and meaning. Reader and reference docs derive from it."""
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from msgspec.structs import FieldInfo, fields
 
 from zdd.conf import kinds
 from zdd.conf.units import Statuses
+from zdd.errors import UsageError
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,30}"  # of projects and services with run
 NAME_RULE = "a to z, 0 to 9, - and _, at most 31, the first a letter or digit"
@@ -132,6 +134,12 @@ class Config(Struct, frozen=True, kw_only=True):
     services: dict[str, ClassicService | RunService]
     release: ReleaseSection | None
     warnings: list[str]
+
+    def check_names(self, services: Iterable[str]) -> None:
+        """Raise UsageError for a name that no service has."""
+        for name in services:
+            if name not in self.services:
+                raise UsageError(f"{self.path} has no service {name!r}", hint=f"it has: {', '.join(self.services)}")
 
 
 SCHEMAS: dict[str, type[Struct]] = {"zdd": ZddSection, "nginx": NginxSection, "release": ReleaseSection}

@@ -7,14 +7,13 @@ which finds only manifests, arrives at the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.deploy import steps
 from zdd.deploy.steps import Step
-from zdd.errors import UsageError
 from zdd.routing.manifest import Instance, Kind, Manifest
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
     Named services get new instances and the others keep theirs; a service that left the configuration is left out.
     Raises UsageError for a name the configuration does not have.
     """
-    check_names(config, request.services)
+    config.check_names(request.services)
     current = observed.current
     instances: dict[str, Instance] = {}
     for service in config.services.values():
@@ -178,11 +177,3 @@ def _new(service: ClassicService | RunService, last: int, release: str | None, r
         Instance(f"{service.name}-{last + number}", service.name, kind_of(service), release, stop_first=stop_first)
         for number in range(1, count + 1)
     ]
-
-
-def check_names(config: Config, names: Sequence[str]) -> None:
-    """Raise UsageError for a name that no service has."""
-    for name in names:
-        if name not in config.services:
-            known = ", ".join(config.services)
-            raise UsageError(f"{config.path} has no service {name!r}", hint=f"it has: {known}")

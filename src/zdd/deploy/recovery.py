@@ -12,15 +12,6 @@ from zdd.routing.manifest import Manifest
 _LIVING = ("serving", "warm", "unkept")  # states of instances that answer
 
 
-def pending(site: Site) -> Manifest | None:
-    """Return the manifest of the deploy that was neither committed nor undone, None when there is none."""
-    for number in reversed(site.tables.numbers()):
-        manifest = site.tables.read(number)
-        if manifest and not manifest.committed:
-            return manifest
-    return None
-
-
 def recover(site: Site) -> Manifest | None:
     """
     Finish or undo an interrupted deploy; returns it, None when there was none. Bears being interrupted itself.
@@ -28,7 +19,7 @@ def recover(site: Site) -> Manifest | None:
     Forward and switched: its instances passed every gate but the last ones, so those are passed now, and it is
     committed. Everything else goes back.
     """
-    target = pending(site)
+    target = site.tables.unfinished()
     if target is None:
         return None
     before = site.tables.before(target)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from zdd import snapshot
 from zdd.deploy import bake, hooks, stop_first
 from zdd.errors import NeedsPerson
 from zdd.routing.manifest import Instance, Manifest
@@ -160,7 +159,7 @@ class Prepare(Step):
     def do(self, site: Site) -> None:
         """Make the links; nobody is led by them yet. Write the snapshot."""
         site.tables.build(self.target.deploy, self.target.slots())
-        site.snapshots.write(snapshot.of(site, self.target))
+        site.snapshots.write(site.snapshot(self.target))
 
     def undo(self, site: Site) -> None:
         """Remove the snapshot: nothing goes back to what was refused. The links go with the table."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 
+from zdd.conf.schema import Config
 from zdd.host import files
 from zdd.nginx.config import render, template
-from zdd.project import Site
 
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
 _SHARE = 2  # connections that a request costs nginx: the client's and the one that waits
 
 
-def waiting(site: Site) -> tuple[int, str]:
+def waiting(config: Config) -> tuple[int, str]:
     """
     Return how many requests can wait, and what sets that limit.
 
@@ -22,8 +22,8 @@ def waiting(site: Site) -> tuple[int, str]:
     """
     queue = files.read_number(_SOMAXCONN) or 128
     found = [(queue, "net.core.somaxconn")]
-    if not site.config.nginx.include:
-        written = template.read(str(site.config.nginx.template)) if site.config.nginx.template else render.MAIN
+    if not config.nginx.include:
+        written = template.read(str(config.nginx.template)) if config.nginx.template else render.MAIN
         connections = int(_directive(written, "worker_connections", "512"))
         workers = _directive(written, "worker_processes", "1")
         count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
@@ -31,9 +31,9 @@ def waiting(site: Site) -> tuple[int, str]:
     return min(found)
 
 
-def words(site: Site) -> str:
+def words(config: Config) -> str:
     """Return the limit as a part of a sentence."""
-    most, limit = waiting(site)
+    most, limit = waiting(config)
     return f"up to {most}, by {limit}"
 
 

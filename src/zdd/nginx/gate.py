@@ -7,10 +7,10 @@ import os
 import re
 import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from zdd.conf import hosts
-from zdd.conf.schema import ClassicService, RunService
+from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.errors import DeployFailed
 from zdd.host import files
 from zdd.host.clock import Clock
@@ -19,9 +19,6 @@ from zdd.keeper import client
 from zdd.nginx.config import maintenance, template
 from zdd.paths import Places
 from zdd.routing.manifest import Manifest
-
-if TYPE_CHECKING:
-    from zdd.nginx.managed import Front
 
 _UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
 _OTHERWISE = {"ssl", "quic", "http2"}  # before 1.25.1 an nginx that is told of HTTP/2 there speaks nothing else
@@ -107,29 +104,29 @@ def _connected(places: Places, names: Sequence[str]) -> bool:
     return False
 
 
-def visits(front: Front, target: Manifest) -> list[Visit]:
+def visits(config: Config, target: Manifest) -> list[Visit]:
     """Return the requests to send; none for workers, and for classic services only with a health_path."""
-    address = listen_address(front)
+    address = listen_address(config)
     if address is None:
         return []
     found = []
     for name in target.services():
-        service = front.config.services[name]
+        service = config.services[name]
         if isinstance(service, ClassicService):
             if service.health_path:
                 found.append(Visit(name, address, service.health_host or "localhost", service.health_path))
         elif service.socket != "none":
-            host = service.health_host or hosts.asked(service.host or front.config.nginx.server_name) or "localhost"
+            host = service.health_host or hosts.asked(service.host or config.nginx.server_name) or "localhost"
             found.append(Visit(name, address, host, _path(service)))
     return found
 
 
-def listen_address(front: Front) -> tuple[str, int] | None:
+def listen_address(config: Config) -> tuple[str, int] | None:
     """Return where nginx can be reached with plain HTTP/1; None when nowhere."""
-    if front.template is None:
-        listening = list(front.config.nginx.listen)
+    if config.nginx.template is None:
+        listening = list(config.nginx.listen)
     else:
-        words = re.findall(r"(?m)^\s*listen\s+([^;]+);", template.read(str(front.template)))
+        words = re.findall(r"(?m)^\s*listen\s+([^;]+);", template.read(str(config.nginx.template)))
         listening = [word.split()[0] for word in words if not _OTHERWISE & set(word.split())]
     return next((found for one in listening if (found := maintenance.address([one]))), None)
 

@@ -123,7 +123,7 @@ class Front:
 
     def visits(self, target: Manifest) -> list[Visit]:
         """Return the requests that lead through nginx to each service."""
-        return gate.visits(self, target)
+        return gate.visits(self.config, target)
 
     def master(self) -> Process | None:
         """Return nginx's master process if it runs."""

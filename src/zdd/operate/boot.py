@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from zdd import claims
-from zdd.checks.preflight import boot_unit
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
 from zdd.host import reach, systemd, untrusted
+from zdd.operate import boot_unit
 from zdd.paths import user_name
 
 _SUDO_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")  # in this order where /bin is a link to /usr/bin
-_UNITS, _TMPFILES, _RUNTIME = "/etc/systemd/system", "/etc/tmpfiles.d", "/run/zdd"
+_TMPFILES, _RUNTIME = "/etc/tmpfiles.d", "/run/zdd"
 # What the sudoers file may allow: an nginx is tested or reloaded, and nothing else, whatever a configuration says.
 _NGINX = r"(nginx|openresty|angie)([@.-][\w@.-]*)?"
 _HARMLESS = re.compile(
@@ -89,7 +89,7 @@ def check_free(config: Config, user: pwd.struct_passwd) -> None:
 
 def check_unit(config: Config, user: pwd.struct_passwd) -> None:
     """Raise UsageError where a unit of this name starts another configuration as another user."""
-    path = _unit_file(config)
+    path = boot_unit.path(config.project)
     found = re.search(r"(?m)^User=(?P<user>.*)$(?:\n.*)*?\nExecStart=.* -c (?P<conf>.*) up$", _text(path))
     if found and found["user"] != user.pw_name and found["conf"] != _quoted(str(config.path)):
         raise UsageError(
@@ -126,10 +126,6 @@ def _runtime(config: Config) -> str:
     return str(config.zdd.runtime_dir or f"{_RUNTIME}/{config.project}")
 
 
-def _unit_file(config: Config) -> str:
-    return f"{_UNITS}/{boot_unit(config.project)}"
-
-
 def _text(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -157,7 +153,7 @@ def refused(config: Config) -> list[Command]:
 
 
 def _unit(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> Piece:
-    name = boot_unit(config.project)
+    name = boot_unit.name(config.project)
     manager = f" user@{user.pw_uid}.service" if user.pw_uid else ""
     start = " ".join(_quoted(word) for word in [*program, "-c", str(config.path), "up"])
     text = f"""\
@@ -179,7 +175,7 @@ WantedBy=multi-user.target
 """
     systemctl = ["systemctl", "--quiet"]
     return Piece(
-        _unit_file(config),
+        boot_unit.path(config.project),
         text,
         after=[[*systemctl, "daemon-reload"], [*systemctl, "enable", name]],
         proof=[[*systemctl, "is-enabled", name]],

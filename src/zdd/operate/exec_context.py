@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from zdd.conf.schema import ClassicService
-from zdd.deploy import plan
 from zdd.errors import UsageError
 from zdd.host.command import Identity, Surroundings
 from zdd.instances import environment
@@ -21,7 +20,7 @@ def inside(site: Site, name: str) -> Surroundings:
 
     Raises UsageError for a service that is not known, or that nothing of serves.
     """
-    plan.check_names(site.config, [name])
+    site.config.check_names([name])
     service, current = site.config.services[name], site.tables.current()
     instances = current.of(name) if current else []
     if not instances:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from zdd.conf.schema import RunService
-from zdd.deploy import plan
 from zdd.errors import UsageError
 from zdd.project import Site
 
@@ -55,7 +54,7 @@ def resume(site: Site, names: Sequence[str]) -> list[str]:
 
 
 def _services(site: Site, names: Sequence[str]) -> list[RunService]:
-    plan.check_names(site.config, names)
+    site.config.check_names(names)
     services = [site.config.services[name] for name in names or site.config.services]
     return [service for service in services if isinstance(service, RunService) and service.socket != "none"]
 

@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from zdd import history
-from zdd.deploy import recovery
 from zdd.host import lock, process, sock_diag
 from zdd.instances.state import Running, observe
 from zdd.operate import in_place, maintenance
@@ -130,7 +129,7 @@ def _state(site: Site, current: Manifest | None, problems: list[str]) -> State:
 
 
 def _interrupted(site: Site) -> bool:
-    return recovery.pending(site) is not None and not lock.is_held(site.places.lock)
+    return site.tables.unfinished() is not None and not lock.is_held(site.places.lock)
 
 
 def _problems(site: Site, current: Manifest | None, running: dict[str, Running]) -> list[str]:

@@ -154,6 +154,11 @@ class Tables:
             return []
         return sorted(int(name) for name in names if name.isdigit())
 
+    def unfinished(self) -> Manifest | None:
+        """Return the newest table that was neither committed nor undone, None when there is none."""
+        tables = map(self.read, reversed(self.numbers()))
+        return next((table for table in tables if table and not table.committed), None)
+
     def prune(self, keep: set[int]) -> None:
         """Remove tables that nobody walks any more: not these, not the one in force, none replaced in the last 10 s."""
         published = self.published()

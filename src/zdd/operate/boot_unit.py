@@ -1,0 +1,53 @@
+"""The systemd unit that brings a project up at boot, and the command that writes it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+
+from zdd.conf.schema import Config
+from zdd.host import files, systemd
+
+FOLDER = "/etc/systemd/system"
+
+
+def name(project: str) -> str:
+    """Return the unit's name."""
+    return f"{systemd.unit_name(project, 'boot')}.service"
+
+
+def path(project: str) -> str:
+    """Return where the unit is."""
+    return f"{FOLDER}/{name(project)}"
+
+
+def is_enabled(project: str) -> bool:
+    """Return whether systemd starts the unit at boot."""
+    return os.path.lexists(f"{FOLDER}/multi-user.target.wants/{name(project)}")
+
+
+def lost_configuration(unit: str) -> str | None:
+    """Return the configuration file that this unit reads, where there is no such file; else None."""
+    try:
+        found = re.search(r"(?m)^ExecStart=(.*)$", files.read(unit) or "")
+        words = shlex.split(found[1]) if found else []
+        read = words[words.index("-c") + 1].replace("%%", "%").replace("$$", "$")
+    except (OSError, ValueError, IndexError):
+        return None
+    return None if os.path.exists(read) else read
+
+
+def enable_command(config: Config) -> str:
+    """Return the command that writes the unit. sudo has another PATH, so it names the program in full."""
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return f"{sudo}{' '.join(program())} -c {config.path} enable"
+
+
+def program() -> list[str]:
+    """Return the command that runs zddeploy from any folder."""
+    called = os.path.abspath(sys.argv[0])
+    if os.path.basename(called) in ("zddeploy", "zdd") and os.access(called, os.X_OK):
+        return [called]
+    return [sys.executable, "-m", "zdd"]

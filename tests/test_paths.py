@@ -12,7 +12,7 @@ from zdd import claims
 from zdd.conf import read
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
-from zdd.paths import Places
+from zdd.paths import Paths
 
 
 def config(folder: Path, **zdd: str) -> Config:
@@ -26,21 +26,21 @@ def config(folder: Path, **zdd: str) -> Config:
 
 
 def test_checking_touches_nothing(tmp_path: Path) -> None:
-    Places(config(tmp_path / "a")).check()
+    Paths(config(tmp_path / "a")).check()
 
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["deploy.toml"]
 
 
 def test_only_we_may_look_into_the_control_folder(tmp_path: Path) -> None:
-    places = Places(config(tmp_path / "a"))
+    paths = Paths(config(tmp_path / "a"))
     before = os.umask(0)
     try:
-        places.prepare()
+        paths.prepare()
     finally:
         os.umask(before)
 
-    assert os.stat(places.control).st_mode & 0o777 == 0o700
-    assert os.stat(places.instances).st_mode & 0o777 == 0o711
+    assert os.stat(paths.control).st_mode & 0o777 == 0o700
+    assert os.stat(paths.instances).st_mode & 0o777 == 0o711
 
 
 @pytest.mark.parametrize(("mode", "mended"), [(0o700, 0o755), (0o777, 0o755), (0o750, 0o755), (0o1755, 0o1755)])
@@ -52,53 +52,53 @@ def test_the_folder_that_all_projects_share_is_open_and_nobody_elses_to_write(
     (tmp_path / "zdd").mkdir()
     (tmp_path / "zdd").chmod(mode)
 
-    Places(config(tmp_path / "a", state_dir="", runtime_dir=f"{tmp_path}/R")).make_room()
+    Paths(config(tmp_path / "a", state_dir="", runtime_dir=f"{tmp_path}/R")).make_room()
 
     assert os.stat(tmp_path / "zdd").st_mode & 0o7777 == mended
 
 
 def test_a_folder_of_somebody_who_closed_it_stays_closed(tmp_path: Path) -> None:
-    places = Places(config(tmp_path / "a"))
-    places.prepare()
-    for folder in (places.state, places.logs):
+    paths = Paths(config(tmp_path / "a"))
+    paths.prepare()
+    for folder in (paths.state, paths.logs):
         os.chmod(folder, 0o700)
 
-    places.prepare()
+    paths.prepare()
 
-    assert [os.stat(folder).st_mode & 0o777 for folder in (places.state, places.logs)] == [0o700, 0o700]
+    assert [os.stat(folder).st_mode & 0o777 for folder in (paths.state, paths.logs)] == [0o700, 0o700]
 
 
 def test_the_runtime_folder_stays_where_it_was_chosen(tmp_path: Path) -> None:
-    first = Places(config(tmp_path / "a"))
+    first = Paths(config(tmp_path / "a"))
     first.prepare()
-    assert Places(config(tmp_path / "a", runtime_dir="")).runtime != first.runtime  # nothing has been deployed yet
+    assert Paths(config(tmp_path / "a", runtime_dir="")).runtime != first.runtime  # nothing has been deployed yet
 
     os.mkdir(f"{first.tables}/1")
-    again = Places(config(tmp_path / "a", runtime_dir=""))
+    again = Paths(config(tmp_path / "a", runtime_dir=""))
 
     assert again.runtime == first.runtime
 
 
 def test_another_configuration_of_the_same_name_is_refused_with_the_right_command(tmp_path: Path) -> None:
     ours = config(tmp_path / "a")
-    Places(ours).prepare()
+    Paths(ours).prepare()
     theirs = config(tmp_path / "b", state_dir=f"{tmp_path}/a/S", runtime_dir=f"{tmp_path}/a/R")
 
     with pytest.raises(UsageError, match=f"belongs to {ours.path}") as caught:
-        Places(theirs).check()
+        Paths(theirs).check()
 
     assert caught.value.hint is not None
     assert f"zddeploy -c {ours.path}" in caught.value.hint
 
 
-def reached(path: Path) -> Places:
-    return Places(read.load(path))
+def reached(path: Path) -> Paths:
+    return Paths(read.load(path))
 
 
 @pytest.mark.parametrize("way", ["link to the folder", "link to the file", "hard link", "replaced by an editor"])
 def test_one_file_is_one_project_by_whatever_path_it_is_reached(tmp_path: Path, way: str) -> None:
     ours = config(tmp_path / "a")
-    Places(ours).prepare()
+    Paths(ours).prepare()
     path = tmp_path / "other.toml"
     if way == "link to the folder":
         (tmp_path / "b").symlink_to(tmp_path / "a")
@@ -112,11 +112,11 @@ def test_one_file_is_one_project_by_whatever_path_it_is_reached(tmp_path: Path, 
         path.rename(ours.path)
         path = ours.path
 
-    places = reached(path)
-    places.check()
-    assert places.moved_from() is None
-    places.prepare()
-    Places(ours).check()
+    paths = reached(path)
+    paths.check()
+    assert paths.moved_from() is None
+    paths.prepare()
+    Paths(ours).check()
 
 
 def test_a_link_that_leads_to_another_release_is_still_the_same_project(
@@ -126,7 +126,7 @@ def test_a_link_that_leads_to_another_release_is_still_the_same_project(
     two = config(tmp_path / "2", state_dir=f"{tmp_path}/S", runtime_dir=f"{tmp_path}/R")
     current = tmp_path / "current"
     current.symlink_to("1")
-    Places(one).prepare()
+    Paths(one).prepare()
     reached(current / "deploy.toml").prepare()
     current.unlink()
     current.symlink_to("2")
@@ -146,11 +146,11 @@ def test_a_link_that_somebody_went_through_in_the_shell_counts(tmp_path: Path, m
         current.unlink(missing_ok=True)
         current.symlink_to(number)
         monkeypatch.chdir(current)
-        places = reached(read.find(None, Path.cwd()))
-        assert places.config.path == tmp_path / number / "deploy.toml"
+        paths = reached(read.find(None, Path.cwd()))
+        assert paths.config.path == tmp_path / number / "deploy.toml"
 
-        places.check()
-        places.prepare()
+        paths.check()
+        paths.prepare()
 
     monkeypatch.setenv("PWD", str(tmp_path))
     monkeypatch.chdir(tmp_path / "1")
@@ -160,7 +160,7 @@ def test_a_link_that_somebody_went_through_in_the_shell_counts(tmp_path: Path, m
 
 def test_a_file_that_is_gone_locks_nobody_out(tmp_path: Path) -> None:
     ours = config(tmp_path / "a", state_dir=f"{tmp_path}/S", runtime_dir=f"{tmp_path}/R")
-    Places(ours).prepare()
+    Paths(ours).prepare()
     (tmp_path / "a").rename(tmp_path / "b")
 
     moved = reached(tmp_path / "b/deploy.toml")
@@ -174,17 +174,17 @@ def test_a_file_that_is_gone_locks_nobody_out(tmp_path: Path) -> None:
 
 def test_what_an_earlier_zddeploy_wrote_is_understood(tmp_path: Path) -> None:
     ours = config(tmp_path / "a")
-    Places(ours).prepare()
+    Paths(ours).prepare()
     owner = {
         "conf": str(ours.path),
         "uid": os.geteuid(),
-        "boot_id": json.loads(Path(Places(ours).owner).read_text())["boot_id"],
+        "boot_id": json.loads(Path(Paths(ours).owner).read_text())["boot_id"],
     }
-    Path(Places(ours).owner).write_text(json.dumps(owner))
+    Path(Paths(ours).owner).write_text(json.dumps(owner))
     (tmp_path / "b").symlink_to(tmp_path / "a")
 
     reached(tmp_path / "b/deploy.toml").check()
-    Places(ours).check()
+    Paths(ours).check()
 
 
 def deployed_by_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
@@ -214,7 +214,7 @@ def test_root_is_refused_where_a_user_has_deployed_this_very_file(
     made = deployed_by_nobody(tmp_path, monkeypatch)
 
     with pytest.raises(UsageError, match=r"is deployed by nobody .*, and you are root") as caught:
-        Places(made).check()
+        Paths(made).check()
 
     assert f"`sudo -u nobody zddeploy -c {made.path}`" in (caught.value.hint or "")
 
@@ -223,11 +223,11 @@ def test_root_is_refused_where_a_user_has_deployed_this_very_file(
 def test_root_is_refused_where_who_called_sudo_has_deployed_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = deployed_by_nobody(tmp_path, monkeypatch)
     os.chown(made.path, 0, 0)
-    Places(made).check()
+    Paths(made).check()
     monkeypatch.setenv("SUDO_UID", str(pwd.getpwnam("nobody").pw_uid))
 
     with pytest.raises(UsageError, match="is deployed by nobody"):
-        Places(made).check()
+        Paths(made).check()
 
 
 @needs_root
@@ -256,7 +256,7 @@ def test_root_deploys_as_always_where_the_user_has_not(
     if forged in ("a link", "a pipe"):
         os.chown(owner, pwd.getpwnam("nobody").pw_uid, -1, follow_symlinks=False)
 
-    Places(made).check()
+    Paths(made).check()
 
 
 def test_a_user_is_refused_where_root_has_deployed_this_very_file(
@@ -267,7 +267,7 @@ def test_a_user_is_refused_where_root_has_deployed_this_very_file(
     monkeypatch.setattr(os, "geteuid", lambda: 65534)
 
     with pytest.raises(UsageError, match=r"is deployed by root .*, and you are nobody") as caught:
-        Places(made).check()
+        Paths(made).check()
 
     assert f"`sudo zddeploy -c {made.path}`" in (caught.value.hint or "")
 
@@ -279,7 +279,7 @@ def test_a_folder_of_another_user_is_refused_with_the_right_command(tmp_path: Pa
     os.chown(tmp_path / "a/S", 65534, -1)
 
     with pytest.raises(UsageError, match="belongs to nobody, and you are root") as caught:
-        Places(made).check()
+        Paths(made).check()
 
     assert caught.value.hint == "run zddeploy as nobody: sudo -u nobody zddeploy"
 
@@ -288,7 +288,7 @@ def test_a_socket_path_that_would_be_too_long_is_refused(tmp_path: Path) -> None
     made = config(tmp_path / "a", runtime_dir=f"{tmp_path}/{'x' * 90}")
 
     with pytest.raises(UsageError, match="bytes; the path of a UNIX socket may have 107") as caught:
-        Places(made).check()
+        Paths(made).check()
 
     assert caught.value.hint is not None
     assert "runtime_dir" in caught.value.hint
@@ -296,19 +296,19 @@ def test_a_socket_path_that_would_be_too_long_is_refused(tmp_path: Path) -> None
 
 def test_what_another_boot_left_is_not_believed(tmp_path: Path) -> None:
     made = config(tmp_path / "a")
-    places = Places(made)
-    places.prepare()
-    Path(places.control, "web-1.json").touch()
-    Path(places.current).symlink_to("tables/1")
-    owner = json.loads(Path(places.owner).read_text())
-    Path(places.owner).write_text(json.dumps(owner | {"boot_id": "another"}))
-    assert places.stale()
+    paths = Paths(made)
+    paths.prepare()
+    Path(paths.control, "web-1.json").touch()
+    Path(paths.current).symlink_to("tables/1")
+    owner = json.loads(Path(paths.owner).read_text())
+    Path(paths.owner).write_text(json.dumps(owner | {"boot_id": "another"}))
+    assert paths.stale()
 
-    places.prepare()
+    paths.prepare()
 
-    assert not places.stale()
-    assert os.listdir(places.control) == []
-    assert not os.path.lexists(places.current)
+    assert not paths.stale()
+    assert os.listdir(paths.control) == []
+    assert not os.path.lexists(paths.current)
 
 
 def test_an_ordinary_user_keeps_state_in_the_home_of_passwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,4 +316,4 @@ def test_an_ordinary_user_keeps_state_in_the_home_of_passwd(tmp_path: Path, monk
     monkeypatch.setattr(os, "geteuid", lambda: 65534)
     monkeypatch.setenv("HOME", "/somewhere/else")
 
-    assert Places(made).state == "/nonexistent/.local/state/zdd/shop"
+    assert Paths(made).state == "/nonexistent/.local/state/zdd/shop"

@@ -6,10 +6,10 @@ import io
 
 import pytest
 
-from zdd.terminal import Stage, fitted
+from zdd.terminal import Terminal, fitted
 
 
-class Terminal(io.StringIO):
+class Screen(io.StringIO):
     def isatty(self) -> bool:
         return True
 
@@ -22,8 +22,8 @@ def terminal_of_forty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_line_that_stays_takes_the_place_of_the_living_one() -> None:
-    terminal = Terminal()
-    stage = Stage(terminal, margin=10)
+    terminal = Screen()
+    stage = Terminal(terminal, margin=10)
     stage.show("1 request")
     stage.show("2 requests")
     stage.say("done")
@@ -35,15 +35,15 @@ def test_a_line_that_stays_takes_the_place_of_the_living_one() -> None:
 
 
 def test_the_living_line_never_wraps() -> None:
-    terminal = Terminal()
-    Stage(terminal, margin=10).show("x" * 100)
+    terminal = Screen()
+    Terminal(terminal, margin=10).show("x" * 100)
     assert terminal.getvalue().count("x") == 40 - 1 - 10
 
 
 def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    terminal = Terminal()
-    stage = Stage(terminal, margin=10)
+    terminal = Screen()
+    stage = Terminal(terminal, margin=10)
     stage.say("words", "red", bold=True)
     stage.show("living")
     assert terminal.getvalue() == "words\n          living"
@@ -51,7 +51,7 @@ def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_elsewhere_nothing_lives_but_counts_are_kept() -> None:
     file = io.StringIO()
-    stage = Stage(file, margin=10)
+    stage = Terminal(file, margin=10)
     stage.show("living")
     stage.keep("counts")
     stage.say("words", "red")
@@ -62,7 +62,7 @@ def test_long_lines_are_broken_between_words_but_not_within_a_command() -> None:
     text = "  once, and then never again: `sudo zddeploy enable` has it so\nshort"
 
     assert fitted(text, io.StringIO()) == text
-    assert fitted(text, Terminal()).splitlines() == [
+    assert fitted(text, Screen()).splitlines() == [
         "  once, and then never again:",
         "    `sudo zddeploy enable` has it so",
         "short",

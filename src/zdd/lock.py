@@ -10,36 +10,36 @@ from collections.abc import Iterator
 
 from zdd.errors import Locked
 from zdd.host.lock import Busy, Lock
-from zdd.project import Site
+from zdd.project import Project
 
 
 @contextlib.contextmanager
-def changing(site: Site, command: str, timeout: float | None) -> Iterator[None]:
+def changing(project: Project, command: str, timeout: float | None) -> Iterator[None]:
     """
     Make the folders, hold the lock and note signals, for as long as a changing command lasts.
 
     Raises Locked when somebody else changes this project for longer than `timeout` seconds, which is the project's
     lock_timeout unless given.
     """
-    lock = Lock(site.places.lock)
+    lock = Lock(project.paths.lock)
     try:
-        _acquire(site, lock, command, site.config.zdd.lock_timeout if timeout is None else timeout)
+        _acquire(project, lock, command, project.config.zdd.lock_timeout if timeout is None else timeout)
     except Busy as busy:
-        raise _locked(site, busy.holder) from None
+        raise _locked(project, busy.holder) from None
     try:
-        if notice := site.places.prepare():
-            site.report.event("notice", text=notice)
-        with site.interrupts.caught():
+        if notice := project.paths.prepare():
+            project.report.event("notice", text=notice)
+        with project.interrupts.caught():
             yield
     finally:
         lock.release()
 
 
-def _acquire(site: Site, lock: Lock, command: str, timeout: float) -> None:
+def _acquire(project: Project, lock: Lock, command: str, timeout: float) -> None:
     holder: dict[str, object] = {"who": who(), "pid": os.getpid(), "command": command, "since": time.time()}
     deadline = time.monotonic() + timeout
     while lock.fd is None:
-        site.places.make_room()
+        project.paths.make_room()
         try:
             lock.acquire(holder, deadline - time.monotonic())
         except FileNotFoundError:
@@ -54,11 +54,11 @@ def who() -> str:
         return str(os.geteuid())
 
 
-def _locked(site: Site, holder: dict[str, object]) -> Locked:
+def _locked(project: Project, holder: dict[str, object]) -> Locked:
     since = holder.get("since")
     ago = f", for {time.time() - since:.0f} s" if isinstance(since, float) else ""
     return Locked(
-        f"{site.config.project} is being changed by {holder.get('who', 'somebody')}: "
+        f"{project.name} is being changed by {holder.get('who', 'somebody')}: "
         f"`{holder.get('command', 'zddeploy')}`, pid {holder.get('pid', 'unknown')}{ago}",
         hint="wait for it, or have zddeploy wait: --lock-timeout 60s",
     )

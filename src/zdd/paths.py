@@ -22,7 +22,7 @@ _LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes with its closing zero (un
 _HIGHEST_NUMBER = 99_999  # what instance numbers are given room for
 
 
-class Places:
+class Paths:
     """
     The paths of one project.
 

@@ -12,13 +12,13 @@ from zdd.events import Report
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instances.environment import ResolvedService
-from zdd.instances.pool import Fleet
+from zdd.instances.pool import Instances
 from zdd.interrupts import Interrupts
-from zdd.nginx.external import ForeignFront
-from zdd.nginx.managed import Front
-from zdd.paths import Places
+from zdd.nginx.external import ExternalNginx
+from zdd.nginx.managed import ManagedNginx
+from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
-from zdd.routing.tables import Tables
+from zdd.routing.tables import RoutingTables
 from zdd.snapshot import Snapshot, Snapshots
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Site:
+class Project:
     """A project on this machine: what was asked for, its files, its instances, its proxy, and who is told."""
 
     config: Config
-    places: Places
-    tables: Tables
-    fleet: Fleet
-    front: Front
+    paths: Paths
+    tables: RoutingTables
+    instances: Instances
+    proxy: ManagedNginx
     report: Report
     interrupts: Interrupts
     commands: Commands
@@ -41,15 +41,20 @@ class Site:
     releases: Releases | None
 
     @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.config.project
+
+    @property
     def snapshots(self) -> Snapshots:
         """What each committed deploy has started from."""
-        return Snapshots(self.places.deploys, self.config.folder)
+        return Snapshots(self.paths.deploys, self.config.folder)
 
     def snapshot(self, target: Manifest) -> Snapshot:
         """Return what a deploy starts from: new instances were just started, the others are as they were recorded."""
         config, instances = self.config, target.by_service()
         new = {one.service for one in target.new(self.tables.before(target))}
-        services = {name: self.fleet.service(name) if name in new else config.services[name] for name in instances}
+        services = {name: self.instances.service(name) if name in new else config.services[name] for name in instances}
         return Snapshot(
             deploy=target.deploy,
             origin=target.origin or target.deploy,
@@ -63,16 +68,16 @@ class Site:
             classic={name: one for name, one in services.items() if isinstance(one, ClassicService)},
         )
 
-    def as_of(self, snapshot: Snapshot | None) -> Site:
+    def as_of(self, snapshot: Snapshot | None) -> Project:
         """Return the same project with the configuration and environment of then; with those of today for None."""
         if snapshot is None:
             return self
         return self.configured(snapshot.config(self.config))
 
-    def configured(self, config: Config) -> Site:
+    def configured(self, config: Config) -> Project:
         """Return the same project, in the same places and with the same listeners, with another configuration."""
-        fleet, front, releases = _parts(config, self.places, self.commands, self.clock, self.report, self.interrupts)
-        return replace(self, config=config, fleet=fleet, front=front, releases=releases)
+        instances, proxy, releases = _parts(config, self.paths, self.commands, self.clock, self.report, self.interrupts)
+        return replace(self, config=config, instances=instances, proxy=proxy, releases=releases)
 
     def folder_of(self, release: str | None) -> str:
         """Return where a release's code is: without [release], beside the configuration."""
@@ -93,34 +98,34 @@ class Site:
             from zdd.release.releases import Revision
 
             revision = Revision(target.release, target.commit)
-            self.releases.build(revision, self.places.deploy_log(target.deploy), self.interrupts.check)
+            self.releases.build(revision, self.paths.deploy_log(target.deploy), self.interrupts.check)
             self.releases.unite_assets()
 
 
-def open_site(config: Config, report: Report, tell: Callable[[str], None] | None = None) -> Site:
+def open_project(config: Config, report: Report, tell: Callable[[str], None] | None = None) -> Project:
     """
     Put the parts together; touches nothing.
 
     `tell` is given every command that is run. Raises UsageError where the places cannot be this project's.
     """
-    places, commands, clock, interrupts = Places(config), Commands(tell), Clock(), Interrupts()
-    places.check()
-    if gone := places.moved_from():
+    paths, commands, clock, interrupts = Paths(config), Commands(tell), Clock(), Interrupts()
+    paths.check()
+    if gone := paths.moved_from():
         words = f"project {config.project} was deployed as {gone}, which is gone; {config.path} takes its place"
         report.event("notice", text=words)
-    fleet, front, releases = _parts(config, places, commands, clock, report, interrupts)
-    return Site(config, places, Tables(places), fleet, front, report, interrupts, commands, clock, releases)
+    instances, proxy, releases = _parts(config, paths, commands, clock, report, interrupts)
+    return Project(config, paths, RoutingTables(paths), instances, proxy, report, interrupts, commands, clock, releases)
 
 
 def _parts(
-    config: Config, places: Places, commands: Commands, clock: Clock, report: Report, interrupts: Interrupts
-) -> tuple[Fleet, Front, Releases | None]:
+    config: Config, paths: Paths, commands: Commands, clock: Clock, report: Report, interrupts: Interrupts
+) -> tuple[Instances, ManagedNginx, Releases | None]:
     """Return what depends on the configuration."""
-    front = (ForeignFront if config.nginx.include else Front)(config, places, commands, clock)
-    fleet = Fleet(config, places, commands, clock, report, interrupts, front.side)
+    proxy = (ExternalNginx if config.nginx.include else ManagedNginx)(config, paths, commands, clock)
+    instances = Instances(config, paths, commands, clock, report, interrupts, proxy.side)
     releases = None
     if config.release:
         from zdd.release.releases import Releases
 
-        releases = Releases(config.release, places, commands, lambda words: report.event("notice", text=words))
-    return fleet, front, releases
+        releases = Releases(config.release, paths, commands, lambda words: report.event("notice", text=words))
+    return instances, proxy, releases

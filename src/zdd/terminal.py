@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 
-class Stage:
+class Terminal:
     """
     Prints to a stream; colours and the living line are for terminals only, colours for those that want them.
 

@@ -39,7 +39,7 @@ BUGS = [
     Bug(
         "the new version starts before the old one has stopped",
         "deploy/stop_first.py",
-        "    _rest(site, old, longest * _SHARE, way_back=True)\n",
+        "    _rest(project, old, longest * _SHARE, way_back=True)\n",
         "",
         f"{STOP_FIRST}_versions_never_overlap_and_requests_wait",
     ),
@@ -116,14 +116,14 @@ BUGS = [
     Bug(
         "the direction of an undo is not written down",
         "deploy/recovery.py",
-        "    site.tables.turn_back(target)\n",
+        "    project.tables.turn_back(target)\n",
         "",
         "tests/deploy/test_walk.py::test_once_it_goes_back_it_goes_on_going_back",
     ),
     Bug(
         "who goes back does not write down that it had switched",
         "deploy/recovery.py",
-        "    target.exposed = target.exposed or site.tables.published() == str(target.deploy)\n",
+        "    target.exposed = target.exposed or project.tables.published() == str(target.deploy)\n",
         "",
         "tests/deploy/test_walk.py::test_who_has_had_requests_outlives_a_zddeploy_that_is_killed_while_it_goes_back",
     ),
@@ -137,8 +137,8 @@ BUGS = [
     Bug(
         "a reload is not announced to the keepers",
         "deploy/steps.py",
-        "        if not site.front.runs(text):\n            self.target.exposed = True\n",
-        "        if not site.front.runs(text):\n",
+        "        if not project.proxy.runs(text):\n            self.target.exposed = True\n",
+        "        if not project.proxy.runs(text):\n",
         f"{WALK}[tcp]",
     ),
     Bug(
@@ -179,7 +179,7 @@ BUGS = [
     Bug(
         "the way back does not lie ready before the switch",
         "deploy/steps.py",
-        "        site.tables.make_ready(self.target, self.back)\n",
+        "        project.tables.make_ready(self.target, self.back)\n",
         "",
         f"{WALK_FULL}[unreachable through nginx-inodes]",
     ),
@@ -273,7 +273,7 @@ BUGS = [
         "the old ones retired before the commit",
         "deploy/steps.py",
         '        """Send them."""\n',
-        '        """Send them."""\n        from zdd.deploy.cleanup import settle\n\n        settle(site, warm=False)\n',
+        '        """Send them."""\n        from zdd.deploy.cleanup import settle\n\n        settle(project, warm=False)\n',
         f"{WALK}[unreachable through nginx]",
     ),
 ]

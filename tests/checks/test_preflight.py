@@ -20,21 +20,21 @@ def test_a_kernel_that_cannot_count_connections_is_refused_with_the_way_out(
     def dump() -> None:
         raise OSError(errno.ENOENT, "No such file or directory")
 
-    places = '[zdd]\nstate_dir = "S"\nruntime_dir = "R"\n'
-    (tmp_path / "deploy.toml").write_text(f'{places}[service.web]\nrun = "app {{fd}}"\n')
+    paths = '[zdd]\nstate_dir = "S"\nruntime_dir = "R"\n'
+    (tmp_path / "deploy.toml").write_text(f'{paths}[service.web]\nrun = "app {{fd}}"\n')
     monkeypatch.setattr(sock_diag, "connections_to_files", dump)  # no kernel here lacks it
 
     with pytest.raises(UsageError, match="connections to UNIX sockets") as refused:
-        preflight.check(World(tmp_path).site(load(tmp_path)))
+        preflight.check(World(tmp_path).project(load(tmp_path)))
 
     assert "modprobe unix_diag" in str(refused.value.hint)
 
 
 def test_a_unit_that_starts_a_configuration_which_is_gone_is_told_of(tmp_path: Path) -> None:
-    places = f'[zdd]\nproject = "shop"\nstate_dir = "{tmp_path}/S"\nruntime_dir = "{tmp_path}/R"\n'
+    paths = f'[zdd]\nproject = "shop"\nstate_dir = "{tmp_path}/S"\nruntime_dir = "{tmp_path}/R"\n'
     folder = tmp_path / "100% my shop"
     folder.mkdir()
-    (folder / "deploy.toml").write_text(f'{places}[service.web]\nrun = "app {{fd}}"\n')
+    (folder / "deploy.toml").write_text(f'{paths}[service.web]\nrun = "app {{fd}}"\n')
     config = load(folder)
     unit = boot.pieces(config, pwd.getpwuid(0), ["/opt/zdd/bin/zddeploy"])[0].text
     (tmp_path / "unit").write_text(unit)

@@ -15,7 +15,7 @@ import pytest
 
 from zdd.demo import project, story
 from zdd.errors import ZddError
-from zdd.terminal import Stage
+from zdd.terminal import Terminal
 
 from ..system.project import leftovers
 
@@ -104,7 +104,7 @@ def test_failing_half_way_it_leaves_nothing_behind(
 
     monkeypatch.setattr(story.Demo, "_watch", fail)
     with pytest.raises(RuntimeError, match="half way"):
-        story.Demo(Stage(sys.stdout, margin=10)).play()
+        story.Demo(Terminal(sys.stdout, margin=10)).play()
     assert_nothing_left(capsys.readouterr().out)
 
 
@@ -113,7 +113,7 @@ def test_a_first_release_that_does_not_come_up_is_told_and_leaves_nothing_behind
 ) -> None:
     monkeypatch.setattr(project, "BROKEN", 1)
     with pytest.raises(ZddError, match="No module named 'discounts'") as caught:
-        story.Demo(Stage(sys.stdout, margin=10)).play()
+        story.Demo(Terminal(sys.stdout, margin=10)).play()
     assert caught.value.exit_code == 1
     assert_nothing_left(capsys.readouterr().out)
 

@@ -8,8 +8,8 @@ import pytest
 from zdd.conf.schema import RunService
 from zdd.deploy import bake
 from zdd.instances.health.failure import InstanceFailed
-from zdd.instances.state import Running
-from zdd.project import Site
+from zdd.instances.state import InstanceState
+from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
 
@@ -20,22 +20,22 @@ class Baked:
         self.time, self.crashes_at, self.sleep_takes = 0.0, crashes_at, sleep_takes
         self.clock = SimpleNamespace(now=lambda: self.time, sleep=self.sleep)
         self.interrupts = SimpleNamespace(check=lambda: None)
-        self.front = SimpleNamespace(check=lambda target, before: None)
-        self.fleet = SimpleNamespace(look=self.look, ask_once=lambda name: None)
+        self.proxy = SimpleNamespace(check=lambda target, before: None)
+        self.instances = SimpleNamespace(look=self.look, ask_once=lambda name: None)
         self.tables = SimpleNamespace(before=lambda target: None)
-        self.places = SimpleNamespace(log=lambda name: "/dev/null")
+        self.paths = SimpleNamespace(log=lambda name: "/dev/null")
         self.config = SimpleNamespace(services={"web": RunService(name="web", run="app", bake=3.0)})
 
     def sleep(self, seconds: float) -> None:
         self.time += max(seconds, self.sleep_takes)
 
-    def look(self, name: str) -> Running:
+    def look(self, name: str) -> InstanceState:
         crashed = self.time >= self.crashes_at
-        return Running(name, "web", False, "serving", None, restarts=int(crashed), exit="exit status 1")
+        return InstanceState(name, "web", False, "serving", None, restarts=int(crashed), exit="exit status 1")
 
     def bake(self) -> None:
         new: Any = SimpleNamespace(new=lambda before: [Instance("web-2", "web", "fd", None)])
-        bake.bake(cast("Site", self), cast("Manifest", new))
+        bake.bake(cast("Project", self), cast("Manifest", new))
 
 
 @pytest.mark.parametrize("sleep_takes", [0.0, 60.0], ids=["in time", "late"])
@@ -45,8 +45,8 @@ def test_a_crash_is_noticed_though_it_came_just_before_the_end_or_we_look_late(s
 
 
 def test_what_comes_after_the_end_is_not_looked_for() -> None:
-    site = Baked(3.1, 0.0)
+    project = Baked(3.1, 0.0)
 
-    site.bake()
+    project.bake()
 
-    assert site.time == 3.0
+    assert project.time == 3.0

@@ -12,7 +12,7 @@ from zdd.deploy import pipeline
 from zdd.deploy.steps import Step
 from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, last_words
 from zdd.events import Report
-from zdd.project import Site
+from zdd.project import Project
 from zdd.release.failure import BuildFailed
 from zdd.routing.manifest import Manifest
 
@@ -26,7 +26,7 @@ class Fails(Step):
     error: Exception
     name = "fails"
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         raise self.error
 
 
@@ -35,7 +35,7 @@ def test_an_undo_that_fails_too_names_the_first_cause_first_and_keeps_its_output
     steps = [Fails(cast("Manifest", None), error)]
 
     with pytest.raises(NeedsPerson) as caught:
-        pipeline.undo(steps, cast("Site", None), CAUSE)
+        pipeline.undo(steps, cast("Project", None), CAUSE)
 
     assert caught.value.message.startswith(f"{CAUSE.message}; undoing it failed too: fails: ")
     assert last_words(caught.value) == ["make: no rule"]
@@ -60,7 +60,7 @@ def test_where_it_cannot_be_told_what_serves_the_cause_is_told_all_the_same() ->
         def __getattr__(self, name: str) -> object:
             raise OSError(5, "Input/output error", "R/current")
 
-    change._tell_failure(cast("Site", Broken()), CAUSE, 1)
+    change._tell_failure(cast("Project", Broken()), CAUSE, 1)
 
     assert [event for event, _ in listener.events] == ["notice", "result"]
     result = listener.events[1][1]

@@ -36,7 +36,7 @@ def configure(folder: Path, web: str, api: str, nginx: str = "") -> None:
 
 def path_of(folder: Path, world: World, name: str, *named: str) -> str:
     """The path that a deploy of these services has nginx route to a service."""
-    service = versions.site_of(world.site(load(folder)), Request("deploy", named)).config.services[name]
+    service = versions.site_of(world.project(load(folder)), Request("deploy", named)).config.services[name]
     assert isinstance(service, RunService)
     return service.path
 
@@ -44,7 +44,7 @@ def path_of(folder: Path, world: World, name: str, *named: str) -> str:
 def test_a_service_that_is_not_named_keeps_its_route(folder: Path) -> None:
     world = World(folder)
     configure(folder, 'path = "/"', 'path = "/api"')
-    deploy(world.site(load(folder)), Request("deploy"))
+    deploy(world.project(load(folder)), Request("deploy"))
     configure(folder, 'path = "/new"', 'path = "/v2"')
 
     assert path_of(folder, world, "api", "web") == "/api"
@@ -55,7 +55,7 @@ def test_a_service_that_is_not_named_keeps_its_route(folder: Path) -> None:
 def test_services_that_change_routes_with_each_other_move_together(folder: Path) -> None:
     world = World(folder)
     configure(folder, 'path = "/"', 'path = "/api"')
-    deploy(world.site(load(folder)), Request("deploy"))
+    deploy(world.project(load(folder)), Request("deploy"))
     configure(folder, 'path = "/api"', 'path = "/"')
 
     with pytest.raises(UsageError, match="same route, /api") as refused:
@@ -68,6 +68,6 @@ def test_services_that_change_routes_with_each_other_move_together(folder: Path)
 def test_where_a_template_routes_services_have_no_routes_of_their_own(folder: Path) -> None:
     world = World(folder)
     configure(folder, "", "", TEMPLATE)
-    deploy(world.site(load(folder)), Request("deploy"))
+    deploy(world.project(load(folder)), Request("deploy"))
 
     assert path_of(folder, world, "api", "web") == "/"

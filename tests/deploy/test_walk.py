@@ -37,17 +37,17 @@ Change = Callable[[World], object]
 
 
 def new_version(world: World) -> object:
-    return deploy(world.site(load(world.folder)), Request("deploy"))
+    return deploy(world.project(load(world.folder)), Request("deploy"))
 
 
 def only_web(world: World) -> object:
-    return deploy(world.site(load(world.folder)), Request("deploy", ("web",)))
+    return deploy(world.project(load(world.folder)), Request("deploy", ("web",)))
 
 
 def back(world: World) -> object:
-    site = world.site(load(world.folder))
-    finish_interrupted(site)
-    return deploy(site, requests.request(site, None))
+    project = world.project(load(world.folder))
+    finish_interrupted(project)
+    return deploy(project, requests.request(project, None))
 
 
 def failing(step: str) -> Change:
@@ -173,7 +173,7 @@ def test_wherever_space_runs_out_something_healthy_serves_and_with_room_all_is_i
 
 
 def committed_now(world: World) -> bool:
-    current = world.site(load(world.folder)).tables.current()
+    current = world.project(load(world.folder)).tables.current()
     return current is not None and current.committed and current.deploy > 2
 
 
@@ -188,7 +188,7 @@ def test_once_it_goes_back_it_goes_on_going_back(folder: Path) -> None:
     recovered = crashed.awake()
     recover(recovered)
 
-    current = recovered.site(load(folder)).tables.current()
+    current = recovered.project(load(folder)).tables.current()
     assert current is not None
     assert current.deploy == 2
 
@@ -207,14 +207,14 @@ def test_who_has_had_requests_outlives_a_zddeploy_that_is_killed_while_it_goes_b
 def test_who_serves_is_known_to_have_had_requests_while_another_version_is_tried(folder: Path) -> None:
     world = prepared(folder, WEB, WEB).awake()
 
-    current = world.site(load(folder)).tables.current()
+    current = world.project(load(folder)).tables.current()
 
     assert current is not None
     assert current.exposed  # by this its keeper knows, and does not end, though for a moment nothing leads to it
 
 
 def recover(world: World) -> object:
-    return finish_interrupted(world.site(load(world.folder)))
+    return finish_interrupted(world.project(load(world.folder)))
 
 
 def prepared(folder: Path, first: str, then: str) -> Asleep:
@@ -282,21 +282,21 @@ def settles(crashed: Asleep) -> None:
     world = crashed.awake()
     recover(world)
     serves(world)
-    site = world.site(load(world.folder))
-    current = site.tables.current()
+    project = world.project(load(world.folder))
+    current = project.tables.current()
     assert current is not None
     assert current.committed
-    assert site.tables.published() == str(current.deploy)
+    assert project.tables.published() == str(current.deploy)
     for name in current.instances:
         assert world.instances[name].state == "serving", "the table claims more than is so"
     leftover = [one for one in world.instances.values() if one.name not in current.instances]
     assert all(one.state == "warm" for one in leftover)
-    before = site.tables.before(current)
+    before = project.tables.before(current)
     assert before is not None
     assert {one.name for one in leftover} <= set(before.instances), "more than one generation is left"
-    recorded = site.snapshots.headers().keys()
+    recorded = project.snapshots.headers().keys()
     assert current.deploy in recorded, "a committed deploy has no record"
-    assert recorded <= set(site.tables.numbers()), "a refused deploy has left a record"
+    assert recorded <= set(project.tables.numbers()), "a refused deploy has left a record"
     once = world.asleep()
     recover(world)
     assert world.asleep() == once

@@ -17,12 +17,12 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances import environment
-from zdd.instances.state import Running
+from zdd.instances.state import InstanceState
 from zdd.interrupts import Interrupts
-from zdd.paths import Places
-from zdd.project import Site
+from zdd.paths import Paths
+from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
-from zdd.routing.tables import Tables
+from zdd.routing.tables import RoutingTables
 from zdd.snapshot import Snapshot, Snapshots
 
 
@@ -83,7 +83,7 @@ class World:
 
     def after_death(self) -> None:
         """What the kernel and the keepers do when zddeploy is gone: unpublished new instances end by themselves."""
-        tables = Tables(Places(load(self.folder)))
+        tables = RoutingTables(Paths(load(self.folder)))
         current = tables.current()
         published = set(current.instances) if current else set()
         exposed = {
@@ -112,17 +112,17 @@ class World:
             for one in old:
                 one.state, instance.relays_to = "serving", one.name
 
-    def site(self, config: Config) -> Site:
+    def project(self, config: Config) -> Project:
         """Return a site of this world, as one run of zddeploy has it."""
-        places = Places(config)
-        places.prepare()
-        fleet, front = FakeFleet(self, config), FakeFront(self)
-        return FakeSite(
+        paths = Paths(config)
+        paths.prepare()
+        instances, proxy = FakeFleet(self, config), FakeFront(self)
+        return FakeProject(
             config=config,
-            places=places,
-            tables=FakeTables(places, self),
-            fleet=cast("Any", fleet),
-            front=cast("Any", front),
+            paths=paths,
+            tables=FakeTables(paths, self),
+            instances=cast("Any", instances),
+            proxy=cast("Any", proxy),
             report=Report(),
             interrupts=Interrupts(),
             commands=Commands(),
@@ -132,7 +132,7 @@ class World:
 
     def serving(self) -> dict[str, list[str]]:
         """Return the instances that clients reach now, by service: where nginx's text and the table in force lead."""
-        tables = Tables(Places(load(self.folder)))
+        tables = RoutingTables(Paths(load(self.folder)))
         name = tables.published()
         reached: dict[str, list[str]] = {}
         for service, targets in self.text.items():
@@ -140,7 +140,7 @@ class World:
                 if target.startswith("port of "):
                     reached.setdefault(service, []).append(target.removeprefix("port of "))
                 else:
-                    link = Path(tables.places.tables) / (name or "none") / target
+                    link = Path(tables.paths.tables) / (name or "none") / target
                     met = link.readlink().parts[-2] if link.is_symlink() else "nowhere"
                     relay = self.instances.get(met)
                     reached.setdefault(service, []).append((relay and relay.relays_to) or met)
@@ -180,14 +180,14 @@ class Asleep:
         return World(self.folder, instances, self.text, dict(self.text_before), dict(self.highest))
 
 
-class FakeSite(Site):
+class FakeProject(Project):
     """A site whose configuration never changes: all that is not real in it stays."""
 
     @property
     def snapshots(self) -> Snapshots:
-        return FakeSnapshots(self.places.deploys, self.config.folder, cast("FakeTables", self.tables).world)
+        return FakeSnapshots(self.paths.deploys, self.config.folder, cast("FakeTables", self.tables).world)
 
-    def as_of(self, snapshot: Snapshot | None) -> Site:
+    def as_of(self, snapshot: Snapshot | None) -> Project:
         return self
 
 
@@ -215,11 +215,11 @@ class FakeSnapshots(Snapshots):
         super().prune(keep)
 
 
-class FakeTables(Tables):
+class FakeTables(RoutingTables):
     """The real tables, on disk; every change is a place to die at."""
 
-    def __init__(self, places: Places, world: World) -> None:
-        super().__init__(places)
+    def __init__(self, paths: Paths, world: World) -> None:
+        super().__init__(paths)
         self.world = world
 
     def write(self, manifest: Manifest, sync: bool = False) -> None:
@@ -302,8 +302,8 @@ class FakeFleet:
         """All connections are requests."""
         return 0
 
-    def look(self, name: str) -> Running:
-        return self.running().get(name) or Running(name, name.rpartition("-")[0], False, "dead", None)
+    def look(self, name: str) -> InstanceState:
+        return self.running().get(name) or InstanceState(name, name.rpartition("-")[0], False, "dead", None)
 
     def await_healthy(self, names: Sequence[str], until: float = 0.0) -> dict[str, int | None]:
         for name in names:
@@ -330,13 +330,13 @@ class FakeFleet:
         if found := self.world.instances.get(instance.name):
             found.state = "warm"
 
-    def running(self) -> dict[str, Running]:
+    def running(self) -> dict[str, InstanceState]:
         return {
-            one.name: Running(one.name, one.service, one.kind == "classic", one.state, None)
+            one.name: InstanceState(one.name, one.service, one.kind == "classic", one.state, None)
             for one in self.world.instances.values()
         }
 
-    def retire(self, running: Running, warm: float, workers: list[Process]) -> None:
+    def retire(self, running: InstanceState, warm: float, workers: list[Process]) -> None:
         self.world.changes()
         if warm:
             self.world.instances[running.name].state = "warm"

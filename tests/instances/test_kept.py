@@ -10,15 +10,15 @@ from tests.keeper.conftest import New, house, new
 from tests.keeper.instance import Instance, freeze
 from zdd.host.clock import Clock
 from zdd.instances.kept import Kept
-from zdd.paths import Places
+from zdd.paths import Paths
 
 __all__ = ["house", "new"]
 
 
 def kept(instance: Instance) -> Kept:
     folder = instance.house.path
-    places = SimpleNamespace(control=f"{folder}/control", instance=lambda name: f"{folder}/instances/{name}")
-    return Kept(instance.name, cast("Places", places), Clock())
+    paths = SimpleNamespace(control=f"{folder}/control", instance=lambda name: f"{folder}/instances/{name}")
+    return Kept(instance.name, cast("Paths", paths), Clock())
 
 
 def test_what_a_dead_keeper_has_left_is_ended(new: New) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from .fakes import Stage
+from .fakes import Terminal
 from .instance import House, Instance
 
 New = Callable[..., Instance]
-NewStage = Callable[..., Stage]
+NewStage = Callable[..., Terminal]
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def new(house: House) -> New:
 @pytest.fixture
 def stage(tmp_path: Path) -> NewStage:
     """Makes keepers whose clock, app and socket are the test's."""
-    return lambda **record: Stage(str(tmp_path), **record)
+    return lambda **record: Terminal(str(tmp_path), **record)
 
 
 @pytest.fixture
 def serving(stage: NewStage) -> NewStage:
     """Makes those that serve."""
 
-    def make(**record: Any) -> Stage:
+    def make(**record: Any) -> Terminal:
         made = stage(**record)
         assert made.keeper.healthy()
         return made

@@ -143,7 +143,7 @@ class FakeControl:
         self.closed = True
 
 
-class Stage:
+class Terminal:
     """The keeper on a stage: `push` the clock, let the app `die`, look at what was done."""
 
     def __init__(self, house: str, **given: Any) -> None:

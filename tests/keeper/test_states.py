@@ -12,10 +12,10 @@ from zdd.host import files
 from zdd.host.process import Process
 
 from .conftest import NewStage as New
-from .fakes import Stage
+from .fakes import Terminal
 
 
-def publish(stage: Stage) -> None:
+def publish(stage: Terminal) -> None:
     files.write(f"{stage.record.current}/manifest.json", json.dumps({"instances": {"web-1": {}}}))
 
 

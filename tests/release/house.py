@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zdd.conf.schema import Config, NginxSection, ReleaseSection, ZddSection
 from zdd.host.command import Commands
-from zdd.paths import Places
+from zdd.paths import Paths
 from zdd.release.releases import Releases
 
 
@@ -55,7 +55,7 @@ class House:
             release=section,
             warnings=[],
         )
-        return Releases(section, Places(config), Commands(), self.notices.append)
+        return Releases(section, Paths(config), Commands(), self.notices.append)
 
     def build(self, releases: Releases, rev: str | None = None) -> str:
         """Build what there is and return the release's id."""

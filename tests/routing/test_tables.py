@@ -9,19 +9,19 @@ import pytest
 from tests.deploy.full import Full, filesystem
 from zdd.conf import read
 from zdd.errors import NeedsPerson
-from zdd.paths import Places
+from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
-from zdd.routing.tables import KEEP_REPLACED, Tables, turned_back
+from zdd.routing.tables import KEEP_REPLACED, RoutingTables, turned_back
 
 
 @pytest.fixture
-def tables(tmp_path: Path) -> Tables:
+def tables(tmp_path: Path) -> RoutingTables:
     conf = tmp_path / "deploy.toml"
     zdd = f'[zdd]\nproject = "shop"\nstate_dir = "{tmp_path}/S"\nruntime_dir = "{tmp_path}/R"\n'
     conf.write_text(zdd + '[service.web]\nrun = "web"\n')
-    places = Places(read.load(conf))
-    places.prepare()
-    return Tables(places)
+    paths = Paths(read.load(conf))
+    paths.prepare()
+    return RoutingTables(paths)
 
 
 def manifest(deploy: int, *names: str, before: int | None = None) -> Manifest:
@@ -29,15 +29,15 @@ def manifest(deploy: int, *names: str, before: int | None = None) -> Manifest:
     return Manifest(deploy=deploy, action="deploy", instances=instances, before=before)
 
 
-def put(tables: Tables, made: Manifest) -> None:
+def put(tables: RoutingTables, made: Manifest) -> None:
     tables.write(made)
     tables.publish(tables.build(made.deploy, made.slots()))
 
 
-def test_a_published_table_leads_each_slot_to_its_instance(tables: Tables) -> None:
+def test_a_published_table_leads_each_slot_to_its_instance(tables: RoutingTables) -> None:
     put(tables, manifest(17, "web-12", "web-13", "api-3"))
 
-    current = Path(tables.places.current)
+    current = Path(tables.paths.current)
 
     assert os.readlink(current) == "tables/17"
     assert os.readlink(current / "web/00") == "../../../instances/web-12/socket"
@@ -48,16 +48,16 @@ def test_a_published_table_leads_each_slot_to_its_instance(tables: Tables) -> No
     assert found.deploy == 17
 
 
-def test_a_slot_resolves_to_the_instances_own_socket(tables: Tables) -> None:
+def test_a_slot_resolves_to_the_instances_own_socket(tables: RoutingTables) -> None:
     put(tables, manifest(1, "web-1"))
-    socket = Path(tables.places.socket("web-1"))
+    socket = Path(tables.paths.socket("web-1"))
     socket.parent.mkdir(parents=True)
     socket.touch()
 
-    assert os.path.samefile(f"{tables.places.current}/web/00", socket)
+    assert os.path.samefile(f"{tables.paths.current}/web/00", socket)
 
 
-def test_services_without_a_slot_have_none(tables: Tables) -> None:
+def test_services_without_a_slot_have_none(tables: RoutingTables) -> None:
     instances = {
         "jobs-1": Instance("jobs-1", "jobs", "none"),
         "api-1": Instance("api-1", "api", "tcp", port=4000),
@@ -67,7 +67,7 @@ def test_services_without_a_slot_have_none(tables: Tables) -> None:
     assert Manifest(deploy=1, action="deploy", instances=instances).slots() == {}
 
 
-def test_a_manifest_reads_back_as_it_was_written(tables: Tables) -> None:
+def test_a_manifest_reads_back_as_it_was_written(tables: RoutingTables) -> None:
     made = Manifest(
         deploy=3,
         action="rollback",
@@ -85,15 +85,15 @@ def test_a_manifest_reads_back_as_it_was_written(tables: Tables) -> None:
     assert tables.read(3) == made
 
 
-def test_a_damaged_manifest_needs_a_person(tables: Tables) -> None:
+def test_a_damaged_manifest_needs_a_person(tables: RoutingTables) -> None:
     put(tables, manifest(1, "web-1"))
-    Path(tables.places.tables, "1/manifest.json").write_text("{")
+    Path(tables.paths.tables, "1/manifest.json").write_text("{")
 
     with pytest.raises(NeedsPerson, match=r"tables/1/manifest\.json is damaged"):
         tables.current()
 
 
-def test_a_replaced_table_is_kept_while_somebody_may_still_walk_it(tables: Tables) -> None:
+def test_a_replaced_table_is_kept_while_somebody_may_still_walk_it(tables: RoutingTables) -> None:
     for deploy in (1, 2, 3):
         put(tables, manifest(deploy, f"web-{deploy}"))
 
@@ -101,49 +101,49 @@ def test_a_replaced_table_is_kept_while_somebody_may_still_walk_it(tables: Table
     assert tables.numbers() == [1, 2, 3]
 
     past = time.time() - KEEP_REPLACED - 1
-    os.utime(tables.places.current, (past, past), follow_symlinks=False)
+    os.utime(tables.paths.current, (past, past), follow_symlinks=False)
     tables.prune(keep={2})
     assert tables.numbers() == [2, 3]
 
 
-def test_deploy_after_deploy_what_was_replaced_long_ago_goes(tables: Tables) -> None:
+def test_deploy_after_deploy_what_was_replaced_long_ago_goes(tables: RoutingTables) -> None:
     for deploy in (1, 2, 3, 4):
         put(tables, manifest(deploy, f"web-{deploy}"))
         tables.build(deploy, {"web/00": f"web-{deploy}"}, f"{deploy}+")
         tables.commit(manifest(deploy, f"web-{deploy}"))
     past = time.time() - KEEP_REPLACED - 1
     for deploy in (1, 2, 3):
-        os.utime(f"{tables.places.tables}/{deploy}", (past, past))
+        os.utime(f"{tables.paths.tables}/{deploy}", (past, past))
 
     tables.prune(keep=set())
 
-    assert sorted(os.listdir(tables.places.tables)) == ["3", "3+", "4", "4+"]
+    assert sorted(os.listdir(tables.paths.tables)) == ["3", "3+", "4", "4+"]
 
 
-def test_a_deploy_that_was_not_committed_has_replaced_nothing(tables: Tables) -> None:
+def test_a_deploy_that_was_not_committed_has_replaced_nothing(tables: RoutingTables) -> None:
     for deploy in (1, 2, 3):
         put(tables, manifest(deploy, f"web-{deploy}"))
     past = time.time() - KEEP_REPLACED - 1
-    os.utime(f"{tables.places.tables}/2", (past, past))
+    os.utime(f"{tables.paths.tables}/2", (past, past))
 
     tables.prune(keep=set())
 
     assert tables.numbers() == [1, 2, 3]
 
 
-def test_the_table_in_force_is_never_pruned(tables: Tables) -> None:
+def test_the_table_in_force_is_never_pruned(tables: RoutingTables) -> None:
     put(tables, manifest(1, "web-1"))
     union = tables.build(2, {"web/00": "web-1"}, "2+")
     tables.publish(union)
     past = time.time() - KEEP_REPLACED - 1
-    os.utime(tables.places.current, (past, past), follow_symlinks=False)
+    os.utime(tables.paths.current, (past, past), follow_symlinks=False)
 
     tables.prune(keep=set())
 
-    assert os.path.exists(f"{tables.places.current}/web")
+    assert os.path.exists(f"{tables.paths.current}/web")
 
 
-def test_without_a_table_nothing_is_in_force(tables: Tables) -> None:
+def test_without_a_table_nothing_is_in_force(tables: RoutingTables) -> None:
     assert tables.current() is None
     assert tables.published() is None
     put(tables, manifest(1, "web-1"))
@@ -151,7 +151,7 @@ def test_without_a_table_nothing_is_in_force(tables: Tables) -> None:
     assert tables.current() is None
 
 
-def test_a_switch_back_and_a_commit_are_renames_of_what_lies_ready(tables: Tables) -> None:
+def test_a_switch_back_and_a_commit_are_renames_of_what_lies_ready(tables: RoutingTables) -> None:
     put(tables, manifest(1, "web-1"))
     target = manifest(2, "web-2", before=1)
     put(tables, target)
@@ -170,15 +170,15 @@ def test_a_switch_back_and_a_commit_are_renames_of_what_lies_ready(tables: Table
     found = tables.read(2)
     assert found is not None
     assert (found.committed, found.exposed) == (True, True)
-    assert sorted(os.listdir(f"{tables.places.tables}/2")) == ["manifest.json", "web"]
+    assert sorted(os.listdir(f"{tables.paths.tables}/2")) == ["manifest.json", "web"]
 
 
-def test_a_switch_back_counts_as_the_moment_at_which_a_table_was_replaced(tables: Tables) -> None:
+def test_a_switch_back_counts_as_the_moment_at_which_a_table_was_replaced(tables: RoutingTables) -> None:
     put(tables, manifest(1, "web-1"))
     put(tables, manifest(2, "web-2", before=1))
     tables.make_ready(manifest(2, "web-2", before=1), ["1"])
     past = time.time() - KEEP_REPLACED - 1
-    os.utime(f"{tables.places.tables}/2/current.1", (past, past), follow_symlinks=False)
+    os.utime(f"{tables.paths.tables}/2/current.1", (past, past), follow_symlinks=False)
 
     tables.go_back("1", 2)
     tables.prune(keep=set())
@@ -186,7 +186,7 @@ def test_a_switch_back_counts_as_the_moment_at_which_a_table_was_replaced(tables
     assert tables.numbers() == [1, 2]
 
 
-def test_a_table_in_force_that_is_gone_is_astray(tables: Tables) -> None:
+def test_a_table_in_force_that_is_gone_is_astray(tables: RoutingTables) -> None:
     put(tables, manifest(1, "web-1"))
     assert tables.astray() is None
 

@@ -9,9 +9,9 @@ import msgspec
 from zdd.checks import machine, nginx, nginx_text, preflight, services
 from zdd.checks.finding import Finding, error
 from zdd.errors import ZddError, of_system
-from zdd.project import Site
+from zdd.project import Project
 
-CHECKS: dict[str, Callable[[Site], Iterable[Finding]]] = {
+CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
     "services": services.services,
     "commands": services.commands,
     "release": services.release,
@@ -35,11 +35,11 @@ class Found(msgspec.Struct, kw_only=True):
     finding: Finding
 
 
-def check(site: Site) -> list[Found]:
+def check(project: Project) -> list[Found]:
     """Return what the checks have found, each thing once; one that cannot look says why, as an error."""
     found: dict[str, Found] = {}
     for name in CHECKS:
-        for one in _run(name, site):
+        for one in _run(name, project):
             found.setdefault(one.what, Found(check=name, finding=one))
     return list(found.values())
 
@@ -51,10 +51,10 @@ def broken(problem: ZddError | OSError) -> Finding:
     return error(of_system(problem), "it could not be looked at", "")
 
 
-def _run(name: str, site: Site) -> list[Finding]:
+def _run(name: str, project: Project) -> list[Finding]:
     found: list[Finding] = []
     try:
-        for one in CHECKS[name](site):
+        for one in CHECKS[name](project):
             found.append(one)  # noqa: PERF402  (what was found before it failed stays)
     except (ZddError, OSError) as problem:
         found.append(broken(problem))

@@ -11,7 +11,7 @@ from zdd.conf.schema import RunService
 from zdd.host import files
 from zdd.nginx import capacity as allowed
 from zdd.operate.status import status
-from zdd.project import Site
+from zdd.project import Project
 
 _QUEUE = 1024  # connections that wait for an app that restarts
 _FILES = 8192  # that zdd's own nginx wants to have open
@@ -19,7 +19,7 @@ _MARGIN = 1.1  # of memory: a new version may be a little larger
 _LEAST = 100 * 1024**2  # bytes of disk for logs and a small release
 
 
-def limits(site: Site) -> Iterator[Finding]:
+def limits(project: Project) -> Iterator[Finding]:
     """Look at what the kernel allows: waiting connections, open files."""
     queue = files.read_number("/proc/sys/net/core/somaxconn") or 0
     if queue < _QUEUE:
@@ -36,16 +36,18 @@ def limits(site: Site) -> Iterator[Finding]:
             f"raise the hard limit to {_FILES} (ulimit -Hn; nofile in /etc/security/limits.conf)",
         )
     yield fine(
-        f"requests that can wait for an app: {allowed.words(site.config)}; files that a process can open: {most}"
+        f"requests that can wait for an app: {allowed.words(project.config)}; files that a process can open: {most}"
     )
 
 
-def memory(site: Site) -> Iterator[Finding]:
+def memory(project: Project) -> Iterator[Finding]:
     """Compare what a second version needs beside the first with what is free."""
     alone = {
-        one.name for one in site.config.services.values() if isinstance(one, RunService) and one.order == "stop-first"
+        one.name
+        for one in project.config.services.values()
+        if isinstance(one, RunService) and one.order == "stop-first"
     }
-    beside = [one for service in status(site).services if service.name not in alone for one in service.instances]
+    beside = [one for service in status(project).services if service.name not in alone for one in service.instances]
     yield from for_two(sum(one.memory_bytes or 0 for one in beside if one.state == "serving"), available())
 
 
@@ -67,16 +69,16 @@ def available() -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
 
 
-def disk(site: Site) -> Iterator[Finding]:
+def disk(project: Project) -> Iterator[Finding]:
     """Compare the disk's room with what one more release needs."""
-    folder = site.places.state
+    folder = project.paths.state
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     found = os.statvfs(folder)
     free = found.f_bavail * found.f_frsize
-    current = site.releases.current() if site.releases else None
-    size = _size(site.releases.path(current)) if site.releases and current else 0
-    clean = f"make room on it; S/releases and S/logs are zdd's ({site.places.state})"
+    current = project.releases.current() if project.releases else None
+    size = _size(project.releases.path(current)) if project.releases and current else 0
+    clean = f"make room on it; S/releases and S/logs are zdd's ({project.paths.state})"
     if found.f_files and not found.f_favail:
         yield error(f"{folder}: its file system has no inodes left", "no file can be made", clean)
     elif free < size:
@@ -88,9 +90,9 @@ def disk(site: Site) -> Iterator[Finding]:
         yield fine(f"{folder}: {_megabytes(free)} are free" + (f", a release has {_megabytes(size)}" if size else ""))
 
 
-def state(site: Site) -> Iterator[Finding]:
+def state(project: Project) -> Iterator[Finding]:
     """Tell what `status` finds wrong now."""
-    for problem in status(site).problems:
+    for problem in status(project).problems:
         yield warning(problem, "`zddeploy status` shows more", "")
 
 

@@ -10,22 +10,22 @@ from zdd.checks.nginx_text import served
 from zdd.host import files, process, sock_diag
 from zdd.nginx.config import template, upstream
 from zdd.nginx.config.render import KEEPALIVE_MIN_TIMEOUT_SINCE
-from zdd.nginx.external import ForeignFront
+from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process import running
 from zdd.nginx.process.nginx import Nginx
 from zdd.operate import boot
 from zdd.paths import user_name
-from zdd.project import Site
+from zdd.project import Project
 
 _EVERYWHERE = ("", "*", "0.0.0.0", "::")
 
 
-def nginx(site: Site) -> Iterator[Finding]:
+def nginx(project: Project) -> Iterator[Finding]:
     """Look at the program, its version and its workers' user."""
-    binary = site.front.nginx.binary
+    binary = project.proxy.nginx.binary
     version = ".".join(map(str, binary.version))
-    users = " and ".join(user_name(uid) for uid in site.front.side().users)
-    by_port = [name for name, one in served(site).items() if not one.by_link]
+    users = " and ".join(user_name(uid) for uid in project.proxy.side().users)
+    by_port = [name for name, one in served(project).items() if not one.by_link]
     if binary.version < upstream.KEEPALIVE_TIME_SINCE:
         yield warning(
             f"nginx {version} cannot limit how long it keeps connections to apps",
@@ -38,27 +38,27 @@ def nginx(site: Site) -> Iterator[Finding]:
             f"it listens on a port, so nginx is reloaded, and before 1.27.4 (this is {version}) that closes them",
             'have it serve on the socket it inherits (socket = "fd"), or use a newer nginx',
         )
-    if isinstance(site.front, ForeignFront) and (problem := site.front.problem()):
+    if isinstance(project.proxy, ExternalNginx) and (problem := project.proxy.problem()):
         yield warning(problem, "it would be reloaded in vain", "start nginx, or set pid_file")
     yield fine(f"nginx {version}, {binary.path}; its workers run as {users}")
 
 
-def ports(site: Site) -> Iterator[Finding]:
+def ports(project: Project) -> Iterator[Finding]:
     """Look whether nginx can listen where it shall."""
-    found = site.front.nginx
+    found = project.proxy.nginx
     if not isinstance(found, Nginx):
         return
-    master = site.front.master()
+    master = project.proxy.master()
     ours = [*found.workers(shutting_down=True), *([master] if master else found.orphans())]
     own = {inode for one in ours for inode, _ in sock_diag.socket_descriptors(one.pid)}
-    for address in _listen(site):
+    for address in _listen(project):
         yield _port(address, own)
 
 
-def sudo(site: Site) -> Iterator[Finding]:
+def sudo(project: Project) -> Iterator[Finding]:
     """Ask sudo whether it would run the commands for nginx without a password."""
-    for words in boot.sudo_commands(site.config):
-        if os.geteuid() != 0 and site.commands.run(["sudo", "-n", "-l", *words]).status != 0:
+    for words in boot.sudo_commands(project.config):
+        if os.geteuid() != 0 and project.commands.run(["sudo", "-n", "-l", *words]).status != 0:
             yield error(
                 f"sudo does not run `{' '.join(words)}` without a password",
                 "nobody can type one during a deploy",
@@ -84,11 +84,11 @@ def _port(address: str, own: set[int]) -> Finding:
     return fine(f"port {port}: " + ("nginx listens" if found else "free"))
 
 
-def _listen(site: Site) -> list[str]:
+def _listen(project: Project) -> list[str]:
     """Return the addresses that nginx shall listen on."""
-    if not site.front.template:
-        return list(site.config.nginx.listen)
-    return [f":{port}" for port in sorted(running.listen_ports(template.read(str(site.front.template))))]
+    if not project.proxy.template:
+        return list(project.config.nginx.listen)
+    return [f":{port}" for port in sorted(running.listen_ports(template.read(str(project.proxy.template))))]
 
 
 def _overlap(host: str, other: str) -> bool:

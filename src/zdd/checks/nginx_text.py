@@ -12,25 +12,25 @@ from zdd.host import files, process
 from zdd.nginx.config import lint, parse, template, upstream
 from zdd.nginx.config.lint import Served, mark
 from zdd.nginx.config.parse import Directive
-from zdd.nginx.external import ForeignFront
+from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process import running
-from zdd.project import Site
+from zdd.project import Project
 
 _FEW = 1024  # worker_connections: a request takes two, and nginx's default is 512
 
 
-def text(site: Site) -> Iterator[Finding]:
+def text(project: Project) -> Iterator[Finding]:
     """Look at what nginx reads, where it is not of zdd's making."""
-    if isinstance(site.front, ForeignFront):
-        yield from _foreign_text(site)
-    elif site.front.template:
-        yield from _template(site, template.read(str(site.front.template)))
+    if isinstance(project.proxy, ExternalNginx):
+        yield from _foreign_text(project)
+    elif project.proxy.template:
+        yield from _template(project, template.read(str(project.proxy.template)))
 
 
-def served(site: Site) -> dict[str, Served]:
+def served(project: Project) -> dict[str, Served]:
     """Return the services that nginx leads to."""
     found = {}
-    for name, one in site.config.services.items():
+    for name, one in project.config.services.items():
         if not isinstance(one, RunService):
             found[name] = Served(1, by_link=False)
         elif one.socket != "none":
@@ -38,54 +38,54 @@ def served(site: Site) -> dict[str, Served]:
     return found
 
 
-def _template(site: Site, source: str) -> Iterator[Finding]:
-    services, front = served(site), site.front
-    known = template.mentions(source, site.config.services)
+def _template(project: Project, source: str) -> Iterator[Finding]:
+    services, proxy = served(project), project.proxy
+    known = template.mentions(source, project.config.services)
     for name in known.missing:
         yield error(f"the template has {{{name}}}, and no service {name}", "nginx refuses it", "correct the name")
     for name in known.unmentioned:
         if name in services:
             yield warning(f"the template does not mention {name}", "nobody is led to it", f"use {{{name}.servers}}")
-    values = {"nginx_pid_filename": front.pid_file}
+    values = {"nginx_pid_filename": proxy.pid_file}
     for name in services:
-        values |= {name: mark(name), f"{name}.servers": upstream.servers([mark(name)], front.nginx.binary.version)}
-    found = parse.read(template.render(source, values), os.path.dirname(front.conf_file))
+        values |= {name: mark(name), f"{name}.servers": upstream.servers([mark(name)], proxy.nginx.binary.version)}
+    found = parse.read(template.render(source, values), os.path.dirname(proxy.conf_file))
     named = [one.args[0] for one in found if one.name == "pid" and one.args]
-    if [os.path.join(front.prefix, path) for path in named] != [front.pid_file]:
+    if [os.path.join(proxy.prefix, path) for path in named] != [proxy.pid_file]:
         yield error(
-            f"the template's pid is {named[0] if named else 'not set'}, and pid_file {front.pid_file}",
+            f"the template's pid is {named[0] if named else 'not set'}, and pid_file {proxy.pid_file}",
             "zdd would not find nginx, and start a second one",
             "write pid {nginx_pid_filename}; in the template",
         )
-    yield from _judge(site, found, named=False)
+    yield from _judge(project, found, named=False)
 
 
-def _foreign_text(site: Site) -> Iterator[Finding]:
-    front = site.front
-    master = front.master()
-    path = (running.conf_file_of(process.title(master.pid)) if master else None) or front.nginx.binary.conf_path
+def _foreign_text(project: Project) -> Iterator[Finding]:
+    proxy = project.proxy
+    master = proxy.master()
+    path = (running.conf_file_of(process.title(master.pid)) if master else None) or proxy.nginx.binary.conf_path
     main = files.read(path) if path and os.access(path, os.R_OK) else None
     if path is None or main is None:
         yield warning(f"cannot read {path or 'nginx.conf'}", "what it says was not looked at", "look at it as root")
         return
     included: list[str] = []
     found = parse.read(main, os.path.dirname(path), included)
-    if not any(fnmatch(front.conf_file, pattern) for pattern in included):
+    if not any(fnmatch(proxy.conf_file, pattern) for pattern in included):
         yield error(
-            f"{path} does not include {front.conf_file}",
+            f"{path} does not include {proxy.conf_file}",
             "nginx would never learn of the services",
-            f"include {front.conf_file}; inside http {{ }}",
+            f"include {proxy.conf_file}; inside http {{ }}",
         )
-    led_to = {one.service for one in lint.passes(found, list(served(site)), named=True)}
-    for name in served(site).keys() - led_to:
+    led_to = {one.service for one in lint.passes(found, list(served(project)), named=True)}
+    for name in served(project).keys() - led_to:
         yield warning(f"no server block leads to {name}", "nobody gets to it", f"proxy_pass http://{name};")
-    yield from _judge(site, found, named=True)
+    yield from _judge(project, found, named=True)
 
 
-def _judge(site: Site, found: list[Directive], named: bool) -> Iterator[Finding]:
-    services = served(site)
-    places = lint.passes(found, list(services), named)
-    for one in lint.advise(places, site.front.nginx.binary.version, services):
+def _judge(project: Project, found: list[Directive], named: bool) -> Iterator[Finding]:
+    services = served(project)
+    paths = lint.passes(found, list(services), named)
+    for one in lint.advise(paths, project.proxy.nginx.binary.version, services):
         yield Finding("error" if one.grave else "warning", one.what, one.why, one.mend)
     for place in parse.walk(found):
         if place.directive.name == "worker_connections" and int(place.directive.args[0]) < _FEW:

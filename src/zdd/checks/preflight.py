@@ -11,23 +11,23 @@ from zdd.errors import UsageError
 from zdd.host import reach, sock_diag, systemd
 from zdd.instances import user
 from zdd.nginx import capacity
-from zdd.nginx.external import ForeignFront
+from zdd.nginx.external import ExternalNginx
 from zdd.operate import boot_unit
 from zdd.paths import user_name
-from zdd.project import Site
+from zdd.project import Project
 
 
-def check(site: Site) -> None:
+def check(project: Project) -> None:
     """Raise UsageError where nginx could not reach the instances, or cannot be told of them."""
-    for finding in access(site):
+    for finding in access(project):
         raise UsageError(finding.what, hint=finding.mend)
 
 
-def access(site: Site) -> Iterator[Finding]:
+def access(project: Project) -> Iterator[Finding]:
     """Look at the way of zdd to nginx's configuration, and of nginx to the instances."""
-    if isinstance(site.front, ForeignFront):
-        site.front.check_writable()
-    if not any(one.socket in ("fd", "unix") for one in _apps(site)):
+    if isinstance(project.proxy, ExternalNginx):
+        project.proxy.check_writable()
+    if not any(one.socket in ("fd", "unix") for one in _apps(project)):
         return
     try:
         sock_diag.connections_to_files()
@@ -37,22 +37,22 @@ def access(site: Site) -> Iterator[Finding]:
             "nobody could know when an old instance is drained",
             "load what it lacks, and at every boot: sudo modprobe unix_diag",
         )
-    yield from _links(site)
-    enable = boot_unit.enable_command(site.config)
-    if found := site.front.barrier():
+    yield from _links(project)
+    enable = boot_unit.enable_command(project.config)
+    if found := project.proxy.barrier():
         folder, worker = found
-        mode = os.stat(folder).st_mode & 0o777
-        us, project = user_name(os.geteuid()), site.config.project
+        mode, runtime = os.stat(folder).st_mode & 0o777, project.paths.runtime
+        us, name = user_name(os.geteuid()), project.name
         yield error(
-            f"nginx's workers (user {worker}) cannot pass {folder} (mode {mode:o}) on the way to {site.places.runtime}",
+            f"nginx's workers (user {worker}) cannot pass {folder} (mode {mode:o}) on the way to {runtime}",
             "every request would be answered 502",
-            f"once: `sudo install -d -o {us} -m 711 /run/zdd/{project}`; for every boot: `{enable}`",
+            f"once: `sudo install -d -o {us} -m 711 /run/zdd/{name}`; for every boot: `{enable}`",
         )
 
 
-def _links(site: Site) -> Iterator[Finding]:
+def _links(project: Project) -> Iterator[Finding]:
     """Look whether the sockets that apps of other users bind can be linked into folders of ours."""
-    for one in _apps(site):
+    for one in _apps(project):
         uid = user.of(one).uid
         if one.socket == "unix" and uid not in (None, os.geteuid()) and not reach.may_link(uid):
             yield error(
@@ -62,33 +62,32 @@ def _links(site: Site) -> Iterator[Finding]:
             )
 
 
-def notices(site: Site) -> Iterator[Finding]:
+def notices(project: Project) -> Iterator[Finding]:
     """Look for what may surprise later: what ends with the login, what is gone after a reboot, what is not asked."""
     us, manager = user_name(os.geteuid()), systemd.manager()
-    if manager is None and (fate := systemd.fate(site.commands)):
+    if manager is None and (fate := systemd.fate(project.commands)):
         cure = f"to prevent it, once: `sudo loginctl enable-linger {us}`"
         yield warning(f"what is started now ends {fate}", "nobody would serve any more", cure)
-    if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(site)):
+    if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(project)):
         needs = "they need systemd and, for you, `loginctl enable-linger`"
         yield warning("memory_max and cpu_weight have no effect", "systemd sees to them, in units", needs)
-    project = site.config.project
-    if systemd.runs() and not boot_unit.is_enabled(project):
-        cure = f"to have it so, once: `{boot_unit.enable_command(site.config)}`"
+    if systemd.runs() and not boot_unit.is_enabled(project.name):
+        cure = f"to have it so, once: `{boot_unit.enable_command(project.config)}`"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
-    elif gone := boot_unit.lost_configuration(boot_unit.path(project)):
-        cure = f"to rewrite it, once: `{boot_unit.enable_command(site.config)}`"
+    elif gone := boot_unit.lost_configuration(boot_unit.path(project.name)):
+        cure = f"to rewrite it, once: `{boot_unit.enable_command(project.config)}`"
         yield warning(f"at boot {gone} is read, which is gone", "the site would be down until somebody deploys", cure)
-    if waiting := [one.name for one in _apps(site) if one.order == "stop-first" and one.socket == "fd"]:
+    if waiting := [one.name for one in _apps(project) if one.order == "stop-first" and one.socket == "fd"]:
         yield Finding(
-            "fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {capacity.words(site.config)}"
+            "fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {capacity.words(project.config)}"
         )
-        if site.releases is None:
+        if project.releases is None:
             yield warning(
                 "without [release], a stop-first version that fails leaves the old one to start from its code",
                 "the old version's code is gone by then",
                 "have releases built: [release] source",
             )
-    if isinstance(site.front, ForeignFront) and (unasked := site.front.unasked()):
+    if isinstance(project.proxy, ExternalNginx) and (unasked := project.proxy.unasked()):
         names = ", ".join(unasked)
         yield warning(
             f"no request goes through nginx to {names} before the commit",
@@ -97,5 +96,5 @@ def notices(site: Site) -> Iterator[Finding]:
         )
 
 
-def _apps(site: Site) -> list[RunService]:
-    return [one for one in site.config.services.values() if isinstance(one, RunService)]
+def _apps(project: Project) -> list[RunService]:
+    return [one for one in project.config.services.values() if isinstance(one, RunService)]

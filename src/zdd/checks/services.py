@@ -12,13 +12,13 @@ from zdd.conf.schema import RunService
 from zdd.host import reach
 from zdd.instances import environment, user
 from zdd.instances.user import USER_NEEDS
-from zdd.project import Site
+from zdd.project import Project
 from zdd.release import git
 
 
-def services(site: Site) -> Iterator[Finding]:
+def services(project: Project) -> Iterator[Finding]:
     """Look at what the configuration says of services, and leaves out."""
-    config = site.config
+    config = project.config
     for words in config.warnings:
         yield warning(words, "the old tool passed over it, and so does this one", "remove it, or correct its name")
     apps = [one for one in config.services.values() if isinstance(one, RunService)]
@@ -36,22 +36,22 @@ def services(site: Site) -> Iterator[Finding]:
             "whoever breaks into the app has the machine",
             USER_NEEDS,
         )
-    site.fleet.require()
+    project.instances.require()
     yield fine(f"{config.path}: {', '.join(config.services)}")
 
 
-def commands(site: Site) -> Iterator[Finding]:
+def commands(project: Project) -> Iterator[Finding]:
     """Look for the programs that services run."""
-    for service in site.config.services.values():
+    for service in project.config.services.values():
         if isinstance(service, RunService):
-            yield from _command(site, service)
+            yield from _command(project, service)
 
 
-def release(site: Site) -> Iterator[Finding]:
+def release(project: Project) -> Iterator[Finding]:
     """Look for the source of releases."""
-    if site.config.release is None:
+    if project.config.release is None:
         return
-    source = site.config.release.source
+    source = project.config.release.source
     if git.is_repository(source):
         if shutil.which("git") is None:
             yield error("git is not installed", "source is a git repository", "install git")
@@ -59,11 +59,11 @@ def release(site: Site) -> Iterator[Finding]:
         yield error(f"[release] source: {source} does not exist", "no release can be built", "correct source")
 
 
-def _command(site: Site, service: RunService) -> Iterator[Finding]:
+def _command(project: Project, service: RunService) -> Iterator[Finding]:
     program = shlex.split(service.run)[0]
     if "{" in program:
         return
-    folder = str(service.cwd or _folder(site) or "")
+    folder = str(service.cwd or _folder(project) or "")
     who = user.of(service)
     if who.uid is not None and folder and (closed := reach.barrier(folder, who.uid, who.groups or [])):
         yield error(
@@ -87,9 +87,9 @@ def _command(site: Site, service: RunService) -> Iterator[Finding]:
             yield error(f"{service.name}: {where} cannot be executed", "the app cannot be started", f"chmod +x {where}")
 
 
-def _folder(site: Site) -> str | None:
+def _folder(project: Project) -> str | None:
     """Return where the code is: of releases, the live one; None before the first."""
-    if site.releases is None:
-        return site.folder_of(None)
-    current = site.releases.current()
-    return site.releases.path(current) if current else None
+    if project.releases is None:
+        return project.folder_of(None)
+    current = project.releases.current()
+    return project.releases.path(current) if current else None

@@ -18,7 +18,7 @@ from zdd import __version__, secret
 from zdd.errors import ZddError
 
 if TYPE_CHECKING:
-    from zdd.project import Site
+    from zdd.project import Project
 
 _EVENTS = 60  # lines of the last deploy's log
 
@@ -29,11 +29,11 @@ def report(error: ZddError, argv: Sequence[str]) -> None:
     parts = [about, "".join(traceback.format_exception(error))]
     folders = [_default_folder(), tempfile.gettempdir()]
     try:
-        site = _site(argv)
-        parts += _of_project(site)
-        error.aftermath = error.aftermath or _what_serves(site)
-        if os.path.isdir(site.places.logs):
-            folders.insert(0, site.places.logs)
+        project = _site(argv)
+        parts += _of_project(project)
+        error.aftermath = error.aftermath or _what_serves(project)
+        if os.path.isdir(project.paths.logs):
+            folders.insert(0, project.paths.logs)
     except Exception as problem:  # there may be no project, or it is what is broken: the rest is worth having
         parts.append(f"about the project nothing can be said: {problem!r}")
     path = _write(secret.hide("\n\n".join(parts)) + "\n", folders)
@@ -41,30 +41,30 @@ def report(error: ZddError, argv: Sequence[str]) -> None:
     error.hint = f"{error.hint}\n  {hint}" if error.hint else hint
 
 
-def _of_project(site: Site) -> list[str]:
+def _of_project(project: Project) -> list[str]:
     from zdd.conf import show
     from zdd.host import files
 
-    last = max(site.places.logged_deploys(), default=0)
-    events = files.tail(site.places.deploy_log(last), _EVENTS)
-    return ["\n".join(show.toml(show.sections(site.config, {}))), "\n".join(events)]
+    last = max(project.paths.logged_deploys(), default=0)
+    events = files.tail(project.paths.deploy_log(last), _EVENTS)
+    return ["\n".join(show.toml(show.sections(project.config, {}))), "\n".join(events)]
 
 
-def _what_serves(site: Site) -> str:
+def _what_serves(project: Project) -> str:
     from zdd.cli.change import what_serves
 
-    return what_serves(site)
+    return what_serves(project)
 
 
-def _site(argv: Sequence[str]) -> Site:
+def _site(argv: Sequence[str]) -> Project:
     """Open the project that the command was for."""
     from zdd.conf import read
     from zdd.events import Report
-    from zdd.project import open_site
+    from zdd.project import open_project
 
     named = [after for option, after in itertools.pairwise(argv) if option in ("-c", "--conf")]
     named += [word.partition("=")[2] for word in argv if word.startswith("--conf=")]
-    return open_site(read.load(read.find(Path(named[0]) if named else None, Path.cwd())), Report())
+    return open_project(read.load(read.find(Path(named[0]) if named else None, Path.cwd())), Report())
 
 
 def _default_folder() -> str:

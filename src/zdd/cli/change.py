@@ -13,13 +13,13 @@ from zdd.deploy.watch import watch
 from zdd.errors import ZddError, last_words, told
 from zdd.lock import changing
 from zdd.operate import in_place
-from zdd.project import Site
+from zdd.project import Project
 
 CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
 
 
 def change(
-    site: Site,
+    project: Project,
     action: str,
     request: Callable[[], Request],
     lock_timeout: float | None,
@@ -35,29 +35,29 @@ def change(
     """
     begun, before = time.monotonic(), None
     try:
-        before = _serving(site)
+        before = _serving(project)
         if action == "deploy":
-            _require(site)
-        with changing(site, f"zddeploy {action}", lock_timeout):
-            if site.tables.unfinished():
-                finish_interrupted(site)
+            _require(project)
+        with changing(project, f"zddeploy {action}", lock_timeout):
+            if project.tables.unfinished():
+                finish_interrupted(project)
             wanted = request()
-            today, site = site, versions.site_of(site, wanted)
+            today, project = project, versions.site_of(project, wanted)
             if action != "deploy":
-                _require(site)
+                _require(project)
             if text := differences.told(today, wanted):
-                site.report.event("notice", text=text)
-            target, replaced = deploy(site, wanted, warm=not strict)
+                project.report.event("notice", text=text)
+            target, replaced = deploy(project, wanted, warm=not strict)
         seconds = time.monotonic() - begun
     except Exception as error:
         failure = told(error)
-        _tell_failure(site, failure, before)
+        _tell_failure(project, failure, before)
         raise failure from failure.__cause__
-    drained = None if detach else watch(site, replaced)
-    cut = site.report.cut + (drained.cut if drained else 0)
+    drained = None if detach else watch(project, replaced)
+    cut = project.report.cut + (drained.cut if drained else 0)
     code = CUT if strict and cut else 0
     release = f", release {target.release}" if target.release else ""
-    site.report.event(
+    project.report.event(
         "result",
         outcome="done",
         cause=None,
@@ -66,49 +66,49 @@ def change(
         seconds=round(seconds, 3),
         drained=drained.ended if drained else None,
         cut=cut,
-        text=f"done in {seconds:.2f} s: {site.config.project} serves deploy {target.deploy}{release}",
+        text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}",
     )
     return code
 
 
-def _require(site: Site) -> None:
+def _require(project: Project) -> None:
     """Raise UsageError, while nothing is touched yet, where something that is needed is not there."""
-    site.front.require()
-    site.fleet.require()
-    preflight.check(site)
-    for notice in preflight.notices(site):
-        site.report.event("notice", text=notice.line)
+    project.proxy.require()
+    project.instances.require()
+    preflight.check(project)
+    for notice in preflight.notices(project):
+        project.report.event("notice", text=notice.line)
 
 
-def _serving(site: Site) -> int | None:
-    current = site.tables.current()
+def _serving(project: Project) -> int | None:
+    current = project.tables.current()
     return current.deploy if current else None
 
 
-def _tell_failure(site: Site, error: ZddError, before: int | None) -> None:
+def _tell_failure(project: Project, error: ZddError, before: int | None) -> None:
     number = before
     try:
-        number = _serving(site)
+        number = _serving(project)
         if error.exit_code == 1:
-            error.aftermath = what_serves(site)
+            error.aftermath = what_serves(project)
     except Exception as another:  # it must not take the place of what failed first
-        site.report.event("notice", text=f"cannot tell what serves: {told(another).message}")
+        project.report.event("notice", text=f"cannot tell what serves: {told(another).message}")
     committed = (number or 0) > (before or 0)  # what failed came after it
     outcome = "undone" if error.exit_code == 1 and not committed else "failed"
     output = {"output": lines} if (lines := last_words(error)) else {}
-    site.report.event("result", outcome=outcome, cause=error.message, **output, deploy=number, exit=error.exit_code)
+    project.report.event("result", outcome=outcome, cause=error.message, **output, deploy=number, exit=error.exit_code)
 
 
-def what_serves(site: Site) -> str:
+def what_serves(project: Project) -> str:
     """Return who serves although a change failed."""
-    current = site.tables.current()
+    current = project.tables.current()
     if current:
-        running = site.fleet.running()
-        unwanted = in_place.loaded(site, current, running)
+        running = project.instances.running()
+        unwanted = in_place.loaded(project, current, running)
         down = [f"{name} is down" for name in current.instances if name not in running or running[name].is_broken]
         serves = "is still in force" if unwanted or down else "still serves"
-        notes = unwanted or in_place.warning(site, current)
+        notes = unwanted or in_place.warning(project, current)
         return "; ".join([f"deploy {current.deploy} {serves}", *down, *notes])
-    if any(running.state == "serving" for running in site.fleet.running().values()):
+    if any(running.state == "serving" for running in project.instances.running().values()):
         return "what an earlier zdd has started still serves"
     return "nothing was served before, and nothing is now"

@@ -32,17 +32,17 @@ def _names(find: Callable[[Config], Iterable[str]]) -> Complete:
 
 def _instances(config: Config) -> Iterable[str]:
     from zdd.operate import logs
-    from zdd.paths import Places
+    from zdd.paths import Paths
 
-    return (name for names in logs.find(Places(config), config.services).values() for name in reversed(names))
+    return (name for names in logs.find(Paths(config), config.services).values() for name in reversed(names))
 
 
 def _versions(config: Config) -> Iterable[str]:
     """Return the deploys that were done, newest first, and their releases."""
     from zdd import history
-    from zdd.paths import Places
+    from zdd.paths import Paths
 
-    done = [entry for entry in history.read(Places(config).history) if entry.outcome == "done"]
+    done = [entry for entry in history.read(Paths(config).history) if entry.outcome == "done"]
     releases = dict.fromkeys(entry.release for entry in done if entry.release)
     return [*(str(entry.deploy) for entry in done), *releases]
 

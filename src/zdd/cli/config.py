@@ -34,9 +34,9 @@ def command(schema: bool, conf: Path | None, verbose: bool, as_json: bool) -> in
     if schema:
         click.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2))
         return 0
-    site = options.site_of(conf, verbose, as_json, looks_only=True)
-    config, places = site.config, site.places
-    found = {"project": config.project, "state_dir": places.state, "runtime_dir": places.runtime}
+    project = options.site_of(conf, verbose, as_json, looks_only=True)
+    config, paths = project.config, project.paths
+    found = {"project": config.project, "state_dir": paths.state, "runtime_dir": paths.runtime}
     shown = show.sections(config, found)
     if as_json:
         click.echo(msgspec.json.encode({"conf": str(config.path), "project": config.project, "sections": shown}))

@@ -8,7 +8,7 @@ import sys
 import click
 
 from zdd.demo.story import Demo
-from zdd.terminal import Stage
+from zdd.terminal import Terminal
 
 
 @click.command("demo")
@@ -25,7 +25,7 @@ def command(as_json: bool) -> int:
     Example:
       zddeploy demo
     """
-    stage = Stage(sys.stderr if as_json else sys.stdout, margin=10)
+    stage = Terminal(sys.stderr if as_json else sys.stdout, margin=10)
     figures = Demo(stage).play()
     for line in ("", *figures.table(), ""):
         stage.say(line)

@@ -13,7 +13,7 @@ from zdd.deploy import plan
 from zdd.deploy.deploy import observe
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
-from zdd.project import Site
+from zdd.project import Project
 
 
 @click.command("deploy")
@@ -48,28 +48,28 @@ def command(
       zddeploy deploy web        only this service
       zddeploy --dry-run         what would be done
     """
-    site = options.site_of(conf, verbose, as_json)
+    project = options.site_of(conf, verbose, as_json)
 
     def request() -> Request:
-        revision = site.releases.resolve(rev, site.interrupts.check) if site.releases else None
+        revision = project.releases.resolve(rev, project.interrupts.check) if project.releases else None
         release, commit = (revision.id, revision.commit) if revision else (None, None)
         return Request("deploy", services, label, release, commit)
 
-    _check_rev(site, rev)
-    site.config.check_names(services)
+    _check_rev(project, rev)
+    project.config.check_names(services)
     if dry_run:
-        wanted = (rev or site.config.release.rev or "of now") if site.config.release else None
-        _tell_plan(site, Request("deploy", services, label, wanted))
+        wanted = (rev or project.config.release.rev or "of now") if project.config.release else None
+        _tell_plan(project, Request("deploy", services, label, wanted))
         return 0
-    return change(site, "deploy", request, lock_timeout, detach, strict_drain)
+    return change(project, "deploy", request, lock_timeout, detach, strict_drain)
 
 
-def _check_rev(site: Site, rev: str | None) -> None:
-    if rev and site.releases is None:
+def _check_rev(project: Project, rev: str | None) -> None:
+    if rev and project.releases is None:
         raise UsageError("--rev needs a [release] section: without one the code is where it is, in one version")
 
 
-def _tell_plan(site: Site, request: Request) -> None:
-    target = plan.manifest(site.config, observe(site), request, time.time())
-    for step in plan.before_commit(target, site.tables.current()):
-        site.report.event("plan", step=step.name, text=step.words)
+def _tell_plan(project: Project, request: Request) -> None:
+    target = plan.manifest(project.config, observe(project), request, time.time())
+    for step in plan.before_commit(target, project.tables.current()):
+        project.report.event("plan", step=step.name, text=step.words)

@@ -28,9 +28,9 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     Example:
       zddeploy down
     """
-    site = options.site_of(conf, verbose, as_json)
-    with changing(site, "zddeploy down", lock_timeout):
-        down(site)
-    words = f"{site.config.project} is down; `zddeploy up` brings it back"
-    site.report.event("result", outcome="done", cause=None, deploy=None, exit=0, text=words)
+    project = options.site_of(conf, verbose, as_json)
+    with changing(project, "zddeploy down", lock_timeout):
+        down(project)
+    words = f"{project.name} is down; `zddeploy up` brings it back"
+    project.report.event("result", outcome="done", cause=None, deploy=None, exit=0, text=words)
     return 0

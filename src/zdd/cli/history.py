@@ -29,8 +29,8 @@ def command(number: int, conf: Path | None, verbose: bool, as_json: bool) -> int
       zddeploy history -n 5
       zddeploy history --json      with every step and its seconds
     """
-    site = options.site_of(conf, verbose, as_json, looks_only=True)
-    entries = history.read(site.places.history)[:number]
+    project = options.site_of(conf, verbose, as_json, looks_only=True)
+    entries = history.read(project.paths.history)[:number]
     if as_json:
         for entry in entries:
             click.echo(msgspec.json.encode(entry))
@@ -38,7 +38,7 @@ def command(number: int, conf: Path | None, verbose: bool, as_json: bool) -> int
         for text in lines(entries):
             click.echo(fitted(text, sys.stdout))
     if not entries and not as_json:
-        click.echo(f"{site.config.project} has not been deployed yet")
+        click.echo(f"{project.name} has not been deployed yet")
     return 0
 
 

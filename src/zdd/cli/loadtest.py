@@ -50,21 +50,21 @@ def command(
       zddeploy loadtest
       zddeploy loadtest --rate 500 --url http://127.0.0.1:8080/search?q=x
     """
-    site = options.site_of(conf, verbose, as_json)
-    load = loadtest.spec(site, url, rate, conns)
+    project = options.site_of(conf, verbose, as_json)
+    load = loadtest.spec(project, url, rate, conns)
     path = load.kinds[0].path
-    site.report.event("notice", text=f"load: {rate:g} GET {path} a second to {load.target} on {conns} connections")
+    project.report.event("notice", text=f"load: {rate:g} GET {path} a second to {load.target} on {conns} connections")
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("nobody can be asked here whether to do it", hint="`zddeploy loadtest --yes`")
-        click.confirm(f"Restart {site.config.project}, which serves real clients?", abort=True, err=True)
+        click.confirm(f"Restart {project.name}, which serves real clients?", abort=True, err=True)
     timeline = Timeline()
-    site.report.listeners.insert(0, timeline)
+    project.report.listeners.insert(0, timeline)
     failure: ZddError | None = None
     with Load(load) as running:
         time.sleep(seconds)
         try:
-            change(site, "loadtest", lambda: restart(site, ()), lock_timeout, strict=True)
+            change(project, "loadtest", lambda: restart(project, ()), lock_timeout, strict=True)
         except DeployFailed as error:  # the clients should not have noticed
             failure = error
         time.sleep(seconds)

@@ -68,21 +68,21 @@ def command(
       zddeploy logs web --since 10m          also "2026-01-31 12:00"
       zddeploy logs --instance web-12 -n 100
     """
-    site = options.site_of(conf, verbose, as_json, looks_only=True)
-    site.config.check_names(services)
-    found = logs.find(site.places, services or tuple(site.config.services))
+    project = options.site_of(conf, verbose, as_json, looks_only=True)
+    project.config.check_names(services)
+    found = logs.find(project.paths, services or tuple(project.config.services))
     if instance:
         logs.require(found, instance)
     show = functools.partial(_show, width=max(map(len, found)) + _NUMBER, as_json=as_json)
-    follower = logs.Follower(site.places, services or tuple(site.config.services), instance)
+    follower = logs.Follower(project.paths, services or tuple(project.config.services), instance)
     if since is None:
-        wanted = {instance: ""} if instance else logs.wanted(site, found)
+        wanted = {instance: ""} if instance else logs.wanted(project, found)
         if not instance and set(wanted.values()) - {"serving"}:
             click.echo("; ".join(f"{name}: {state}" for name, state in wanted.items()), err=True)
-        any_shown = show(logs.last(site.places, wanted, lines))
+        any_shown = show(logs.last(project.paths, wanted, lines))
     else:
         names = [name for names in found.values() for name in names if instance in (None, name)]
-        any_shown = show(logs.since(site.places, names, since))
+        any_shown = show(logs.since(project.paths, names, since))
     if not (any_shown or follow or as_json):
         click.echo("nothing has been printed", err=True)
     while follow:

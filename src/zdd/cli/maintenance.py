@@ -36,12 +36,12 @@ def command(
       zddeploy maintenance on --message "Back at noon"
       zddeploy maintenance off
     """
-    site = options.site_of(conf, verbose, as_json)
-    with changing(site, f"zddeploy maintenance {switch}", lock_timeout):
+    project = options.site_of(conf, verbose, as_json)
+    with changing(project, f"zddeploy maintenance {switch}", lock_timeout):
         if switch == "on":
-            maintenance.on(site, maintenance.own_page(page) if page else maintenance.page(message))
+            maintenance.on(project, maintenance.own_page(page) if page else maintenance.page(message))
             text = "everything is answered 503: `zddeploy maintenance off` ends it"
         else:
-            text = "requests are answered again" if maintenance.off(site) else "maintenance was not on"
-    site.report.event("result", outcome="done", cause=None, maintenance=switch, exit=0, text=text)
+            text = "requests are answered again" if maintenance.off(project) else "maintenance was not on"
+    project.report.event("result", outcome="done", cause=None, maintenance=switch, exit=0, text=text)
     return 0

@@ -11,7 +11,7 @@ import click
 from zdd.cli.screen import JsonLines, LogFile, Screen
 from zdd.conf import read, units
 from zdd.events import Report
-from zdd.project import Site, open_site
+from zdd.project import Project, open_project
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,7 +48,7 @@ def lock_timeout(command: F) -> F:
     return click.option("--lock-timeout", type=Duration(), metavar="DURATION", help=words)(command)
 
 
-def site_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool = False) -> Site:
+def site_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool = False) -> Project:
     """
     Read the configuration and put the parts together. Raises UsageError.
 
@@ -58,8 +58,8 @@ def site_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool = 
     report = Report(JsonLines() if as_json else Screen(verbose))
     if looks_only and as_json:
         report.listeners.clear()
-    site = open_site(config, report, lambda words: report.event("command", text=words))
-    report.listeners.append(LogFile(site.places))
+    project = open_project(config, report, lambda words: report.event("command", text=words))
+    report.listeners.append(LogFile(project.paths))
     for warning in config.warnings:
         report.event("notice", text=warning)
-    return site
+    return project

@@ -36,13 +36,15 @@ def command(
       zddeploy pause --max 10s
       zddeploy pause web
     """
-    site = options.site_of(conf, verbose, as_json)
-    with changing(site, "zddeploy pause", lock_timeout):
-        paused = pause(site, services, longest)
+    project = options.site_of(conf, verbose, as_json)
+    with changing(project, "zddeploy pause", lock_timeout):
+        paused = pause(project, services, longest)
     if paused.others:
-        site.report.event("notice", text=f"{', '.join(paused.others)}: not paused, as the app has a socket of its own")
+        project.report.event(
+            "notice", text=f"{', '.join(paused.others)}: not paused, as the app has a socket of its own"
+        )
     names = ", ".join(paused.services)
-    limit = capacity.words(site.config)
+    limit = capacity.words(project.config)
     text = f"{names}: requests wait, for {longest:g} s at most ({limit}); `zddeploy resume` lets them in"
-    site.report.event("result", outcome="done", cause=None, services=paused.services, exit=0, text=text)
+    project.report.event("result", outcome="done", cause=None, services=paused.services, exit=0, text=text)
     return 0

@@ -26,12 +26,12 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     Example:
       zddeploy recover
     """
-    site = options.site_of(conf, verbose, as_json)
-    with changing(site, "zddeploy recover", lock_timeout):
-        recovered = finish_interrupted(site)
-    if broken := again.broken(site):
-        site.report.event("notice", text=f"{', '.join(broken)}: down, and started again now")
-        return change(site, "recover", lambda: again.restart(site, broken), lock_timeout)
+    project = options.site_of(conf, verbose, as_json)
+    with changing(project, "zddeploy recover", lock_timeout):
+        recovered = finish_interrupted(project)
+    if broken := again.broken(project):
+        project.report.event("notice", text=f"{', '.join(broken)}: down, and started again now")
+        return change(project, "recover", lambda: again.restart(project, broken), lock_timeout)
     if recovered is None:
-        site.report.event("notice", text="nothing was interrupted")
+        project.report.event("notice", text="nothing was interrupted")
     return 0

@@ -29,5 +29,5 @@ def command(
       zddeploy restart
       zddeploy restart web
     """
-    site = options.site_of(conf, verbose, as_json)
-    return change(site, "restart", lambda: restart(site, services), lock_timeout)
+    project = options.site_of(conf, verbose, as_json)
+    return change(project, "restart", lambda: restart(project, services), lock_timeout)

@@ -25,9 +25,9 @@ def command(
     Example:
       zddeploy resume
     """
-    site = options.site_of(conf, verbose, as_json)
-    with changing(site, "zddeploy resume", lock_timeout):
-        resumed = resume(site, services)
+    project = options.site_of(conf, verbose, as_json)
+    with changing(project, "zddeploy resume", lock_timeout):
+        resumed = resume(project, services)
     text = f"requests are let in to {', '.join(resumed)}" if resumed else "nothing was paused"
-    site.report.event("result", outcome="done", cause=None, instances=resumed, exit=0, text=text)
+    project.report.event("result", outcome="done", cause=None, instances=resumed, exit=0, text=text)
     return 0

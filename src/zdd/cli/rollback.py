@@ -28,5 +28,5 @@ def command(version: str | None, lock_timeout: float | None, conf: Path | None, 
       zddeploy rollback          the last version that was another one
       zddeploy rollback 17       the version of deploy 17
     """
-    site = options.site_of(conf, verbose, as_json)
-    return change(site, "rollback", lambda: requests.request(site, version), lock_timeout)
+    project = options.site_of(conf, verbose, as_json)
+    return change(project, "rollback", lambda: requests.request(project, version), lock_timeout)

@@ -10,8 +10,8 @@ import time
 
 import click
 
-from zdd.paths import Places
-from zdd.terminal import Stage, fitted
+from zdd.paths import Paths
+from zdd.terminal import Terminal, fitted
 
 
 class Screen:
@@ -23,7 +23,7 @@ class Screen:
 
     def __init__(self, verbose: bool) -> None:
         self.verbose = verbose
-        self.stage = Stage(sys.stdout)
+        self.stage = Terminal(sys.stdout)
         self._doing: list[tuple[str, float]] = []  # what was begun, and when; the innermost last
         self._draining: tuple[str, float] | None = None
         self._lock = threading.Lock()
@@ -88,14 +88,14 @@ class JsonLines:
 class LogFile:
     """Everything, with the time, in `S/logs/deploy-N.log`; it begins with the deploy and ends with the program."""
 
-    def __init__(self, places: Places) -> None:
-        self.places = places
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
         self.path: str | None = None
 
     def event(self, event: str, fields: dict[str, object]) -> None:
         """Append it."""
         if event == "begin":
-            self.path = self.places.deploy_log(int(str(fields["deploy"])))
+            self.path = self.paths.deploy_log(int(str(fields["deploy"])))
         line = f"{fields['outcome']}: {fields['cause']}" if fields.get("cause") else words(event, fields, verbose=True)
         if self.path is None or line is None:
             return

@@ -14,7 +14,7 @@ import msgspec
 from zdd.cli import options
 from zdd.errors import counted
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status, status
-from zdd.project import Site
+from zdd.project import Project
 from zdd.terminal import fitted
 
 _EVERY = 1.0  # seconds between looks
@@ -37,10 +37,10 @@ def command(watch: bool, conf: Path | None, verbose: bool, as_json: bool) -> int
       zddeploy status --watch      with the CPU that each instance takes
       zddeploy status --json
     """
-    site = options.site_of(conf, verbose, as_json, looks_only=True)
+    project = options.site_of(conf, verbose, as_json, looks_only=True)
     if watch:
-        return _watch(site, as_json)
-    found = status(site)
+        return _watch(project, as_json)
+    found = status(project)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -105,14 +105,14 @@ def span(seconds: float) -> str:
 class Watch:
     """The status again and again, with the CPU that each instance took since the last look."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    def __init__(self, project: Project) -> None:
+        self.project = project
         self.used: dict[str, float] = {}
         self.looked = 0.0
 
     def look(self) -> tuple[Status, dict[str, float]]:
         """Return the status, and what share of a core each instance took, where that is known already."""
-        found, now = status(self.site), time.monotonic()
+        found, now = status(self.project), time.monotonic()
         rows = [row for service in found.services for row in service.instances]
         used = {row.id: row.cpu_seconds for row in rows if row.cpu_seconds is not None}
         past = now - self.looked
@@ -121,14 +121,14 @@ class Watch:
         return found, cpu
 
 
-def _watch(site: Site, as_json: bool) -> int:
+def _watch(project: Project, as_json: bool) -> int:
     """Draw over what was drawn before on a terminal; elsewhere one after the other."""
-    looks = Watch(site)
+    looks = Watch(project)
     on_terminal = sys.stdout.isatty() and not as_json
     if on_terminal:
         click.clear()
-    with site.interrupts.caught():
-        while not site.interrupts.noted:
+    with project.interrupts.caught():
+        while not project.interrupts.noted:
             found, cpu = looks.look()
             if as_json:
                 click.echo(msgspec.json.encode(found))

@@ -25,9 +25,9 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     Example:
       zddeploy up
     """
-    site = options.site_of(conf, verbose, as_json)
-    environment.recall(site.places.environment)
-    if is_up(site):
-        site.report.event("notice", text=f"{site.config.project} is up already")
+    project = options.site_of(conf, verbose, as_json)
+    environment.recall(project.paths.environment)
+    if is_up(project):
+        project.report.event("notice", text=f"{project.name} is up already")
         return 0
-    return change(site, "up", lambda: up(site), lock_timeout)
+    return change(project, "up", lambda: up(project), lock_timeout)

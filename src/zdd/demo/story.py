@@ -13,7 +13,7 @@ from zdd.errors import ZddError
 from zdd.interrupts import Interrupts
 from zdd.load import Kind, Load, LoadError, Spec
 from zdd.nginx.process import binary
-from zdd.terminal import Stage, faint
+from zdd.terminal import Terminal, faint
 
 _FIRST, *_NEXT = range(1, 7)
 
@@ -39,7 +39,7 @@ program. This is all that zdd has to know of it:
 class Demo:
     """Tells the story on a stage."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Terminal) -> None:
         self._stage = stage
         self._interrupts = Interrupts()
         self._load: Load | None = None

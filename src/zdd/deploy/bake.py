@@ -4,57 +4,57 @@ from __future__ import annotations
 
 from zdd.conf.schema import RunService
 from zdd.instances.health.failure import InstanceFailed, last_words
-from zdd.instances.state import Running
-from zdd.project import Site
+from zdd.instances.state import InstanceState
+from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
 _EVERY = 0.5  # seconds between looks; a probe that fails twice in a row is a fault
 
 
-def seconds(site: Site, target: Manifest) -> float:
+def seconds(project: Project, target: Manifest) -> float:
     """Return how long the new version is baked: the longest `bake` of its services."""
-    return max((service.bake for service in _services(site, target).values()), default=0.0)
+    return max((service.bake for service in _services(project, target).values()), default=0.0)
 
 
-def bake(site: Site, target: Manifest) -> None:
+def bake(project: Project, target: Manifest) -> None:
     """
     Watch the new instances; returns when they have been faultless for long enough.
 
     Raises InstanceFailed for an instance that ended or was restarted, or whose health request failed twice in a row,
     and Unreachable for one that nginx does not get to.
     """
-    services, replaced, begun = _services(site, target), site.tables.before(target), site.clock.now()
+    services, replaced, begun = _services(project, target), project.tables.before(target), project.clock.now()
     failures: dict[str, int] = {}
-    passed, longest = 0.0, seconds(site, target)
+    passed, longest = 0.0, seconds(project, target)
     while (before := passed) < longest:
-        site.clock.sleep(min(_EVERY, longest - before))
-        passed = site.clock.now() - begun
-        site.interrupts.check()
+        project.clock.sleep(min(_EVERY, longest - before))
+        passed = project.clock.now() - begun
+        project.interrupts.check()
         for name, service in services.items():
             if before < service.bake:  # so the last look comes when its time is over, however late that is noticed
-                _look(site, name, site.fleet.look(name), failures)
-        site.front.check(target, replaced)
+                _look(project, name, project.instances.look(name), failures)
+        project.proxy.check(target, replaced)
 
 
-def _look(site: Site, name: str, found: Running, failures: dict[str, int]) -> None:
+def _look(project: Project, name: str, found: InstanceState, failures: dict[str, int]) -> None:
     if found.restarts or found.state not in ("serving", "starting"):
-        raise _failed(site, found, f"it ended with {found.exit or found.state}")
-    words = site.fleet.ask_once(name)
+        raise _failed(project, found, f"it ended with {found.exit or found.state}")
+    words = project.instances.ask_once(name)
     failures[name] = failures.get(name, 0) + 1 if words else 0
     if failures[name] > 1:
-        raise _failed(site, found, f"{words}, twice in a row")
+        raise _failed(project, found, f"{words}, twice in a row")
 
 
-def _failed(site: Site, found: Running, words: str) -> InstanceFailed:
-    log = site.places.log(found.name)
+def _failed(project: Project, found: InstanceState, words: str) -> InstanceFailed:
+    log = project.paths.log(found.name)
     return InstanceFailed(f"{found.service}: {found.name} failed in the bake: {words}", last_words(log), log)
 
 
-def _services(site: Site, target: Manifest) -> dict[str, RunService]:
+def _services(project: Project, target: Manifest) -> dict[str, RunService]:
     """Return the new instances' services, by the instances' names."""
     found = {}
-    for instance in target.new(site.tables.before(target)):
-        service = site.config.services.get(instance.service)
+    for instance in target.new(project.tables.before(target)):
+        service = project.config.services.get(instance.service)
         if isinstance(service, RunService) and service.bake:
             found[instance.name] = service
     return found

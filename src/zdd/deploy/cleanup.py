@@ -8,55 +8,57 @@ from zdd.conf.schema import RunService
 from zdd.deploy import versions
 from zdd.deploy.sweep import sweep
 from zdd.deploy.watch import Leaving
-from zdd.instances.state import Running
-from zdd.project import Site
+from zdd.instances.state import InstanceState
+from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
 _GOING = ("draining", "stopping", "resting")
 
 
-def settle(site: Site, warm: bool = True) -> list[Leaving]:
+def settle(project: Project, warm: bool = True) -> list[Leaving]:
     """
     Retire every instance that is not in the table in force; returns those that were replaced just now, to be watched.
 
     One generation is kept warm for its services' `keep_warm`, unless `warm` is off or it is broken: the one that a
     rollback goes back to. Tables that nobody walks any more are removed, and snapshots that nothing can go back to.
     """
-    current = site.tables.current()
+    current = project.tables.current()
     if current is None:
         return []
-    before = site.tables.before(current)
-    workers = site.front.retiring_workers()
+    before = project.tables.before(current)
+    workers = project.proxy.retiring_workers()
     replaced = []
-    running = site.fleet.running()
-    waiting = _waiting(site, current, before, running)
-    tables = _kept_tables(site, current, waiting)
+    running = project.instances.running()
+    waiting = _waiting(project, current, before, running)
+    tables = _kept_tables(project, current, waiting)
     for one in running.values():
         if one.name in current.instances:
             continue
         was_serving = before is not None and one.name in before.instances
         if was_serving and one.state not in ("dead", *_GOING):
-            replaced.append(Leaving(site, one))
+            replaced.append(Leaving(project, one))
         waits = warm and waiting is not None and one.name in waiting.instances and not one.is_broken
         if waits and not was_serving and one.state == "warm":
             continue  # its time runs already
-        site.fleet.retire(one, _warm_seconds(site, one) if waits else 0.0, workers)
-    site.tables.prune(keep=tables)
-    sweep(site, running)
-    if site.releases and current.release:
-        site.use(current.release)
-        if site.releases.prune(_kept_releases(site, tables)):
-            site.use(current.release)  # files that no release has any more go from the assets
-    site.snapshots.prune(versions.kept(site, tables))
+        project.instances.retire(one, _warm_seconds(project, one) if waits else 0.0, workers)
+    project.tables.prune(keep=tables)
+    sweep(project, running)
+    if project.releases and current.release:
+        project.use(current.release)
+        if project.releases.prune(_kept_releases(project, tables)):
+            project.use(current.release)  # files that no release has any more go from the assets
+    project.snapshots.prune(versions.kept(project, tables))
     return replaced
 
 
-def _warm_seconds(site: Site, running: Running) -> float:
-    service = site.config.services.get(running.service)
+def _warm_seconds(project: Project, running: InstanceState) -> float:
+    service = project.config.services.get(running.service)
     return service.keep_warm if isinstance(service, RunService) and service.order == "start-first" else 0.0
 
 
-def _waiting(site: Site, current: Manifest, before: Manifest | None, running: Mapping[str, Running]) -> Manifest | None:
+def _waiting(
+    project: Project, current: Manifest, before: Manifest | None, running: Mapping[str, InstanceState]
+) -> Manifest | None:
     """
     Return the table whose instances are kept warm: that of before, as a rule.
 
@@ -65,19 +67,19 @@ def _waiting(site: Site, current: Manifest, before: Manifest | None, running: Ma
     """
     older, version = before, current.origin or current.deploy
     while older and (older.origin or older.deploy) == version:
-        older = site.tables.before(older)
+        older = project.tables.before(older)
     if older and any(name in running and running[name].state == "warm" for name in older.instances):
         return older
     return before
 
 
-def _kept_releases(site: Site, kept: Collection[int]) -> set[str]:
+def _kept_releases(project: Project, kept: Collection[int]) -> set[str]:
     """Return the releases that run or that a rollback of one step needs."""
-    tables = [table for number in kept if (table := site.tables.read(number))]
+    tables = [table for number in kept if (table := project.tables.read(number))]
     return {one.release for table in tables for one in table.instances.values() if one.release}
 
 
-def _kept_tables(site: Site, current: Manifest, waiting: Manifest | None) -> set[int]:
+def _kept_tables(project: Project, current: Manifest, waiting: Manifest | None) -> set[int]:
     """Return the tables from the one that waits to the one that serves."""
     first = min([current.deploy, *([current.before] if current.before else []), *([waiting.deploy] if waiting else [])])
-    return {number for number in site.tables.numbers() if first <= number <= current.deploy}
+    return {number for number in project.tables.numbers() if first <= number <= current.deploy}

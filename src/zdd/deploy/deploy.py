@@ -20,7 +20,7 @@ from zdd.instances import environment
 from zdd.instances.user import USER_NEEDS
 from zdd.lock import who
 from zdd.operate import in_place
-from zdd.project import Site
+from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
 _SHOWN = 5  # names in a notice
@@ -33,71 +33,71 @@ class Deployed(NamedTuple):
     replaced: list[Leaving]
 
 
-def deploy(site: Site, request: Request, warm: bool = True) -> Deployed:
+def deploy(project: Project, request: Request, warm: bool = True) -> Deployed:
     """
     Carry the request out; the caller holds the lock.
 
     Raises ZddError when that failed: then what served before serves.
     """
-    finish_interrupted(site)
-    site.fleet.adopt(request.services or tuple(site.config.services))
-    target = plan.manifest(site.config, observe(site), request, time.time())
-    before = site.tables.before(target)
+    finish_interrupted(project)
+    project.instances.adopt(request.services or tuple(project.config.services))
+    target = plan.manifest(project.config, observe(project), request, time.time())
+    before = project.tables.before(target)
     where: dict[str, object] = {"text": request.words} if request.words else {}
-    site.report.event("begin", deploy=target.deploy, action=request.action, project=site.config.project, **where)
-    _tell_of_root(site, target.new(before))
-    _tell_of_old_layout(site, list(target.instances))
+    project.report.event("begin", deploy=target.deploy, action=request.action, project=project.name, **where)
+    _tell_of_root(project, target.new(before))
+    _tell_of_old_layout(project, list(target.instances))
     try:
-        pipeline.run(plan.before_commit(target, before), site, lambda: turn_back(site, target))
+        pipeline.run(plan.before_commit(target, before), project, lambda: turn_back(project, target))
     except ZddError as error:
         outcome = "failed" if error.exit_code == 5 else "undone"
-        _write_down(site, target, outcome, error.message, last_words(error))
-        _hook_quietly(site, "on_failure", target, outcome, error.message)
+        _write_down(project, target, outcome, error.message, last_words(error))
+        _hook_quietly(project, "on_failure", target, outcome, error.message)
         raise
-    _write_down(site, target, "done", None)
-    replaced = _settle_quietly(site, warm)
-    _hook_quietly(site, "after_deploy", target, "done", "")
+    _write_down(project, target, "done", None)
+    replaced = _settle_quietly(project, warm)
+    _hook_quietly(project, "after_deploy", target, "done", "")
     return Deployed(target, replaced)
 
 
-def finish_interrupted(site: Site) -> Manifest | None:
+def finish_interrupted(project: Project) -> Manifest | None:
     """Recover what was interrupted or lost, and let go what it left; returns its manifest, None where all was well."""
-    recovered = recover(site)
+    recovered = recover(project)
     if recovered:
         outcome = "done" if recovered.committed else "undone"
         words = "finished" if recovered.committed else "undone"
-        site.report.event("notice", text=f"deploy {recovered.deploy} was interrupted; it is {words} now")
-        _write_down(site, recovered, outcome, None if recovered.committed else "interrupted")
-    found = find_way(site)
-    if site.releases:
-        site.releases.discard_half_built()
-    settle(site)
+        project.report.event("notice", text=f"deploy {recovered.deploy} was interrupted; it is {words} now")
+        _write_down(project, recovered, outcome, None if recovered.committed else "interrupted")
+    found = find_way(project)
+    if project.releases:
+        project.releases.discard_half_built()
+    settle(project)
     return recovered or found
 
 
-def observe(site: Site) -> Observed:
+def observe(project: Project) -> Observed:
     """Look at what is there, as far as a plan depends on it."""
-    last = max([0, *site.tables.numbers(), *site.places.logged_deploys()])
-    return Observed(site.tables.current(), last, site.fleet.last_numbers())
+    last = max([0, *project.tables.numbers(), *project.paths.logged_deploys()])
+    return Observed(project.tables.current(), last, project.instances.last_numbers())
 
 
-def _tell_of_root(site: Site, instances: list[Instance]) -> None:
+def _tell_of_root(project: Project, instances: list[Instance]) -> None:
     """Say which services of these instances will run as root, because nobody has said otherwise."""
-    services = [site.config.services[name] for name in dict.fromkeys(one.service for one in instances)]
+    services = [project.config.services[name] for name in dict.fromkeys(one.service for one in instances)]
     names = [one.name for one in services if isinstance(one, RunService) and one.user is None]
     if names and os.geteuid() == 0:
-        site.report.event("notice", text=f"{some(names, _SHOWN)}: running as root; {USER_NEEDS}")
+        project.report.event("notice", text=f"{some(names, _SHOWN)}: running as root; {USER_NEEDS}")
 
 
-def _tell_of_old_layout(site: Site, names: list[str]) -> None:
+def _tell_of_old_layout(project: Project, names: list[str]) -> None:
     """Say which instances stay that a zdd 0.1 has started."""
-    if old := [name for name in names if site.places.is_of_0_1(name)]:
+    if old := [name for name in names if project.paths.is_of_0_1(name)]:
         words = f"{some(old, _SHOWN)}: started by zdd 0.1, whose layout of sockets is supported until 0.3"
-        site.report.event("notice", text=f"{words}; `zddeploy restart` replaces them")
+        project.report.event("notice", text=f"{words}; `zddeploy restart` replaces them")
 
 
 def _write_down(
-    site: Site, target: Manifest, outcome: str, cause: str | None, output: Sequence[str] | None = None
+    project: Project, target: Manifest, outcome: str, cause: str | None, output: Sequence[str] | None = None
 ) -> None:
     """Add it to the history. A failure is only told: what is done stays done, and what failed has its own cause."""
     entry = Entry(
@@ -108,7 +108,7 @@ def _write_down(
         seconds=round(time.time() - target.started, 3),
         who=who(),
         services=target.services(),
-        steps=site.report.steps,
+        steps=project.report.steps,
         release=target.release,
         label=target.label,
         cause=cause,
@@ -116,28 +116,30 @@ def _write_down(
         replaced=target.before,
         origin=target.origin,
     )
-    in_place.remember(site, target.deploy)
+    in_place.remember(project, target.deploy)
     try:
-        history.append(site.places.history, entry)
+        history.append(project.paths.history, entry)
         if target.action == "deploy" and outcome == "done":
-            environment.remember(site.places.environment)
+            environment.remember(project.paths.environment)
     except Exception as error:
-        site.report.event("notice", text=f"cannot write {site.places.history}: {told(error).message}")
+        project.report.event("notice", text=f"cannot write {project.paths.history}: {told(error).message}")
 
 
-def _settle_quietly(site: Site, warm: bool) -> list[Leaving]:
+def _settle_quietly(project: Project, warm: bool) -> list[Leaving]:
     """Clean up after the commit: the new version serves, whatever cannot be done, and the next command tries again."""
     try:
-        return settle(site, warm)
+        return settle(project, warm)
     except (ZddError, OSError) as error:
-        site.report.event("notice", text=f"the clean-up failed: {told(error).message}; `zddeploy recover` tries again")
+        project.report.event(
+            "notice", text=f"the clean-up failed: {told(error).message}; `zddeploy recover` tries again"
+        )
         return []
 
 
-def _hook_quietly(site: Site, name: str, target: Manifest, outcome: str, cause: str) -> None:
+def _hook_quietly(project: Project, name: str, target: Manifest, outcome: str, cause: str) -> None:
     """Run a hook that comes too late to change anything: report its failure, and go on."""
     try:
-        with site.interrupts.held():
-            hooks.run(site, name, target, outcome, cause)
+        with project.interrupts.held():
+            hooks.run(project, name, target, outcome, cause)
     except Exception as error:
-        site.report.event("notice", text=told(error).message)
+        project.report.event("notice", text=told(error).message)

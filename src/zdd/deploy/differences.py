@@ -8,24 +8,24 @@ from zdd.conf.schema import Config, RunService
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
 from zdd.instances import environment
-from zdd.project import Site
+from zdd.project import Project
 from zdd.snapshot import Snapshot
 
 
-def told(site: Site, request: Request) -> str | None:
+def told(project: Project, request: Request) -> str | None:
     """Return the one line that is due where today's configuration is not what is started; None where it is."""
-    current = site.tables.current()
+    current = project.tables.current()
     if request.action == "deploy":
-        then = site.snapshots.read(current.deploy) if current and request.services else None
+        then = project.snapshots.read(current.deploy) if current and request.services else None
         others = tuple(name for name in then.order if name not in request.services) if then else ()
-        if then is None or not others or not (words := differences(site, then, others)):
+        if then is None or not others or not (words := differences(project, then, others)):
             return None
         return f"{words} for {' and '.join(others)}, which stays as it is: `zddeploy` deploys all"
     then, since = request.snapshot, request.origin or (current.deploy if current else 0)
     if then is None:
         known = f"there is no record of what deploy {since} was started from" if since else None
-        return f"{known}, so {site.config.path.name} of today holds" if known else None
-    words = differences(site, then, request.services)
+        return f"{known}, so {project.config.path.name} of today holds" if known else None
+    words = differences(project, then, request.services)
     return (
         f"{words} since deploy {since}, which is started as it was: `zddeploy` deploys what is there now"
         if words
@@ -33,12 +33,12 @@ def told(site: Site, request: Request) -> str | None:
     )
 
 
-def differences(site: Site, then: Snapshot, services: tuple[str, ...] = ()) -> str | None:
+def differences(project: Project, then: Snapshot, services: tuple[str, ...] = ()) -> str | None:
     """
     Return in one line how today's configuration differs from what these services (all unless named) start from; None
     where it does not. The variables of today's shell do not count.
     """
-    today, file = site.config, site.config.path.name
+    today, file = project.config, project.config.path.name
     old, new = then.config(today), replace(today, warnings=[])
     changed, gone = [], []
     if _sections(old, services) != _sections(new, services):

@@ -13,7 +13,7 @@ from zdd.host.command import Surroundings
 from zdd.instances import environment, user
 from zdd.instances.health.failure import cannot_run, ended
 from zdd.paths import user_name
-from zdd.project import Site
+from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
 _SHOWN_LINES = 20
@@ -36,37 +36,37 @@ class Hook(NamedTuple):
     command: str
 
 
-def run(site: Site, name: str, target: Manifest, outcome: str = "", cause: str = "") -> None:
+def run(project: Project, name: str, target: Manifest, outcome: str = "", cause: str = "") -> None:
     """
     Run the project's command of this name, and after its before_start those of the services that start first.
 
     Each is run by `/bin/sh -ec` in the new release. If the build failed, on_failure runs in the release that serves,
     else beside the configuration. Raises HookFailed when one cannot be run, fails or takes longer than hook_timeout.
     """
-    if command := getattr(site.config.zdd, name):
-        _run_one(site, Hook(name, "", command), target, outcome, cause)
+    if command := getattr(project.config.zdd, name):
+        _run_one(project, Hook(name, "", command), target, outcome, cause)
     if name == "before_start":
-        new = target.new(site.tables.before(target))
-        before_start_of(site, target, {one.service for one in new if not one.stop_first})
+        new = target.new(project.tables.before(target))
+        before_start_of(project, target, {one.service for one in new if not one.stop_first})
 
 
-def before_start_of(site: Site, target: Manifest, services: set[str], within: float = math.inf) -> None:
+def before_start_of(project: Project, target: Manifest, services: set[str], within: float = math.inf) -> None:
     """Run the before_start of these services, each of at most this many seconds. Raises HookFailed."""
-    for name, service in site.config.services.items():
+    for name, service in project.config.services.items():
         if name in services and isinstance(service, RunService) and service.before_start:
-            _run_one(site, Hook("before_start", name, service.before_start), target, within=within)
+            _run_one(project, Hook("before_start", name, service.before_start), target, within=within)
 
 
 def _run_one(
-    site: Site, hook: Hook, target: Manifest, outcome: str = "", cause: str = "", within: float = math.inf
+    project: Project, hook: Hook, target: Manifest, outcome: str = "", cause: str = "", within: float = math.inf
 ) -> None:
-    before = site.tables.before(target)
-    code = site.folder_of(target.release)
+    before = project.tables.before(target)
+    code = project.folder_of(target.release)
     folder = code
     if hook.name == "on_failure" and not os.path.isdir(code):
-        code, folder = "", _folder_without_release(site, before)
+        code, folder = "", _folder_without_release(project, before)
     own = {
-        "ZDD_PROJECT": site.config.project,
+        "ZDD_PROJECT": project.name,
         "ZDD_SERVICE": hook.service,
         "ZDD_RELEASE": target.release or "",
         "ZDD_RELEASE_PATH": code,
@@ -76,14 +76,14 @@ def _run_one(
         "ZDD_OUTCOME": outcome,
         "ZDD_CAUSE": cause,
     }
-    there, given = _surroundings(site, hook.service, folder, own)
-    log, timeout = _log_of(site, target), min(site.config.zdd.hook_timeout, within)
+    there, given = _surroundings(project, hook.service, folder, own)
+    log, timeout = _log_of(project, target), min(project.config.zdd.hook_timeout, within)
     since = files.size(log)
-    with site.report.timed(f"hook-{hook.name}", f"{hook.name} `{hook.command}`"):
+    with project.report.timed(f"hook-{hook.name}", f"{hook.name} `{hook.command}`"):
         argv = ["/bin/sh", "-ec", hook.command]
         whose = f"{hook.service}: " if hook.service else ""
         try:
-            status = site.commands.attend(argv, there, log, timeout, site.clock, site.interrupts.check)
+            status = project.commands.attend(argv, there, log, timeout, project.clock, project.interrupts.check)
         except OSError as error:
             told = f"{whose}{hook.name}: {cannot_run(hook.command, error)}"
             raise HookFailed(told, [], log, hint=f"it is run by /bin/sh in {folder}") from error
@@ -95,15 +95,15 @@ def _run_one(
             raise HookFailed(told, files.tail(log, _SHOWN_LINES, since), log, hint=hint)
 
 
-def _folder_without_release(site: Site, before: Manifest | None) -> str:
+def _folder_without_release(project: Project, before: Manifest | None) -> str:
     """Return the folder in which a hook runs if its release does not exist."""
-    folder = site.folder_of(before.release) if before else ""
-    return folder if os.path.isdir(folder) else str(site.config.folder)
+    folder = project.folder_of(before.release) if before else ""
+    return folder if os.path.isdir(folder) else str(project.config.folder)
 
 
-def _log_of(site: Site, target: Manifest) -> str:
+def _log_of(project: Project, target: Manifest) -> str:
     """Return the deploy's log, or /dev/null if it cannot be written: the hook may report exactly that."""
-    log = site.places.deploy_log(target.deploy)
+    log = project.paths.deploy_log(target.deploy)
     try:
         with open(log, "ab"):
             return log
@@ -111,13 +111,13 @@ def _log_of(site: Site, target: Manifest) -> str:
         return os.devnull
 
 
-def _surroundings(site: Site, name: str, folder: str, own: dict[str, str]) -> tuple[Surroundings, str]:
+def _surroundings(project: Project, name: str, folder: str, own: dict[str, str]) -> tuple[Surroundings, str]:
     """
     Return what a hook has around it, and the names of the services whose variables it is given.
 
     A service's hook is run as its app is. The project's is run as we are, and finds what any of its apps would.
     """
-    services = [one for one in site.config.services.values() if isinstance(one, RunService)]
+    services = [one for one in project.config.services.values() if isinstance(one, RunService)]
     if name:
         service = next(one for one in services if one.name == name)
         return Surroundings(folder, environment.clean(service, own), user.of(service)), name

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from zdd.deploy.steps import Step
 from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, ZddError, of_system
-from zdd.project import Site
+from zdd.project import Project
 
 
-def run(steps: Sequence[Step], site: Site, turn_back: Callable[[], None]) -> None:
+def run(steps: Sequence[Step], project: Project, turn_back: Callable[[], None]) -> None:
     """
     Do the steps. When one fails, or the user interrupts, undo it and those before it, and raise what it raised.
 
@@ -20,22 +20,22 @@ def run(steps: Sequence[Step], site: Site, turn_back: Callable[[], None]) -> Non
     begun: list[Step] = []
     try:
         for step in steps:
-            site.interrupts.check()
+            project.interrupts.check()
             begun.append(step)
-            with site.report.timed(step.name, step.words):
-                _do(step, site)
+            with project.report.timed(step.name, step.words):
+                _do(step, project)
     except BaseException as cause:
-        with site.interrupts.held():
+        with project.interrupts.held():
             with contextlib.suppress(OSError):  # on a full disk the undo is needed all the more
                 turn_back()
-            with site.report.timed("undo", f"undoing it: {cause}"):
-                undo(begun, site, cause)
+            with project.report.timed("undo", f"undoing it: {cause}"):
+                undo(begun, project, cause)
         raise
 
 
-def _do(step: Step, site: Site) -> None:
+def _do(step: Step, project: Project) -> None:
     try:
-        step.do(site)
+        step.do(project)
     except OSError as error:
         raise DeployFailed(f"{step.name}: {of_system(error)}") from error
     except ZddError:
@@ -44,7 +44,7 @@ def _do(step: Step, site: Site) -> None:
         raise Unforeseen(error, step.name) from error
 
 
-def undo(steps: Sequence[Step], site: Site, cause: BaseException) -> None:
+def undo(steps: Sequence[Step], project: Project, cause: BaseException) -> None:
     """
     Undo the steps, the last one first; one that fails does not keep the others from being undone.
 
@@ -55,7 +55,7 @@ def undo(steps: Sequence[Step], site: Site, cause: BaseException) -> None:
     hint = "`zddeploy status` shows what serves; `zddeploy recover` tries again"
     for step in reversed(steps):
         try:
-            step.undo(site)
+            step.undo(project)
             continue
         except (ZddError, OSError) as error:
             failed.append(f"{step.name}: {of_system(error) if isinstance(error, OSError) else error}")

@@ -6,11 +6,11 @@ from zdd.deploy import versions
 from zdd.deploy.plan import Request
 from zdd.deploy.versions import Version
 from zdd.errors import UsageError
-from zdd.project import Site
+from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
 
-def request(site: Site, wanted: str | None) -> Request:
+def request(project: Project, wanted: str | None) -> Request:
     """
     Return the request that brings back a deploy (by number) or a release; by default the version before.
 
@@ -19,32 +19,32 @@ def request(site: Site, wanted: str | None) -> Request:
     stays; the rest is started from its release, with the configuration and the environment that it had.
     Raises UsageError when there is no such version, or nothing left of it.
     """
-    current = site.tables.current()
+    current = project.tables.current()
     if current is None:
         raise UsageError("nothing is deployed, so there is nothing to go back from", hint="`zddeploy up` starts it")
     if wanted is None:
-        return _of_version(site, current, _previous(site, current))
+        return _of_version(project, current, _previous(project, current))
     if not wanted.isdigit():
-        return _of_release(site, current, wanted)
-    found = next((one for one in versions.committed(site) if one.deploy == int(wanted)), None)
+        return _of_release(project, current, wanted)
+    found = next((one for one in versions.committed(project) if one.deploy == int(wanted)), None)
     if found is None:
         raise UsageError(f"there is no deploy {wanted} to go back to", hint="`zddeploy history` lists them")
-    return _of_version(site, current, found)
+    return _of_version(project, current, found)
 
 
-def _previous(site: Site, current: Manifest) -> Version:
-    found = versions.before(site, current)
+def _previous(project: Project, current: Manifest) -> Version:
+    found = versions.before(project, current)
     if found is None:
-        origin = versions.serving(site, current).origin
+        origin = versions.serving(project, current).origin
         told = f"deploy {origin} has replaced no other version, so there is nothing before it to go back to"
         raise UsageError(told, hint="`zddeploy rollback N` goes to any that `zddeploy history` lists as done")
     return found
 
 
-def _of_version(site: Site, current: Manifest, version: Version) -> Request:
-    snapshot = versions.snapshot(site, version)
-    there = site.as_of(snapshot)
-    table = site.tables.read(version.deploy)
+def _of_version(project: Project, current: Manifest, version: Version) -> Request:
+    snapshot = versions.snapshot(project, version)
+    there = project.as_of(snapshot)
+    table = project.tables.read(version.deploy)
     revive = _alive(there, current, table) if table else {}
     releases: dict[str, str | None] = dict(snapshot.releases) if snapshot else {}
     releases |= {one.service: one.release for one in table.instances.values()} if table else {}
@@ -72,40 +72,40 @@ def _words(version: Version, current: Manifest) -> str:
     return f"back to release {version.release} (deploy {version.origin}){same if again else ''}"
 
 
-def _of_release(site: Site, current: Manifest, release: str) -> Request:
+def _of_release(project: Project, current: Manifest, release: str) -> Request:
     """Go to the newest version of this release; one that never served is started as things are today."""
-    if site.releases is None or not site.releases.is_complete(release):
-        known = ", ".join(site.releases.ids()) if site.releases else "none, without a [release] section"
+    if project.releases is None or not project.releases.is_complete(release):
+        known = ", ".join(project.releases.ids()) if project.releases else "none, without a [release] section"
         raise UsageError(f"there is no release {release!r} to go back to", hint=f"there are: {known}")
-    found = [one for one in versions.committed(site) if one.release == release]
-    here = versions.serving(site, current).origin
+    found = [one for one in versions.committed(project) if one.release == release]
+    here = versions.serving(project, current).origin
     if chosen := next((one for one in found if one.origin != here), found[0] if found else None):
-        return _of_version(site, current, chosen)
+        return _of_version(project, current, chosen)
     return Request("rollback", release=release, words=f"back to release {release}, which has never served")
 
 
-def _alive(site: Site, current: Manifest, table: Manifest) -> dict[str, list[Instance]]:
+def _alive(project: Project, current: Manifest, table: Manifest) -> dict[str, list[Instance]]:
     """Return, for each service all of whose instances of then can still serve, those instances."""
-    states = {name: found.state for name, found in site.fleet.running().items()}
+    states = {name: found.state for name, found in project.instances.running().items()}
     found = {}
     for service in table.services():
         then = table.of(service)
-        if service in site.config.services and all(
+        if service in project.config.services and all(
             one.name in current.instances or states.get(one.name) == "warm" for one in then
         ):
             found[service] = then
     return found
 
 
-def _check_startable(site: Site, number: int, service: str, release: str | None) -> None:
-    if site.releases is None:
+def _check_startable(project: Project, number: int, service: str, release: str | None) -> None:
+    if project.releases is None:
         raise UsageError(
             f"{service} of deploy {number} is no longer kept warm, and its code is gone: without a [release] section "
             "there is only the code of now",
             hint="put the old code back and run `zddeploy`; a [release] section, or a longer keep_warm, avoids this",
         )
-    if release is None or not site.releases.is_complete(release):
+    if release is None or not project.releases.is_complete(release):
         raise UsageError(
             f"release {release} of deploy {number} is no longer there",
-            hint=f"there are: {', '.join(site.releases.ids())}; or `zddeploy --rev {release}`",
+            hint=f"there are: {', '.join(project.releases.ids())}; or `zddeploy --rev {release}`",
         )

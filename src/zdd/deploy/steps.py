@@ -16,7 +16,7 @@ from zdd.errors import NeedsPerson
 from zdd.routing.manifest import Instance, Manifest
 
 if TYPE_CHECKING:
-    from zdd.project import Site
+    from zdd.project import Project
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Step:
         """Say what the step does, as a line of a plan."""
         return self.name
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Do it. Raises ZddError with the cause when it cannot be done."""
         raise NotImplementedError
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         """Have it as it was before."""
 
 
@@ -55,14 +55,14 @@ class Begin(Step):
         """Say what the step does, as a line of a plan."""
         return f"{self.target.action} {self.target.deploy}"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Write the manifest."""
-        site.tables.write(self.target)
+        project.tables.write(self.target)
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         """Remove the table. Raises NeedsPerson while `current` leads to it."""
-        _require_unpublished(site, self.target)
-        site.tables.discard(self.target.deploy)
+        _require_unpublished(project, self.target)
+        project.tables.discard(self.target.deploy)
 
 
 class Build(Step):
@@ -75,15 +75,15 @@ class Build(Step):
         """Say what the step does, as a line of a plan."""
         return f"build release {self.target.release}" if self.target.release else "no release to build"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Build it, unless it is there."""
-        site.build(self.target)
+        project.build(self.target)
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         """Keep what was built, since it may be of use again; only its assets must not win any more."""
-        before = site.tables.before(self.target)
+        before = project.tables.before(self.target)
         if before and before.release:
-            site.use(before.release)
+            project.use(before.release)
 
 
 class BeforeStart(Step):
@@ -92,9 +92,9 @@ class BeforeStart(Step):
     name = "before-start"
     words = "run before_start, where it is set"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Run them."""
-        hooks.run(site, "before_start", self.target)
+        hooks.run(project, "before_start", self.target)
 
 
 @dataclass(frozen=True)
@@ -110,20 +110,20 @@ class Start(Step):
         later = ", its app later" if self.instance.stop_first else ""
         return f"start {self.instance.name}{later}"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Start it, without waiting for it. Of a stop-first one, only what its requests will wait in."""
-        before = site.tables.before(self.target)
+        before = project.tables.before(self.target)
         old = [one.name for one in self.target.displaced(before) if one.service == self.instance.service]
-        site.fleet.start(self.target, self.instance, site.folder_of(self.instance.release), old)
+        project.instances.start(self.target, self.instance, project.folder_of(self.instance.release), old)
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         """
         Stop it and leave nothing of it; drain it before, when clients may have been sent to it.
 
         Raises NeedsPerson while `current` leads to it.
         """
-        _require_unpublished(site, self.target)
-        site.fleet.discard(self.instance, site.front.retiring_workers() if self.target.exposed else None)
+        _require_unpublished(project, self.target)
+        project.instances.discard(self.instance, project.proxy.retiring_workers() if self.target.exposed else None)
 
 
 @dataclass(frozen=True)
@@ -138,13 +138,13 @@ class Revive(Step):
         """Say what the step does, as a line of a plan."""
         return f"{self.instance}, kept warm, serves again"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Ask its keeper, who alone knows whether it is not too late."""
-        site.fleet.revive(self.target.instances[self.instance])
+        project.instances.revive(self.target.instances[self.instance])
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         """Keep it warm again."""
-        site.fleet.rewarm(self.target.instances[self.instance])
+        project.instances.rewarm(self.target.instances[self.instance])
 
 
 class Prepare(Step):
@@ -156,14 +156,14 @@ class Prepare(Step):
     name = "prepare"
     words = "prepare the switch"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Make the links; nobody is led by them yet. Write the snapshot."""
-        site.tables.build(self.target.deploy, self.target.slots())
-        site.snapshots.write(site.snapshot(self.target))
+        project.tables.build(self.target.deploy, self.target.slots())
+        project.snapshots.write(project.snapshot(self.target))
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         """Remove the snapshot: nothing goes back to what was refused. The links go with the table."""
-        site.snapshots.remove(self.target.deploy)
+        project.snapshots.remove(self.target.deploy)
 
 
 @dataclass(frozen=True)
@@ -179,17 +179,17 @@ class Probe(Step):
         """Say what the step does, as a line of a plan."""
         return f"wait until healthy: {', '.join(self.names)}" if self.names else "wait until requests can wait"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """
         Wait, also for the sockets of stop-first ones, and write down the ports that they listen on.
 
         All that going back and committing need is laid down here, while a full disk still costs nothing.
         """
-        for name, port in site.fleet.await_healthy(self.names).items():
+        for name, port in project.instances.await_healthy(self.names).items():
             known = self.target.instances[name]
             self.target.instances[name] = Instance(known.name, known.service, known.kind, known.release, port)
-        site.tables.write(self.target)
-        site.tables.make_ready(self.target, self.back)
+        project.tables.write(self.target)
+        project.tables.make_ready(self.target, self.back)
 
 
 def union_name(target: Manifest) -> str:
@@ -207,13 +207,13 @@ class PublishUnion(Step):
     leads = True
     words = "publish old and new slots together"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Build and publish it."""
-        site.tables.publish(site.tables.build(self.target.deploy, self.slots, union_name(self.target)))
+        project.tables.publish(project.tables.build(self.target.deploy, self.slots, union_name(self.target)))
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         """Publish the table of before."""
-        site.tables.go_back(str(self.before.deploy), self.target.deploy)
+        project.tables.go_back(str(self.before.deploy), self.target.deploy)
 
 
 class Proxy(Step):
@@ -223,17 +223,17 @@ class Proxy(Step):
     leads = True
     words = "nginx: reload if its text changes, start if it does not run"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Bring nginx to the text of this table; from a reload on, clients may meet the new instances."""
-        text = site.front.text(self.target)
-        if not site.front.runs(text):
+        text = project.proxy.text(self.target)
+        if not project.proxy.runs(text):
             self.target.exposed = True
-            site.tables.write(self.target)
-        site.report.event("proxy", subject="nginx", text=site.front.apply(self.target.deploy, text))
+            project.tables.write(self.target)
+        project.report.event("proxy", subject="nginx", text=project.proxy.apply(self.target.deploy, text))
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         """Bring it back to the text of before."""
-        site.front.restore(self.target.deploy)
+        project.proxy.restore(self.target.deploy)
 
 
 @dataclass(frozen=True)
@@ -250,18 +250,18 @@ class Publish(Step):
         where = ", ".join(f"{slot} to {instance}" for slot, instance in self.target.slots().items())
         return f"switch: {where}" if where else "switch"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Publish the table."""
-        site.tables.publish(str(self.target.deploy))
+        project.tables.publish(str(self.target.deploy))
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         """Publish the table that was in force; when there was none, none."""
-        if site.tables.published() != str(self.target.deploy):
+        if project.tables.published() != str(self.target.deploy):
             return
         if self.back is None:
-            site.tables.unpublish()
+            project.tables.unpublish()
         else:
-            site.tables.go_back(self.back, self.target.deploy)
+            project.tables.go_back(self.back, self.target.deploy)
 
 
 @dataclass(frozen=True)
@@ -278,13 +278,13 @@ class Swap(Step):
         old, new = (", ".join(one.name for one in some) for some in (self.old, self.new))
         return f"stop {old}, start {new}; requests wait meanwhile"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Stop, run before_start, start, wait until healthy."""
-        stop_first.forward(site, self.target, self.old, self.new)
+        stop_first.forward(project, self.target, self.old, self.new)
 
-    def undo(self, site: Site) -> None:
+    def undo(self, project: Project) -> None:
         """Have the old version serve again."""
-        stop_first.back(site, self.old, self.new)
+        stop_first.back(project, self.old, self.new)
 
 
 @dataclass(frozen=True)
@@ -294,9 +294,9 @@ class Swapped(Step):
     new: list[Instance]
     name = "swap"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Wait. Raises DeployFailed when they have gone back to the old version."""
-        stop_first.await_alone(site, self.new)
+        stop_first.await_alone(project, self.new)
 
 
 class Check(Step):
@@ -305,11 +305,11 @@ class Check(Step):
     name = "check"
     words = "one request for each changed service through nginx"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Send them."""
-        before = site.tables.before(self.target)
-        site.fleet.check_ports(self.target.new(before))
-        site.front.check(self.target, before)
+        before = project.tables.before(self.target)
+        project.instances.check_ports(self.target.new(before))
+        project.proxy.check(self.target, before)
 
 
 class AfterSwitch(Step):
@@ -318,9 +318,9 @@ class AfterSwitch(Step):
     name = "after-switch"
     words = "run after_switch, where it is set"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Run it."""
-        hooks.run(site, "after_switch", self.target)
+        hooks.run(project, "after_switch", self.target)
 
 
 class Bake(Step):
@@ -329,9 +329,9 @@ class Bake(Step):
     name = "bake"
     words = "watch the new version, where it has a bake"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Watch it."""
-        bake.bake(site, self.target)
+        bake.bake(project, self.target)
 
 
 class Commit(Step):
@@ -340,15 +340,15 @@ class Commit(Step):
     name = "commit"
     words = "commit: from here on nothing is undone"
 
-    def do(self, site: Site) -> None:
+    def do(self, project: Project) -> None:
         """Write it down durably."""
-        site.snapshots.sync(self.target.deploy)
-        site.tables.commit(self.target)
+        project.snapshots.sync(self.target.deploy)
+        project.tables.commit(self.target)
 
 
-def _require_unpublished(site: Site, target: Manifest) -> None:
+def _require_unpublished(project: Project, target: Manifest) -> None:
     """Raise NeedsPerson where clients are led to this table, whatever was meant: nothing of it may end."""
-    if site.tables.published() in (str(target.deploy), union_name(target)):
+    if project.tables.published() in (str(target.deploy), union_name(target)):
         raise NeedsPerson(
             f"deploy {target.deploy} still gets requests, so nothing of it is stopped",
             hint="`zddeploy status` shows what serves; `zddeploy recover` tries again",

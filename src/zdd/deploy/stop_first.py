@@ -13,79 +13,79 @@ from collections.abc import Sequence
 from zdd.conf.schema import RunService
 from zdd.deploy import hooks
 from zdd.errors import DeployFailed, NeedsPerson, counted
-from zdd.project import Site
+from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
 _SHARE = 0.5  # of the time that requests may wait: at most so much of it is the old version's, to finish what it has
 
 
-def forward(site: Site, target: Manifest, old: Sequence[Instance], new: Sequence[Instance]) -> None:
+def forward(project: Project, target: Manifest, old: Sequence[Instance], new: Sequence[Instance]) -> None:
     """
     Have the new instances take over from the old ones.
 
     Raises DeployFailed when they are not healthy by the time for which requests may wait.
     """
-    longest = hold_max(site, new)
-    until = site.clock.now() + longest
-    _tell_of_long_lived(site, old)
-    _rest(site, old, longest * _SHARE, way_back=True)
-    if site.clock.now() >= until:
+    longest = hold_max(project, new)
+    until = project.clock.now() + longest
+    _tell_of_long_lived(project, old)
+    _rest(project, old, longest * _SHARE, way_back=True)
+    if project.clock.now() >= until:
         names = ", ".join(one.name for one in old)
         raise DeployFailed(f"{names} took longer to stop than requests may wait (hold_max {longest:g} s)")
-    hooks.before_start_of(site, target, {one.service for one in new}, until - site.clock.now())
-    site.fleet.take_up(new)
-    site.fleet.await_healthy([one.name for one in new], until)
+    hooks.before_start_of(project, target, {one.service for one in new}, until - project.clock.now())
+    project.instances.take_up(new)
+    project.instances.await_healthy([one.name for one in new], until)
 
 
-def back(site: Site, old: Sequence[Instance], new: Sequence[Instance]) -> None:
+def back(project: Project, old: Sequence[Instance], new: Sequence[Instance]) -> None:
     """Have the old instances serve again. Raises DeployFailed when one cannot, NeedsPerson while a new one runs on."""
     try:
-        _rest(site, new, hold_max(site, new) * _SHARE, way_back=False)
+        _rest(project, new, hold_max(project, new) * _SHARE, way_back=False)
     except DeployFailed as error:
         raise NeedsPerson(error.message) from error
-    resting = [one for one in old if site.fleet.look(one.name).state not in ("serving", "unkept")]
-    site.fleet.take_up(resting)
-    site.fleet.await_healthy([one.name for one in resting])
+    resting = [one for one in old if project.instances.look(one.name).state not in ("serving", "unkept")]
+    project.instances.take_up(resting)
+    project.instances.await_healthy([one.name for one in resting])
 
 
-def await_alone(site: Site, new: Sequence[Instance]) -> None:
+def await_alone(project: Project, new: Sequence[Instance]) -> None:
     """
     Wait until instances that had lost their zddeploy have finished by themselves.
 
     Raises DeployFailed when they have gone back to the old version.
     """
-    until = site.clock.now() + hold_max(site, new) + _longest_start(site, new)
+    until = project.clock.now() + hold_max(project, new) + _longest_start(project, new)
     for instance in new:
-        while (found := site.fleet.look(instance.name)).state == "starting" and site.clock.now() < until:
-            site.interrupts.check()
-            site.clock.sleep(0.05)
+        while (found := project.instances.look(instance.name)).state == "starting" and project.clock.now() < until:
+            project.interrupts.check()
+            project.clock.sleep(0.05)
         if found.state != "serving":
             raise DeployFailed(f"{instance.name} did not become healthy")
 
 
-def hold_max(site: Site, instances: Sequence[Instance]) -> float:
+def hold_max(project: Project, instances: Sequence[Instance]) -> float:
     """Return the seconds for which these services' requests may wait; infinite for workers, which have none."""
-    services = [site.config.services.get(one.service) for one in instances if one.has_slot]
+    services = [project.config.services.get(one.service) for one in instances if one.has_slot]
     return min((one.hold_max for one in services if isinstance(one, RunService)), default=math.inf)
 
 
-def _tell_of_long_lived(site: Site, old: Sequence[Instance]) -> None:
+def _tell_of_long_lived(project: Project, old: Sequence[Instance]) -> None:
     """Say beforehand that connections which may never end are cut: requests wait for the end of the old version."""
     for one in old:
-        if number := site.fleet.long_lived(one.name):
+        if number := project.instances.long_lived(one.name):
             words = f"{counted(number, 'connection')} open for 10 s or longer, such as WebSockets"
             text = f"{one.name}: {words}: cut after 2 s, since requests wait for the old version to stop"
-            site.report.event("notice", service=one.service, instance=one.name, text=text)
+            project.report.event("notice", service=one.service, instance=one.name, text=text)
 
 
-def _longest_start(site: Site, instances: Sequence[Instance]) -> float:
-    services = [site.config.services.get(one.service) for one in instances]
+def _longest_start(project: Project, instances: Sequence[Instance]) -> float:
+    services = [project.config.services.get(one.service) for one in instances]
     return max((one.start_timeout for one in services if isinstance(one, RunService)), default=0.0)
 
 
-def _rest(site: Site, instances: Sequence[Instance], at_most: float, way_back: bool) -> None:
+def _rest(project: Project, instances: Sequence[Instance], at_most: float, way_back: bool) -> None:
     """Drain and stop these apps, all at once, and tell of connections that were cut."""
-    for name, cut in site.fleet.rest([one.name for one in instances], at_most, way_back).items():
+    for name, cut in project.instances.rest([one.name for one in instances], at_most, way_back).items():
         words = f"stopped; {counted(cut, 'connection')} cut" if cut else "stopped"
-        site.report.event("drain", subject=name, service=name.rpartition("-")[0], text=words, cut=cut)
-        site.report.cut += cut
+        project.report.event("drain", subject=name, service=name.rpartition("-")[0], text=words, cut=cut)
+        project.report.cut += cut

@@ -18,7 +18,7 @@ from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
 from zdd.history import Entry
-from zdd.project import Site
+from zdd.project import Project
 from zdd.routing.manifest import Manifest
 from zdd.snapshot import Snapshot
 
@@ -34,14 +34,14 @@ class Version(NamedTuple):
     release: str | None
 
 
-def committed(site: Site) -> list[Version]:
+def committed(project: Project) -> list[Version]:
     """Return every committed deploy that anything tells of, newest first."""
-    entries = history.read(site.places.history)
+    entries = history.read(project.paths.history)
     done = {entry.deploy: entry for entry in reversed(entries) if entry.outcome == "done"}
     refused = {entry.deploy for entry in entries} - done.keys()
-    tables = {number: table for number in site.tables.numbers() if (table := site.tables.read(number))}
+    tables = {number: table for number in project.tables.numbers() if (table := project.tables.read(number))}
     refused |= {number for number, table in tables.items() if not table.committed}
-    headers = site.snapshots.headers()
+    headers = project.snapshots.headers()
     found: dict[int, Version] = {}
     for number in sorted({*done, *tables, *headers} - refused):
         known: Entry | Manifest | None = tables.get(number) or done.get(number)
@@ -59,9 +59,9 @@ def _origin(known: Entry | Manifest, earlier: list[Version]) -> int:
     return known.origin or known.deploy
 
 
-def serving(site: Site, current: Manifest) -> Version:
+def serving(project: Project, current: Manifest) -> Version:
     """Return the version of the table in force."""
-    return _serving(committed(site), current)
+    return _serving(committed(project), current)
 
 
 def _serving(known: Iterable[Version], current: Manifest) -> Version:
@@ -69,29 +69,29 @@ def _serving(known: Iterable[Version], current: Manifest) -> Version:
     return found or Version(current.deploy, current.origin or current.deploy, current.release)
 
 
-def snapshot(site: Site, version: Version) -> Snapshot | None:
+def snapshot(project: Project, version: Version) -> Snapshot | None:
     """Return what the version started from: its deploy's own snapshot, or else that of the deploy it brought back."""
-    return site.snapshots.read(version.deploy) or site.snapshots.read(version.origin)
+    return project.snapshots.read(version.deploy) or project.snapshots.read(version.origin)
 
 
-def before(site: Site, current: Manifest) -> Version | None:
+def before(project: Project, current: Manifest) -> Version | None:
     """Return the newest version before the one that serves which is another one; None when there is none."""
-    known = committed(site)
+    known = committed(project)
     here = _serving(known, current)
-    then = snapshot(site, here)
+    then = snapshot(project, here)
     older = (one for one in known if one.deploy < here.origin)
-    return next((one for one in older if not _same(site, one, here, then)), None)
+    return next((one for one in older if not _same(project, one, here, then)), None)
 
 
-def _same(site: Site, one: Version, here: Version, then: Snapshot | None) -> bool:
+def _same(project: Project, one: Version, here: Version, then: Snapshot | None) -> bool:
     if one.origin == here.origin:
         return True
     if one.release is None or one.release != here.release:
         return False
-    other = snapshot(site, one)
+    other = snapshot(project, one)
     if other is None or then is None:
         return True  # the same release, which would be started with the same configuration: that of today
-    today = site.config
+    today = project.config
     return other.releases == then.releases and _started(other.config(today)) == _started(then.config(today))
 
 
@@ -101,25 +101,25 @@ def _started(config: Config) -> Config:
     return replace(config, release=release)
 
 
-def kept(site: Site, tables: Collection[int]) -> set[int]:
+def kept(project: Project, tables: Collection[int]) -> set[int]:
     """
     Return the deploys whose snapshots are kept: those of the tables that are kept, which serve or wait, and the newest
     versions whose releases are still there, since a rollback can go to those.
     """
     from zdd.release.shelf import Shelf  # here, because a project without releases needs none
 
-    headers = site.snapshots.headers()
-    shelf = Shelf(site.places, lambda _: None)
+    headers = project.snapshots.headers()
+    shelf = Shelf(project.paths, lambda _: None)
     own = [
         number
         for number, one in reversed(headers.items())
         if one.origin == number and all(release and shelf.is_complete(release) for release in one.releases.values())
     ]
-    most = max(_KEPT, site.config.release.keep_releases if site.config.release else 0)
+    most = max(_KEPT, project.config.release.keep_releases if project.config.release else 0)
     return {*tables, *own[:most]}
 
 
-def site_of(site: Site, request: Request) -> Site:
+def site_of(project: Project, request: Request) -> Project:
     """
     Return the project as the request needs it: a version that is started again has its own configuration.
 
@@ -127,15 +127,15 @@ def site_of(site: Site, request: Request) -> Site:
     has been tried for them. Raises UsageError where the two cannot be had together.
     """
     if request.snapshot or request.action != "deploy":
-        return site.as_of(request.snapshot)
-    then = _untouched(site, request)
+        return project.as_of(request.snapshot)
+    then = _untouched(project, request)
     services = {name: one for name, one in then.items() if name not in request.services}
     if not services:
-        return site
-    merged = replace(site.config, services={**site.config.services, **services})
+        return project
+    merged = replace(project.config, services={**project.config.services, **services})
     if not merged.nginx.template and not merged.nginx.include:
         _check_routes([one for name, one in merged.services.items() if name in {*then, *request.services}])
-    return site.configured(merged)
+    return project.configured(merged)
 
 
 def _check_routes(services: Iterable[ClassicService | RunService]) -> None:
@@ -153,11 +153,11 @@ def _check_routes(services: Iterable[ClassicService | RunService]) -> None:
                     )
 
 
-def _untouched(site: Site, request: Request) -> Mapping[str, ClassicService | RunService]:
+def _untouched(project: Project, request: Request) -> Mapping[str, ClassicService | RunService]:
     """Return the services that serve and are known, as they were started; none for a whole deploy."""
-    current = site.tables.current()
-    then = site.snapshots.read(current.deploy) if current and request.services else None
+    current = project.tables.current()
+    then = project.snapshots.read(current.deploy) if current and request.services else None
     if then is None:
         return {}
-    known = {*then.apps, *then.classic} & site.config.services.keys()
-    return {name: one for name, one in then.config(site.config).services.items() if name in known}
+    known = {*then.apps, *then.classic} & project.config.services.keys()
+    return {name: one for name, one in then.config(project.config).services.items() if name in known}

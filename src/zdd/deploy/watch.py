@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from zdd.conf.schema import RunService
 from zdd.errors import counted
 from zdd.instances.kept import Kept
-from zdd.instances.state import Running
+from zdd.instances.state import InstanceState
 from zdd.keeper import client
-from zdd.project import Site
+from zdd.project import Project
 
 _POLL = 0.1
 _SOON = 1.0  # seconds after which somebody who watches wonders
@@ -32,12 +32,12 @@ class Leaving:
     Instances that are kept warm, and classic ones, are only told of: they need no watching.
     """
 
-    def __init__(self, site: Site, running: Running) -> None:
-        self.site, self.running = site, running
-        self.control = f"{site.places.control}/{running.name}.sock"
+    def __init__(self, project: Project, running: InstanceState) -> None:
+        self.project, self.running = project, running
+        self.control = f"{project.paths.control}/{running.name}.sock"
         self.lease = None if running.classic else self._listen()
         self._last = 0
-        self._wonder_at = site.clock.now() + _SOON
+        self._wonder_at = project.clock.now() + _SOON
         self._stopping = 0.0
 
     def look(self) -> Drained | None:
@@ -51,9 +51,9 @@ class Leaving:
             status = client.ask(self.control, "status")
         except client.Gone:
             return self._tell("gone") if self.lease.ended else None
-        now = self.site.clock.now()
+        now = self.project.clock.now()
         if status["state"] == "warm":
-            return self._tell(f"kept warm, for `{_way_back(self.site)}`")
+            return self._tell(f"kept warm, for `{_way_back(self.project)}`")
         if status["state"] == "stopping":
             self._stopping = self._stopping or now
             return self._left(status) if now - self._stopping >= _STOPPING else None
@@ -75,7 +75,7 @@ class Leaving:
 
     def _over(self, ended: int, cut: int, seconds: float) -> Drained:
         """It is gone."""
-        service = self.site.config.services.get(self.running.service)
+        service = self.project.config.services.get(self.running.service)
         if isinstance(service, RunService) and service.socket == "none":
             words = "stopped"
         elif cut:
@@ -87,16 +87,18 @@ class Leaving:
     def _left(self, status: dict[str, Any]) -> Drained:
         """It was told to stop, and has not: it is left to finish what it is at."""
         ended, cut = status.get("drained", 0), status.get("cut", 0)  # a keeper of an earlier zdd does not say
-        seconds = Kept(self.running.name, self.site.places, self.site.clock).record().get("stop_timeout", 0.0)
+        seconds = Kept(self.running.name, self.project.paths, self.project.clock).record().get("stop_timeout", 0.0)
         words = f"was told to stop and is still at work; it may take {seconds:g} s" + (f"; {_cut(cut)}" if cut else "")
         return self._tell(words, connections=status["connections"], drained=ended, cut=cut)
 
     def _tell(self, words: str, **fields: int | float) -> Drained:
-        self.site.report.event("drain", subject=self.running.name, service=self.running.service, text=words, **fields)
+        self.project.report.event(
+            "drain", subject=self.running.name, service=self.running.service, text=words, **fields
+        )
         return Drained(int(fields.get("drained", 0)), int(fields.get("cut", 0)))
 
 
-def watch(site: Site, leaving: Sequence[Leaving]) -> Drained:
+def watch(project: Project, leaving: Sequence[Leaving]) -> Drained:
     """Tell how the old instances drain until they are gone. Those that take long to stop after that are left to it."""
     ended = cut = 0
     while leaving:
@@ -106,7 +108,7 @@ def watch(site: Site, leaving: Sequence[Leaving]) -> Drained:
                 one.close()
                 ended, cut = ended + outcome.ended, cut + outcome.cut
         leaving = [one for one, outcome in found if outcome is None]
-        site.clock.sleep(_POLL if leaving else 0)
+        project.clock.sleep(_POLL if leaving else 0)
     return Drained(ended, cut)
 
 
@@ -114,8 +116,8 @@ def _cut(number: int) -> str:
     return f"{counted(number, 'connection')} {'was' if number == 1 else 'were'} cut"
 
 
-def _way_back(site: Site) -> str:
+def _way_back(project: Project) -> str:
     """Return the command that brings the replaced version back; a mere rollback goes further back after a rollback."""
-    current = site.tables.current()
+    current = project.tables.current()
     number = f" {current.before}" if current and current.action == "rollback" else ""
     return f"zddeploy rollback{number}"

@@ -15,7 +15,7 @@ from zdd.host.clock import Clock
 from zdd.host.process import Process
 from zdd.instances.health.verdict import Asked
 from zdd.keeper import client
-from zdd.paths import Places
+from zdd.paths import Paths
 
 KEEPER_TIMEOUT = 10.0  # seconds a keeper may take beyond the app's own time; it needs some 30 ms to start
 _POLL = 0.01
@@ -24,12 +24,12 @@ _POLL = 0.01
 class Kept:
     """Letting such an instance go, by its name alone: its service may have left the configuration."""
 
-    def __init__(self, name: str, places: Places, clock: Clock) -> None:
+    def __init__(self, name: str, paths: Paths, clock: Clock) -> None:
         self.name = name
-        self.places = places
+        self.paths = paths
         self.clock = clock
-        self.control = f"{places.control}/{name}.sock"
-        self.record_path = f"{places.control}/{name}.json"
+        self.control = f"{paths.control}/{name}.sock"
+        self.record_path = f"{paths.control}/{name}.json"
 
     def record(self) -> dict[str, Any]:
         """Return what its keeper was told at its start; empty when that is gone."""
@@ -52,7 +52,7 @@ class Kept:
 
     def app(self) -> Process | None:
         """Return the app's process if it lives."""
-        app = client.pids(self.places.control, self.name).app
+        app = client.pids(self.paths.control, self.name).app
         return app if app and app.alive() else None
 
     def retire(self, warm: float, workers: list[Process]) -> None:
@@ -150,7 +150,7 @@ class Kept:
 
         A keeper that lives and only does not answer is killed before that: it would start its app again.
         """
-        if silent := client.pids(self.places.control, self.name).keeper:
+        if silent := client.pids(self.paths.control, self.name).keeper:
             process.end([silent], signal.SIGKILL, 1.0, self.clock.now)
         app = self.app()
         if app:
@@ -158,12 +158,12 @@ class Kept:
             stop_signal = self.record().get("stop_signal", signal.SIGTERM)
             process.end([app], stop_signal, self._stop_timeout(), self.clock.now)
             process.end(below, signal.SIGKILL, 1.0, self.clock.now)
-        client.remove(self.places.control, self.places.instance(self.name), self.name)
+        client.remove(self.paths.control, self.paths.instance(self.name), self.name)
 
     def connections(self) -> int:
         """Count the connections to it, here and in whatever network namespace its name is known."""
-        path = self.places.keep(self.name)
-        port = client.pids(self.places.control, self.name).port
+        path = self.paths.keep(self.name)
+        port = client.pids(self.paths.control, self.name).port
         if port is not None:
             return sock_diag.connections_to_port(port)
         return sock_diag.connections_to_file(path) or sock_diag.connections_by_name(path, os.getpid())

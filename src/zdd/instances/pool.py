@@ -19,23 +19,23 @@ from zdd.instances.classic import record
 from zdd.instances.classic.driver import ClassicInstance
 from zdd.instances.health.verdict import Health
 from zdd.instances.kept import Kept
-from zdd.instances.state import Running, observe, observe_one
+from zdd.instances.state import InstanceState, observe, observe_one
 from zdd.instances.supervised import AppInstance, ProxySide
 from zdd.interrupts import Interrupts
-from zdd.paths import Places
+from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
 
 _AT_ONCE = 16  # instances that are probed at the same time
 _LONG = 5.0  # seconds after which somebody who waits wants to know for what
 
 
-class Fleet:
+class Instances:
     """Starts, proves, retires and counts instances, whatever their kind."""
 
     def __init__(
         self,
         config: Config,
-        places: Places,
+        paths: Paths,
         commands: Commands,
         clock: Clock,
         report: Report,
@@ -43,7 +43,7 @@ class Fleet:
         proxy_side: Callable[[], ProxySide],
     ) -> None:
         self.config = config
-        self.places = places
+        self.paths = paths
         self.commands = commands
         self.clock = clock
         self.report = report
@@ -199,13 +199,13 @@ class Fleet:
         else:
             self._kept(instance.name).retire(0.0, workers)
 
-    def running(self) -> dict[str, Running]:
+    def running(self) -> dict[str, InstanceState]:
         """Return every instance that has left a trace, by name."""
-        return observe(self.places)
+        return observe(self.paths)
 
-    def look(self, name: str) -> Running:
+    def look(self, name: str) -> InstanceState:
         """Return one instance as it is now."""
-        return observe_one(self.places, name)
+        return observe_one(self.paths, name)
 
     def revive(self, instance: Instance) -> None:
         """Have an instance that was kept warm serve again. Raises DeployFailed when it has begun to drain."""
@@ -223,7 +223,7 @@ class Fleet:
         driver = self._driver_of(name, self.config.services[name.rpartition("-")[0]])
         return driver.ask_once() if isinstance(driver, AppInstance) else None
 
-    def retire(self, running: Running, warm: float, workers: list[Process]) -> None:
+    def retire(self, running: InstanceState, warm: float, workers: list[Process]) -> None:
         """
         Let an instance go that nothing leads to any more: keep it warm, drain it, stop it; returns at once.
 
@@ -238,7 +238,7 @@ class Fleet:
             else:
                 known.finish()
 
-    def await_gone(self, running: Running, until: float) -> None:
+    def await_gone(self, running: InstanceState, until: float) -> None:
         """Wait until a retired instance has ended; one that still drains at `until` is told to stop."""
         if running.classic:
             if known := self._classic(running.name):
@@ -256,14 +256,14 @@ class Fleet:
         for service in classic:
             if service.name not in recorded:
                 name = f"{service.name}-{self.last_numbers().get(service.name, 0) + 1}"
-                instance = ClassicInstance(name, service, self.places, self.commands, self.clock)
+                instance = ClassicInstance(name, service, self.paths, self.commands, self.clock)
                 if found := instance.unrecorded():
                     instance.adopt(*found)
 
     def last_numbers(self) -> dict[str, int]:
         """Return the highest instance number each service has used, as far as sockets, records and logs tell."""
         last: dict[str, int] = {}
-        for folder in (self.places.instances, self.places.control, self.places.logs):
+        for folder in (self.paths.instances, self.paths.control, self.paths.logs):
             for entry in os.listdir(folder) if os.path.isdir(folder) else ():
                 if match := re.fullmatch(r"(.+)-([0-9]+)(\.[a-z]+)?", entry):
                     last[match[1]] = max(last.get(match[1], 0), int(match[2]))
@@ -301,18 +301,18 @@ class Fleet:
 
     def _driver_of(self, name: str, service: ClassicService | RunService) -> AppInstance | ClassicInstance:
         if isinstance(service, ClassicService):
-            return ClassicInstance(name, service, self.places, self.commands, self.clock)
-        return AppInstance(name, self._kept(name).as_started(service), self.places, self.commands, self.clock)
+            return ClassicInstance(name, service, self.paths, self.commands, self.clock)
+        return AppInstance(name, self._kept(name).as_started(service), self.paths, self.commands, self.clock)
 
     def _classic(self, name: str) -> ClassicInstance | None:
         """Return a classic instance as it was started; None when nothing is known of it."""
-        known = record.read(self.places.control, name)
+        known = record.read(self.paths.control, name)
         if known is None:
             return None
-        return ClassicInstance(name, known.service, self.places, self.commands, self.clock)
+        return ClassicInstance(name, known.service, self.paths, self.commands, self.clock)
 
     def _kept(self, name: str) -> Kept:
-        return Kept(name, self.places, self.clock)
+        return Kept(name, self.paths, self.clock)
 
 
 def _gone(name: str) -> DeployFailed:

@@ -9,10 +9,10 @@ from zdd.host import files
 from zdd.host.process import Process
 from zdd.instances.classic import record
 from zdd.keeper import client
-from zdd.paths import Places
+from zdd.paths import Paths
 
 
-class Running(NamedTuple):
+class InstanceState(NamedTuple):
     """
     An instance as it is now.
 
@@ -41,49 +41,49 @@ class Running(NamedTuple):
         return self.state in ("dead", "down", "failed")
 
 
-def observe_one(places: Places, name: str) -> Running:
+def observe_one(paths: Paths, name: str) -> InstanceState:
     """Return one instance as it is now."""
-    return _classic(places, name) if files.read(record.path(places.control, name)) else _app(places, name)
+    return _classic(paths, name) if files.read(record.path(paths.control, name)) else _app(paths, name)
 
 
-def observe(places: Places, patience: float = client.PATIENCE) -> dict[str, Running]:
+def observe(paths: Paths, patience: float = client.PATIENCE) -> dict[str, InstanceState]:
     """
     Return every instance that has left a trace, by name, those that only left files included.
 
     A keeper that does not answer within `patience` seconds counts as dead.
     """
     try:
-        entries = sorted(os.listdir(places.control))
+        entries = sorted(os.listdir(paths.control))
     except FileNotFoundError:
         return {}
     found = {}
     for entry in entries:
         name, _, kind = entry.rpartition(".")
         if kind == "classic":
-            found[name] = _classic(places, name)
+            found[name] = _classic(paths, name)
         elif kind == "json":
-            found[name] = _app(places, name, patience)
+            found[name] = _app(paths, name, patience)
     return found
 
 
-def _classic(places: Places, name: str) -> Running:
-    known = record.read(places.control, name)
+def _classic(paths: Paths, name: str) -> InstanceState:
+    known = record.read(paths.control, name)
     if known is None:
-        return Running(name, name.rpartition("-")[0], True, "dead", None)
+        return InstanceState(name, name.rpartition("-")[0], True, "dead", None)
     main = known.main()
     state = "dead" if main is None else "stopping" if known.stop else "serving"
-    return Running(name, known.service.name, True, state, main, _since(main), port=known.port)
+    return InstanceState(name, known.service.name, True, state, main, _since(main), port=known.port)
 
 
-def _app(places: Places, name: str, patience: float = client.PATIENCE) -> Running:
+def _app(paths: Paths, name: str, patience: float = client.PATIENCE) -> InstanceState:
     service = name.rpartition("-")[0]
     try:
-        status = client.ask(f"{places.control}/{name}.sock", "status", patience, brief=True)
+        status = client.ask(f"{paths.control}/{name}.sock", "status", patience, brief=True)
     except client.Gone:
-        left = client.pids(places.control, name)
+        left = client.pids(paths.control, name)
         app = left.app if left.app and left.app.alive() else None
-        return Running(name, service, False, "unkept" if app else "dead", app, _since(app), port=left.port)
-    return Running(
+        return InstanceState(name, service, False, "unkept" if app else "dead", app, _since(app), port=left.port)
+    return InstanceState(
         name,
         service,
         False,

@@ -25,7 +25,7 @@ from zdd.instances.health.failure import InstanceFailed, last_words, why_ended, 
 from zdd.instances.health.verdict import Asked, Health, NotHealthy
 from zdd.instances.kept import KEEPER_TIMEOUT, Kept
 from zdd.keeper import client
-from zdd.paths import Places
+from zdd.paths import Paths
 
 _POLL = 0.01
 _COMMAND_PAUSE = 0.2  # between two runs of health_command
@@ -43,14 +43,14 @@ class ProxySide(NamedTuple):
 class AppInstance:
     """One instance of a service with `run`; its keeper does the work and answers for it."""
 
-    def __init__(self, name: str, service: RunService, places: Places, commands: Commands, clock: Clock) -> None:
+    def __init__(self, name: str, service: RunService, paths: Paths, commands: Commands, clock: Clock) -> None:
         self.name = name
         self.service = service
-        self.places = places
+        self.paths = paths
         self.commands = commands
         self.clock = clock
-        self.log = places.log(name)
-        self.kept = Kept(name, places, clock)
+        self.log = paths.log(name)
+        self.kept = Kept(name, paths, clock)
         self.lease: client.Lease | None = None
         self.memory_kills = memory.kills_anywhere()  # so far
         self.met = "no answer yet"  # the last that was no good, while it is waited for
@@ -114,7 +114,7 @@ class AppInstance:
             return self._ask_command(self.service.health_command, self.service.health_timeout, lambda: None)
         if self.service.socket == "none":
             return None
-        address = client.pids(self.places.control, self.name).port or self.places.keep(self.name)
+        address = client.pids(self.paths.control, self.name).port or self.paths.keep(self.name)
         return verdict.ask_once(address, self.service, self.clock)
 
     def attach(self, interrupt: Callable[[], None]) -> None:
@@ -145,7 +145,7 @@ class AppInstance:
             held = service.socket == "fd"
             return verdict.await_answer(address, service, deadline, self.clock, check, self._meet, held)
         except NotHealthy as error:
-            app, folder = self.kept.app(), self.places.instance(self.name)
+            app, folder = self.kept.app(), self.paths.instance(self.name)
             port = address if isinstance(address, int) else None
             hint = where.elsewhere(app.pid, service.socket, folder, port, error.last.taken) if app else None
             words = f"not healthy after {deadline - begun:.3g} s: {self._as_told(str(error))}"
@@ -158,7 +158,7 @@ class AppInstance:
         """Name a socket that the app binds as the app was told it, and not as its keeper does."""
         if self.service.socket != "unix":
             return words
-        return words.replace(self.places.keep(self.name), self.places.app_socket(self.name))
+        return words.replace(self.paths.keep(self.name), self.paths.app_socket(self.name))
 
     def _await_uptime(self, begun: float, check: Callable[[], None]) -> None:
         while self.clock.now() - begun < self.service.min_uptime:
@@ -180,7 +180,7 @@ class AppInstance:
             self.clock.sleep(_COMMAND_PAUSE)
 
     def _ask_command(self, command: str, seconds: float, interrupt: Callable[[], None]) -> str | None:
-        port = client.pids(self.places.control, self.name).port
+        port = client.pids(self.paths.control, self.name).port
         return health_command.ask(command, self.kept.record(), port, self.commands, seconds, interrupt)
 
     def _check_alive(self) -> None:
@@ -202,14 +202,14 @@ class AppInstance:
     def _record(self, deploy: int, cwd: str, own: Mapping[str, str]) -> dict[str, Any]:
         """Return what the keeper is told, as the keeper's record.py describes it."""
         service = self.service
-        places, name = self.places, self.name
-        values = {"socket": places.app_socket(name), "fd": str(_LISTEN_FD), "instance": name}
+        paths, name = self.paths, self.name
+        values = {"socket": paths.app_socket(name), "fd": str(_LISTEN_FD), "instance": name}
         values["release"] = own["ZDD_RELEASE"]
         who = user.of(service)
         env = environment.clean(service, own)
         return {
             "version": keeper.VERSION,
-            "project": self.places.config.project,
+            "project": self.paths.config.project,
             "service": service.name,
             "instance": self.name,
             "release": own["ZDD_RELEASE"] or None,
@@ -217,13 +217,13 @@ class AppInstance:
             "env": {name: _fill(value, values) for name, value in env.items()},
             "cwd": str(service.cwd or cwd),
             "socket": service.socket,
-            "folder": places.instance(name),
-            "path": places.socket(name),
-            "keep": places.keep(name),
-            "waiting": places.waiting(name),
-            "app_folder": places.app_folder(name),
+            "folder": paths.instance(name),
+            "path": paths.socket(name),
+            "keep": paths.keep(name),
+            "waiting": paths.waiting(name),
+            "app_folder": paths.app_folder(name),
             "log": self.log,
-            "log_max": self.places.config.zdd.log_max,
+            "log_max": self.paths.config.zdd.log_max,
             "uid": who.uid,
             "gid": who.gid,
             "groups": who.groups,
@@ -236,8 +236,8 @@ class AppInstance:
             "alone": service.instances == 1,
             "stop_first": service.order == "stop-first",
             "hold_max": service.hold_max,
-            "current": self.places.current,
-            "table": f"{self.places.tables}/{deploy}",
+            "current": self.paths.current,
+            "table": f"{self.paths.tables}/{deploy}",
             "asked": msgspec.to_builtins(Asked.by(service)),
             "health": {
                 "path": service.health_path or "/",
@@ -247,12 +247,12 @@ class AppInstance:
         }
 
     def _predecessor(self, name: str) -> dict[str, str | None]:
-        socket = None if self.places.is_of_0_1(name) else self.places.socket(name)
-        return {"control": f"{self.places.control}/{name}.sock", "socket": socket}
+        socket = None if self.paths.is_of_0_1(name) else self.paths.socket(name)
+        return {"control": f"{self.paths.control}/{name}.sock", "socket": socket}
 
     def _unit(self) -> systemd.Unit:
         """Return the unit that the instance is in where systemd runs."""
-        service, project = self.service, self.places.config.project
+        service, project = self.service, self.paths.config.project
         properties = {"TimeoutStopSec": f"{service.stop_timeout + KEEPER_TIMEOUT:g}"}
         if os.geteuid() == 0:  # a shutdown goes the other way round: nginx sends nobody here any more when this ends
             properties |= {"After": "network.target", "Before": "nginx.service"}
@@ -264,10 +264,10 @@ class AppInstance:
 
     def _make_folder(self, users: list[int]) -> None:
         """Make the instance's folder, which only we, nginx's workers and the app's user can pass."""
-        folder = self.places.instance(self.name)
+        folder = self.paths.instance(self.name)
         files.make_folder(folder, 0o700)
         acl.let_pass(folder, users)
-        if not os.path.lexists(link := self.places.old_socket_folder(self.name)):
+        if not os.path.lexists(link := self.paths.old_socket_folder(self.name)):
             os.symlink(".", link)
 
     def _failed(self, words: str, hint: str | None = None) -> InstanceFailed:

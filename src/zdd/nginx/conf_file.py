@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from zdd.host import files
 
 
-class Place:
+class ConfFile:
     """
     A configuration file. It may be a link to where the text is kept.
 

@@ -16,18 +16,18 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx.gate import Visit
 from zdd.nginx.include import PID_FILE, Include, render
-from zdd.nginx.managed import Front
-from zdd.paths import Places
+from zdd.nginx.managed import ManagedNginx
+from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
 _PORTS = ((443, True), (80, False))  # where a client would ask, and whether it speaks TLS there
 
 
-class ForeignFront(Front):
+class ExternalNginx(ManagedNginx):
     """The nginx of the distribution, or any other, which includes the file that `[nginx] include` names."""
 
-    def __init__(self, config: Config, places: Places, commands: Commands, clock: Clock) -> None:
-        super().__init__(config, places, commands, clock)
+    def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
+        super().__init__(config, paths, commands, clock)
         self.conf_file = str(config.nginx.include)
         self.pid_file = str(config.nginx.pid_file or PID_FILE)
         self.error_log = os.devnull  # only its own configuration knows where it is

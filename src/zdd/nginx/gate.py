@@ -17,7 +17,7 @@ from zdd.host.clock import Clock
 from zdd.instances.health import request
 from zdd.keeper import client
 from zdd.nginx.config import maintenance, template
-from zdd.paths import Places
+from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
 _UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
@@ -47,24 +47,24 @@ class Visit(NamedTuple):
     tls: bool = False
 
 
-def send(places: Places, target: Manifest, visits: Sequence[Visit], log: str, clock: Clock) -> None:
+def send(paths: Paths, target: Manifest, visits: Sequence[Visit], log: str, clock: Clock) -> None:
     """
     Send these requests; `log` is where nginx writes why it cannot reach a service. Raises Unreachable.
 
     While nginx has connections to the old version in its pool, an answer may come from there and prove nothing. Then
     the request is sent again, behind others that take what is pooled, until nginx has kept connections to the new one.
     """
-    left_out = _left_out(places, target) if visits else {}
+    left_out = _left_out(paths, target) if visits else {}
     for visit in visits:
         old, new = left_out.get(visit.service, ()), [one.name for one in target.of(visit.service) if one.has_slot]
         until, since = clock.now() + _POOLED, files.size(log)
         others = sure = 0
         while True:
-            pooled = bool(new) and clock.now() < until and _connected(places, old)
+            pooled = bool(new) and clock.now() < until and _connected(paths, old)
             _send_one(visit, log, clock, others)
             if not pooled:
                 break
-            sure = sure + 1 if _connected(places, new) and files.size(log) == since else 0
+            sure = sure + 1 if _connected(paths, new) and files.size(log) == since else 0
             if sure == _SURE:
                 break
             others = _OTHERS
@@ -83,21 +83,21 @@ def _send_one(where: Visit, log: str, clock: Clock, others: int) -> None:
         raise Unreachable(words, files.tail(log, 5, since))
 
 
-def _left_out(places: Places, target: Manifest) -> dict[str, list[str]]:
+def _left_out(paths: Paths, target: Manifest) -> dict[str, list[str]]:
     """Return each service's instances that still run and that the table leaves out."""
     found: dict[str, list[str]] = {}
-    for entry in os.listdir(places.control):
+    for entry in os.listdir(paths.control):
         name, _, kind = entry.rpartition(".")
         if kind == "sock" and name not in target.instances:
             found.setdefault(name.rpartition("-")[0], []).append(name)
     return found
 
 
-def _connected(places: Places, names: Sequence[str]) -> bool:
+def _connected(paths: Paths, names: Sequence[str]) -> bool:
     """Tell whether anybody is connected to one of these instances."""
     for name in names:
         try:
-            if client.ask(f"{places.control}/{name}.sock", "status")["connections"]:
+            if client.ask(f"{paths.control}/{name}.sock", "status")["connections"]:
                 return True
         except client.Gone:
             continue

@@ -9,7 +9,7 @@ from zdd.host import files, process
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.nginx.conf_file import Place
+from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config import upstream
 from zdd.nginx.errors import ProxyError, unwritable
 from zdd.nginx.process import running
@@ -51,7 +51,7 @@ class Include:
         self.test = test
         self.pid_file = pid_file
         self.patience = patience
-        self._place = Place(path)
+        self._place = ConfFile(path)
         self._commands = commands
         self._clock = clock
         self._configured = configured

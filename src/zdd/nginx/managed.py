@@ -24,13 +24,13 @@ from zdd.nginx.gate import Visit
 from zdd.nginx.include import Include
 from zdd.nginx.process import binary, running
 from zdd.nginx.process.nginx import Nginx
-from zdd.paths import Places
+from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
 
 _SUFFIX = ".template"
 
 
-class Front:
+class ManagedNginx:
     """
     nginx, before the services.
 
@@ -38,9 +38,9 @@ class Front:
     when it does not run.
     """
 
-    def __init__(self, config: Config, places: Places, commands: Commands, clock: Clock) -> None:
+    def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
         self.config = config
-        self.places = places
+        self.paths = paths
         self.commands = commands
         self.clock = clock
         self.template = config.nginx.template
@@ -48,10 +48,10 @@ class Front:
             self.conf_file = str(self.template).removesuffix(_SUFFIX)
             self.prefix = str(config.folder)
         else:
-            self.conf_file = f"{places.nginx}/nginx.conf"
-            self.prefix = places.nginx
-        self.pid_file = str(config.nginx.pid_file or f"{places.runtime}/nginx.pid")
-        self.error_log = f"{places.logs}/nginx.log"
+            self.conf_file = f"{paths.nginx}/nginx.conf"
+            self.prefix = paths.nginx
+        self.pid_file = str(config.nginx.pid_file or f"{paths.runtime}/nginx.pid")
+        self.error_log = f"{paths.logs}/nginx.log"
 
     @cached_property
     def nginx(self) -> Nginx | Include:
@@ -76,8 +76,8 @@ class Front:
         source = template.read(str(self.template))
         spares = template.takes_spares(source)
         values = {"nginx_pid_filename": self.pid_file}
-        for name, places in targets.items():
-            values[f"{name}.servers"] = upstream.servers(places, version, spares)
+        for name, paths in targets.items():
+            values[f"{name}.servers"] = upstream.servers(paths, version, spares)
             port = target.of(name)[0].port
             if port is not None:
                 values[name] = str(port)
@@ -93,7 +93,7 @@ class Front:
         if files.read(kept) is None:
             files.write(kept, json.dumps({"text": self.nginx.text(), "ran": self.nginx.serves()}), mode=0o600)
         if self.template is None:
-            files.make_folder(self.places.nginx, 0o711)
+            files.make_folder(self.paths.nginx, 0o711)
         change = self.nginx.apply(wanted)
         if change.started:
             return "started"
@@ -119,7 +119,7 @@ class Front:
         kept = files.read(self._kept(target.deploy))
         everywhere = kept is None or json.loads(kept)["text"] != self.nginx.text()
         visits = [visit for visit in self.visits(target) if everywhere or visit.service in changed]
-        gate.send(self.places, target, visits, self.error_log, self.clock)
+        gate.send(self.paths, target, visits, self.error_log, self.clock)
 
     def visits(self, target: Manifest) -> list[Visit]:
         """Return the requests that lead through nginx to each service."""
@@ -171,7 +171,7 @@ class Front:
                 name, groups = user.pw_name, os.getgrouplist(user.pw_name, user.pw_gid)
             except KeyError:
                 name, groups = str(uid), []
-            if folder := reach.barrier(self.places.runtime, uid, groups):
+            if folder := reach.barrier(self.paths.runtime, uid, groups):
                 return folder, name
         return None
 
@@ -206,7 +206,7 @@ class Front:
 
     def _addresses(self, instances: list[Instance]) -> list[str]:
         return [
-            f"unix:{self.places.current}/{one.service}/{number:02}" if one.has_slot else f"127.0.0.1:{one.port}"
+            f"unix:{self.paths.current}/{one.service}/{number:02}" if one.has_slot else f"127.0.0.1:{one.port}"
             for number, one in enumerate(instances)
         ]
 
@@ -217,7 +217,7 @@ class Front:
         return Setup(
             pid_file=self.pid_file,
             error_log=self.error_log,
-            temp_folder=f"{self.places.nginx}/temp",
+            temp_folder=f"{self.paths.nginx}/temp",
             listen=nginx.listen,
             routes=[Route(app.name, app.host, app.path) for app in apps],
             upstreams=targets,
@@ -226,8 +226,8 @@ class Front:
             proxy_read_timeout=nginx.proxy_read_timeout,
             user=self._worker_user() if os.geteuid() == 0 else None,
             group=_group_of(self._worker_user()) if os.geteuid() == 0 else None,
-            maintenance_file=self.places.maintenance,
-            assets=[f"{self.places.assets}/{folder}" for folder in self._assets()],
+            maintenance_file=self.paths.maintenance,
+            assets=[f"{self.paths.assets}/{folder}" for folder in self._assets()],
             reloads=any(app.socket == "tcp" for app in apps),
         )
 
@@ -235,7 +235,7 @@ class Front:
         return list(self.config.release.assets) if self.config.release else []
 
     def _kept(self, deploy: int) -> str:
-        return f"{self.places.tables}/{deploy}/nginx.before"
+        return f"{self.paths.tables}/{deploy}/nginx.before"
 
 
 def _unit(project: str) -> systemd.Unit:

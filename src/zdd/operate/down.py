@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from zdd.host.process import Process
-from zdd.instances.state import Running
-from zdd.project import Site
+from zdd.instances.state import InstanceState
+from zdd.project import Project
 
 
-def down(site: Site) -> None:
+def down(project: Project) -> None:
     """
     Stop the nginx that zdd started and every instance, and remove the runtime folder; the caller holds the lock.
 
@@ -15,19 +15,19 @@ def down(site: Site) -> None:
     `proxy_read_timeout`; then the apps are told to stop, and may say so to a WebSocket. An nginx that somebody else
     runs is left alone.
     """
-    running = site.fleet.running().values()  # raises, while all serves, where one cannot be talked to
-    workers = site.front.quit()
-    _let_go(site, [found for found in running if not found.classic], workers)
-    site.front.stop()
-    _let_go(site, [found for found in running if found.classic], [])
-    site.places.remove()
+    running = project.instances.running().values()  # raises, while all serves, where one cannot be talked to
+    workers = project.proxy.quit()
+    _let_go(project, [found for found in running if not found.classic], workers)
+    project.proxy.stop()
+    _let_go(project, [found for found in running if found.classic], [])
+    project.paths.remove()
 
 
-def _let_go(site: Site, leaving: list[Running], workers: list[Process]) -> None:
+def _let_go(project: Project, leaving: list[InstanceState], workers: list[Process]) -> None:
     for found in leaving:
         if found.state == "serving" or not found.classic:  # an old classic one has its stop command already
-            site.fleet.retire(found, 0.0, workers)
-    until = site.clock.now() + site.config.nginx.proxy_read_timeout
+            project.instances.retire(found, 0.0, workers)
+    until = project.clock.now() + project.config.nginx.proxy_read_timeout
     for found in leaving:
-        site.fleet.await_gone(found, until)
-        site.report.event("drain", subject=found.name, service=found.service, text="stopped")
+        project.instances.await_gone(found, until)
+        project.report.event("drain", subject=found.name, service=found.service, text="stopped")

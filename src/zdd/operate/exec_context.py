@@ -9,25 +9,25 @@ from zdd.errors import UsageError
 from zdd.host.command import Identity, Surroundings
 from zdd.instances import environment
 from zdd.instances.kept import Kept
-from zdd.project import Site
+from zdd.project import Project
 
 _TERMINAL = ("TERM", "COLUMNS", "LINES", "NO_COLOR")  # what somebody sits at, the app does not
 
 
-def inside(site: Site, name: str) -> Surroundings:
+def inside(project: Project, name: str) -> Surroundings:
     """
     Return what the app of the serving instance was started with. A classic service has its folder and our environment.
 
     Raises UsageError for a service that is not known, or that nothing of serves.
     """
-    site.config.check_names([name])
-    service, current = site.config.services[name], site.tables.current()
+    project.config.check_names([name])
+    service, current = project.config.services[name], project.tables.current()
     instances = current.of(name) if current else []
     if not instances:
         raise UsageError(f"no version of {name} is deployed", hint="`zddeploy` deploys one")
     if isinstance(service, ClassicService):
         return Surroundings(str(service.cwd), environment.inherited())
-    record = Kept(instances[0].name, site.places, site.clock).record()
+    record = Kept(instances[0].name, project.paths, project.clock).record()
     if not record:
         raise UsageError(f"{instances[0].name} does not run", hint="`zddeploy restart` starts it anew")
     ours = {variable: os.environ[variable] for variable in _TERMINAL if variable in os.environ}

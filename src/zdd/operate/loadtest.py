@@ -11,7 +11,7 @@ import msgspec
 
 from zdd.errors import UsageError
 from zdd.load import Kind, Load, LoadError, Report, Spec
-from zdd.project import Site
+from zdd.project import Project
 
 
 class Failed(msgspec.Struct):
@@ -37,20 +37,20 @@ class Result(msgspec.Struct):
     failures: list[Failed]
 
 
-def spec(site: Site, url: str | None, rate: float, connections: int) -> Spec:
+def spec(project: Project, url: str | None, rate: float, connections: int) -> Spec:
     """
     Return the load: GET requests to the URL, or to the first service that can be reached through nginx.
 
     Raises UsageError where there is none, and for a URL that is not answered with 2xx to begin with.
     """
-    current = site.tables.current()
+    current = project.tables.current()
     if current is None:
         raise UsageError("nothing is deployed that could be loaded", hint="`zddeploy` deploys it")
     try:
         if url is not None:
             (target, path), host = Spec.split(url), ""
         else:
-            visit = next((one for one in site.front.visits(current) if not one.tls), None)
+            visit = next((one for one in project.proxy.visits(current) if not one.tls), None)
             if visit is None:
                 raise ValueError("how clients get to a service cannot be told from the configuration")
             target, path, host = f"{visit.address[0]}:{visit.address[1]}", visit.path, visit.host

@@ -13,8 +13,8 @@ from zdd.instances.health import request
 from zdd.nginx import gate
 from zdd.nginx.config import maintenance
 from zdd.nginx.config.render import maintenance_lines
-from zdd.nginx.external import ForeignFront
-from zdd.project import Site
+from zdd.nginx.external import ExternalNginx
+from zdd.project import Project
 
 MESSAGE = "Down for maintenance, back soon."
 
@@ -58,89 +58,89 @@ def own_page(path: Path) -> str:
     return text
 
 
-def on(site: Site, text: str) -> None:
+def on(project: Project, text: str) -> None:
     """
     Have nginx answer everything with status 503 and this page, from the next request on.
 
     Raises UsageError where nginx's text does not look for the file, DeployFailed when nginx answers otherwise; then all
     is as it was before.
     """
-    file = site.places.maintenance
-    if site.config.nginx.template and file not in site.config.nginx.template.read_text():
+    file = project.paths.maintenance
+    if project.config.nginx.template and file not in project.config.nginx.template.read_text():
         raise UsageError(
-            f"{site.config.nginx.template} does not look for {file}",
-            hint=f"put this into its server block and deploy:\n{_lines(site)}",
+            f"{project.config.nginx.template} does not look for {file}",
+            hint=f"put this into its server block and deploy:\n{_lines(project)}",
         )
     before = files.read(file)
     files.write(file, text, mode=0o644)
     try:
-        _check(site)
+        _check(project)
     except BaseException:
         files.remove(file) if before is None else files.write(file, before, mode=0o644)
         raise
 
 
-def off(site: Site) -> bool:
+def off(project: Project) -> bool:
     """Have nginx pass requests on again; False when it did."""
-    was = is_on(site)
-    files.remove(site.places.maintenance)
+    was = is_on(project)
+    files.remove(project.paths.maintenance)
     return was
 
 
-def is_on(site: Site) -> bool:
+def is_on(project: Project) -> bool:
     """Tell whether everything is answered 503."""
-    return files.read(site.places.maintenance) is not None
+    return files.read(project.paths.maintenance) is not None
 
 
-def _check(site: Site) -> None:
+def _check(project: Project) -> None:
     """Ask every server that has the lines; say which cannot be asked."""
-    visits, unasked = _visits(site)
+    visits, unasked = _visits(project)
     for visit in visits:
-        _ask(site, visit)
-    if site.config.nginx.include and not visits:
-        words = f"for this, your server block needs (once, and a reload):\n{_lines(site)}"
-        site.report.event("notice", text=words)
+        _ask(project, visit)
+    if project.config.nginx.include and not visits:
+        words = f"for this, your server block needs (once, and a reload):\n{_lines(project)}"
+        project.report.event("notice", text=words)
     if unasked:
         words = f"not checked, since no request is known that leads there: {', '.join(unasked)}"
-        site.report.event("notice", text=f"{words}; look at it yourself")
+        project.report.event("notice", text=f"{words}; look at it yourself")
 
 
-def _visits(site: Site) -> tuple[list[gate.Visit], list[str]]:
+def _visits(project: Project) -> tuple[list[gate.Visit], list[str]]:
     """Return the requests to send, and what none is known for."""
-    front, file = site.front, site.places.maintenance
-    if isinstance(front, ForeignFront):
-        serving = site.tables.current()
-        known = front.visits(serving) if serving else []
-        return known, [name for name in front.reachable() if name not in {visit.service for visit in known}]
-    found = maintenance.servers(front.nginx.text() or "", os.path.dirname(front.conf_file), file)
+    proxy, file = project.proxy, project.paths.maintenance
+    if isinstance(proxy, ExternalNginx):
+        serving = project.tables.current()
+        known = proxy.visits(serving) if serving else []
+        return known, [name for name in proxy.reachable() if name not in {visit.service for visit in known}]
+    found = maintenance.servers(proxy.nginx.text() or "", os.path.dirname(proxy.conf_file), file)
     if not found:
         raise DeployFailed(f"nginx does not look for {file} yet", hint="`zddeploy` brings it to the text that does")
     visits = [gate.Visit(name, one.address, one.host, one.path, one.tls) for name, one in found if one]
     return visits, [f"the server {name}" for name, one in found if one is None]
 
 
-def _ask(site: Site, visit: gate.Visit) -> None:
+def _ask(project: Project, visit: gate.Visit) -> None:
     where = f"{visit.address[0]}:{visit.address[1]}"
     try:
-        status = gate.visit(visit, site.clock).status
+        status = gate.visit(visit, project.clock).status
     except (OSError, request.NotHttp) as error:
-        hint = None if site.front.master() else site.front.problem()
+        hint = None if project.proxy.master() else project.proxy.problem()
         raise DeployFailed(f"maintenance is not on: nginx does not answer on {where}: {error}", hint=hint) from error
     if status == _UNAVAILABLE:
         return
     words = f"maintenance is not on: nginx answers {status} and not 503 for GET {visit.path} with Host {visit.host}"
-    raise DeployFailed(words, hint=_mend(site))
+    raise DeployFailed(words, hint=_mend(project))
 
 
-def _mend(site: Site) -> str:
+def _mend(project: Project) -> str:
     """Return what may help where nginx does not answer with the page."""
-    if barrier := site.front.barrier():
+    if barrier := project.proxy.barrier():
         folder, name = barrier
-        return f"{name}, nginx's user, cannot pass {folder}, and so does not see {site.places.maintenance}"
-    if site.config.nginx.include:
-        return f"your server block needs (and nginx a reload):\n{_lines(site)}"
+        return f"{name}, nginx's user, cannot pass {folder}, and so does not see {project.paths.maintenance}"
+    if project.config.nginx.include:
+        return f"your server block needs (and nginx a reload):\n{_lines(project)}"
     return "`zddeploy` brings nginx to the text that looks for the page"
 
 
-def _lines(site: Site) -> str:
-    return textwrap.indent(maintenance_lines(site.places.maintenance), "    ")
+def _lines(project: Project) -> str:
+    return textwrap.indent(maintenance_lines(project.paths.maintenance), "    ")

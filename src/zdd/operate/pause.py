@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from zdd.conf.schema import RunService
 from zdd.errors import UsageError
-from zdd.project import Site
+from zdd.project import Project
 
 
 class Paused(NamedTuple):
@@ -17,19 +17,19 @@ class Paused(NamedTuple):
     others: list[str]
 
 
-def pause(site: Site, names: Sequence[str], seconds: float) -> Paused:
+def pause(project: Project, names: Sequence[str], seconds: float) -> Paused:
     """
     Have requests of these services (all, if none is named) wait from now on, at most this long.
 
     Their keepers let them in after that time, whatever becomes of us. Raises UsageError where nobody can wait.
     """
-    limit = site.config.nginx.proxy_read_timeout
-    if seconds >= limit and not (site.config.nginx.template or site.config.nginx.include):
+    limit = project.config.nginx.proxy_read_timeout
+    if seconds >= limit and not (project.config.nginx.template or project.config.nginx.include):
         raise UsageError(
             f"nginx gives up waiting after {limit:g} s (proxy_read_timeout), so {seconds:g} s are too long",
             hint=f"a --max below {limit:g}s, or a longer proxy_read_timeout in [nginx]",
         )
-    wanted = _services(site, names)
+    wanted = _services(project, names)
     others = [service.name for service in wanted if service.socket != "fd"]
     if others and (names or len(others) == len(wanted)):
         raise UsageError(
@@ -37,28 +37,26 @@ def pause(site: Site, names: Sequence[str], seconds: float) -> Paused:
             hint='services with socket = "fd" can pause; `zddeploy maintenance on` answers everybody else 503',
         )
     paused = [service.name for service in wanted if service.socket == "fd"]
-    instances = _serving(site, paused)
+    instances = _serving(project, paused)
     if not instances:
-        raise UsageError(
-            f"nothing of {site.config.project} serves that could pause", hint="`zddeploy status` tells more"
-        )
+        raise UsageError(f"nothing of {project.name} serves that could pause", hint="`zddeploy status` tells more")
     for name in instances:
-        site.fleet.pause(name, seconds)
+        project.instances.pause(name, seconds)
     return Paused(paused, others)
 
 
-def resume(site: Site, names: Sequence[str]) -> list[str]:
+def resume(project: Project, names: Sequence[str]) -> list[str]:
     """Let the requests of these services (all, if none is named) in; returns the instances for which some waited."""
-    services = [service.name for service in _services(site, names)]
-    return [name for name in _serving(site, services) if site.fleet.resume(name)]
+    services = [service.name for service in _services(project, names)]
+    return [name for name in _serving(project, services) if project.instances.resume(name)]
 
 
-def _services(site: Site, names: Sequence[str]) -> list[RunService]:
-    site.config.check_names(names)
-    services = [site.config.services[name] for name in names or site.config.services]
+def _services(project: Project, names: Sequence[str]) -> list[RunService]:
+    project.config.check_names(names)
+    services = [project.config.services[name] for name in names or project.config.services]
     return [service for service in services if isinstance(service, RunService) and service.socket != "none"]
 
 
-def _serving(site: Site, services: Sequence[str]) -> list[str]:
-    current = site.tables.current()
+def _serving(project: Project, services: Sequence[str]) -> list[str]:
+    current = project.tables.current()
     return [one.name for name in services for one in (current.of(name) if current else ())]

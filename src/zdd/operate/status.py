@@ -9,9 +9,9 @@ import msgspec
 
 from zdd import history
 from zdd.host import lock, process, sock_diag
-from zdd.instances.state import Running, observe
+from zdd.instances.state import InstanceState, observe
 from zdd.operate import in_place, maintenance
-from zdd.project import Site
+from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
 _PATIENCE = 2.0  # seconds for each keeper: somebody looks on
@@ -64,81 +64,81 @@ class Use(NamedTuple):
     connections: int | None
 
 
-def status(site: Site) -> Status:
+def status(project: Project) -> Status:
     """Look at everything once."""
-    stale = site.places.stale()
-    current = None if stale else site.tables.current()
-    running = {} if stale else observe(site.places, _PATIENCE)
-    unwanted = in_place.loaded(site, current, running)
-    problems = [*_problems(site, current, running), *unwanted]
-    names = list(dict.fromkeys([*site.config.services, *(found.service for found in running.values())]))
-    use = _use(site, running)
+    stale = project.paths.stale()
+    current = None if stale else project.tables.current()
+    running = {} if stale else observe(project.paths, _PATIENCE)
+    unwanted = in_place.loaded(project, current, running)
+    problems = [*_problems(project, current, running), *unwanted]
+    names = list(dict.fromkeys([*project.config.services, *(found.service for found in running.values())]))
+    use = _use(project, running)
     serving = current.by_service() if current else {}
     by_service = _by_service(running.values())
     return Status(
-        site.config.project,
-        str(site.config.path),
+        project.name,
+        str(project.config.path),
         current.deploy if current else None,
         current.release if current else None,
-        _state(site, current, problems),
-        site.front.describe(),
+        _state(project, current, problems),
+        project.proxy.describe(),
         [_service(name, serving.get(name, []), by_service.get(name, []), use) for name in names],
         problems,
         [
-            *_waiting(site, running),
-            *([] if unwanted else in_place.warning(site, current)),
-            *_way_up(site, current),
-            *_doubt(site),
+            *_waiting(project, running),
+            *([] if unwanted else in_place.warning(project, current)),
+            *_way_up(project, current),
+            *_doubt(project),
         ],
     )
 
 
-def _doubt(site: Site) -> list[str]:
+def _doubt(project: Project) -> list[str]:
     """Say why what R holds is believed, or not, where the boot's id does not tell."""
-    doubt = site.places.doubt()
+    doubt = project.paths.doubt()
     return [doubt] if doubt else []
 
 
-def _way_up(site: Site, current: Manifest | None) -> list[str]:
+def _way_up(project: Project, current: Manifest | None) -> list[str]:
     """Say what to do where nothing serves."""
-    if current or _lost(site):
+    if current or _lost(project):
         return []
-    if not any(entry.outcome == "done" for entry in history.read(site.places.history)):
+    if not any(entry.outcome == "done" for entry in history.read(project.paths.history)):
         return ["`zddeploy` deploys it for the first time"]
-    release = site.releases.current() if site.releases else None
+    release = project.releases.current() if project.releases else None
     return [f"it is down: `zddeploy up` brings {f'release {release}' if release else 'it'} back"]
 
 
-def _waiting(site: Site, running: dict[str, Running]) -> list[str]:
+def _waiting(project: Project, running: dict[str, InstanceState]) -> list[str]:
     found = [
         f"{one.name} is paused, for {one.paused:.0f} s more: its requests wait; `zddeploy resume` lets them in"
         for one in running.values()
         if one.paused is not None
     ]
-    if maintenance.is_on(site):
+    if maintenance.is_on(project):
         found.append("maintenance is on, everything is answered 503: `zddeploy maintenance off` ends it")
     return found
 
 
-def _state(site: Site, current: Manifest | None, problems: list[str]) -> State:
-    if _interrupted(site):
+def _state(project: Project, current: Manifest | None, problems: list[str]) -> State:
+    if _interrupted(project):
         return "interrupted"
     if current is None:
         return "down" if problems else "nothing"
     return "degraded" if problems else "serving"
 
 
-def _interrupted(site: Site) -> bool:
-    return site.tables.unfinished() is not None and not lock.is_held(site.places.lock)
+def _interrupted(project: Project) -> bool:
+    return project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
 
 
-def _problems(site: Site, current: Manifest | None, running: dict[str, Running]) -> list[str]:
+def _problems(project: Project, current: Manifest | None, running: dict[str, InstanceState]) -> list[str]:
     problems = []
-    if _interrupted(site):
+    if _interrupted(project):
         problems.append("a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it")
     if current is None:
-        return [*problems, *_lost(site)]
-    if problem := site.front.problem():
+        return [*problems, *_lost(project)]
+    if problem := project.proxy.problem():
         problems.append(problem)
     for name in current.instances:
         found = running.get(name)
@@ -151,7 +151,7 @@ def _problems(site: Site, current: Manifest | None, running: dict[str, Running])
     return problems
 
 
-def _not_serving(found: Running) -> str:
+def _not_serving(found: InstanceState) -> str:
     """Say what is wrong with an instance that should serve, and what happens next."""
     why = [found.exit] if found.exit else []
     if found.restart_in is not None:
@@ -165,21 +165,21 @@ def _not_serving(found: Running) -> str:
     return f"{found.name} should serve and is {found.state}{reason}"
 
 
-def _lost(site: Site) -> list[str]:
+def _lost(project: Project) -> list[str]:
     """Say so where `current` leads nowhere: nginx then answers every request with 502."""
-    lost = None if site.places.stale() else site.tables.astray()
+    lost = None if project.paths.stale() else project.tables.astray()
     return [f"the table in force ({lost}) is gone, so nothing serves: `zddeploy recover` mends it"] if lost else []
 
 
-def _by_service(instances: Iterable[Running]) -> dict[str, list[Running]]:
+def _by_service(instances: Iterable[InstanceState]) -> dict[str, list[InstanceState]]:
     """Return the instances of each service, in their order."""
-    found: dict[str, list[Running]] = {}
+    found: dict[str, list[InstanceState]] = {}
     for instance in instances:
         found.setdefault(instance.service, []).append(instance)
     return found
 
 
-def _service(name: str, serving: list[Instance], running: list[Running], use: dict[str, Use]) -> ServiceStatus:
+def _service(name: str, serving: list[Instance], running: list[InstanceState], use: dict[str, Use]) -> ServiceStatus:
     wanted = {instance.name for instance in serving}
     release = serving[0].release if serving else None
     rows = [
@@ -201,13 +201,13 @@ def _service(name: str, serving: list[Instance], running: list[Running], use: di
     return ServiceStatus(name, release, rows)
 
 
-def _use(site: Site, running: dict[str, Running]) -> dict[str, Use]:
+def _use(project: Project, running: dict[str, InstanceState]) -> dict[str, Use]:
     """Return what each instance has: one scan of processes and sockets for all of them."""
     used = process.use_of_trees([found.main.pid for found in running.values() if found.main])
     counts = sock_diag.connections_to_files()
     use = {}
     for name, found in running.items():
-        file = sock_diag.file_of(site.places.keep(name))
+        file = sock_diag.file_of(project.paths.keep(name))
         to_file = counts.get(file) if file else None
         connections = sock_diag.connections_to_port(found.port) if found.port else to_file
         memory, cpu = used.get(found.main.pid, (None, None)) if found.main else (None, None)

@@ -16,7 +16,7 @@ from zdd.errors import DeployFailed, UsageError, counted, some
 from zdd.host import files
 from zdd.host.command import Commands
 from zdd.instances.health.failure import cannot_run, ended
-from zdd.paths import Places
+from zdd.paths import Paths
 from zdd.release import assets, disk, git, shared
 from zdd.release.failure import BuildFailed, words
 from zdd.release.shelf import Shelf
@@ -41,19 +41,19 @@ class Releases(Shelf):
     def __init__(
         self,
         section: ReleaseSection,
-        places: Places,
+        paths: Paths,
         commands: Commands,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        super().__init__(places, notice)
+        super().__init__(paths, notice)
         self.section = section
         self.commands = commands
-        self.state = places.state
-        self.project = places.config.project
-        self.conf = places.config.path
+        self.state = paths.state
+        self.project = paths.config.project
+        self.conf = paths.config.path
         self._told_of_closed = False
-        self._not_source = {os.path.realpath(places.state), os.path.realpath(places.runtime)}
-        self._mirror = git.Mirror(f"{places.state}/repo.git", section.source, commands)
+        self._not_source = {os.path.realpath(paths.state), os.path.realpath(paths.runtime)}
+        self._mirror = git.Mirror(f"{paths.state}/repo.git", section.source, commands)
 
     def resolve(self, rev: str | None = None, interrupt: Callable[[], None] = _never) -> Revision:
         """

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection
 
 from zdd.host import files, process
-from zdd.paths import Places
+from zdd.paths import Paths
 from zdd.release import work
 from zdd.release.failure import words
 
@@ -24,9 +24,9 @@ class Shelf:
     stays the user's. The newest is what was built, or made current, last. `notice` is told what a person should know.
     """
 
-    def __init__(self, places: Places, notice: Callable[[str], None]) -> None:
-        self.folder = places.releases
-        self.link = f"{places.state}/current"
+    def __init__(self, paths: Paths, notice: Callable[[str], None]) -> None:
+        self.folder = paths.releases
+        self.link = f"{paths.state}/current"
         self.notice = notice
 
     def path(self, release: str) -> str:

@@ -27,7 +27,7 @@ import msgspec
 
 from zdd.errors import NeedsPerson
 from zdd.host import files
-from zdd.paths import Places
+from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
 # Seconds. A worker that read the link just before the rename walks the old table a moment later: removed at once,
@@ -36,11 +36,11 @@ KEEP_REPLACED = 10.0
 _MODE = 0o711  # nginx's workers walk through to a slot whose name they know; nobody else needs to see what there is
 
 
-class Tables:
+class RoutingTables:
     """Builds, publishes, reads and prunes the tables below R."""
 
-    def __init__(self, places: Places) -> None:
-        self.places = places
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
 
     def write(self, manifest: Manifest, sync: bool = False) -> None:
         """Write the table's manifest, making its folder; replaced whole, never half."""
@@ -51,12 +51,12 @@ class Tables:
         """Make the slots' links below `tables/NAME` (the deploy's number unless given); bears being done twice."""
         name = name or str(deploy)
         for slot, instance in slots.items():
-            link = f"{self.places.tables}/{name}/{slot}"
+            link = f"{self.paths.tables}/{name}/{slot}"
             files.make_folder(os.path.dirname(link), _MODE)
-            files.point(link, f"../../../{os.path.relpath(self.places.socket(instance), self.places.runtime)}")
+            files.point(link, f"../../../{os.path.relpath(self.paths.socket(instance), self.paths.runtime)}")
         if name != str(deploy):
             manifest = files.read(self._manifest(deploy)) or ""
-            files.write(f"{self.places.tables}/{name}/manifest.json", manifest, mode=0o600)
+            files.write(f"{self.paths.tables}/{name}/manifest.json", manifest, mode=0o600)
         return name
 
     def make_ready(self, target: Manifest, names: Iterable[str]) -> None:
@@ -73,7 +73,7 @@ class Tables:
 
     def publish(self, name: str) -> None:
         """Switch: from this moment every new connection goes where this table leads."""
-        files.point(self.places.current, f"tables/{name}")
+        files.point(self.paths.current, f"tables/{name}")
 
     def go_back(self, name: str, deploy: int) -> None:
         """
@@ -86,7 +86,7 @@ class Tables:
             return
         try:
             os.utime(ready, follow_symlinks=False)  # `prune` reads there when the table before was replaced
-            os.rename(ready, self.places.current)
+            os.rename(ready, self.paths.current)
         except FileNotFoundError:
             self.publish(name)
 
@@ -109,12 +109,12 @@ class Tables:
 
     def unpublish(self) -> None:
         """Take back the first publish of all: nothing serves, as before it."""
-        files.remove(self.places.current)
+        files.remove(self.paths.current)
 
     def published(self) -> str | None:
         """Return the name of the table in force, None before the first deploy."""
         try:
-            return os.path.basename(os.readlink(self.places.current))
+            return os.path.basename(os.readlink(self.paths.current))
         except FileNotFoundError:
             return None
 
@@ -149,7 +149,7 @@ class Tables:
     def numbers(self) -> list[int]:
         """Return the deploys that have a table, oldest first."""
         try:
-            names = os.listdir(self.places.tables)
+            names = os.listdir(self.paths.tables)
         except FileNotFoundError:
             return []
         return sorted(int(name) for name in names if name.isdigit())
@@ -165,10 +165,10 @@ class Tables:
         if published is None:
             return
         bound = self._settled(time.time() - KEEP_REPLACED)
-        for name in os.listdir(self.places.tables):
+        for name in os.listdir(self.paths.tables):
             kept = name == published or (name.isdigit() and int(name) in keep)
             if not kept and (bound is None or _number(name) < bound):
-                _remove(f"{self.places.tables}/{name}")
+                _remove(f"{self.paths.tables}/{name}")
 
     def _settled(self, moment: float) -> int | None:
         """
@@ -176,7 +176,7 @@ class Tables:
 
         None where nothing was replaced since. A commit follows its publish and changes the folder of its table.
         """
-        if os.lstat(self.places.current).st_mtime < moment:
+        if os.lstat(self.paths.current).st_mtime < moment:
             return None
         for number in reversed(self.numbers()):
             if os.stat(self._folder(number)).st_mtime < moment:
@@ -207,7 +207,7 @@ class Tables:
         return f"{self._folder(deploy)}/current.{name}"
 
     def _folder(self, deploy: int) -> str:
-        return f"{self.places.tables}/{deploy}"
+        return f"{self.paths.tables}/{deploy}"
 
     def _manifest(self, deploy: int) -> str:
         return f"{self._folder(deploy)}/manifest.json"

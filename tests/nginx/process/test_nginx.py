@@ -14,7 +14,7 @@ from zdd.errors import UsageError
 from zdd.host import process
 from zdd.host.clock import Clock
 from zdd.host.process import Process
-from zdd.nginx.conf_file import Place
+from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.errors import ProxyError
 from zdd.nginx.process import port_conflict
 from zdd.nginx.process.nginx import Nginx, lingering
@@ -200,7 +200,7 @@ def test_what_a_killed_command_left_undone_the_next_one_does(house: House) -> No
             raise KeyboardInterrupt
 
     house.nginx.apply(house.simple("one"))
-    place = Place(house.conf_file)
+    place = ConfFile(house.conf_file)
     place.doubt()
     place.put(house.simple("two"))  # and here it was killed: nginx has not been told
     assert ask(house.port).body == b"one"

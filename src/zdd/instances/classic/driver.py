@@ -29,7 +29,7 @@ from zdd.instances.classic.record import ClassicRecord
 from zdd.instances.health import request, verdict
 from zdd.instances.health.failure import InstanceFailed, cannot_run, ended
 from zdd.instances.health.verdict import Health, NotHealthy
-from zdd.paths import Places
+from zdd.paths import Paths
 
 _POLL = 0.02
 _LOOKS = 25  # half a second of them, at no process of it, until a start counts as dead: one misses what forks on
@@ -42,14 +42,14 @@ _HIGHEST_PORT = 65535
 class ClassicInstance:
     """One instance of a classic service, new or of an earlier deploy."""
 
-    def __init__(self, name: str, service: ClassicService, places: Places, commands: Commands, clock: Clock) -> None:
+    def __init__(self, name: str, service: ClassicService, paths: Paths, commands: Commands, clock: Clock) -> None:
         self.name = name
         self.service = service
-        self.places = places
+        self.paths = paths
         self.commands = commands
         self.clock = clock
         self.pid_files = PidFiles(str(service.pid_file))
-        self.log = places.log(name)
+        self.log = paths.log(name)
         self.started: Spawned | None = None
         self.met = "no answer yet"  # the last that was no good, while it is waited for
         self._missed = 0
@@ -157,7 +157,7 @@ class ClassicInstance:
 
     def record(self) -> ClassicRecord:
         """Return what is written down of it."""
-        return record.read(self.places.control, self.name) or ClassicRecord(self.service, {})
+        return record.read(self.paths.control, self.name) or ClassicRecord(self.service, {})
 
     def unrecorded(self) -> tuple[Process, int] | None:
         """
@@ -184,7 +184,7 @@ class ClassicInstance:
 
         Where systemd runs it is in a unit: a logout would end what it leaves running.
         """
-        project = self.places.config.project
+        project = self.paths.config.project
         unit = systemd.Unit(systemd.unit_name(project, what), f"{what} of {project}", {})
         argv, more = systemd.in_scope(unit, argv)
         env = {**environment.inherited(), **more, **own}
@@ -280,7 +280,7 @@ class ClassicInstance:
                 break
         if known.process:
             self.pid_files.remove(known.process[0])
-        files.remove(record.path(self.places.control, self.name))
+        files.remove(record.path(self.paths.control, self.name))
 
     def _members(self) -> list[int]:
         """Return the processes that the start command started and that live, wherever they daemonized to."""
@@ -291,7 +291,7 @@ class ClassicInstance:
         return process.with_environment(_SECRET, self._secret)
 
     def _mark(self) -> str:
-        return f"{self.places.runtime}:{self.name}"
+        return f"{self.paths.runtime}:{self.name}"
 
     def _failed(self, words: str) -> InstanceFailed:
         return InstanceFailed(f"{self.service.name}: {words}", files.tail(self.log, 20), self.log)
@@ -301,7 +301,7 @@ class ClassicInstance:
         return InstanceFailed(f"{self.service.name}: {error}", files.tail(self.log, 20), self.log, hint=hint)
 
     def _write(self, known: ClassicRecord) -> None:
-        record.write(self.places.control, self.name, known)
+        record.write(self.paths.control, self.name, known)
 
 
 def split(command: str) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from zdd.nginx.config.parse import Directive, Place, walk
+from zdd.nginx.config.parse import ConfFile, Directive, walk
 from zdd.nginx.process.binary import Version
 
 _POOLS_UNASKED: Version = (1, 29, 7)  # since then upstreams keep connections alive, and HTTP/1.1 is spoken, by default
@@ -35,7 +35,7 @@ class Pass(NamedTuple):
     """A place that sends requests to a service, through an upstream unless that is None."""
 
     service: str
-    place: Place
+    place: ConfFile
     upstream: Directive | None
 
 
@@ -47,9 +47,9 @@ def mark(service: str) -> str:
 def passes(text: list[Directive], services: Collection[str], named: bool) -> list[Pass]:
     """Return where requests are sent to services: upstreams of their names (`named`), or what has their marks."""
     upstreams = {one.directive.args[0]: one.directive for one in walk(text) if _is_upstream(one.directive)}
-    places = [one for one in walk(text) if one.directive.name.endswith("_pass") and one.directive.args]
+    paths = [one for one in walk(text) if one.directive.name.endswith("_pass") and one.directive.args]
     found = []
-    for place in places:
+    for place in paths:
         target = place.directive.args[0]
         name = re.split("[/:]", target.partition("://")[2] or target)[0]
         words = [target, *_servers(upstreams.get(name))]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from zdd.conf import hosts
 from zdd.nginx.config import parse
-from zdd.nginx.config.parse import Directive, Place
+from zdd.nginx.config.parse import ConfFile, Directive
 
 _NOT_ASKED = {"quic", "proxy_protocol"}  # what speaks another protocol than a visitor's TCP connection
 _NOBODY = "localhost"
@@ -59,7 +59,7 @@ def _names(server: Directive) -> list[str]:
     return [name for one in server.block or () if one.name == "server_name" for name in one.args if name]
 
 
-def _path(place: Place) -> str:
+def _path(place: ConfFile) -> str:
     """Return a path that leads to a directive: that of the location that it is in."""
     words = next((one.args for one in place.above if one.name == "location" and one.args), ["/"])
     return words[-1] if words[-1].startswith("/") else "/"

@@ -61,12 +61,12 @@ def read(text: str, folder: str, patterns: list[str] | None = None, depth: int =
     return _included(parse(text), folder, [] if patterns is None else patterns, depth)
 
 
-def walk(directives: list[Directive]) -> Iterator[Place]:
+def walk(directives: list[Directive]) -> Iterator[ConfFile]:
     """Yield every directive with the blocks that it is in."""
     return _walk((Directive("", [], directives),))
 
 
-class Place(NamedTuple):
+class ConfFile(NamedTuple):
     """A directive, and those whose blocks it is in, the outermost first; that one stands for the whole text."""
 
     directive: Directive
@@ -80,9 +80,9 @@ class Place(NamedTuple):
         return []
 
 
-def _walk(above: tuple[Directive, ...]) -> Iterator[Place]:
+def _walk(above: tuple[Directive, ...]) -> Iterator[ConfFile]:
     for one in above[-1].block or ():
-        yield Place(one, above)
+        yield ConfFile(one, above)
         if one.block:
             yield from _walk((*above, one))
 

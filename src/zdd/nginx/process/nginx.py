@@ -12,7 +12,7 @@ from zdd.host import files, process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.nginx.conf_file import Place
+from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.errors import ProxyError, unwritable
 from zdd.nginx.process import complaints, port_conflict, running, takeover
 from zdd.nginx.process.binary import Binary
@@ -60,7 +60,7 @@ class Nginx:
         self.prefix = prefix
         self.patience = patience
         self.unit = unit
-        self._place = Place(conf_file)
+        self._place = ConfFile(conf_file)
         self._commands = commands
         self._clock = clock
 

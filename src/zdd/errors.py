@@ -18,11 +18,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def some(names: Sequence[str], most: int) -> str:
+def shorten(names: Sequence[str], most: int) -> str:
     """
     Return the names, of many only the first ones.
 
-    >>> some(["a", "b", "c"], 2), some(["a", "b"], 2)
+    >>> shorten(["a", "b", "c"], 2), shorten(["a", "b"], 2)
     ('a, b and 1 more', 'a, b')
     """
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
@@ -32,7 +32,7 @@ class ZddError(Exception):
     """
     The message says what happened, to what, and why, in one line; `hint` says what to do next.
 
-    Both are shown without secrets. `aftermath` is for who carried the change out to say: what serves now. Errors of
+    Both are shown without secrets. `now_serving` is for who carried the change out to say: what serves now. Errors of
     programs also have `output`, the last that the program has printed, and `log`, where all of it is.
     """
 
@@ -44,7 +44,7 @@ class ZddError(Exception):
         self.message = secret.hide(message)
         self.hint = secret.hide(hint) if hint else None
         super().__init__(self.message)
-        self.aftermath: str | None = None
+        self.now_serving: str | None = None
 
 
 def last_words(error: BaseException) -> list[str]:
@@ -88,7 +88,7 @@ class Unforeseen(ZddError):  # noqa: N818  -- reads as what happened
         self.__cause__ = error
 
 
-def told(error: Exception) -> ZddError:
+def as_zdd_error(error: Exception) -> ZddError:
     """Return what to tell of any error: itself where zdd raised it."""
     if isinstance(error, ZddError):
         return error

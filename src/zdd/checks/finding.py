@@ -19,22 +19,22 @@ class Finding(msgspec.Struct):
     level: Level
     what: str
     why: str = ""
-    mend: str = ""
+    fix: str = ""
 
     @property
     def line(self) -> str:
         """It in one line."""
-        return f"{self.what}; {self.mend}" if self.mend else self.what
+        return f"{self.what}; {self.fix}" if self.fix else self.what
 
 
-def error(what: str, why: str, mend: str) -> Finding:
+def error(what: str, why: str, fix: str) -> Finding:
     """Return what has to be mended."""
-    return Finding("error", what, why, mend)
+    return Finding("error", what, why, fix)
 
 
-def warning(what: str, why: str, mend: str) -> Finding:
+def warning(what: str, why: str, fix: str) -> Finding:
     """Return what ought to be mended."""
-    return Finding("warning", what, why, mend)
+    return Finding("warning", what, why, fix)
 
 
 def fine(what: str) -> Finding:

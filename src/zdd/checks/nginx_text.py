@@ -86,7 +86,7 @@ def _judge(project: Project, found: list[Directive], named: bool) -> Iterator[Fi
     services = served(project)
     paths = lint.passes(found, list(services), named)
     for one in lint.advise(paths, project.proxy.nginx.binary.version, services):
-        yield Finding("error" if one.grave else "warning", one.what, one.why, one.mend)
+        yield Finding("error" if one.severe else "warning", one.what, one.why, one.fix)
     for place in parse.walk(found):
         if place.directive.name == "worker_connections" and int(place.directive.args[0]) < _FEW:
             yield warning(

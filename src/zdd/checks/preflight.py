@@ -20,7 +20,7 @@ from zdd.project import Project
 def check(project: Project) -> None:
     """Raise UsageError where nginx could not reach the instances, or cannot be told of them."""
     for finding in access(project):
-        raise UsageError(finding.what, hint=finding.mend)
+        raise UsageError(finding.what, hint=finding.fix)
 
 
 def access(project: Project) -> Iterator[Finding]:

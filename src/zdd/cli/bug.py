@@ -31,7 +31,7 @@ def report(error: ZddError, argv: Sequence[str]) -> None:
     try:
         project = _site(argv)
         parts += _of_project(project)
-        error.aftermath = error.aftermath or _what_serves(project)
+        error.now_serving = error.now_serving or _what_serves(project)
         if os.path.isdir(project.paths.logs):
             folders.insert(0, project.paths.logs)
     except Exception as problem:  # there may be no project, or it is what is broken: the rest is worth having

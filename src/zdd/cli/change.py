@@ -10,7 +10,7 @@ from zdd.deploy import differences, versions
 from zdd.deploy.deploy import deploy, finish_interrupted
 from zdd.deploy.plan import Request
 from zdd.deploy.watch import watch
-from zdd.errors import ZddError, last_words, told
+from zdd.errors import ZddError, as_zdd_error, last_words
 from zdd.lock import changing
 from zdd.operate import in_place
 from zdd.project import Project
@@ -50,7 +50,7 @@ def change(
             target, replaced = deploy(project, wanted, warm=not strict)
         seconds = time.monotonic() - begun
     except Exception as error:
-        failure = told(error)
+        failure = as_zdd_error(error)
         _tell_failure(project, failure, before)
         raise failure from failure.__cause__
     drained = None if detach else watch(project, replaced)
@@ -90,9 +90,9 @@ def _tell_failure(project: Project, error: ZddError, before: int | None) -> None
     try:
         number = _serving(project)
         if error.exit_code == 1:
-            error.aftermath = what_serves(project)
+            error.now_serving = what_serves(project)
     except Exception as another:  # it must not take the place of what failed first
-        project.report.event("notice", text=f"cannot tell what serves: {told(another).message}")
+        project.report.event("notice", text=f"cannot tell what serves: {as_zdd_error(another).message}")
     committed = (number or 0) > (before or 0)  # what failed came after it
     outcome = "undone" if error.exit_code == 1 and not committed else "failed"
     output = {"output": lines} if (lines := last_words(error)) else {}

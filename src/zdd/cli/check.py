@@ -56,6 +56,6 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
 def _show(finding: Finding) -> None:
     sign, colour = _SIGNS[finding.level]
     click.secho(fitted(f"{sign} {finding.what}", sys.stdout), fg=colour)
-    for words in (finding.why, finding.mend and f"-> {finding.mend}"):
+    for words in (finding.why, finding.fix and f"-> {finding.fix}"):
         if words:
             click.echo(fitted(f"    {words}", sys.stdout))

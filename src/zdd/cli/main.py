@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from zdd import __version__, umask
-from zdd.errors import Unforeseen, UsageError, ZddError, last_words, told
+from zdd.errors import Unforeseen, UsageError, ZddError, as_zdd_error, last_words
 from zdd.terminal import fitted
 
 # In the order of --help; each is imported only when it is used.
@@ -107,7 +107,7 @@ def main() -> NoReturn:
         click.echo("interrupted", err=True)
         status = 130
     except Exception as error:
-        status = _fail(told(error))
+        status = _fail(as_zdd_error(error))
     _leave(status if isinstance(status, int) else 0)
 
 
@@ -146,5 +146,5 @@ def show(error: ZddError) -> None:
         click.echo(f"  all its output: {log}" if output else f"  it has printed nothing ({log})", err=True)
     if error.hint:
         click.echo(fitted(f"  {error.hint}", sys.stderr), err=True)
-    if error.aftermath:
-        click.secho(fitted(error.aftermath, sys.stderr), err=True, fg="green", color=_colour())
+    if error.now_serving:
+        click.secho(fitted(error.now_serving, sys.stderr), err=True, fg="green", color=_colour())

@@ -92,7 +92,7 @@ class Project:
             raise NeedsPerson(f"the demo could not clean up: {' '.join(down.errors)}", hint=hint)
         shutil.rmtree(self.folder)
         if isinstance(error, ZddError):
-            error.aftermath = f"all stopped, {self.folder} removed"
+            error.now_serving = f"all stopped, {self.folder} removed"
 
     def deploy(self, release: int, meanwhile: Callable[[], None]) -> Run:
         """Write the code of a release over that of the one before, as an editor or git would, and run zddeploy."""

@@ -14,7 +14,7 @@ from zdd.deploy.cleanup import settle
 from zdd.deploy.plan import Observed, Request
 from zdd.deploy.recovery import find_way, recover, turn_back
 from zdd.deploy.watch import Leaving
-from zdd.errors import ZddError, last_words, some, told
+from zdd.errors import ZddError, as_zdd_error, last_words, shorten
 from zdd.history import Entry
 from zdd.instances import environment
 from zdd.instances.user import USER_NEEDS
@@ -86,13 +86,13 @@ def _tell_of_root(project: Project, instances: list[Instance]) -> None:
     services = [project.config.services[name] for name in dict.fromkeys(one.service for one in instances)]
     names = [one.name for one in services if isinstance(one, RunService) and one.user is None]
     if names and os.geteuid() == 0:
-        project.report.event("notice", text=f"{some(names, _SHOWN)}: running as root; {USER_NEEDS}")
+        project.report.event("notice", text=f"{shorten(names, _SHOWN)}: running as root; {USER_NEEDS}")
 
 
 def _tell_of_old_layout(project: Project, names: list[str]) -> None:
     """Say which instances stay that a zdd 0.1 has started."""
     if old := [name for name in names if project.paths.is_of_0_1(name)]:
-        words = f"{some(old, _SHOWN)}: started by zdd 0.1, whose layout of sockets is supported until 0.3"
+        words = f"{shorten(old, _SHOWN)}: started by zdd 0.1, whose layout of sockets is supported until 0.3"
         project.report.event("notice", text=f"{words}; `zddeploy restart` replaces them")
 
 
@@ -122,7 +122,7 @@ def _write_down(
         if target.action == "deploy" and outcome == "done":
             environment.remember(project.paths.environment)
     except Exception as error:
-        project.report.event("notice", text=f"cannot write {project.paths.history}: {told(error).message}")
+        project.report.event("notice", text=f"cannot write {project.paths.history}: {as_zdd_error(error).message}")
 
 
 def _settle_quietly(project: Project, warm: bool) -> list[Leaving]:
@@ -131,7 +131,7 @@ def _settle_quietly(project: Project, warm: bool) -> list[Leaving]:
         return settle(project, warm)
     except (ZddError, OSError) as error:
         project.report.event(
-            "notice", text=f"the clean-up failed: {told(error).message}; `zddeploy recover` tries again"
+            "notice", text=f"the clean-up failed: {as_zdd_error(error).message}; `zddeploy recover` tries again"
         )
         return []
 
@@ -142,4 +142,4 @@ def _hook_quietly(project: Project, name: str, target: Manifest, outcome: str, c
         with project.interrupts.held():
             hooks.run(project, name, target, outcome, cause)
     except Exception as error:
-        project.report.event("notice", text=told(error).message)
+        project.report.event("notice", text=as_zdd_error(error).message)

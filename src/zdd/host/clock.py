@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the keeper carries no module that it does not need
+    from collections.abc import Callable, Iterator
+
 
 class Clock:
     """The machine's monotonic clock, the same for every process on it."""
@@ -15,3 +19,16 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Let this much time go by; a negative one is none."""
         time.sleep(max(0.0, seconds))
+
+    def poll(self, every: float, until: float, interrupt: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """
+        Yield at once, then every `every` seconds, and a last time at `until`, a moment of `now`.
+
+        The caller looks each time and breaks out when it has seen what it waits for; a `for ... else` is the deadline.
+        `interrupt` is called before each pause and may raise.
+        """
+        yield
+        while (remaining := until - self.now()) > 0:
+            interrupt()
+            self.sleep(min(every, remaining))
+            yield

@@ -12,7 +12,7 @@ from itertools import count
 
 from zdd import umask
 from zdd.conf.schema import ReleaseSection
-from zdd.errors import DeployFailed, UsageError, counted, some
+from zdd.errors import DeployFailed, UsageError, counted, shorten
 from zdd.host import files
 from zdd.host.command import Commands
 from zdd.instances.health.failure import cannot_run, ended
@@ -128,7 +128,7 @@ class Releases(Shelf):
         """Say, once, what root's files are of no use to nginx, whose workers are somebody else."""
         if paths and not self._told_of_closed and os.geteuid() == 0:
             self._told_of_closed = True
-            which = f"{counted(len(paths), 'file')} of assets cannot be read by nginx: {some(paths, 3)}"
+            which = f"{counted(len(paths), 'file')} of assets cannot be read by nginx: {shorten(paths, 3)}"
             self.notice(f"{which}; `chmod o+r` what visitors may see")
 
     def _tell_of_uncommitted(self, commit: str) -> None:
@@ -136,7 +136,7 @@ class Releases(Shelf):
         ours = os.path.relpath(self.conf, self.section.source)
         if names := [name for name in self._mirror.uncommitted(commit) if name != ours]:
             changes = f"uncommitted changes in {self.section.source} ({counted(len(names), 'file')})"
-            self.notice(f"{changes} are not deployed: {some(names, 3)}")
+            self.notice(f"{changes} are not deployed: {shorten(names, 3)}")
 
     def _build(self, revision: Revision, log: str, interrupt: Callable[[], None]) -> None:
         path, commit = self.path(revision.id), revision.commit

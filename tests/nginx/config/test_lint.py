@@ -53,7 +53,7 @@ def test_of_a_good_text_there_is_nothing_to_say() -> None:
         ("", NEW),
     ],
 )
-def test_a_pool_without_short_bounds_is_grave_where_deploys_move_a_link(pool: str, version: Version) -> None:
+def test_a_pool_without_short_bounds_is_severe_where_deploys_move_a_link(pool: str, version: Version) -> None:
     text = f"upstream app {{ server {mark('web')}; {pool} }} location / {{ proxy_pass http://app; {UPGRADE} }}"
     found = lint.passes(parse.parse(text), ["web"], named=False)
 
@@ -61,8 +61,8 @@ def test_a_pool_without_short_bounds_is_grave_where_deploys_move_a_link(pool: st
     (other,) = lint.advise(found, version, {"web": Served(1, by_link=False)})
 
     assert one.what.startswith("upstream app: ")
-    assert (one.grave, other.grave) == (True, False)
-    assert "{web.servers}" in one.mend
+    assert (one.severe, other.severe) == (True, False)
+    assert "{web.servers}" in one.fix
 
 
 def test_who_asks_for_no_pool_has_none() -> None:

@@ -86,8 +86,8 @@ def _advice(answer: Answer, path: str, service: ClassicService | RunService) -> 
     host = host_of(service)
     match answer.status:
         case 400:
-            mend = "it must be among them" if service.health_host else "set health_host"
-            return f"it was asked as {host!r}: where an app checks that (Django's ALLOWED_HOSTS), {mend}"
+            fix = "it must be among them" if service.health_host else "set health_host"
+            return f"it was asked as {host!r}: where an app checks that (Django's ALLOWED_HOSTS), {fix}"
         case 500:
             return "the app can say why in its log; Django, with DEBUG off, does so if LOGGING has a console handler"
         case 401 | 403:

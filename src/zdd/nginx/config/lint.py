@@ -16,12 +16,12 @@ _BOUNDS = "keepalive_time 1s; keepalive_timeout 1s;"
 
 
 class Advice(NamedTuple):
-    """What is so, why it matters, how to mend it; `grave` where deploys lose requests by it."""
+    """What is so, why it matters, how to fix it; `severe` where deploys lose requests by it."""
 
     what: str
     why: str
-    mend: str
-    grave: bool = False
+    fix: str
+    severe: bool = False
 
 
 class Served(NamedTuple):
@@ -81,7 +81,7 @@ def _pool(one: Pass, version: Version, by_link: bool) -> Iterator[Advice]:
             f"upstream {one.upstream.args[0] if one.upstream else one.service}: {how}",
             "pooled connections lead to the old instance until it stops; a POST on one of them is then answered 502",
             f"put {{{one.service}.servers}} in the upstream, or keepalive 64; {_BOUNDS}",
-            grave=by_link,
+            severe=by_link,
         )
 
 

@@ -1,0 +1,44 @@
+"""A wait looks at once, at its pace, and a last time when it is over."""
+
+from __future__ import annotations
+
+import pytest
+
+from zdd.host.clock import Clock
+
+
+class PushedClock(Clock):
+    """A clock that nobody waits for."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+def test_a_wait_looks_at_once_at_its_pace_and_a_last_time_when_it_is_over() -> None:
+    clock = PushedClock()
+
+    assert [clock.now() for _ in clock.poll(2.0, until=105.0)] == [100.0, 102.0, 104.0, 105.0]
+
+
+def test_a_wait_that_is_over_already_looks_once() -> None:
+    clock = PushedClock()
+
+    assert [clock.now() for _ in clock.poll(2.0, until=99.0)] == [100.0]
+
+
+def test_a_wait_is_interrupted_before_it_pauses() -> None:
+    clock = PushedClock()
+
+    def interrupt() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        list(clock.poll(2.0, until=105.0, interrupt=interrupt))
+
+    assert clock.now() == 100.0

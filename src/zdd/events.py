@@ -1,4 +1,4 @@
-"""What happens in a deploy, told as it happens."""
+"""What happens in a deploy: one kind of event a class, sent to every listener as it happens."""
 
 from __future__ import annotations
 
@@ -7,41 +7,144 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
 from zdd import secret
 
 
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """Something that happened. As JSON it is one object, whose field `event` names its kind."""
+
+
+class Begin(Event, frozen=True, kw_only=True, tag="begin"):
+    """A deploy has its number. `text` says where a rollback goes."""
+
+    deploy: int
+    action: str
+    project: str
+    text: str | UnsetType = UNSET
+
+
+class Doing(Event, frozen=True, kw_only=True, tag="doing"):
+    """A step begins; `text` says what it does."""
+
+    step: str
+    text: str
+
+
+class Step(Event, frozen=True, kw_only=True, tag="step"):
+    """A step is over, after so many seconds."""
+
+    step: str
+    seconds: float
+    ok: bool
+
+
+class Healthy(Event, frozen=True, kw_only=True, tag="healthy"):
+    """A new instance is healthy, so many seconds after its start."""
+
+    service: str
+    instance: str
+    seconds: float
+
+
+class Proxy(Event, frozen=True, kw_only=True, tag="proxy"):
+    """nginx was started or reloaded."""
+
+    subject: str
+    text: str
+
+
+class Drain(Event, frozen=True, kw_only=True, tag="drain"):
+    """The instance `subject` drains or is gone."""
+
+    subject: str
+    service: str
+    text: str
+    connections: int | UnsetType = UNSET
+    drained: int | UnsetType = UNSET
+    cut: int | UnsetType = UNSET
+    seconds: float | UnsetType = UNSET
+
+
+class Command(Event, frozen=True, kw_only=True, tag="command"):
+    """A command is run."""
+
+    text: str
+
+
+class Notice(Event, frozen=True, kw_only=True, tag="notice"):
+    """Something a person should know."""
+
+    text: str
+    service: str | UnsetType = UNSET
+    instance: str | UnsetType = UNSET
+
+
+class Plan(Event, frozen=True, kw_only=True, tag="plan"):
+    """A step that would be done."""
+
+    step: str
+    text: str
+
+
+class Result(Event, frozen=True, kw_only=True, tag="result"):
+    """The last event: how the command ended, why, and its exit code."""
+
+    outcome: str
+    cause: str | None
+    exit: int
+    deploy: int | UnsetType | None = UNSET
+    output: list[str] | UnsetType = UNSET
+    services: list[str] | UnsetType = UNSET
+    instances: list[str] | UnsetType = UNSET
+    maintenance: str | UnsetType = UNSET
+    seconds: float | UnsetType = UNSET
+    drained: int | UnsetType | None = UNSET
+    cut: int | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+
+
+AnyEvent = Begin | Doing | Step | Healthy | Proxy | Drain | Command | Notice | Plan | Result
+
+
 class Listener(Protocol):
-    """Whoever wants to know: the terminal, the JSON stream, the deploy's log."""
+    """Whoever wants to know: the terminal, the JSON stream, the deploy's logs."""
 
-    def event(self, event: str, fields: dict[str, object]) -> None:
-        """Take one event; `fields` can be written as JSON."""
+    def take(self, event: Event) -> None:
+        """Take one event."""
 
 
-class Report:
-    """Tells every listener, and remembers how long each step took and how many connections were cut on the way."""
+class Events:
+    """Sends events to listeners. Remembers how long each step took and how many connections were cut."""
 
     def __init__(self, *listeners: Listener) -> None:
         self.listeners = list(listeners)
         self.steps: list[dict[str, object]] = []
         self.cut = 0
 
-    def event(self, event: str, **fields: object) -> None:
+    def send(self, event: Event) -> None:
         """
-        Tell of something; of texts, without the secrets in them.
+        Send an event to every listener, without the secrets in its texts.
 
-        Who cannot be told any more, as their terminal has gone, is told nothing from now on: the deploy goes on.
+        A listener that fails, since its terminal has gone, gets no more events: the deploy goes on.
         """
-        fields = {name: _hidden(one) for name, one in fields.items()}
+        event = _without_secrets(event)
         for listener in list(self.listeners):
             try:
-                listener.event(event, fields)
+                listener.take(event)
             except OSError:
                 self.listeners.remove(listener)
 
+    def notice(self, text: str) -> None:
+        """Send a notice."""
+        self.send(Notice(text=text))
+
     @contextlib.contextmanager
-    def timed(self, step: str, words: str = "") -> Iterator[None]:
-        """Tell of a step when it begins, in `words`, and when it is done, with its seconds and whether it failed."""
-        self.event("doing", step=step, text=words or step)
+    def timed(self, step: str, text: str = "") -> Iterator[None]:
+        """Send an event when a step begins, and one with its seconds when it is over, whether or not it failed."""
+        self.send(Doing(step=step, text=text or step))
         begun, ok = time.monotonic(), False
         try:
             yield
@@ -49,10 +152,15 @@ class Report:
         finally:
             seconds = round(time.monotonic() - begun, 4)
             self.steps.append({"name": step, "seconds": seconds})
-            self.event("step", step=step, seconds=seconds, ok=ok)
+            self.send(Step(step=step, seconds=seconds, ok=ok))
 
 
-def _hidden(field: object) -> object:
-    if isinstance(field, list):
-        return [_hidden(one) for one in field]
-    return secret.hide(field) if isinstance(field, str) else field
+def _without_secrets(event: Event) -> Event:
+    shown = {name: _hidden(value) for name, value in msgspec.structs.asdict(event).items()}
+    return msgspec.structs.replace(event, **shown)
+
+
+def _hidden(value: object) -> object:
+    if isinstance(value, list):
+        return [_hidden(item) for item in value]
+    return secret.hide(value) if isinstance(value, str) else value

@@ -28,7 +28,7 @@ def changing(project: Project, command: str, timeout: float | None) -> Iterator[
         raise _locked(project, busy.holder) from None
     try:
         if notice := project.paths.prepare():
-            project.report.event("notice", text=notice)
+            project.events.notice(notice)
         with project.interrupts.caught():
             yield
     finally:

@@ -99,6 +99,10 @@ class Paths:
         """Return the file that tells of a deploy, whatever became of it."""
         return f"{self.logs}/deploy-{deploy}.log"
 
+    def deploy_events(self, deploy: int) -> str:
+        """Return the file of a deploy's events, one JSON object a line."""
+        return f"{self.logs}/deploy-{deploy}.jsonl"
+
     def logged_deploys(self) -> list[int]:
         """Return the numbers of all deploys that have a log: none of them is used again."""
         names = os.listdir(self.logs) if os.path.isdir(self.logs) else []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zdd.conf.schema import ClassicService, Config
 from zdd.errors import ZddError
-from zdd.events import Report
+from zdd.events import Events
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instances.environment import ResolvedService
@@ -34,7 +34,7 @@ class Project:
     tables: RoutingTables
     instances: Instances
     proxy: ManagedNginx
-    report: Report
+    events: Events
     interrupts: Interrupts
     commands: Commands
     clock: Clock
@@ -76,7 +76,7 @@ class Project:
 
     def configured(self, config: Config) -> Project:
         """Return the same project, in the same places and with the same listeners, with another configuration."""
-        instances, proxy, releases = _parts(config, self.paths, self.commands, self.clock, self.report, self.interrupts)
+        instances, proxy, releases = _parts(config, self.paths, self.commands, self.clock, self.events, self.interrupts)
         return replace(self, config=config, instances=instances, proxy=proxy, releases=releases)
 
     def folder_of(self, release: str | None) -> str:
@@ -90,7 +90,7 @@ class Project:
                 self.releases.make_current(release)
                 self.releases.unite_assets()
             except (ZddError, OSError) as error:
-                self.report.event("notice", text=f"release {release}: {error}")
+                self.events.notice(f"release {release}: {error}")
 
     def build(self, target: Manifest) -> None:
         """Have the table's release there, complete, its assets too. Raises DeployFailed with the build's last words."""
@@ -102,7 +102,7 @@ class Project:
             self.releases.unite_assets()
 
 
-def open_project(config: Config, report: Report, tell: Callable[[str], None] | None = None) -> Project:
+def open_project(config: Config, events: Events, tell: Callable[[str], None] | None = None) -> Project:
     """
     Put the parts together; touches nothing.
 
@@ -112,20 +112,20 @@ def open_project(config: Config, report: Report, tell: Callable[[str], None] | N
     paths.check()
     if gone := paths.moved_from():
         words = f"project {config.project} was deployed as {gone}, which is gone; {config.path} takes its place"
-        report.event("notice", text=words)
-    instances, proxy, releases = _parts(config, paths, commands, clock, report, interrupts)
-    return Project(config, paths, RoutingTables(paths), instances, proxy, report, interrupts, commands, clock, releases)
+        events.notice(words)
+    instances, proxy, releases = _parts(config, paths, commands, clock, events, interrupts)
+    return Project(config, paths, RoutingTables(paths), instances, proxy, events, interrupts, commands, clock, releases)
 
 
 def _parts(
-    config: Config, paths: Paths, commands: Commands, clock: Clock, report: Report, interrupts: Interrupts
+    config: Config, paths: Paths, commands: Commands, clock: Clock, events: Events, interrupts: Interrupts
 ) -> tuple[Instances, ManagedNginx, Releases | None]:
     """Return what depends on the configuration."""
     proxy = (ExternalNginx if config.nginx.include else ManagedNginx)(config, paths, commands, clock)
-    instances = Instances(config, paths, commands, clock, report, interrupts, proxy.side)
+    instances = Instances(config, paths, commands, clock, events, interrupts, proxy.side)
     releases = None
     if config.release:
         from zdd.release.releases import Releases
 
-        releases = Releases(config.release, paths, commands, lambda words: report.event("notice", text=words))
+        releases = Releases(config.release, paths, commands, lambda words: events.notice(words))
     return instances, proxy, releases

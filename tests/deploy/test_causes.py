@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -11,7 +11,7 @@ from zdd.cli import change
 from zdd.deploy import pipeline
 from zdd.deploy.steps import Step
 from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, last_words
-from zdd.events import Report
+from zdd.events import Event, Events, Notice, Result
 from zdd.project import Project
 from zdd.release.failure import BuildFailed
 from zdd.routing.manifest import Manifest
@@ -45,23 +45,24 @@ def test_an_undo_that_fails_too_names_the_first_cause_first_and_keeps_its_output
 
 class Listener:
     def __init__(self) -> None:
-        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.events: list[Event] = []
 
-    def event(self, event: str, fields: dict[str, object]) -> None:
-        self.events.append((event, fields))
+    def take(self, event: Event) -> None:
+        self.events.append(event)
 
 
 def test_where_it_cannot_be_told_what_serves_the_cause_is_told_all_the_same() -> None:
     listener = Listener()
 
     class Broken:
-        report = Report(listener)
+        events = Events(listener)
 
         def __getattr__(self, name: str) -> object:
             raise OSError(5, "Input/output error", "R/current")
 
     change._tell_failure(cast("Project", Broken()), CAUSE, 1)
 
-    assert [event for event, _ in listener.events] == ["notice", "result"]
-    result = listener.events[1][1]
-    assert (result["cause"], result["output"], result["exit"]) == (CAUSE.message, ["make: no rule"], 1)
+    notice, result = listener.events
+    assert isinstance(notice, Notice)
+    assert isinstance(result, Result)
+    assert (result.cause, result.output, result.exit) == (CAUSE.message, ["make: no rule"], 1)

@@ -12,7 +12,7 @@ from typing import Any, cast
 from zdd.conf import read
 from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.errors import DeployFailed
-from zdd.events import Report
+from zdd.events import Events
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
@@ -123,7 +123,7 @@ class World:
             tables=FakeTables(paths, self),
             instances=cast("Any", instances),
             proxy=cast("Any", proxy),
-            report=Report(),
+            events=Events(),
             interrupts=Interrupts(),
             commands=Commands(),
             clock=Clock(),

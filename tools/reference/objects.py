@@ -5,6 +5,8 @@ import typing
 
 import msgspec
 
+from zdd import events
+from zdd.events import Event
 from zdd.history import Entry
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status
 
@@ -23,23 +25,16 @@ over.
 | --- | --- | --- |
 """
 
-EVENTS = {
-    "begin": ("deploy, action, project; of a rollback text", "the deploy has a number; where a rollback goes back to"),
-    "notice": ("text; perhaps service, instance", "something a person should know"),
-    "doing": ("step, text", "a step begins"),
-    "step": ("step, seconds, ok", "a step is over; after the step `publish` the new version serves"),
-    "healthy": ("service, instance, seconds", "a new instance is healthy, so long after its start"),
-    "proxy": ("subject, text", "nginx was started, or reloaded and the reload verified"),
-    "drain": (
-        "subject, service, text; perhaps connections, drained, cut, seconds",
-        "an old instance drains, or is gone",
-    ),
-    "command": ("text", "a command is run (with `-v`)"),
-    "plan": ("step, text", "a step that would be done (`--dry-run`)"),
-    "result": (
-        "outcome, cause, deploy, exit; perhaps output; after a deploy also seconds, drained, cut, text",
-        "the last one: `done`, `undone` or `failed`, why, which deploy serves, and the exit code",
-    ),
+EVENTS: dict[type[Event], str] = {
+    events.Begin: "the deploy has a number; `text` says where a rollback goes back to",
+    events.Notice: "something a person should know",
+    events.Step: "a step is over; after the step `publish` the new version serves",
+    events.Healthy: "a new instance is healthy, so long after its start",
+    events.Proxy: "nginx was started, or reloaded and the reload verified",
+    events.Drain: "the old instance `subject` drains, or is gone",
+    events.Command: "a command is run (with `-v`)",
+    events.Plan: "a step that would be done (`--dry-run`)",
+    events.Result: "the last one: `done`, `undone` or `failed`, why, which deploy serves, and the exit code",
 }
 
 TITLES: dict[type, tuple[str, str]] = {
@@ -102,8 +97,20 @@ MEANINGS: dict[type, dict[str, str]] = {
 
 def page() -> str:
     """Return it. Raises KeyError for a field that has no words here."""
-    events = "".join(f"| `{event}` | {names} | {words} |\n" for event, (names, words) in EVENTS.items())
-    return HEAD + events + "".join(_section(one) for one in TITLES)
+    rows = "".join(
+        f"| `{event.__struct_config__.tag}` | {_fields(event)} | {words} |\n" for event, words in EVENTS.items()
+    )
+    return HEAD + rows + "".join(_section(one) for one in TITLES)
+
+
+def _tag(event: type[Event]) -> str:
+    return str(event.__struct_config__.tag)
+
+
+def _fields(event: type[Event]) -> str:
+    fields = msgspec.structs.fields(event)
+    optional = ", ".join(field.name for field in fields if not field.required)
+    return ", ".join(field.name for field in fields if field.required) + (f"; perhaps {optional}" if optional else "")
 
 
 def _section(struct: type[msgspec.Struct]) -> str:

@@ -59,12 +59,12 @@ def _what_serves(project: Project) -> str:
 def _site(argv: Sequence[str]) -> Project:
     """Open the project that the command was for."""
     from zdd.conf import read
-    from zdd.events import Report
+    from zdd.events import Events
     from zdd.project import open_project
 
     named = [after for option, after in itertools.pairwise(argv) if option in ("-c", "--conf")]
     named += [word.partition("=")[2] for word in argv if word.startswith("--conf=")]
-    return open_project(read.load(read.find(Path(named[0]) if named else None, Path.cwd())), Report())
+    return open_project(read.load(read.find(Path(named[0]) if named else None, Path.cwd())), Events())
 
 
 def _default_folder() -> str:

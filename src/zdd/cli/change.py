@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from zdd.checks import preflight
 from zdd.deploy import differences, versions
 from zdd.deploy.deploy import deploy, finish_interrupted
 from zdd.deploy.plan import Request
 from zdd.deploy.watch import watch
 from zdd.errors import ZddError, as_zdd_error, last_words
+from zdd.events import Result
 from zdd.lock import changing
 from zdd.operate import in_place
 from zdd.project import Project
@@ -46,7 +49,7 @@ def change(
             if action != "deploy":
                 _require(project)
             if text := differences.told(today, wanted):
-                project.report.event("notice", text=text)
+                project.events.notice(text)
             target, replaced = deploy(project, wanted, warm=not strict)
         seconds = time.monotonic() - begun
     except Exception as error:
@@ -54,19 +57,20 @@ def change(
         _tell_failure(project, failure, before)
         raise failure from failure.__cause__
     drained = None if detach else watch(project, replaced)
-    cut = project.report.cut + (drained.cut if drained else 0)
+    cut = project.events.cut + (drained.cut if drained else 0)
     code = CUT if strict and cut else 0
     release = f", release {target.release}" if target.release else ""
-    project.report.event(
-        "result",
-        outcome="done",
-        cause=None,
-        deploy=target.deploy,
-        exit=code,
-        seconds=round(seconds, 3),
-        drained=drained.ended if drained else None,
-        cut=cut,
-        text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}",
+    project.events.send(
+        Result(
+            outcome="done",
+            cause=None,
+            deploy=target.deploy,
+            exit=code,
+            seconds=round(seconds, 3),
+            drained=drained.ended if drained else None,
+            cut=cut,
+            text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}",
+        )
     )
     return code
 
@@ -77,7 +81,7 @@ def _require(project: Project) -> None:
     project.instances.require()
     preflight.check(project)
     for notice in preflight.notices(project):
-        project.report.event("notice", text=notice.line)
+        project.events.notice(notice.line)
 
 
 def _serving(project: Project) -> int | None:
@@ -92,11 +96,13 @@ def _tell_failure(project: Project, error: ZddError, before: int | None) -> None
         if error.exit_code == 1:
             error.now_serving = what_serves(project)
     except Exception as another:  # it must not take the place of what failed first
-        project.report.event("notice", text=f"cannot tell what serves: {as_zdd_error(another).message}")
+        project.events.notice(f"cannot tell what serves: {as_zdd_error(another).message}")
     committed = (number or 0) > (before or 0)  # what failed came after it
     outcome = "undone" if error.exit_code == 1 and not committed else "failed"
-    output = {"output": lines} if (lines := last_words(error)) else {}
-    project.report.event("result", outcome=outcome, cause=error.message, **output, deploy=number, exit=error.exit_code)
+    output = list(last_words(error)) or UNSET
+    project.events.send(
+        Result(outcome=outcome, cause=error.message, output=output, deploy=number, exit=error.exit_code)
+    )
 
 
 def what_serves(project: Project) -> str:

@@ -13,6 +13,7 @@ from zdd.deploy import plan
 from zdd.deploy.deploy import observe
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
+from zdd.events import Plan
 from zdd.project import Project
 
 
@@ -72,4 +73,4 @@ def _check_rev(project: Project, rev: str | None) -> None:
 def _tell_plan(project: Project, request: Request) -> None:
     target = plan.manifest(project.config, observe(project), request, time.time())
     for step in plan.before_commit(target, project.tables.current()):
-        project.report.event("plan", step=step.name, text=step.words)
+        project.events.send(Plan(step=step.name, text=step.words))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from zdd.cli import options
+from zdd.events import Result
 from zdd.lock import changing
 from zdd.operate.down import down
 
@@ -32,5 +33,5 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     with changing(project, "zddeploy down", lock_timeout):
         down(project)
     words = f"{project.name} is down; `zddeploy up` brings it back"
-    project.report.event("result", outcome="done", cause=None, deploy=None, exit=0, text=words)
+    project.events.send(Result(outcome="done", cause=None, deploy=None, exit=0, text=words))
     return 0

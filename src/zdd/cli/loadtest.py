@@ -53,13 +53,13 @@ def command(
     project = options.site_of(conf, verbose, as_json)
     load = loadtest.spec(project, url, rate, conns)
     path = load.kinds[0].path
-    project.report.event("notice", text=f"load: {rate:g} GET {path} a second to {load.target} on {conns} connections")
+    project.events.notice(f"load: {rate:g} GET {path} a second to {load.target} on {conns} connections")
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("nobody can be asked here whether to do it", hint="`zddeploy loadtest --yes`")
         click.confirm(f"Restart {project.name}, which serves real clients?", abort=True, err=True)
     timeline = Timeline()
-    project.report.listeners.insert(0, timeline)
+    project.events.listeners.insert(0, timeline)
     failure: ZddError | None = None
     with Load(load) as running:
         time.sleep(seconds)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from zdd.cli import options
+from zdd.events import Result
 from zdd.lock import changing
 from zdd.operate import maintenance
 
@@ -43,5 +44,5 @@ def command(
             text = "everything is answered 503: `zddeploy maintenance off` ends it"
         else:
             text = "requests are answered again" if maintenance.off(project) else "maintenance was not on"
-    project.report.event("result", outcome="done", cause=None, maintenance=switch, exit=0, text=text)
+    project.events.send(Result(outcome="done", cause=None, maintenance=switch, exit=0, text=text))
     return 0

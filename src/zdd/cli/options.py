@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from zdd.cli.screen import JsonLines, LogFile, Screen
+from zdd.cli.screen import DeployLogs, JsonLines, Screen
 from zdd.conf import read, units
-from zdd.events import Report
+from zdd.events import Command, Events
 from zdd.project import Project, open_project
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -55,11 +55,11 @@ def site_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool = 
     A command that `looks_only` has an answer of its own: its JSON is that and no events.
     """
     config = read.load(read.find(conf, Path.cwd()))
-    report = Report(JsonLines() if as_json else Screen(verbose))
+    events = Events(JsonLines() if as_json else Screen(verbose))
     if looks_only and as_json:
-        report.listeners.clear()
-    project = open_project(config, report, lambda words: report.event("command", text=words))
-    report.listeners.append(LogFile(project.paths))
+        events.listeners.clear()
+    project = open_project(config, events, lambda text: events.send(Command(text=text)))
+    events.listeners.append(DeployLogs(project.paths))
     for warning in config.warnings:
-        report.event("notice", text=warning)
+        events.notice(warning)
     return project

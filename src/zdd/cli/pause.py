@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from zdd.cli import complete, options
+from zdd.events import Result
 from zdd.lock import changing
 from zdd.nginx import capacity
 from zdd.operate.pause import pause
@@ -40,11 +41,9 @@ def command(
     with changing(project, "zddeploy pause", lock_timeout):
         paused = pause(project, services, longest)
     if paused.others:
-        project.report.event(
-            "notice", text=f"{', '.join(paused.others)}: not paused, as the app has a socket of its own"
-        )
+        project.events.notice(f"{', '.join(paused.others)}: not paused, as the app has a socket of its own")
     names = ", ".join(paused.services)
     limit = capacity.words(project.config)
     text = f"{names}: requests wait, for {longest:g} s at most ({limit}); `zddeploy resume` lets them in"
-    project.report.event("result", outcome="done", cause=None, services=paused.services, exit=0, text=text)
+    project.events.send(Result(outcome="done", cause=None, services=paused.services, exit=0, text=text))
     return 0

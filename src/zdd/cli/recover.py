@@ -30,8 +30,8 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     with changing(project, "zddeploy recover", lock_timeout):
         recovered = finish_interrupted(project)
     if broken := again.broken(project):
-        project.report.event("notice", text=f"{', '.join(broken)}: down, and started again now")
+        project.events.notice(f"{', '.join(broken)}: down, and started again now")
         return change(project, "recover", lambda: again.restart(project, broken), lock_timeout)
     if recovered is None:
-        project.report.event("notice", text="nothing was interrupted")
+        project.events.notice("nothing was interrupted")
     return 0

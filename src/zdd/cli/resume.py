@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from zdd.cli import complete, options
+from zdd.events import Result
 from zdd.lock import changing
 from zdd.operate.pause import resume
 
@@ -29,5 +30,5 @@ def command(
     with changing(project, "zddeploy resume", lock_timeout):
         resumed = resume(project, services)
     text = f"requests are let in to {', '.join(resumed)}" if resumed else "nothing was paused"
-    project.report.event("result", outcome="done", cause=None, instances=resumed, exit=0, text=text)
+    project.events.send(Result(outcome="done", cause=None, instances=resumed, exit=0, text=text))
     return 0

@@ -1,69 +1,77 @@
-"""How events look: to a person, to a program, and in the deploy's log."""
+"""How events look: to a person, to a program, and in the deploy's logs."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import threading
 import time
 
 import click
+import msgspec
 
+from zdd.events import Begin, Command, Doing, Drain, Event, Healthy, Notice, Plan, Proxy, Result, Step
 from zdd.paths import Paths
 from zdd.terminal import Terminal, fitted
+
+_TICK, _SOON = 0.1, 0.2  # seconds: the living line's pulse, and the least that a step takes before it has such a line
+_DONE = {"publish": "switched", "build": "built", "swap": "swapped", "bake": "baked"}
+_LEAST = 0.01  # seconds: a step that took less had nothing to do
+_COLOUR: dict[type[Event], str] = {Notice: "yellow", Result: "green", Command: "bright_black"}
 
 
 class Screen:
     """
-    Lines on stdout, one an event that means something to a person.
+    Prints one line on stdout for each event that means something to a person.
 
-    On a terminal a living line below them tells what is being done and for how long, and how old instances drain.
+    On a terminal a living line below them shows what is being done and for how long, and how old instances drain.
     """
 
     def __init__(self, verbose: bool) -> None:
         self.verbose = verbose
-        self.stage = Terminal(sys.stdout)
-        self._doing: list[tuple[str, float]] = []  # what was begun, and when; the innermost last
+        self.terminal = Terminal(sys.stdout)
+        self._doing: list[tuple[str, float]] = []  # the steps that run and when they began, the innermost last
         self._draining: tuple[str, float] | None = None
         self._lock = threading.Lock()
         self._ticks: threading.Thread | None = None
 
-    def event(self, event: str, fields: dict[str, object]) -> None:
-        """Print what a person wants to know of it."""
+    def take(self, event: Event) -> None:
+        """Print the event's line, if it has one."""
         with self._lock:
-            if event == "doing":
-                self._doing.append((str(fields["text"]), time.monotonic()))
-                self._tick()
-            elif event == "step" and self._doing:
-                self._doing.pop()
-            if event == "drain" and self.stage.alive:
-                self._drain(fields)
-            elif (line := words(event, fields, self.verbose)) is not None:
-                self.stage.say(line if event == "command" else fitted(line, sys.stdout), _COLOUR.get(event))
+            match event:
+                case Doing():
+                    self._doing.append((event.text, time.monotonic()))
+                    self._tick()
+                case Step() if self._doing:
+                    self._doing.pop()
+            if isinstance(event, Drain) and self.terminal.alive:
+                self._drain(event)
+            elif (text := line(event, self.verbose)) is not None:
+                shown = text if isinstance(event, Command) else fitted(text, sys.stdout)
+                self.terminal.say(shown, _COLOUR.get(type(event)))
             self._draw()
 
-    def _drain(self, fields: dict[str, object]) -> None:
-        """Tell how an instance drains in the living line, and only how that ended in one that stays."""
-        if str(fields["text"]).startswith("draining"):
+    def _drain(self, event: Drain) -> None:
+        """Show in the living line that an instance drains, and in one that stays only how that ended."""
+        if event.text.startswith("draining"):
             since = self._draining[1] if self._draining else time.monotonic()
-            self._draining = (f"{fields['subject']} {fields['text']}", since)
+            self._draining = (f"{event.subject} {event.text}", since)
             self._tick()
-        elif line := words("drain", fields, self.verbose):
+        else:
             self._draining = None
-            self.stage.say(line)
+            self.terminal.say(line(event, self.verbose) or "")
 
     def _draw(self) -> None:
         text, since = self._draining or (self._doing[-1] if self._doing else ("", 0.0))
         seconds = time.monotonic() - since
         if text and seconds > _SOON:
-            self.stage.show(f"  {seconds:5.1f} s  {text}")
+            self.terminal.show(f"  {seconds:5.1f} s  {text}")
         else:
-            self.stage.erase()
+            self.terminal.erase()
 
     def _tick(self) -> None:
-        """Have the seconds run, from another thread: the deploy itself waits for others most of the time."""
-        if self.stage.alive and self._ticks is None:
+        """Let the seconds of the living line run, in another thread: the deploy itself mostly waits."""
+        if self.terminal.alive and self._ticks is None:
             self._ticks = threading.Thread(target=self._run, name="screen", daemon=True)
             self._ticks.start()
 
@@ -76,67 +84,68 @@ class Screen:
 
 
 class JsonLines:
-    """One object a line on stdout."""
+    """Prints each event as one JSON object a line on stdout."""
 
-    def event(self, event: str, fields: dict[str, object]) -> None:
-        """Print it whole; what a step is about to do is for people only."""
-        if event == "doing":
-            return
-        click.echo(json.dumps({"event": event, **fields}))
+    def take(self, event: Event) -> None:
+        """Print the event; that a step begins is for people only."""
+        if not isinstance(event, Doing):
+            click.echo(msgspec.json.encode(event))
 
 
-class LogFile:
-    """Everything, with the time, in `S/logs/deploy-N.log`; it begins with the deploy and ends with the program."""
+class DeployLogs:
+    """
+    Writes the deploy's logs, from its first event until the program ends.
+
+    `S/logs/deploy-N.jsonl` has the events that --json prints, as they happen; `S/logs/deploy-N.log` has them as lines
+    with their times, between the output of builds and hooks. A log that cannot be written does not fail a deploy.
+    """
 
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
-        self.path: str | None = None
+        self.deploy: int | None = None
 
-    def event(self, event: str, fields: dict[str, object]) -> None:
-        """Append it."""
-        if event == "begin":
-            self.path = self.paths.deploy_log(int(str(fields["deploy"])))
-        line = f"{fields['outcome']}: {fields['cause']}" if fields.get("cause") else words(event, fields, verbose=True)
-        if self.path is None or line is None:
+    def take(self, event: Event) -> None:
+        """Append the event to both logs."""
+        if isinstance(event, Begin):
+            self.deploy = event.deploy
+        if self.deploy is None:
             return
-        with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as log:  # a full disk fails no deploy
-            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        if not isinstance(event, Doing):
+            _append(self.paths.deploy_events(self.deploy), msgspec.json.encode(event))
+        text = f"{event.outcome}: {event.cause}" if isinstance(event, Result) and event.cause else line(event, True)
+        if text is not None:
+            now = time.strftime("%Y-%m-%d %H:%M:%S")
+            _append(self.paths.deploy_log(self.deploy), f"{now} {text}".encode())
 
 
-_TICK, _SOON = 0.1, 0.2  # seconds: the living line's pulse, and what is done before it is worth a line
-_TOLD = {"publish": "switched", "build": "built", "swap": "swapped", "bake": "baked"}
-_LEAST = 0.01  # seconds: a step that took less had nothing to do
-
-_COLOUR = {"notice": "yellow", "result": "green", "command": "bright_black"}
+def _append(path: str, text: bytes) -> None:
+    with contextlib.suppress(OSError), open(path, "ab") as log:
+        log.write(text + b"\n")
 
 
-def words(event: str, fields: dict[str, object], verbose: bool) -> str | None:
-    """Return the line that tells a person of an event, None for one that says nothing to them."""
-    seconds = fields.get("seconds")
-    took = f"{seconds:.2f} s" if isinstance(seconds, float) else ""
+def line(event: Event, verbose: bool) -> str | None:
+    """Return the line that shows the event to a person, None for an event that has none."""
     match event:
-        case "begin":
-            where = f": {fields['text']}" if fields.get("text") else ""
-            return f"{fields['action']} {fields['deploy']} of {fields['project']}{where}"
-        case "healthy":
-            return f"  {fields['instance']:<24} healthy after {took}"
-        case "step" if verbose or _is_told(fields):
-            step = str(fields["step"])
-            return f"  {_TOLD.get(step, step.removeprefix('hook-')):<24} {took}" + ("" if fields["ok"] else "  FAILED")
-        case "command":
-            return f"  $ {fields['text']}" if verbose else None
-        case "notice":
-            return str(fields["text"])
-        case "result":
-            return str(fields["text"]) if fields["outcome"] == "done" else None
-        case "plan":
-            return f"  {fields['text']}"
-        case "proxy" | "retire" | "drain":
-            return f"  {fields['subject']:<24} {fields['text']}"
+        case Begin(deploy=deploy, action=action, project=project, text=text):
+            return f"{action} {deploy} of {project}" + (f": {text}" if text else "")
+        case Healthy(instance=instance, seconds=seconds):
+            return f"  {instance:<24} healthy after {seconds:.2f} s"
+        case Step(step=step, seconds=seconds, ok=ok) if verbose or _has_line(event):
+            done = _DONE.get(step, step.removeprefix("hook-"))
+            return f"  {done:<24} {seconds:.2f} s" + ("" if ok else "  FAILED")
+        case Command(text=text):
+            return f"  $ {text}" if verbose else None
+        case Notice(text=text):
+            return text
+        case Result(outcome="done", text=str(text)):
+            return text
+        case Plan(text=text):
+            return f"  {text}"
+        case Proxy(subject=subject, text=text) | Drain(subject=subject, text=text):
+            return f"  {subject:<24} {text}"
     return None
 
 
-def _is_told(fields: dict[str, object]) -> bool:
-    step, seconds = str(fields["step"]), fields["seconds"]
-    did_something = step == "publish" or (isinstance(seconds, float) and seconds >= _LEAST)
-    return bool(fields["ok"]) and did_something and (step in _TOLD or step.startswith("hook-"))
+def _has_line(event: Step) -> bool:
+    did_something = event.step == "publish" or event.seconds >= _LEAST
+    return event.ok and did_something and (event.step in _DONE or event.step.startswith("hook-"))

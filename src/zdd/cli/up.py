@@ -28,6 +28,6 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     project = options.site_of(conf, verbose, as_json)
     environment.recall(project.paths.environment)
     if is_up(project):
-        project.report.event("notice", text=f"{project.name} is up already")
+        project.events.notice(f"{project.name} is up already")
         return 0
     return change(project, "up", lambda: up(project), lock_timeout)

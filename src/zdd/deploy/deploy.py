@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec import UNSET
+
 from zdd import history, secret
 from zdd.conf.schema import RunService
 from zdd.deploy import hooks, pipeline, plan
@@ -15,6 +17,7 @@ from zdd.deploy.plan import Observed, Request
 from zdd.deploy.recovery import find_way, recover, turn_back
 from zdd.deploy.watch import Leaving
 from zdd.errors import ZddError, as_zdd_error, last_words, shorten
+from zdd.events import Begin
 from zdd.history import Entry
 from zdd.instances import environment
 from zdd.instances.user import USER_NEEDS
@@ -43,8 +46,9 @@ def deploy(project: Project, request: Request, warm: bool = True) -> Deployed:
     project.instances.adopt(request.services or tuple(project.config.services))
     target = plan.manifest(project.config, observe(project), request, time.time())
     before = project.tables.before(target)
-    where: dict[str, object] = {"text": request.words} if request.words else {}
-    project.report.event("begin", deploy=target.deploy, action=request.action, project=project.name, **where)
+    project.events.send(
+        Begin(deploy=target.deploy, action=request.action, project=project.name, text=request.words or UNSET)
+    )
     _tell_of_root(project, target.new(before))
     _tell_of_old_layout(project, list(target.instances))
     try:
@@ -66,7 +70,7 @@ def finish_interrupted(project: Project) -> Manifest | None:
     if recovered:
         outcome = "done" if recovered.committed else "undone"
         words = "finished" if recovered.committed else "undone"
-        project.report.event("notice", text=f"deploy {recovered.deploy} was interrupted; it is {words} now")
+        project.events.notice(f"deploy {recovered.deploy} was interrupted; it is {words} now")
         _write_down(project, recovered, outcome, None if recovered.committed else "interrupted")
     found = find_way(project)
     if project.releases:
@@ -86,14 +90,14 @@ def _tell_of_root(project: Project, instances: list[Instance]) -> None:
     services = [project.config.services[name] for name in dict.fromkeys(one.service for one in instances)]
     names = [one.name for one in services if isinstance(one, RunService) and one.user is None]
     if names and os.geteuid() == 0:
-        project.report.event("notice", text=f"{shorten(names, _SHOWN)}: running as root; {USER_NEEDS}")
+        project.events.notice(f"{shorten(names, _SHOWN)}: running as root; {USER_NEEDS}")
 
 
 def _tell_of_old_layout(project: Project, names: list[str]) -> None:
     """Say which instances stay that a zdd 0.1 has started."""
     if old := [name for name in names if project.paths.is_of_0_1(name)]:
         words = f"{shorten(old, _SHOWN)}: started by zdd 0.1, whose layout of sockets is supported until 0.3"
-        project.report.event("notice", text=f"{words}; `zddeploy restart` replaces them")
+        project.events.notice(f"{words}; `zddeploy restart` replaces them")
 
 
 def _write_down(
@@ -108,7 +112,7 @@ def _write_down(
         seconds=round(time.time() - target.started, 3),
         who=who(),
         services=target.services(),
-        steps=project.report.steps,
+        steps=project.events.steps,
         release=target.release,
         label=target.label,
         cause=cause,
@@ -122,7 +126,7 @@ def _write_down(
         if target.action == "deploy" and outcome == "done":
             environment.remember(project.paths.environment)
     except Exception as error:
-        project.report.event("notice", text=f"cannot write {project.paths.history}: {as_zdd_error(error).message}")
+        project.events.notice(f"cannot write {project.paths.history}: {as_zdd_error(error).message}")
 
 
 def _settle_quietly(project: Project, warm: bool) -> list[Leaving]:
@@ -130,9 +134,7 @@ def _settle_quietly(project: Project, warm: bool) -> list[Leaving]:
     try:
         return settle(project, warm)
     except (ZddError, OSError) as error:
-        project.report.event(
-            "notice", text=f"the clean-up failed: {as_zdd_error(error).message}; `zddeploy recover` tries again"
-        )
+        project.events.notice(f"the clean-up failed: {as_zdd_error(error).message}; `zddeploy recover` tries again")
         return []
 
 
@@ -142,4 +144,4 @@ def _hook_quietly(project: Project, name: str, target: Manifest, outcome: str, c
         with project.interrupts.held():
             hooks.run(project, name, target, outcome, cause)
     except Exception as error:
-        project.report.event("notice", text=as_zdd_error(error).message)
+        project.events.notice(as_zdd_error(error).message)

@@ -79,7 +79,7 @@ def _run_one(
     there, given = _surroundings(project, hook.service, folder, own)
     log, timeout = _log_of(project, target), min(project.config.zdd.hook_timeout, within)
     since = files.size(log)
-    with project.report.timed(f"hook-{hook.name}", f"{hook.name} `{hook.command}`"):
+    with project.events.timed(f"hook-{hook.name}", f"{hook.name} `{hook.command}`"):
         argv = ["/bin/sh", "-ec", hook.command]
         whose = f"{hook.service}: " if hook.service else ""
         try:

@@ -22,13 +22,13 @@ def run(steps: Sequence[Step], project: Project, turn_back: Callable[[], None]) 
         for step in steps:
             project.interrupts.check()
             begun.append(step)
-            with project.report.timed(step.name, step.words):
+            with project.events.timed(step.name, step.words):
                 _do(step, project)
     except BaseException as cause:
         with project.interrupts.held():
             with contextlib.suppress(OSError):  # on a full disk the undo is needed all the more
                 turn_back()
-            with project.report.timed("undo", f"undoing it: {cause}"):
+            with project.events.timed("undo", f"undoing it: {cause}"):
                 undo(begun, project, cause)
         raise
 

@@ -33,9 +33,7 @@ def recover(project: Project) -> Manifest | None:
             pipeline.run(plan.after_switch(target, before), project, lambda: turn_back(project, target))
             return target
         except DeployFailed as error:
-            project.report.event(
-                "notice", text=f"deploy {target.deploy} was interrupted and cannot be finished: {error}"
-            )
+            project.events.notice(f"deploy {target.deploy} was interrupted and cannot be finished: {error}")
     turn_back(project, target)
     pipeline.undo(steps, project, DeployFailed(f"deploy {target.deploy} was interrupted"))
     return target
@@ -70,7 +68,7 @@ def find_way(project: Project) -> Manifest | None:
     words = f"the table in force ({lost}) is gone"
     if found is None:
         project.tables.unpublish()
-        project.report.event("notice", text=f"{words}, and all before it: `zddeploy up` or `zddeploy` starts afresh")
+        project.events.notice(f"{words}, and all before it: `zddeploy up` or `zddeploy` starts afresh")
         return None
     for name, instance in found.instances.items():
         if states.get(name) == "warm":
@@ -78,7 +76,7 @@ def find_way(project: Project) -> Manifest | None:
     project.tables.publish(str(found.deploy))
     dead = [name for name in found.instances if states.get(name) not in _LIVING]
     more = f"; {', '.join(dead)} must be started: `zddeploy restart`" if dead else ""
-    project.report.event("notice", text=f"{words}: deploy {found.deploy} serves again{more}")
+    project.events.notice(f"{words}: deploy {found.deploy} serves again{more}")
     return found
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from zdd import events
 from zdd.deploy import bake, hooks, stop_first
 from zdd.errors import NeedsPerson
 from zdd.routing.manifest import Instance, Manifest
@@ -229,7 +230,7 @@ class Proxy(Step):
         if not project.proxy.runs(text):
             self.target.exposed = True
             project.tables.write(self.target)
-        project.report.event("proxy", subject="nginx", text=project.proxy.apply(self.target.deploy, text))
+        project.events.send(events.Proxy(subject="nginx", text=project.proxy.apply(self.target.deploy, text)))
 
     def undo(self, project: Project) -> None:
         """Bring it back to the text of before."""

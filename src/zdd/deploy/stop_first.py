@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from zdd.conf.schema import RunService
 from zdd.deploy import hooks
 from zdd.errors import DeployFailed, NeedsPerson, counted
+from zdd.events import Drain, Notice
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
@@ -75,7 +76,7 @@ def _tell_of_long_lived(project: Project, old: Sequence[Instance]) -> None:
         if number := project.instances.long_lived(one.name):
             words = f"{counted(number, 'connection')} open for 10 s or longer, such as WebSockets"
             text = f"{one.name}: {words}: cut after 2 s, since requests wait for the old version to stop"
-            project.report.event("notice", service=one.service, instance=one.name, text=text)
+            project.events.send(Notice(service=one.service, instance=one.name, text=text))
 
 
 def _longest_start(project: Project, instances: Sequence[Instance]) -> float:
@@ -87,5 +88,5 @@ def _rest(project: Project, instances: Sequence[Instance], at_most: float, way_b
     """Drain and stop these apps, all at once, and tell of connections that were cut."""
     for name, cut in project.instances.rest([one.name for one in instances], at_most, way_back).items():
         words = f"stopped; {counted(cut, 'connection')} cut" if cut else "stopped"
-        project.report.event("drain", subject=name, service=name.rpartition("-")[0], text=words, cut=cut)
-        project.report.cut += cut
+        project.events.send(Drain(subject=name, service=name.rpartition("-")[0], text=words, cut=cut))
+        project.events.cut += cut

@@ -30,4 +30,5 @@ def sweep(project: Project, running: Collection[str]) -> None:
                 with contextlib.suppress(OSError):
                     files.remove(project.paths.log(name))
                     files.remove(rotation.older(project.paths.log(name)))
+                    files.remove(f"{folder}/{name}.jsonl")
     rotation.rotate(f"{folder}/nginx.log", project.config.zdd.log_max)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from zdd.conf.schema import RunService
 from zdd.errors import counted
+from zdd.events import Drain
 from zdd.instances.kept import Kept
 from zdd.instances.state import InstanceState
 from zdd.keeper import client
@@ -91,11 +92,10 @@ class Leaving:
         words = f"was told to stop and is still at work; it may take {seconds:g} s" + (f"; {_cut(cut)}" if cut else "")
         return self._tell(words, connections=status["connections"], drained=ended, cut=cut)
 
-    def _tell(self, words: str, **fields: int | float) -> Drained:
-        self.project.report.event(
-            "drain", subject=self.running.name, service=self.running.service, text=words, **fields
-        )
-        return Drained(int(fields.get("drained", 0)), int(fields.get("cut", 0)))
+    def _tell(self, words: str, **fields: Any) -> Drained:
+        event = Drain(subject=self.running.name, service=self.running.service, text=words, **fields)
+        self.project.events.send(event)
+        return Drained(event.drained or 0, event.cut or 0)
 
 
 def watch(project: Project, leaving: Sequence[Leaving]) -> Drained:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.errors import DeployFailed, UsageError
-from zdd.events import Report
+from zdd.events import Events, Healthy, Notice
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
@@ -38,7 +38,7 @@ class Instances:
         paths: Paths,
         commands: Commands,
         clock: Clock,
-        report: Report,
+        events: Events,
         interrupts: Interrupts,
         proxy_side: Callable[[], ProxySide],
     ) -> None:
@@ -46,7 +46,7 @@ class Instances:
         self.paths = paths
         self.commands = commands
         self.clock = clock
-        self.report = report
+        self.events = events
         self.interrupts = interrupts
         self.proxy_side = proxy_side
         self._started: dict[str, AppInstance | ClassicInstance] = {}
@@ -291,12 +291,12 @@ class Instances:
                 told.add(service)
                 seconds = min(driver.service.start_timeout, until - since)
                 text = f"{name}: not healthy after {_LONG:g} s, and may take {seconds:.3g} s: {driver.met}"
-                self.report.event("notice", service=service, instance=name, text=text)
+                self.events.send(Notice(service=service, instance=name, text=text))
 
         health = driver.await_healthy(wonder, until)
-        self.report.event("healthy", service=service, instance=name, seconds=round(health.seconds, 3))
+        self.events.send(Healthy(service=service, instance=name, seconds=round(health.seconds, 3)))
         if health.notice:
-            self.report.event("notice", service=service, instance=name, text=f"{service}: {health.notice}")
+            self.events.send(Notice(service=service, instance=name, text=f"{service}: {health.notice}"))
         return health
 
     def _driver_of(self, name: str, service: ClassicService | RunService) -> AppInstance | ClassicInstance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zdd.events import Drain
 from zdd.host.process import Process
 from zdd.instances.state import InstanceState
 from zdd.project import Project
@@ -30,4 +31,4 @@ def _let_go(project: Project, leaving: list[InstanceState], workers: list[Proces
     until = project.clock.now() + project.config.nginx.proxy_read_timeout
     for found in leaving:
         project.instances.await_gone(found, until)
-        project.report.event("drain", subject=found.name, service=found.service, text="stopped")
+        project.events.send(Drain(subject=found.name, service=found.service, text="stopped"))

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from zdd import events
 from zdd.errors import UsageError
+from zdd.events import Begin, Event, Step
 from zdd.load import Kind, Load, LoadError, Report, Spec
 from zdd.project import Project
 
@@ -80,15 +82,16 @@ class Timeline:
         self.spans: list[Span] = []
         self.begin = self.end = 0.0
 
-    def event(self, event: str, fields: dict[str, object]) -> None:
-        """Note it."""
+    def take(self, event: Event) -> None:
+        """Note when it happened."""
         now = time.monotonic()
-        if event == "begin":
-            self.begin = now
-        elif event == "step":
-            self.spans.append(Span(now - float(str(fields["seconds"])), now, str(fields["step"])))
-        elif event == "result":
-            self.end = now
+        match event:
+            case Begin():
+                self.begin = now
+            case Step(step=step, seconds=seconds):
+                self.spans.append(Span(now - seconds, now, step))
+            case events.Result():
+                self.end = now
 
     def step_at(self, moment: float) -> str:
         """Return the step that ran, the innermost where one is part of another."""

@@ -99,10 +99,10 @@ def _check(project: Project) -> None:
         _ask(project, visit)
     if project.config.nginx.include and not visits:
         words = f"for this, your server block needs (once, and a reload):\n{_lines(project)}"
-        project.report.event("notice", text=words)
+        project.events.notice(words)
     if unasked:
         words = f"not checked, since no request is known that leads there: {', '.join(unasked)}"
-        project.report.event("notice", text=f"{words}; look at it yourself")
+        project.events.notice(f"{words}; look at it yourself")
 
 
 def _visits(project: Project) -> tuple[list[gate.Visit], list[str]]:

@@ -14,7 +14,7 @@ from zdd.project import Project
 
 
 @contextlib.contextmanager
-def changing(project: Project, command: str, timeout: float | None) -> Iterator[None]:
+def holding(project: Project, command: str, timeout: float | None) -> Iterator[None]:
     """
     Make the folders, hold the lock and note signals, for as long as a changing command lasts.
 

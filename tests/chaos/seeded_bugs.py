@@ -88,9 +88,9 @@ BUGS = [
     Bug(
         "commit before bake",
         "deploy/plan.py",
-        "return [steps.Bake(target), steps.Commit(target)]",
-        "return [steps.Commit(target), steps.Bake(target)]",
-        "tests/deploy/test_plan.py::test_a_first_deploy_publishes_before_nginx_hears_of_it",
+        "return [*([steps.bake(target, seconds)] if seconds else []), steps.commit(target)]",
+        "return [steps.commit(target), *([steps.bake(target, seconds)] if seconds else [])]",
+        "tests/deploy/test_plan.py::test_a_plan_has_the_commands_that_will_run_and_nothing_that_will_not",
     ),
     Bug(
         "no access for nginx",
@@ -109,8 +109,8 @@ BUGS = [
     Bug(
         "undo past the union of slots",
         "deploy/plan.py",
-        "steps.Publish(target, steps.union_name(target)),",
-        "steps.Publish(target, str(before.deploy)),",
+        "steps.publish(target, steps.union_name(target)),",
+        "steps.publish(target, str(before.deploy)),",
         f"{WALK}[more instances, unreachable]",
     ),
     Bug(
@@ -137,8 +137,8 @@ BUGS = [
     Bug(
         "a reload is not announced to the keepers",
         "deploy/steps.py",
-        "        if not project.proxy.runs(text):\n            self.target.exposed = True\n",
-        "        if not project.proxy.runs(text):\n",
+        "            target.exposed = True  # from a reload on, clients may meet the new instances\n",
+        "",
         f"{WALK}[tcp]",
     ),
     Bug(
@@ -179,7 +179,7 @@ BUGS = [
     Bug(
         "the way back does not lie ready before the switch",
         "deploy/steps.py",
-        "        project.tables.make_ready(self.target, self.back)\n",
+        "        project.tables.make_ready(target, back)\n",
         "",
         f"{WALK_FULL}[unreachable through nginx-inodes]",
     ),
@@ -272,8 +272,8 @@ BUGS = [
     Bug(
         "the old ones retired before the commit",
         "deploy/steps.py",
-        '        """Send them."""\n',
-        '        """Send them."""\n        from zdd.deploy.cleanup import settle\n\n        settle(project, warm=False)\n',
+        "        project.instances.check_ports(target.new(before))\n",
+        "        from zdd.deploy.cleanup import clean_up\n\n        clean_up(project, keep_warm=False)\n",
         f"{WALK}[unreachable through nginx]",
     ),
 ]

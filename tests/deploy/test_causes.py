@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 import pytest
 
-from zdd.cli import change
 from zdd.deploy import pipeline
+from zdd.deploy.outcome import Outcome
 from zdd.deploy.steps import Step
 from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, last_words
 from zdd.events import Event, Events, Notice, Result
 from zdd.project import Project
 from zdd.release.failure import BuildFailed
-from zdd.routing.manifest import Manifest
 
 CAUSE = BuildFailed("build: `make` ended with exit status 2", ["make: no rule"], "deploy-2.log")
 
 
-@dataclass(frozen=True)
-class Fails(Step):
-    """A step whose undoing fails."""
-
-    error: Exception
-    name = "fails"
-
-    def undo(self, project: Project) -> None:
-        raise self.error
-
-
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), DeployFailed("gone"), KeyError("bug")])
 def test_an_undo_that_fails_too_names_the_first_cause_first_and_keeps_its_output(error: Exception) -> None:
-    steps = [Fails(cast("Manifest", None), error)]
+    def undo(project: Project) -> None:
+        raise error
+
+    steps = [Step("fails", "a step whose undo fails", lambda project: None, undo)]
 
     with pytest.raises(NeedsPerson) as caught:
         pipeline.undo(steps, cast("Project", None), CAUSE)
@@ -60,7 +50,7 @@ def test_where_it_cannot_be_told_what_serves_the_cause_is_told_all_the_same() ->
         def __getattr__(self, name: str) -> object:
             raise OSError(5, "Input/output error", "R/current")
 
-    change._tell_failure(cast("Project", Broken()), CAUSE, 1)
+    assert Outcome(cast("Project", Broken())).failed(CAUSE) is CAUSE
 
     notice, result = listener.events
     assert isinstance(notice, Notice)

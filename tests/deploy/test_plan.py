@@ -32,14 +32,12 @@ def planned(config: Config, current: Manifest | None = None, **request: object) 
 
 
 def names(config: Config, current: Manifest | None = None, **request: object) -> list[str]:
-    return [step.words for step in plan.before_commit(planned(config, current, **request), current)]
+    return [step.line for step in plan.before_commit(planned(config, current, **request), current, config)]
 
 
 def test_a_first_deploy_publishes_before_nginx_hears_of_it(config: Config) -> None:
     assert names(config) == [
         "deploy 1",
-        "no release to build",
-        "run before_start, where it is set",
         "start web-1",
         "start web-2",
         "start api-1",
@@ -48,14 +46,26 @@ def test_a_first_deploy_publishes_before_nginx_hears_of_it(config: Config) -> No
         "switch: web/00 to web-1, web/01 to web-2",
         "nginx: reload if its text changes, start if it does not run",
         "one request for each changed service through nginx",
-        "run after_switch, where it is set",
-        "watch the new version, where it has a bake",
+        "commit: from here on nothing is undone",
+    ]
+
+
+def test_a_plan_has_the_commands_that_will_run_and_nothing_that_will_not(tmp_path: Path) -> None:
+    hooks = 'before_start = "migrate"\nafter_switch = "warm up"\n[service.web]\nrun = "web"\nbake = "30s"\n'
+    config = configured(tmp_path, hooks + 'before_start = "check"\n[service.api]\nrun = "api"\npath = "/api"\n')
+
+    lines = names(config, release="1234")
+
+    assert lines[:3] == ["deploy 1", "build release 1234", "before_start: `migrate`, web `check`"]
+    assert lines[-3:] == [
+        "after_switch: `warm up`",
+        "watch the new version for 30 s",
         "commit: from here on nothing is undone",
     ]
 
 
 def test_a_reload_for_tcp_is_verified_before_the_switch(config: Config) -> None:
-    steps = [step.name for step in plan.before_commit(planned(config, planned(config)), planned(config))]
+    steps = [step.name for step in plan.before_commit(planned(config, planned(config)), planned(config), config)]
 
     assert steps.index("probe") < steps.index("proxy") < steps.index("publish") < steps.index("check")
 
@@ -95,7 +105,7 @@ def test_new_slots_lead_to_the_old_version_until_the_switch(tmp_path: Path) -> N
     target = planned(three, current)
 
     assert plan.union_slots(target, current) == {"web/00": "web-1", "web/01": "web-1", "web/02": "web-1"}
-    steps = [step.name for step in plan.before_commit(target, current)]
+    steps = [step.name for step in plan.before_commit(target, current, three)]
     assert steps.index("publish-union") < steps.index("proxy") < steps.index("publish")
 
 

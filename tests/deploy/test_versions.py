@@ -11,10 +11,10 @@ import pytest
 
 from zdd.conf.schema import RunService
 from zdd.deploy import versions
-from zdd.deploy.deploy import deploy
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
 
+from .commands import deploy
 from .world import World, load
 
 TEMPLATE = '[nginx]\ntemplate = "nginx.conf.template"\npid_file = "nginx.pid"\n'
@@ -36,7 +36,7 @@ def configure(folder: Path, web: str, api: str, nginx: str = "") -> None:
 
 def path_of(folder: Path, world: World, name: str, *named: str) -> str:
     """The path that a deploy of these services has nginx route to a service."""
-    service = versions.site_of(world.project(load(folder)), Request("deploy", named)).config.services[name]
+    service = versions.project_of(world.project(load(folder)), Request("deploy", named)).config.services[name]
     assert isinstance(service, RunService)
     return service.path
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from zdd.deploy import requests
-from zdd.deploy.deploy import deploy, finish_interrupted
+from zdd.deploy import recovery, requests
+from zdd.deploy.deploy import carry_out
 from zdd.deploy.plan import Request
 from zdd.errors import DeployFailed, ZddError
 
+from .commands import deploy
 from .full import Full, filesystem
 from .world import Asleep, Killed, World, load
 
@@ -46,8 +47,8 @@ def only_web(world: World) -> object:
 
 def back(world: World) -> object:
     project = world.project(load(world.folder))
-    finish_interrupted(project)
-    return deploy(project, requests.request(project, None))
+    recovery.finish_interrupted(project)
+    return carry_out(project, requests.rollback(project, None))
 
 
 def failing(step: str) -> Change:
@@ -214,7 +215,7 @@ def test_who_serves_is_known_to_have_had_requests_while_another_version_is_tried
 
 
 def recover(world: World) -> object:
-    return finish_interrupted(world.project(load(world.folder)))
+    return recovery.finish_interrupted(world.project(load(world.folder)))
 
 
 def prepared(folder: Path, first: str, then: str) -> Asleep:

@@ -50,13 +50,21 @@ def mistake(*_, **__):
 """
 
 
-@pytest.mark.parametrize("step", ["Probe.do", "Start.do", "Publish.do", "Commit.do"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "zdd.instances.pool:Instances.await_healthy",
+        "zdd.instances.pool:Instances.start",
+        "zdd.routing.tables:RoutingTables.publish",
+        "zdd.routing.tables:RoutingTables.commit",
+    ],
+)
 def test_a_mistake_in_a_step_undoes_the_deploy_and_is_written_down(project: Project, step: str) -> None:
     configure(project, WEB)
     project.zddeploy()
     version(project, 2)
 
-    run, report = broken(project, raising(f"zdd.deploy.steps:{step}"), "--json", "--label", "a", "--lock-timeout=1s")
+    run, report = broken(project, raising(step), "--json", "--label", "a", "--lock-timeout=1s")
 
     assert run.returncode == 1
     assert "a mistake in zdd itself: KeyError: 'boom'" in run.stderr
@@ -79,12 +87,13 @@ def test_a_mistake_in_a_step_undoes_the_deploy_and_is_written_down(project: Proj
 def test_a_mistake_while_undoing_leaves_no_other_step_as_it_was(project: Project) -> None:
     configure(project, WEB)
     project.zddeploy()
-    mistakes = raising("zdd.deploy.steps:Check.do") + raising("zdd.deploy.steps:Probe.undo", "TypeError('again')")
+    mistakes = raising("zdd.instances.pool:Instances.check_ports")
+    mistakes += raising("zdd.snapshot:Snapshots.remove", "TypeError('again')")
 
     run, report = broken(project, mistakes)
 
     assert run.returncode == 5
-    assert "undoing it failed too: probe: a mistake in zdd itself: TypeError: again" in run.stderr
+    assert "undoing it failed too: prepare: a mistake in zdd itself: TypeError: again" in run.stderr
     assert "TypeError: again" in report
     assert project.serving().keys() == {"web-1"}
     project.zddeploy("recover")
@@ -97,7 +106,7 @@ def test_a_mistake_after_the_commit_undoes_nothing(project: Project) -> None:
     project.zddeploy()
     version(project, 2)
 
-    run, _ = broken(project, raising("zdd.deploy.deploy:_write_down"), "--json")
+    run, _ = broken(project, raising("zdd.deploy.deploy:write_history"), "--json")
 
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith("deploy 2 still serves")

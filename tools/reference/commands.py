@@ -2,8 +2,8 @@
 
 import click
 
-from zdd.cli.change import CUT
 from zdd.cli.main import COMMANDS, program
+from zdd.deploy.outcome import CUT
 from zdd.errors import DeployFailed, Locked, NeedsPerson, UsageError
 
 WIDTH = 96

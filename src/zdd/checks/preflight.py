@@ -17,6 +17,15 @@ from zdd.paths import user_name
 from zdd.project import Project
 
 
+def require(project: Project) -> None:
+    """Raise UsageError, while nothing is touched yet, if something that is needed does not exist; tell the notices."""
+    project.proxy.require()
+    project.instances.require()
+    check(project)
+    for notice in notices(project):
+        project.events.notice(notice.line)
+
+
 def check(project: Project) -> None:
     """Raise UsageError where nginx could not reach the instances, or cannot be told of them."""
     for finding in access(project):

@@ -51,9 +51,9 @@ def _of_project(project: Project) -> list[str]:
 
 
 def _what_serves(project: Project) -> str:
-    from zdd.cli.change import what_serves
+    from zdd.deploy.outcome import now_serving
 
-    return what_serves(project)
+    return now_serving(project)
 
 
 def _site(argv: Sequence[str]) -> Project:

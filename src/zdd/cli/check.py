@@ -34,7 +34,7 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
       zddeploy check --json
     """
     try:
-        found = everything.check(options.site_of(conf, verbose, as_json, looks_only=True))
+        found = everything.check(options.project_of(conf, verbose, as_json, looks_only=True))
     except UsageError as problem:
         found = [everything.Found(check="configuration", finding=everything.broken(problem))]
     levels: Counter[str] = Counter(one.finding.level for one in found)

@@ -34,7 +34,7 @@ def command(schema: bool, conf: Path | None, verbose: bool, as_json: bool) -> in
     if schema:
         click.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2))
         return 0
-    project = options.site_of(conf, verbose, as_json, looks_only=True)
+    project = options.project_of(conf, verbose, as_json, looks_only=True)
     config, paths = project.config, project.paths
     found = {"project": config.project, "state_dir": paths.state, "runtime_dir": paths.runtime}
     shown = show.sections(config, found)

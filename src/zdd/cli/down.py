@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import click
-
 from zdd.cli import options
 from zdd.events import Result
-from zdd.lock import changing
 from zdd.operate.down import down
+from zdd.project import Project
 
 
-@click.command("down")
-@options.lock_timeout
-@options.common
-def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
+@options.command("down", "changes")
+def command(project: Project) -> Result:
     r"""
     Stop everything of this project, in order.
 
@@ -29,9 +23,6 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     Example:
       zddeploy down
     """
-    project = options.site_of(conf, verbose, as_json)
-    with changing(project, "zddeploy down", lock_timeout):
-        down(project)
-    words = f"{project.name} is down; `zddeploy up` brings it back"
-    project.events.send(Result(outcome="done", cause=None, deploy=None, exit=0, text=words))
-    return 0
+    down(project)
+    text = f"{project.name} is down; `zddeploy up` brings it back"
+    return Result(outcome="done", cause=None, deploy=None, exit=0, text=text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import click
 
@@ -11,15 +10,15 @@ from zdd.cli import complete, options
 from zdd.errors import ZddError
 from zdd.host.command import Surroundings, become, die_of
 from zdd.operate.exec_context import inside
+from zdd.project import Project
 
 _CANNOT_START = 127  # as a shell has it: no exit code of the command's own
 
 
-@click.command("exec", context_settings={"allow_interspersed_args": False})
+@options.command("exec", "looks", context_settings={"allow_interspersed_args": False})
 @click.argument("service", shell_complete=complete.services)
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
-@options.common
-def command(service: str, words: tuple[str, ...], conf: Path | None, verbose: bool, as_json: bool) -> int:
+def command(project: Project, service: str, words: tuple[str, ...], as_json: bool) -> int:  # noqa: ARG001
     r"""
     Run a command in the live release, as its app is run.
 
@@ -35,7 +34,7 @@ def command(service: str, words: tuple[str, ...], conf: Path | None, verbose: bo
     argv = words[1:] if words[0] == "--" else words
     if not argv:
         raise click.UsageError("Missing argument '-- COMMAND...'.")
-    there = inside(options.site_of(conf, verbose, as_json, looks_only=True), service)
+    there = inside(project, service)
     try:
         return _run(argv, there)
     except OSError as error:

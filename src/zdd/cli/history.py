@@ -5,20 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 import msgspec
 
 from zdd import history
 from zdd.cli import options
+from zdd.project import Project
 from zdd.terminal import fitted
 
 
-@click.command("history")
+@options.command("history", "looks")
 @click.option("-n", "--number", type=click.IntRange(1), default=20, show_default=True, help="How many to show.")
-@options.common
-def command(number: int, conf: Path | None, verbose: bool, as_json: bool) -> int:
+def command(project: Project, number: int, as_json: bool) -> int:
     r"""
     Show the deploys: when, by whom, and what became of them.
 
@@ -29,7 +28,6 @@ def command(number: int, conf: Path | None, verbose: bool, as_json: bool) -> int
       zddeploy history -n 5
       zddeploy history --json      with every step and its seconds
     """
-    project = options.site_of(conf, verbose, as_json, looks_only=True)
     entries = history.read(project.paths.history)[:number]
     if as_json:
         for entry in entries:

@@ -4,40 +4,36 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 
 import click
 import msgspec
 
 from zdd.cli import options
-from zdd.cli.change import change
-from zdd.deploy.again import restart
+from zdd.deploy import requests
+from zdd.deploy.deploy import Options, deploy
 from zdd.errors import DeployFailed, UsageError, ZddError
 from zdd.load import Load
 from zdd.operate import loadtest
 from zdd.operate.loadtest import Result, Timeline
+from zdd.project import Project
 
 _SHOWN = 20  # failed requests
 
 
-@click.command("loadtest")
+@options.command("loadtest", "deploys")
 @click.option("--rate", type=click.FloatRange(1, 100_000), default=100, show_default=True, help="Requests a second.")
 @click.option("--conns", type=click.IntRange(1, 10_000), default=16, show_default=True, help="Keep-alive connections.")
 @click.option("--seconds", type=click.FloatRange(0.1), default=5, show_default=True, help="Load before, and after.")
 @click.option("--url", help="What to ask for; a health_path through nginx if not given.")
 @click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
-@options.lock_timeout
-@options.common
 def command(
+    project: Project,
     rate: float,
     conns: int,
     seconds: float,
     url: str | None,
     yes: bool,
     lock_timeout: float | None,
-    conf: Path | None,
-    verbose: bool,
-    as_json: bool,
 ) -> int:
     r"""
     Restart what serves under load, and show each failed request.
@@ -50,7 +46,6 @@ def command(
       zddeploy loadtest
       zddeploy loadtest --rate 500 --url http://127.0.0.1:8080/search?q=x
     """
-    project = options.site_of(conf, verbose, as_json)
     load = loadtest.spec(project, url, rate, conns)
     path = load.kinds[0].path
     project.events.notice(f"load: {rate:g} GET {path} a second to {load.target} on {conns} connections")
@@ -64,12 +59,12 @@ def command(
     with Load(load) as running:
         time.sleep(seconds)
         try:
-            change(project, "loadtest", lambda: restart(project, ()), lock_timeout, strict=True)
+            deploy(project, "loadtest", lambda: requests.restart(project, ()), Options(lock_timeout, strict_drain=True))
         except DeployFailed as error:  # the clients should not have noticed
             failure = error
         time.sleep(seconds)
         found = loadtest.result(running.stop(), timeline)
-    _show(found, as_json)
+    _show(found, click.get_current_context().params["as_json"])
     if failure:
         raise failure
     return 1 if found.failed else 0

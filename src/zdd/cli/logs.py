@@ -6,7 +6,6 @@ import datetime
 import functools
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from zdd.cli import complete, options
 from zdd.conf import units
 from zdd.operate import logs
 from zdd.operate.logs import Line
+from zdd.project import Project
 
 _POLL = 0.2
 _NUMBER = 4  # characters of an instance's name behind that of its service, mostly
@@ -39,21 +39,19 @@ class Moment(click.ParamType[float]):
             self.fail(f"{value!r} is neither a duration such as 10m nor a time such as 2026-01-31 12:00", param, ctx)
 
 
-@click.command("logs")
+@options.command("logs", "looks")
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is printed from now, new instances included.")
 @click.option("-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Lines of each instance.")
 @click.option("--since", type=Moment(), metavar="TIME", help="All since then, instances of before included.")
 @click.option("--instance", metavar="NAME", shell_complete=complete.instances, help="Only this one, such as web-12.")
-@options.common
 def command(
+    project: Project,
     services: tuple[str, ...],
     follow: bool,
     lines: int,
     since: float | None,
     instance: str | None,
-    conf: Path | None,
-    verbose: bool,
     as_json: bool,
 ) -> int:
     r"""
@@ -68,7 +66,6 @@ def command(
       zddeploy logs web --since 10m          also "2026-01-31 12:00"
       zddeploy logs --instance web-12 -n 100
     """
-    project = options.site_of(conf, verbose, as_json, looks_only=True)
     project.config.check_names(services)
     found = logs.find(project.paths, services or tuple(project.config.services))
     if instance:

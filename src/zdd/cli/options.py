@@ -1,10 +1,11 @@
-"""The options that commands share, and what they lead to."""
+"""What all commands share: -c, -v and --json, the project that they open, and the lock of those that change it."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -14,9 +15,54 @@ from zdd.events import Command, Events
 from zdd.project import Project, open_project
 
 F = TypeVar("F", bound=Callable[..., Any])
+Kind = Literal["looks", "changes", "deploys"]
 
 
-def common(command: F) -> F:
+def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """
+    Make a command of a function, which is given the project and the options of its own.
+
+    One that `looks` is also given `as_json`: it prints an answer of its own, in JSON no events. One that `changes` runs
+    while the project's lock is held, after what was interrupted is finished or undone; it returns the Result to tell.
+    One that `deploys` is given `lock_timeout`, since the deploy itself takes the lock. Both return an exit code.
+    """
+
+    def make(function: Callable[..., Any]) -> click.Command:
+        @functools.wraps(function)
+        def run(conf: Path | None, verbose: bool, as_json: bool, **given: Any) -> int:
+            project = project_of(conf, verbose, as_json, looks_only=kind == "looks")
+            if kind == "looks":
+                return int(function(project, as_json=as_json, **given))
+            if kind == "deploys":
+                return int(function(project, **given))
+            return _change(project, f"zddeploy {name}", function, **given)
+
+        own = list(getattr(run, "__click_params__", []))
+        run.__click_params__ = []  # type: ignore[attr-defined]  # click keeps options in it, the last of --help first
+        common(run)
+        if kind != "looks":
+            lock_timeout(run)
+        run.__click_params__ += own  # type: ignore[attr-defined]
+        decorate: Callable[[Callable[..., Any]], click.Command] = click.command(name, **settings)
+        return decorate(run)
+
+    return make
+
+
+def _change(
+    project: Project, words: str, function: Callable[..., Any], lock_timeout: float | None, **given: Any
+) -> int:
+    from zdd import lock  # here, because commands that only look need nothing of a deploy
+    from zdd.deploy import recovery
+
+    with lock.holding(project, words, lock_timeout):
+        recovery.try_to_finish(project)
+        result = function(project, **given)
+    project.events.send(result)
+    return int(result.exit)
+
+
+def common(function: F) -> F:
     """Add -c, -v and --json."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text."),
@@ -25,8 +71,8 @@ def common(command: F) -> F:
             "-c", "--conf", type=click.Path(path_type=Path), help="Configuration file; ./deploy.toml or ./deploy.conf."
         ),
     ):
-        command = option(command)
-    return command
+        function = option(function)
+    return function
 
 
 class Duration(click.ParamType[float]):
@@ -42,17 +88,17 @@ class Duration(click.ParamType[float]):
             self.fail(f"{value!r} is not a duration such as 500ms, 30s, 5m, 1h", param, ctx)
 
 
-def lock_timeout(command: F) -> F:
+def lock_timeout(function: F) -> F:
     """Add --lock-timeout."""
-    words = "How long to wait for another zddeploy to finish."
-    return click.option("--lock-timeout", type=Duration(), metavar="DURATION", help=words)(command)
+    text = "How long to wait for another zddeploy to finish."
+    return click.option("--lock-timeout", type=Duration(), metavar="DURATION", help=text)(function)
 
 
-def site_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool = False) -> Project:
+def project_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool = False) -> Project:
     """
-    Read the configuration and put the parts together. Raises UsageError.
+    Read the configuration and open the project. Raises UsageError.
 
-    A command that `looks_only` has an answer of its own: its JSON is that and no events.
+    A command that `looks_only` has an answer of its own: its JSON is that answer, and no events.
     """
     config = read.load(read.find(conf, Path.cwd()))
     events = Events(JsonLines() if as_json else Screen(verbose))

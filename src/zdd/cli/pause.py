@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from zdd.cli import complete, options
 from zdd.events import Result
-from zdd.lock import changing
 from zdd.nginx import capacity
 from zdd.operate.pause import pause
+from zdd.project import Project
 
 
-@click.command("pause")
+@options.command("pause", "changes")
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
 @click.option("--max", "longest", type=options.Duration(), default=30.0, metavar="DURATION", help="At most; 30s.")
-@options.lock_timeout
-@options.common
-def command(
-    services: tuple[str, ...],
-    longest: float,
-    lock_timeout: float | None,
-    conf: Path | None,
-    verbose: bool,
-    as_json: bool,
-) -> int:
+def command(project: Project, services: tuple[str, ...], longest: float) -> Result:
     r"""
     Have requests wait for a while; the apps run on.
 
@@ -37,13 +26,9 @@ def command(
       zddeploy pause --max 10s
       zddeploy pause web
     """
-    project = options.site_of(conf, verbose, as_json)
-    with changing(project, "zddeploy pause", lock_timeout):
-        paused = pause(project, services, longest)
+    paused = pause(project, services, longest)
     if paused.others:
         project.events.notice(f"{', '.join(paused.others)}: not paused, as the app has a socket of its own")
-    names = ", ".join(paused.services)
-    limit = capacity.words(project.config)
+    names, limit = ", ".join(paused.services), capacity.words(project.config)
     text = f"{names}: requests wait, for {longest:g} s at most ({limit}); `zddeploy resume` lets them in"
-    project.events.send(Result(outcome="done", cause=None, services=paused.services, exit=0, text=text))
-    return 0
+    return Result(outcome="done", cause=None, services=paused.services, exit=0, text=text)

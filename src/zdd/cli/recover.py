@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import click
-
 from zdd.cli import options
-from zdd.cli.change import change
-from zdd.deploy import again
-from zdd.deploy.deploy import finish_interrupted
-from zdd.lock import changing
+from zdd.deploy import recovery, requests
+from zdd.deploy.deploy import Options, deploy
+from zdd.project import Project
 
 
-@click.command("recover")
-@options.lock_timeout
-@options.common
-def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
+@options.command("recover", "deploys")
+def command(project: Project, lock_timeout: float | None) -> int:
     r"""
     Finish or undo what was interrupted; restart what is down.
 
@@ -26,12 +19,11 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     Example:
       zddeploy recover
     """
-    project = options.site_of(conf, verbose, as_json)
-    with changing(project, "zddeploy recover", lock_timeout):
-        recovered = finish_interrupted(project)
-    if broken := again.broken(project):
+    with recovery.changing(project, "zddeploy recover", lock_timeout) as recovered:
+        pass
+    if broken := requests.broken(project):
         project.events.notice(f"{', '.join(broken)}: down, and started again now")
-        return change(project, "recover", lambda: again.restart(project, broken), lock_timeout)
+        return deploy(project, "recover", lambda: requests.restart(project, broken), Options(lock_timeout))
     if recovered is None:
         project.events.notice("nothing was interrupted")
     return 0

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from zdd.cli import complete, options
-from zdd.cli.change import change
-from zdd.deploy.again import restart
+from zdd.deploy import requests
+from zdd.deploy.deploy import Options, deploy
+from zdd.project import Project
 
 
-@click.command("restart")
+@options.command("restart", "deploys")
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
-@options.lock_timeout
-@options.common
-def command(
-    services: tuple[str, ...], lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool
-) -> int:
+def command(project: Project, services: tuple[str, ...], lock_timeout: float | None) -> int:
     r"""
     Start what serves anew, and switch to it; nothing is built.
 
@@ -29,5 +24,4 @@ def command(
       zddeploy restart
       zddeploy restart web
     """
-    project = options.site_of(conf, verbose, as_json)
-    return change(project, "restart", lambda: restart(project, services), lock_timeout)
+    return deploy(project, "restart", lambda: requests.restart(project, services), Options(lock_timeout))

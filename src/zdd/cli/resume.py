@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from zdd.cli import complete, options
 from zdd.events import Result
-from zdd.lock import changing
 from zdd.operate.pause import resume
+from zdd.project import Project
 
 
-@click.command("resume")
+@options.command("resume", "changes")
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
-@options.lock_timeout
-@options.common
-def command(
-    services: tuple[str, ...], lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool
-) -> int:
+def command(project: Project, services: tuple[str, ...]) -> Result:
     r"""
     Let in the requests that `zddeploy pause` has made wait.
 
@@ -26,9 +20,6 @@ def command(
     Example:
       zddeploy resume
     """
-    project = options.site_of(conf, verbose, as_json)
-    with changing(project, "zddeploy resume", lock_timeout):
-        resumed = resume(project, services)
+    resumed = resume(project, services)
     text = f"requests are let in to {', '.join(resumed)}" if resumed else "nothing was paused"
-    project.events.send(Result(outcome="done", cause=None, instances=resumed, exit=0, text=text))
-    return 0
+    return Result(outcome="done", cause=None, instances=resumed, exit=0, text=text)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from zdd.cli import complete, options
-from zdd.cli.change import change
 from zdd.deploy import requests
+from zdd.deploy.deploy import Options, deploy
+from zdd.project import Project
 
 
-@click.command("rollback")
+@options.command("rollback", "deploys")
 @click.argument("version", required=False, metavar="[DEPLOY or RELEASE]", shell_complete=complete.versions)
-@options.lock_timeout
-@options.common
-def command(version: str | None, lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
+def command(project: Project, version: str | None, lock_timeout: float | None) -> int:
     r"""
     Go back to the version before; again goes further back.
 
@@ -28,5 +25,4 @@ def command(version: str | None, lock_timeout: float | None, conf: Path | None, 
       zddeploy rollback          the last version that was another one
       zddeploy rollback 17       the version of deploy 17
     """
-    project = options.site_of(conf, verbose, as_json)
-    return change(project, "rollback", lambda: requests.request(project, version), lock_timeout)
+    return deploy(project, "rollback", lambda: requests.rollback(project, version), Options(lock_timeout))

@@ -6,7 +6,6 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import click
 import msgspec
@@ -21,10 +20,9 @@ _EVERY = 1.0  # seconds between looks
 _HOME, _END_OF_LINE, _END = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
-@click.command("status")
+@options.command("status", "looks")
 @click.option("-w", "--watch", is_flag=True, help="Look again every second, until Ctrl-C.")
-@options.common
-def command(watch: bool, conf: Path | None, verbose: bool, as_json: bool) -> int:
+def command(project: Project, watch: bool, as_json: bool) -> int:
     r"""
     Show what serves, with its instances, connections and memory.
 
@@ -37,7 +35,6 @@ def command(watch: bool, conf: Path | None, verbose: bool, as_json: bool) -> int
       zddeploy status --watch      with the CPU that each instance takes
       zddeploy status --json
     """
-    project = options.site_of(conf, verbose, as_json, looks_only=True)
     if watch:
         return _watch(project, as_json)
     found = status(project)

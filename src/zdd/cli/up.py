@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import click
-
 from zdd.cli import options
-from zdd.cli.change import change
-from zdd.deploy.again import is_up, up
+from zdd.deploy import requests
+from zdd.deploy.deploy import Options, deploy
 from zdd.instances import environment
+from zdd.project import Project
 
 
-@click.command("up")
-@options.lock_timeout
-@options.common
-def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
+@options.command("up", "deploys")
+def command(project: Project, lock_timeout: float | None) -> int:
     r"""
     Bring the last good release up, after `down` or a reboot.
 
@@ -25,9 +20,8 @@ def command(lock_timeout: float | None, conf: Path | None, verbose: bool, as_jso
     Example:
       zddeploy up
     """
-    project = options.site_of(conf, verbose, as_json)
     environment.recall(project.paths.environment)
-    if is_up(project):
+    if requests.is_up(project):
         project.events.notice(f"{project.name} is up already")
         return 0
-    return change(project, "up", lambda: up(project), lock_timeout)
+    return deploy(project, "up", lambda: requests.up(project), Options(lock_timeout))

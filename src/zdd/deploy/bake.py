@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from zdd.conf.schema import RunService
+from collections.abc import Iterable
+
+from zdd.conf.schema import Config, RunService
 from zdd.instances.health.failure import InstanceFailed, last_words
 from zdd.instances.state import InstanceState
 from zdd.project import Project
-from zdd.routing.manifest import Manifest
+from zdd.routing.manifest import Instance, Manifest
 
 _EVERY = 0.5  # seconds between looks; a probe that fails twice in a row is a fault
 
 
-def seconds(project: Project, target: Manifest) -> float:
-    """Return how long the new version is baked: the longest `bake` of its services."""
-    return max((service.bake for service in _services(project, target).values()), default=0.0)
+def seconds(instances: Iterable[Instance], config: Config) -> float:
+    """Return how long these instances are watched: the longest `bake` of their services."""
+    return max((service.bake for service in _services(instances, config).values()), default=0.0)
 
 
 def bake(project: Project, target: Manifest) -> None:
@@ -23,9 +25,11 @@ def bake(project: Project, target: Manifest) -> None:
     Raises InstanceFailed for an instance that ended or was restarted, or whose health request failed twice in a row,
     and Unreachable for one that nginx does not get to.
     """
-    services, replaced, begun = _services(project, target), project.tables.before(target), project.clock.now()
+    replaced, begun = project.tables.before(target), project.clock.now()
+    new = target.new(replaced)
+    services, longest = _services(new, project.config), seconds(new, project.config)
     failures: dict[str, int] = {}
-    passed, longest = 0.0, seconds(project, target)
+    passed = 0.0
     while (before := passed) < longest:
         project.clock.sleep(min(_EVERY, longest - before))
         passed = project.clock.now() - begun
@@ -50,11 +54,7 @@ def _failed(project: Project, found: InstanceState, words: str) -> InstanceFaile
     return InstanceFailed(f"{found.service}: {found.name} failed in the bake: {words}", last_words(log), log)
 
 
-def _services(project: Project, target: Manifest) -> dict[str, RunService]:
-    """Return the new instances' services, by the instances' names."""
-    found = {}
-    for instance in target.new(project.tables.before(target)):
-        service = project.config.services.get(instance.service)
-        if isinstance(service, RunService) and service.bake:
-            found[instance.name] = service
-    return found
+def _services(instances: Iterable[Instance], config: Config) -> dict[str, RunService]:
+    """Return the services that are baked, by the names of these instances."""
+    services = {instance.name: config.services.get(instance.service) for instance in instances}
+    return {name: service for name, service in services.items() if isinstance(service, RunService) and service.bake}

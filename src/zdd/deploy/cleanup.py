@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 from collections.abc import Collection, Mapping
 
 from zdd.conf.schema import RunService
 from zdd.deploy import versions
-from zdd.deploy.sweep import sweep
-from zdd.deploy.watch import Leaving
+from zdd.deploy.watch import DrainWatch
+from zdd.errors import ZddError, as_zdd_error
+from zdd.host import files, rotation
 from zdd.instances.state import InstanceState
+from zdd.operate import logs
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
+_KEPT_LOGS, _KEPT_DEPLOYS = 20, 200  # logs of each service's instances, and of deploys
+_LOG = re.compile(r"(.+)-[0-9]+\.log")
 _GOING = ("draining", "stopping", "resting")
 
 
-def settle(project: Project, warm: bool = True) -> list[Leaving]:
+def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
     """
     Retire every instance that is not in the table in force; returns those that were replaced just now, to be watched.
 
-    One generation is kept warm for its services' `keep_warm`, unless `warm` is off or it is broken: the one that a
+    One generation is kept warm for its services' `keep_warm`, unless `keep_warm` is off or it is broken: the one that a
     rollback goes back to. Tables that nobody walks any more are removed, and snapshots that nothing can go back to.
     """
     current = project.tables.current()
@@ -36,19 +43,29 @@ def settle(project: Project, warm: bool = True) -> list[Leaving]:
             continue
         was_serving = before is not None and one.name in before.instances
         if was_serving and one.state not in ("dead", *_GOING):
-            replaced.append(Leaving(project, one))
-        waits = warm and waiting is not None and one.name in waiting.instances and not one.is_broken
+            replaced.append(DrainWatch(project, one))
+        waits = keep_warm and waiting is not None and one.name in waiting.instances and not one.is_broken
         if waits and not was_serving and one.state == "warm":
             continue  # its time runs already
         project.instances.retire(one, _warm_seconds(project, one) if waits else 0.0, workers)
     project.tables.prune(keep=tables)
-    sweep(project, running)
+    prune_logs(project, running)
     if project.releases and current.release:
         project.use(current.release)
         if project.releases.prune(_kept_releases(project, tables)):
             project.use(current.release)  # files that no release has any more go from the assets
     project.snapshots.prune(versions.kept(project, tables))
     return replaced
+
+
+def try_to_clean_up(project: Project, keep_warm: bool) -> list[DrainWatch]:
+    """Clean up after a commit. A failure is only told: the new version serves, and the next command tries again."""
+    try:
+        return clean_up(project, keep_warm)
+    except (ZddError, OSError) as error:
+        text = f"the clean-up failed: {as_zdd_error(error).message}; `zddeploy recover` tries again"
+        project.events.notice(text)
+        return []
 
 
 def _warm_seconds(project: Project, running: InstanceState) -> float:
@@ -83,3 +100,22 @@ def _kept_tables(project: Project, current: Manifest, waiting: Manifest | None) 
     """Return the tables from the one that waits to the one that serves."""
     first = min([current.deploy, *([current.before] if current.before else []), *([waiting.deploy] if waiting else [])])
     return {number for number in project.tables.numbers() if first <= number <= current.deploy}
+
+
+def prune_logs(project: Project, running: Collection[str]) -> None:
+    """
+    Remove old logs of deploys, and of instances that are not among those `running`; rotate nginx's.
+
+    What cannot be done is left to the next deploy.
+    """
+    folder = project.paths.logs
+    logged = {found[1] for name in os.listdir(folder) if (found := _LOG.fullmatch(name))}
+    for service, names in logs.find(project.paths, logged).items():
+        kept = _KEPT_DEPLOYS if service == "deploy" else max(_KEPT_LOGS, 5 * logs.count(project, service))
+        for name in names[:-kept]:
+            if name not in running:
+                with contextlib.suppress(OSError):
+                    files.remove(project.paths.log(name))
+                    files.remove(rotation.older(project.paths.log(name)))
+                    files.remove(f"{folder}/{name}.jsonl")
+    rotation.rotate(f"{folder}/nginx.log", project.config.zdd.log_max)

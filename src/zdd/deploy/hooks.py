@@ -7,7 +7,7 @@ import os
 from typing import NamedTuple
 
 from zdd.conf.schema import RunService
-from zdd.errors import DeployFailed
+from zdd.errors import DeployFailed, as_zdd_error
 from zdd.host import files
 from zdd.host.command import Surroundings
 from zdd.instances import environment, user
@@ -48,6 +48,15 @@ def run(project: Project, name: str, target: Manifest, outcome: str = "", cause:
     if name == "before_start":
         new = target.new(project.tables.before(target))
         before_start_of(project, target, {one.service for one in new if not one.stop_first})
+
+
+def run_late(project: Project, name: str, target: Manifest, outcome: str, cause: str = "") -> None:
+    """Run a hook that comes too late to change anything: a failure of it is only told."""
+    try:
+        with project.interrupts.held():
+            run(project, name, target, outcome, cause)
+    except Exception as error:
+        project.events.notice(as_zdd_error(error).message)
 
 
 def before_start_of(project: Project, target: Manifest, services: set[str], within: float = math.inf) -> None:

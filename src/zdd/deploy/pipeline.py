@@ -22,7 +22,7 @@ def run(steps: Sequence[Step], project: Project, turn_back: Callable[[], None]) 
         for step in steps:
             project.interrupts.check()
             begun.append(step)
-            with project.events.timed(step.name, step.words):
+            with project.events.timed(step.name, step.line):
                 _do(step, project)
     except BaseException as cause:
         with project.interrupts.held():

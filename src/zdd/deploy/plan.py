@@ -7,12 +7,12 @@ which finds only manifests, arrives at the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from zdd.conf.schema import ClassicService, Config, RunService
-from zdd.deploy import steps
+from zdd.deploy import bake, steps
 from zdd.deploy.steps import Step
 from zdd.routing.manifest import Instance, Kind, Manifest
 
@@ -84,23 +84,35 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
     )
 
 
-def before_commit(target: Manifest, before: Manifest | None) -> list[Step]:
+def before_commit(target: Manifest, before: Manifest | None, config: Config) -> list[Step]:
     """Return the steps up to the commit, in order; undone in reverse, they lead back to `before`."""
     new = target.new(before)
     proved = [instance.name for instance in new if not instance.stop_first] + target.revived
-    preparing: list[Step] = [steps.Begin(target)]
+    preparing: list[Step] = [steps.begin(target)]
     if target.action == "deploy":
-        preparing += [steps.Build(target), steps.BeforeStart(target)]
-    preparing += [steps.Start(target, instance) for instance in new]
-    preparing += [steps.Revive(target, name) for name in target.revived]
-    preparing += [steps.Prepare(target), steps.Probe(target, proved, _way_back(target, before))]
-    last = [steps.Check(target), steps.AfterSwitch(target), *_last(target)]
-    return [*preparing, *_switch(target, before), *_swaps(target, before), *last]
+        preparing += [steps.build(target)] if target.release else []
+        preparing += [steps.before_start(target, commands)] if (commands := _before_start(new, config)) else []
+    preparing += [steps.start(target, instance) for instance in new]
+    preparing += [steps.revive(target, name) for name in target.revived]
+    preparing += [steps.prepare(target), steps.probe(target, proved, _way_back(target, before))]
+    last = [steps.check(target)]
+    last += [steps.after_switch(target, config.zdd.after_switch)] if config.zdd.after_switch else []
+    return [*preparing, *_switch(target, before), *_swaps(target, before), *last, *_last(target, new, config)]
 
 
-def after_switch(target: Manifest, before: Manifest | None) -> list[Step]:
-    """Return what is left to do of a deploy that was interrupted after its switch."""
-    return [steps.Swapped(target, target.swapped(before)), steps.Check(target), *_last(target)]
+def after_switch(target: Manifest, before: Manifest | None, config: Config) -> list[Step]:
+    """Return the steps that are left of a deploy that was interrupted after its switch."""
+    return [steps.swapped(target.swapped(before)), steps.check(target), *_last(target, target.new(before), config)]
+
+
+def _before_start(new: Sequence[Instance], config: Config) -> str:
+    """Return the commands to run before the new version starts; a stop-first service runs its own in the swap."""
+    first = {instance.service for instance in new if not instance.stop_first}
+    commands = [f"`{config.zdd.before_start}`"] if config.zdd.before_start else []
+    for name, service in config.services.items():
+        if name in first and isinstance(service, RunService) and service.before_start:
+            commands.append(f"{name} `{service.before_start}`")
+    return ", ".join(commands)
 
 
 def _swaps(target: Manifest, before: Manifest | None) -> list[Step]:
@@ -110,26 +122,26 @@ def _swaps(target: Manifest, before: Manifest | None) -> list[Step]:
     Workers come after all others: nobody should wait for the end of their work.
     """
     new, old = target.swapped(before), target.displaced(before)
-    found: list[Step] = []
-    for waited_for in (True, False):
-        if some := [one for one in new if (one.kind != "none") == waited_for]:
-            services = {one.service for one in some}
-            found.append(steps.Swap(target, [one for one in old if one.service in services], some))
-    return found
+    swaps = []
+    for has_requests in (True, False):
+        if starting := [instance for instance in new if (instance.kind != "none") == has_requests]:
+            services = {instance.service for instance in starting}
+            swaps.append(steps.swap(target, [instance for instance in old if instance.service in services], starting))
+    return swaps
 
 
 def _switch(target: Manifest, before: Manifest | None) -> list[Step]:
     if before is None:
         # Nothing serves yet: the slots should lead somewhere before nginx hears of them.
-        return [steps.Publish(target, None), steps.Proxy(target)]
+        return [steps.publish(target, None), steps.proxy(target)]
     union = union_slots(target, before)
     if union is None:
-        return [steps.Proxy(target), steps.Publish(target, str(before.deploy))]
+        return [steps.proxy(target), steps.publish(target, str(before.deploy))]
     # nginx must never know a slot that leads nowhere: while it reloads, new slots and old ones are all there.
     return [
-        steps.PublishUnion(target, before, union),
-        steps.Proxy(target),
-        steps.Publish(target, steps.union_name(target)),
+        steps.publish_union(target, before, union),
+        steps.proxy(target),
+        steps.publish(target, steps.union_name(target)),
     ]
 
 
@@ -141,8 +153,9 @@ def _way_back(target: Manifest, before: Manifest | None) -> list[str]:
     return [*union, str(before.deploy)]
 
 
-def _last(target: Manifest) -> list[Step]:
-    return [steps.Bake(target), steps.Commit(target)]
+def _last(target: Manifest, new: Sequence[Instance], config: Config) -> list[Step]:
+    seconds = bake.seconds(new, config)
+    return [*([steps.bake(target, seconds)] if seconds else []), steps.commit(target)]
 
 
 def union_slots(target: Manifest, before: Manifest | None) -> dict[str, str] | None:

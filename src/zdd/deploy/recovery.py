@@ -2,14 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
-from zdd.deploy import pipeline, plan
-from zdd.errors import DeployFailed, NeedsPerson
+from zdd import lock
+from zdd.deploy import cleanup, pipeline, plan
+from zdd.deploy.outcome import write_history
+from zdd.errors import DeployFailed, NeedsPerson, ZddError, as_zdd_error
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
 _LIVING = ("serving", "warm", "unkept")  # states of instances that answer
+
+
+@contextlib.contextmanager
+def changing(project: Project, command: str, timeout: float | None) -> Iterator[Manifest | None]:
+    """
+    Hold the project's lock, and finish or undo what was interrupted before anything else; yields its manifest.
+
+    Raises Locked, and what `finish_interrupted` raises.
+    """
+    with lock.holding(project, command, timeout):
+        yield finish_interrupted(project)
+
+
+def try_to_finish(project: Project) -> None:
+    """Finish or undo what was interrupted. A failure is only told: it must not keep anybody from `down`, for one."""
+    try:
+        finish_interrupted(project)
+    except (ZddError, OSError) as error:
+        message = as_zdd_error(error).message
+        project.events.notice(f"what was interrupted can be neither finished nor undone: {message}")
+
+
+def finish_interrupted(project: Project) -> Manifest | None:
+    """
+    Recover what was interrupted or lost, and retire what it left; returns its manifest, None if nothing was.
+
+    Raises NeedsPerson if that cannot be done without losing what serves.
+    """
+    recovered = recover(project)
+    if recovered:
+        outcome = "done" if recovered.committed else "undone"
+        end = "finished" if recovered.committed else "undone"
+        project.events.notice(f"deploy {recovered.deploy} was interrupted; it is {end} now")
+        write_history(project, recovered, outcome, None if recovered.committed else "interrupted")
+    found = find_way(project)
+    if project.releases:
+        project.releases.discard_half_built()
+    cleanup.clean_up(project)
+    return recovered or found
 
 
 def recover(project: Project) -> Manifest | None:
@@ -27,10 +70,10 @@ def recover(project: Project) -> Manifest | None:
     project = project.as_of(
         project.snapshots.read(target.deploy)
     )  # as it was begun, whatever the configuration says today
-    steps = plan.before_commit(target, before)
+    steps = plan.before_commit(target, before, project.config)
     if target.direction == "forward" and project.tables.published() == str(target.deploy):
         try:
-            pipeline.run(plan.after_switch(target, before), project, lambda: turn_back(project, target))
+            pipeline.run(plan.after_switch(target, before, project.config), project, lambda: turn_back(project, target))
             return target
         except DeployFailed as error:
             project.events.notice(f"deploy {target.deploy} was interrupted and cannot be finished: {error}")

@@ -1,4 +1,4 @@
-"""Which version a rollback brings back, and with which instances."""
+"""Which version a rollback, a restart or an up starts, and with which instances."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from zdd.deploy import versions
 from zdd.deploy.plan import Request
 from zdd.deploy.versions import Version
 from zdd.errors import UsageError
+from zdd.operate.status import status
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
 
-def request(project: Project, wanted: str | None) -> Request:
+def rollback(project: Project, wanted: str | None) -> Request:
     """
     Return the request that brings back a deploy (by number) or a release; by default the version before.
 
@@ -30,6 +31,63 @@ def request(project: Project, wanted: str | None) -> Request:
     if found is None:
         raise UsageError(f"there is no deploy {wanted} to go back to", hint="`zddeploy history` lists them")
     return _of_version(project, current, found)
+
+
+def restart(project: Project, services: tuple[str, ...]) -> Request:
+    """
+    Return the request to restart what serves: the same releases, configuration and environment.
+
+    Raises UsageError when nothing serves, or nothing of a service that is named.
+    """
+    current = project.tables.current()
+    if current is None:
+        raise UsageError("nothing is deployed, so there is nothing to restart", hint="`zddeploy up` or `zddeploy`")
+    here, snapshot = versions.serving(project, current), project.snapshots.read(current.deploy)
+    for name in services:
+        if snapshot and name in project.config.services and name not in snapshot.order:
+            raise UsageError(
+                f"{name} is not deployed, so there is nothing to restart", hint=f"`zddeploy deploy {name}`"
+            )
+    releases = {one.service: one.release for one in current.instances.values()}
+    return Request(
+        "restart", services, release=current.release, origin=here.origin, releases=releases, snapshot=snapshot
+    )
+
+
+def broken(project: Project) -> tuple[str, ...]:
+    """Return the services of which an instance should serve and does not, with nothing under way to change that."""
+    current = project.tables.current()
+    running = project.instances.running()
+    return tuple(
+        service
+        for service, instances in (current.by_service() if current else {}).items()
+        if service in project.config.services
+        and any(one.name not in running or running[one.name].is_broken for one in instances)
+    )
+
+
+def up(project: Project) -> Request:
+    """
+    Return the request to start what served last. Raises UsageError when there is nothing to start.
+
+    That is the last committed deploy; where a release of it is gone, the newest one before whose releases are there.
+    """
+    for version in versions.committed(project):
+        snapshot = project.snapshots.read(version.deploy)
+        releases = dict(snapshot.releases) if snapshot else {}
+        shelf = project.as_of(snapshot).releases
+        if all(shelf is None or (one and shelf.is_complete(one)) for one in [version.release, *releases.values()]):
+            return Request("up", release=version.release, origin=version.origin, releases=releases, snapshot=snapshot)
+    if project.releases is None:
+        return Request("up")
+    if (release := project.releases.current()) and project.releases.is_complete(release):
+        return Request("up", release=release)
+    raise UsageError("no release has been deployed yet", hint="`zddeploy` builds and deploys one")
+
+
+def is_up(project: Project) -> bool:
+    """Tell whether everything that should serve does."""
+    return status(project).state == "serving"
 
 
 def _previous(project: Project, current: Manifest) -> Version:

@@ -1,354 +1,226 @@
 """
-The steps of a deploy up to its commit: each can be done, and undone.
+The steps of a deploy up to its commit: each has a name, a line in the plan, what it does, and how that is undone.
 
-Every `undo` bears being called twice, and without its `do` having been called or finished: that is what lets recovery
-undo a deploy of which it knows only the manifest. A step that only looks, or makes what may be of use again, has
-nothing to undo.
+Every `undo` is idempotent and works even if its `do` never ran or did not finish: so recovery can undo a deploy of
+which it knows only the manifest. A step that only looks, or makes what may be used again, has nothing to undo.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from zdd import events
-from zdd.deploy import bake, hooks, stop_first
+from zdd.deploy import bake as baking
+from zdd.deploy import hooks, stop_first
 from zdd.errors import NeedsPerson
 from zdd.routing.manifest import Instance, Manifest
 
 if TYPE_CHECKING:
     from zdd.project import Project
 
+Act = Callable[["Project"], None]
+
 
 @dataclass(frozen=True)
 class Step:
     """
-    One step towards the table `target`; `name` is stable (JSON).
+    One step; `name` is stable (JSON), `line` says what the step does.
 
-    A step that `leads` sends clients somewhere. While its undo fails, no step before it is undone: clients may still be
-    sent to what that would stop.
+    `do` raises ZddError with the cause if it fails. A step that `leads` sends clients somewhere: while its undo fails,
+    no step before it is undone, since clients may still be sent to what that would stop.
     """
 
-    target: Manifest
-    name: ClassVar[str]
-    leads: ClassVar[bool] = False
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        return self.name
-
-    def do(self, project: Project) -> None:
-        """Do it. Raises ZddError with the cause when it cannot be done."""
-        raise NotImplementedError
-
-    def undo(self, project: Project) -> None:
-        """Have it as it was before."""
+    name: str
+    line: str
+    do: Act
+    undo: Act = lambda project: None  # noqa: ARG005
+    leads: bool = False
 
 
-class Begin(Step):
-    """Write down what is meant, before anything is touched; undone, the deploy never was."""
+def begin(target: Manifest) -> Step:
+    """Write the manifest before anything is touched. Undone, the deploy never was."""
 
-    name = "begin"
+    def undo(project: Project) -> None:
+        _require_unpublished(project, target)
+        project.tables.discard(target.deploy)
 
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        return f"{self.target.action} {self.target.deploy}"
-
-    def do(self, project: Project) -> None:
-        """Write the manifest."""
-        project.tables.write(self.target)
-
-    def undo(self, project: Project) -> None:
-        """Remove the table. Raises NeedsPerson while `current` leads to it."""
-        _require_unpublished(project, self.target)
-        project.tables.discard(self.target.deploy)
+    return Step("begin", f"{target.action} {target.deploy}", lambda project: project.tables.write(target), undo)
 
 
-class Build(Step):
-    """Have the release there, complete; a project without [release] has its code where it is."""
+def build(target: Manifest) -> Step:
+    """Build the release, unless it exists. Undone, the release stays, but its assets no longer win."""
 
-    name = "build"
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        return f"build release {self.target.release}" if self.target.release else "no release to build"
-
-    def do(self, project: Project) -> None:
-        """Build it, unless it is there."""
-        project.build(self.target)
-
-    def undo(self, project: Project) -> None:
-        """Keep what was built, since it may be of use again; only its assets must not win any more."""
-        before = project.tables.before(self.target)
+    def undo(project: Project) -> None:
+        before = project.tables.before(target)
         if before and before.release:
             project.use(before.release)
 
-
-class BeforeStart(Step):
-    """The user's commands before anything of the new version runs, such as migrations."""
-
-    name = "before-start"
-    words = "run before_start, where it is set"
-
-    def do(self, project: Project) -> None:
-        """Run them."""
-        hooks.run(project, "before_start", self.target)
+    return Step("build", f"build release {target.release}", lambda project: project.build(target), undo)
 
 
-@dataclass(frozen=True)
-class Start(Step):
-    """Start one new instance."""
-
-    instance: Instance
-    name = "start"
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        later = ", its app later" if self.instance.stop_first else ""
-        return f"start {self.instance.name}{later}"
-
-    def do(self, project: Project) -> None:
-        """Start it, without waiting for it. Of a stop-first one, only what its requests will wait in."""
-        before = project.tables.before(self.target)
-        old = [one.name for one in self.target.displaced(before) if one.service == self.instance.service]
-        project.instances.start(self.target, self.instance, project.folder_of(self.instance.release), old)
-
-    def undo(self, project: Project) -> None:
-        """
-        Stop it and leave nothing of it; drain it before, when clients may have been sent to it.
-
-        Raises NeedsPerson while `current` leads to it.
-        """
-        _require_unpublished(project, self.target)
-        project.instances.discard(self.instance, project.proxy.retiring_workers() if self.target.exposed else None)
+def before_start(target: Manifest, commands: str) -> Step:
+    """Run the user's commands before anything of the new version runs, such as migrations."""
+    return Step("before-start", f"before_start: {commands}", lambda project: hooks.run(project, "before_start", target))
 
 
-@dataclass(frozen=True)
-class Revive(Step):
-    """Have an instance that was kept warm serve again."""
+def start(target: Manifest, instance: Instance) -> Step:
+    """Start a new instance, without waiting for it. Of a stop-first one, start only what its requests will wait in."""
 
-    instance: str
-    name = "revive"
+    def do(project: Project) -> None:
+        before = project.tables.before(target)
+        old = [other.name for other in target.displaced(before) if other.service == instance.service]
+        project.instances.start(target, instance, project.folder_of(instance.release), old)
 
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        return f"{self.instance}, kept warm, serves again"
+    def undo(project: Project) -> None:
+        """Stop it and leave nothing of it; drain it before, if clients may have been sent to it."""
+        _require_unpublished(project, target)
+        project.instances.discard(instance, project.proxy.retiring_workers() if target.exposed else None)
 
-    def do(self, project: Project) -> None:
-        """Ask its keeper, who alone knows whether it is not too late."""
-        project.instances.revive(self.target.instances[self.instance])
-
-    def undo(self, project: Project) -> None:
-        """Keep it warm again."""
-        project.instances.rewarm(self.target.instances[self.instance])
+    later = ", its app later" if instance.stop_first else ""
+    return Step("start", f"start {instance.name}{later}", do, undo)
 
 
-class Prepare(Step):
+def revive(target: Manifest, name: str) -> Step:
+    """Let an instance that was kept warm serve again. Its keeper alone knows whether it is not too late."""
+    return Step(
+        "revive",
+        f"{name}, kept warm, serves again",
+        lambda project: project.instances.revive(target.instances[name]),
+        lambda project: project.instances.rewarm(target.instances[name]),
+    )
+
+
+def prepare(target: Manifest) -> Step:
     """
-    Lay out the new table while its instances start, so that the switch itself is one rename; and write down what they
-    are started from, so that the commit only has to bring that to the disk.
+    Lay out the new table while its instances start, so that the switch is one rename, and write the snapshot.
+
+    Undone, the snapshot is removed: nothing goes back to what was refused. The links go with the table.
     """
 
-    name = "prepare"
-    words = "prepare the switch"
+    def do(project: Project) -> None:
+        project.tables.build(target.deploy, target.slots())
+        project.snapshots.write(project.snapshot(target))
 
-    def do(self, project: Project) -> None:
-        """Make the links; nobody is led by them yet. Write the snapshot."""
-        project.tables.build(self.target.deploy, self.target.slots())
-        project.snapshots.write(project.snapshot(self.target))
-
-    def undo(self, project: Project) -> None:
-        """Remove the snapshot: nothing goes back to what was refused. The links go with the table."""
-        project.snapshots.remove(self.target.deploy)
+    return Step("prepare", "prepare the switch", do, lambda project: project.snapshots.remove(target.deploy))
 
 
-@dataclass(frozen=True)
-class Probe(Step):
-    """Wait until these instances are healthy. `back` are the tables on the way back from here."""
+def probe(target: Manifest, names: Sequence[str], back: Sequence[str]) -> Step:
+    """
+    Wait until these instances are healthy, and for the sockets of stop-first ones; write down their ports.
 
-    names: list[str]
-    back: list[str]
-    name = "probe"
+    Going back leads through the tables `back`. All that going back and committing need is written here, while a full
+    disk still costs nothing.
+    """
 
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        return f"wait until healthy: {', '.join(self.names)}" if self.names else "wait until requests can wait"
+    def do(project: Project) -> None:
+        for name, port in project.instances.await_healthy(names).items():
+            known = target.instances[name]
+            target.instances[name] = Instance(known.name, known.service, known.kind, known.release, port)
+        project.tables.write(target)
+        project.tables.make_ready(target, back)
 
-    def do(self, project: Project) -> None:
-        """
-        Wait, also for the sockets of stop-first ones, and write down the ports that they listen on.
-
-        All that going back and committing need is laid down here, while a full disk still costs nothing.
-        """
-        for name, port in project.instances.await_healthy(self.names).items():
-            known = self.target.instances[name]
-            self.target.instances[name] = Instance(known.name, known.service, known.kind, known.release, port)
-        project.tables.write(self.target)
-        project.tables.make_ready(self.target, self.back)
+    return Step("probe", f"wait until healthy: {', '.join(names)}" if names else "wait until requests can wait", do)
 
 
 def union_name(target: Manifest) -> str:
-    """Return the name of the table in force while nginx learns of this one's slots."""
+    """Return the name of the table in force while nginx changes to the slots of this one."""
     return f"{target.deploy}+"
 
 
-@dataclass(frozen=True)
-class PublishUnion(Step):
-    """Put a table in force that has the slots of before and of after, while nginx changes from one to the other."""
+def publish_union(target: Manifest, before: Manifest, slots: dict[str, str]) -> Step:
+    """Publish a table with the old and the new slots, while nginx changes from the ones to the others."""
 
-    before: Manifest
-    slots: dict[str, str]
-    name = "publish-union"
-    leads = True
-    words = "publish old and new slots together"
+    def do(project: Project) -> None:
+        project.tables.publish(project.tables.build(target.deploy, slots, union_name(target)))
 
-    def do(self, project: Project) -> None:
-        """Build and publish it."""
-        project.tables.publish(project.tables.build(self.target.deploy, self.slots, union_name(self.target)))
+    def undo(project: Project) -> None:
+        project.tables.go_back(str(before.deploy), target.deploy)
 
-    def undo(self, project: Project) -> None:
-        """Publish the table of before."""
-        project.tables.go_back(str(self.before.deploy), self.target.deploy)
+    return Step("publish-union", "publish old and new slots together", do, undo, leads=True)
 
 
-class Proxy(Step):
-    """Have nginx know the upstreams: nothing where its text stays the same, else test, replace, reload, verify."""
+def proxy(target: Manifest) -> Step:
+    """Bring nginx to the text of this table: test, replace, reload, verify; nothing if its text stays the same."""
 
-    name = "proxy"
-    leads = True
-    words = "nginx: reload if its text changes, start if it does not run"
-
-    def do(self, project: Project) -> None:
-        """Bring nginx to the text of this table; from a reload on, clients may meet the new instances."""
-        text = project.proxy.text(self.target)
+    def do(project: Project) -> None:
+        text = project.proxy.text(target)
         if not project.proxy.runs(text):
-            self.target.exposed = True
-            project.tables.write(self.target)
-        project.events.send(events.Proxy(subject="nginx", text=project.proxy.apply(self.target.deploy, text)))
+            target.exposed = True  # from a reload on, clients may meet the new instances
+            project.tables.write(target)
+        project.events.send(events.Proxy(subject="nginx", text=project.proxy.apply(target.deploy, text)))
 
-    def undo(self, project: Project) -> None:
-        """Bring it back to the text of before."""
-        project.proxy.restore(self.target.deploy)
+    line = "nginx: reload if its text changes, start if it does not run"
+    return Step("proxy", line, do, lambda project: project.proxy.restore(target.deploy), leads=True)
 
 
-@dataclass(frozen=True)
-class Publish(Step):
-    """The switch, from the table in force (`back`; None for the first one) to the target."""
+def publish(target: Manifest, back: str | None) -> Step:
+    """Switch from the table in force (`back`; None for the first deploy) to the target."""
 
-    back: str | None
-    name = "publish"
-    leads = True
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        where = ", ".join(f"{slot} to {instance}" for slot, instance in self.target.slots().items())
-        return f"switch: {where}" if where else "switch"
-
-    def do(self, project: Project) -> None:
-        """Publish the table."""
-        project.tables.publish(str(self.target.deploy))
-
-    def undo(self, project: Project) -> None:
-        """Publish the table that was in force; when there was none, none."""
-        if project.tables.published() != str(self.target.deploy):
+    def undo(project: Project) -> None:
+        if project.tables.published() != str(target.deploy):
             return
-        if self.back is None:
+        if back is None:
             project.tables.unpublish()
         else:
-            project.tables.go_back(self.back, self.target.deploy)
+            project.tables.go_back(back, target.deploy)
+
+    where = ", ".join(f"{slot} to {instance}" for slot, instance in target.slots().items())
+    line = f"switch: {where}" if where else "switch"
+    return Step("publish", line, lambda project: project.tables.publish(str(target.deploy)), undo, leads=True)
 
 
-@dataclass(frozen=True)
-class Swap(Step):
-    """Have the old version stop and the new one start, while requests wait; undone, the other way round."""
-
-    old: list[Instance]
-    new: list[Instance]
-    name = "swap"
-
-    @property
-    def words(self) -> str:
-        """Say what the step does, as a line of a plan."""
-        old, new = (", ".join(one.name for one in some) for some in (self.old, self.new))
-        return f"stop {old}, start {new}; requests wait meanwhile"
-
-    def do(self, project: Project) -> None:
-        """Stop, run before_start, start, wait until healthy."""
-        stop_first.forward(project, self.target, self.old, self.new)
-
-    def undo(self, project: Project) -> None:
-        """Have the old version serve again."""
-        stop_first.back(project, self.old, self.new)
+def swap(target: Manifest, old: Sequence[Instance], new: Sequence[Instance]) -> Step:
+    """Stop the old version and start the new one, while requests wait. Undone, the other way round."""
+    old_names, new_names = (", ".join(instance.name for instance in instances) for instances in (old, new))
+    return Step(
+        "swap",
+        f"stop {old_names}, start {new_names}; requests wait meanwhile",
+        lambda project: stop_first.forward(project, target, old, new),
+        lambda project: stop_first.back(project, old, new),
+    )
 
 
-@dataclass(frozen=True)
-class Swapped(Step):
+def swapped(new: Sequence[Instance]) -> Step:
     """Of an interrupted deploy: wait until its stop-first instances have finished by themselves."""
-
-    new: list[Instance]
-    name = "swap"
-
-    def do(self, project: Project) -> None:
-        """Wait. Raises DeployFailed when they have gone back to the old version."""
-        stop_first.await_alone(project, self.new)
+    return Step("swap", "wait for the interrupted change-over", lambda project: stop_first.await_alone(project, new))
 
 
-class Check(Step):
-    """One request through nginx for each service that is changed, as a client would send it."""
+def check(target: Manifest) -> Step:
+    """Send one request through nginx to each service that is changed, as a client would."""
 
-    name = "check"
-    words = "one request for each changed service through nginx"
+    def do(project: Project) -> None:
+        before = project.tables.before(target)
+        project.instances.check_ports(target.new(before))
+        project.proxy.check(target, before)
 
-    def do(self, project: Project) -> None:
-        """Send them."""
-        before = project.tables.before(self.target)
-        project.instances.check_ports(self.target.new(before))
-        project.proxy.check(self.target, before)
+    return Step("check", "one request for each changed service through nginx", do)
 
 
-class AfterSwitch(Step):
-    """The user's command once the new version serves; when it fails, the old one serves again."""
-
-    name = "after-switch"
-    words = "run after_switch, where it is set"
-
-    def do(self, project: Project) -> None:
-        """Run it."""
-        hooks.run(project, "after_switch", self.target)
+def after_switch(target: Manifest, command: str) -> Step:
+    """Run the user's command once the new version serves. If it fails, the old version serves again."""
+    line = f"after_switch: `{command}`"
+    return Step("after-switch", line, lambda project: hooks.run(project, "after_switch", target))
 
 
-class Bake(Step):
+def bake(target: Manifest, seconds: float) -> Step:
     """Watch the new version for a while; a fault switches back."""
-
-    name = "bake"
-    words = "watch the new version, where it has a bake"
-
-    def do(self, project: Project) -> None:
-        """Watch it."""
-        bake.bake(project, self.target)
+    return Step("bake", f"watch the new version for {seconds:g} s", lambda project: baking.bake(project, target))
 
 
-class Commit(Step):
-    """From here on nothing is undone."""
+def commit(target: Manifest) -> Step:
+    """Write durably that the target serves. From here on nothing is undone."""
 
-    name = "commit"
-    words = "commit: from here on nothing is undone"
+    def do(project: Project) -> None:
+        project.snapshots.sync(target.deploy)
+        project.tables.commit(target)
 
-    def do(self, project: Project) -> None:
-        """Write it down durably."""
-        project.snapshots.sync(self.target.deploy)
-        project.tables.commit(self.target)
+    return Step("commit", "commit: from here on nothing is undone", do)
 
 
 def _require_unpublished(project: Project, target: Manifest) -> None:
-    """Raise NeedsPerson where clients are led to this table, whatever was meant: nothing of it may end."""
+    """Raise NeedsPerson if clients are led to this table, whatever was meant: nothing of it may end."""
     if project.tables.published() in (str(target.deploy), union_name(target)):
         raise NeedsPerson(
             f"deploy {target.deploy} still gets requests, so nothing of it is stopped",

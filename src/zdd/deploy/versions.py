@@ -119,7 +119,7 @@ def kept(project: Project, tables: Collection[int]) -> set[int]:
     return {*tables, *own[:most]}
 
 
-def site_of(project: Project, request: Request) -> Project:
+def project_of(project: Project, request: Request) -> Project:
     """
     Return the project as the request needs it: a version that is started again has its own configuration.
 

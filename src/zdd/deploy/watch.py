@@ -26,7 +26,7 @@ class Drained(NamedTuple):
     cut: int = 0
 
 
-class Leaving:
+class DrainWatch:
     """
     An instance that is let go, and our ear at it; made before it is told to go, so that nothing of it is missed.
 
@@ -98,7 +98,7 @@ class Leaving:
         return Drained(event.drained or 0, event.cut or 0)
 
 
-def watch(project: Project, leaving: Sequence[Leaving]) -> Drained:
+def watch(project: Project, leaving: Sequence[DrainWatch]) -> Drained:
     """Tell how the old instances drain until they are gone. Those that take long to stop after that are left to it."""
     ended = cut = 0
     while leaving:

@@ -1,0 +1,124 @@
+"""How a change of what serves ended: told on the screen, in the JSON stream and in the history."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from msgspec import UNSET
+
+from zdd import history, secret
+from zdd.deploy.watch import Drained
+from zdd.errors import ZddError, as_zdd_error, last_words
+from zdd.events import Result
+from zdd.history import Entry
+from zdd.instances import environment
+from zdd.lock import who
+from zdd.operate import in_place
+from zdd.project import Project
+from zdd.routing.manifest import Manifest
+
+CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
+
+
+class Outcome:
+    """Tells how one command ended. Made before the command touches anything, to know what served then."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._begun = time.monotonic()
+        self._before: int | None = None
+        try:
+            self._before = _serving(project)
+        except (ZddError, OSError):
+            pass  # the command meets the same and says so
+
+    def seconds(self) -> float:
+        """Return the seconds since the command began."""
+        return time.monotonic() - self._begun
+
+    def done(self, target: Manifest, seconds: float, drained: Drained | None, strict: bool) -> int:
+        """Tell that the target serves; `drained` is None if nobody has watched. Returns the exit code."""
+        project = self.project
+        cut = project.events.cut + (drained.cut if drained else 0)
+        code = CUT if strict and cut else 0
+        release = f", release {target.release}" if target.release else ""
+        project.events.send(
+            Result(
+                outcome="done",
+                cause=None,
+                deploy=target.deploy,
+                exit=code,
+                seconds=round(seconds, 3),
+                drained=drained.ended if drained else None,
+                cut=cut,
+                text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}",
+            )
+        )
+        return code
+
+    def failed(self, error: ZddError) -> ZddError:
+        """Tell that the command failed, and add to the error what serves now. Returns the error."""
+        number = self._before
+        try:
+            number = _serving(self.project)
+            if error.exit_code == 1:
+                error.now_serving = now_serving(self.project)
+        except Exception as another:  # it must not take the place of what failed first
+            self.project.events.notice(f"cannot tell what serves: {as_zdd_error(another).message}")
+        committed = (number or 0) > (self._before or 0)  # what failed came after the commit
+        outcome = "undone" if error.exit_code == 1 and not committed else "failed"
+        output = list(last_words(error)) or UNSET
+        self.project.events.send(
+            Result(outcome=outcome, cause=error.message, output=output, deploy=number, exit=error.exit_code)
+        )
+        return error
+
+
+def now_serving(project: Project) -> str:
+    """Return what serves although a change failed, as a sentence."""
+    current = project.tables.current()
+    if current:
+        running = project.instances.running()
+        unwanted = in_place.loaded(project, current, running)
+        down = [f"{name} is down" for name in current.instances if name not in running or running[name].is_broken]
+        serves = "is still in force" if unwanted or down else "still serves"
+        notes = unwanted or in_place.warning(project, current)
+        return "; ".join([f"deploy {current.deploy} {serves}", *down, *notes])
+    if any(state.state == "serving" for state in project.instances.running().values()):
+        return "what an earlier zdd has started still serves"
+    return "nothing was served before, and nothing is now"
+
+
+def write_history(
+    project: Project, target: Manifest, outcome: str, cause: str | None = None, output: Sequence[str] | None = None
+) -> None:
+    """Write a deploy's entry. A failure to do so is only told: the deploy is done, or has a cause of its own."""
+    entry = Entry(
+        deploy=target.deploy,
+        action=target.action,
+        outcome=outcome,
+        started=target.started,
+        seconds=round(time.time() - target.started, 3),
+        who=who(),
+        services=target.services(),
+        steps=project.events.steps,
+        release=target.release,
+        label=target.label,
+        cause=cause,
+        output=[secret.hide(line) for line in output] if output else None,
+        replaced=target.before,
+        origin=target.origin,
+    )
+    in_place.remember(project, target.deploy)
+    try:
+        history.append(project.paths.history, entry)
+        if target.action == "deploy" and outcome == "done":
+            environment.remember(project.paths.environment)
+    except Exception as error:
+        project.events.notice(f"cannot write {project.paths.history}: {as_zdd_error(error).message}")
+
+
+def _serving(project: Project) -> int | None:
+    current = project.tables.current()
+    return current.deploy if current else None

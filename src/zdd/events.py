@@ -18,11 +18,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 
 
 class Begin(Event, frozen=True, kw_only=True, tag="begin"):
-    """A deploy has its number. `text` says where a rollback goes."""
+    """A deploy has its number; it `started` at this time.time(). `text` says where a rollback goes."""
 
     deploy: int
     action: str
     project: str
+    started: float
     text: str | UnsetType = UNSET
 
 

@@ -37,6 +37,9 @@ def test_json_has_the_shape_that_programs_rely_on(deployed: ClassicProject) -> N
         "deploy": 1,
         "release": None,
         "state": "serving",
+        "running": None,
+        "paused": {},
+        "maintenance": False,
         "nginx": {"pid": deployed.nginx_pids()[0], "managed": True},
         "services": [{"name": "web", "release": None, "instances": [instance]}],
         "problems": [],
@@ -72,9 +75,9 @@ def test_a_dead_instance_is_a_problem_until_the_next_deploy(project: ClassicProj
     shown = project.zddeploy("status", code=1).stdout
     found = project.status()
 
-    assert "shop: deploy 1, degraded" in shown
+    assert "shop: deploy 1, down" in shown
     assert "! web-1 should serve and does not run" in shown
-    assert found["state"] == "degraded"
+    assert found["state"] == "down"
     assert len(found["problems"]) == 1
 
     project.zddeploy()
@@ -97,7 +100,7 @@ def test_what_is_down_names_the_way_up(project: ClassicProject) -> None:
     project.zddeploy("down")
 
     shown = project.zddeploy("status").stdout.splitlines()
-    assert shown == ["shop: nothing is deployed", "  it is down: `zddeploy up` brings it back"]
+    assert shown == ["shop: down", "  it is down: `zddeploy up` brings it back"]
 
 
 def test_an_old_instance_that_has_ended_is_not_shown_any_more(project: ClassicProject) -> None:

@@ -197,7 +197,7 @@ def test_nothing_is_left_after_down_though_clients_are_connected(project: Projec
     assert "api 1" in call.answer()
     assert leftovers(project.folder) == []
     assert not project.runtime.exists()
-    assert project.status()["state"] == "nothing"
+    assert project.status()["state"] == "down"
 
 
 def await_connections(project: Project, number: int, name: str = "web-1") -> None:

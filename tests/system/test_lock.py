@@ -28,7 +28,7 @@ def test_a_second_deploy_is_refused_and_told_who_is_at_work(classic: ClassicProj
         assert f"by {json.loads((classic.runtime / 'lock').read_text())['who']}: " in said
     assert "--lock-timeout" in refused.stderr
     assert (last["outcome"], last["exit"]) == ("failed", 3)
-    assert "shop: deploy 1, serving" in status.stdout
+    assert "shop: deploy 1, deploying" in status.stdout
 
 
 def test_with_a_lock_timeout_it_waits_for_its_turn(classic: ClassicProject) -> None:

@@ -149,7 +149,7 @@ def test_an_app_that_lets_its_socket_go_is_told_and_started_again(project: Proje
     before = app(project)
 
     os.kill(before, signal.SIGUSR2)
-    eventually(lambda: project.status()["state"] == "degraded")
+    eventually(lambda: project.status()["state"] == "down")
     told = project.status()
     eventually(lambda: project.status()["state"] == "serving")
 

@@ -36,14 +36,16 @@ def test_requests_wait_until_resume(project: Project) -> None:
     with project.load(COUNTED, **MANY) as load:
         shown = project.zddeploy("pause", "--max", "50s").stdout
         eventually(lambda: nobody_is_let_in(project))
-        note = project.status()["notes"]
+        status = project.status()
         resumed = project.zddeploy("resume").stdout
         report = load.stop()
 
     assert_nothing_lost(report)
     assert report.reconnects == 0
     assert "requests wait, for 50 s at most (up to " in shown
-    assert [text.split(",")[0] for text in note] == ["web-1 is paused", "web-2 is paused"]
+    assert [text.split(",")[0] for text in status["notes"]] == ["web-1 is paused", "web-2 is paused"]
+    assert status["state"] == "paused"
+    assert status["paused"].keys() == {"web-1", "web-2"}
     assert resumed == "requests are let in to web-1, web-2\n"
     assert project.zddeploy("resume").stdout == "nothing was paused\n"
 

@@ -168,7 +168,7 @@ def test_after_a_reboot_nothing_is_believed_and_up_starts_the_last_good_release(
     code.commit(2)
     project.zddeploy()
     project.reboot()
-    assert project.status()["state"] == "nothing"
+    assert project.status()["state"] == "down"
 
     project.zddeploy("up")
 

@@ -9,6 +9,7 @@ from zdd import events
 from zdd.events import Event
 from zdd.history import Entry
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status
+from zdd.operate.under_way import UnderWay
 
 HEAD = """\
 # JSON
@@ -28,6 +29,7 @@ over.
 EVENTS: dict[type[Event], str] = {
     events.Begin: "the deploy has a number; `text` says where a rollback goes back to",
     events.Notice: "something a person should know",
+    events.Doing: "a step begins",
     events.Step: "a step is over; after the step `publish` the new version serves",
     events.Healthy: "a new instance is healthy, so long after its start",
     events.Proxy: "nginx was started, or reloaded and the reload verified",
@@ -39,6 +41,7 @@ EVENTS: dict[type[Event], str] = {
 
 TITLES: dict[type, tuple[str, str]] = {
     Status: ("status --json", "One object."),
+    UnderWay: ("The command that runs, in status", ""),
     ServiceStatus: ("A service of status", ""),
     InstanceStatus: ("An instance of status", ""),
     Entry: ("history --json", "One object a deploy, the newest first. What has no value is left out."),
@@ -50,12 +53,23 @@ MEANINGS: dict[type, dict[str, str]] = {
         "conf": "the configuration file",
         "deploy": "number of the deploy that serves",
         "release": "the release that serves, where there is a `[release]` section",
-        "state": "`interrupted`: a deploy was, and the next command finishes or undoes it; "
-        "`down`: nothing serves that should",
+        "state": "`nothing`: never deployed; `down`: off, or nothing serves; `degraded`: something is wrong, see "
+        "`problems`; `interrupted`: a deploy was, and the next command finishes or undoes it",
+        "running": "the command that changes the project now",
+        "paused": "the paused instances, each with the seconds for which its requests wait at most",
+        "maintenance": "whether everything is answered 503",
         "nginx": "`pid`, `version` and `managed`: whether zdd runs it",
         "services": "see below",
         "problems": "what is wrong, in sentences; the exit code is 1 when there are any",
         "notes": "what is worth knowing, but not wrong",
+    },
+    UnderWay: {
+        "deploy": "the number of its deploy, once it has one",
+        "action": "the command: `deploy`, `rollback`, `pause` and so on",
+        "who": "the user",
+        "pid": "its process",
+        "since": "when it began",
+        "step": "the step that it is at",
     },
     ServiceStatus: {
         "name": "its name",

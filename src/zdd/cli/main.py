@@ -19,6 +19,7 @@ COMMANDS = (
     "check",
     "deploy",
     "status",
+    "watch",
     "logs",
     "history",
     "config",

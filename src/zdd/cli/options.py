@@ -102,10 +102,11 @@ def project_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool
     """
     config = read.load(read.find(conf, Path.cwd()))
     events = Events(JsonLines() if as_json else Screen(verbose))
-    if looks_only and as_json:
-        events.listeners.clear()
     project = open_project(config, events, lambda text: events.send(Command(text=text)))
-    events.listeners.append(DeployLogs(project.paths))
+    if not looks_only:
+        events.listeners.append(DeployLogs(project.paths))
+    elif as_json:
+        events.listeners.clear()
     for warning in config.warnings:
         events.notice(warning)
     return project

@@ -87,9 +87,8 @@ class JsonLines:
     """Prints each event as one JSON object a line on stdout."""
 
     def take(self, event: Event) -> None:
-        """Print the event; that a step begins is for people only."""
-        if not isinstance(event, Doing):
-            click.echo(msgspec.json.encode(event))
+        """Print the event."""
+        click.echo(msgspec.json.encode(event))
 
 
 class DeployLogs:
@@ -110,8 +109,7 @@ class DeployLogs:
             self.deploy = event.deploy
         if self.deploy is None:
             return
-        if not isinstance(event, Doing):
-            _append(self.paths.deploy_events(self.deploy), msgspec.json.encode(event))
+        _append(self.paths.deploy_events(self.deploy), msgspec.json.encode(event))
         text = f"{event.outcome}: {event.cause}" if isinstance(event, Result) and event.cause else line(event, True)
         if text is not None:
             now = time.strftime("%Y-%m-%d %H:%M:%S")

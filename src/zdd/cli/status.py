@@ -48,10 +48,8 @@ def command(project: Project, watch: bool, as_json: bool) -> int:
 
 def lines(found: Status, now: float, cpu: Mapping[str, float] | None = None) -> list[str]:
     """Return the status as text; `cpu` are the shares of a core that instances took, where they are shown."""
-    if found.deploy is None:
-        shown = [f"{found.project}: {'nothing is deployed' if found.state == 'nothing' else found.state}"]
-    else:
-        shown = [f"{found.project}: deploy {found.deploy}, {found.state}"]
+    what = "" if found.deploy is None else f"deploy {found.deploy}, "
+    shown = [f"{found.project}: {what}{'nothing is deployed' if found.state == 'nothing' else found.state}"]
     nginx = found.nginx
     if nginx.get("pid"):
         shown.append(f"  nginx {nginx['version']}, pid {nginx['pid']}")

@@ -70,8 +70,7 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
     project.instances.adopt(request.services or tuple(project.config.services))
     target = plan.manifest(project.config, observe(project), request, time.time())
     before = project.tables.before(target)
-    begin = Begin(deploy=target.deploy, action=request.action, project=project.name, text=request.words or UNSET)
-    project.events.send(begin)
+    project.events.send(_begin(project, target, request))
     _warn_of_root(project, target.new(before))
     _warn_of_old_layout(project, list(target.instances))
     try:
@@ -92,6 +91,16 @@ def observe(project: Project) -> Observed:
     """Return what a plan depends on."""
     last = max([0, *project.tables.numbers(), *project.paths.logged_deploys()])
     return Observed(project.tables.current(), last, project.instances.last_numbers())
+
+
+def _begin(project: Project, target: Manifest, request: Request) -> Begin:
+    return Begin(
+        deploy=target.deploy,
+        action=target.action,
+        project=project.name,
+        started=target.started,
+        text=request.words or UNSET,
+    )
 
 
 def _warn_of_root(project: Project, instances: list[Instance]) -> None:

@@ -86,8 +86,9 @@ def up(project: Project) -> Request:
 
 
 def is_up(project: Project) -> bool:
-    """Tell whether everything that should serve does."""
-    return status(project).state == "serving"
+    """Return whether everything that should serve does."""
+    found = status(project)
+    return found.deploy is not None and not found.problems
 
 
 def _previous(project: Project, current: Manifest) -> Version:

@@ -10,13 +10,14 @@ import msgspec
 from zdd import history
 from zdd.host import lock, process, sock_diag
 from zdd.instances.state import InstanceState, observe
-from zdd.operate import in_place, maintenance
+from zdd.operate import in_place, maintenance, under_way
+from zdd.operate.under_way import UnderWay
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
 _PATIENCE = 2.0  # seconds for each keeper: somebody looks on
 
-State = Literal["nothing", "serving", "degraded", "interrupted", "down"]
+State = Literal["nothing", "serving", "deploying", "paused", "maintenance", "degraded", "interrupted", "down"]
 
 
 class InstanceStatus(msgspec.Struct):
@@ -43,13 +44,21 @@ class ServiceStatus(msgspec.Struct):
 
 
 class Status(msgspec.Struct):
-    """The project; `problems` are sentences, empty when all is well; `notes` are worth knowing, but not wrong."""
+    """
+    The project; `problems` are sentences, empty when all is well; `notes` are worth knowing, but not wrong.
+
+    `running` is the command that changes it now; `paused` has, for each paused instance, the seconds for which its
+    requests wait at most.
+    """
 
     project: str
     conf: str
     deploy: int | None
     release: str | None
     state: State
+    running: UnderWay | None
+    paused: dict[str, float]
+    maintenance: bool
     nginx: dict[str, Any]
     services: list[ServiceStatus]
     problems: list[str]
@@ -64,13 +73,31 @@ class Use(NamedTuple):
     connections: int | None
 
 
+class Facts(NamedTuple):
+    """What the state of the project follows from."""
+
+    problems: list[str]
+    interrupted: bool
+    was_deployed: bool
+    change: UnderWay | None
+    paused: dict[str, float]
+    maintenance: bool
+
+
 def status(project: Project) -> Status:
     """Look at everything once."""
     stale = project.paths.stale()
     current = None if stale else project.tables.current()
     running = {} if stale else observe(project.paths, _PATIENCE)
     unwanted = in_place.loaded(project, current, running)
-    problems = [*_problems(project, current, running), *unwanted]
+    found = Facts(
+        [*_problems(project, current, running), *unwanted],
+        _interrupted(project),
+        any(entry.outcome == "done" for entry in history.read(project.paths.history)),
+        under_way.look(project),
+        {name: instance.paused for name, instance in running.items() if instance.paused is not None},
+        maintenance.is_on(project),
+    )
     names = list(dict.fromkeys([*project.config.services, *(found.service for found in running.values())]))
     use = _use(project, running)
     serving = current.by_service() if current else {}
@@ -80,14 +107,17 @@ def status(project: Project) -> Status:
         str(project.config.path),
         current.deploy if current else None,
         current.release if current else None,
-        _state(project, current, problems),
+        _state(current, running, found),
+        found.change,
+        found.paused,
+        found.maintenance,
         project.proxy.describe(),
         [_service(name, serving.get(name, []), by_service.get(name, []), use) for name in names],
-        problems,
+        found.problems,
         [
-            *_waiting(project, running),
+            *_waiting(found),
             *([] if unwanted else in_place.warning(project, current)),
-            *_way_up(project, current),
+            *_way_up(project, current, found.was_deployed),
             *_doubt(project),
         ],
     )
@@ -99,33 +129,46 @@ def _doubt(project: Project) -> list[str]:
     return [doubt] if doubt else []
 
 
-def _way_up(project: Project, current: Manifest | None) -> list[str]:
+def _way_up(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:
     """Say what to do where nothing serves."""
     if current or _lost(project):
         return []
-    if not any(entry.outcome == "done" for entry in history.read(project.paths.history)):
+    if not was_deployed:
         return ["`zddeploy` deploys it for the first time"]
     release = project.releases.current() if project.releases else None
     return [f"it is down: `zddeploy up` brings {f'release {release}' if release else 'it'} back"]
 
 
-def _waiting(project: Project, running: dict[str, InstanceState]) -> list[str]:
-    found = [
-        f"{one.name} is paused, for {one.paused:.0f} s more: its requests wait; `zddeploy resume` lets them in"
-        for one in running.values()
-        if one.paused is not None
+def _waiting(found: Facts) -> list[str]:
+    """Say what somebody has begun on purpose, and how it ends."""
+    notes = [
+        f"{name} is paused, for {seconds:.0f} s more: its requests wait; `zddeploy resume` lets them in"
+        for name, seconds in found.paused.items()
     ]
-    if maintenance.is_on(project):
-        found.append("maintenance is on, everything is answered 503: `zddeploy maintenance off` ends it")
-    return found
+    if found.maintenance:
+        notes.append("maintenance is on, everything is answered 503: `zddeploy maintenance off` ends it")
+    if change := found.change:
+        notes.append(f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it")
+    return notes
 
 
-def _state(project: Project, current: Manifest | None, problems: list[str]) -> State:
-    if _interrupted(project):
+def _state(current: Manifest | None, running: dict[str, InstanceState], found: Facts) -> State:
+    """Return the project's one state: what a person must act on goes before what somebody does on purpose."""
+    if found.interrupted:
         return "interrupted"
+    if found.change and found.change.deploy:
+        return "deploying"
     if current is None:
-        return "down" if problems else "nothing"
-    return "degraded" if problems else "serving"
+        return "down" if found.problems or found.was_deployed else "nothing"
+    if current.instances and not any(name in running and _answers(running[name]) for name in current.instances):
+        return "down"
+    if found.problems:
+        return "degraded"
+    return "maintenance" if found.maintenance else "paused" if found.paused else "serving"
+
+
+def _answers(instance: InstanceState) -> bool:
+    return instance.state in ("serving", "warm", "unkept")
 
 
 def _interrupted(project: Project) -> bool:

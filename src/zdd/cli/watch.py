@@ -1,0 +1,44 @@
+"""zddeploy watch: a deploy that somebody else runs."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from zdd.cli import options
+from zdd.errors import NeedsPerson
+from zdd.events import Result
+from zdd.operate import under_way
+from zdd.project import Project
+
+
+@options.command("watch", "looks")
+def command(project: Project, as_json: bool) -> int:
+    r"""
+    Follow a deploy that somebody else runs.
+
+    Prints all of it from its first step on, and exits as their zddeploy does. Ctrl-C ends the watching and not the deploy.
+
+    \b
+    Examples:
+      zddeploy watch
+      zddeploy watch --json
+    """
+    change = under_way.look(project)
+    if change is None:
+        project.events.notice(f"nothing is under way; `zddeploy status` shows what {project.name} serves")
+        return 0
+    project.events.notice(f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}")
+    for event in under_way.follow(project, change):
+        if as_json:
+            click.echo(msgspec.json.encode(event))
+        else:
+            project.events.send(event)
+        if isinstance(event, Result):
+            return event.exit
+    if project.tables.unfinished() is None:
+        return 0  # a change without a deploy, such as a pause, has no events
+    raise NeedsPerson(
+        f"`zddeploy {change.action}` of {change.who} has ended in the middle of a deploy",
+        hint="`zddeploy recover` finishes or undoes it",
+    )

@@ -17,7 +17,7 @@ def command(project: Project, as_json: bool) -> int:
     r"""
     Follow a deploy that somebody else runs.
 
-    Prints all of it from its first step on, and exits as their zddeploy does. Ctrl-C ends the watching and not the deploy.
+    Prints all of it from its first step on, and exits as their zddeploy does. Ctrl-C ends the watching, not the deploy.
 
     \b
     Examples:

@@ -25,8 +25,8 @@ SLEEP = ["sleep", "60"]
 def remains(tmp_path: Path) -> Remains:
     for folder in ("control", "instances/web-1/sock", "logs"):
         (tmp_path / folder).mkdir(parents=True)
-    control, instances, logs = (f"{tmp_path}/{name}" for name in ("control", "instances", "logs"))
-    return Remains(str(tmp_path), control, instances, logs, f"{tmp_path}/nginx.conf")
+    names = ("control", "instances", "logs", "owner", "current", "nginx.conf")
+    return Remains(str(tmp_path), *(f"{tmp_path}/{name}" for name in names))
 
 
 def started(child: subprocess.Popen[bytes]) -> Process:

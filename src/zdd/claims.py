@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from zdd.host import untrusted
+from zdd.errors import UsageError
+from zdd.host import guarded
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -78,7 +79,44 @@ def encode(claim: Claim, **more: Any) -> str:
     return json.dumps({name: value for name, value in (msgspec.to_builtins(claim) | more).items() if value is not None})
 
 
-def others(path: Path) -> list[int]:
+def check_user(folder: str) -> None:
+    """Raise UsageError where a folder of the project belongs to another user, or cannot be looked at."""
+    try:
+        owner = os.stat(folder).st_uid
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"cannot look at {folder}: {error.strerror}") from error
+    if owner != os.geteuid():
+        name = user_name(owner)
+        raise UsageError(
+            f"{folder} belongs to {name}, and you are {user_name(os.geteuid())}",
+            hint=f"run zddeploy as {name}: sudo -u {name} zddeploy",
+        )
+
+
+def check_conf(claim: Claim | None, path: Path, project: str) -> None:
+    """Raise UsageError where the project is claimed by another configuration file that is still there."""
+    if claim and not claim.is_of(path) and not claim.is_void():
+        raise UsageError(
+            f"project {project} belongs to {claim.conf}, not to {path}",
+            hint=f'run `zddeploy -c {claim.conf}`, or give this one its own name: [zdd] project = "..."',
+        )
+
+
+def check_others(path: Path, project: str) -> None:
+    """Raise UsageError where another user has deployed this very file: a second one would take the site over."""
+    for uid in _others(path):
+        if folder := claimed_by(path, project, uid):
+            sudo, us = f"sudo -u {user_name(uid)}" if uid else "sudo", user_name(os.geteuid())
+            once = f"once it is `down`, and {state_of(project, uid)} is removed, {us} may deploy it"
+            raise UsageError(
+                f"{path} is deployed by {user_name(uid)} ({folder}), and you are {us}",
+                hint=f"run zddeploy as {user_name(uid)}: `{sudo} zddeploy -c {path}`; {once}",
+            )
+
+
+def _others(path: Path) -> list[int]:
     """Return the users whose project the file may be rather than ours: its owner, who called sudo, and root."""
     us, found = os.geteuid(), {0} if os.geteuid() else set()
     try:
@@ -106,9 +144,9 @@ def claimed_by(path: Path, project: str, uid: int) -> str | None:
         state = state_of(project, uid)
     except KeyError:
         return None
-    runtime = (untrusted.read(f"{state}/runtime", uid) or "").strip()
+    runtime = (guarded.read_of_user(f"{state}/runtime", uid) or "").strip()
     for folder in (state, runtime, f"/run/zdd/{project}"):
-        claim = decode(untrusted.read(f"{folder}/owner", uid)) if os.path.isabs(folder) else None
+        claim = decode(guarded.read_of_user(f"{folder}/owner", uid)) if os.path.isabs(folder) else None
         if claim and claim.covers(path):
             return folder
     return None
@@ -139,3 +177,11 @@ def _as_spelled(path: Path) -> str:
     except OSError:
         pass
     return str(path)
+
+
+def user_name(uid: int) -> str:
+    """Return the user's name, or the number where passwd does not know it."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

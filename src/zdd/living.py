@@ -25,20 +25,55 @@ import stat
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from zdd.errors import UsageError
 from zdd.host import files, process, sock_diag
+from zdd.host.clock import boot_id
 from zdd.host.process import Process
-
-_MASTER = "nginx: master process"
 
 
 class Remains(NamedTuple):
-    """Where to look: folders of R and S, and the file that the project's own nginx was told to read."""
+    """Where to look: R, folders and files in R and S, and the file that the project's own nginx was told to read."""
 
     runtime: str
     control: str
     instances: str
     logs: str
+    owner: str
+    current: str
     nginx_conf: str
+
+
+def check_proc() -> None:
+    """Raise UsageError where /proc does not show our own process numbers: there no process seems to live."""
+    if process.read("/proc/self/stat").split(b" ")[0] != str(os.getpid()).encode():
+        raise UsageError(
+            "/proc does not show this very process, so nobody can tell which instances live",
+            hint="run it where /proc shows its own process numbers, such as after `mount -t proc proc /proc`",
+        )
+
+
+def is_stale(remains: Remains) -> bool:
+    """Return whether R is of another boot: its id is not that of this one, and nothing in it lives."""
+    return not _is_of_this_boot(remains) and find(remains) is None
+
+
+def doubt(remains: Remains) -> str | None:
+    """Return why R is kept or forgotten where the boot's id does not tell; None where it does."""
+    if _is_of_this_boot(remains) or not os.path.lexists(remains.current):
+        return None
+    recorded, ours = files.read_object(remains.owner).get("boot_id"), boot_id()
+    life = find(remains)
+    if recorded and ours:
+        return f"{remains.runtime} was made under another boot id, but {life}: so it is kept" if life else None
+    unknown = "/proc/sys/kernel/random/boot_id cannot be read here" if not ours else "its boot id was not known"
+    known = f"{life}: so it is kept" if life else "nothing in it lives, as after a reboot"
+    return f"nobody can tell whether {remains.runtime} is of this boot ({unknown}), but {known}"
+
+
+def _is_of_this_boot(remains: Remains) -> bool:
+    """Return whether R is known to be of this boot, or of none yet; "unknown" is no."""
+    owner, ours = files.read_object(remains.owner), boot_id()
+    return not owner or (bool(ours) and owner.get("boot_id") == ours)
 
 
 def find(remains: Remains) -> str | None:
@@ -80,14 +115,14 @@ def _recorded(remains: Remains) -> Iterator[str]:
 def _nginx(remains: Remains) -> Iterator[str]:
     pid = files.read_number(f"{remains.runtime}/nginx.pid")
     title = process.title(pid) if pid else ""
-    if title.startswith(_MASTER) and f"-c {remains.nginx_conf}" in title:
+    if title.startswith(process.NGINX_MASTER) and f"-c {remains.nginx_conf}" in title:
         yield f"nginx, process {pid}, runs"
 
 
 def _lives(remains: Remains, name: str, recorded: Process, record: dict[str, Any]) -> bool:
     pid = recorded.pid
     if not recorded.alive():
-        return process.is_hidden(pid)
+        return _is_hidden(pid)
     if f"{remains.control}/{name}.json" in process.title(pid):
         return True
     marks = {name, f"{remains.runtime}:{name}"}
@@ -104,6 +139,17 @@ def _lives(remains: Remains, name: str, recorded: Process, record: dict[str, Any
         return True
     tree = [pid, *process.descendants(pid)] if port else []
     return any(number == port for _, number in sock_diag.listeners(tree)) if tree else False
+
+
+def _is_hidden(pid: int) -> bool:
+    """Return whether a process has this number that /proc does not show us (hidepid, proc(5)): it may be any."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return process.stat_fields(pid) is None
 
 
 def _accepts(path: str) -> bool:

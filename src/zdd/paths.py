@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import re
 from collections.abc import Iterable
-
-import msgspec
 
 from zdd import claims, living
 from zdd.claims import Claim
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
-from zdd.host import files, process
+from zdd.host import files
+from zdd.host.clock import boot_id
 from zdd.living import Remains
 
 _RUN = "/run/zdd"
@@ -115,15 +113,11 @@ class Paths:
         That is: they belong to another user or another configuration, another user has deployed this one, or a socket's
         path would be too long; or nobody can tell what lives in them.
         """
-        if not process.sees_itself():
-            raise UsageError(
-                "/proc does not show this very process, so nobody can tell which instances live",
-                hint="run it where /proc shows its own process numbers, such as after `mount -t proc proc /proc`",
-            )
+        living.check_proc()
         for folder in (self.state, self.runtime):
-            _check_user(folder)
-        self._check_owner()
-        self._check_others()
+            claims.check_user(folder)
+        claims.check_conf(None if self.stale() else self._claim(), self.config.path, self.config.project)
+        claims.check_others(self.config.path, self.config.project)
         self._check_length(self.config.services)
 
     def make_room(self) -> None:
@@ -143,7 +137,7 @@ class Paths:
         if self.stale():
             self.forget()
         self._make(((self.control, 0o700), (self.instances, 0o711), (self.tables, 0o711)))
-        boot = process.boot_id() or self._owner().get("boot_id", "")  # one that is known is worth more than none
+        boot = boot_id() or files.read_object(self.owner).get("boot_id", "")  # a known one is worth more than none
         claim = claims.of(self.config.path, self._claim())
         for path, more in ((self.owner, {"uid": os.geteuid(), "boot_id": boot}), (f"{self.state}/owner", {})):
             if files.read(path) != (text := claims.encode(claim, **more)):
@@ -185,31 +179,17 @@ class Paths:
         _remove_tree(self.runtime)
 
     def stale(self) -> bool:
-        """Tell whether what R holds is of another boot: its id is not that of this one, and nothing in it lives."""
-        return not self._of_this_boot() and living.find(self._remains()) is None
+        """Return whether what R holds is of another boot: its id is not that of this one, and nothing in it lives."""
+        return living.is_stale(self._remains())
 
     def doubt(self) -> str | None:
-        """Say why R is kept or forgotten where the boot's id does not tell; None where it does."""
-        recorded, ours = self._owner().get("boot_id"), process.boot_id()
-        if self._of_this_boot() or not os.path.lexists(self.current):
-            return None
-        found = living.find(self._remains())
-        if recorded and ours:
-            words = f"{self.runtime} was made under another boot id, but {found}: so it is kept"
-            return words if found else None
-        unknown = "/proc/sys/kernel/random/boot_id cannot be read here" if not ours else "its boot id was not known"
-        known = f"{found}: so it is kept" if found else "nothing in it lives, as after a reboot"
-        return f"nobody can tell whether {self.runtime} is of this boot ({unknown}), but {known}"
-
-    def _of_this_boot(self) -> bool:
-        """Tell whether R is known to be of this boot, or of none yet; "unknown" is no."""
-        owner, ours = self._owner(), process.boot_id()
-        return not owner or (bool(ours) and owner.get("boot_id") == ours)
+        """Return why R is kept or forgotten where the boot's id does not tell; None where it does."""
+        return living.doubt(self._remains())
 
     def _remains(self) -> Remains:
         template = self.config.nginx.template
         nginx_conf = str(template).removesuffix(".template") if template else f"{self.nginx}/nginx.conf"
-        return Remains(self.runtime, self.control, self.instances, self.logs, nginx_conf)
+        return Remains(self.runtime, self.control, self.instances, self.logs, self.owner, self.current, nginx_conf)
 
     def _recorded(self) -> str | None:
         """Return the runtime folder chosen before, as long as something lives there: a deploy, finished or not."""
@@ -232,35 +212,8 @@ class Paths:
         moved = claim and not claim.is_of(self.config.path) and claim.is_void()
         return claim.conf if claim and moved else None
 
-    def _owner(self) -> dict[str, object]:
-        try:
-            owner = msgspec.json.decode(files.read(self.owner) or "{}")
-        except msgspec.DecodeError:
-            return {}
-        return owner if isinstance(owner, dict) else {}
-
     def _claim(self) -> Claim | None:
         return claims.decode(files.read(self.owner))
-
-    def _check_owner(self) -> None:
-        claim = None if self.stale() else self._claim()
-        if claim and not claim.is_of(self.config.path) and not claim.is_void():
-            raise UsageError(
-                f"project {self.config.project} belongs to {claim.conf}, not to {self.config.path}",
-                hint=f'run `zddeploy -c {claim.conf}`, or give this one its own name: [zdd] project = "..."',
-            )
-
-    def _check_others(self) -> None:
-        """Raise UsageError where another user has deployed this very file: a second one would take the site over."""
-        path, project = self.config.path, self.config.project
-        for uid in claims.others(path):
-            if folder := claims.claimed_by(path, project, uid):
-                sudo, us = f"sudo -u {user_name(uid)}" if uid else "sudo", user_name(os.geteuid())
-                once = f"once it is `down`, and {claims.state_of(project, uid)} is removed, {us} may deploy it"
-                raise UsageError(
-                    f"{path} is deployed by {user_name(uid)} ({folder}), and you are {us}",
-                    hint=f"run zddeploy as {user_name(uid)}: `{sudo} zddeploy -c {path}`; {once}",
-                )
 
     def _check_length(self, services: Iterable[str]) -> None:
         for service in services:
@@ -282,26 +235,3 @@ def _remove_tree(folder: str) -> None:
     """Remove a folder as far as that can be: what an app leaves behind fails no command."""
     with contextlib.suppress(OSError):
         files.remove_tree(folder)
-
-
-def _check_user(folder: str) -> None:
-    try:
-        owner = os.stat(folder).st_uid
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise UsageError(f"cannot look at {folder}: {error.strerror}") from error
-    if owner != os.geteuid():
-        name = user_name(owner)
-        raise UsageError(
-            f"{folder} belongs to {name}, and you are {user_name(os.geteuid())}",
-            hint=f"run zddeploy as {name}: sudo -u {name} zddeploy",
-        )
-
-
-def user_name(uid: int) -> str:
-    """Return the user's name, or the number where passwd does not know it."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

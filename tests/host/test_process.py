@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from zdd.host import process
+from zdd.host import process, usage
 from zdd.host.process import Process
 
 SLEEP = ["sleep", "60"]
@@ -79,9 +79,9 @@ def test_descendants_are_found_through_every_generation() -> None:
             below = process.descendants(child.pid)
 
         assert [process.title(pid).split()[0] for pid in below] == ["sh", "sleep"]
-        memory, cpu = process.use_of_trees([child.pid])[child.pid]
-        assert memory > process.memory_bytes(child.pid)
-        assert cpu >= process.cpu_seconds(child.pid)
+        memory, cpu = usage.use_of_trees([child.pid])[child.pid]
+        assert memory > usage.memory_bytes(child.pid)
+        assert cpu >= usage.cpu_seconds(child.pid)
         for pid in [child.pid, *below]:
             if found := Process.find(pid):
                 found.signal(signal.SIGKILL)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+from zdd.claims import user_name
 from zdd.host.process import Process
-from zdd.paths import user_name
 
 from .code import configure, lines
 from .project import LIGHT, PLAIN, WORKER, Project, assert_nothing_lost, eventually, leftovers, service

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from zdd.checks.finding import Finding, error, fine, warning
 from zdd.checks.nginx_text import served
+from zdd.claims import user_name
 from zdd.host import files, process, sock_diag
 from zdd.nginx.config import template, upstream
 from zdd.nginx.config.render import KEEPALIVE_MIN_TIMEOUT_SINCE
@@ -14,7 +15,6 @@ from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process import running
 from zdd.nginx.process.nginx import Nginx
 from zdd.operate import boot
-from zdd.paths import user_name
 from zdd.project import Project
 
 _EVERYWHERE = ("", "*", "0.0.0.0", "::")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from zdd.checks.finding import Finding, error, warning
+from zdd.claims import user_name
 from zdd.conf.schema import RunService
 from zdd.errors import UsageError
 from zdd.host import reach, sock_diag, systemd
@@ -13,7 +14,6 @@ from zdd.instances import user
 from zdd.nginx import capacity
 from zdd.nginx.external import ExternalNginx
 from zdd.operate import boot_unit
-from zdd.paths import user_name
 from zdd.project import Project
 
 

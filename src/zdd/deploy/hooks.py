@@ -6,13 +6,13 @@ import math
 import os
 from typing import NamedTuple
 
+from zdd.claims import user_name
 from zdd.conf.schema import RunService
 from zdd.errors import DeployFailed, as_zdd_error
 from zdd.host import files
-from zdd.host.command import Surroundings
+from zdd.host.command import Surroundings, cannot_run
+from zdd.host.process import ended
 from zdd.instances import environment, user
-from zdd.instances.health.failure import cannot_run, ended
-from zdd.paths import user_name
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 

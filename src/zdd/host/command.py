@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from typing import IO, NamedTuple, NoReturn
 
 from zdd.host.clock import Clock
 from zdd.host.process import Process, change_user
 
 _MOST_SHOWN = 1 << 24  # bytes of output that are read, the last; a command of a service's user may print without end
-_SLICE = 0.1  # seconds between looks at whether waiting is still worth it
+_PAUSE = 0.01  # seconds between looks at whether a program has ended
 
 
 class Result:
@@ -64,34 +62,15 @@ class Commands:
         says so. What it leaves running in the background, holding its output open, is not waited for. `interrupt` is
         called again and again; when it raises, the session is killed, too.
         """
-        self._tell(argv, cwd)
         # Into a file and not a pipe: a pipe ends only when everything that was left in the background has ended.
         with tempfile.TemporaryFile() as output:
-            child = subprocess.Popen(
-                argv,
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                user=who.uid,
-                group=who.gid,
-                extra_groups=who.groups if os.geteuid() == 0 else None,
-            )
-            deadline, note = time.monotonic() + timeout, ""
-            try:
-                while child.poll() is None and time.monotonic() < deadline:
-                    interrupt()
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        child.wait(min(_SLICE, timeout))
-            finally:
-                if child.returncode is None:
-                    os.killpg(child.pid, signal.SIGKILL)  # its own session, not yet reaped: the number is still its
-                    child.wait()
-                    note = f"(killed: not done after {timeout:g} s)\n"
+            child = self._start(argv, cwd, env, output, who)
+            status = child.wait(timeout, Clock(), interrupt)
             output.seek(max(0, os.fstat(output.fileno()).st_size - _MOST_SHOWN))
-            return Result(child.returncode, output.read().decode(errors="replace") + note)
+            printed = output.read().decode(errors="replace")
+        if status is None:
+            return Result(-signal.SIGKILL, f"{printed}(killed: not done after {timeout:g} s)\n")
+        return Result(status, printed)
 
     def attend(
         self,
@@ -107,16 +86,7 @@ class Commands:
 
         `interrupt` is called again and again and may raise. However this ends, nothing of its session runs on.
         """
-        child = self.spawn(argv, there.cwd, there.env, output, who=there.who)
-        deadline = clock.now() + timeout
-        try:
-            while (status := child.status()) is None and clock.now() < deadline:
-                interrupt()
-                clock.sleep(0.01)
-            return status
-        finally:
-            if child.status() is None:
-                child.kill_session()
+        return self.spawn(argv, there.cwd, there.env, output, who=there.who).wait(timeout, clock, interrupt)
 
     def spawn(
         self,
@@ -133,27 +103,36 @@ class Commands:
 
         It inherits `descriptors`, under their own numbers, and no others. An `umask` of -1 is ours.
         """
-        self._tell(argv, cwd)
         with open(output, "ab") as log:
-            child = subprocess.Popen(
-                argv,
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=descriptors,
-                umask=umask,
-                user=who.uid,
-                group=who.gid,
-                extra_groups=who.groups if os.geteuid() == 0 else None,
-            )
-        return Spawned(child)
+            return self._start(argv, cwd, env, log, who, descriptors, umask)
 
-    def _tell(self, argv: Sequence[str], cwd: str) -> None:
+    def _start(
+        self,
+        argv: Sequence[str],
+        cwd: str,
+        env: Mapping[str, str] | None,
+        output: IO[bytes],
+        who: Identity,
+        descriptors: Sequence[int] = (),
+        umask: int = -1,
+    ) -> Spawned:
         if self.tell:
             self.tell(f"{shlex.join(argv)}  (in {cwd})")
+        child = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=descriptors,
+            umask=umask,
+            user=who.uid,
+            group=who.gid,
+            extra_groups=who.groups if os.geteuid() == 0 else None,
+        )
+        return Spawned(child)
 
 
 class Surroundings(NamedTuple):
@@ -172,6 +151,11 @@ def become(argv: Sequence[str], there: Surroundings) -> NoReturn:
     change_user(*there.who)
     os.chdir(there.cwd)
     os.execvpe(argv[0], list(argv), there.env)
+
+
+def cannot_run(command: str, error: OSError) -> str:
+    """Say that a program could not be started, and why."""
+    return f"cannot run {command!r}: {error.strerror or os.strerror(error.errno or 0)}"
 
 
 def die_of(number: int) -> None:
@@ -195,6 +179,22 @@ class Spawned:
     def status(self) -> int | None:
         """Return the exit status (minus the signal's number when killed), None while it runs."""
         return self._child.poll()
+
+    def wait(self, timeout: float, clock: Clock, interrupt: Callable[[], None]) -> int | None:
+        """
+        Return the exit status once the child has ended, None after `timeout` seconds.
+
+        `interrupt` is called again and again and may raise. After the timeout, and when `interrupt` raises, the child's
+        whole session is killed.
+        """
+        try:
+            for _ in clock.poll(_PAUSE, until=clock.now() + timeout, interrupt=interrupt):
+                if (status := self.status()) is not None:
+                    return status
+            return None
+        finally:
+            if self.status() is None:
+                self.kill_session()
 
     def kill_session(self) -> None:
         """Kill the child and all that is in its session; returns when the child has ended."""

@@ -1,10 +1,11 @@
 """
-Small files by names that another user could have planted, read and written by root.
+Small files whose names another user could have planted: never followed elsewhere, never blocked, never flooded.
 
 Whoever may write a folder decides what its names lead to: a link to root's secrets, a FIFO that never ends, a device
 without end, somebody else's number. So where root runs and another user can write the folder, a folder above it or the
 file itself, nothing is followed, nothing blocks, and only a regular file of at most 32 bytes counts. Everywhere else,
-and for ordinary users, these functions do what `files` does.
+and for ordinary users, these functions do what `files` does. `read_of_user` reads a file that is expected to be
+another user's.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from zdd.host import files
 
 _MOST = 32  # bytes of a number in a file
+_LONGEST = 65536  # bytes of a file of a user
 _MOST_LINKS = 40  # on the way to a file, as for the kernel (path_resolution(7))
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -76,6 +78,27 @@ def look(path: str) -> Found | None:
                 return _read(path, place)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def read_of_user(path: str, uid: int) -> str | None:
+    """
+    Return the text of a regular file that belongs to this user; None for anything else.
+
+    The last name is not followed if it is a link, a FIFO does not block, and a file that is too long is not read.
+    """
+    try:
+        fd = os.open(path, _READ)
+    except (OSError, ValueError):
+        return None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != uid or status.st_size > _LONGEST:
+            return None
+        return os.read(fd, _LONGEST).decode("utf-8", "replace")
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
 
 
 def write(path: str, text: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import time
 
 from zdd.host import files
+from zdd.host.clock import Clock
 
 
 class Busy(Exception):  # noqa: N818  (a state somebody is in, not a mistake)
@@ -33,11 +33,11 @@ class Lock:
 
     def acquire(self, holder: dict[str, object], timeout: float) -> None:
         """Take the lock, waiting at most `timeout` seconds; raises Busy with what its holder wrote."""
-        deadline = time.monotonic() + timeout
-        while not self._try(holder):
-            if time.monotonic() >= deadline:
-                raise Busy(read_holder(self.path))
-            time.sleep(0.05)
+        clock = Clock()
+        for _ in clock.poll(0.05, until=clock.now() + timeout):
+            if self._try(holder):
+                return
+        raise Busy(files.read_object(self.path))
 
     def release(self) -> None:
         """Give the lock up."""
@@ -75,12 +75,3 @@ def is_held(path: str) -> bool:
     finally:
         os.close(fd)
     return False
-
-
-def read_holder(path: str) -> dict[str, object]:
-    """Return what the holder wrote of itself; empty when it has not written yet."""
-    try:
-        holder = json.loads(files.read(path) or "")
-    except ValueError:
-        return {}
-    return holder if isinstance(holder, dict) else {}

@@ -7,9 +7,13 @@ import select
 import signal
 import time
 
+from zdd.host import clock
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+NGINX_MASTER = "nginx: master process"  # how the title begins that nginx gives it
 
 
 class Process:
@@ -38,7 +42,7 @@ class Process:
     @classmethod
     def find(cls, pid: int) -> Process | None:
         """Return the living process that has this number now; a zombie does not live."""
-        stat = _stat(pid)
+        stat = stat_fields(pid)
         return cls(pid, int(stat[19])) if stat and stat[0] not in "ZX" else None
 
     def alive(self) -> bool:
@@ -77,8 +81,7 @@ class Process:
 
     def started(self) -> float:
         """Return when it started, in seconds of time.time(); exact to a hundredth or so."""
-        ticks = float(os.sysconf("SC_CLK_TCK"))
-        return _boot_time() + self.start_time / ticks
+        return clock.boot_time() + self.start_time / os.sysconf("SC_CLK_TCK")
 
 
 class _Opened:
@@ -107,19 +110,19 @@ def now() -> int:
 
 def title(pid: int) -> str:
     """Return the command line as ps shows it, "" for a process that is gone (nginx writes its role there)."""
-    return _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").strip().decode(errors="replace")
+    return read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").strip().decode(errors="replace")
 
 
 def environment(pid: int) -> dict[str, str]:
     """Return the environment the process was started with; empty where it may not be read or it is gone."""
-    pairs = (entry.partition(b"=") for entry in _read(f"/proc/{pid}/environ").split(b"\0") if entry)
+    pairs = (entry.partition(b"=") for entry in read(f"/proc/{pid}/environ").split(b"\0") if entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
 
 
 def is_copy(pid: int, of: int) -> bool:
     """Tell whether a process was forked off that one and has run no program since: each is at addresses of its own."""
-    vector = _read(f"/proc/{pid}/auxv")
-    return bool(vector) and vector == _read(f"/proc/{of}/auxv")
+    vector = read(f"/proc/{pid}/auxv")
+    return bool(vector) and vector == read(f"/proc/{of}/auxv")
 
 
 def user_id(pid: int) -> int | None:
@@ -143,8 +146,8 @@ def hides_descriptors(pid: int) -> bool:
 
 def shares_unit(pid: int) -> bool:
     """Tell whether the process is in our own control group, where that is a unit made for us alone (see systemd.py)."""
-    ours = _read("/proc/self/cgroup")
-    return b"/zdd-" in ours and ours == _read(f"/proc/{pid}/cgroup")
+    ours = read("/proc/self/cgroup")
+    return b"/zdd-" in ours and ours == read(f"/proc/{pid}/cgroup")
 
 
 def user_ids(pid: int) -> set[int]:
@@ -153,39 +156,14 @@ def user_ids(pid: int) -> set[int]:
 
     `user_id` says root of a process that has changed its user and run no program since (proc(5), dumpable).
     """
-    lines = _read(f"/proc/{pid}/status").decode(errors="replace").splitlines()
+    lines = read(f"/proc/{pid}/status").decode(errors="replace").splitlines()
     return {int(number) for line in lines if line.startswith("Uid:") for number in line.split()[1:]}
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time it has used, also by children it has waited for; 0 when it is gone (proc_pid_stat(5))."""
-    stat = _stat(pid)
-    return sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK") if stat else 0.0
-
-
-def memory_bytes(pid: int) -> int:
-    """Return the resident memory in bytes, 0 for a process that is gone (proc_pid_statm(5))."""
-    fields = _read(f"/proc/{pid}/statm").split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
-
-
-def use_of_trees(roots: list[int]) -> dict[int, tuple[int, float]]:
-    """
-    Return the resident memory in bytes and the CPU time in seconds of each of these processes with all below it.
-
-    One scan of /proc for all. The time of processes that have ended counts once their parents have waited for them.
-    """
-    return {
-        root: (sum(map(memory_bytes, tree)), sum(map(cpu_seconds, tree)))
-        for root, below in trees(roots).items()
-        for tree in ([root, *below],)
-    }
 
 
 def parents() -> dict[int, int]:
     """Return the parent of every process on the machine, by number: one scan of /proc."""
     numbers = (int(name) for name in os.listdir("/proc") if name.isdigit())
-    return {pid: int(stat[1]) for pid in numbers if (stat := _stat(pid)) is not None}
+    return {pid: int(stat[1]) for pid in numbers if (stat := stat_fields(pid)) is not None}
 
 
 def descendants(root: int) -> list[int]:
@@ -214,7 +192,7 @@ def with_environment(name: str, value: str) -> list[int]:
     """
     wanted = os.fsencode(f"{name}={value}")
     numbers = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
-    found = (pid for pid in numbers if wanted in _read(f"/proc/{pid}/environ").split(b"\0"))
+    found = (pid for pid in numbers if wanted in read(f"/proc/{pid}/environ").split(b"\0"))
     return [pid for pid in found if Process.find(pid)]
 
 
@@ -230,6 +208,21 @@ def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Ca
             left = [process for process in left if process.signal(number)]
         deadline = now() + seconds
         left = [process for process in left if not process.wait(deadline - now())]
+
+
+def ended(status: int) -> str:
+    """
+    Say how a process ended, from its exit status (minus the signal's number when killed).
+
+    >>> ended(3), ended(-9)
+    ('exit status 3', 'SIGKILL')
+    """
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:  # a real-time signal
+        return f"signal {-status}"
 
 
 def become_subreaper() -> None:
@@ -253,48 +246,13 @@ def change_user(uid: int | None, gid: int | None, groups: list[int] | None) -> N
         os.setuid(uid)
 
 
-def boot_id() -> str:
-    """
-    Return the identity of this boot: process numbers and start times mean nothing under another.
-
-    "" where it cannot be read, as in a unit with ProcSubset=pid: then nobody knows which boot this is.
-    """
-    try:
-        return _read("/proc/sys/kernel/random/boot_id").decode().strip()
-    except OSError:
-        return ""
-
-
-def sees_itself() -> bool:
-    """Tell whether /proc is that of our own process numbers; where it is not, no process seems to live."""
-    return _read("/proc/self/stat").split(b" ")[0] == str(os.getpid()).encode()
-
-
-def is_hidden(pid: int) -> bool:
-    """Tell whether a process has this number that /proc does not show us (hidepid, proc(5)): it may be any."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return _stat(pid) is None
-
-
-def _stat(pid: int) -> list[str] | None:
+def stat_fields(pid: int) -> list[str] | None:
     """Return the fields after the command name, which may itself hold spaces and parentheses: state, ppid, ..."""
-    data = _read(f"/proc/{pid}/stat")
+    data = read(f"/proc/{pid}/stat")
     return data.rpartition(b")")[2].decode().split() if data else None
 
 
-def _boot_time() -> float:
-    for line in _read("/proc/stat").splitlines():
-        if line.startswith(b"btime "):
-            return float(line.split()[1])
-    raise OSError("no btime in /proc/stat")
-
-
-def _read(path: str) -> bytes:
+def read(path: str) -> bytes:
     """Read a file of /proc; a process that is gone, or not ours to read, reads as nothing."""
     try:
         with open(path, "rb") as file:

@@ -76,10 +76,10 @@ def connections_to(file: tuple[int, int]) -> int | None:
 
 def connections_to_files() -> dict[tuple[int, int], int]:
     """Count the connections to every UNIX socket that is seen in our own network namespace, by its file: two dumps."""
-    counts = {found.file: found.queued for found in _unix_sockets(1 << _LISTEN) if found.file}
-    for found in _unix_sockets(1 << _ESTABLISHED):
-        if found.file:
-            counts[found.file] = counts.get(found.file, 0) + 1
+    counts = {listener.file: listener.queued for listener in _unix_sockets(_LISTEN) if listener.file}
+    for connection in _unix_sockets(_ESTABLISHED):
+        if connection.file:
+            counts[connection.file] = counts.get(connection.file, 0) + 1
     return counts
 
 
@@ -91,18 +91,18 @@ def queued_on_listener(path: str) -> int | None:
 
 def queued(file: tuple[int, int]) -> int | None:
     """Count the connections in the accept queue of the UNIX socket of this file; None without a listener."""
-    queues = [found.queued for found in _unix_sockets(1 << _LISTEN, file) if found.file == file]
+    queues = [listener.queued for listener in _unix_sockets(_LISTEN, file)]
     return sum(queues) if queues else None
 
 
 def accepted(file: tuple[int, int]) -> set[int]:
     """Return the accepted connections to the UNIX socket of this file, each by its own inode."""
-    return {found.inode for found in _unix_sockets(1 << _ESTABLISHED, file) if found.file == file}
+    return {connection.inode for connection in _unix_sockets(_ESTABLISHED, file)}
 
 
 def listening_at(file: tuple[int, int]) -> set[int]:
     """Return the inodes of the listening sockets that are bound to this file."""
-    return {found.inode for found in _unix_sockets(1 << _LISTEN, file) if found.file == file}
+    return {listener.inode for listener in _unix_sockets(_LISTEN, file)}
 
 
 def connections_by_name(path: str, pid: int) -> int:
@@ -173,7 +173,7 @@ def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:
 
 def listening_files() -> set[tuple[int, int]]:
     """Return the files of all UNIX sockets that somebody listens on, in our own network namespace."""
-    return {found.file for found in _unix_sockets(1 << _LISTEN) if found.file}
+    return {listener.file for listener in _unix_sockets(_LISTEN) if listener.file}
 
 
 def file_of(path: str, follow_symlinks: bool = True) -> tuple[int, int] | None:
@@ -186,20 +186,21 @@ def file_of(path: str, follow_symlinks: bool = True) -> tuple[int, int] | None:
     return device, stat.st_ino & 0xFFFFFFFF
 
 
-def _unix_sockets(states: int, file: tuple[int, int] | None = None) -> Iterator[UnixSocket]:
-    """Yield the sockets in these states; with `file`, at least those that are bound to it."""
+def _unix_sockets(state: int, file: tuple[int, int] | None = None) -> Iterator[UnixSocket]:
+    """Yield the sockets in this state; with `file`, only those that are bound to it."""
     show = _SHOW_NAME_OF_FILE | _SHOW_QUEUE
-    request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, states, 0, show, _ANY, _ANY)
+    request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 1 << state, 0, show, _ANY, _ANY)
     for message in _dump(request, struct.pack("=II", file[1], file[0]) if file else b""):
-        state, inode = message[2], struct.unpack_from("=I", message, 4)[0]
-        file, queued = None, 0
+        inode = struct.unpack_from("=I", message, 4)[0]
+        bound_to, queued = None, 0
         for kind, value in _attributes(message, 16):
             if kind == _VFS:
                 file_inode, device = struct.unpack_from("=II", value)
-                file = (device, file_inode)
+                bound_to = (device, file_inode)
             elif kind == _RQLEN and state == _LISTEN:
                 queued = struct.unpack_from("=I", value)[0]
-        yield UnixSocket(inode, file, queued)
+        if file in (None, bound_to):
+            yield UnixSocket(inode, bound_to, queued)
 
 
 def _listening_on_tcp(port: int) -> list[TcpSocket]:

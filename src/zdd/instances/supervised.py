@@ -15,7 +15,7 @@ import msgspec
 
 from zdd import keeper
 from zdd.conf.schema import RunService
-from zdd.host import acl, files, memory, systemd
+from zdd.host import acl, files, systemd, usage
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instances import environment, node, user
@@ -52,7 +52,7 @@ class AppInstance:
         self.log = paths.log(name)
         self.kept = Kept(name, paths, clock)
         self.lease: client.Lease | None = None
-        self.memory_kills = memory.kills_anywhere()  # so far
+        self.memory_kills = usage.kills_anywhere()  # so far
         self.met = "no answer yet"  # the last that was no good, while it is waited for
 
     def launch(
@@ -271,7 +271,7 @@ class AppInstance:
             os.symlink(".", link)
 
     def _failed(self, words: str, hint: str | None = None) -> InstanceFailed:
-        if killed := memory.kills_anywhere() - self.memory_kills:
+        if killed := usage.kills_anywhere() - self.memory_kills:
             processes = "a process" if killed == 1 else f"{killed} processes"
             limit = f"; its memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
             ran_out = f"memory ran out: the kernel has killed {processes} of this machine meanwhile (`dmesg`){limit}"

@@ -7,7 +7,7 @@ import signal
 import time
 import warnings  # noqa: F401  (os.execvpe imports it: in the child, where nothing can be imported as another user)
 
-from zdd.host import memory, process
+from zdd.host import process, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class App:
         """
         self._close_report()
         self.log.look()
-        self._kills = memory.kills()
+        self._kills = usage.kills()
         self._report, report = os.pipe()  # both ends close on exec: what can be read at its end is why it never ran
         try:
             pid = os.fork()
@@ -104,7 +104,7 @@ class App:
         if words:
             return Ended(CANNOT_START, words)
         words = f"exit status {status}" if status >= 0 else f"signal {_signal_name(-status)}"
-        if status == -signal.SIGKILL and memory.kills() > self._kills:
+        if status == -signal.SIGKILL and usage.kills() > self._kills:
             words += ", out of memory (memory_max, or the machine's)"
         return Ended(status, words)
 

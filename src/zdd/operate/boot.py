@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from zdd import claims
+from zdd.claims import user_name
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
-from zdd.host import reach, systemd, untrusted
+from zdd.host import guarded, reach, systemd
 from zdd.operate import boot_unit
-from zdd.paths import user_name
 
 _SUDO_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")  # in this order where /bin is a link to /usr/bin
 _TMPFILES, _RUNTIME = "/etc/tmpfiles.d", "/run/zdd"
@@ -65,7 +65,7 @@ def _deployed_by_root(config: Config) -> bool:
 
     A user's note says what that user likes, so it is not believed: neither whom it names nor its configuration.
     """
-    claim = claims.decode(untrusted.read(f"{_runtime(config)}/owner", 0))
+    claim = claims.decode(guarded.read_of_user(f"{_runtime(config)}/owner", 0))
     return bool(claim and claim.covers(config.path))
 
 

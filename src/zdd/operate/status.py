@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from zdd import history
-from zdd.host import lock, process, sock_diag
+from zdd.host import lock, sock_diag, usage
 from zdd.instances.state import InstanceState, observe
 from zdd.operate import in_place, maintenance, under_way
 from zdd.operate.under_way import UnderWay
@@ -246,7 +246,7 @@ def _service(name: str, serving: list[Instance], running: list[InstanceState], u
 
 def _use(project: Project, running: dict[str, InstanceState]) -> dict[str, Use]:
     """Return what each instance has: one scan of processes and sockets for all of them."""
-    used = process.use_of_trees([found.main.pid for found in running.values() if found.main])
+    used = usage.use_of_trees([found.main.pid for found in running.values() if found.main])
     counts = sock_diag.connections_to_files()
     use = {}
     for name, found in running.items():

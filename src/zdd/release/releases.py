@@ -14,8 +14,8 @@ from zdd import umask
 from zdd.conf.schema import ReleaseSection
 from zdd.errors import DeployFailed, UsageError, counted, shorten
 from zdd.host import files
-from zdd.host.command import Commands
-from zdd.instances.health.failure import cannot_run, ended
+from zdd.host.command import Commands, cannot_run
+from zdd.host.process import ended
 from zdd.paths import Paths
 from zdd.release import assets, disk, git, shared
 from zdd.release.failure import BuildFailed, words

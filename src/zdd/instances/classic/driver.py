@@ -18,16 +18,16 @@ from zdd import umask
 from zdd.conf.schema import ClassicService
 from zdd.host import files, process, sock_diag, systemd
 from zdd.host.clock import Clock
-from zdd.host.command import Commands, Spawned
+from zdd.host.command import Commands, Spawned, cannot_run
 from zdd.host.guarded import Untrusted
-from zdd.host.process import Process
+from zdd.host.process import Process, ended
 from zdd.instances import environment
 from zdd.instances.classic import after_workers, record
 from zdd.instances.classic.claim import Claim
 from zdd.instances.classic.pid_files import PidFiles
 from zdd.instances.classic.record import ClassicRecord
 from zdd.instances.health import request, verdict
-from zdd.instances.health.failure import InstanceFailed, cannot_run, ended
+from zdd.instances.health.failure import InstanceFailed
 from zdd.instances.health.verdict import Health, NotHealthy
 from zdd.paths import Paths
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from zdd.host.command import Commands, Identity
-from zdd.instances.health.failure import ended
+from zdd.host.process import ended
 
 _SHOWN = 200  # characters of what it printed
 

@@ -44,23 +44,3 @@ def why_never_ran(how: str, program: str, path: str, user: str | None) -> str | 
     if how.endswith(os.strerror(errno.ENOENT)) and "/" not in program:
         return f"it is in none of PATH's folders ({path}); one of the release is named with a /: .venv/bin/{program}"
     return None
-
-
-def ended(status: int) -> str:
-    """
-    Say how a process ended, from its exit status (minus the signal's number when killed).
-
-    >>> ended(3), ended(-9)
-    ('exit status 3', 'SIGKILL')
-    """
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"
-
-
-def cannot_run(command: str, error: OSError) -> str:
-    """Say that a program could not be started, and why."""
-    return f"cannot run {command!r}: {error.strerror or os.strerror(error.errno or 0)}"

@@ -9,7 +9,7 @@ from zdd.host import guarded, process, sock_diag
 from zdd.host.guarded import Untrusted
 from zdd.host.process import Process
 
-MASTER = "nginx: master process"
+MASTER = process.NGINX_MASTER
 WORKER = "nginx: worker process"
 SHUTTING_DOWN = "nginx: worker process is shutting down"
 

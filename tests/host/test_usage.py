@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.host import memory
+from zdd.host import usage
 
 UNIFIED = "0::/system.slice/zdd-shop.web-1.service\n"
 DIVIDED = "5:memory:/system.slice/zdd-shop.web-1.service\n2:cpu,cpuacct:/\n0::/system.slice/zdd-shop.web-1.service\n"
@@ -27,4 +27,4 @@ def test_the_kernels_count_is_found_in_either_hierarchy(
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(content)
 
-    assert memory.kills(str(tmp_path)) == kills
+    assert usage.kills(str(tmp_path)) == kills

@@ -1,0 +1,61 @@
+"""What processes have used, memory and CPU time, and whether the kernel killed for lack of memory."""
+
+from __future__ import annotations
+
+import os
+
+from zdd.host import files, process
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process and the children it has waited for; 0 when it is gone (proc_pid_stat(5))."""
+    stat = process.stat_fields(pid)
+    return sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK") if stat else 0.0
+
+
+def memory_bytes(pid: int) -> int:
+    """Return the resident memory in bytes, 0 for a process that is gone (proc_pid_statm(5))."""
+    fields = process.read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+
+
+def use_of_trees(roots: list[int]) -> dict[int, tuple[int, float]]:
+    """
+    Return the resident memory in bytes and the CPU time in seconds of each of these processes with all below it.
+
+    One scan of /proc for all. The time of processes that have ended counts once their parents have waited for them.
+    """
+    return {
+        root: (sum(map(memory_bytes, tree)), sum(map(cpu_seconds, tree)))
+        for root, below in process.trees(roots).items()
+        for tree in ([root, *below],)
+    }
+
+
+def kills(root: str = "") -> int:
+    """
+    Return how often the kernel has killed in our control group because its memory, or the machine's, had run out.
+
+    0 where nobody counts. Sources: cgroup-v2, "memory.events"; cgroup-v1/memory, "memory.oom_control". `root` is where
+    /proc and /sys are, for tests.
+    """
+    for line in (files.read(f"{root}/proc/self/cgroup") or "").splitlines():
+        _, controllers, group = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            return _count(f"{root}/sys/fs/cgroup/memory{group}/memory.oom_control")
+        if not controllers and (found := _count(f"{root}/sys/fs/cgroup{group}/memory.events")):
+            return found
+    return 0
+
+
+def kills_anywhere() -> int:
+    """Return how many processes of the machine were killed for lack of memory since the boot (0 before Linux 4.13)."""
+    return _count("/proc/vmstat")
+
+
+def _count(path: str) -> int:
+    try:
+        words = [line.split() for line in (files.read(path) or "").splitlines()]
+    except OSError:
+        return 0
+    return next((int(number) for name, number in words if name == "oom_kill"), 0)

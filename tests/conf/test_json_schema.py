@@ -12,9 +12,8 @@ import pytest
 from msgspec import Struct
 
 from zdd.conf.document import Document
-from zdd.conf.json_schema import json_schema
-from zdd.conf.kinds import KindError
-from zdd.conf.schema import SCHEMAS, ClassicService, RunService, keys
+from zdd.conf.readers import KindError
+from zdd.conf.schema import SCHEMAS, ClassicService, RunService, json_schema, keys
 
 from . import test_read, test_refusals
 

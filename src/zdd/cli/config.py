@@ -9,7 +9,7 @@ import msgspec
 
 from zdd.cli import options
 from zdd.conf import show
-from zdd.conf.json_schema import json_schema
+from zdd.conf.schema import json_schema
 
 
 @click.command("config")

@@ -54,3 +54,25 @@ class Document(Struct, frozen=True):
         """Return the error that says `what` is wrong in a section."""
         text = f"{self.path}: [{section}] {what}"
         return UsageError(text.replace("\n", "\\n"), hint=hint)  # TOML keys may hold anything
+
+
+def from_toml(text: str, path: Path) -> Document:
+    """Read the `text` of the file at `path`; raise UsageError when it is not TOML or not made of sections."""
+    import tomllib  # here, because INI files do not need it
+
+    try:
+        tables = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
+    sections = {}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {name} is outside of any section; move it into [zdd] or the one it belongs to")
+        if name != "service":
+            sections[name] = table
+            continue
+        for service, values in table.items():
+            if not isinstance(values, dict):
+                raise UsageError(f"{path}: [service] {service} belongs in the section of a service: [service.NAME]")
+            sections[f"service.{service}"] = values
+    return Document(path, sections, typed=True)

@@ -1,4 +1,9 @@
-"""Host names: those that nginx can match (https://nginx.org/en/docs/http/server_names.html), and Host headers."""
+"""
+Hosts and paths: those that nginx can match, and those that a request can have.
+
+Names: https://nginx.org/en/docs/http/server_names.html. Paths: nginx compares the decoded path, of which it has removed
+".", ".." and slashes that follow another.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,11 @@ _REGEX = r"~[^\s;{}\"'\\\0]+"
 SERVER_NAME = rf"{_NAME}|{ADDRESS}|{ADDRESS_6}|\*?\.{_NAME}|{_NAME}\.\*|{_REGEX}"
 HEADER = rf"(?=.{{1,259}}$)({_LABEL}(\.{_LABEL})*|{ADDRESS_6})(:[0-9]{{1,5}})?"
 LISTEN = rf"(({ADDRESS_6}|\*|{ADDRESS}|(?!{_FOUR_NUMBERS}:)[a-zA-Z0-9._-]+):)?[0-9]{{1,5}}"
+
+UNTIDY = r"//|/\.\.?(/|$)"
+REGEX = r"[\^|]|\.\+|[\])][+*]|\.\*|\(\?|\$$|^~"
+ROUTE = rf"(?!.*({UNTIDY}|%[0-9A-Fa-f]{{2}}|[?#*\^|]|\.\+|[\])]\+|\(\?|\$$))/[^\s;{{}}\"'\\\0]*"
+REQUEST_PATH = r'/[!"$-~]*'
 
 
 class Mistake(ValueError):  # noqa: N818 -- reads as what happened

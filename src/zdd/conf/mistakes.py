@@ -5,13 +5,19 @@ from __future__ import annotations
 import posixpath
 import re
 import socket
+import unicodedata
+from encodings import idna
 from urllib.parse import quote, unquote_to_bytes
 
-from zdd.conf import hosts, paths
+from zdd.conf import hosts
 from zdd.conf.hosts import Mistake
 from zdd.conf.units import Statuses
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*)")
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")
+# Sharp s and final sigma: browsers keep them (IDNA2008), Python's codec does not (IDNA2003). The two are different
+# names, which may belong to different people. And what joins letters is in a name for one and not for the other.
+_TWO_WAYS = re.compile("[\u00df\u1e9e\u03c2]|[\u200c\u200d]")
 _NOBODY = "nobody asks for a host of that name; without the key all hosts are answered"
 
 
@@ -42,7 +48,7 @@ def listen(text: str) -> None:
 def route(text: str) -> None:
     """Raise Mistake, for a path that nginx, which compares decoded and simplified ones, never meets."""
     path, why = _without_host(text, "the host goes into host")
-    if re.search(paths.REGEX, path):
+    if re.search(hosts.REGEX, path):
         raise Mistake("it is the beginning of paths and no regular expression")
     if re.search("[?#]", path):
         path, why = re.split("[?#]", path, maxsplit=1)[0], "nginx compares the path alone"
@@ -50,13 +56,13 @@ def route(text: str) -> None:
         path, why = re.sub(r"(?<=.)/?\*+$", _slash, path), "all paths that begin so are routed, without a *"
     if re.search("%[0-9A-Fa-f]{2}", path):
         path, why = unquote_to_bytes(path).decode(errors="replace"), "nginx compares the decoded path"
-    if re.search(paths.UNTIDY, path):
+    if re.search(hosts.UNTIDY, path):
         simple = "/" + posixpath.normpath(path).lstrip("/")
         path, why = (
             simple + "/" * (path.endswith("/") and simple != "/"),
             why or "nginx compares the path without these",
         )
-    raise Mistake(why, path if re.fullmatch(paths.ROUTE, path) else None)
+    raise Mistake(why, path if re.fullmatch(hosts.ROUTE, path) else None)
 
 
 def request_path(text: str) -> None:
@@ -65,7 +71,7 @@ def request_path(text: str) -> None:
     if "#" in path:
         path, why = path.partition("#")[0], "what follows # is for browsers, no server is asked for it"
     path = quote(path, safe="".join(map(chr, range(33, 127))))
-    raise Mistake(why, path if re.fullmatch(paths.REQUEST, path) else None)
+    raise Mistake(why, path if re.fullmatch(hosts.REQUEST_PATH, path) else None)
 
 
 def statuses(text: str) -> None:
@@ -111,10 +117,35 @@ def _name(text: str, pattern: str) -> str:
 def _plain(name: str) -> str:
     """Return the name in ASCII and without the dot that may end it. Raises Mistake."""
     if not name.isascii():
-        from zdd.conf import idn  # here, because few have such a name
-
-        name = idn.to_ascii(name)
+        name = _to_ascii(name)
     return name[:-1] if name.endswith(".") and not name.startswith("~") else name
+
+
+def _to_ascii(name: str) -> str:
+    """Return the name with each label that needs it in punycode. Raises Mistake."""
+    labels = [
+        unicodedata.normalize("NFC", label.lower() if not label.isascii() else label) for label in _DOTS.split(name)
+    ]
+    if found := _TWO_WAYS.search(name):
+        letter = found[0] if found[0].isprintable() else f"U+{ord(found[0]):04X}"
+        why = f"a name with {letter} can be spelled in two ways, so write the punycode that is registered"
+        raise Mistake(why, ".".join(map(_punycode, labels)) if letter == found[0] else None)
+    return ".".join(label if label.isascii() else _label(label) for label in labels)
+
+
+def _label(label: str) -> str:
+    try:
+        encoded = idna.ToASCII(label).decode("ascii")
+    except UnicodeError:
+        encoded = ""
+    if not re.fullmatch("[A-Za-z0-9_-]{1,63}", encoded):  # a fullwidth slash, for one, becomes a slash
+        raise Mistake(f"{label} cannot be part of a name")
+    return encoded
+
+
+def _punycode(label: str) -> str:
+    """Return the label as browsers have it."""
+    return label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}"
 
 
 def _is_name(name: str, pattern: str) -> bool:

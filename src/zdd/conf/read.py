@@ -3,11 +3,15 @@
 import os
 import re
 from pathlib import Path
+from typing import TypeVar
 
-from msgspec.structs import replace
+from msgspec import Struct
+from msgspec.structs import fields, replace
 
-from zdd.conf import check, section
-from zdd.conf.document import Document
+from zdd.conf import check
+from zdd.conf.document import Broken, Document, from_toml
+from zdd.conf.kinds import Kind
+from zdd.conf.readers import KindError
 from zdd.conf.schema import (
     NAME,
     NAME_RULE,
@@ -18,8 +22,11 @@ from zdd.conf.schema import (
     ReleaseSection,
     RunService,
     ZddSection,
+    keys,
 )
 from zdd.errors import UsageError
+
+S = TypeVar("S", bound=Struct)
 
 NAMES = ("deploy.toml", "deploy.conf")
 
@@ -58,9 +65,9 @@ def load(path: Path) -> Config:
     ignored = _ignored(document)
     if not services:
         raise UsageError(f"{path}: there are no services; add a section such as [{prefix}web] with run")
-    zdd = section.read(document, "zdd", ZddSection)
-    nginx = section.read(document, "nginx", NginxSection)
-    release = section.read(document, "release", ReleaseSection) if "release" in document.sections else None
+    zdd = _section(document, "zdd", ZddSection)
+    nginx = _section(document, "nginx", NginxSection)
+    release = _section(document, "release", ReleaseSection) if "release" in document.sections else None
     check.nginx(document, nginx, services)
     return Config(
         path=path,
@@ -74,6 +81,29 @@ def load(path: Path) -> Config:
     )
 
 
+def env_file(path: Path) -> dict[str, str]:
+    """
+    Read NAME=VALUE lines: blank ones and those beginning with # are skipped, `export ` and one pair of quotes dropped.
+
+    Raises UsageError for a file that cannot be read and for a line that is none of these.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read env_file {path}: {getattr(error, 'strerror', None) or error}") from error
+    env = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise UsageError(f"{path}, line {number}: want NAME=VALUE")  # without the line: it may be a secret
+        value = value.strip()
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+        env[name.strip()] = value[1:-1] if quoted else value
+    return env
+
+
 def _document(path: Path) -> Document:
     try:
         data = path.read_bytes()
@@ -85,10 +115,10 @@ def _document(path: Path) -> Document:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}: not UTF-8: line {line} has the byte 0x{data[error.start]:02x}") from None
     if path.suffix == ".toml":
-        from zdd.conf.toml import parse  # the one that is needed, because each takes its time to load
-    else:
-        from zdd.conf.ini import parse
-    return parse(text, path)
+        return from_toml(text, path)
+    from zdd.conf import ini  # here, because TOML files do not need it
+
+    return ini.parse(text, path)
 
 
 def _service(document: Document, title: str) -> ClassicService | RunService:
@@ -98,11 +128,58 @@ def _service(document: Document, title: str) -> ClassicService | RunService:
         raise document.error(title, "run and start exclude each other: run keeps in the foreground, start does not")
     if title in document.classic or "start" in given:
         check.classic_name(document, title, name)
-        return section.read(document, title, ClassicService, name=name, cwd=document.path.parent)
+        return _section(document, title, ClassicService, name=name, cwd=document.path.parent)
     check.run_name(document, title, name)
-    service = section.read(document, title, RunService, name=name)
+    service = _section(document, title, RunService, name=name)
     check.run_service(document, title, service)
     return replace(service, keep_warm=0.0) if service.socket == "none" and "keep_warm" not in given else service
+
+
+def _section(document: Document, title: str, schema: type[S], **defaults: object) -> S:
+    """
+    Return the section as a `schema`, with `defaults` for what the schema cannot know.
+
+    Raises UsageError for an unknown key (classic sections may have them), a value that is not allowed and a missing
+    required key.
+    """
+    kinds = _known(document, title, schema)
+    classic = title in document.classic
+    values = dict(defaults)
+    for key, raw in document.sections.get(title, {}).items():
+        if key in kinds:
+            # The old tool took an empty cwd for the folder, so in classic sections empty is the default.
+            if not (classic and raw == ""):
+                values[key] = _value(document, title, key, raw, kinds[key])
+        elif not classic:
+            from zdd.conf.unknown import unknown_key  # here, because it is slow to load
+
+            raise unknown_key(document, title, key, schema)
+    missing = [one.name for one in fields(schema) if one.required and one.name not in values]
+    if missing:
+        what = "run, or else start, stop and pid_file" if missing == ["run"] else " and ".join(missing)
+        raise document.error(title, f"needs {what}")
+    return schema(**values)
+
+
+def _known(document: Document, title: str, schema: type[Struct]) -> dict[str, Kind]:
+    """Return the keys that count in a section."""
+    kinds = keys(schema)
+    if title == "nginx" and title in document.classic:
+        # The old tool knew two. Newer ones must stand here: in [DEFAULT] they are somebody's variables.
+        count = {"template", "pid_file"} | ({"binary", "user"} - document.quiet[title])
+        return {key: kind for key, kind in kinds.items() if key in count}
+    return kinds
+
+
+def _value(document: Document, title: str, key: str, raw: object, kind: Kind) -> object:
+    if isinstance(raw, Broken):
+        raise document.error(title, f"{key}: {raw.reason}")
+    try:
+        return kind.reader.read(raw, document)
+    except KindError as error:
+        setting = document.setting(key, error.value)
+        advice = document.advice(error.why, error.instead)
+        raise document.error(title, f"{setting} is not allowed; it must be {kind.allowed}{advice}") from None
 
 
 def _ignored(document: Document) -> list[str]:
@@ -117,7 +194,7 @@ def _ignored(document: Document) -> list[str]:
                 raise unknown_section(document, title)
         elif not schema:
             ignored.append(f"[{title}]")
-        elif unknown := given.keys() - section.known(document, title, schema) - document.quiet[title]:
+        elif unknown := given.keys() - _known(document, title, schema) - document.quiet[title]:
             ignored.append(f"[{title}] " + ", ".join(key for key in given if key in unknown))
     return ignored
 

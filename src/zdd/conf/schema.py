@@ -9,12 +9,14 @@ from msgspec import NODEFAULT, Meta, Struct, field
 from msgspec.structs import FieldInfo, fields
 
 from zdd.conf import kinds
+from zdd.conf.readers import Json
 from zdd.conf.units import Statuses
 from zdd.errors import UsageError
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,30}"  # of projects and services with run
 NAME_RULE = "a to z, 0 to 9, - and _, at most 31, the first a letter or digit"
 
+_NOT_REQUIRED = "cwd"  # of a classic service: read.py knows its default
 _OK = Statuses.parse("200-299")
 
 
@@ -156,3 +158,40 @@ def default(key: FieldInfo) -> object:
     if key.default_factory is not NODEFAULT:
         return key.default_factory()
     return None if key.default is NODEFAULT else key.default
+
+
+def json_schema() -> Json:
+    """
+    Return it. It refuses what can be refused section by section: unknown keys, and values that mean nothing.
+
+    Which keys exclude each other, and what is there on the machine, it does not know.
+    """
+    run, classic = _section(RunService), _section(ClassicService)
+    services = {
+        "type": "object",
+        "minProperties": 1,
+        "patternProperties": {f"^{NAME}$": {"anyOf": [run, classic]}},
+        "additionalProperties": classic,
+    }
+    sections: Json = {name: _section(section) for name, section in SCHEMAS.items()}
+    draft = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "deploy.toml"}
+    return draft | _object(sections | {"service": services}, ["service"])
+
+
+def _section(section: type[Struct]) -> Json:
+    known = [(key, kind) for key in fields(section) if (kind := keys(section).get(key.name))]
+    required = [key.name for key, _ in known if key.required and key.name != _NOT_REQUIRED]
+    properties = {key.name: _key(key, kind) for key, kind in known}
+    return _object(properties, required) | {"description": (section.__doc__ or "").strip()}
+
+
+def _object(properties: Json, required: list[str]) -> Json:
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _key(key: FieldInfo, kind: kinds.Kind) -> Json:
+    description = next(
+        meta.description for meta in key.type.__metadata__ if isinstance(meta, Meta) and meta.description
+    )
+    value = default(key)
+    return kind.reader.json | {"description": description} | ({} if value is None else {"default": kind.write(value)})

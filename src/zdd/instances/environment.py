@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from zdd.conf import env_file
+from zdd.conf import read
 from zdd.conf.schema import RunService
 from zdd.host import files
 
@@ -87,4 +87,4 @@ def _ours() -> dict[str, str]:
 
 
 def _from_file(service: RunService) -> dict[str, str]:
-    return env_file.read(service.env_file) if service.env_file else {}
+    return read.env_file(service.env_file) if service.env_file else {}

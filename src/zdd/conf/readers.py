@@ -1,0 +1,199 @@
+"""Readers: each turns a raw value of a file into what it means, and says so in JSON Schema."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+from msgspec import Struct
+
+from zdd.conf import hosts
+from zdd.conf.document import Document
+
+
+class KindError(ValueError):
+    """`value`, which may be one item of a list, is not what its kind allows; perhaps why, and what would be right."""
+
+    def __init__(self, value: object, why: str | None = None, instead: str | list[str] | None = None) -> None:
+        super().__init__(value)
+        self.value = value
+        self.why = why
+        self.instead = instead
+
+
+Json = dict[str, Any]
+
+
+class Reader(Struct, frozen=True):
+    """`read` turns a raw value into what it means or raises KindError; `json` is JSON Schema: what TOML may say."""
+
+    read: Callable[[object, Document], object]
+    json: Json
+
+
+def matching(pattern: str, json: str | None = None) -> Reader:
+    """Read text that matches all of `pattern`; `json` is one for a search, where ECMA-262 does not know this one."""
+
+    def read(value: object, _: Document) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise KindError(value)
+        return value
+
+    return Reader(read, {"type": "string", "pattern": json or f"^(?:{pattern})$"})
+
+
+def judged(pattern: str, json: str, judge: str) -> Reader:
+    """Read text that matches all of `pattern`; of any other the function `judge` of `mistakes` says what it is."""
+
+    def read(value: object, _: Document) -> str:
+        if not isinstance(value, str):
+            raise KindError(value)
+        return value if _is_plain(pattern, value) else str(_judge(judge, value))
+
+    return Reader(read, {"type": "string", "pattern": json})
+
+
+def _is_plain(pattern: str, value: str) -> bool:
+    return bool(re.fullmatch(pattern, value)) and not value.startswith("[")  # of an IPv6 address no pattern can tell
+
+
+def _judge(judge: str, value: object) -> object:
+    from zdd.conf import mistakes  # here, because few make one
+
+    try:
+        return getattr(mistakes, judge)(str(value))
+    except hosts.Mistake as mistake:
+        raise KindError(value, mistake.why, mistake.instead) from None
+
+
+def one_of(words: object) -> Reader:
+    """Read one of the words of a Literal."""
+    return Reader(matching("|".join(get_args(words))).read, {"enum": list(get_args(words))})
+
+
+def many(item: Reader, at_least: int = 0) -> Reader:
+    """Read a list, text with one item a line, or a single item."""
+
+    def read(value: object, document: Document) -> list[object]:
+        if isinstance(value, str):
+            items: list[object] = [line.strip() for line in value.split("\n") if line.strip()]
+        else:
+            items = value if isinstance(value, list) else [value]
+        if len(items) < at_least:
+            raise KindError(value)
+        return [item.read(one, document) for one in items]
+
+    several = {"type": "array", "items": item.json, "minItems": at_least}
+    return Reader(read, {"anyOf": [item.json, several]})
+
+
+def whole(low: int, high: int) -> Reader:
+    """Read a whole number between `low` and `high`, both allowed."""
+
+    def read(value: object, document: Document) -> int:
+        if isinstance(value, str) and not document.typed and re.fullmatch("[0-9]{1,9}", value):
+            value = int(value)
+        if type(value) is not int or not low <= value <= high:  # a bool is an int, too
+            raise KindError(value)
+        return value
+
+    return Reader(read, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def measured(
+    parse: Callable[[str], object], pattern: str, number: Json, *, positive: bool = False, judge: str | None = None
+) -> Reader:
+    """
+    Read text or a number with a parser of `units`; what matches `pattern` and `number` is roughly what it takes.
+
+    The function `judge` of `mistakes` says what is wrong with any other.
+    """
+
+    def read(value: object, _: Document) -> object:
+        try:
+            if type(value) not in (str, int, float):
+                raise ValueError
+            amount = parse(str(value))
+        except ValueError:
+            if judge:
+                _judge(judge, value)
+            raise KindError(value) from None
+        if positive and not amount:
+            raise KindError(value)
+        return amount
+
+    return Reader(read, {"anyOf": [{"type": "string", "pattern": f"^(?:{pattern})$"}, number]})
+
+
+def _path(value: object, document: Document) -> Path:
+    # abspath and not resolve: a path through a symlink such as /srv/app/current must stay one.
+    return Path(os.path.abspath(os.path.join(document.path.parent, str(TEXT.read(value, document)))))
+
+
+def _source(value: object, document: Document) -> str:
+    text = str(TEXT.read(value, document))
+    is_url = "://" in text or re.match(r"[^/]+:", text)  # git's own rule: a colon before the first slash
+    return text if is_url else str(_path(text, document))
+
+
+def _inside(value: object, document: Document) -> str:
+    text = str(TEXT.read(value, document))
+    path = os.path.normpath(text)
+    if path in (".", "..") or path.startswith(("/", "../")):
+        raise KindError(value)
+    return path + "/" if text.endswith("/") else path  # with the slash it is a folder, also while it does not exist
+
+
+def _listen(value: object, document: Document) -> str:
+    text = str(value) if type(value) is int else value
+    _ADDRESS.read(text, document)
+    if not 1 <= int(str(text).rpartition(":")[2]) <= 65535:
+        raise KindError(value)
+    if str(text).startswith("["):
+        _judge("listen", value)
+    return str(text)
+
+
+def _signal(value: object, _: Document) -> str:
+    import signal  # here, because few set it
+
+    name = str(value).upper().removeprefix("SIG")
+    if not isinstance(value, str) or f"SIG{name}" not in signal.Signals.__members__:
+        raise KindError(value)
+    return name
+
+
+def _pairs(value: object, document: Document) -> dict[str, str]:
+    if isinstance(value, dict):
+        pairs = [(str(key), item) for key, item in value.items()]
+    elif isinstance(value, str) and not document.typed:
+        pairs = []
+        for line in filter(None, value.split("\n")):
+            key, equals, item = line.partition("=")
+            if not equals:
+                raise KindError(line)
+            pairs.append((key.strip(), item.strip()))
+    else:
+        raise KindError(value)
+    result: dict[str, str] = {}
+    for key, item in pairs:
+        item = str(item) if type(item) is int else item
+        if not isinstance(item, str) or "\0" in item or not re.fullmatch(r"[^\s=\0]+", key) or key in result:
+            raise KindError(key)  # not the value, which may be a secret
+        result[key] = item
+    return result
+
+
+# In the texts that end up in nginx.conf nothing may end a directive, and quotes and spaces would split one.
+TEXT = matching(r"(?s)(?=.*\S)[^\0]+", json=r"\S")
+SERVER_NAME = judged(hosts.SERVER_NAME, hosts.as_typed(hosts.SERVER_NAME), "server_name")
+HEADER = judged(hosts.HEADER, hosts.as_typed(hosts.HEADER), "header")
+_ADDRESS = matching(hosts.LISTEN)
+
+PATH = Reader(_path, TEXT.json)
+SOURCE = Reader(_source, TEXT.json)
+INSIDE = Reader(_inside, TEXT.json)
+LISTEN = Reader(_listen, {"anyOf": [_ADDRESS.json, {"type": "integer", "minimum": 1, "maximum": 65535}]})
+SIGNAL = Reader(_signal, TEXT.json)
+ENV = Reader(_pairs, {"type": "object", "additionalProperties": {"type": ["string", "integer"]}})

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from zdd import secret
 
+_SHOWN_LINES = 20  # of a program's output
 _LONGEST = 500  # characters of a line of output that are shown
 
 
@@ -63,6 +64,15 @@ class DeployFailed(ZddError):  # noqa: N818 -- reads as what happened
     """The new version did not make it; what served before still serves."""
 
     exit_code = 1
+
+
+class ProgramFailed(DeployFailed):
+    """A program failed: `output` is the last it printed, `log` is the file with the rest, None if it never ran."""
+
+    def __init__(self, message: str, output: Sequence[str], log: str | None, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.output = list(output[-_SHOWN_LINES:])
+        self.log = log
 
 
 class UsageError(ZddError):

@@ -12,7 +12,8 @@ from zdd.deploy.steps import Step
 from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, last_words
 from zdd.events import Event, Events, Notice, Result
 from zdd.project import Project
-from zdd.release.failure import BuildFailed
+from zdd.release.work import BuildFailed
+from zdd.routing.manifest import Manifest
 
 CAUSE = BuildFailed("build: `make` ended with exit status 2", ["make: no rule"], "deploy-2.log")
 

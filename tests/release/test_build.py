@@ -13,8 +13,8 @@ import pytest
 from zdd.errors import DeployFailed, UsageError
 from zdd.host import files, process
 from zdd.release import disk
-from zdd.release.failure import BuildFailed
 from zdd.release.releases import Releases, Revision
+from zdd.release.work import BuildFailed
 
 from .house import House, Repository, write
 

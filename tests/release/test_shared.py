@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zdd.errors import UsageError
-from zdd.release.failure import BuildFailed
+from zdd.release.work import BuildFailed
 
 from .house import House, Repository, write
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from zdd.claims import user_name
 from zdd.conf.schema import RunService
-from zdd.errors import DeployFailed, as_zdd_error
+from zdd.errors import ProgramFailed, as_zdd_error
 from zdd.host import files
 from zdd.host.command import Surroundings, cannot_run
 from zdd.host.process import ended
@@ -19,13 +19,8 @@ from zdd.routing.manifest import Manifest
 _SHOWN_LINES = 20
 
 
-class HookFailed(DeployFailed):
-    """A command of the user's failed; `output` is the last it printed."""
-
-    def __init__(self, message: str, output: list[str], log: str, *, hint: str) -> None:
-        super().__init__(message, hint=hint)
-        self.output = output[-_SHOWN_LINES:]
-        self.log = log
+class HookFailed(ProgramFailed):
+    """A command of the user's failed."""
 
 
 class Hook(NamedTuple):

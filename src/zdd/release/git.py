@@ -11,10 +11,9 @@ from zdd.errors import DeployFailed, UsageError
 from zdd.host import files
 from zdd.host.command import Commands, Result
 from zdd.instances import environment
-from zdd.release import revision, source, work
-from zdd.release.failure import BuildFailed
+from zdd.release import source, work
 from zdd.release.source import GIT, SourceFolder
-from zdd.release.work import Work
+from zdd.release.work import BuildFailed, Work
 
 # What git sets for its hooks, from which people deploy, all of `git rev-parse --local-env-vars`: another repository.
 _OTHER_REPOSITORY = re.compile(
@@ -149,7 +148,7 @@ class Mirror:
         if words := self._bring(wanted, has_arrived, interrupt):
             raise self._cannot_fetch(words)
         of_head = _HEAD + rev[len(base) :] if base in ("@", "HEAD") else rev
-        return revision.find(self._ask, rev, self.shown, of_head)
+        return source.find_commit(self._ask, rev, self.shown, of_head)
 
     def _bring(
         self, wanted: Callable[[], list[str]], has_arrived: Callable[[], bool], interrupt: Callable[[], None]

@@ -12,15 +12,14 @@ from itertools import count
 
 from zdd import umask
 from zdd.conf.schema import ReleaseSection
-from zdd.errors import DeployFailed, UsageError, counted, shorten
+from zdd.errors import DeployFailed, UsageError, counted, of_system, shorten
 from zdd.host import files
 from zdd.host.command import Commands, cannot_run
 from zdd.host.process import ended
 from zdd.paths import Paths
 from zdd.release import assets, disk, git, shared
-from zdd.release.failure import BuildFailed, words
 from zdd.release.shelf import Shelf
-from zdd.release.work import Work
+from zdd.release.work import BuildFailed, Work
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Releases(Shelf):
             try:
                 commit = self._mirror.commit(rev, interrupt)
             except OSError as error:
-                raise DeployFailed(f"cannot fetch {self._mirror.shown}: {words(error)}") from error
+                raise DeployFailed(f"cannot fetch {self._mirror.shown}: {of_system(error)}") from error
             self._tell_of_uncommitted(commit)
             return Revision(self._choose(commit[:12], commit), commit)
         if not os.path.isdir(source):
@@ -91,7 +90,7 @@ class Releases(Shelf):
             except BaseException as error:
                 self.discard([revision.id])
                 if isinstance(error, OSError):
-                    told = f"cannot build release {revision.id}: {words(error)}"
+                    told = f"cannot build release {revision.id}: {of_system(error)}"
                     raise BuildFailed(told, files.tail(log, 20, begun), log) from error
                 raise
         self.make_newest(revision.id)
@@ -120,7 +119,7 @@ class Releases(Shelf):
         try:
             closed = assets.unite(union, [self.path(release) for release in self.ids()], self.section.assets)
         except OSError as error:
-            raise DeployFailed(f"cannot unite the assets: {words(error)}") from error
+            raise DeployFailed(f"cannot unite the assets: {of_system(error)}") from error
         self._tell_of_closed(closed)
         return union
 

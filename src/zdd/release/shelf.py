@@ -8,10 +8,10 @@ import re
 import time
 from collections.abc import Callable, Collection
 
+from zdd.errors import of_system
 from zdd.host import files, process
 from zdd.paths import Paths
 from zdd.release import work
-from zdd.release.failure import words
 
 _ID = re.compile(r"([0-9a-f]{12}|[0-9]{8}-[0-9]{6})(-[0-9]+)?")  # of a commit; of a moment; the next of that name
 
@@ -88,7 +88,7 @@ class Shelf:
                 self.remove(release)
                 removed.append(release)
             except OSError as error:
-                self.notice(f"cannot remove release {release}: {words(error)}; the next deploy tries again")
+                self.notice(f"cannot remove release {release}: {of_system(error)}; the next deploy tries again")
         return removed
 
     def remove(self, release: str) -> None:

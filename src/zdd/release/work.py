@@ -1,4 +1,4 @@
-"""Programs that may take long, and that end with us where they must."""
+"""The programs that build releases: they may take long, and they end with us."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from zdd.errors import ProgramFailed
 from zdd.host import process
 from zdd.host.clock import Clock
 from zdd.host.command import Commands, Surroundings
@@ -15,6 +16,10 @@ from zdd.host.process import Process
 
 MARK = "ZDD_BUILD"  # in the environment of all that one piece of work starts: how it is found when its session is not
 _ROUNDS = 10  # of looking for what was forked while we killed
+
+
+class BuildFailed(ProgramFailed):
+    """No release was built, and nothing of it is left."""
 
 
 class Work:
@@ -47,7 +52,7 @@ class Work:
 def end(name: str) -> None:
     """Kill whatever a piece of work left running, also one whose zddeploy is dead; nothing left is fine."""
     for _ in range(_ROUNDS):
-        found = [Process.find(pid) for pid in process.with_environment(MARK, name)]
-        if not found:
+        pids = process.with_environment(MARK, name)
+        if not pids:
             return
-        process.end(filter(None, found), signal.SIGKILL, 1.0, time.monotonic)
+        process.end(filter(None, map(Process.find, pids)), signal.SIGKILL, 1.0, time.monotonic)

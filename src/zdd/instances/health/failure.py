@@ -6,19 +6,14 @@ import errno
 import os
 import signal
 
-from zdd.errors import DeployFailed
+from zdd.errors import ProgramFailed
 from zdd.host import files
 
 _SHOWN_LINES = 20
 
 
-class InstanceFailed(DeployFailed):
-    """An instance did not make it: `output` is the last it printed, `log` has the rest, unless it never ran."""
-
-    def __init__(self, message: str, output: list[str], log: str | None, *, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.output = output[-_SHOWN_LINES:]
-        self.log = log
+class InstanceFailed(ProgramFailed):
+    """An instance did not become healthy."""
 
 
 def last_words(log: str) -> list[str]:

@@ -45,7 +45,7 @@ def append(path: str, entry: Entry) -> None:
     finally:
         os.close(fd)
     if is_new:
-        files.sync_folder(os.path.dirname(path))
+        files.sync_path(os.path.dirname(path))
 
 
 def read(path: str) -> list[Entry]:

@@ -98,8 +98,8 @@ class Snapshots:
             os.fsync(fd)
         finally:
             os.close(fd)
-        files.sync_folder(self.folder)
-        files.sync_folder(os.path.dirname(self.folder))
+        files.sync_path(self.folder)
+        files.sync_path(os.path.dirname(self.folder))
 
     def read(self, deploy: int) -> Snapshot | None:
         """Return what the deploy has started from; None when that is not known, as its file is missing or damaged."""

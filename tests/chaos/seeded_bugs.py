@@ -74,8 +74,8 @@ BUGS = [
     Bug(
         "unlink before publish",
         "host/files.py",
-        "        os.symlink(target, temporary)\n",
-        "        remove(link)\n        os.symlink(target, temporary)\n",
+        "    _replace(link, lambda",
+        "    remove(link)\n    _replace(link, lambda",
         "tests/host/test_files.py::test_a_failing_rename_leaves_the_old_file_and_nothing_beside_it",
     ),
     Bug(

@@ -10,11 +10,25 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _DEEPEST = 32  # folders open at a time while a tree is removed; what lies deeper is moved up first
 _PATIENCE = 10.0  # seconds of further passes through a tree that somebody adds to, or that is deeper than that
+
+
+class Opened:
+    """The descriptor of open(2) for a `with`, by hand: contextlib would cost each keeper a third of a megabyte."""
+
+    def __init__(self, path: str, flags: int, mode: int = 0o600, folder: int | None = None) -> None:
+        self._fd = os.open(path, flags, mode, dir_fd=folder)
+
+    def __enter__(self) -> int:
+        return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
 
 
 def write(path: str, text: str, mode: int = 0o644, sync: bool = False) -> None:
@@ -24,29 +38,32 @@ def write(path: str, text: str, mode: int = 0o644, sync: bool = False) -> None:
     With `sync` the text and its name are on disk before this returns; without, they survive a killed process but not
     a power cut. A failure leaves the old file as it was and nothing beside it.
     """
-    temporary = _beside(path)
-    try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+
+    def make(temporary: str) -> None:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         with open(fd, "w", encoding="utf-8") as file:
             os.fchmod(fd, mode)  # whatever the umask says
             file.write(text)
             file.flush()
             if sync:
                 os.fsync(fd)
-        os.rename(temporary, path)
-    except BaseException:
-        remove(temporary)
-        raise
+
+    _replace(path, make)
     if sync:
-        sync_folder(os.path.dirname(path) or ".")
+        sync_path(os.path.dirname(path) or ".")
 
 
 def point(link: str, target: str) -> None:
     """Make the symbolic link lead to the target, by rename(2): there is no moment at which it leads nowhere."""
-    temporary = _beside(link)
+    _replace(link, lambda temporary: os.symlink(target, temporary))
+
+
+def _replace(path: str, make: Callable[[str], None]) -> None:
+    """Rename what `make` puts at a temporary name beside the path to the path. A failure leaves nothing beside it."""
+    temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        os.symlink(target, temporary)
-        os.rename(temporary, link)
+        make(temporary)
+        os.rename(temporary, path)
     except BaseException:
         remove(temporary)
         raise
@@ -198,11 +215,8 @@ def _open_folder(name: str, parent: int | None = None) -> int:
     try:
         folder = os.open(name, _FOLDER, dir_fd=parent)
     except PermissionError:
-        found = os.open(name, os.O_PATH | _FOLDER, dir_fd=parent)
-        try:
-            os.chmod(f"/proc/self/fd/{found}", 0o700)
-        finally:
-            os.close(found)
+        with Opened(name, os.O_PATH | _FOLDER, folder=parent) as closed:
+            os.chmod(f"/proc/self/fd/{closed}", 0o700)
         folder = os.open(name, _FOLDER, dir_fd=parent)
     if os.fstat(folder).st_mode & 0o700 != 0o700:
         try:
@@ -212,13 +226,10 @@ def _open_folder(name: str, parent: int | None = None) -> int:
     return folder
 
 
-def sync_folder(path: str) -> None:
-    """Have the names in a folder on disk (fsync(2) of a file does not cover its name)."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+def sync_path(path: str) -> None:
+    """Write a file's content, or the names in a folder, to disk (fsync(2) of a file does not cover its name)."""
+    with Opened(path, os.O_RDONLY) as fd:
         os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def tail(path: str, lines: int, since: int = 0) -> list[str]:
@@ -242,12 +253,5 @@ def size(path: str) -> int:
 
 def _beginning(path: str) -> bytes:
     """Return what a regular file begins with. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
+    with Opened(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) as fd:
         return os.read(fd, 4096) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
-    finally:
-        os.close(fd)
-
-
-def _beside(path: str) -> str:
-    return f"{path}.{os.getpid()}.tmp"

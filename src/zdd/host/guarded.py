@@ -22,9 +22,9 @@ from zdd.host import files
 _MOST = 32  # bytes of a number in a file
 _LONGEST = 65536  # bytes of a file of a user
 _MOST_LINKS = 40  # on the way to a file, as for the kernel (path_resolution(7))
-_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _KINDS = ((stat.S_ISLNK, "a link"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISDIR, "a folder"))
 
 
@@ -87,18 +87,13 @@ def read_of_user(path: str, uid: int) -> str | None:
     The last name is not followed if it is a link, a FIFO does not block, and a file that is too long is not read.
     """
     try:
-        fd = os.open(path, _READ)
+        with files.Opened(path, _READ) as fd:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != uid or status.st_size > _LONGEST:
+                return None
+            return os.read(fd, _LONGEST).decode("utf-8", "replace")
     except (OSError, ValueError):
         return None
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != uid or status.st_size > _LONGEST:
-            return None
-        return os.read(fd, _LONGEST).decode("utf-8", "replace")
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
 
 
 def write(path: str, text: str) -> None:
@@ -185,14 +180,11 @@ def _read(path: str, place: _Place) -> Found:
     found = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
     if not stat.S_ISREG(found.st_mode):
         raise _planted(path, next((words for is_it, words in _KINDS if is_it(found.st_mode)), "a device"))
-    fd = os.open(place.name, _READ, dir_fd=place.fd)
-    try:
+    with files.Opened(place.name, _READ, folder=place.fd) as fd:
         found, folder = os.fstat(fd), os.fstat(place.fd)
         if not stat.S_ISREG(found.st_mode):
             raise _planted(path, "no file any more")
         data = os.read(fd, _MOST + 1)
-    finally:
-        os.close(fd)
     if len(data) > _MOST:
         raise _planted(path, f"more than {_MOST} bytes long, and no number")
     return Found(data.decode("ascii", "replace"), shared=True, owner=_author(found, folder))

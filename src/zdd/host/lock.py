@@ -46,7 +46,7 @@ class Lock:
             self.fd = None
 
     def _try(self, holder: dict[str, object]) -> bool:
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             os.fchmod(fd, 0o600)
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,13 +65,10 @@ class Lock:
 def is_held(path: str) -> bool:
     """Tell whether anybody holds the lock now, without waiting and without disturbing them."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with files.Opened(path, os.O_RDONLY) as fd:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    finally:
-        os.close(fd)
     return False

@@ -27,13 +27,10 @@ def rotate(path: str, most: int) -> bool:
         return False
     copy = f"{path}.{os.getpid()}.tmp"
     try:
-        source = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
+        with files.Opened(path, os.O_RDWR | os.O_NOFOLLOW) as source:
             if os.fstat(source).st_size - data(source) <= most:
                 return False
             _move(source, copy, older(path))
-        finally:
-            os.close(source)
     except OSError:
         files.remove(copy)
         return False
@@ -50,26 +47,19 @@ def data(fd: int) -> int:
 
 def add(path: str, text: bytes, most: int) -> None:
     """Append to the rotated part, or replace it where that would exceed `most` bytes; 0 means no bound."""
-    mode = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(path, mode, 0o640)
-    try:
+    with files.Opened(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640) as fd:
         if most and os.fstat(fd).st_size + len(text) > most:
             os.ftruncate(fd, 0)
         os.write(fd, text)
-    finally:
-        os.close(fd)
 
 
 def _move(source: int, copy: str, target: str) -> None:
-    mode = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    to = os.open(copy, mode, os.fstat(source).st_mode & 0o777)
-    try:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with files.Opened(copy, flags, os.fstat(source).st_mode & 0o777) as to:
         offset = _copy(source, to, data(source))
         os.rename(copy, target)
         _copy(source, to, offset)  # what has come meanwhile
         os.ftruncate(source, 0)
-    finally:
-        os.close(to)
 
 
 def _copy(source: int, to: int, offset: int) -> int:

@@ -8,9 +8,11 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe that takes a file's place must not stop us
-_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+from zdd.host.files import Opened
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY
+_READ = os.O_RDONLY | os.O_NONBLOCK  # a pipe that takes a file's place must not stop us
+_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _DEEPEST = 256  # nested folders of a release; two descriptors are open for each
 _CHUNK = 1 << 24  # bytes between looks at whether to go on
 
@@ -29,7 +31,7 @@ def copy(
     """
     copying = _Copying(source, leave_out, interrupt)
     try:
-        with _opened(os.path.dirname(target) or ".", _FOLDER) as into, _opened(source, _READ | os.O_NOFOLLOW) as found:
+        with Opened(os.path.dirname(target) or ".", _FOLDER) as into, Opened(source, _READ | os.O_NOFOLLOW) as found:
             copying.copy(found, os.path.basename(target), into)
     except OSError as error:
         raise OSError(error.errno, error.strerror, copying.where) from error
@@ -44,13 +46,10 @@ def sync(folder: str) -> None:
     """
     import ctypes  # here, because only a build needs it
 
-    fd = os.open(folder, _FOLDER)
-    try:
+    with Opened(folder, _FOLDER) as fd:
         if ctypes.CDLL(None, use_errno=True).syncfs(fd) != 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code), folder)
-    finally:
-        os.close(fd)
 
 
 @contextlib.contextmanager
@@ -99,7 +98,7 @@ class _Copying:
         if self.depth == _DEEPEST:
             raise OSError(errno.ENAMETOOLONG, f"more than {_DEEPEST} nested folders")
         os.mkdir(name, 0o700, dir_fd=into)
-        with _opened(name, _FOLDER | os.O_NOFOLLOW, into) as made:
+        with Opened(name, _FOLDER | os.O_NOFOLLOW, folder=into) as made:
             above, self.depth = self.where, self.depth + 1
             for entry in os.listdir(found):
                 if entry != ".git":
@@ -115,27 +114,18 @@ class _Copying:
             os.symlink(os.readlink(name, dir_fd=folder), name, dir_fd=into)
             os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=into, follow_symlinks=False)
         elif stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode):  # opening others could have an effect
-            with _opened(name, _READ | os.O_NOFOLLOW, folder) as found:
+            with Opened(name, _READ | os.O_NOFOLLOW, folder=folder) as found:
                 self.copy(found, name, into)
 
     def _file(self, found: int, status: os.stat_result, name: str, into: int) -> None:
         self.interrupt()
-        with _opened(name, _MAKE, into) as made:
+        with Opened(name, _MAKE, folder=into) as made:
             left = status.st_size  # and no more: somebody may be writing to it without end
             while left > 0 and (sent := os.sendfile(made, found, None, min(left, _CHUNK))):
                 left -= sent
                 self.interrupt()
             os.fchmod(made, status.st_mode & 0o777)
             os.utime(made, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-@contextlib.contextmanager
-def _opened(name: str, flags: int, folder: int | None = None) -> Iterator[int]:
-    fd = os.open(name, flags, 0o600, dir_fd=folder)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -94,7 +94,7 @@ class RoutingTables:
         """Write durably that nothing of this deploy is undone from now on."""
         done = committed(target)
         if self._take(target.deploy, "committed"):
-            files.sync_folder(self._folder(target.deploy))
+            files.sync_path(self._folder(target.deploy))
         else:
             self.write(done, sync=True)
         target.committed, target.exposed = done.committed, done.exposed

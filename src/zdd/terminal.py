@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Collection, Sequence
 from typing import TextIO
 
 import click
@@ -57,6 +58,26 @@ class Terminal:
         if self._shown:
             click.echo("\r\x1b[K", nl=False, file=self._stream, color=True)
             self._shown = ""
+
+
+def table(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """
+    Return a line for each row, with the cells of a column below each other; a column of empty cells takes no room.
+
+    The columns `right` are aligned to the right. Cells may be styled.
+
+    >>> table([["web-1", "", "5"], ["worker-12", "", "12"]], right=[2])
+    ['web-1       5', 'worker-12  12']
+    """
+    widths = [max(len(click.unstyle(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = []
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            blanks = " " * (width - len(click.unstyle(cell)))
+            cells += [blanks + cell if column in right else cell + blanks] if width else []
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def fitted(text: str, stream: TextIO) -> str:

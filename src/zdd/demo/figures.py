@@ -8,7 +8,7 @@ import click
 
 from zdd.demo.project import BROKEN, Run
 from zdd.load import Report
-from zdd.terminal import faint
+from zdd.terminal import faint, table
 
 _QUICK = "GET /"  # answer times are of these: the others are larger, or slow on purpose
 
@@ -68,24 +68,26 @@ class Figures:
         """Return the figures for people."""
         report, refused = self.report, self.outcomes.count("undone")
         answered = "   ".join(f"{release}: {self.answers(release):,}" for release in (1, *self.deploys))
-        return [
+        counts = [
             _row("deploys", len(self.deploys), f"{self.outcomes.count('done')} done, {refused} refused"),
             _row("refused", refused, "the broken release: no client ever met it", refused == 1),
             _row("requests", report.requests, "each of them counted, none tried twice"),
             _row("failed", report.total_failed, "refused, reset, cut short, late or a 5xx", not report.total_failed),
             _row("reconnects", report.reconnects, "connections closed by the server", not report.reconnects),
-            "",
-            f"  {faint('answers by release')}   {answered}",
-            "",
-            faint(f"  {'answer time of GET /':<20} {'half within':>14} {'99 % within':>14}"),
-            f"  {'steady':<20} {_time(self.steady(50)):>14} {_time(self.steady(99)):>14}",
-            f"  {'while deploying':<20} {_time(self.deploying(50)):>14} {_time(self.deploying(99)):>14}",
         ]
+        times = [
+            [faint("answer time of GET /"), faint("half within"), faint("99 % within")],
+            ["steady", _time(self.steady(50)), _time(self.steady(99))],
+            ["while deploying", _time(self.deploying(50)), _time(self.deploying(99))],
+        ]
+        answers = f"{faint('answers by release')}   {answered}"
+        lines = [*table(counts, right=[1]), "", answers, "", *table(times, right=[1, 2])]
+        return [f"  {line}".rstrip() for line in lines]
 
 
-def _row(name: str, count: int, meaning: str, good: bool | None = None) -> str:
+def _row(name: str, count: int, meaning: str, good: bool | None = None) -> list[str]:
     colour = {None: None, True: "green", False: "red"}[good]
-    return f"  {name:<12} {click.style(f'{count:>8,}', fg=colour, bold=True)}   {faint(meaning)}"
+    return [name, click.style(f"{count:,}", fg=colour, bold=True), faint(meaning)]
 
 
 def _milliseconds(seconds: float) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 import click
@@ -10,6 +9,7 @@ import click
 from zdd.demo.figures import Figures
 from zdd.demo.project import BROKEN, SERVICE, Project, Run
 from zdd.errors import ZddError
+from zdd.host.clock import Clock
 from zdd.interrupts import Interrupts
 from zdd.load import Kind, Load, LoadError, Spec
 from zdd.nginx.process import binary
@@ -113,10 +113,9 @@ class Demo:
 
     def _watch(self) -> None:
         """Let the load run undisturbed for a while."""
-        until = time.monotonic() + _PAUSE
-        while time.monotonic() < until:
+        clock = Clock()
+        for _ in clock.poll(_POLL, until=clock.now() + _PAUSE):
             self._breathe(f"release {self._serving} serves")
-            time.sleep(_POLL)
         self._stage.keep(self._counts())
 
     def _breathe(self, scene: str) -> None:

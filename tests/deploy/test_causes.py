@@ -13,7 +13,6 @@ from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, last_words
 from zdd.events import Event, Events, Notice, Result
 from zdd.project import Project
 from zdd.release.work import BuildFailed
-from zdd.routing.manifest import Manifest
 
 CAUSE = BuildFailed("build: `make` ended with exit status 2", ["make: no rule"], "deploy-2.log")
 

@@ -118,15 +118,15 @@ def check_others(path: Path, project: str) -> None:
 
 def _others(path: Path) -> list[int]:
     """Return the users whose project the file may be rather than ours: its owner, who called sudo, and root."""
-    us, found = os.geteuid(), {0} if os.geteuid() else set()
+    us, users = os.geteuid(), {0} if os.geteuid() else set()
     try:
-        found.add(os.stat(path).st_uid)
+        users.add(os.stat(path).st_uid)
     except OSError:
         pass
     caller = os.environ.get("SUDO_UID", "")
     if us == 0 and caller.isdecimal():
-        found.add(int(caller))
-    return sorted(found - {us})
+        users.add(int(caller))
+    return sorted(users - {us})
 
 
 def state_of(project: str, uid: int) -> str:
@@ -152,19 +152,19 @@ def claimed_by(path: Path, project: str, uid: int) -> str | None:
     return None
 
 
-def _same(one: str, path: Path) -> bool:
+def _same(known: str, path: Path) -> bool:
     try:
-        return os.path.samefile(one, path)
+        return os.path.samefile(known, path)
     except OSError:
         return False
 
 
 def _file(path: Path) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _as_spelled(path: Path) -> str:

@@ -79,8 +79,8 @@ def _is_of_this_boot(remains: Remains) -> bool:
 def find(remains: Remains) -> str | None:
     """Return the first thing found that lives, in words; None is the proof that nothing does."""
     for search in (_keepers, _listeners, _recorded, _nginx):
-        for found in search(remains):
-            return found
+        for life in search(remains):
+            return life
     return None
 
 
@@ -129,13 +129,15 @@ def _lives(remains: Remains, name: str, recorded: Process, record: dict[str, Any
     port = record.get("port")
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            words = file.read().split(b"\0")
+            variables = file.read().split(b"\0")
         outputs = {os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
     except FileNotFoundError:  # it has ended meanwhile
         return False
     except OSError:
         return True
-    if any(os.fsencode(f"ZDD_INSTANCE={mark}") in words for mark in marks) or f"{remains.logs}/{name}.log" in outputs:
+    if f"{remains.logs}/{name}.log" in outputs or any(
+        os.fsencode(f"ZDD_INSTANCE={mark}") in variables for mark in marks
+    ):
         return True
     tree = [pid, *process.descendants(pid)] if port else []
     return any(number == port for _, number in sock_diag.listeners(tree)) if tree else False

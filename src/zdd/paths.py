@@ -104,7 +104,7 @@ class Paths:
     def logged_deploys(self) -> list[int]:
         """Return the numbers of all deploys that have a log: none of them is used again."""
         names = os.listdir(self.logs) if os.path.isdir(self.logs) else []
-        return [int(found[1]) for name in names if (found := re.fullmatch(r"deploy-([0-9]+)\.log", name))]
+        return [int(match[1]) for name in names if (match := re.fullmatch(r"deploy-([0-9]+)\.log", name))]
 
     def check(self) -> None:
         """

@@ -37,12 +37,12 @@ def hide(text: str) -> str:
     if "uthorization:" in text.lower():
         text = _HEADER.sub(rf"\1{HIDDEN}", text)
     for pattern in _PAIRS:
-        text = pattern.sub(lambda found: found[1] + found[2] + (HIDDEN if is_secret(found[1]) else found[3]), text)
+        text = pattern.sub(lambda pair: pair[1] + pair[2] + (HIDDEN if is_secret(pair[1]) else pair[3]), text)
     return text
 
 
-def _hide_login(found: re.Match[str]) -> str:
-    scheme, user, password = found.groups()
+def _hide_login(login: re.Match[str]) -> str:
+    scheme, user, password = login.groups()
     if password:
         return f"{scheme}{user}:{HIDDEN}@"
-    return f"{scheme}{HIDDEN}@" if scheme.lower().startswith("http") else found[0]  # there a name alone is a token
+    return f"{scheme}{HIDDEN}@" if scheme.lower().startswith("http") else login[0]  # there a name alone is a token

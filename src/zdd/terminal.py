@@ -32,7 +32,7 @@ class Terminal:
         self.erase()
         click.secho(line, file=self._stream, color=self._colour, fg=colour, bold=bold)
 
-    def tell(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Print a line that stays, after the time since the start."""
         self.say(faint(f"{time.monotonic() - self._start:6.1f} s  ") + line)
 
@@ -51,7 +51,7 @@ class Terminal:
     def keep(self, line: str) -> None:
         """Tell a line where there is no living one to show it."""
         if not self.alive:
-            self.tell(line)
+            self.log(line)
 
     def erase(self) -> None:
         """Take the living line away."""
@@ -91,7 +91,7 @@ def fitted(text: str, stream: TextIO) -> str:
         return text
     import textwrap  # here, because most lines are short
 
-    commands_whole = re.sub("`[^`]*`", lambda found: found[0].replace(" ", "\0"), text)
+    commands_whole = re.sub("`[^`]*`", lambda command: command[0].replace(" ", "\0"), text)
     wrapped = (
         textwrap.fill(
             line,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zdd.host import acl
-from zdd.host.reach import barrier
+from zdd.host.reach import first_unsearchable_folder
 
 NOBODY = pwd.getpwnam("nobody")
 GROUPS = os.getgrouplist("nobody", NOBODY.pw_gid)
@@ -28,29 +28,29 @@ def folder() -> Iterator[Path]:
 def test_a_closed_home_is_in_the_way_of_all_below_it(folder: Path) -> None:
     folder.chmod(0o700)
 
-    assert barrier(f"{folder}/not/made/yet", NOBODY.pw_uid, GROUPS) == str(folder)
-    assert barrier(f"{folder}/not/made/yet", os.geteuid(), []) is None
+    assert first_unsearchable_folder(f"{folder}/not/made/yet", NOBODY.pw_uid, GROUPS) == str(folder)
+    assert first_unsearchable_folder(f"{folder}/not/made/yet", os.geteuid(), []) is None
 
 
 def test_what_the_others_may_pass_is_not(folder: Path) -> None:
     folder.chmod(0o711)
 
-    assert barrier(f"{folder}/below", NOBODY.pw_uid, GROUPS) is None
+    assert first_unsearchable_folder(f"{folder}/below", NOBODY.pw_uid, GROUPS) is None
 
 
 def test_a_group_that_may_not_pass_does_not_although_all_others_may(folder: Path) -> None:
     folder.chmod(0o701)
     group = folder.stat().st_gid
 
-    assert barrier(str(folder), NOBODY.pw_uid, [group]) == str(folder)
+    assert first_unsearchable_folder(str(folder), NOBODY.pw_uid, [group]) == str(folder)
 
 
 def test_an_access_list_lets_a_user_pass(folder: Path) -> None:
     folder.chmod(0o700)
     acl.allow(str(folder), {NOBODY.pw_uid: acl.SEARCH})
 
-    assert barrier(str(folder), NOBODY.pw_uid, GROUPS) is None
-    assert barrier(str(folder), NOBODY.pw_uid + 1, []) == str(folder)
+    assert first_unsearchable_folder(str(folder), NOBODY.pw_uid, GROUPS) is None
+    assert first_unsearchable_folder(str(folder), NOBODY.pw_uid + 1, []) == str(folder)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
@@ -62,4 +62,4 @@ def test_the_kernel_agrees(folder: Path, mode: int) -> None:
     passed = subprocess.run(["/usr/bin/stat", folder / "below"], user="nobody", group=NOBODY.pw_gid, extra_groups=[],
                             capture_output=True, check=False).returncode == 0  # fmt: skip
 
-    assert (barrier(f"{folder}/below", NOBODY.pw_uid, GROUPS) is None) == passed
+    assert (first_unsearchable_folder(f"{folder}/below", NOBODY.pw_uid, GROUPS) is None) == passed

@@ -65,7 +65,11 @@ def _command(project: Project, service: RunService) -> Iterator[Finding]:
         return
     folder = str(service.cwd or _folder(project) or "")
     who = user.of(service)
-    if who.uid is not None and folder and (closed := reach.barrier(folder, who.uid, who.groups or [])):
+    if (
+        who.uid is not None
+        and folder
+        and (closed := reach.first_unsearchable_folder(folder, who.uid, who.groups or []))
+    ):
         yield error(
             f"{service.name}: user {service.user} cannot pass {closed} on the way to its code, {folder}",
             "the app cannot be started",

@@ -39,11 +39,11 @@ def run_service(document: Document, section: str, service: RunService) -> None:
     """Check one service with run."""
     setting = document.setting
     try:
-        words = shlex.split(service.run)
+        argv = shlex.split(service.run)
     except ValueError as error:
         reason = str(error).lower()
         raise document.error(section, f"{setting('run', service.run)} cannot be split into words: {reason}") from None
-    if not words or not words[0]:
+    if not argv or not argv[0]:
         raise document.error(section, f"{setting('run', service.run)} names no program")
     none = setting("socket", "none")
     if service.socket == "none":
@@ -74,8 +74,8 @@ def _placeholders(document: Document, section: str, service: RunService) -> None
     for word, way in _PLACEHOLDERS.items():
         where = next((where for where, text in texts.items() if "{" + word + "}" in text), None)
         if where and service.socket != way:
-            needed, found = document.setting("socket", way), document.setting("socket", service.socket)
-            raise document.error(section, f"{{{word}}} in {where} needs {needed}, but here is {found}")
+            needed, given = document.setting("socket", way), document.setting("socket", service.socket)
+            raise document.error(section, f"{{{word}}} in {where} needs {needed}, but here is {given}")
         if word == "socket" and service.socket == way and not where:
             raise document.error(section, f"{document.setting('socket', way)} needs {{socket}} in run or env")
 

@@ -31,9 +31,9 @@ def kind(allowed: str, reader: Reader, write: Callable[[Any], object] = lambda v
 def kind_of(annotation: object) -> Kind | None:
     """Return the kind declared in `annotation`, however deep in it."""
     for meta in getattr(annotation, "__metadata__", ()):
-        if isinstance(meta, Meta) and meta.extra and isinstance(found := meta.extra.get("kind"), Kind):
-            return found
-    return next((found for part in getattr(annotation, "__args__", ()) if (found := kind_of(part))), None)
+        if isinstance(meta, Meta) and meta.extra and isinstance(kind := meta.extra.get("kind"), Kind):
+            return kind
+    return next((kind for part in getattr(annotation, "__args__", ()) if (kind := kind_of(part))), None)
 
 
 _A_DURATION = "such as 500ms, 30s, 5m, 1h"

@@ -88,21 +88,21 @@ def statuses(text: str) -> None:
 
 
 def _range(part: str) -> str:
-    if found := re.fullmatch("([1-5])[xX]{2}", part):
-        return f"{found[1]}00-{found[1]}99"
+    if match := re.fullmatch("([1-5])[xX]{2}", part):
+        return f"{match[1]}00-{match[1]}99"
     low, dash, high = part.partition("-")
     return f"{high}-{low}" if dash and low > high else part
 
 
-def _slash(found: re.Match[str]) -> str:
-    return "/" if found[0].startswith("/") else ""
+def _slash(match: re.Match[str]) -> str:
+    return "/" if match[0].startswith("/") else ""
 
 
 def _without_host(text: str, why: str) -> tuple[str, str | None]:
     """Return the path of what may be a URL, with `why` if it is one; with the slash before it that may be missing."""
     text = text.strip()
-    if found := _URL.match(text):
-        return text[found.start(2) :] or "/", why
+    if url := _URL.match(text):
+        return text[url.start(2) :] or "/", why
     return (text if text.startswith(("/", "^", "~")) else f"/{text}"), None
 
 
@@ -126,10 +126,10 @@ def _to_ascii(name: str) -> str:
     labels = [
         unicodedata.normalize("NFC", label.lower() if not label.isascii() else label) for label in _DOTS.split(name)
     ]
-    if found := _TWO_WAYS.search(name):
-        letter = found[0] if found[0].isprintable() else f"U+{ord(found[0]):04X}"
+    if match := _TWO_WAYS.search(name):
+        letter = match[0] if match[0].isprintable() else f"U+{ord(match[0]):04X}"
         why = f"a name with {letter} can be spelled in two ways, so write the punycode that is registered"
-        raise Mistake(why, ".".join(map(_punycode, labels)) if letter == found[0] else None)
+        raise Mistake(why, ".".join(map(_punycode, labels)) if letter == match[0] else None)
     return ".".join(label if label.isascii() else _label(label) for label in labels)
 
 
@@ -149,15 +149,15 @@ def _punycode(label: str) -> str:
 
 
 def _is_name(name: str, pattern: str) -> bool:
-    found = re.match(r"\[([^]]*)\]", name)
-    return bool(re.fullmatch(pattern, name)) and not (found and not _is_address_6(found[1]))
+    address = re.match(r"\[([^]]*)\]", name)
+    return bool(re.fullmatch(pattern, name)) and not (address and not _is_address_6(address[1]))
 
 
 def _guess(text: str, pattern: str) -> str | None:
     """Return the name that must have been meant."""
     name = text.strip().strip("\"'")
-    if found := _URL.match(name):
-        name = found[1]
+    if url := _URL.match(name):
+        name = url[1]
     name = re.split("[/?#]", name, maxsplit=1)[0].rpartition("@")[2]
     name = f"[{name}]" if _is_address_6(name) else name
     if pattern is hosts.SERVER_NAME:

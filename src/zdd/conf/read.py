@@ -40,14 +40,14 @@ def find(explicit: Path | None, cwd: Path) -> Path:
     cwd = Path(os.path.abspath(cwd))
     if explicit is not None:
         return Path(os.path.abspath(cwd / explicit))
-    found = [cwd / name for name in NAMES if os.path.lexists(cwd / name)]
-    if len(found) == 2:
+    existing = [cwd / name for name in NAMES if os.path.lexists(cwd / name)]
+    if len(existing) == 2:
         raise UsageError(f"{cwd} holds both {' and '.join(NAMES)}", hint=f"say which one with -c, as in -c {NAMES[0]}")
-    if not found:
+    if not existing:
         raise UsageError(
             f"no {' or '.join(NAMES)} in {cwd}", hint="go to the project's folder, or name the file with -c"
         )
-    return found[0]
+    return existing[0]
 
 
 def load(path: Path) -> Config:
@@ -154,7 +154,7 @@ def _section(document: Document, title: str, schema: type[S], **defaults: object
             from zdd.conf.unknown import unknown_key  # here, because it is slow to load
 
             raise unknown_key(document, title, key, schema)
-    missing = [one.name for one in fields(schema) if one.required and one.name not in values]
+    missing = [field.name for field in fields(schema) if field.required and field.name not in values]
     if missing:
         what = "run, or else start, stop and pid_file" if missing == ["run"] else " and ".join(missing)
         raise document.error(title, f"needs {what}")

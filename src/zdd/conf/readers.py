@@ -82,7 +82,7 @@ def many(item: Reader, at_least: int = 0) -> Reader:
             items = value if isinstance(value, list) else [value]
         if len(items) < at_least:
             raise KindError(value)
-        return [item.read(one, document) for one in items]
+        return [item.read(part, document) for part in items]
 
     several = {"type": "array", "items": item.json, "minItems": at_least}
     return Reader(read, {"anyOf": [item.json, several]})

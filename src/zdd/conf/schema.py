@@ -150,7 +150,7 @@ SCHEMAS: dict[str, type[Struct]] = {"zdd": ZddSection, "nginx": NginxSection, "r
 @functools.cache
 def keys(section: type[Struct]) -> dict[str, kinds.Kind]:
     """Return the keys a section may have, with their kinds."""
-    return {one.name: found for one in fields(section) if (found := kinds.kind_of(one.type))}
+    return {field_info.name: kind for field_info in fields(section) if (kind := kinds.kind_of(field_info.type))}
 
 
 def default(key: FieldInfo) -> object:

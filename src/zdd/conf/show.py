@@ -23,7 +23,7 @@ class Setting(Struct):
 Sections = dict[str, dict[str, Setting]]
 
 
-def sections(config: Config, found: Mapping[str, str]) -> Sections:
+def sections(config: Config, answers: Mapping[str, str]) -> Sections:
     """
     Return every section with all its keys, titled as in TOML; `found` are keys of [zdd] that zdd answered itself.
 
@@ -31,7 +31,7 @@ def sections(config: Config, found: Mapping[str, str]) -> Sections:
     cannot be read.
     """
     shown = {"zdd": _settings(config.zdd), "nginx": _settings(config.nginx)}
-    for key, value in found.items():
+    for key, value in answers.items():
         if shown["zdd"][key].value is None:
             shown["zdd"][key] = Setting(value, default=True)
     if config.release:
@@ -49,19 +49,19 @@ def toml(shown: Sections) -> list[str]:
     """Return the lines of a deploy.toml that says the same; what it need not say is a comment."""
     lines = []
     for title, settings in shown.items():
-        lines += ["", f"[{title}]", *(_line(key, one) for key, one in settings.items())]
+        lines += ["", f"[{title}]", *(_line(key, setting) for key, setting in settings.items())]
     return lines[1:]
 
 
 def _settings(section: Struct) -> dict[str, Setting]:
     kinds = keys(type(section))
-    found = {}
-    for one in fields(section):
-        if one.name in kinds:
-            value = getattr(section, one.name)
-            written = None if value is None else _hidden(kinds[one.name].write(value))
-            found[one.name] = Setting(written, default=value == default(one))
-    return found
+    settings = {}
+    for key in fields(section):
+        if key.name in kinds:
+            value = getattr(section, key.name)
+            written = None if value is None else _hidden(kinds[key.name].write(value))
+            settings[key.name] = Setting(written, default=value == default(key))
+    return settings
 
 
 def _variables(service: RunService) -> dict[str, Setting]:
@@ -71,7 +71,7 @@ def _variables(service: RunService) -> dict[str, Setting]:
 
 def _hidden(value: object) -> object:
     if isinstance(value, list):
-        return [_hidden(one) for one in value]
+        return [_hidden(item) for item in value]
     return secret.hide(value) if isinstance(value, str) else value
 
 

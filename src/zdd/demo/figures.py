@@ -24,8 +24,8 @@ class Figures:
 
     def answers(self, release: int) -> int:
         """How many answers came from that release."""
-        found = self.report.answered.get(str(release))
-        return found.count if found else 0
+        answered = self.report.answered.get(str(release))
+        return answered.count if answered else 0
 
     def steady(self, p: float) -> float | None:
         """The percentile, in milliseconds, of the requests that were due while nothing was deployed."""
@@ -37,17 +37,17 @@ class Figures:
 
     def problems(self) -> list[str]:
         """Return what is not as promised."""
-        report, found = self.report, []
+        report, problems = self.report, []
         if report.total_failed:
-            found.append(f"{report.total_failed} of {report.requests} requests failed:")
-            found += [f"  {one.kind}: {one.outcome}, {one.detail}" for one in report.failures[:5]]
+            problems.append(f"{report.total_failed} of {report.requests} requests failed:")
+            problems += [f"  {failure.kind}: {failure.outcome}, {failure.detail}" for failure in report.failures[:5]]
         for release, run in self.deploys.items():
             wanted, answers = "undone" if release == BROKEN else "done", self.answers(release)
             if run.outcome != wanted:
-                found.append(f"release {release}: {run.outcome} instead of {wanted} {' '.join(run.errors)}".rstrip())
+                problems.append(f"release {release}: {run.outcome} instead of {wanted} {' '.join(run.errors)}".rstrip())
             elif bool(answers) != (wanted == "done"):
-                found.append(f"release {release}: {wanted}, yet it gave {answers} answers")
-        return found
+                problems.append(f"release {release}: {wanted}, yet it gave {answers} answers")
+        return problems
 
     def as_json(self) -> dict[str, float | None]:
         """Return the figures for programs."""

@@ -66,7 +66,7 @@ class Run:
     def part(self, event: str, **fields: str) -> float:
         """The seconds that a part of it took, 0 if it was not told of."""
         wanted = {"event": event, **fields}.items()
-        return next((float(one["seconds"]) for one in self.events if wanted <= one.items()), 0.0)
+        return next((float(line["seconds"]) for line in self.events if wanted <= line.items()), 0.0)
 
 
 class Project:

@@ -37,10 +37,10 @@ program. This is all that zdd has to know of it:
 
 
 class Demo:
-    """Tells the story on a stage."""
+    """Tells the story on a terminal."""
 
-    def __init__(self, stage: Terminal) -> None:
-        self._stage = stage
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
         self._interrupts = Interrupts()
         self._load: Load | None = None
         self._serving = _FIRST
@@ -59,20 +59,20 @@ class Demo:
                     self._start(project)
                     figures = self._under_load(project)
                 finally:
-                    self._stage.show("stopping everything ...")
+                    self._terminal.show("stopping everything ...")
         except LoadError as error:
             raise ZddError(f"no load could be made: {error}") from error
         finally:
-            self._stage.erase()
-        self._stage.tell(f"all stopped, {project.folder} removed")
+            self._terminal.erase()
+        self._terminal.log(f"all stopped, {project.folder} removed")
         return figures
 
     def _introduce(self, project: Project, nginx: str) -> None:
         title = click.style("zddeploy demo", bold=True)
-        self._stage.say(_INTRODUCTION.format(title=title, nginx=nginx, folder=project.folder))
+        self._terminal.say(_INTRODUCTION.format(title=title, nginx=nginx, folder=project.folder))
         for line in SERVICE.splitlines():
-            self._stage.say(f"    {line}", "cyan")
-        self._stage.say()
+            self._terminal.say(f"    {line}", "cyan")
+        self._terminal.say()
 
     def _start(self, project: Project) -> None:
         run = project.deploy(_FIRST, partial(self._breathe, f"starting release {_FIRST} ..."))
@@ -80,7 +80,7 @@ class Demo:
             error = ZddError("\n".join(run.errors).removeprefix("zddeploy: "))
             error.exit_code = run.code
             raise error
-        self._stage.tell(f"release {_FIRST} serves at http://127.0.0.1:{project.port}/")
+        self._terminal.log(f"release {_FIRST} serves at http://127.0.0.1:{project.port}/")
 
     def _under_load(self, project: Project) -> Figures:
         target = f"127.0.0.1:{project.port}"
@@ -88,41 +88,41 @@ class Demo:
         deploys = {}
         with Load(spec) as self._load:
             load = f"{_RATE} requests a second on {_CONNECTIONS} connections, {_WEBSOCKETS} WebSockets"
-            self._stage.tell(f"clients begin: {load}")
+            self._terminal.log(f"clients begin: {load}")
             for release in _NEXT:
                 self._watch()
                 deploys[release] = project.deploy(release, partial(self._breathe, f"deploying release {release} ..."))
-                self._tell(release, deploys[release])
+                self._log(release, deploys[release])
             self._watch()
             return Figures(deploys, self._load.stop())
 
-    def _tell(self, release: int, run: Run) -> None:
+    def _log(self, release: int, run: Run) -> None:
         name = click.style(f"release {release}", bold=True)
         if run.outcome == "done":
             self._serving = release
             start, switch = run.part("healthy"), run.part("step", step="publish")
-            words = click.style(f"live after {run.seconds:.2f} s", fg="green")
+            outcome = click.style(f"live after {run.seconds:.2f} s", fg="green")
             parts = faint(f"app started in {start:.2f} s, switch {switch * 1000:.1f} ms")
-            self._stage.tell(f"{name}  {words}   {parts}")
+            self._terminal.log(f"{name}  {outcome}   {parts}")
             return
-        words = click.style(f"refused after {run.seconds:.2f} s", fg="yellow" if release == BROKEN else "red")
-        self._stage.tell(f"{name}  {words}: release {self._serving} serves on. Why:")
+        outcome = click.style(f"refused after {run.seconds:.2f} s", fg="yellow" if release == BROKEN else "red")
+        self._terminal.log(f"{name}  {outcome}: release {self._serving} serves on. Why:")
         for line in run.errors:
             if line.startswith(("zddeploy: ", "  | ")) and not line.startswith("  | zdd: "):
-                self._stage.detail(line.removeprefix("zddeploy: "))
+                self._terminal.detail(line.removeprefix("zddeploy: "))
 
     def _watch(self) -> None:
         """Let the load run undisturbed for a while."""
         clock = Clock()
         for _ in clock.poll(_POLL, until=clock.now() + _PAUSE):
             self._breathe(f"release {self._serving} serves")
-        self._stage.keep(self._counts())
+        self._terminal.keep(self._counts())
 
     def _breathe(self, scene: str) -> None:
         """Show where we are, and leave when that is wished."""
         self._interrupts.check()
         failed = self._load is not None and any(self._load.progress().failed.values())
-        self._stage.show(f"{self._counts()}   {scene}".lstrip(), "red" if failed else "cyan")
+        self._terminal.show(f"{self._counts()}   {scene}".lstrip(), "red" if failed else "cyan")
 
     def _counts(self) -> str:
         if self._load is None:

@@ -38,13 +38,13 @@ _OURSELVES = Identity()
 
 class Commands:
     """
-    Runs programs and tells, where asked to, what it ran and in which folder.
+    Runs programs. `log` is called with each command line and its folder.
 
     Raises OSError when a program cannot be started at all.
     """
 
-    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
-        self.tell = tell
+    def __init__(self, log: Callable[[str], None] | None = None) -> None:
+        self.log = log
 
     def run(
         self,
@@ -116,8 +116,8 @@ class Commands:
         descriptors: Sequence[int] = (),
         umask: int = -1,
     ) -> Spawned:
-        if self.tell:
-            self.tell(f"{shlex.join(argv)}  (in {cwd})")
+        if self.log:
+            self.log(f"{shlex.join(argv)}  (in {cwd})")
         child = subprocess.Popen(
             argv,
             cwd=cwd,
@@ -172,9 +172,9 @@ class Spawned:
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
-        found = Process.find(child.pid)
+        process = Process.find(child.pid)
         # A child that has ended already is a zombie: still ours, so its number is not anybody else's.
-        self.process = found or Process(child.pid, 0)
+        self.process = process or Process(child.pid, 0)
 
     def status(self) -> int | None:
         """Return the exit status (minus the signal's number when killed), None while it runs."""

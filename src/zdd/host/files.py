@@ -87,9 +87,9 @@ def open_folder(path: str, mode: int, never: int = 0) -> None:
         os.makedirs(path, exist_ok=True)
         os.chmod(path, mode)
         return
-    found = os.stat(path)
-    wanted = (found.st_mode | mode) & 0o7777 & ~never
-    if found.st_uid == os.geteuid() and wanted != found.st_mode & 0o7777:
+    status = os.stat(path)
+    wanted = (status.st_mode | mode) & 0o7777 & ~never
+    if status.st_uid == os.geteuid() and wanted != status.st_mode & 0o7777:
         os.chmod(path, wanted)
 
 
@@ -105,10 +105,10 @@ def read(path: str) -> str | None:
 def read_object(path: str) -> dict[str, Any]:
     """Return the JSON object in the file; empty when there is no file, or something else in it."""
     try:
-        found = json.loads(read(path) or "{}")
+        value = json.loads(read(path) or "{}")
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def read_number(path: str) -> int | None:

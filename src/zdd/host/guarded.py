@@ -153,9 +153,9 @@ def _reached(path: str, through_link: bool = False) -> Iterator[_Place]:
     try:
         while True:
             name = parts.pop() if parts else "."
-            found, folder = _stat(name, fd), os.fstat(fd)
-            shared = shared or _may_be_replaced(folder, found) or (not parts and _is_others(folder))
-            is_link = found is not None and stat.S_ISLNK(found.st_mode)
+            entry, folder = _stat(name, fd), os.fstat(fd)
+            shared = shared or _may_be_replaced(folder, entry) or (not parts and _is_others(folder))
+            is_link = entry is not None and stat.S_ISLNK(entry.st_mode)
             if not parts and not (is_link and through_link and not shared):
                 break
             if is_link:
@@ -171,23 +171,23 @@ def _reached(path: str, through_link: bool = False) -> Iterator[_Place]:
                 below = os.open(name, _FOLDER, dir_fd=fd)
             os.close(fd)
             fd = below
-        yield _Place(fd, name, shared or _is_others(found))
+        yield _Place(fd, name, shared or _is_others(entry))
     finally:
         os.close(fd)
 
 
 def _read(path: str, place: _Place) -> Found:
-    found = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
-    if not stat.S_ISREG(found.st_mode):
-        raise _planted(path, next((words for is_it, words in _KINDS if is_it(found.st_mode)), "a device"))
+    status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        raise _planted(path, next((kind for is_it, kind in _KINDS if is_it(status.st_mode)), "a device"))
     with files.Opened(place.name, _READ, folder=place.fd) as fd:
-        found, folder = os.fstat(fd), os.fstat(place.fd)
-        if not stat.S_ISREG(found.st_mode):
+        status, folder = os.fstat(fd), os.fstat(place.fd)
+        if not stat.S_ISREG(status.st_mode):
             raise _planted(path, "no file any more")
         data = os.read(fd, _MOST + 1)
     if len(data) > _MOST:
         raise _planted(path, f"more than {_MOST} bytes long, and no number")
-    return Found(data.decode("ascii", "replace"), shared=True, owner=_author(found, folder))
+    return Found(data.decode("ascii", "replace"), shared=True, owner=_author(status, folder))
 
 
 def _author(file: os.stat_result, folder: os.stat_result) -> int | None:
@@ -208,11 +208,11 @@ def _may_be_replaced(folder: os.stat_result, entry: os.stat_result | None) -> bo
     return not (sticky and entry is not None and entry.st_uid == 0)
 
 
-def _is_others(found: os.stat_result | None) -> bool:
+def _is_others(status: os.stat_result | None) -> bool:
     """Tell whether a user other than root may write it; an access list shows in the group's bits (acl(5))."""
-    if found is None or stat.S_ISLNK(found.st_mode):
+    if status is None or stat.S_ISLNK(status.st_mode):
         return False
-    return found.st_uid != 0 or bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    return status.st_uid != 0 or bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _stat(name: str, fd: int) -> os.stat_result | None:

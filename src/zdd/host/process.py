@@ -176,13 +176,13 @@ def trees(roots: list[int]) -> dict[int, list[int]]:
     children: dict[int, list[int]] = {}
     for pid, parent in parents().items() if roots else ():
         children.setdefault(parent, []).append(pid)
-    found = {}
+    below = {}
     for root in roots:
         tree = [root]
         for pid in tree:
             tree.extend(children.get(pid, ()))
-        found[root] = tree[1:]
-    return found
+        below[root] = tree[1:]
+    return below
 
 
 def with_environment(name: str, value: str) -> list[int]:
@@ -192,8 +192,8 @@ def with_environment(name: str, value: str) -> list[int]:
     """
     wanted = os.fsencode(f"{name}={value}")
     numbers = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
-    found = (pid for pid in numbers if wanted in read(f"/proc/{pid}/environ").split(b"\0"))
-    return [pid for pid in found if Process.find(pid)]
+    pids = (pid for pid in numbers if wanted in read(f"/proc/{pid}/environ").split(b"\0"))
+    return [pid for pid in pids if Process.find(pid)]
 
 
 def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Callable[[], float]) -> None:
@@ -202,12 +202,12 @@ def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Ca
 
     A process that cannot be killed (state D) is given 5 s more and then left, since nothing else can be done.
     """
-    left = [process for process in processes if process.signal(stop_signal)]
+    running = [process for process in processes if process.signal(stop_signal)]
     for number, seconds in ((None, patience), (signal.SIGKILL, 5.0)):
         if number is not None:
-            left = [process for process in left if process.signal(number)]
+            running = [process for process in running if process.signal(number)]
         deadline = now() + seconds
-        left = [process for process in left if not process.wait(deadline - now())]
+        running = [process for process in running if not process.wait(deadline - now())]
 
 
 def ended(status: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from zdd.host import acl
 
 
-def barrier(path: str, uid: int, groups: Collection[int]) -> str | None:
+def first_unsearchable_folder(path: str, uid: int, groups: Collection[int]) -> str | None:
     """
     Return the first existing folder on the way to `path` that the user may not search, None when there is none.
 
@@ -69,29 +69,29 @@ def _way(path: str) -> list[str]:
 
 def _others_may_change(place: str, uid: int, gid: int) -> bool:
     try:
-        found = os.lstat(place)
+        status = os.lstat(place)
     except OSError:
         return False
-    if found.st_uid not in (0, uid):
+    if status.st_uid not in (0, uid):
         return True
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(status.st_mode):
         return False  # only its folder's owner can replace it
-    writable = found.st_mode & (0o002 if found.st_gid in (0, gid) else 0o022)
-    sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX  # what is in it is its owner's to rename
+    writable = status.st_mode & (0o002 if status.st_gid in (0, gid) else 0o022)
+    sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX  # what is in it is its owner's to rename
     return bool(writable) and not sticky
 
 
 def _may_search(folder: str, uid: int, groups: Collection[int]) -> bool:
     """Decide as the kernel does (acl(5), "access check algorithm")."""
-    found = os.stat(folder)
-    if uid == found.st_uid:
-        return bool(found.st_mode & 0o100)
+    status = os.stat(folder)
+    if uid == status.st_uid:
+        return bool(status.st_mode & 0o100)
     users, group_bits = acl.read(folder)
-    mask = found.st_mode >> 3 & 7  # with an access list these bits are its mask
+    mask = status.st_mode >> 3 & 7  # with an access list these bits are its mask
     if uid in users:
         return bool(users[uid] & mask & acl.SEARCH)
     named = group_bits or {None: mask}
-    matching = [bits & mask for gid, bits in named.items() if (found.st_gid if gid is None else gid) in groups]
+    matching = [bits & mask for gid, bits in named.items() if (status.st_gid if gid is None else gid) in groups]
     if matching:
         return any(bits & acl.SEARCH for bits in matching)
-    return bool(found.st_mode & acl.SEARCH)
+    return bool(status.st_mode & acl.SEARCH)

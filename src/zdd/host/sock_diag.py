@@ -132,19 +132,19 @@ def connections_to_port(port: int) -> int:
 def listening(pid: int) -> list[tuple[int, int]]:
     """Return the process's listening TCP sockets, as (port, inode)."""
     inodes = {inode for inode, _ in socket_descriptors(pid)}
-    return [(found.port, found.inode) for found in _listening_on_tcp(0) if found.inode in inodes]
+    return [(listener.port, listener.inode) for listener in _listening_on_tcp(0) if listener.inode in inodes]
 
 
 def listening_on(port: int) -> list[TcpSocket]:
     """Return the sockets that listen on a TCP port."""
-    return [found for found in _listening_on_tcp(port) if found.port == port]
+    return [listener for listener in _listening_on_tcp(port) if listener.port == port]
 
 
 def listeners(pids: list[int]) -> list[tuple[str, int]]:
     """Return where these processes listen on TCP, as (address, port), lowest port first."""
     inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
-    found = {(one.address, one.port) for one in _listening_on_tcp(0) if one.inode in inodes}
-    return sorted(found, key=lambda pair: (pair[1], pair[0]))
+    places = {(listener.address, listener.port) for listener in _listening_on_tcp(0) if listener.inode in inodes}
+    return sorted(places, key=lambda pair: (pair[1], pair[0]))
 
 
 def listening_paths(pids: list[int]) -> list[str]:
@@ -206,7 +206,7 @@ def _unix_sockets(state: int, file: tuple[int, int] | None = None) -> Iterator[U
 def _listening_on_tcp(port: int) -> list[TcpSocket]:
     """Return the listening TCP sockets of this port, 0 for all, IPv4 and IPv6."""
     families = (socket.AF_INET, socket.AF_INET6)
-    return [found for family in families for found in _tcp_sockets(family, 1 << _LISTEN, port)]
+    return [listener for family in families for listener in _tcp_sockets(family, 1 << _LISTEN, port)]
 
 
 def _tcp_sockets(family: int, states: int, port: int) -> Iterator[TcpSocket]:

@@ -53,8 +53,8 @@ class Manager:
             "StandardError": f"append:{output}",
             **unit.properties,
         }
-        words = [word.replace("$", "$$") for word in argv]  # the manager would put variables in
-        return [*self._run(unit, properties), "--no-block", "--", *words]
+        escaped = [word.replace("$", "$$") for word in argv]  # the manager would put variables in
+        return [*self._run(unit, properties), "--no-block", "--", *escaped]
 
     def scope(self, unit: Unit, argv: Sequence[str]) -> list[str]:
         """Return the command that becomes `argv`, as our child with all it inherits, but in the unit."""
@@ -101,11 +101,11 @@ def lingers(uid: int, root: str = "") -> bool:
 
 def start(unit: Unit, argv: Sequence[str], output: str, commands: Commands) -> bool:
     """Run a program in a unit of its own; False where there is no manager for it, or it will not."""
-    found = manager()
-    if found is None:
+    ours = manager()
+    if ours is None:
         return False
-    environment = {"PATH": os.environ.get("PATH", os.defpath)} | found.environment
-    return commands.run(found.service(unit, argv, output), env=environment).status == 0
+    environment = {"PATH": os.environ.get("PATH", os.defpath)} | ours.environment
+    return commands.run(ours.service(unit, argv, output), env=environment).status == 0
 
 
 def in_scope(unit: Unit, argv: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str]]:
@@ -114,8 +114,8 @@ def in_scope(unit: Unit, argv: Sequence[str]) -> tuple[Sequence[str], Mapping[st
 
     It is `argv` itself, and nothing, where no unit would outlive us.
     """
-    found = manager()
-    return (found.scope(unit, argv), found.environment) if found else (argv, {})
+    ours = manager()
+    return (ours.scope(unit, argv), ours.environment) if ours else (argv, {})
 
 
 def unit_name(project: str, what: str) -> str:
@@ -159,5 +159,5 @@ def _asked(argv: list[str], commands: Commands) -> str:
 @functools.cache
 def _version() -> int:
     """Return systemd's version, 0 when it cannot be asked."""
-    found = re.match(r"systemd (\d+)", _asked(["systemd-run", "--version"], Commands()))
-    return int(found[1]) if found else 0
+    version = re.match(r"systemd (\d+)", _asked(["systemd-run", "--version"], Commands()))
+    return int(version[1]) if version else 0

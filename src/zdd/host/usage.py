@@ -43,8 +43,8 @@ def kills(root: str = "") -> int:
         _, controllers, group = line.split(":", 2)
         if "memory" in controllers.split(","):
             return _count(f"{root}/sys/fs/cgroup/memory{group}/memory.oom_control")
-        if not controllers and (found := _count(f"{root}/sys/fs/cgroup{group}/memory.events")):
-            return found
+        if not controllers and (count := _count(f"{root}/sys/fs/cgroup{group}/memory.events")):
+            return count
     return 0
 
 
@@ -55,7 +55,7 @@ def kills_anywhere() -> int:
 
 def _count(path: str) -> int:
     try:
-        words = [line.split() for line in (files.read(path) or "").splitlines()]
+        pairs = [line.split() for line in (files.read(path) or "").splitlines()]
     except OSError:
         return 0
-    return next((int(number) for name, number in words if name == "oom_kill"), 0)
+    return next((int(number) for name, number in pairs if name == "oom_kill"), 0)

@@ -35,10 +35,10 @@ class Folder:
     def json(self, name: str) -> dict[str, Any]:
         """Return the object in a JSON file, empty when there is none."""
         try:
-            found = json.loads(self.text(name) or "{}")
+            value = json.loads(self.text(name) or "{}")
         except ValueError:
             return {}
-        return found if isinstance(found, dict) else {}
+        return value if isinstance(value, dict) else {}
 
     @cached_property
     def pyproject(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Folder:
     def requirements(self) -> set[str]:
         """The Python packages that the project says it needs, by their plain names."""
         project = self.pyproject.get("project", {})
-        found = [
+        lines = [
             *project.get("dependencies", []),
             *self.pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}),
         ]
@@ -61,18 +61,18 @@ class Folder:
             *self.path.glob("requirements/*.txt"),
             self.path / "Pipfile",
         ]:
-            found += self.text(str(path.relative_to(self.path))).splitlines()
-        names = (re.match(r"\s*([A-Za-z0-9][\w.-]*)", line) for line in found)
+            lines += self.text(str(path.relative_to(self.path))).splitlines()
+        names = (re.match(r"\s*([A-Za-z0-9][\w.-]*)", line) for line in lines)
         return {re.sub("[-_.]+", "-", name[1]).lower() for name in names if name}
 
     @cached_property
     def sources(self) -> list[str]:
         """The Python files of the project itself, relative to the folder, those nearest to its top first."""
-        found: list[str] = []
+        paths: list[str] = []
         for where, folders, names in os.walk(self.path):
             inside = os.path.relpath(where, self.path)
             deep = inside.count("/") + (inside != ".")
             ours = [name for name in sorted(folders) if name not in _NOT_OURS and not name.startswith(".")]
             folders[:] = ours if deep < _DEPTH else []
-            found += [os.path.normpath(f"{inside}/{name}") for name in sorted(names) if name.endswith(".py")]
-        return sorted(found, key=lambda path: path.count("/"))[:_MOST]
+            paths += [os.path.normpath(f"{inside}/{name}") for name in sorted(names) if name.endswith(".py")]
+        return sorted(paths, key=lambda path: path.count("/"))[:_MOST]

@@ -43,22 +43,22 @@ def _service(name: str, command: str, is_python: bool) -> Service:
 
 
 def _web(command: str) -> dict[str, object]:
-    words = shlex.split(command)
-    server = next((name for word in words if (name := word.rpartition("/")[2]) in _SERVERS), None)
+    argv = shlex.split(command)
+    server = next((name for word in argv if (name := word.rpartition("/")[2]) in _SERVERS), None)
     if server:
         options, said, way = _SERVERS[server]
-        rest = shlex.join(_without(words, options))
+        rest = shlex.join(_without(argv, options))
         if not re.search(_SHELL, rest):
             run = f"{rest} {said}"
             return {"run": run} if way == "fd" else {"run": run, "socket": way}
     return {"run": _run(command), "socket": "tcp"}
 
 
-def _without(words: list[str], options: tuple[str, ...]) -> list[str]:
+def _without(argv: list[str], options: tuple[str, ...]) -> list[str]:
     """Return the words without these options and their values."""
     kept: list[str] = []
     skip = False
-    for word in words:
+    for word in argv:
         if not skip and word.partition("=")[0] not in options:
             kept.append(word)
         skip = not skip and word in options

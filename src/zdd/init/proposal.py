@@ -88,7 +88,7 @@ def _section(title: str, keys: dict[str, object], comments: dict[str, str]) -> l
 
 def _value(value: object) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_value(one)}" for key, one in value.items()) + " }"
+        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list) and len(json.dumps(value)) > _LINE:
-        return "[\n" + "".join(f"    {_value(one)},\n" for one in value) + "]"
+        return "[\n" + "".join(f"    {_value(item)},\n" for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -30,16 +30,16 @@ class App(NamedTuple):
 def django(folder: Folder) -> Proposal | None:
     """Return what a Django project needs; None where there is none."""
     manage = folder.text("manage.py")
-    found = re.search(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([\w.]+)", manage)
-    if not found:
+    module = re.search(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([\w.]+)", manage)
+    if not module:
         return None
-    settings = _settings(folder, found[1])
+    settings = _settings(folder, module[1])
     asgi = re.search(r"(?m)^ASGI_APPLICATION\s*=\s*['\"]([\w.]+)\.\w+['\"]", settings)
     wsgi = re.search(r"(?m)^WSGI_APPLICATION\s*=\s*['\"]([\w.]+)\.\w+['\"]", settings)
     if asgi and "uvicorn" in folder.requirements | _installed(folder):
         server, run = "uvicorn", _UVICORN.format(app=f"{asgi[1]}:application")
     else:
-        server, run = "gunicorn", _GUNICORN.format(app=wsgi[1] if wsgi else f"{found[1].partition('.')[0]}.wsgi")
+        server, run = "gunicorn", _GUNICORN.format(app=wsgi[1] if wsgi else f"{module[1].partition('.')[0]}.wsgi")
     manage_py = f"{BIN}python manage.py"
     build = environment(folder, "django", server)
     if re.search(r"(?m)^STATIC_ROOT\s*=", settings):
@@ -102,8 +102,8 @@ def _settings(folder: Folder, module: str) -> str:
 
 def _allowed_host(settings: str) -> str | None:
     """Return a host that Django answers to, where it does not answer to localhost."""
-    found = re.search(r"(?m)^ALLOWED_HOSTS\s*=\s*\[([^]]*)\]", settings)
-    hosts = re.findall(r"['\"]\.?([\w.*-]+)['\"]", found[1]) if found else []
+    setting = re.search(r"(?m)^ALLOWED_HOSTS\s*=\s*\[([^]]*)\]", settings)
+    hosts = re.findall(r"['\"]\.?([\w.*-]+)['\"]", setting[1]) if setting else []
     plain = [host for host in hosts if "*" not in host]  # a request is for one name
     return plain[0] if plain and not {"*", "localhost"} & set(hosts) else None
 
@@ -120,8 +120,8 @@ def _application(folder: Folder) -> App | None:
         text = folder.text(name)
         base, module = ("src", name[4:]) if name.startswith("src/") else ("", name)
         module = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        if found := _APP.search(text):
-            return App(f"{module}:{found[1]}", found[2], base)
+        if app := _APP.search(text):
+            return App(f"{module}:{app[1]}", app[2], base)
         if (factory := _FACTORY.search(text)) and "Flask" in text:
             return App(f"'{module}:{factory[1]}()'", "Flask", base)
     return None
@@ -135,6 +135,6 @@ def _installed(folder: Folder) -> set[str]:
 def _python(folder: Folder) -> str:
     """Return the Python that the project's environment has now, if it can be called by its version."""
     for name in (".venv/pyvenv.cfg", "venv/pyvenv.cfg"):
-        if found := re.search(r"(?m)^version(?:_info)?\s*=\s*(\d+\.\d+)", folder.text(name)):
-            return f"python{found[1]}" if shutil.which(f"python{found[1]}") else "python3"
+        if version := re.search(r"(?m)^version(?:_info)?\s*=\s*(\d+\.\d+)", folder.text(name)):
+            return f"python{version[1]}" if shutil.which(f"python{version[1]}") else "python3"
     return "python3"

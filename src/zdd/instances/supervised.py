@@ -71,8 +71,8 @@ class AppInstance:
         if record["listen_variables"] and node.wants_hook(self.service):
             record["env"]["NODE_OPTIONS"] = node.install_hook(record["folder"], record["env"].get("NODE_OPTIONS", ""))
         files.write(self.kept.record_path, json.dumps(record), mode=0o600)
-        if self.commands.tell:
-            self.commands.tell(f"{shlex.join(record['argv'])}  (in {record['cwd']})")
+        if self.commands.log:
+            self.commands.log(f"{shlex.join(record['argv'])}  (in {record['cwd']})")
         argv = [sys.executable, "-I", "-S", f"{os.path.dirname(keeper.__file__)}/__main__.py", self.kept.record_path]
         if not systemd.start(self._unit(), argv, self.log, Commands()):
             # Its environment is what CI systems kill by, and would keep a job's secrets.

@@ -109,8 +109,8 @@ class Answer:
             if len(self.rest) > LONGEST:
                 raise MalformedError(f"head or line longer than {LONGEST} bytes")
             yield
-        found, self.rest = self.rest[:at], self.rest[at + len(end) :]
-        return found
+        data, self.rest = self.rest[:at], self.rest[at + len(end) :]
+        return data
 
     def _skip(self, size: int) -> Generator[None, None, None]:
         while size > len(self.rest):

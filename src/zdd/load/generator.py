@@ -108,7 +108,7 @@ class Generator:
 
         After the last due time it goes on for at most the spec's timeout: by then every request has its outcome.
         """
-        start = told = monotonic()
+        start = reported = monotonic()
         late, cpu = 0.0, process_time()
         for stream in self._streams:
             stream.start = start
@@ -126,11 +126,11 @@ class Generator:
             coming = min(stream.next for stream in self._streams)
             if coming == inf and not self._pending:
                 break
-            if now >= told + PROGRESS_INTERVAL:
-                told = now
+            if now >= reported + PROGRESS_INTERVAL:
+                reported = now
                 tell({"event": "progress"} | vars(self._progress(now - start)))
             expiring = self._pending[0].due + self._timeout if self._pending else inf
-            if not self._poller.wait(min(coming, expiring, told + PROGRESS_INTERVAL) - monotonic()):
+            if not self._poller.wait(min(coming, expiring, reported + PROGRESS_INTERVAL) - monotonic()):
                 self._stopping = True
         self._poller.close()
         times = (start, monotonic(), process_time() - cpu, late)

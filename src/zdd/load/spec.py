@@ -104,8 +104,8 @@ class Spec:
         if self.target.startswith("unix:"):
             return socket.AF_UNIX, self.target.removeprefix("unix:")
         host, _, port = self.target.rpartition(":")
-        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-        family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+        addresses = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        family, _, _, _, address = min(addresses, key=lambda entry: entry[0] != socket.AF_INET)
         return family, address
 
     def to_json(self) -> str:

@@ -80,9 +80,9 @@ class WebSocket(Wire):
         try:
             if not self._established:
                 self._read_handshake()
-            while self._established and (found := read_frame(self._data)):
-                self._data = found[2]
-                self._read_frame(found[0], found[1])
+            while self._established and (next_frame := read_frame(self._data)):
+                first, payload, self._data = next_frame
+                self._read_frame(first, payload)
         except MalformedError as error:
             self._cut(str(error))
 

@@ -171,7 +171,7 @@ class ManagedNginx:
                 name, groups = user.pw_name, os.getgrouplist(user.pw_name, user.pw_gid)
             except KeyError:
                 name, groups = str(uid), []
-            if folder := reach.barrier(self.paths.runtime, uid, groups):
+            if folder := reach.first_unsearchable_folder(self.paths.runtime, uid, groups):
                 return folder, name
         return None
 

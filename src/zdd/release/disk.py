@@ -31,8 +31,11 @@ def copy(
     """
     copying = _Copying(source, leave_out, interrupt)
     try:
-        with Opened(os.path.dirname(target) or ".", _FOLDER) as into, Opened(source, _READ | os.O_NOFOLLOW) as found:
-            copying.copy(found, os.path.basename(target), into)
+        with (
+            Opened(os.path.dirname(target) or ".", _FOLDER) as into,
+            Opened(source, _READ | os.O_NOFOLLOW) as entry,
+        ):
+            copying.copy(entry, os.path.basename(target), into)
     except OSError as error:
         raise OSError(error.errno, error.strerror, copying.where) from error
 
@@ -85,25 +88,25 @@ class _Copying:
         self.interrupt = interrupt
         self.depth = 0
 
-    def copy(self, found: int, name: str, into: int) -> None:
+    def copy(self, entry: int, name: str, into: int) -> None:
         """Copy an open file or folder under this name into the folder; nothing if it is to be left out."""
-        status = os.fstat(found)
+        status = os.fstat(entry)
         if stat.S_ISDIR(status.st_mode):
             if _identity(status) not in self.left_out:
-                self._folder(found, status, name, into)
+                self._folder(entry, status, name, into)
         elif stat.S_ISREG(status.st_mode):
-            self._file(found, status, name, into)
+            self._file(entry, status, name, into)
 
-    def _folder(self, found: int, status: os.stat_result, name: str, into: int) -> None:
+    def _folder(self, folder: int, status: os.stat_result, name: str, into: int) -> None:
         if self.depth == _DEEPEST:
             raise OSError(errno.ENAMETOOLONG, f"more than {_DEEPEST} nested folders")
         os.mkdir(name, 0o700, dir_fd=into)
         with Opened(name, _FOLDER | os.O_NOFOLLOW, folder=into) as made:
             above, self.depth = self.where, self.depth + 1
-            for entry in os.listdir(found):
+            for entry in os.listdir(folder):
                 if entry != ".git":
                     self.where = f"{above}/{entry}"
-                    self._entry(found, entry, made)
+                    self._entry(folder, entry, made)
             self.where, self.depth = above, self.depth - 1
             os.fchmod(made, stat.S_IMODE(status.st_mode))
             os.utime(made, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -114,15 +117,15 @@ class _Copying:
             os.symlink(os.readlink(name, dir_fd=folder), name, dir_fd=into)
             os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=into, follow_symlinks=False)
         elif stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode):  # opening others could have an effect
-            with Opened(name, _READ | os.O_NOFOLLOW, folder=folder) as found:
-                self.copy(found, name, into)
+            with Opened(name, _READ | os.O_NOFOLLOW, folder=folder) as entry:
+                self.copy(entry, name, into)
 
-    def _file(self, found: int, status: os.stat_result, name: str, into: int) -> None:
+    def _file(self, source: int, status: os.stat_result, name: str, into: int) -> None:
         self.interrupt()
         with Opened(name, _MAKE, folder=into) as made:
-            left = status.st_size  # and no more: somebody may be writing to it without end
-            while left > 0 and (sent := os.sendfile(made, found, None, min(left, _CHUNK))):
-                left -= sent
+            remaining = status.st_size  # and no more: somebody may be writing to it without end
+            while remaining > 0 and (sent := os.sendfile(made, source, None, min(remaining, _CHUNK))):
+                remaining -= sent
                 self.interrupt()
             os.fchmod(made, status.st_mode & 0o777)
             os.utime(made, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -107,19 +107,19 @@ class Mirror:
 
         # Protocol 2 serves every commit by its id, even one that no branch contains.
         wanted = ["-c", "protocol.version=2", *_FETCH, "--depth=1", "--", self.source, f"+{commit}:{_HEAD}"]
-        words = self._bring(lambda: wanted, has_arrived, interrupt)
-        if words and "promisor remote" in words:
+        failure = self._bring(lambda: wanted, has_arrived, interrupt)
+        if failure and "promisor remote" in failure:
             since = files.size(self.log)
             self._folder.complete(commit, Work(self.commands, self.path, self._env, interrupt), self.log)
-            told = files.tail(self.log, 40, since)
-            if words := self._bring(lambda: wanted, has_arrived, interrupt):
+            output = files.tail(self.log, 40, since)
+            if failure := self._bring(lambda: wanted, has_arrived, interrupt):
                 lacks = f"it is a partial clone without all files of {commit[:12]}"
                 raise DeployFailed(
-                    f"cannot fetch {self.shown}: {lacks}: {_gist(told)}",
+                    f"cannot fetch {self.shown}: {lacks}: {_gist(output)}",
                     hint="clone it without --filter, or have the repository it was cloned from answer",
                 )
-        if words:
-            raise self._cannot_fetch(words)
+        if failure:
+            raise self._cannot_fetch(failure)
         return commit
 
     def _commit_of_url(self, rev: str, interrupt: Callable[[], None]) -> str:
@@ -145,8 +145,8 @@ class Mirror:
             ours = set(self._ask("for-each-ref", "--format=%(objectname)", *refs).output.split())
             return ours == fetched and (bool(ours) or not wants_head)
 
-        if words := self._bring(wanted, has_arrived, interrupt):
-            raise self._cannot_fetch(words)
+        if failure := self._bring(wanted, has_arrived, interrupt):
+            raise self._cannot_fetch(failure)
         of_head = _HEAD + rev[len(base) :] if base in ("@", "HEAD") else rev
         return source.find_commit(self._ask, rev, self.shown, of_head)
 
@@ -154,15 +154,15 @@ class Mirror:
         self, wanted: Callable[[], list[str]], has_arrived: Callable[[], bool], interrupt: Callable[[], None]
     ) -> str | None:
         """Fetch, and if that fails because of the mirror, again into a new one. Return git's output on failure."""
-        status, words = self._fetch(wanted(), interrupt)
+        status, output = self._fetch(wanted(), interrupt)
         if status == 0 and has_arrived():
             return None
-        if status == 0 or _DAMAGED.search(words) or (os.path.isdir(self.source) and not source.untrusted("", words)):
+        if status == 0 or _DAMAGED.search(output) or (os.path.isdir(self.source) and not source.untrusted("", output)):
             files.remove_tree(self.path)
-            status, words = self._fetch(wanted(), interrupt)
+            status, output = self._fetch(wanted(), interrupt)
             if status == 0 and has_arrived():
                 return None
-        return words or "git fetch succeeded, but the mirror differs from the source"
+        return output or "git fetch succeeded, but the mirror differs from the source"
 
     def _fetch(self, wanted: list[str], interrupt: Callable[[], None]) -> tuple[int, str]:
         """Run git with `wanted` in the mirror; return its exit status and output. Create the mirror if needed."""
@@ -180,22 +180,22 @@ class Mirror:
             status = fetching.run(self._git(*wanted), "/", self.log)
         return status, "\n".join(files.tail(self.log, 40))
 
-    def _cannot_fetch(self, words: str) -> DeployFailed | UsageError:
-        reason = _gist(words.splitlines())
-        return source.untrusted(self.shown, words) or DeployFailed(f"cannot fetch {self.shown}: {reason}")
+    def _cannot_fetch(self, output: str) -> DeployFailed | UsageError:
+        reason = _gist(output.splitlines())
+        return source.untrusted(self.shown, output) or DeployFailed(f"cannot fetch {self.shown}: {reason}")
 
-    def _ask(self, *words: str) -> Result:
-        return self.commands.run(self._git(*words), env=self._env)
+    def _ask(self, *arguments: str) -> Result:
+        return self.commands.run(self._git(*arguments), env=self._env)
 
-    def _git(self, *words: str) -> list[str]:
-        return [*GIT, f"--git-dir={self.path}", *words]
+    def _git(self, *arguments: str) -> list[str]:
+        return [*GIT, f"--git-dir={self.path}", *arguments]
 
 
 def _gist(output: list[str]) -> str:
     """Return the line of git's output that says why."""
     lines = [line for line in output if line.strip()]
-    told = [line for line in lines if re.match("(remote: )?(fatal|error):", line)]
-    return _without_password((told or lines or ["no reason given"])[0])
+    reasons = [line for line in lines if re.match("(remote: )?(fatal|error):", line)]
+    return _without_password((reasons or lines or ["no reason given"])[0])
 
 
 def _without_password(text: str) -> str:

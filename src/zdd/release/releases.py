@@ -90,8 +90,8 @@ class Releases(Shelf):
             except BaseException as error:
                 self.discard([revision.id])
                 if isinstance(error, OSError):
-                    told = f"cannot build release {revision.id}: {of_system(error)}"
-                    raise BuildFailed(told, files.tail(log, 20, begun), log) from error
+                    message = f"cannot build release {revision.id}: {of_system(error)}"
+                    raise BuildFailed(message, files.tail(log, 20, begun), log) from error
                 raise
         self.make_newest(revision.id)
         return path
@@ -166,8 +166,8 @@ class Releases(Shelf):
             except OSError as error:
                 raise BuildFailed(f"build: {cannot_run(command, error)}", [], log) from error
             if status != 0:
-                told = f"build: `{command}` ended with {ended(status)}"
-                raise BuildFailed(told, files.tail(log, 20, begun), log)
+                message = f"build: `{command}` ended with {ended(status)}"
+                raise BuildFailed(message, files.tail(log, 20, begun), log)
 
     def _choose(self, name: str, commit: str | None) -> str:
         """Return the release of this commit that is there, or else the first id with this name that is free."""

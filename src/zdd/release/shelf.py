@@ -44,8 +44,8 @@ class Shelf:
 
     def ids(self) -> list[str]:
         """Return the complete releases, newest first."""
-        found = [name for name in self._names() if self.is_complete(name)]
-        return sorted(found, key=lambda name: os.stat(self.marker(name)).st_mtime_ns, reverse=True)
+        complete = [name for name in self._names() if self.is_complete(name)]
+        return sorted(complete, key=lambda name: os.stat(self.marker(name)).st_mtime_ns, reverse=True)
 
     def current(self) -> str | None:
         """Return the release that S/current leads to."""

@@ -75,25 +75,25 @@ class SourceFolder:
         compare = ["diff-tree", "-r", "--shortstat", "--no-ext-diff", "--no-textconv", _EMPTY_TREE[len(commit)], commit]
         work.run(self._git(*compare), "/", log)
 
-    def _ask(self, *words: str) -> Result:
-        result = self.commands.run(self._git(*words), env=self._env)
+    def _ask(self, *arguments: str) -> Result:
+        result = self.commands.run(self._git(*arguments), env=self._env)
         if not self._trusted and (dubious := _DUBIOUS.search(result.output)):
             # git checks the working tree here, but only .git when it serves a fetch. Trust in .git is enough.
             asked = self.commands.run([*GIT, "ls-remote", "--", self.path, "HEAD"], env=self._env)
             if asked.status != 0 and (error := untrusted(self.path, asked.output + result.output)):
                 raise error
             self._trusted = ["-c", f"safe.directory={dubious[1]}"]
-            return self._ask(*words)
+            return self._ask(*arguments)
         return result
 
-    def _git(self, *words: str) -> list[str]:
-        return [*GIT, *_LOOKING, *self._trusted, "-C", self.path, *words]
+    def _git(self, *arguments: str) -> list[str]:
+        return [*GIT, *_LOOKING, *self._trusted, "-C", self.path, *arguments]
 
 
-def untrusted(shown: str, words: str) -> UsageError | None:
+def untrusted(shown: str, output: str) -> UsageError | None:
     """Return the error to raise if git has refused a repository of another user, else None."""
-    if told := re.search("git config --global --add safe.directory .*", words):
-        return UsageError(f"git does not trust {shown}: it belongs to another user", hint=f"if you do, run `{told[0]}`")
+    if fix := re.search("git config --global --add safe.directory .*", output):
+        return UsageError(f"git does not trust {shown}: it belongs to another user", hint=f"if you do, run `{fix[0]}`")
     return None
 
 

@@ -95,8 +95,8 @@ class ClassicInstance:
         if main is None or known.stop:
             return
         argv = [*split(self.service.stop), str(main.pid)]
-        if self.commands.tell:
-            self.commands.tell(f"{shlex.join(argv)}  (in {self.service.cwd}, when nginx's old workers have ended)")
+        if self.commands.log:
+            self.commands.log(f"{shlex.join(argv)}  (in {self.service.cwd}, when nginx's old workers have ended)")
         waited_for = ",".join(f"{worker.pid}:{worker.start_time}" for worker in workers)
         checked = f"{main.pid}:{main.start_time}" if self.pid_files.shared() else ""
         waiter = [

@@ -33,7 +33,7 @@ def look(project: Project) -> UnderWay | None:
     """Return the change that is under way, None if nobody holds the project's lock."""
     if not lock.is_held(project.paths.lock):
         return None
-    holder = lock.read_holder(project.paths.lock)
+    holder = files.read_object(project.paths.lock)
     try:
         held = msgspec.convert(holder, _Holder)
     except msgspec.ValidationError:  # it has not written yet who it is

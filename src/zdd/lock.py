@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import time
 from collections.abc import Iterator
 
+from zdd.claims import user_name
 from zdd.errors import Locked
 from zdd.host.lock import Busy, Lock
 from zdd.project import Project
@@ -48,10 +48,7 @@ def _acquire(project: Project, lock: Lock, command: str, timeout: float) -> None
 
 def who() -> str:
     """Return who runs this: also behind sudo, the person and not root."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.geteuid())
+    return os.environ.get("SUDO_USER") or os.environ.get("LOGNAME") or user_name(os.geteuid())
 
 
 def _locked(project: Project, holder: dict[str, object]) -> Locked:

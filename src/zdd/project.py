@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from zdd.conf.schema import ClassicService, Config
 from zdd.errors import ZddError
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from zdd.release.releases import Releases
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(msgspec.Struct, frozen=True):
     """A project on this machine: what was asked for, its files, its instances, its proxy, and who is told."""
 
     config: Config
@@ -77,7 +77,7 @@ class Project:
     def configured(self, config: Config) -> Project:
         """Return the same project, in the same places and with the same listeners, with another configuration."""
         instances, proxy, releases = _parts(config, self.paths, self.commands, self.clock, self.events, self.interrupts)
-        return replace(self, config=config, instances=instances, proxy=proxy, releases=releases)
+        return msgspec.structs.replace(self, config=config, instances=instances, proxy=proxy, releases=releases)
 
     def folder_of(self, release: str | None) -> str:
         """Return where a release's code is: without [release], beside the configuration."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
+import sys
 import time
 from collections.abc import Collection, Sequence
 from typing import TextIO
@@ -42,7 +42,7 @@ class Terminal:
 
     def show(self, line: str, colour: str = "cyan") -> None:
         """Replace the living line; nothing is printed elsewhere than on a terminal."""
-        line = (self._margin + line)[: shutil.get_terminal_size().columns - 1]
+        line = (self._margin + line)[: size().columns - 1]
         if self.alive and line != self._shown:
             self.erase()
             self._shown = line
@@ -80,13 +80,28 @@ def table(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[st
     return lines
 
 
+def size() -> os.terminal_size:
+    """Return COLUMNS and LINES, else the size of the terminal, else 80 x 24; shutil has the same and imports much."""
+    try:
+        terminal = os.get_terminal_size(sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        terminal = os.terminal_size((80, 24))
+    columns, lines = (os.environ.get(name, "") for name in ("COLUMNS", "LINES"))
+    return os.terminal_size(
+        (
+            int(columns) if columns.isdigit() and int(columns) else terminal.columns or 80,
+            int(lines) if lines.isdigit() and int(lines) else terminal.lines or 24,
+        )
+    )
+
+
 def fitted(text: str, stream: TextIO) -> str:
     """
     Return each line as its terminal has room for it: broken between words, but not within `a command`.
 
     Elsewhere it stays as it is, for programs that search it.
     """
-    width = shutil.get_terminal_size().columns
+    width = size().columns
     if not stream.isatty() or all(len(line) <= width for line in text.splitlines()):
         return text
     import textwrap  # here, because most lines are short

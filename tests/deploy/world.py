@@ -180,7 +180,7 @@ class Asleep:
         return World(self.folder, instances, self.text, dict(self.text_before), dict(self.highest))
 
 
-class FakeProject(Project):
+class FakeProject(Project, frozen=True):
     """A site whose configuration never changes: all that is not real in it stays."""
 
     @property

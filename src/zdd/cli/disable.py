@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from zdd.cli import options
 from zdd.cli.enable import require_root, run
-from zdd.conf import read
+from zdd.events import Command, Result
 from zdd.host import files
 from zdd.host.command import Commands
 from zdd.operate import boot, boot_unit
@@ -16,8 +17,8 @@ from zdd.operate import boot, boot_unit
 
 @click.command("disable")
 @click.option("--user", metavar="NAME", help="Whose project it is, if not the owner's of the configuration.")
-@click.option("-c", "--conf", type=click.Path(path_type=Path), help="Configuration file.")
-def command(user: str | None, conf: Path | None) -> int:
+@options.common
+def command(user: str | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
     Undo `zddeploy enable`; with sudo.
 
@@ -27,11 +28,11 @@ def command(user: str | None, conf: Path | None) -> int:
     Example:
       sudo zddeploy disable
     """
-    config = read.load(read.find(conf, Path.cwd()))
+    config, events = options.configuration_of(conf, verbose, as_json)
     owner = boot.user_of(config, user)
     require_root(config, "disable")
     boot.check_unit(config, owner)
-    commands = Commands()
+    commands = Commands(lambda text: events.send(Command(text=text)))
     for piece in boot.pieces(config, owner, boot_unit.program()):
         if os.path.exists(piece.path):
             for argv in piece.before_removal:
@@ -39,11 +40,11 @@ def command(user: str | None, conf: Path | None) -> int:
             files.remove(piece.path)
             for argv in piece.after_removal:
                 run(argv, commands)
-            click.echo(f"removed {piece.path}")
+            events.notice(f"removed {piece.path}")
     if owner.pw_uid and boot.lingering(owner):
         # Not done here: it would end all that the user runs, what serves now included.
-        click.echo(
-            f"{owner.pw_name} still lingers; once nothing of theirs runs: loginctl disable-linger {owner.pw_name}"
-        )
-    click.secho(f"{config.project} does not come up at boot any more", fg="green")
+        name = owner.pw_name
+        events.notice(f"{name} still lingers; once nothing of theirs runs: loginctl disable-linger {name}")
+    text = f"{config.project} does not come up at boot any more"
+    events.send(Result(outcome="done", cause=None, exit=0, text=text))
     return 0

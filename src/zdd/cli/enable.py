@@ -8,9 +8,10 @@ from pwd import struct_passwd
 
 import click
 
-from zdd.conf import read
+from zdd.cli import options
 from zdd.conf.schema import Config
 from zdd.errors import UsageError, ZddError
+from zdd.events import Command, Events, Plan, Result
 from zdd.host import files, systemd
 from zdd.host.command import Commands
 from zdd.operate import boot, boot_unit
@@ -20,8 +21,8 @@ from zdd.operate.boot import Piece
 @click.command("enable")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--user", metavar="NAME", help="Whose project it is, if not the owner's of the configuration.")
-@click.option("-c", "--conf", type=click.Path(path_type=Path), help="Configuration file.")
-def command(dry_run: bool, user: str | None, conf: Path | None) -> int:
+@options.common
+def command(dry_run: bool, user: str | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
     Have the project come up by itself at boot; once, with sudo.
 
@@ -33,25 +34,26 @@ def command(dry_run: bool, user: str | None, conf: Path | None) -> int:
       zddeploy enable --dry-run
       sudo zddeploy enable
     """
-    config = read.load(read.find(conf, Path.cwd()))
+    config, events = options.configuration_of(conf, verbose, as_json)
     owner = boot.user_of(config, user)
     boot.check_free(config, owner)
     needed = boot.pieces(config, owner, boot_unit.program())
     if not systemd.runs():
         raise UsageError("systemd does not run this machine: have its init run `zddeploy up` at boot")
     for piece in needed:
-        _show(piece)
+        _show(piece, events)
     if not boot.lingering(owner):
-        click.echo(f"$ loginctl enable-linger {owner.pw_name}")
+        events.send(Plan(step="run", text=f"$ loginctl enable-linger {owner.pw_name}"))
     for words in boot.refused(config):
-        click.secho(f"not allowed by this, decide yourself: sudo {' '.join(words)}", fg="yellow")
+        events.notice(f"not allowed by this, decide yourself: sudo {' '.join(words)}")
     for warning in boot.changeable(config, owner, boot_unit.program()):
-        click.secho(warning, fg="yellow")
+        events.notice(warning)
     if dry_run:
         return 0
     require_root(config, "enable")
-    _do(needed, owner, Commands())
-    click.secho(f"{config.project} comes up at boot, as {owner.pw_name}; checked", fg="green")
+    _do(needed, owner, Commands(lambda text: events.send(Command(text=text))))
+    text = f"{config.project} comes up at boot, as {owner.pw_name}; checked"
+    events.send(Result(outcome="done", cause=None, exit=0, text=text))
     return 0
 
 
@@ -74,12 +76,11 @@ def run(argv: list[str], commands: Commands) -> None:
         raise ZddError(f"`{' '.join(argv)}` failed: {said}", hint="`zddeploy disable` undoes what was done")
 
 
-def _show(piece: Piece) -> None:
-    click.echo(f"{piece.path}:")
-    for line in piece.text.splitlines():
-        click.echo(f"    {line}")
+def _show(piece: Piece, events: Events) -> None:
+    text = "\n".join([f"{piece.path}:", *(f"      {line}".rstrip() for line in piece.text.splitlines())])
+    events.send(Plan(step="write", text=text))
     for argv in piece.after:
-        click.echo(f"$ {' '.join(argv)}")
+        events.send(Plan(step="run", text=f"$ {' '.join(argv)}"))
 
 
 def _do(needed: list[Piece], user: struct_passwd, commands: Commands) -> None:

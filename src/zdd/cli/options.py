@@ -11,6 +11,7 @@ import click
 
 from zdd.cli.screen import DeployLogs, JsonLines, Screen
 from zdd.conf import read, units
+from zdd.conf.schema import Config
 from zdd.events import Command, Events
 from zdd.project import Project, open_project
 
@@ -100,8 +101,7 @@ def project_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool
 
     A command that `looks_only` has an answer of its own: its JSON is that answer, and no events.
     """
-    config = read.load(read.find(conf, Path.cwd()))
-    events = Events(JsonLines() if as_json else Screen(verbose))
+    config, events = configuration_of(conf, verbose, as_json)
     project = open_project(config, events, lambda text: events.send(Command(text=text)))
     if not looks_only:
         events.listeners.append(DeployLogs(project.paths))
@@ -110,3 +110,8 @@ def project_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool
     for warning in config.warnings:
         events.notice(warning)
     return project
+
+
+def configuration_of(conf: Path | None, verbose: bool, as_json: bool) -> tuple[Config, Events]:
+    """Read the configuration, and return it with whoever is told what happens. Raises UsageError."""
+    return read.load(read.find(conf, Path.cwd())), Events(JsonLines() if as_json else Screen(verbose))

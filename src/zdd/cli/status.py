@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import click
 import msgspec
 
+from zdd import terminal
 from zdd.cli import options
 from zdd.errors import counted
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status, status
@@ -137,6 +137,6 @@ def _watch(project: Project, as_json: bool) -> int:
 
 
 def _draw(shown: list[str]) -> None:
-    columns, rows = shutil.get_terminal_size()
+    columns, rows = terminal.size()
     fitting = [line[: columns - 1] for line in shown[: rows - 1]]
     click.echo(_HOME + "\n".join(line + _END_OF_LINE for line in fitting) + "\n" + _END, nl=False, color=True)

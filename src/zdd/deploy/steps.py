@@ -8,8 +8,7 @@ which it knows only the manifest. A step that only looks, or makes what may be u
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from zdd import events
 from zdd.deploy import bake as baking
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 Act = Callable[["Project"], None]
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """
     One step; `name` is stable (JSON), `line` says what the step does.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 
 from zdd.conf.schema import RunService
 from zdd.host import files
@@ -44,6 +43,8 @@ def install_hook(folder: str, given: str) -> str:
 
 def _is_script(program: str, service: RunService) -> bool:
     """Tell whether it is a program that Node interprets, as pm2-runtime is where it was installed with `npm -g`."""
+    import shutil  # here, because it imports much and is seldom needed
+
     path = shutil.which(program, path=service.env.get("PATH") or os.environ.get("PATH"))
     try:
         with open(path or os.devnull, "rb") as file:

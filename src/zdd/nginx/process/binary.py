@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import shutil
 from functools import cached_property
 
 from zdd.errors import UsageError
@@ -89,6 +88,8 @@ def _running(master: Process | None) -> str | None:
 
 
 def _installed() -> str | None:
+    import shutil  # here, because it imports much and is seldom needed
+
     path = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_FOLDERS]))
     return os.path.abspath(path) if path else None
 

@@ -44,10 +44,10 @@ def finish_interrupted(project: Project) -> Manifest | None:
     """
     recovered = recover(project)
     if recovered:
-        outcome = "done" if recovered.committed else "undone"
-        end = "finished" if recovered.committed else "undone"
+        outcome = "done" if recovered.rule.is_version else "undone"
+        end = "finished" if recovered.rule.is_version else "undone"
         project.events.notice(f"deploy {recovered.deploy} was interrupted; it is {end} now")
-        write_history(project, recovered, outcome, None if recovered.committed else "interrupted")
+        write_history(project, recovered, outcome, None if recovered.rule.is_version else "interrupted")
     found = find_way(project)
     if project.releases:
         project.releases.discard_half_built()
@@ -100,7 +100,7 @@ def find_way(project: Project) -> Manifest | None:
         return None
     states = {name: found.state for name, found in project.instances.running().items()}
     known = [table for number in reversed(project.tables.numbers()) if (table := project.tables.read(number))]
-    committed = [table for table in known if table.committed]
+    committed = [table for table in known if table.rule.is_version]
     found = next((one for one in committed if all(states.get(name) in _LIVING for name in one.instances)), None)
     if found is None and os.path.isdir(project.paths.current):
         raise NeedsPerson(

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from zdd.routing.stages import RULES, Rule, Stage
+
 Kind = Literal["fd", "unix", "tcp", "none", "classic"]
 
 
@@ -34,8 +36,10 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     """
     The table's own description, written to `tables/N/manifest.json`.
 
-    `direction` is what recovery obeys: forward until the first undo step, then back. `committed` ends both: from then
-    on nothing is undone. `before` is the deploy whose table this one replaced, None for the first. `exposed` says that
+    `stage` is how far the deploy has come, and `rule` what follows from it. `direction` is what recovery obeys: forward
+    until the first undo step, then back. `before` is the deploy whose table this one replaced, None for the first.
+    `committed` is true exactly in the stage of that name: until 0.3 it is written for zdd 0.1.0, which knows no stages,
+    and a manifest of 0.1.0 has the stage that follows from it. `exposed` says that
     clients may be sent to these instances also while the table is not in force: nginx was told of them by a reload, or
     led to them before. So their keepers do not end by themselves.
     `revived` are instances that were kept warm and serve again; `origin` is the deploy whose version a rollback, a
@@ -50,11 +54,21 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     commit: str | None = None
     label: str | None = None
     started: float = 0.0
+    stage: Stage | None = None
     direction: Literal["forward", "back"] = "forward"
     committed: bool = False
     exposed: bool = False
     revived: list[str] = []
     origin: int | None = None
+
+    def __post_init__(self) -> None:
+        """Work out the stage of a manifest that has none, as those of zdd 0.1.0."""
+        self.stage = self.stage or ("committed" if self.committed else "trying")
+
+    @property
+    def rule(self) -> Rule:
+        """What follows from the stage."""
+        return RULES[self.stage or "trying"]
 
     def new(self, before: Manifest | None) -> list[Instance]:
         """Return the instances that this deploy starts: neither taken over from `before` nor revived."""

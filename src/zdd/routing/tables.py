@@ -97,7 +97,7 @@ class RoutingTables:
             files.sync_path(self._folder(target.deploy))
         else:
             self.write(done, sync=True)
-        target.committed, target.exposed = done.committed, done.exposed
+        target.stage, target.committed, target.exposed = done.stage, done.committed, done.exposed
         with contextlib.suppress(OSError):
             self._tidy(target.deploy)
 
@@ -157,7 +157,7 @@ class RoutingTables:
     def unfinished(self) -> Manifest | None:
         """Return the newest table that was neither committed nor undone, None when there is none."""
         tables = map(self.read, reversed(self.numbers()))
-        return next((table for table in tables if table and not table.committed), None)
+        return next((table for table in tables if table and table.rule.unfinished), None)
 
     def prune(self, keep: set[int]) -> None:
         """Remove tables that nobody walks any more: not these, not the one in force, none replaced in the last 10 s."""
@@ -181,7 +181,7 @@ class RoutingTables:
         for number in reversed(self.numbers()):
             if os.stat(self._folder(number)).st_mtime < moment:
                 found = self.read(number)
-                if found and found.committed:
+                if found and found.rule.is_version:
                     return number
         return 0
 
@@ -215,7 +215,7 @@ class RoutingTables:
 
 def committed(target: Manifest) -> Manifest:
     """Return the manifest as it is from the commit on."""
-    return msgspec.structs.replace(target, committed=True, exposed=True)
+    return msgspec.structs.replace(target, stage="committed", committed=True, exposed=True)
 
 
 def turned_back(target: Manifest) -> Manifest:

@@ -1,7 +1,7 @@
 """
-Whose project a configuration file is: what was written down when it was deployed, compared with the file of now.
+Who owns a project: the claim that a deploy records, compared with the configuration file of now.
 
-One file is one project, by whatever path it is reached: a link, a bind mount, a folder that was renamed.
+One file is one project, by whatever path it is reached: a link, a bind mount, a renamed folder.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from zdd.host import guarded
 
 class Claim(msgspec.Struct, frozen=True):
     """
-    That a configuration file is somebody's project, as R/owner and S/owner say it.
+    A user's claim that a configuration file is their project, recorded in R/owner and S/owner.
 
-    `conf` is the path by which it was deployed, `known_as` the same as the shell spelled it where that goes through a
-    link; `file` are the device and inode that it had. zdd 0.1.0 wrote `conf` alone.
+    `conf` is the path by which it was deployed; `known_as` is the path as the shell spelled it, if that goes through a
+    link; `file` is the device and inode that it had. zdd 0.1.0 wrote only `conf`.
     """
 
     conf: str
@@ -31,15 +31,15 @@ class Claim(msgspec.Struct, frozen=True):
     file: tuple[int, int] | None = None
 
     def covers(self, path: Path) -> bool:
-        """Tell whether it is about the file at this path; for somebody else's claim, whose own path is not touched."""
+        """Return whether the claim of another user is on the file at this path; does not touch the claim's own path."""
         return self._names(path) or (self.file is not None and self.file == _file(path))
 
     def is_of(self, path: Path) -> bool:
-        """Tell whether it is about the file at this path; for a claim of our own."""
+        """Return whether the claim, one of our own, is on the file at this path."""
         return self._names(path) or _same(self.conf, path)
 
     def is_void(self) -> bool:
-        """Tell whether the file that it names is gone."""
+        """Return whether the claimed file no longer exists."""
         try:
             os.stat(self.conf)
         except (FileNotFoundError, NotADirectoryError):
@@ -54,9 +54,9 @@ class Claim(msgspec.Struct, frozen=True):
 
 def of(path: Path, known: Claim | None) -> Claim:
     """
-    Return the claim on the file at this path, which renews a known one.
+    Return the claim on the file at this path, which renews a known claim.
 
-    Of two paths to one file the one that goes through a link is kept: it stays when what it leads to is replaced.
+    Of two paths to one file, the path through a link is kept: it stays valid when the link's target is replaced.
     """
     conf, spelled = str(path), _as_spelled(path)
     if known and os.path.realpath(path) == conf and _same(known.conf, path):
@@ -67,7 +67,7 @@ def of(path: Path, known: Claim | None) -> Claim:
 
 
 def decode(text: str | None) -> Claim | None:
-    """Return the claim that a file's text makes; None where it makes none."""
+    """Return the claim in a file's text; None if it contains none."""
     try:
         return msgspec.json.decode(text or "", type=Claim)
     except msgspec.MsgspecError:
@@ -75,12 +75,12 @@ def decode(text: str | None) -> Claim | None:
 
 
 def encode(claim: Claim, **more: Any) -> str:
-    """Return the text of a claim, with `more` beside it."""
+    """Return the text of a claim with more fields."""
     return json.dumps({name: value for name, value in (msgspec.to_builtins(claim) | more).items() if value is not None})
 
 
 def check_user(folder: str) -> None:
-    """Raise UsageError where a folder of the project belongs to another user, or cannot be looked at."""
+    """Raise UsageError if a folder of the project belongs to another user or cannot be inspected."""
     try:
         owner = os.stat(folder).st_uid
     except FileNotFoundError:
@@ -96,7 +96,7 @@ def check_user(folder: str) -> None:
 
 
 def check_conf(claim: Claim | None, path: Path, project: str) -> None:
-    """Raise UsageError where the project is claimed by another configuration file that is still there."""
+    """Raise UsageError if the project is claimed by another configuration file that still exists."""
     if claim and not claim.is_of(path) and not claim.is_void():
         raise UsageError(
             f"project {project} belongs to {claim.conf}, not to {path}",
@@ -105,7 +105,7 @@ def check_conf(claim: Claim | None, path: Path, project: str) -> None:
 
 
 def check_others(path: Path, project: str) -> None:
-    """Raise UsageError where another user has deployed this very file: a second one would take the site over."""
+    """Raise UsageError if another user has deployed this file: we would take the project over."""
     for uid in _others(path):
         if folder := claimed_by(path, project, uid):
             sudo, us = f"sudo -u {user_name(uid)}" if uid else "sudo", user_name(os.geteuid())
@@ -117,7 +117,7 @@ def check_others(path: Path, project: str) -> None:
 
 
 def _others(path: Path) -> list[int]:
-    """Return the users whose project the file may be rather than ours: its owner, who called sudo, and root."""
+    """Return the other users who may have deployed the file: its owner, the caller of sudo, and root."""
     us, users = os.geteuid(), {0} if os.geteuid() else set()
     try:
         users.add(os.stat(path).st_uid)
@@ -130,15 +130,15 @@ def _others(path: Path) -> list[int]:
 
 
 def state_of(project: str, uid: int) -> str:
-    """Return where a user's state of a project is, unless the configuration says otherwise. Raises KeyError."""
+    """Return the default state folder of a user's project. Raises KeyError for an unknown user."""
     return f"/var/lib/zdd/{project}" if uid == 0 else f"{pwd.getpwuid(uid).pw_dir}/.local/state/zdd/{project}"
 
 
 def claimed_by(path: Path, project: str, uid: int) -> str | None:
     """
-    Return the folder that shows that this other user has deployed this very file; None when nothing does.
+    Return the folder that shows that this other user has deployed this file; None if there is none.
 
-    Only files that belong to the user count, and what they say leads to no more than this answer.
+    Only files that belong to the user count; their content has no other effect than this answer.
     """
     try:
         state = state_of(project, uid)
@@ -168,7 +168,7 @@ def _file(path: Path) -> tuple[int, int] | None:
 
 
 def _as_spelled(path: Path) -> str:
-    """Return the path as the user's shell spells it: inside $PWD, which keeps the links that somebody went through."""
+    """Return the path as the user's shell spells it: inside $PWD, which keeps links."""
     spelled = os.environ.get("PWD", "")
     try:
         here = os.getcwd()
@@ -180,7 +180,7 @@ def _as_spelled(path: Path) -> str:
 
 
 def user_name(uid: int) -> str:
-    """Return the user's name, or the number where passwd does not know it."""
+    """Return the user's name, or the number if passwd does not contain it."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -1,4 +1,4 @@
-"""What zdd tells a person when it stops: one sentence, perhaps a hint, and an exit code."""
+"""Why zdd stops: one sentence for a person, perhaps a hint, and an exit code."""
 
 import os
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def counted(number: int, noun: str) -> str:
 
 def shorten(names: Sequence[str], most: int) -> str:
     """
-    Return the names, of many only the first ones.
+    Return the names, but of many only the first.
 
     >>> shorten(["a", "b", "c"], 2), shorten(["a", "b"], 2)
     ('a, b and 1 more', 'a, b')
@@ -31,10 +31,10 @@ def shorten(names: Sequence[str], most: int) -> str:
 
 class ZddError(Exception):
     """
-    The message says what happened, to what, and why, in one line; `hint` says what to do next.
+    The message says in one line what happened, to what, and why; `hint` says what to do next.
 
-    Both are shown without secrets. `now_serving` is for who carried the change out to say: what serves now. Errors of
-    programs also have `output`, the last that the program has printed, and `log`, where all of it is.
+    Both are shown without secrets. The command that made the change sets `now_serving`: what serves now. Errors of
+    programs also have `output`, the last lines of the program's output, and `log`, the file with all of it.
     """
 
     exit_code: int = 1
@@ -49,19 +49,19 @@ class ZddError(Exception):
 
 
 def last_words(error: BaseException) -> list[str]:
-    """Return the last output of the program whose failure this is, or follows from; of long lines the beginning."""
+    """Return the last output of the program whose failure caused the error; long lines are cut."""
     failed = error if hasattr(error, "output") else error.__cause__
     return [line if len(line) <= _LONGEST else line[:_LONGEST] + "..." for line in getattr(failed, "output", ())]
 
 
 def of_system(error: OSError) -> str:
-    """Say in one line what the system refused, and for which file."""
+    """Return in one line what the system refused, and for which file."""
     what = error.strerror or os.strerror(error.errno or 0) if error.errno else str(error)
     return f"{error.filename}: {what}" if error.filename else what
 
 
 class DeployFailed(ZddError):  # noqa: N818 -- reads as what happened
-    """The new version did not make it; what served before still serves."""
+    """The deploy failed; what served before still serves."""
 
     exit_code = 1
 
@@ -76,19 +76,19 @@ class ProgramFailed(DeployFailed):
 
 
 class UsageError(ZddError):
-    """Usage, configuration or environment is wrong, found before anything was touched."""
+    """Usage, configuration or environment is wrong; nothing was changed."""
 
     exit_code = 2
 
 
 class Locked(ZddError):  # noqa: N818 -- reads as what happened
-    """Somebody else is changing this project."""
+    """Another command is changing this project."""
 
     exit_code = 3
 
 
 class Unforeseen(ZddError):  # noqa: N818  -- reads as what happened
-    """A mistake in zdd itself; `__cause__` is what Python raised."""
+    """A bug in zdd itself; `__cause__` is the Python exception."""
 
     exit_code = 1
 
@@ -99,13 +99,13 @@ class Unforeseen(ZddError):  # noqa: N818  -- reads as what happened
 
 
 def as_zdd_error(error: Exception) -> ZddError:
-    """Return what to tell of any error: itself where zdd raised it."""
+    """Return the error itself if zdd raised it, else a ZddError that describes it."""
     if isinstance(error, ZddError):
         return error
     return ZddError(of_system(error)) if isinstance(error, OSError) else Unforeseen(error)
 
 
 class NeedsPerson(ZddError):  # noqa: N818 -- reads as what happened
-    """zdd can neither go on nor undo by itself."""
+    """zdd can neither continue nor undo; a person must act."""
 
     exit_code = 5

@@ -1,20 +1,18 @@
 """
-What of a runtime folder lives: the proof that is due before anything in it is forgotten.
+Whether anything in a runtime folder still runs: required proof before the folder is cleared.
 
-The id of a boot is a hint and no more: it cannot be read where a unit or a container hides it, and it differs for a
-container that has one of its own or was moved to another machine. So what counts is proof of life, and of each kind
-only what is right in both directions: true while the instance lives, wherever it is seen from, and false after a reboot
-that left all files.
+The boot id is only a hint: it cannot be read where a unit or a container hides it, and it differs in a container that
+has its own id or was moved to another machine. So signs of life decide, and only those that are reliable in both
+directions: present while the instance runs, wherever one looks from, and absent after a reboot that left all files.
 
-- Somebody accepts connections on a keeper's control socket. The socket of a keeper that is gone refuses them.
-- Somebody listens on a socket in an instance's folder. The kernel knows that by the inode, also of an app whose keeper
-  has died.
-- A process has the number and the start time that were written down, and something else of the instance: the keeper's
-  record on its command line, the instance's name in its environment, its log as output, its port. Number and time alone
-  may be met by chance after a reboot, since every boot begins alike.
-- The master of the nginx that zdd starts runs, and was told to read this project's file.
+- A process accepts connections on a keeper's control socket. The socket of a dead keeper refuses them.
+- A process listens on a socket in an instance's folder. The kernel shows this by inode, even if the keeper has died.
+- A process has the recorded number and start time, and one more mark of the instance: the keeper's record on its
+  command line, the instance's name in its environment, its log as output, or its port. Number and time alone may match
+  by chance after a reboot, since every boot begins alike.
+- The master of the nginx that zdd starts runs with this project's configuration file.
 
-What cannot be looked at counts as living.
+A process or file that cannot be inspected counts as running.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ from zdd.host.process import Process
 
 
 class Remains(NamedTuple):
-    """Where to look: R, folders and files in R and S, and the file that the project's own nginx was told to read."""
+    """Where to look: R, folders and files in R and S, and the configuration file of the project's own nginx."""
 
     runtime: str
     control: str
@@ -44,7 +42,7 @@ class Remains(NamedTuple):
 
 
 def check_proc() -> None:
-    """Raise UsageError where /proc does not show our own process numbers: there no process seems to live."""
+    """Raise UsageError if /proc does not show our own process numbers: no process would seem to run."""
     if process.read("/proc/self/stat").split(b" ")[0] != str(os.getpid()).encode():
         raise UsageError(
             "/proc does not show this very process, so nobody can tell which instances live",
@@ -53,12 +51,12 @@ def check_proc() -> None:
 
 
 def is_stale(remains: Remains) -> bool:
-    """Return whether R is of another boot: its id is not that of this one, and nothing in it lives."""
+    """Return whether R is left over from another boot: its boot id is not ours, and nothing in R runs."""
     return not _is_of_this_boot(remains) and find(remains) is None
 
 
 def doubt(remains: Remains) -> str | None:
-    """Return why R is kept or forgotten where the boot's id does not tell; None where it does."""
+    """Return why R is kept or cleared if the boot id does not decide that; None if it does."""
     if _is_of_this_boot(remains) or not os.path.lexists(remains.current):
         return None
     recorded, ours = files.read_object(remains.owner).get("boot_id"), boot_id()
@@ -71,13 +69,13 @@ def doubt(remains: Remains) -> str | None:
 
 
 def _is_of_this_boot(remains: Remains) -> bool:
-    """Return whether R is known to be of this boot, or of none yet; "unknown" is no."""
+    """Return whether R is known to be of this boot or is new; False if that is unknown."""
     owner, ours = files.read_object(remains.owner), boot_id()
     return not owner or (bool(ours) and owner.get("boot_id") == ours)
 
 
 def find(remains: Remains) -> str | None:
-    """Return the first thing found that lives, in words; None is the proof that nothing does."""
+    """Return the first sign of life as a phrase; None proves that nothing runs."""
     for search in (_keepers, _listeners, _recorded, _nginx):
         for life in search(remains):
             return life
@@ -144,7 +142,7 @@ def _lives(remains: Remains, name: str, recorded: Process, record: dict[str, Any
 
 
 def _is_hidden(pid: int) -> bool:
-    """Return whether a process has this number that /proc does not show us (hidepid, proc(5)): it may be any."""
+    """Return whether a process with this number exists that /proc hides from us (hidepid, proc(5))."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -160,13 +158,13 @@ def _accepts(path: str) -> bool:
             peer.connect(path)
         except (ConnectionRefusedError, FileNotFoundError):
             return False
-        except OSError:  # its queue is full, or we may not: somebody may be there
+        except OSError:  # its queue is full, or we lack permission: a process may listen
             return True
     return True
 
 
 def _sockets(folder: str) -> Iterator[str]:
-    """Yield every socket that a keeper has made a name for, following no link: the apps' own folders are left out."""
+    """Yield every socket in a keeper's folder, without following links; the apps' own folders are left out."""
     for name in _names(folder, ""):
         for entry in [*_names(f"{folder}/{name}", ""), "sock/socket"]:  # the last one is of zdd 0.1
             path = f"{folder}/{name}/{entry}"

@@ -85,7 +85,7 @@ class Paths:
         return f"{self.instance(name)}/sock"
 
     def is_of_0_1(self, name: str) -> bool:
-        """Tell whether a zdd 0.1 has started the instance, which keeps the layout of that version."""
+        """Return whether a zdd 0.1 has started the instance, which keeps the layout of that version."""
         folder = self.old_socket_folder(name)
         return os.path.isdir(folder) and not os.path.islink(folder)
 

@@ -1,4 +1,4 @@
-"""What nobody shall read over somebody's shoulder, or in a log: passwords and the like, wherever zdd shows text."""
+"""Secrets such as passwords, hidden in all text that zdd shows or logs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ HIDDEN = "****"
 _SECRET = re.compile(
     r"(?i)(^|[^a-z0-9])([a-z0-9]*(password|passwd|secret|token|key)|pass|passphrase|dsn|credential|auth)s?($|[^a-z0-9])"
 )
-_HARMLESS = re.compile(r"(?i)[^a-z0-9](file|path|dir|name)$")  # SSL_KEY_FILE says where a key is, not which
+_HARMLESS = re.compile(r"(?i)[^a-z0-9](file|path|dir|name)$")  # SSL_KEY_FILE is the path of a key, not the key
 _VALUE = r"""("[^"]*"|'[^']*'|[^\s&"']+)"""
 _PAIRS = (  # a name, what stands between, a value
     re.compile(r"""(?<=')([\w.-]+)(=)([^']*)"""),  # in one shell word: '--token=with blanks'
-    re.compile(r"(?<![\w.-])([\w.-]+)(=)" + _VALUE),  # from its first letter on: else a long word takes hours
+    re.compile(r"(?<![\w.-])([\w.-]+)(=)" + _VALUE),  # from its first letter on; otherwise a long word takes hours
     re.compile(r"(--[\w-]+)(\s+)(?!-)" + _VALUE),
 )
 _HEADER = re.compile(r"(?i)(authorization:\s*(?:\w+\s+)?)[^\s\"']+")
@@ -21,17 +21,17 @@ _URL = re.compile(r"([a-zA-Z][\w+.-]*://)([^\s/@:]*)(:[^\s/]*)?@")
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether a variable or an option of this name holds a secret, as far as names tell."""
+    """Return whether the name of a variable or an option suggests that it holds a secret."""
     return bool(_SECRET.search(name)) and not _HARMLESS.search(name)
 
 
 def value(name: str, text: str) -> str:
-    """Return a variable's value as it may be shown."""
+    """Return a variable's value without secrets."""
     return HIDDEN if text and is_secret(name) else hide(text)
 
 
 def hide(text: str) -> str:
-    """Return a text as it may be shown: without the values of what is named like a secret, and passwords in URLs."""
+    """Return a text without passwords in URLs and without values whose names suggest a secret."""
     if "://" in text:
         text = _URL.sub(_hide_login, text)
     if "uthorization:" in text.lower():
@@ -45,4 +45,4 @@ def _hide_login(login: re.Match[str]) -> str:
     scheme, user, password = login.groups()
     if password:
         return f"{scheme}{user}:{HIDDEN}@"
-    return f"{scheme}{HIDDEN}@" if scheme.lower().startswith("http") else login[0]  # there a name alone is a token
+    return f"{scheme}{HIDDEN}@" if scheme.lower().startswith("http") else login[0]  # there a user name alone is a token

@@ -1,4 +1,4 @@
-"""Where something is told: lines that stay, and on a terminal one line below them that lives."""
+"""Output for people: lines that stay, and on a terminal one living line below them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import click
 
 class Terminal:
     """
-    Prints to a stream; colours and the living line are for terminals only, colours for those that want them.
+    Prints to a stream; colours and the living line appear on terminals only, and NO_COLOR turns colours off.
 
-    `margin` is the width before a line that was not told with its time.
+    `margin` is the indentation of lines without a time.
     """
 
     def __init__(self, stream: TextIO, margin: int = 0) -> None:
@@ -33,15 +33,15 @@ class Terminal:
         click.secho(line, file=self._stream, color=self._colour, fg=colour, bold=bold)
 
     def log(self, line: str) -> None:
-        """Print a line that stays, after the time since the start."""
+        """Print a line that stays, preceded by the time since the start."""
         self.say(faint(f"{time.monotonic() - self._start:6.1f} s  ") + line)
 
     def detail(self, line: str) -> None:
-        """Print a line that stays, below one that was told."""
+        """Print a line that stays, without a time: it belongs to the line above."""
         self.say(faint(self._margin + line))
 
     def show(self, line: str, colour: str = "cyan") -> None:
-        """Replace the living line; nothing is printed elsewhere than on a terminal."""
+        """Replace the living line; prints nothing unless on a terminal."""
         line = (self._margin + line)[: size().columns - 1]
         if self.alive and line != self._shown:
             self.erase()
@@ -49,12 +49,12 @@ class Terminal:
             click.secho(line, nl=False, file=self._stream, color=self._colour, fg=colour)
 
     def keep(self, line: str) -> None:
-        """Tell a line where there is no living one to show it."""
+        """Print a line with its time if there is no living line."""
         if not self.alive:
             self.log(line)
 
     def erase(self) -> None:
-        """Take the living line away."""
+        """Erase the living line."""
         if self._shown:
             click.echo("\r\x1b[K", nl=False, file=self._stream, color=True)
             self._shown = ""
@@ -97,9 +97,9 @@ def size() -> os.terminal_size:
 
 def fitted(text: str, stream: TextIO) -> str:
     """
-    Return each line as its terminal has room for it: broken between words, but not within `a command`.
+    Wrap each line to the terminal's width, between words but not within `a command`.
 
-    Elsewhere it stays as it is, for programs that search it.
+    Without a terminal the text stays as it is, for programs that search it.
     """
     width = size().columns
     if not stream.isatty() or all(len(line) <= width for line in text.splitlines()):
@@ -121,5 +121,5 @@ def fitted(text: str, stream: TextIO) -> str:
 
 
 def faint(text: str) -> str:
-    """Return what is of less importance, styled so."""
+    """Return less important text, styled as such."""
     return click.style(text, fg="bright_black")

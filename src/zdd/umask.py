@@ -1,20 +1,20 @@
-"""The umask: zdd has its own, so that what it makes has the same modes whoever calls it from wherever."""
+"""The umask: zdd sets its own, so that its files have the same modes whoever calls it."""
 
 from __future__ import annotations
 
 import os
 
-OWN = 0o022  # what others may read they may, and nobody but the owner writes
+OWN = 0o022  # others may read, only the owner may write
 
 _callers = -1
 
 
 def take() -> None:
-    """Have zdd's own from now on, and what it starts too; `callers` still tells the one of before."""
+    """Set zdd's own umask, which programs it starts inherit; `callers` returns the previous one."""
     global _callers
     _callers = os.umask(OWN)
 
 
 def callers() -> int:
-    """Return the umask that zdd was called with, for what must be started with it; -1 is the one that there is."""
+    """Return the umask that zdd was called with, for programs that need it; -1 means no change."""
     return _callers

@@ -44,7 +44,7 @@ def as_typed(pattern: str) -> str:
 
 
 def is_pattern(name: str) -> bool:
-    """Tell whether nginx matches more than one name with this one."""
+    """Return whether nginx matches more than one name with this one."""
     return name.startswith(("*", ".", "~")) or name.endswith("*")
 
 

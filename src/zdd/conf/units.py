@@ -65,7 +65,7 @@ class Statuses(Struct, frozen=True):
         return cls(tuple(ranges))
 
     def allows(self, status: int) -> bool:
-        """Say whether `status` is one of these."""
+        """Return whether `status` is one of these."""
         return any(low <= status <= high for low, high in self.ranges)
 
     def __str__(self) -> str:

@@ -1,8 +1,8 @@
 """
-POSIX access lists: one more user let in, and nobody else.
+POSIX access lists: grant access to one more user and to nobody else.
 
-Written as the kernel's own extended attribute (acl(5), xattr(7)), which needs neither root nor a tool,
-only to own the file.
+This module writes the kernel's own extended attribute (acl(5), xattr(7)). That needs neither root nor a tool, only
+ownership of the file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ READ, WRITE, SEARCH = 4, 2, 1
 
 def allow(path: str, users: dict[int, int]) -> None:
     """
-    Let these users (number: permission bits), the owner, and nobody else use the path; replaces what was there.
+    Grant access to these users (uid: permission bits) and the owner, and to nobody else; replaces any list of before.
 
     Raises OSError (ENOTSUP) on a file system without access lists.
     """
@@ -36,7 +36,7 @@ def allow(path: str, users: dict[int, int]) -> None:
 
 def add(fd: int, user: int, bits: int) -> None:
     """
-    Let one more user have these rights to an open file that has no list yet; everybody else has what the mode says.
+    Grant these rights on an open file to one more user; everybody else keeps the rights of the mode. No list may exist.
 
     Raises OSError (ENOTSUP) on a file system without access lists.
     """
@@ -48,16 +48,16 @@ def add(fd: int, user: int, bits: int) -> None:
 
 
 def let_pass(folder: str, users: list[int]) -> None:
-    """Let these users, besides us, pass the folder on the way to a name that they know. Raises OSError as `allow`."""
+    """Let these users search the folder, but not list it. Raises OSError like `allow`."""
     if others := {user: SEARCH for user in users if user != os.geteuid()}:
         allow(folder, others)
 
 
 def read(path: str) -> tuple[dict[int, int], dict[int | None, int]]:
     """
-    Return the permission bits of the users and of the groups that the path's access list names, before its mask.
+    Return the permission bits that the path's access list gives to users and to groups, without its mask applied.
 
-    The owning group is None. Both are empty where there is no list.
+    The key of the owning group is None. Both dictionaries are empty if the path has no list.
     """
     try:
         data = os.getxattr(path, _ATTRIBUTE)

@@ -1,11 +1,11 @@
-"""Time, behind a seam: tests pass a clock of their own, and push it instead of waiting. And the boot it began at."""
+"""The clock, which tests replace by one that they push instead of waiting, and the boot of the machine."""
 
 from __future__ import annotations
 
 import time
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # the keeper carries no module that it does not need
+if TYPE_CHECKING:  # the keeper imports no module that it does not need
     from collections.abc import Callable, Iterator
 
 
@@ -17,14 +17,14 @@ class Clock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Let this much time go by; a negative one is none."""
+        """Wait this long; not at all if the number is negative."""
         time.sleep(max(0.0, seconds))
 
     def poll(self, every: float, until: float, interrupt: Callable[[], object] = lambda: None) -> Iterator[None]:
         """
         Yield at once, then every `every` seconds, and a last time at `until`, a moment of `now`.
 
-        The caller looks each time and breaks out when it has seen what it waits for; a `for ... else` is the deadline.
+        The caller checks its condition each time and leaves the loop once it holds; `for ... else` is the deadline.
         `interrupt` is called before each pause and may raise.
         """
         yield
@@ -38,7 +38,7 @@ def boot_id() -> str:
     """
     Return the identity of this boot: process numbers and start times mean nothing under another.
 
-    "" where it cannot be read, as in a unit with ProcSubset=pid: then nobody knows which boot this is.
+    Returns "" where it cannot be read, for example in a unit with ProcSubset=pid.
     """
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:

@@ -1,4 +1,4 @@
-"""Programs that zdd runs: to the end, or let go."""
+"""Programs that zdd runs: it waits for their end, or leaves them running."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import IO, NamedTuple, NoReturn
 from zdd.host.clock import Clock
 from zdd.host.process import Process, change_user
 
-_MOST_SHOWN = 1 << 24  # bytes of output that are read, the last; a command of a service's user may print without end
+_MOST_SHOWN = 1 << 24  # bytes: only the end of longer output is read, as a service's user may print without end
 _PAUSE = 0.01  # seconds between looks at whether a program has ended
 
 
 class Result:
-    """How a program ended: its exit status (minus the signal's number when killed) and all it printed."""
+    """How a program ended: its exit status (minus the signal's number if killed) and its output."""
 
     def __init__(self, status: int, output: str) -> None:
         self.status = status
@@ -26,7 +26,7 @@ class Result:
 
 
 class Identity(NamedTuple):
-    """Whom a program runs as: user, group and further groups, None where that stays as it is here."""
+    """The user, group and further groups that a program runs as; None keeps ours."""
 
     uid: int | None = None
     gid: int | None = None
@@ -40,7 +40,7 @@ class Commands:
     """
     Runs programs. `log` is called with each command line and its folder.
 
-    Raises OSError when a program cannot be started at all.
+    Raises OSError if a program cannot be started.
     """
 
     def __init__(self, log: Callable[[str], None] | None = None) -> None:
@@ -56,13 +56,13 @@ class Commands:
         interrupt: Callable[[], None] = lambda: None,
     ) -> Result:
         """
-        Run to the end and return what it printed, stdout and stderr together, of more than 16 MiB the end.
+        Wait for the program's end and return its output: stdout and stderr together, at most the last 16 MiB.
 
-        After `timeout` seconds its whole session is killed; the status is then that of SIGKILL, -9, and the output
-        says so. What it leaves running in the background, holding its output open, is not waited for. `interrupt` is
-        called again and again; when it raises, the session is killed, too.
+        After `timeout` seconds its whole session is killed: the status is then -9 (SIGKILL), and the output says so.
+        Background processes that keep its output open are not waited for. `interrupt` is called repeatedly; if it
+        raises, the session is killed, too.
         """
-        # Into a file and not a pipe: a pipe ends only when everything that was left in the background has ended.
+        # Output goes to a file, as a pipe ends only when all background processes have ended.
         with tempfile.TemporaryFile() as output:
             child = self._start(argv, cwd, env, output, who)
             status = child.wait(timeout, Clock(), interrupt)
@@ -82,9 +82,7 @@ class Commands:
         interrupt: Callable[[], None],
     ) -> int | None:
         """
-        Run to the end, what it prints appended to the file `output`; returns the exit status, None after `timeout` s.
-
-        `interrupt` is called again and again and may raise. However this ends, nothing of its session runs on.
+        Wait for the program's end; append its output to the file `output`. Return as `Spawned.wait` does.
         """
         return self.spawn(argv, there.cwd, there.env, output, who=there.who).wait(timeout, clock, interrupt)
 
@@ -99,9 +97,9 @@ class Commands:
         umask: int = -1,
     ) -> Spawned:
         """
-        Start a program in a session of its own and let it go; what it prints is appended to the file `output`.
+        Start a program in its own session and leave it running; its output is appended to the file `output`.
 
-        It inherits `descriptors`, under their own numbers, and no others. An `umask` of -1 is ours.
+        It inherits only `descriptors`, under the same numbers. An `umask` of -1 means ours.
         """
         with open(output, "ab") as log:
             return self._start(argv, cwd, env, log, who, descriptors, umask)
@@ -136,7 +134,7 @@ class Commands:
 
 
 class Surroundings(NamedTuple):
-    """Where, with what and as whom a program runs."""
+    """The folder, environment and user of a program."""
 
     cwd: str
     env: Mapping[str, str]
@@ -144,9 +142,9 @@ class Surroundings(NamedTuple):
 
 
 def become(argv: Sequence[str], there: Surroundings) -> NoReturn:
-    """Turn this process into the program, found by the PATH that it will have. Raises OSError when that cannot be."""
+    """Replace this process by the program, which is looked up in its own PATH. Raises OSError if it cannot be run."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and ignored signals stay ignored after exec
     os.umask(0o022)
     change_user(*there.who)
     os.chdir(there.cwd)
@@ -159,33 +157,33 @@ def cannot_run(command: str, error: OSError) -> str:
 
 
 def die_of(number: int) -> None:
-    """End by this signal, so that our parent sees how the program that we ran has ended."""
-    import resource  # here, because only this needs it
+    """End by this signal, so that our parent sees how our program ended."""
+    import resource  # here, because only this function needs it
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the dump of interest is the program's
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # only the program's own core dump is of interest
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 class Spawned:
-    """A child that was let go: it outlives us, and while we are here we can ask how it ended."""
+    """A child that outlives us; while we run, we can ask how it ended."""
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
         process = Process.find(child.pid)
-        # A child that has ended already is a zombie: still ours, so its number is not anybody else's.
+        # A child that has ended is a zombie until we reap it, so its number is not reused.
         self.process = process or Process(child.pid, 0)
 
     def status(self) -> int | None:
-        """Return the exit status (minus the signal's number when killed), None while it runs."""
+        """Return the exit status (minus the signal's number if killed), None while it runs."""
         return self._child.poll()
 
     def wait(self, timeout: float, clock: Clock, interrupt: Callable[[], None]) -> int | None:
         """
         Return the exit status once the child has ended, None after `timeout` seconds.
 
-        `interrupt` is called again and again and may raise. After the timeout, and when `interrupt` raises, the child's
-        whole session is killed.
+        `interrupt` is called repeatedly and may raise. After the timeout, or if `interrupt` raises, the child's whole
+        session is killed.
         """
         try:
             for _ in clock.poll(_PAUSE, until=clock.now() + timeout, interrupt=interrupt):
@@ -197,12 +195,12 @@ class Spawned:
                 self.kill_session()
 
     def kill_session(self) -> None:
-        """Kill the child and all that is in its session; returns when the child has ended."""
+        """Kill the child's whole session; return once the child has ended."""
         if self._child.returncode is None:
-            os.killpg(self._child.pid, signal.SIGKILL)  # not yet reaped: the number is still its
+            os.killpg(self._child.pid, signal.SIGKILL)  # not reaped yet, so the number is not reused
             self._child.wait()
 
     def forget(self) -> None:
-        """Stop caring: no warning is due that it still runs when we end."""
+        """Prevent Python's warning that the child still runs when we end."""
         if self._child.returncode is None:
             self._child.returncode = 0

@@ -1,4 +1,4 @@
-"""Files that are replaced whole or not at all."""
+"""Files and folders: replaced atomically, made with exact modes, removed safely, read without surprises."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_DEEPEST = 32  # folders open at a time while a tree is removed; what lies deeper is moved up first
-_PATIENCE = 10.0  # seconds of further passes through a tree that somebody adds to, or that is deeper than that
+_DEEPEST = 32  # nested folders that are open while a tree is removed; deeper ones are moved up first
+_PATIENCE = 10.0  # seconds of further passes through a tree that is deeper, or that somebody adds to
 
 
 class Opened:
@@ -33,10 +33,10 @@ class Opened:
 
 def write(path: str, text: str, mode: int = 0o644, sync: bool = False) -> None:
     """
-    Replace the file's content by rename(2), so that a reader, or a crash, meets the old text or the new one.
+    Replace the file's content by rename(2): readers, and a crash, see either the old text or the new one.
 
-    With `sync` the text and its name are on disk before this returns; without, they survive a killed process but not
-    a power cut. A failure leaves the old file as it was and nothing beside it.
+    With `sync` the text and its name are on disk when this returns; without it they survive a killed process, but not
+    a power cut. A failure leaves the old file unchanged and nothing beside it.
     """
 
     def make(temporary: str) -> None:
@@ -54,12 +54,12 @@ def write(path: str, text: str, mode: int = 0o644, sync: bool = False) -> None:
 
 
 def point(link: str, target: str) -> None:
-    """Make the symbolic link lead to the target, by rename(2): there is no moment at which it leads nowhere."""
+    """Point the symbolic link to the target by rename(2): at no moment is there no link."""
     _replace(link, lambda temporary: os.symlink(target, temporary))
 
 
 def _replace(path: str, make: Callable[[str], None]) -> None:
-    """Rename what `make` puts at a temporary name beside the path to the path. A failure leaves nothing beside it."""
+    """Rename to the path what `make` creates beside it under a temporary name, which a failure removes."""
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         make(temporary)
@@ -70,7 +70,7 @@ def _replace(path: str, make: Callable[[str], None]) -> None:
 
 
 def make_folder(path: str, mode: int) -> None:
-    """Make the folder and those above it that are missing, all of this mode, whatever the umask says."""
+    """Make the folder and its missing parents, all with this mode, whatever the umask is."""
     if not os.path.isdir(path):
         make_folder(os.path.dirname(path), mode)
         os.mkdir(path, mode)
@@ -79,9 +79,9 @@ def make_folder(path: str, mode: int) -> None:
 
 def open_folder(path: str, mode: int, never: int = 0) -> None:
     """
-    Make the folder, or give one of ours the bits of `mode` that a umask once kept from it, and take those of `never`.
+    Make the folder with this mode; if it exists and is ours, add the bits of `mode` and remove those of `never`.
 
-    Bits that somebody has added stay.
+    A folder that was made under a strict umask lacks bits of `mode`. Other bits stay.
     """
     if not os.path.isdir(path):
         os.makedirs(path, exist_ok=True)
@@ -94,7 +94,7 @@ def open_folder(path: str, mode: int, never: int = 0) -> None:
 
 
 def read(path: str) -> str | None:
-    """Return the file's text, None when there is none."""
+    """Return the file's text, None if the file does not exist."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
@@ -103,7 +103,7 @@ def read(path: str) -> str | None:
 
 
 def read_object(path: str) -> dict[str, Any]:
-    """Return the JSON object in the file; empty when there is no file, or something else in it."""
+    """Return the JSON object in the file; an empty one if the file does not exist or holds anything else."""
     try:
         value = json.loads(read(path) or "{}")
     except ValueError:
@@ -113,9 +113,9 @@ def read_object(path: str) -> dict[str, Any]:
 
 def read_number(path: str) -> int | None:
     """
-    Return the whole number in a pid or port file; None when it is missing, unreadable, empty or something else.
+    Return the number in a pid or port file; None if the file is missing, unreadable, empty or holds anything else.
 
-    Something else may be a FIFO, a device without end or a file of any size: none of them is waited for or read whole.
+    A FIFO does not block this, and of an endless device or a huge file only the beginning is read.
     """
     try:
         number = int(_beginning(path))
@@ -125,7 +125,7 @@ def read_number(path: str) -> int | None:
 
 
 def remove(path: str) -> None:
-    """Remove the file or link; one that is gone already is fine."""
+    """Remove the file or link if it exists."""
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -134,11 +134,11 @@ def remove(path: str) -> None:
 
 def remove_tree(path: str) -> None:
     """
-    Remove a folder and everything in it, or a file, or a link but never its target. A missing path is fine.
+    Remove a folder with everything in it, or a file, or a link but never its target. The path may be missing.
 
-    Safe and finite whatever another user does inside meanwhile, and however deep the folders are nested: every name is
-    removed relative to an open folder, and no link is followed. Folders closed to writing are opened if they are ours.
-    Raises OSError if something is left; everything else is gone then.
+    This is safe and ends whatever another user does in the tree meanwhile, and however deep it is: every name is
+    removed relative to an open folder, and no link is followed. Read-only folders are made writable if they are ours.
+    Raises OSError if something could not be removed; everything else is gone then.
     """
     try:
         top = _open_folder(path)
@@ -164,8 +164,8 @@ class _Removal:
         self.failure: OSError | None = None
 
     def run(self, path: str) -> None:
-        """Remove the folder, which is at this path. Raises OSError if something is left."""
-        deadline: float | None = None  # set after the first pass, which may take as long as the tree is large
+        """Remove the folder at this path. Raises OSError if something could not be removed."""
+        deadline: float | None = None  # set after the first pass, which takes as long as the size of the tree requires
         while True:
             moves, self.failure = self.moves, None
             self._empty(self.top, path, 1)
@@ -206,12 +206,12 @@ class _Removal:
         try:
             os.rmdir(name, dir_fd=parent)
         except OSError as error:
-            if error.errno != errno.ENOTEMPTY:  # then somebody adds to it, or a failure is known already
+            if error.errno != errno.ENOTEMPTY:  # then somebody adds to it, or a failure is already recorded
                 raise
 
 
 def _open_folder(name: str, parent: int | None = None) -> int:
-    """Open a folder to remove what is in it; its mode does not stop its owner."""
+    """Open a folder to empty it; as its owner, change a mode that prevents that."""
     try:
         folder = os.open(name, _FOLDER, dir_fd=parent)
     except PermissionError:
@@ -221,7 +221,7 @@ def _open_folder(name: str, parent: int | None = None) -> int:
     if os.fstat(folder).st_mode & 0o700 != 0o700:
         try:
             os.fchmod(folder, 0o700)
-        except PermissionError:  # not ours: removing will tell
+        except PermissionError:  # not ours: removing an entry will raise
             pass
     return folder
 
@@ -233,7 +233,7 @@ def sync_path(path: str) -> None:
 
 
 def tail(path: str, lines: int, since: int = 0) -> list[str]:
-    """Return the last lines written after the byte offset `since`, without reading more than the last 64 KiB."""
+    """Return the last lines after the byte offset `since`; reads at most the last 64 KiB."""
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -244,7 +244,7 @@ def tail(path: str, lines: int, since: int = 0) -> list[str]:
 
 
 def size(path: str) -> int:
-    """Return the file's size in bytes, 0 when there is none."""
+    """Return the file's size in bytes, 0 if the file does not exist."""
     try:
         return os.stat(path).st_size
     except FileNotFoundError:
@@ -252,6 +252,6 @@ def size(path: str) -> int:
 
 
 def _beginning(path: str) -> bytes:
-    """Return what a regular file begins with. Raises OSError."""
+    """Return the first bytes of a regular file; none of anything else. Raises OSError."""
     with Opened(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) as fd:
         return os.read(fd, 4096) if stat.S_ISREG(os.fstat(fd).st_mode) else b""

@@ -1,11 +1,11 @@
 """
-Small files whose names another user could have planted: never followed elsewhere, never blocked, never flooded.
+Small files that another user may have planted: no link is followed, no FIFO blocks, no endless file is read.
 
-Whoever may write a folder decides what its names lead to: a link to root's secrets, a FIFO that never ends, a device
-without end, somebody else's number. So where root runs and another user can write the folder, a folder above it or the
-file itself, nothing is followed, nothing blocks, and only a regular file of at most 32 bytes counts. Everywhere else,
-and for ordinary users, these functions do what `files` does. `read_of_user` reads a file that is expected to be
-another user's.
+A user who may write a folder may put anything at its names: a link to root's secrets, a FIFO without a writer, an
+endless device, the pid of an unrelated process. So if root runs this and another user can write the folder, a folder
+above it or the file itself, no link is followed, nothing blocks, and only a regular file of at most 32 bytes is read.
+Everywhere else, and for ordinary users, these functions do what `files` does. `read_of_user` reads a file that another
+user is expected to have written.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from typing import NamedTuple
 
 from zdd.host import files
 
-_MOST = 32  # bytes of a number in a file
-_LONGEST = 65536  # bytes of a file of a user
-_MOST_LINKS = 40  # on the way to a file, as for the kernel (path_resolution(7))
+_MOST = 32  # bytes of a file that holds a number
+_LONGEST = 65536  # bytes of a file that `read_of_user` reads
+_MOST_LINKS = 40  # in one path: the kernel's own limit (path_resolution(7))
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _KINDS = ((stat.S_ISLNK, "a link"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISDIR, "a folder"))
 
 
-class Untrusted(Exception):  # noqa: N818  (what it is, not what went wrong)
-    """What stands at a name that another user can change is nothing that root may use; the argument says what it is."""
+class Untrusted(Exception):  # noqa: N818  (names the file, not the failure)
+    """Root must not use this file, which another user can change; the message says what it is."""
 
 
 class Found(NamedTuple):
     """
-    What a file holds. `shared` says that another user may have put it there; then it is at most 32 bytes.
+    A file's content. `shared`: another user may have written it; then it has at most 32 bytes.
 
-    `owner` is the user who wrote it, None where that could be anybody.
+    `owner` is the user who wrote it, None if any user could have.
     """
 
     text: str
@@ -45,7 +45,7 @@ class Found(NamedTuple):
 
     @property
     def number(self) -> int | None:
-        """Return the whole number it holds, None for anything else."""
+        """Return the number in it, None for anything else."""
         text = self.text.strip()
         if not (text.isascii() and text.isdecimal() if self.shared else text):
             return None
@@ -57,7 +57,7 @@ class Found(NamedTuple):
 
 
 def is_shared(path: str) -> bool:
-    """Tell whether we are root and another user can change what is at the path."""
+    """Return whether we are root and another user can replace or change the file."""
     try:
         with _reached(path, through_link=True) as place:
             return place.shared
@@ -68,7 +68,7 @@ def is_shared(path: str) -> bool:
 
 
 def look(path: str) -> Found | None:
-    """Return what the file holds, None when there is none. Raises Untrusted, and what `files.read` raises."""
+    """Return the file's content, None if it does not exist. Raises Untrusted, and the errors of `files.read`."""
     try:
         with _reached(path, through_link=True) as place:
             if not place.shared:
@@ -97,12 +97,12 @@ def read_of_user(path: str, uid: int) -> str | None:
 
 
 def write(path: str, text: str) -> None:
-    """Replace the file as `files.write` does. Raises Untrusted, and what `files.write` raises."""
+    """Replace the file as `files.write` does. Raises Untrusted, and the errors of `files.write`."""
     with _reached(path) as place:
         if not place.shared:
             files.write(path, text)
             return
-        temporary = f"{place.name}.{os.urandom(8).hex()}.tmp"  # a name that nobody can take beforehand
+        temporary = f"{place.name}.{os.urandom(8).hex()}.tmp"  # a name that nobody can guess
         with _errors_of(path, "replaced"):
             fd = os.open(temporary, _CREATE, 0o644, dir_fd=place.fd)
             try:
@@ -117,7 +117,7 @@ def write(path: str, text: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove the file or link, never what it leads to; one that is gone is fine. Raises Untrusted and OSError."""
+    """Remove the file or link if it exists, never the target of a link. Raises Untrusted and OSError."""
     try:
         with _reached(path) as place:
             if not place.shared:
@@ -130,7 +130,7 @@ def remove(path: str) -> None:
 
 
 class _Place(NamedTuple):
-    """An open folder, and the name in it that a path leads to; `shared`: another user may change what is there."""
+    """An open folder and the name in it that a path leads to; `shared`: another user may replace or change the file."""
 
     fd: int
     name: str
@@ -140,10 +140,10 @@ class _Place(NamedTuple):
 @contextlib.contextmanager
 def _reached(path: str, through_link: bool = False) -> Iterator[_Place]:
     """
-    Give the folder that an absolute path leads to, opened name by name, each looked at before it is entered.
+    Open the folder that an absolute path leads to, name by name; each name is checked before it is entered.
 
-    Links that only root can have made are followed, at the end of the path too with `through_link`. Raises Untrusted
-    for any other link, and OSError.
+    Only links that root alone can have made are followed; at the end of the path only with `through_link`. Raises
+    Untrusted for any other link, and OSError.
     """
     if os.geteuid() != 0:
         yield _Place(-1, path, shared=False)
@@ -191,7 +191,7 @@ def _read(path: str, place: _Place) -> Found:
 
 
 def _author(file: os.stat_result, folder: os.stat_result) -> int | None:
-    """Return who wrote a file, None where that could be anybody: a hard link, or what all or a group may write."""
+    """Return who wrote a file; None if any user could have: it is a hard link, or writable by all or a group."""
     writable = stat.S_IWOTH | (stat.S_IWGRP if file.st_uid == 0 else 0)
     if file.st_nlink != 1 or file.st_mode & writable:
         return None
@@ -201,7 +201,7 @@ def _author(file: os.stat_result, folder: os.stat_result) -> int | None:
 
 
 def _may_be_replaced(folder: os.stat_result, entry: os.stat_result | None) -> bool:
-    """Tell whether a user other than root may put something else at an entry's name."""
+    """Return whether a user other than root may replace an entry of the folder."""
     if not _is_others(folder):
         return False
     sticky = folder.st_uid == 0 and folder.st_mode & stat.S_ISVTX
@@ -209,7 +209,7 @@ def _may_be_replaced(folder: os.stat_result, entry: os.stat_result | None) -> bo
 
 
 def _is_others(status: os.stat_result | None) -> bool:
-    """Tell whether a user other than root may write it; an access list shows in the group's bits (acl(5))."""
+    """Return whether a user other than root may write it; the group's bits include an access list (acl(5))."""
     if status is None or stat.S_ISLNK(status.st_mode):
         return False
     return status.st_uid != 0 or bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
@@ -228,7 +228,7 @@ def _planted(path: str, what: str) -> Untrusted:
 
 @contextlib.contextmanager
 def _errors_of(path: str, done: str) -> Iterator[None]:
-    """What goes wrong in a folder of somebody else's may be their doing; a name that is missing is not wrong."""
+    """Turn an OSError, which the folder's owner may have caused, into Untrusted; a missing file is no such error."""
     try:
         yield
     except FileNotFoundError:

@@ -10,8 +10,8 @@ from zdd.host import files
 from zdd.host.clock import Clock
 
 
-class Busy(Exception):  # noqa: N818  (a state somebody is in, not a mistake)
-    """Somebody else holds the lock; `holder` is what they wrote of themselves, as far as known."""
+class Busy(Exception):  # noqa: N818  (a state, not a mistake)
+    """Another process holds the lock; `holder` is what it wrote about itself, or empty."""
 
     def __init__(self, holder: dict[str, object]) -> None:
         super().__init__("locked")
@@ -20,11 +20,11 @@ class Busy(Exception):  # noqa: N818  (a state somebody is in, not a mistake)
 
 class Lock:
     """
-    An exclusive flock(2) on a file, released by the kernel however its holder ends.
+    An exclusive flock(2) on a file; the kernel releases it however its holder ends.
 
-    The descriptor is close-on-exec: no keeper, app or hook inherits it. The file is its owner's alone: whoever can open
-    it can hold the lock. One that an older version has made for all to read is closed to them in place, since a new
-    file beside a held one would guard nothing.
+    The descriptor is close-on-exec: no keeper, app or hook inherits it. Only the owner may open the file, since anyone
+    who can open it can hold the lock. A file that an older version made readable for all gets the new mode in place: a
+    new file beside a locked one would protect nothing.
     """
 
     def __init__(self, path: str) -> None:
@@ -32,7 +32,7 @@ class Lock:
         self.fd: int | None = None
 
     def acquire(self, holder: dict[str, object], timeout: float) -> None:
-        """Take the lock, waiting at most `timeout` seconds; raises Busy with what its holder wrote."""
+        """Take the lock, waiting at most `timeout` seconds. Raises Busy with what the holder wrote."""
         clock = Clock()
         for _ in clock.poll(0.05, until=clock.now() + timeout):
             if self._try(holder):
@@ -40,7 +40,7 @@ class Lock:
         raise Busy(files.read_object(self.path))
 
     def release(self) -> None:
-        """Give the lock up."""
+        """Release the lock."""
         if self.fd is not None:
             os.close(self.fd)
             self.fd = None
@@ -50,7 +50,7 @@ class Lock:
         try:
             os.fchmod(fd, 0o600)
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # `down` removes the whole folder while it holds the lock: a lock on the removed file guards nothing.
+            # `down` removes the whole folder while it holds the lock; a lock on a removed file protects nothing.
             if not os.path.samestat(os.fstat(fd), os.stat(self.path)):
                 raise FileNotFoundError(self.path)
         except (BlockingIOError, FileNotFoundError):
@@ -63,7 +63,7 @@ class Lock:
 
 
 def is_held(path: str) -> bool:
-    """Tell whether anybody holds the lock now, without waiting and without disturbing them."""
+    """Return whether a process holds the lock, without waiting for it or disturbing it."""
     try:
         with files.Opened(path, os.O_RDONLY) as fd:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

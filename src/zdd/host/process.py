@@ -1,4 +1,4 @@
-"""Processes, named so that a recycled number is never mistaken for them."""
+"""Processes, identified so that a recycled number is never mistaken for one of them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-NGINX_MASTER = "nginx: master process"  # how the title begins that nginx gives it
+NGINX_MASTER = "nginx: master process"  # the beginning of the title that nginx gives its master
 
 
 class Process:
     """
-    One process: its number and the moment it started (clock ticks since boot, proc_pid_stat(5), field 22).
+    One process: its number and its start time (clock ticks since boot, proc_pid_stat(5), field 22).
 
-    The pair is unique until the next boot, so it can be written down and trusted later. What is remembered across a
-    boot must be kept together with the boot id.
+    The pair is unique until the next boot, so it can be recorded and trusted later. Records that survive a boot must
+    contain the boot id, too.
     """
 
     __slots__ = ("pid", "start_time")
@@ -41,20 +41,20 @@ class Process:
 
     @classmethod
     def find(cls, pid: int) -> Process | None:
-        """Return the living process that has this number now; a zombie does not live."""
+        """Return the running process with this number; None if there is none, or a zombie."""
         stat = stat_fields(pid)
         return cls(pid, int(stat[19])) if stat and stat[0] not in "ZX" else None
 
     def alive(self) -> bool:
-        """Tell whether this very process still runs."""
+        """Return whether this process still runs."""
         return Process.find(self.pid) == self
 
     def signal(self, number: int) -> bool:
         """
-        Send a signal to this very process; False when it is gone.
+        Send a signal to this process; return False if it has ended.
 
-        The order is what makes it safe: with the pidfd open the number can no longer be recycled unnoticed, so the
-        start time is compared after opening and before sending (pidfd_open(2)).
+        The order makes this safe: while the pidfd is open the number cannot be recycled unnoticed, so the start time is
+        compared after opening and before sending (pidfd_open(2)).
         Raises PermissionError for another user's process.
         """
         with self.opened() as fd:
@@ -67,7 +67,7 @@ class Process:
             return True
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the process has ended, at most this long; True when it has. It need not be our child."""
+        """Wait at most this long for the end of the process; return whether it has ended. It need not be our child."""
         with self.opened() as fd:
             if fd is None:
                 return True
@@ -76,11 +76,11 @@ class Process:
             return bool(poll.poll(max(0, int(seconds * 1000)))) or not self.alive()
 
     def opened(self) -> _Opened:
-        """Give, for a `with`, a pidfd of this very process, None when it is gone; closed on leaving."""
+        """Return, for a `with`, a pidfd of this process, None if it has ended; closed on leaving."""
         return _Opened(self)
 
     def started(self) -> float:
-        """Return when it started, in seconds of time.time(); exact to a hundredth or so."""
+        """Return when it started, in seconds of time.time(), to about a hundredth of a second."""
         return clock.boot_time() + self.start_time / os.sysconf("SC_CLK_TCK")
 
 
@@ -104,29 +104,29 @@ class _Opened:
 
 
 def now() -> int:
-    """Return the start time that a process has which starts now."""
+    """Return the start time of a process that starts now."""
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
 def title(pid: int) -> str:
-    """Return the command line as ps shows it, "" for a process that is gone (nginx writes its role there)."""
+    """Return the command line as ps shows it, "" if the process has ended (nginx writes its role there)."""
     return read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").strip().decode(errors="replace")
 
 
 def environment(pid: int) -> dict[str, str]:
-    """Return the environment the process was started with; empty where it may not be read or it is gone."""
+    """Return the environment the process was started with; empty if it may not be read or the process has ended."""
     pairs = (entry.partition(b"=") for entry in read(f"/proc/{pid}/environ").split(b"\0") if entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
 
 
 def is_copy(pid: int, of: int) -> bool:
-    """Tell whether a process was forked off that one and has run no program since: each is at addresses of its own."""
+    """Return whether a process is a fork of that one without an exec since: each program has its own addresses."""
     vector = read(f"/proc/{pid}/auxv")
     return bool(vector) and vector == read(f"/proc/{of}/auxv")
 
 
 def user_id(pid: int) -> int | None:
-    """Return the effective user of the process, None when it is gone."""
+    """Return the effective user of the process, None if it has ended."""
     try:
         return os.stat(f"/proc/{pid}").st_uid
     except OSError:
@@ -134,45 +134,45 @@ def user_id(pid: int) -> int | None:
 
 
 def hides_descriptors(pid: int) -> bool:
-    """Tell whether the process lives and we may not see its descriptors, as it has another user than we."""
+    """Return whether the process runs, but belongs to another user, so that we cannot see its descriptors."""
     try:
         os.listdir(f"/proc/{pid}/fd")
     except PermissionError:
         return Process.find(pid) is not None
-    except OSError:  # it is gone
+    except OSError:  # it has ended
         pass
     return False
 
 
 def shares_unit(pid: int) -> bool:
-    """Tell whether the process is in our own control group, where that is a unit made for us alone (see systemd.py)."""
+    """Return whether the process is in our control group and that is a unit of our own (see systemd.py)."""
     ours = read("/proc/self/cgroup")
     return b"/zdd-" in ours and ours == read(f"/proc/{pid}/cgroup")
 
 
 def user_ids(pid: int) -> set[int]:
     """
-    Return the users whose rights the process has or can take back: real, effective, saved; empty when it is gone.
+    Return the real, effective and saved users of the process, whose rights it has or can regain; empty if it ended.
 
-    `user_id` says root of a process that has changed its user and run no program since (proc(5), dumpable).
+    `user_id` returns root for a process that has changed its user without an exec since (proc(5), dumpable).
     """
     lines = read(f"/proc/{pid}/status").decode(errors="replace").splitlines()
     return {int(number) for line in lines if line.startswith("Uid:") for number in line.split()[1:]}
 
 
 def parents() -> dict[int, int]:
-    """Return the parent of every process on the machine, by number: one scan of /proc."""
+    """Return the parent of every process on the machine, by number, in one scan of /proc."""
     numbers = (int(name) for name in os.listdir("/proc") if name.isdigit())
     return {pid: int(stat[1]) for pid in numbers if (stat := stat_fields(pid)) is not None}
 
 
 def descendants(root: int) -> list[int]:
-    """Return all processes below this one, children before grandchildren, without the root itself."""
+    """Return all processes below this one, children before grandchildren."""
     return trees([root])[root]
 
 
 def trees(roots: list[int]) -> dict[int, list[int]]:
-    """Return for each of these processes all processes below it: one scan of /proc for all."""
+    """Return for each of these processes all processes below it, in one scan of /proc."""
     children: dict[int, list[int]] = {}
     for pid, parent in parents().items() if roots else ():
         children.setdefault(parent, []).append(pid)
@@ -187,8 +187,9 @@ def trees(roots: list[int]) -> dict[int, list[int]]:
 
 def with_environment(name: str, value: str) -> list[int]:
     """
-    Return all living processes that were started with this variable: what daemonizes leaves its session and its parent,
-    but its environment stays. Processes of other users cannot be seen, unless we are root.
+    Return all running processes that were started with this variable.
+
+    A daemon leaves its session and its parent, but keeps its environment. Only root sees other users' processes.
     """
     wanted = os.fsencode(f"{name}={value}")
     numbers = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
@@ -198,9 +199,9 @@ def with_environment(name: str, value: str) -> list[int]:
 
 def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Callable[[], float]) -> None:
     """
-    Stop processes and return once all have ended: the signal first, SIGKILL to what is left after `patience` seconds.
+    Stop processes and return once all have ended: send the signal, and SIGKILL to the rest after `patience` seconds.
 
-    A process that cannot be killed (state D) is given 5 s more and then left, since nothing else can be done.
+    A process that cannot be killed (state D) gets 5 s more; then this returns without it.
     """
     running = [process for process in processes if process.signal(stop_signal)]
     for number, seconds in ((None, patience), (signal.SIGKILL, 5.0)):
@@ -212,7 +213,7 @@ def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Ca
 
 def ended(status: int) -> str:
     """
-    Say how a process ended, from its exit status (minus the signal's number when killed).
+    Return how a process ended, from its exit status (minus the signal's number if killed).
 
     >>> ended(3), ended(-9)
     ('exit status 3', 'SIGKILL')
@@ -226,18 +227,18 @@ def ended(status: int) -> str:
 
 
 def become_subreaper() -> None:
-    """Have orphaned descendants become our children instead of init's (PR_SET_CHILD_SUBREAPER, prctl(2))."""
-    import _ctypes  # what ctypes itself is made of, for less than half of its memory: a keeper holds it for months
+    """Adopt orphaned descendants in place of init (PR_SET_CHILD_SUBREAPER, prctl(2))."""
+    import _ctypes  # the core of ctypes, for less than half of its memory, which a keeper holds for months
 
     pr_set_child_subreaper = 36
-    ourselves = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]  # typeshed does not know about None
+    ourselves = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]  # typeshed lacks None here
     prctl = _ctypes.dlsym(ourselves, "prctl")
     if _ctypes.call_cdeclfunction(prctl, (pr_set_child_subreaper, 1, 0, 0, 0)) != 0:
         raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")  # a kernel before Linux 3.4
 
 
 def change_user(uid: int | None, gid: int | None, groups: list[int] | None) -> None:
-    """Have this process run as somebody else, None where that stays as it is. Raises OSError when it may not."""
+    """Change the user, group and groups of this process; None keeps one. Raises OSError if that is not permitted."""
     if groups is not None and os.geteuid() == 0:
         os.setgroups(groups)
     if gid is not None:
@@ -247,13 +248,13 @@ def change_user(uid: int | None, gid: int | None, groups: list[int] | None) -> N
 
 
 def stat_fields(pid: int) -> list[str] | None:
-    """Return the fields after the command name, which may itself hold spaces and parentheses: state, ppid, ..."""
+    """Return the fields after the command name (which may contain spaces and parentheses): state, ppid, ..."""
     data = read(f"/proc/{pid}/stat")
     return data.rpartition(b")")[2].decode().split() if data else None
 
 
 def read(path: str) -> bytes:
-    """Read a file of /proc; a process that is gone, or not ours to read, reads as nothing."""
+    """Read a file of /proc; return nothing if the process has ended or we may not read it."""
     try:
         with open(path, "rb") as file:
             return file.read()

@@ -1,9 +1,9 @@
 """
-Programs of another user, run in the foreground: in a session of their own, on a terminal of their own.
+Programs of another user in the foreground, each in its own session and on its own terminal.
 
-Who shares a terminal can read what is typed there, and on many kernels type into it (TIOCSTI, ioctl_tty(2)): what a
-service's user runs would type into root's shell. So each of our terminals among the three streams is replaced by a
-pseudo terminal, and what passes between the two is relayed. Streams that are files or pipes are passed on as they are.
+A program that shares a terminal can read what is typed there, and on many kernels type into it (TIOCSTI, ioctl_tty(2)):
+a program of a service's user could type into root's shell. So each standard stream that is our terminal is replaced by
+a pseudo terminal, and input and output are relayed. Streams that are files or pipes are passed on unchanged.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from zdd.host.command import Surroundings
 
 _FORWARDED = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCONT")
 _CHUNK = 65536
-_LAST_WORDS = 64  # chunks that are relayed after the program has ended; others may go on printing for ever
+_LAST_WORDS = 64  # chunks that are relayed after the program's end, as other processes may print for ever
 
 
 def run(argv: Sequence[str], there: Surroundings) -> int:
     """
-    Run the program to its end; returns its exit status, minus the signal's number if one has killed it.
+    Wait for the program's end; return its exit status (minus the signal's number if killed).
 
-    Signals that we are sent are passed on. Raises OSError if the program cannot be started.
+    Signals that we receive are passed on. Raises OSError if the program cannot be started.
     """
-    ours = next((fd for fd in (1, 2, 0) if os.isatty(fd)), None)  # where to show what it prints
+    ours = next((fd for fd in (1, 2, 0) if os.isatty(fd)), None)  # where its output is shown
     if ours is None:
         child = _start(argv, there, (0, 1, 2), None)
         with _forwarding(child):
@@ -40,7 +40,7 @@ def run(argv: Sequence[str], there: Surroundings) -> int:
     try:
         _copy_size(ours, master)
         if there.who.uid is not None:
-            os.fchown(slave, there.who.uid, -1)  # some programs open it again by its name
+            os.fchown(slave, there.who.uid, -1)  # some programs open it by name
             os.fchmod(slave, 0o600)
         child = _start(argv, there, [slave if os.isatty(fd) else fd for fd in (0, 1, 2)], slave)
         with _forwarding(child), _resizing(ours, master), _typing() as typed:
@@ -48,7 +48,7 @@ def run(argv: Sequence[str], there: Surroundings) -> int:
         return child.wait()
     finally:
         os.close(master)
-        os.close(slave)  # only now: a terminal that nobody has open reads as one that has ended
+        os.close(slave)  # only now: a terminal that no process has open reads as closed
 
 
 def _start(
@@ -77,16 +77,18 @@ def _start(
 
 @contextlib.contextmanager
 def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass on to the program's group what would have reached it in our session."""
+    """Pass on to the program's process group the signals that it would have received in our session."""
 
     def forward(number: int, _: object) -> None:
-        if child.returncode is None:  # not reaped: the number is still its
+        if child.returncode is None:  # not reaped, so the number is not reused
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, number)
 
     numbers = [getattr(signal, name) for name in _FORWARDED]
     before = {number: signal.getsignal(number) for number in numbers}
-    heard = [number for number in numbers if before[number] != signal.SIG_IGN]  # by `nohup`: it ignores them as well
+    heard = [
+        number for number in numbers if before[number] != signal.SIG_IGN
+    ]  # else `nohup` ignores it, for the program too
     for number in heard:
         signal.signal(number, forward)
     try:
@@ -112,7 +114,7 @@ def _copy_size(ours: int, master: int) -> None:
 
 @contextlib.contextmanager
 def _typing() -> Iterator[int | None]:
-    """Give, for a `with`, the descriptor that is typed at, every key of it passed on; None where nobody types."""
+    """Give, for a `with`, the descriptor of the keyboard in raw mode; None if our terminal is not in the foreground."""
     if not os.isatty(0) or not _in_foreground():
         yield None
         return
@@ -121,7 +123,7 @@ def _typing() -> Iterator[int | None]:
         tty.setraw(0)
         yield 0
     finally:
-        # What is not read yet goes: the terminal itself may have "typed" it, as an answer to what was printed.
+        # Unread input is dropped: it may be the terminal's own answer to what was printed.
         termios.tcsetattr(0, termios.TCSAFLUSH, before)
 
 
@@ -133,18 +135,18 @@ def _in_foreground() -> bool:
 
 
 class _Relay:
-    """What is typed to the program, and what it prints to us, until it ends."""
+    """Relays input to the program and output to our terminal, until the program ends."""
 
     def __init__(self, child: subprocess.Popen[bytes], master: int, typed: int | None, ours: int) -> None:
         self.child = child
         self.master = master
         self.typed = typed
         self.ours = ours
-        self.waiting = b""  # typed, and not taken by the program's terminal yet
+        self.waiting = b""  # input that the program's terminal has not taken yet
         os.set_blocking(master, False)
 
     def run(self) -> None:
-        """Relay until the program has ended, and then what it had printed."""
+        """Relay until the program has ended, and then the rest of its output."""
         ended = os.pidfd_open(self.child.pid)
         try:
             while ended not in (ready := self._ready(ended)):
@@ -165,7 +167,7 @@ class _Relay:
         return readable
 
     def _show(self) -> bool:
-        """Show what the program has printed; False if there is nothing now."""
+        """Show what the program has printed; return False if there is no output now."""
         try:
             data = os.read(self.master, _CHUNK)
         except BlockingIOError:
@@ -175,7 +177,7 @@ class _Relay:
                 data = data[os.write(self.ours, data) :]
             except BlockingIOError:
                 select.select([], [self.ours], [])
-            except OSError:  # our terminal is gone, and a signal says so to all
+            except OSError:  # our terminal is gone; every process gets a signal
                 break
         return True
 

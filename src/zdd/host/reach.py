@@ -1,4 +1,4 @@
-"""Whether another user gets to a folder or can change a file, worked out from modes and access lists."""
+"""Whether another user can reach a folder or change a file, derived from modes and access lists."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from zdd.host import acl
 
 def first_unsearchable_folder(path: str, uid: int, groups: Collection[int]) -> str | None:
     """
-    Return the first existing folder on the way to `path` that the user may not search, None when there is none.
+    Return the first existing folder on the way to `path` that the user may not search, None if there is none.
 
-    What does not exist yet does not count: whoever makes it sees to that.
+    Folders that do not exist yet do not count.
     """
     if uid == 0:
         return None
@@ -34,9 +34,9 @@ def first_unsearchable_folder(path: str, uid: int, groups: Collection[int]) -> s
 
 def may_link(uid: int) -> bool:
     """
-    Tell whether we can make a hard link of a socket that this user owns, by trying it in a folder of ours.
+    Return whether we can make a hard link to a socket that this user owns, by trying it in a temporary folder.
 
-    With fs.protected_hardlinks (proc_sys_fs(5)) that takes CAP_FOWNER, which a container's root may lack.
+    With fs.protected_hardlinks (proc_sys_fs(5)) this needs CAP_FOWNER, which a container's root may lack.
     """
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as made:
         made.bind(f"{folder}/socket")
@@ -51,10 +51,10 @@ def may_link(uid: int) -> bool:
 
 def changeable(path: str, uid: int, gid: int) -> str | None:
     """
-    Return what of the path another user than root and this one may write or replace, None when nothing.
+    Return the part of the path that a user other than root and this one may write or replace, None if there is none.
 
-    That is the file, a folder on the way to it, and the same of what a link leads to. A group that may write counts as
-    others, but for the user's own; an access list shows in the group's bits.
+    A part is the file or a folder above it; links are resolved, too. Write permission of a group counts, except for the
+    user's own group; the group's bits include an access list.
     """
     ways = dict.fromkeys((os.path.abspath(path), os.path.realpath(path)))
     return next((place for way in ways for place in _way(way) if _others_may_change(place, uid, gid)), None)
@@ -77,12 +77,12 @@ def _others_may_change(place: str, uid: int, gid: int) -> bool:
     if stat.S_ISLNK(status.st_mode):
         return False  # only its folder's owner can replace it
     writable = status.st_mode & (0o002 if status.st_gid in (0, gid) else 0o022)
-    sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX  # what is in it is its owner's to rename
+    sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX  # only owners may rename its entries
     return bool(writable) and not sticky
 
 
 def _may_search(folder: str, uid: int, groups: Collection[int]) -> bool:
-    """Decide as the kernel does (acl(5), "access check algorithm")."""
+    """Return whether the user may search the folder, by the kernel's rules (acl(5), "access check algorithm")."""
     status = os.stat(folder)
     if uid == status.st_uid:
         return bool(status.st_mode & 0o100)

@@ -1,4 +1,4 @@
-"""Logs that do not grow for ever, although whoever writes them never lets go of the file."""
+"""Rotation of logs whose writers never close the file."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ _CHUNK = 1 << 20
 
 
 def older(path: str) -> str:
-    """Return where the part of a log is that was rotated away."""
+    """Return the path of the rotated part of a log."""
     return f"{path}.1"
 
 
 def rotate(path: str, most: int) -> bool:
     """
-    Move what is in a file of more than `most` bytes to PATH.1, in place of what was there; True when that was done.
+    Move the content of a file of more than `most` bytes (0: never) to PATH.1, replacing that; return whether it did.
 
-    The file itself stays, emptied, so its writers, who append, go on. A line is lost only if it is written in the
-    instant between the end of the copy and the emptying, some microseconds. When there is no room for the copy, all
-    stays as it is. 0 means never. A writer who does not append goes on where it was: that leaves a hole, which does not
-    count and is not copied.
+    The file itself is emptied, so its writers, who append, continue. A line is lost only if it is written in the few
+    microseconds between the end of the copy and the emptying. If the disk has no room for the copy, nothing changes. A
+    writer that does not append continues at its old offset: this leaves a hole, which is neither counted nor copied.
     """
     if not most or files.size(path) <= most:
         return False
@@ -38,7 +37,7 @@ def rotate(path: str, most: int) -> bool:
 
 
 def data(fd: int) -> int:
-    """Return where in the file its content begins, behind a hole if there is one."""
+    """Return the offset at which the file's content begins, after a hole if there is one."""
     try:
         return os.lseek(fd, 0, os.SEEK_DATA)
     except OSError:  # nothing but a hole, or an empty file
@@ -46,7 +45,7 @@ def data(fd: int) -> int:
 
 
 def add(path: str, text: bytes, most: int) -> None:
-    """Append to the rotated part, or replace it where that would exceed `most` bytes; 0 means no bound."""
+    """Append to the rotated part, or replace it if it would exceed `most` bytes (0: no limit)."""
     with files.Opened(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640) as fd:
         if most and os.fstat(fd).st_size + len(text) > most:
             os.ftruncate(fd, 0)
@@ -58,7 +57,7 @@ def _move(source: int, copy: str, target: str) -> None:
     with files.Opened(copy, flags, os.fstat(source).st_mode & 0o777) as to:
         offset = _copy(source, to, data(source))
         os.rename(copy, target)
-        _copy(source, to, offset)  # what has come meanwhile
+        _copy(source, to, offset)  # what was written meanwhile
         os.ftruncate(source, 0)
 
 

@@ -1,7 +1,7 @@
 """
 Exact counts of connections, by asking the kernel (sock_diag(7), netlink; no privileges needed).
 
-A connection to a UNIX socket counts from connect(2) on: queued ones, which nobody has accepted yet, hold requests too.
+A connection to a UNIX socket counts from connect(2) on: a queued one, not accepted yet, carries a request, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-AT_LOOPBACK = ("127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1")  # where it listens who is met at 127.0.0.1
+AT_LOOPBACK = (
+    "127.0.0.1",
+    "0.0.0.0",
+    "::",
+    "::ffff:127.0.0.1",
+)  # addresses whose listeners accept connections to 127.0.0.1
 
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
 _NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 0x301, 2, 3
@@ -30,7 +35,7 @@ class UnixSocket:
     """
     One UNIX stream socket as the kernel shows it.
 
-    `inode` is its own, `file` the (device, inode) of the name it was bound to, which it keeps when the name is gone.
+    `inode` is its own; `file` is the (device, inode) of the name it was bound to, which stays if the name is removed.
     """
 
     __slots__ = ("file", "inode", "queued")
@@ -63,19 +68,19 @@ def connections_to(file: tuple[int, int]) -> int | None:
     """
     Count the connections to the UNIX socket of this file (see `file_of`), queued or accepted, in our network namespace.
 
-    None when neither a listener nor a connection is bound to that file here: then a count would mean nothing (all of it
-    is in another namespace, or the file system reports other device numbers than the kernel uses), and the caller must
-    ask otherwise. Of a listener in another namespace, a container's, only accepted connections are seen.
+    Return None if neither a listener nor a connection is bound to that file here: a count would mean nothing (they may
+    be in another namespace, or the file system may report other device numbers than the kernel), and the caller must
+    count in another way. Of a listener in another namespace (a container's) only accepted connections are visible.
     """
     in_queue = queued(file)
-    # A dump leaves queued connections out, since nobody owns them yet; and it is not atomic. Asked in this order, a
-    # connection accepted in between is counted twice rather than not at all.
+    # A dump omits queued connections, which have no owner yet, and it is not atomic. In this order a connection that is
+    # accepted in between is counted twice rather than not at all.
     connected = len(accepted(file))
     return None if in_queue is None and not connected else (in_queue or 0) + connected
 
 
 def connections_to_files() -> dict[tuple[int, int], int]:
-    """Count the connections to every UNIX socket that is seen in our own network namespace, by its file: two dumps."""
+    """Count the connections to every UNIX socket in our network namespace, by its file, in two dumps."""
     counts = {listener.file: listener.queued for listener in _unix_sockets(_LISTEN) if listener.file}
     for connection in _unix_sockets(_ESTABLISHED):
         if connection.file:
@@ -84,7 +89,7 @@ def connections_to_files() -> dict[tuple[int, int], int]:
 
 
 def queued_on_listener(path: str) -> int | None:
-    """Count the connections in the accept queue of the UNIX socket bound at this path; None without a listener."""
+    """Count the connections in the accept queue of the UNIX socket at this path; None without a listener."""
     file = file_of(path)
     return queued(file) if file else None
 
@@ -109,8 +114,7 @@ def connections_by_name(path: str, pid: int) -> int:
     """
     Count the connections to the UNIX socket of this name in the network namespace of a process.
 
-    /proc/PID/net/unix is the fallback for another namespace; it knows names, not files.
-    State 02 is queued, 03 accepted.
+    /proc/PID/net/unix is the fallback for another namespace; it shows names, not files. State 02: queued, 03: accepted.
     """
     name, count = path.encode(), 0
     try:
@@ -124,7 +128,7 @@ def connections_by_name(path: str, pid: int) -> int:
 
 
 def connections_to_port(port: int) -> int:
-    """Count the TCP connections to a local port that its server has not closed yet (IPv4 and IPv6, queued too)."""
+    """Count the TCP connections to a local port that its server has not closed, queued ones too (IPv4 and IPv6)."""
     states = 1 << _ESTABLISHED | 1 << _CLOSE_WAIT
     return sum(1 for family in (socket.AF_INET, socket.AF_INET6) for _ in _tcp_sockets(family, states, port))
 
@@ -141,14 +145,14 @@ def listening_on(port: int) -> list[TcpSocket]:
 
 
 def listeners(pids: list[int]) -> list[tuple[str, int]]:
-    """Return where these processes listen on TCP, as (address, port), lowest port first."""
+    """Return the TCP addresses these processes listen on, as (address, port), lowest port first."""
     inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
     places = {(listener.address, listener.port) for listener in _listening_on_tcp(0) if listener.inode in inodes}
     return sorted(places, key=lambda pair: (pair[1], pair[0]))
 
 
 def listening_paths(pids: list[int]) -> list[str]:
-    """Return where these processes listen on UNIX sockets: names as they were bound, abstract ones with an "@"."""
+    """Return the UNIX sockets these processes listen on: names as they were bound, abstract ones with an "@"."""
     inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
     with open("/proc/self/net/unix", encoding="utf-8", errors="surrogateescape") as table:
         rows = [line.rstrip("\n").split(None, 7) for line in table][1:]
@@ -156,7 +160,7 @@ def listening_paths(pids: list[int]) -> list[str]:
 
 
 def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:
-    """Yield the process's sockets as (inode, descriptor); nothing for another user's process."""
+    """Yield the process's sockets as (inode, descriptor); none for another user's process."""
     folder = f"/proc/{pid}/fd"
     try:
         names = os.listdir(folder)
@@ -172,12 +176,12 @@ def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:
 
 
 def listening_files() -> set[tuple[int, int]]:
-    """Return the files of all UNIX sockets that somebody listens on, in our own network namespace."""
+    """Return the files of all listening UNIX sockets in our network namespace."""
     return {listener.file for listener in _unix_sockets(_LISTEN) if listener.file}
 
 
 def file_of(path: str, follow_symlinks: bool = True) -> tuple[int, int] | None:
-    """Return the (device, inode) by which sockets bound to this path are counted; None when nothing is there."""
+    """Return the (device, inode) that sockets bound to this path have; None if the path does not exist."""
     try:
         stat = os.stat(path, follow_symlinks=follow_symlinks)
     except OSError:
@@ -224,7 +228,7 @@ def _dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
     """
     Yield the payload of every answer to a dump request (netlink(7)), or at least of those that contain `wanted`.
 
-    The kernel answers some hundred at a time. Whoever looks for one socket among thousands need not take all apart.
+    The kernel sends about a hundred answers at a time; messages without `wanted` are skipped whole.
     """
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as netlink:
         netlink.send(struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_DUMP, 1, 0) + request)

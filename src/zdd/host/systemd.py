@@ -1,9 +1,9 @@
 """
-systemd, where it runs: what shall outlive a login or a job gets a unit of its own (systemd-run(1)).
+systemd, where it runs: a process that must outlive a login or a job gets its own unit (systemd-run(1)).
 
-Such a unit is started by the manager and not by us: it has nothing of our session, environment, limits or namespaces.
-It costs about 10 ms. `KillMode=process` and `ExitType=cgroup` (since 250) make it last until all its processes have
-ended: a killed keeper takes neither the unit nor the app with it.
+The manager starts such a unit, not we: it inherits nothing of our session, environment, limits or namespaces. It costs
+about 10 ms. With `KillMode=process` and `ExitType=cgroup` (since 250) the unit lasts until all its processes have
+ended: the death of a keeper ends neither the unit nor the app.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LINGER = "/var/lib/systemd/linger"
 
 
 class Unit(NamedTuple):
-    """A unit to be: its name without .service, what `systemctl status` shows, and further properties."""
+    """A unit to start: its name without .service, what `systemctl status` shows, and further properties."""
 
     name: str
     description: str
@@ -31,7 +31,7 @@ class Unit(NamedTuple):
 
 
 class Manager:
-    """The service manager that our processes belong to: the system's for root, the user's own for others."""
+    """The service manager of our processes: the system's for root, the user's own for others."""
 
     def __init__(self, uid: int, version: int) -> None:
         self.uid = uid
@@ -40,9 +40,9 @@ class Manager:
 
     def service(self, unit: Unit, argv: Sequence[str], output: str) -> list[str]:
         """
-        Return the command that has the manager run `argv`, what it prints appended to the file `output`.
+        Return the command that makes the manager run `argv` and append its output to the file `output`.
 
-        It is to be run with `environment`, and does not wait for the program.
+        Run it with `environment`. It does not wait for the program.
         """
         properties = {
             "Type": "exec",
@@ -53,11 +53,11 @@ class Manager:
             "StandardError": f"append:{output}",
             **unit.properties,
         }
-        escaped = [word.replace("$", "$$") for word in argv]  # the manager would put variables in
+        escaped = [word.replace("$", "$$") for word in argv]  # the manager would expand variables
         return [*self._run(unit, properties), "--no-block", "--", *escaped]
 
     def scope(self, unit: Unit, argv: Sequence[str]) -> list[str]:
-        """Return the command that becomes `argv`, as our child with all it inherits, but in the unit."""
+        """Return the command that runs `argv` as our child, with all that a child inherits, but in the unit."""
         return [*self._run(unit, unit.properties), "--scope", "--", *argv]
 
     def _run(self, unit: Unit, properties: Mapping[str, str]) -> list[str]:
@@ -74,9 +74,9 @@ class Manager:
 
 def manager(root: str = "") -> Manager | None:
     """
-    Return the manager whose units outlive us; None where there is none.
+    Return the manager whose units outlive us; None if there is none.
 
-    A user's manager ends with the last logout, unless the user lingers. `root` is where /run and /var are, for tests.
+    A user's manager ends with the last logout unless the user lingers. Tests set `root`, the folder of /run and /var.
     """
     uid = os.geteuid()
     if not runs(root) or not (version := _version()):
@@ -87,12 +87,12 @@ def manager(root: str = "") -> Manager | None:
 
 
 def runs(root: str = "") -> bool:
-    """Tell whether systemd runs this machine (sd_booted(3))."""
+    """Return whether systemd runs this machine (sd_booted(3))."""
     return os.path.isdir(f"{root}/run/systemd/system")
 
 
 def lingers(uid: int, root: str = "") -> bool:
-    """Tell whether the user's manager runs from boot to shutdown, and not only between logins."""
+    """Return whether the user's manager runs from boot to shutdown, and not only during logins."""
     try:
         return os.path.exists(f"{root}{_LINGER}/{pwd.getpwuid(uid).pw_name}")
     except KeyError:
@@ -100,7 +100,7 @@ def lingers(uid: int, root: str = "") -> bool:
 
 
 def start(unit: Unit, argv: Sequence[str], output: str, commands: Commands) -> bool:
-    """Run a program in a unit of its own; False where there is no manager for it, or it will not."""
+    """Run a program in its own unit; return False if there is no manager or it refuses."""
     ours = manager()
     if ours is None:
         return False
@@ -110,24 +110,24 @@ def start(unit: Unit, argv: Sequence[str], output: str, commands: Commands) -> b
 
 def in_scope(unit: Unit, argv: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str]]:
     """
-    Return the command that becomes `argv` in a unit of its own, and what that needs in its environment.
+    Return the command that runs `argv` in its own unit, and the environment that this command needs.
 
-    It is `argv` itself, and nothing, where no unit would outlive us.
+    Without a manager whose units outlive us, return `argv` itself and no environment.
     """
     ours = manager()
     return (ours.scope(unit, argv), ours.environment) if ours else (argv, {})
 
 
 def unit_name(project: str, what: str) -> str:
-    """Return the name of a unit; the dot can be in neither part, so different pairs have different names."""
+    """Return the name of a unit; neither part contains a dot, so different pairs have different names."""
     return "zdd-" + ".".join(re.sub("[^a-zA-Z0-9_-]", "_", part) for part in (project, what))
 
 
 def fate(commands: Commands) -> str | None:
     """
-    Return what will end processes that are started from here without a unit, as the end of "they end ..."; else None.
+    Return what will end processes that we start without a unit, to complete "they end ..."; None if nothing will.
 
-    Root's processes, and those of users who linger, are safe by being in units.
+    Processes of root, and of users who linger, are in units and safe.
     """
     group = _own_group()
     if re.search(r"/user@\d+\.service(/|$)", group):
@@ -143,7 +143,7 @@ def fate(commands: Commands) -> str | None:
 
 
 def _own_group() -> str:
-    """Return our control group as systemd knows it, in the old hierarchy or the new."""
+    """Return our control group as systemd names it, in either hierarchy."""
     lines = [line.split(":", 2) for line in (files.read("/proc/self/cgroup") or "").splitlines()]
     named = {controllers: path for _, controllers, path in lines}
     return named.get("name=systemd", named.get("", ""))
@@ -158,6 +158,6 @@ def _asked(argv: list[str], commands: Commands) -> str:
 
 @functools.cache
 def _version() -> int:
-    """Return systemd's version, 0 when it cannot be asked."""
+    """Return systemd's version, 0 if it cannot be asked."""
     version = re.match(r"systemd (\d+)", _asked(["systemd-run", "--version"], Commands()))
     return int(version[1]) if version else 0

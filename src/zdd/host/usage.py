@@ -1,4 +1,4 @@
-"""What processes have used, memory and CPU time, and whether the kernel killed for lack of memory."""
+"""Memory and CPU time of processes, and how often the kernel killed for lack of memory."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from zdd.host import files, process
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process and the children it has waited for; 0 when it is gone (proc_pid_stat(5))."""
+    """Return the CPU time of a process and the children it has waited for; 0 if it has ended (proc_pid_stat(5))."""
     stat = process.stat_fields(pid)
     return sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK") if stat else 0.0
 
 
 def memory_bytes(pid: int) -> int:
-    """Return the resident memory in bytes, 0 for a process that is gone (proc_pid_statm(5))."""
+    """Return the resident memory in bytes, 0 if the process has ended (proc_pid_statm(5))."""
     fields = process.read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
 
@@ -23,7 +23,7 @@ def use_of_trees(roots: list[int]) -> dict[int, tuple[int, float]]:
     """
     Return the resident memory in bytes and the CPU time in seconds of each of these processes with all below it.
 
-    One scan of /proc for all. The time of processes that have ended counts once their parents have waited for them.
+    Scans /proc once. The time of processes that have ended counts once their parents have waited for them.
     """
     return {
         root: (sum(map(memory_bytes, tree)), sum(map(cpu_seconds, tree)))
@@ -34,10 +34,10 @@ def use_of_trees(roots: list[int]) -> dict[int, tuple[int, float]]:
 
 def kills(root: str = "") -> int:
     """
-    Return how often the kernel has killed in our control group because its memory, or the machine's, had run out.
+    Return how often the kernel has killed in our control group because its memory, or the machine's, was exhausted.
 
-    0 where nobody counts. Sources: cgroup-v2, "memory.events"; cgroup-v1/memory, "memory.oom_control". `root` is where
-    /proc and /sys are, for tests.
+    Returns 0 where the kernel does not count. Sources: cgroup-v2, "memory.events"; cgroup-v1/memory,
+    "memory.oom_control". Tests set `root`, the folder of /proc and /sys.
     """
     for line in (files.read(f"{root}/proc/self/cgroup") or "").splitlines():
         _, controllers, group = line.split(":", 2)

@@ -22,7 +22,7 @@ class Folder:
         self.path = path
 
     def has(self, name: str) -> bool:
-        """Tell whether there is such a file or folder."""
+        """Return whether there is such a file or folder."""
         return (self.path / name).exists()
 
     def text(self, name: str) -> str:

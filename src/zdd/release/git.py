@@ -32,7 +32,7 @@ def inherited() -> dict[str, str]:
 
 
 def is_repository(source: str) -> bool:
-    """Tell whether the source is a git repository: a URL, a bundle, or a folder that is bare or has `.git`."""
+    """Return whether the source is a git repository: a URL, a bundle, or a folder that is bare or has `.git`."""
     if not os.path.isabs(source) or os.path.isfile(source):
         return True
     return os.path.lexists(f"{source}/.git") or all(os.path.exists(f"{source}/{part}") for part in ("HEAD", "objects"))

@@ -38,7 +38,7 @@ class Shelf:
         return f"{self.folder}/{release}.complete"
 
     def is_complete(self, release: str) -> bool:
-        """Tell whether there is such a release, completely built."""
+        """Return whether there is such a release, completely built."""
         known = _ID.fullmatch(release) and os.path.exists(self.marker(release))
         return bool(known) and os.path.isdir(self.path(release))
 
@@ -62,7 +62,7 @@ class Shelf:
         os.utime(self.marker(release), ns=(now, now))
 
     def is_used(self, release: str) -> bool:
-        """Tell whether a release is current or something runs that was started with it, its own building aside."""
+        """Return whether a release is current or something runs that was started with it, its own building aside."""
         if release == self.current():
             return True
         started = map(process.environment, process.with_environment("ZDD_RELEASE_PATH", self.path(release)))

@@ -1,4 +1,4 @@
-"""Where a project's files are: what lasts (S, the state) and what lives (R, the runtime folder)."""
+"""Where a project's files are: S, the state, which survives a reboot, and R, the runtime folder."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from zdd.living import Remains
 
 _RUN = "/run/zdd"
 _LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes with its closing zero (unix(7))
-_HIGHEST_NUMBER = 99_999  # what instance numbers are given room for
+_HIGHEST_NUMBER = 99_999  # the highest instance number that fits into a socket's path
 
 
 class Paths:
     """
     The paths of one project.
 
-    S is `/var/lib/zdd/PROJECT` for root and `~/.local/state/zdd/PROJECT` for others, with the home from passwd and not
-    from the login: CI, cron and sudo must all find the same. R is `/run/zdd/PROJECT` where it can be had, else S/run;
-    the choice is recorded in S, so that it does not change under what runs.
+    S is `/var/lib/zdd/PROJECT` for root and `~/.local/state/zdd/PROJECT` for others, with the home from passwd instead
+    of $HOME: CI, cron and sudo must all find the same folder. R is `/run/zdd/PROJECT` if we can use it, else S/run; the
+    choice is recorded in S, so that it does not change while instances run.
     """
 
     def __init__(self, config: Config) -> None:
@@ -53,11 +53,11 @@ class Paths:
         return f"{self.instances}/{name}"
 
     def socket(self, name: str) -> str:
-        """Return what slots lead to: the instance's socket, or while requests are held another one."""
+        """Return the path that slots lead to: the instance's socket, or another one while requests are held."""
         return f"{self.instances}/{name}/{'sock/' if self.is_of_0_1(name) else ''}socket"
 
     def keep(self, name: str) -> str:
-        """Return the name that the instance's keeper gives its socket: no app can lead it elsewhere."""
+        """Return the keeper's own name for the instance's socket, which no app can change."""
         folder = self.instance(name)
         if not self.is_of_0_1(name):
             return f"{folder}/keep"
@@ -69,28 +69,28 @@ class Paths:
         return f"{self.instance(name)}/waiting"
 
     def app_folder(self, name: str) -> str:
-        """Return how the paths of the app's own folders begin; a dot and a number follow."""
+        """Return the prefix of the app's own folders; a dot and a number follow it."""
         return f"{self.instance(name)}/app"
 
     def app_socket(self, name: str) -> str:
-        """Return where an app that binds its socket itself has to bind it."""
+        """Return the path at which an app binds its socket if it does so itself."""
         return f"{self.app_folder(name)}.1/socket"
 
     def old_socket_folder(self, name: str) -> str:
         """
-        Return where zdd 0.1 has an instance's socket.
+        Return the folder in which zdd 0.1 keeps an instance's socket.
 
-        Its instances serve on, and it writes slots that lead there. So a new instance has a link to its own folder.
+        Its instances continue to serve, and its slots lead there. So a new instance has a link there to its own folder.
         """
         return f"{self.instance(name)}/sock"
 
     def is_of_0_1(self, name: str) -> bool:
-        """Return whether a zdd 0.1 has started the instance, which keeps the layout of that version."""
+        """Return whether zdd 0.1 started the instance; it has the layout of that version."""
         folder = self.old_socket_folder(name)
         return os.path.isdir(folder) and not os.path.islink(folder)
 
     def log(self, name: str) -> str:
-        """Return the file that the instance's output goes to."""
+        """Return the file with the instance's output."""
         return f"{self.logs}/{name}.log"
 
     def deploy_log(self, deploy: int) -> str:
@@ -102,16 +102,16 @@ class Paths:
         return f"{self.logs}/deploy-{deploy}.jsonl"
 
     def logged_deploys(self) -> list[int]:
-        """Return the numbers of all deploys that have a log: none of them is used again."""
+        """Return the numbers of all deploys that have a log; such a number is not used again."""
         names = os.listdir(self.logs) if os.path.isdir(self.logs) else []
         return [int(match[1]) for name in names if (match := re.fullmatch(r"deploy-([0-9]+)\.log", name))]
 
     def check(self) -> None:
         """
-        Raise UsageError where these places cannot be this project's; changes nothing.
+        Raise UsageError if this project cannot use these paths; changes nothing.
 
-        That is: they belong to another user or another configuration, another user has deployed this one, or a socket's
-        path would be too long; or nobody can tell what lives in them.
+        They may belong to another user or another configuration, another user may have deployed this one, a socket's
+        path may be too long, or /proc may not show what runs.
         """
         living.check_proc()
         for folder in (self.state, self.runtime):
@@ -121,16 +121,16 @@ class Paths:
         self._check_length(self.config.services)
 
     def make_room(self) -> None:
-        """Make S and R, where the lock is, and what is above them. Raises UsageError where it cannot."""
+        """Make S, R (which holds the lock) and their missing parents. Raises UsageError if that fails."""
         self._make((folder, 0o755) for folder in self._above())
         self._make(((self.state, 0o755), (self.logs, 0o750), (self.runtime, 0o711)))
 
     def prepare(self) -> str | None:
         """
-        Make the folders that are missing and write down whose they are; the caller holds the lock.
+        Make missing folders and record their owner; the caller holds the lock.
 
-        What another boot left in R is removed, once it is proved that nothing of it lives. Returns what to say
-        where the boot's id leaves that open. Raises UsageError where it cannot.
+        Removes from R what another boot left, if nothing of it runs. Returns a notice if the boot id does not decide
+        that. Raises UsageError if a folder cannot be made.
         """
         self.make_room()
         notice = self.doubt()
@@ -141,7 +141,7 @@ class Paths:
         claim = claims.of(self.config.path, self._claim())
         for path, more in ((self.owner, {"uid": os.geteuid(), "boot_id": boot}), (f"{self.state}/owner", {})):
             if files.read(path) != (text := claims.encode(claim, **more)):
-                files.write(path, text)  # others may read whose project the file is, see claims.py
+                files.write(path, text)  # readable for other users, see claims.py
         if self._recorded() != self.runtime:
             files.write(f"{self.state}/runtime", self.runtime + "\n")
         return notice
@@ -150,7 +150,7 @@ class Paths:
         try:
             for folder, mode in folders:
                 if folder in self._above():
-                    files.open_folder(folder, mode, never=0o022)  # made once with whatever the umask said
+                    files.open_folder(folder, mode, never=0o022)  # an older zdd made it under the caller's umask
                 elif not os.path.isdir(folder):
                     os.makedirs(folder, exist_ok=True)
                     os.chmod(folder, mode)  # whatever the umask says
@@ -161,29 +161,29 @@ class Paths:
             ) from error
 
     def _above(self) -> set[str]:
-        """Return the folders above S and R that are zdd's, too: those that all projects share."""
+        """Return the parents of S and R that all projects of zdd share."""
         shared = {os.path.dirname(default_state(self.config.project)), _RUN}
         return shared & {os.path.dirname(self.state), os.path.dirname(self.runtime)}
 
     def forget(self) -> None:
-        """Remove what R holds of instances and tables; the caller knows that nothing of it runs."""
+        """Remove instances and tables from R; the caller knows that none of them runs."""
         files.remove(self.current)
         for folder in (self.control, self.instances, self.tables):
             _remove_tree(folder)
 
     def remove(self) -> None:
-        """Remove R whole, the held lock last: whoever waits for it then finds that it guards nothing any more."""
+        """Remove all of R, the held lock last: a command that waits for the lock then sees that it is gone."""
         self.forget()
         for path in (f"{self.state}/runtime", self.owner, self.lock):
             files.remove(path)
         _remove_tree(self.runtime)
 
     def stale(self) -> bool:
-        """Return whether what R holds is of another boot: its id is not that of this one, and nothing in it lives."""
+        """Return whether R is left over from another boot: its boot id is not ours, and nothing in R runs."""
         return living.is_stale(self._remains())
 
     def doubt(self) -> str | None:
-        """Return why R is kept or forgotten where the boot's id does not tell; None where it does."""
+        """Return why R is kept or cleared if the boot id does not decide that; None if it does."""
         return living.doubt(self._remains())
 
     def _remains(self) -> Remains:
@@ -192,7 +192,7 @@ class Paths:
         return Remains(self.runtime, self.control, self.instances, self.logs, self.owner, self.current, nginx_conf)
 
     def _recorded(self) -> str | None:
-        """Return the runtime folder chosen before, as long as something lives there: a deploy, finished or not."""
+        """Return the runtime folder chosen before, as long as it holds a table of a deploy."""
         recorded = (files.read(f"{self.state}/runtime") or "").strip()
         tables = f"{recorded}/tables"
         return recorded if recorded and os.path.isdir(tables) and os.listdir(tables) else None
@@ -207,7 +207,7 @@ class Paths:
         return shared if usable else f"{self.state}/run"
 
     def moved_from(self) -> str | None:
-        """Return the path by which this project was deployed, where no file is any more; else None."""
+        """Return the path by which this project was deployed, if that file no longer exists; else None."""
         claim = None if self.stale() else self._claim()
         moved = claim and not claim.is_of(self.config.path) and claim.is_void()
         return claim.conf if claim and moved else None
@@ -227,11 +227,11 @@ class Paths:
 
 
 def default_state(project: str) -> str:
-    """Return where S is unless the configuration says otherwise."""
+    """Return the default of S."""
     return claims.state_of(project, os.geteuid())
 
 
 def _remove_tree(folder: str) -> None:
-    """Remove a folder as far as that can be: what an app leaves behind fails no command."""
+    """Remove a folder as far as possible: files that an app left must not fail a command."""
     with contextlib.suppress(OSError):
         files.remove_tree(folder)

@@ -1,1 +1,1 @@
-"""What the user asked for: one schema, read from TOML or INI."""
+"""The configuration: one schema, read from TOML or INI."""

@@ -1,4 +1,4 @@
-"""Settings that are right one by one and impossible together. Every function raises UsageError."""
+"""Settings that are valid one by one but contradict each other. Every function raises UsageError."""
 
 import re
 import shlex
@@ -16,13 +16,13 @@ _TAKEN = {
     "nginx_pid_filename": "in templates it stands for nginx's pid file",
     "deploy": "deploys' own logs have that name",
 }
-_PLACEHOLDERS = {"socket": "unix", "fd": "fd", "port": "tcp"}  # and the way of listening that fills each
+_PLACEHOLDERS = {"socket": "unix", "fd": "fd", "port": "tcp"}  # and the value of `socket` that fills each
 _NEED_A_SOCKET = ("host", "path", "health_path", "health_status", "health_host")
 _OWN_TEXT_ONLY = ("listen", "server_name", "client_max_body_size")
 
 
 def classic_name(document: Document, section: str, name: str) -> None:
-    """Check the name of a classic service, which may be whatever can be a file's name."""
+    """Check the name of a classic service: any file name is valid."""
     if not name or name in (".", "..") or re.search("[/\n\0]", name):
         raise document.error(section, f'"{name}" cannot name a service; it must be a file name without /')
 
@@ -81,7 +81,7 @@ def _placeholders(document: Document, section: str, service: RunService) -> None
 
 
 def nginx(document: Document, nginx: NginxSection, services: Services) -> None:
-    """Check [nginx], and what services need of it."""
+    """Check [nginx], and what the services need from it."""
     given = document.sections.get("nginx", {})
     classic = next((name for name, service in services.items() if isinstance(service, ClassicService)), None)
     missing = [key for key in ("template", "pid_file") if getattr(nginx, key) is None]
@@ -130,7 +130,7 @@ def _no_routes(document: Document, services: Services, owner: str) -> None:
 
 
 def _holds(document: Document, nginx: NginxSection, services: Services) -> None:
-    """Requests may wait for as long as nginx waits for an answer, and no longer: then it answers 504 by itself."""
+    """Check that requests wait less long than nginx waits for an answer: after that it answers 504."""
     for name, service in services.items():
         waits = isinstance(service, RunService) and service.order == "stop-first" and service.hold_max
         if waits >= nginx.proxy_read_timeout:

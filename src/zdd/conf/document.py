@@ -1,4 +1,4 @@
-"""What a configuration file says, before anyone asked what it means."""
+"""The content of a configuration file, before it is interpreted."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from zdd.errors import UsageError
 
 
 class Broken(Struct, frozen=True):
-    """A value that cannot be had, which matters only if somebody wants it."""
+    """A value that could not be read; an error only if it is used."""
 
     reason: str
 
@@ -17,8 +17,9 @@ class Document(Struct, frozen=True):
     """
     Sections in file order, named as in the file: `service.web` in TOML, `service:web` in INI.
 
-    `path` is absolute. `typed` tells TOML, whose values have types, from INI, where all is text. `classic` names the
-    sections read by the old tool's rules, `quiet` those of their keys that came from [DEFAULT] or only feed others.
+    `path` is absolute. `typed` is true for TOML, whose values have types, and false for INI, whose values are text.
+    `classic` names the sections read by the rules of the 2011 tool, `quiet` their keys that came from [DEFAULT] or are
+    only used in other values.
     """
 
     path: Path
@@ -29,11 +30,11 @@ class Document(Struct, frozen=True):
 
     @property
     def service_prefix(self) -> str:
-        """What the section of a service starts with in this kind of file."""
+        """The prefix of a service's section in this kind of file."""
         return "service." if self.typed else "service:"
 
     def setting(self, key: str, value: object) -> str:
-        """Return `key = value` in one line, the way this kind of file writes it."""
+        """Return `key = value` in one line, in the syntax of this kind of file."""
         if not isinstance(value, str):
             return f"{key} = {repr(value).lower() if isinstance(value, bool) else repr(value)}"
         shown = value if len(value) <= 80 else value[:77] + "..."
@@ -41,7 +42,7 @@ class Document(Struct, frozen=True):
         return f'{key} = "{shown}"' if self.typed else f"{key} = {shown}".rstrip()
 
     def advice(self, why: str | None, instead: str | list[str] | None) -> str:
-        """Return, to be added to a message, why a value is wrong and what to write, as this kind of file has it."""
+        """Return the end of a message: why a value is wrong and what to write, in the syntax of this file."""
         if isinstance(instead, list):
             items = ", ".join(f'"{item}"' if self.typed else item for item in instead)
             what = f"write [{items}]" if self.typed else f"write each in a line of its own: {items}"
@@ -51,13 +52,13 @@ class Document(Struct, frozen=True):
         return "; " + ": ".join(filter(None, said)) if any(said) else ""
 
     def error(self, section: str, what: str, *, hint: str | None = None) -> UsageError:
-        """Return the error that says `what` is wrong in a section."""
+        """Return the error for a section; `what` is wrong in it."""
         text = f"{self.path}: [{section}] {what}"
         return UsageError(text.replace("\n", "\\n"), hint=hint)  # TOML keys may hold anything
 
 
 def from_toml(text: str, path: Path) -> Document:
-    """Read the `text` of the file at `path`; raise UsageError when it is not TOML or not made of sections."""
+    """Read the `text` of the file at `path`. Raises UsageError if it is not TOML or has values outside of sections."""
     import tomllib  # here, because INI files do not need it
 
     try:

@@ -14,7 +14,7 @@ _BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _FOUR_NUMBERS = r"([0-9]+\.){3}[0-9]+"
 ADDRESS = rf"{_BYTE}(\.{_BYTE}){{3}}"
 ADDRESS_6 = r"\[[0-9A-Fa-f:.]{2,45}\]"  # roughly; inet_pton(3) knows
-# Four numbers are an address or nothing, and "_" is what nginx's users call no host at all.
+# Four numbers must be an address. In nginx "_" conventionally means no host at all.
 _NAME = rf"(?!_\.?$)(?!{_FOUR_NUMBERS}$)(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*"
 _REGEX = r"~[^\s;{}\"'\\\0]+"
 
@@ -29,7 +29,7 @@ REQUEST_PATH = r'/[!"$-~]*'
 
 
 class Mistake(ValueError):  # noqa: N818 -- reads as what happened
-    """A value that can match nothing: why, and what would be right where that can be guessed."""
+    """A value that can match nothing: why, and what to write instead if that can be guessed."""
 
     def __init__(self, why: str | None = None, instead: str | list[str] | None = None) -> None:
         super().__init__(why)
@@ -38,19 +38,19 @@ class Mistake(ValueError):  # noqa: N818 -- reads as what happened
 
 
 def as_typed(pattern: str) -> str:
-    """Return the pattern for what people type: also letters that become punycode, and a dot behind the name."""
+    """Return the pattern of what people may type: also letters that become punycode, and a final dot."""
     wide = pattern.replace(_LABEL, r"([A-Za-z0-9_-]|[^\x00-\x7f]){1,63}").replace("253}", "254}")
     return rf"^(?:{wide})\.?$"
 
 
 def is_pattern(name: str) -> bool:
-    """Return whether nginx matches more than one name with this one."""
+    """Return whether the name is a pattern, which matches more than one name."""
     return name.startswith(("*", ".", "~")) or name.endswith("*")
 
 
 def meant(name: str) -> list[str]:
     """
-    Return the names in the spelling in which nginx tells them apart: two for one that begins with a dot.
+    Return the name as nginx compares it: two names for one that begins with a dot.
 
     >>> meant("Shop.test"), meant(".shop.test")
     (['shop.test'], ['shop.test', '*.shop.test'])
@@ -60,7 +60,7 @@ def meant(name: str) -> list[str]:
 
 
 def asked(names: Sequence[str]) -> str | None:
-    """Return a Host header that one of these names matches, plain names first; None where none can be told."""
+    """Return a Host header that one of these names matches, preferring plain names; None if there is none."""
     plain = [name for name in names if not is_pattern(name)]
     wild = [_example(name) for name in names if is_pattern(name) and not name.startswith("~")]
     return next(iter(plain + wild), None)

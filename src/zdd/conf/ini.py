@@ -1,9 +1,9 @@
 """
-INI text in, a Document out.
+Reads INI text into a Document.
 
-A file is scanned once; each section is then read in one of two ways. Strict ones are literal: no interpolation, no
-comments behind values, nothing twice. Classic ones are read as Python 2's SafeConfigParser read them, since deploy.conf
-files from 2011 must mean today what they meant then.
+A file is scanned once; each section is then read in one of two ways. Strict sections are literal: no interpolation,
+no comments after values, no duplicates. Classic sections are read like Python 2's SafeConfigParser did, as deploy.conf
+files from 2011 must keep their meaning.
 """
 
 import re
@@ -16,7 +16,7 @@ from zdd.errors import UsageError
 
 _HEADER = re.compile(r"\[([^]]+)\]")
 _OPTION = re.compile(r"([^:=\s][^:=]*)[:=](.*)")
-_MAX_DEPTH = 10  # of interpolation, as in the old parser
+_MAX_DEPTH = 10  # levels of interpolation, as in the old parser
 _NEVER_CLASSIC = ("zdd", "release")  # sections the old tool did not have
 
 
@@ -36,7 +36,7 @@ class _Section(Struct):
 
 
 def parse(text: str, path: Path) -> Document:
-    """Read the `text` of the file at `path`; raise UsageError when it is not INI or a strict section repeats itself."""
+    """Read the `text` of the file at `path`. Raises UsageError if it is not INI or a strict section has duplicates."""
     sections = _scan(text, path)
     defaults = sections.pop("DEFAULT", None)
     services = {name: _is_classic(section, defaults) for name, section in sections.items() if name[:8] == "service:"}
@@ -58,7 +58,7 @@ def parse(text: str, path: Path) -> Document:
 
 def _is_classic(section: _Section, defaults: _Section | None) -> bool:
     if section.sets("run"):
-        return False  # with start besides it is an error, told later
+        return False  # with start, too, it is an error, reported later
     return section.sets("start") or (defaults is not None and defaults.sets("start"))
 
 

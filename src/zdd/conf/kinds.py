@@ -1,4 +1,4 @@
-"""What a value may be. Each kind is declared once, for reading it, for saying what is allowed and for the reference."""
+"""Kinds of values. Each is declared once, for the reader, for error messages and for the reference."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ RuntimeName = Literal["auto", "node", "none"]
 
 
 class Kind(Struct, frozen=True):
-    """`allowed` ends the sentence "must be ..."; `write` turns what was read back into what a file says."""
+    """`allowed` completes the sentence "must be ..."; `write` turns the value back into what a file contains."""
 
     allowed: str
     reader: Reader
@@ -29,7 +29,7 @@ def kind(allowed: str, reader: Reader, write: Callable[[Any], object] = lambda v
 
 
 def kind_of(annotation: object) -> Kind | None:
-    """Return the kind declared in `annotation`, however deep in it."""
+    """Return the kind declared anywhere in `annotation`."""
     for meta in getattr(annotation, "__metadata__", ()):
         if isinstance(meta, Meta) and meta.extra and isinstance(kind := meta.extra.get("kind"), Kind):
             return kind

@@ -1,4 +1,4 @@
-"""Host names, paths and statuses that can match nothing, and what would be right; loaded only when there is one."""
+"""Host names, paths and statuses that can match nothing, and what to write instead; loaded only for a mistake."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from zdd.conf.units import Statuses
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*)")
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")
-# Sharp s and final sigma: browsers keep them (IDNA2008), Python's codec does not (IDNA2003). The two are different
-# names, which may belong to different people. And what joins letters is in a name for one and not for the other.
+# Sharp s and final sigma: browsers keep them (IDNA2008), Python's codec does not (IDNA2003). The results are different
+# names, which may belong to different people. Zero-width joiners, too, are kept by one and dropped by the other.
 _TWO_WAYS = re.compile("[\u00df\u1e9e\u03c2]|[\u200c\u200d]")
 _NOBODY = "nobody asks for a host of that name; without the key all hosts are answered"
 
 
 def server_name(text: str) -> str:
-    """Return the name in the spelling that nginx matches. Raises Mistake."""
+    """Return the name as nginx matches it. Raises Mistake."""
     if text.strip() in ("_", "*", "*."):
         raise Mistake(_NOBODY)
     if not text.startswith("~") and (several := _several(text)):
@@ -31,7 +31,7 @@ def server_name(text: str) -> str:
 
 
 def header(text: str) -> str:
-    """Return the name in the spelling of a Host header. Raises Mistake."""
+    """Return the name as a Host header has it. Raises Mistake."""
     if several := _several(text):
         raise Mistake("it is one name", _guess(several[0], hosts.HEADER))
     if hosts.is_pattern(text):
@@ -40,13 +40,13 @@ def header(text: str) -> str:
 
 
 def listen(text: str) -> None:
-    """Raise Mistake where what stands in brackets before the port is no IPv6 address."""
+    """Raise Mistake if the brackets before the port contain no IPv6 address."""
     if not _is_address_6(text.rpartition(":")[0].strip("[]")):
         raise Mistake("that is no address")
 
 
 def route(text: str) -> None:
-    """Raise Mistake, for a path that nginx, which compares decoded and simplified ones, never meets."""
+    """Raise Mistake for a path that nginx never matches, as it compares decoded and simplified paths."""
     path, why = _without_host(text, "the host goes into host")
     if re.search(hosts.REGEX, path):
         raise Mistake("it is the beginning of paths and no regular expression")
@@ -66,7 +66,7 @@ def route(text: str) -> None:
 
 
 def request_path(text: str) -> None:
-    """Raise Mistake, for a path that no request can have."""
+    """Raise Mistake for a path that no request can have."""
     path, why = _without_host(text, "the host goes into health_host")
     if "#" in path:
         path, why = path.partition("#")[0], "what follows # is for browsers, no server is asked for it"
@@ -75,7 +75,7 @@ def request_path(text: str) -> None:
 
 
 def statuses(text: str) -> None:
-    """Raise Mistake, for what are no statuses or none that ends a request."""
+    """Raise Mistake for text that is no list of statuses, or has only statuses that do not end a request."""
     parts = [_range(part) for part in re.split(r"[\s,;|]+", text.strip("[] ")) if part]
     if parts and all(re.fullmatch("1[0-9]{2}(-1[0-9]{2})?", part) for part in parts):
         raise Mistake("after a status of 1xx the answer is still to come")
@@ -99,7 +99,7 @@ def _slash(match: re.Match[str]) -> str:
 
 
 def _without_host(text: str, why: str) -> tuple[str, str | None]:
-    """Return the path of what may be a URL, with `why` if it is one; with the slash before it that may be missing."""
+    """Return the path of a text that may be a URL, with `why` if it is a URL; add a missing first slash."""
     text = text.strip()
     if url := _URL.match(text):
         return text[url.start(2) :] or "/", why
@@ -107,7 +107,7 @@ def _without_host(text: str, why: str) -> tuple[str, str | None]:
 
 
 def _name(text: str, pattern: str) -> str:
-    """Return the name where only its spelling is another; raise Mistake where it is none."""
+    """Return the name if only its spelling differs. Raises Mistake if it is no name."""
     plain = _plain(text)
     if _is_name(plain, pattern):
         return plain
@@ -115,14 +115,14 @@ def _name(text: str, pattern: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Return the name in ASCII and without the dot that may end it. Raises Mistake."""
+    """Return the name in ASCII and without a final dot. Raises Mistake."""
     if not name.isascii():
         name = _to_ascii(name)
     return name[:-1] if name.endswith(".") and not name.startswith("~") else name
 
 
 def _to_ascii(name: str) -> str:
-    """Return the name with each label that needs it in punycode. Raises Mistake."""
+    """Return the name with punycode for each label that needs it. Raises Mistake."""
     labels = [
         unicodedata.normalize("NFC", label.lower() if not label.isascii() else label) for label in _DOTS.split(name)
     ]
@@ -138,13 +138,13 @@ def _label(label: str) -> str:
         encoded = idna.ToASCII(label).decode("ascii")
     except UnicodeError:
         encoded = ""
-    if not re.fullmatch("[A-Za-z0-9_-]{1,63}", encoded):  # a fullwidth slash, for one, becomes a slash
+    if not re.fullmatch("[A-Za-z0-9_-]{1,63}", encoded):  # for example, a fullwidth slash becomes a slash
         raise Mistake(f"{label} cannot be part of a name")
     return encoded
 
 
 def _punycode(label: str) -> str:
-    """Return the label as browsers have it."""
+    """Return the label as browsers encode it."""
     return label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}"
 
 
@@ -154,7 +154,7 @@ def _is_name(name: str, pattern: str) -> bool:
 
 
 def _guess(text: str, pattern: str) -> str | None:
-    """Return the name that must have been meant."""
+    """Return the name that was probably meant."""
     name = text.strip().strip("\"'")
     if url := _URL.match(name):
         name = url[1]

@@ -1,4 +1,4 @@
-"""Find the configuration and read it."""
+"""Finds the configuration and reads it, and the env_file of a service."""
 
 import os
 import re
@@ -33,9 +33,9 @@ NAMES = ("deploy.toml", "deploy.conf")
 
 def find(explicit: Path | None, cwd: Path) -> Path:
     """
-    Return the absolute path of the configuration: `explicit`, or else the one there is in `cwd`.
+    Return the absolute path of the configuration: `explicit`, or else the one in `cwd`.
 
-    Raises UsageError when `cwd` holds none, or two.
+    Raises UsageError if `cwd` contains none, or two.
     """
     cwd = Path(os.path.abspath(cwd))
     if explicit is not None:
@@ -54,8 +54,7 @@ def load(path: Path) -> Config:
     """
     Read the configuration file at `path`, TOML if it ends in .toml and else INI.
 
-    Raises UsageError when it cannot be read or asks for what cannot be. Besides the file only the nginx template is
-    looked at.
+    Raises UsageError if it cannot be read or is not valid. Apart from the file only the nginx template is opened.
     """
     path = Path(os.path.abspath(path))
     document = _document(path)
@@ -83,9 +82,9 @@ def load(path: Path) -> Config:
 
 def env_file(path: Path) -> dict[str, str]:
     """
-    Read NAME=VALUE lines: blank ones and those beginning with # are skipped, `export ` and one pair of quotes dropped.
+    Read the NAME=VALUE lines of a service's env_file. Skips blank lines and comments, drops `export ` and quotes.
 
-    Raises UsageError for a file that cannot be read and for a line that is none of these.
+    Raises UsageError for a file that cannot be read and for any other line.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -137,17 +136,16 @@ def _service(document: Document, title: str) -> ClassicService | RunService:
 
 def _section(document: Document, title: str, schema: type[S], **defaults: object) -> S:
     """
-    Return the section as a `schema`, with `defaults` for what the schema cannot know.
+    Return the section as a `schema`, with `defaults` for keys whose default the schema does not know.
 
-    Raises UsageError for an unknown key (classic sections may have them), a value that is not allowed and a missing
-    required key.
+    Raises UsageError for an unknown key (except in classic sections), an invalid value and a missing required key.
     """
     kinds = _known(document, title, schema)
     classic = title in document.classic
     values = dict(defaults)
     for key, raw in document.sections.get(title, {}).items():
         if key in kinds:
-            # The old tool took an empty cwd for the folder, so in classic sections empty is the default.
+            # The old tool read an empty cwd as the folder, so in classic sections an empty value means the default.
             if not (classic and raw == ""):
                 values[key] = _value(document, title, key, raw, kinds[key])
         elif not classic:
@@ -162,10 +160,10 @@ def _section(document: Document, title: str, schema: type[S], **defaults: object
 
 
 def _known(document: Document, title: str, schema: type[Struct]) -> dict[str, Kind]:
-    """Return the keys that count in a section."""
+    """Return the keys that are valid in a section."""
     kinds = keys(schema)
     if title == "nginx" and title in document.classic:
-        # The old tool knew two. Newer ones must stand here: in [DEFAULT] they are somebody's variables.
+        # The old tool had two keys. Newer keys count only in this section: in [DEFAULT] they are variables.
         count = {"template", "pid_file"} | ({"binary", "user"} - document.quiet[title])
         return {key: kind for key, kind in kinds.items() if key in count}
     return kinds
@@ -183,7 +181,7 @@ def _value(document: Document, title: str, key: str, raw: object, kind: Kind) ->
 
 
 def _ignored(document: Document) -> list[str]:
-    """Return what classic sections hold that nobody knows; raise UsageError for any other unknown section."""
+    """Return the unknown keys of classic sections. Raises UsageError for any other unknown section."""
     ignored = []
     for title, given in document.sections.items():
         schema = ClassicService if title.startswith(document.service_prefix) else SCHEMAS.get(title)
@@ -200,7 +198,7 @@ def _ignored(document: Document) -> list[str]:
 
 
 def _project(document: Document, zdd: ZddSection, *, classic: bool) -> str:
-    """Return the project's name: as set, or the folder's, which is bent to fit only for old files."""
+    """Return the project's name: as set, or the folder's name, which is adapted only for classic files."""
     name = document.path.parent.name if zdd.project is None else zdd.project
     if re.fullmatch(NAME, name):
         return name

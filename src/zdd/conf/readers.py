@@ -1,4 +1,4 @@
-"""Readers: each turns a raw value of a file into what it means, and says so in JSON Schema."""
+"""Readers turn raw values of a file into what they mean; each has a JSON Schema of what it accepts."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from zdd.conf.document import Document
 
 
 class KindError(ValueError):
-    """`value`, which may be one item of a list, is not what its kind allows; perhaps why, and what would be right."""
+    """`value`, perhaps one item of a list, is not allowed; `why` and `instead` may say more."""
 
     def __init__(self, value: object, why: str | None = None, instead: str | list[str] | None = None) -> None:
         super().__init__(value)
@@ -26,14 +26,14 @@ Json = dict[str, Any]
 
 
 class Reader(Struct, frozen=True):
-    """`read` turns a raw value into what it means or raises KindError; `json` is JSON Schema: what TOML may say."""
+    """`read` turns a raw value into its meaning or raises KindError; `json` is the JSON Schema for TOML."""
 
     read: Callable[[object, Document], object]
     json: Json
 
 
 def matching(pattern: str, json: str | None = None) -> Reader:
-    """Read text that matches all of `pattern`; `json` is one for a search, where ECMA-262 does not know this one."""
+    """Read text that matches `pattern` as a whole; `json` replaces a pattern that ECMA-262 does not support."""
 
     def read(value: object, _: Document) -> str:
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
@@ -44,7 +44,7 @@ def matching(pattern: str, json: str | None = None) -> Reader:
 
 
 def judged(pattern: str, json: str, judge: str) -> Reader:
-    """Read text that matches all of `pattern`; of any other the function `judge` of `mistakes` says what it is."""
+    """Read text that matches `pattern` as a whole; any other text is passed to the function `judge` of `mistakes`."""
 
     def read(value: object, _: Document) -> str:
         if not isinstance(value, str):
@@ -55,11 +55,11 @@ def judged(pattern: str, json: str, judge: str) -> Reader:
 
 
 def _is_plain(pattern: str, value: str) -> bool:
-    return bool(re.fullmatch(pattern, value)) and not value.startswith("[")  # of an IPv6 address no pattern can tell
+    return bool(re.fullmatch(pattern, value)) and not value.startswith("[")  # no pattern can check an IPv6 address
 
 
 def _judge(judge: str, value: object) -> object:
-    from zdd.conf import mistakes  # here, because few make one
+    from zdd.conf import mistakes  # here, because mistakes are rare
 
     try:
         return getattr(mistakes, judge)(str(value))
@@ -105,9 +105,9 @@ def measured(
     parse: Callable[[str], object], pattern: str, number: Json, *, positive: bool = False, judge: str | None = None
 ) -> Reader:
     """
-    Read text or a number with a parser of `units`; what matches `pattern` and `number` is roughly what it takes.
+    Read text or a number with a parser of `units`; `pattern` and `number` describe roughly what it accepts.
 
-    The function `judge` of `mistakes` says what is wrong with any other.
+    The function `judge` of `mistakes` explains any other value.
     """
 
     def read(value: object, _: Document) -> object:
@@ -127,7 +127,7 @@ def measured(
 
 
 def _path(value: object, document: Document) -> Path:
-    # abspath and not resolve: a path through a symlink such as /srv/app/current must stay one.
+    # abspath, not resolve: a path through a symlink such as /srv/app/current must stay as it is.
     return Path(os.path.abspath(os.path.join(document.path.parent, str(TEXT.read(value, document)))))
 
 
@@ -142,7 +142,7 @@ def _inside(value: object, document: Document) -> str:
     path = os.path.normpath(text)
     if path in (".", "..") or path.startswith(("/", "../")):
         raise KindError(value)
-    return path + "/" if text.endswith("/") else path  # with the slash it is a folder, also while it does not exist
+    return path + "/" if text.endswith("/") else path  # with the slash it is a folder, even if it does not exist yet
 
 
 def _listen(value: object, document: Document) -> str:
@@ -156,7 +156,7 @@ def _listen(value: object, document: Document) -> str:
 
 
 def _signal(value: object, _: Document) -> str:
-    import signal  # here, because few set it
+    import signal  # here, because it is rarely set
 
     name = str(value).upper().removeprefix("SIG")
     if not isinstance(value, str) or f"SIG{name}" not in signal.Signals.__members__:
@@ -185,7 +185,7 @@ def _pairs(value: object, document: Document) -> dict[str, str]:
     return result
 
 
-# In the texts that end up in nginx.conf nothing may end a directive, and quotes and spaces would split one.
+# Texts that end up in nginx.conf must not end or split a directive.
 TEXT = matching(r"(?s)(?=.*\S)[^\0]+", json=r"\S")
 SERVER_NAME = judged(hosts.SERVER_NAME, hosts.as_typed(hosts.SERVER_NAME), "server_name")
 HEADER = judged(hosts.HEADER, hosts.as_typed(hosts.HEADER), "header")

@@ -1,4 +1,7 @@
-"""The configuration: every key with its type, default and meaning. Reader and reference docs derive from it."""
+"""
+The configuration: every key with its type, default and meaning. The reader, the reference and the JSON Schema of
+editors (draft 7) derive from it.
+"""
 
 import functools
 from collections.abc import Iterable
@@ -21,7 +24,7 @@ _OK = Statuses.parse("200-299")
 
 
 def doc(text: str) -> Meta:
-    """Return the annotation that says what a key means."""
+    """Return the annotation with a key's meaning."""
     return Meta(description=text)
 
 
@@ -138,7 +141,7 @@ class Config(Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
     def check_names(self, services: Iterable[str]) -> None:
-        """Raise UsageError for a name that no service has."""
+        """Raise UsageError for a name of no service."""
         for name in services:
             if name not in self.services:
                 raise UsageError(f"{self.path} has no service {name!r}", hint=f"it has: {', '.join(self.services)}")
@@ -149,12 +152,12 @@ SCHEMAS: dict[str, type[Struct]] = {"zdd": ZddSection, "nginx": NginxSection, "r
 
 @functools.cache
 def keys(section: type[Struct]) -> dict[str, kinds.Kind]:
-    """Return the keys a section may have, with their kinds."""
+    """Return the keys of a section with their kinds."""
     return {field_info.name: kind for field_info in fields(section) if (kind := kinds.kind_of(field_info.type))}
 
 
 def default(key: FieldInfo) -> object:
-    """Return the value that a key has when nobody sets it, None when it has none."""
+    """Return a key's default, None if it has none."""
     if key.default_factory is not NODEFAULT:
         return key.default_factory()
     return None if key.default is NODEFAULT else key.default
@@ -162,9 +165,9 @@ def default(key: FieldInfo) -> object:
 
 def json_schema() -> Json:
     """
-    Return it. It refuses what can be refused section by section: unknown keys, and values that mean nothing.
+    Return the JSON Schema of deploy.toml. It rejects unknown keys and invalid values in each section.
 
-    Which keys exclude each other, and what is there on the machine, it does not know.
+    It does not know which keys exclude each other, or what exists on the machine.
     """
     run, classic = _section(RunService), _section(ClassicService)
     services = {

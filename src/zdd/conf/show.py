@@ -1,4 +1,4 @@
-"""What zdd understood of a configuration, as a file would say it; secrets are hidden."""
+"""The configuration as zdd read it, in the form of a file; secrets are hidden."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from zdd.conf.schema import Config, RunService, default, keys
 
 
 class Setting(Struct):
-    """A key's value as TOML and JSON can say it, None when it has none; and whether it is so without being said."""
+    """A key's value as TOML and JSON can write it, None if it has none; `default`: the file need not contain it."""
 
     value: Any
     default: bool
@@ -25,9 +25,9 @@ Sections = dict[str, dict[str, Setting]]
 
 def sections(config: Config, answers: Mapping[str, str]) -> Sections:
     """
-    Return every section with all its keys, titled as in TOML; `found` are keys of [zdd] that zdd answered itself.
+    Return every section with all its keys, titled as in TOML; `answers` are values of [zdd] that zdd chose itself.
 
-    A service's variables, those of its env_file too, are a section of their own. Raises UsageError where that file
+    A service's variables, including those of its env_file, are a section of their own. Raises UsageError if that file
     cannot be read.
     """
     shown = {"zdd": _settings(config.zdd), "nginx": _settings(config.nginx)}
@@ -46,7 +46,7 @@ def sections(config: Config, answers: Mapping[str, str]) -> Sections:
 
 
 def toml(shown: Sections) -> list[str]:
-    """Return the lines of a deploy.toml that says the same; what it need not say is a comment."""
+    """Return the lines of an equivalent deploy.toml; defaults are comments."""
     lines = []
     for title, settings in shown.items():
         lines += ["", f"[{title}]", *(_line(key, setting) for key, setting in settings.items())]
@@ -78,7 +78,7 @@ def _hidden(value: object) -> object:
 def _line(key: str, setting: Setting) -> str:
     if setting.value is None:
         return f"# {_key(key)} is not set"
-    # What JSON writes TOML reads, but for DEL.
+    # TOML reads all that JSON writes, except DEL.
     text = json.dumps(setting.value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return f"{'# ' if setting.default else ''}{_key(key)} = {text}"
 

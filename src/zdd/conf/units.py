@@ -4,7 +4,7 @@ import re
 
 from msgspec import Struct
 
-MAX_SECONDS = 10 * 365 * 86400  # what every timer of the system can bear
+MAX_SECONDS = 10 * 365 * 86400  # what every timer of the system accepts
 
 _FIRST_FINAL = 200  # of the HTTP statuses (RFC 9110)
 _SECONDS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600}
@@ -12,7 +12,7 @@ _BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 def seconds(text: str) -> float:
-    """Return the seconds in `500ms`, `30s`, `5m`, `1h` or a bare number; raise ValueError for anything else."""
+    """Return the seconds in `500ms`, `30s`, `5m`, `1h` or a bare number. Raises ValueError for anything else."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?", text)
     if not match:
         raise ValueError(text)
@@ -23,7 +23,7 @@ def seconds(text: str) -> float:
 
 
 def size(text: str) -> int:
-    """Return the bytes in `512K`, `64M`, `1G` or a bare number; raise ValueError for anything else."""
+    """Return the bytes in `512K`, `64M`, `1G` or a bare number. Raises ValueError for anything else."""
     match = re.fullmatch(r"([0-9]{1,15})([kmg]?)", text.lower())
     if not match:
         raise ValueError(text)
@@ -31,28 +31,28 @@ def size(text: str) -> int:
 
 
 def duration(amount: float) -> str:
-    """Return seconds as `seconds` reads them, in the largest unit that has no fraction of them."""
+    """Return seconds as `seconds` reads them, in the largest unit without a fraction."""
     unit = next((unit for unit in ("h", "m", "s") if amount and amount % _SECONDS[unit] == 0), None)
     return f"{amount / _SECONDS[unit]:.10g}{unit}" if unit else f"{amount * 1000:.10g}ms" if amount else "0s"
 
 
 def size_text(amount: int) -> str:
-    """Return bytes as `size` reads them, in the largest unit that has no fraction of them."""
+    """Return bytes as `size` reads them, in the largest unit without a fraction."""
     unit = next((unit for unit in ("g", "m", "k") if amount and amount % _BYTES[unit] == 0), "")
     return f"{amount // _BYTES[unit]}{unit.upper()}"
 
 
 class Statuses(Struct, frozen=True):
-    """Some HTTP statuses, as inclusive ranges."""
+    """A set of HTTP statuses, as inclusive ranges."""
 
     ranges: tuple[tuple[int, int], ...]
 
     @classmethod
     def parse(cls, text: str) -> "Statuses":
         """
-        Return the statuses in `200`, `200-299` or `200,301-302`; raise ValueError for anything else.
+        Return the statuses in `200`, `200-299` or `200,301-302`. Raises ValueError for anything else.
 
-        A set of nothing but 1xx is refused, too: these come before the answer.
+        A set of only 1xx is invalid, too: these come before the answer.
         """
         ranges = []
         for part in text.split(","):
@@ -65,7 +65,7 @@ class Statuses(Struct, frozen=True):
         return cls(tuple(ranges))
 
     def allows(self, status: int) -> bool:
-        """Return whether `status` is one of these."""
+        """Return whether the set contains the status."""
         return any(low <= status <= high for low, high in self.ranges)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What to say about a key or section nobody knows; loaded only when there is one."""
+"""Errors for unknown keys and sections, with advice; loaded only if there is one."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,7 +9,7 @@ from zdd.conf.document import Document
 from zdd.conf.schema import SCHEMAS, ClassicService, RunService, keys
 from zdd.errors import UsageError
 
-# what other tools call our keys
+# names of our keys in other tools
 _ALIASES = {
     "run": "command cmd exec execstart exec_start start_command entrypoint program",
     "health_path": "healthcheck health_check health healthcheck_path health_url probe",
@@ -34,7 +34,7 @@ _ALIASES = {
 
 
 def unknown_key(document: Document, section: str, key: str, schema: type[Struct]) -> UsageError:
-    """Return the error for a key that `schema` does not have, with the nearest one it has."""
+    """Return the error for a key that `schema` lacks, with the nearest key it has."""
     known = keys(schema)
     advice = _explanation(document, key, schema) or _guess(key, known)
     hint = f"[{section}] may have " + ", ".join(known)
@@ -42,7 +42,7 @@ def unknown_key(document: Document, section: str, key: str, schema: type[Struct]
 
 
 def unknown_section(document: Document, section: str) -> UsageError:
-    """Return the error for a section that does not exist."""
+    """Return the error for an unknown section."""
     example = f"[{document.service_prefix}NAME]"
     values = document.sections[section]
     close = get_close_matches(section.strip().lower(), SCHEMAS, 1)
@@ -56,7 +56,7 @@ def unknown_section(document: Document, section: str) -> UsageError:
 
 
 def _explanation(document: Document, key: str, schema: type[Struct]) -> str:
-    """Return where `key` belongs or what does its work, when that is known for sure."""
+    """Return where `key` belongs or which key does its work, if that is certain."""
     if schema is RunService and key == "port":
         way = document.setting("socket", "tcp")
         return f"a service that can only listen on a TCP port has {way} and reads PORT"

@@ -81,9 +81,7 @@ class Commands:
         clock: Clock,
         interrupt: Callable[[], None],
     ) -> int | None:
-        """
-        Wait for the program's end; append its output to the file `output`. Return as `Spawned.wait` does.
-        """
+        """Wait for the program's end; append its output to the file `output`. Return as `Spawned.wait` does."""
         return self.spawn(argv, there.cwd, there.env, output, who=there.who).wait(timeout, clock, interrupt)
 
     def spawn(

@@ -86,9 +86,7 @@ def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
     numbers = [getattr(signal, name) for name in _FORWARDED]
     before = {number: signal.getsignal(number) for number in numbers}
-    heard = [
-        number for number in numbers if before[number] != signal.SIG_IGN
-    ]  # else `nohup` ignores it, for the program too
+    heard = [number for number in numbers if before[number] != signal.SIG_IGN]  # nohup ignores some for us both
     for number in heard:
         signal.signal(number, forward)
     try:

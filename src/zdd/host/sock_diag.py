@@ -14,12 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-AT_LOOPBACK = (
-    "127.0.0.1",
-    "0.0.0.0",
-    "::",
-    "::ffff:127.0.0.1",
-)  # addresses whose listeners accept connections to 127.0.0.1
+AT_LOOPBACK = ("127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1")  # listeners there can be reached at 127.0.0.1
 
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
 _NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 0x301, 2, 3

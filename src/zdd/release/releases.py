@@ -181,7 +181,7 @@ class Releases(Shelf):
         raise AssertionError  # count() does not end
 
     def _is_alike(self, release: str, commit: str) -> bool:
-        """Return whether a release equals what would be built, modes included: before 0.2 the caller's umask set them."""
+        """Return whether a release equals what would be built, modes included (before 0.2 the umask set them)."""
         made_of = files.read(self.marker(release))
         if made_of == self._made_of(commit, umask.OWN):
             return True

@@ -35,9 +35,9 @@ class ZddSection(Struct, frozen=True, kw_only=True):
     state_dir: Annotated[kinds.AbsPath | None, doc("Where releases, logs and history are kept.")] = None
     runtime_dir: Annotated[kinds.AbsPath | None, doc("Where sockets and locks are kept.")] = None
     lock_timeout: Annotated[kinds.Duration, doc("How long to wait for another deploy to end.")] = 0.0
-    before_start: Annotated[kinds.Shell | None, doc("Run in the new release before any service of it starts.")] = None
+    before_start: Annotated[kinds.Shell | None, doc("Run in the new release before its services start.")] = None
     after_switch: Annotated[kinds.Shell | None, doc("Run after the switch; when it fails, zdd switches back.")] = None
-    after_deploy: Annotated[kinds.Shell | None, doc("Run when the deploy is done; cannot fail it any more.")] = None
+    after_deploy: Annotated[kinds.Shell | None, doc("Run after the deploy; its failure changes nothing.")] = None
     on_failure: Annotated[kinds.Shell | None, doc("Run after a failed deploy was undone.")] = None
     log_max: Annotated[kinds.Size, doc("Size at which a log is rotated, one older part kept; 0 for never.")] = (
         64 * 1024**2
@@ -46,7 +46,7 @@ class ZddSection(Struct, frozen=True, kw_only=True):
 
 
 class NginxSection(Struct, frozen=True, kw_only=True):
-    """The proxy before the services."""
+    """The proxy in front of the services."""
 
     template: Annotated[kinds.AbsPath | None, doc("Your own nginx configuration, a .template.")] = None
     pid_file: Annotated[kinds.AbsPath | None, doc("Where the nginx of the template writes its process number.")] = None
@@ -56,9 +56,9 @@ class NginxSection(Struct, frozen=True, kw_only=True):
     server_name: Annotated[kinds.Hosts, doc("Host names that zdd's own nginx answers to.")] = []
     client_max_body_size: Annotated[kinds.Size, doc("The largest request body; 0 for no limit.")] = 100 * 1024**2
     proxy_read_timeout: Annotated[kinds.Timeout, doc("How long nginx waits for an answer's next part.")] = 60.0
-    include: Annotated[kinds.AbsPath | None, doc("Upstreams that zdd writes for somebody else's nginx.")] = None
-    reload: Annotated[kinds.Shell | None, doc("Command that makes that nginx read the include again.")] = None
-    test: Annotated[kinds.Shell | None, doc("Command that tests the configuration of that nginx before.")] = None
+    include: Annotated[kinds.AbsPath | None, doc("File of upstreams that zdd writes for another nginx.")] = None
+    reload: Annotated[kinds.Shell | None, doc("Command that reloads that nginx.")] = None
+    test: Annotated[kinds.Shell | None, doc("Command that tests that nginx's configuration first.")] = None
     binary: Annotated[kinds.AbsPath | None, doc("The nginx program; found by itself if not set.")] = None
     user: Annotated[kinds.UserName | None, doc("The user of nginx's workers; found by itself if not set.")] = None
 
@@ -71,12 +71,12 @@ class ClassicService(Struct, frozen=True, kw_only=True):
     stop: Annotated[kinds.Command, doc("Stops the old instance; its process number is added as the last word.")]
     pid_file: Annotated[kinds.AbsPath, doc("Written by the service, with PID.port beside it.")]
     cwd: Annotated[kinds.AbsPath, doc("Where start and stop run; the configuration's folder if not set.")]
-    health_path: Annotated[kinds.RequestPath | None, doc("Path that answers when the service is well.")] = None
-    health_status: Annotated[kinds.StatusSet, doc("Statuses that mean it is well.")] = _OK
+    health_path: Annotated[kinds.RequestPath | None, doc("Path of the health request; answers when healthy.")] = None
+    health_status: Annotated[kinds.StatusSet, doc("Statuses that mean healthy.")] = _OK
     health_host: Annotated[kinds.HostName | None, doc("Host header of the health request.")] = None
-    start_timeout: Annotated[kinds.Timeout, doc("How long the service may take until it is well.")] = 60.0
+    start_timeout: Annotated[kinds.Timeout, doc("How long the service may take to become healthy.")] = 60.0
     health_timeout: Annotated[kinds.Timeout, doc("How long one health request may take.")] = 5.0
-    drain_timeout: Annotated[kinds.Duration, doc("How long the old instance may go on with open connections.")] = 30.0
+    drain_timeout: Annotated[kinds.Duration, doc("How long the old instance may keep open connections.")] = 30.0
     stop_timeout: Annotated[kinds.Duration, doc("How long the old instance may take to stop.")] = 10.0
 
 
@@ -87,38 +87,38 @@ class RunService(Struct, frozen=True, kw_only=True):
     run: Annotated[kinds.Command, doc("Runs the app in the foreground; split into words, but no shell runs it.")]
     socket: Annotated[kinds.Way, doc("fd: inherits it; unix: binds {socket}; tcp: listens on PORT; none.")] = "fd"
     runtime: Annotated[kinds.Runtime, doc("node: its first port becomes the socket; auto: by program; none.")] = "auto"
-    cwd: Annotated[kinds.AbsPath | None, doc("Where it runs; the release, or else the configuration's folder.")] = None
+    cwd: Annotated[kinds.AbsPath | None, doc("Its working folder; the release, or else the configuration's.")] = None
     env: Annotated[kinds.Env, doc("Environment variables.")] = {}
-    env_file: Annotated[kinds.AbsPath | None, doc("A file of NAME=VALUE lines with more of them.")] = None
+    env_file: Annotated[kinds.AbsPath | None, doc("File with more variables, as NAME=VALUE lines.")] = None
     user: Annotated[kinds.UserName | None, doc("User to run as; needs root.")] = None
     group: Annotated[kinds.UserName | None, doc("Group to run as; needs root.")] = None
     memory_max: Annotated[kinds.Size | None, doc("Memory that an instance may use; needs systemd.")] = None
     cpu_weight: Annotated[kinds.Weight | None, doc("CPU time under load; others have 100; needs systemd.")] = None
     instances: Annotated[kinds.Instances, doc("How many copies run.")] = 1
     host: Annotated[kinds.Hosts, doc("Host names routed to it; all if not set.")] = []
-    path: Annotated[kinds.Route, doc("Paths routed to it: those that start so; the longest match wins.")] = "/"
-    health_path: Annotated[kinds.RequestPath | None, doc("Path that answers when the service is well.")] = None
-    health_status: Annotated[kinds.StatusSet, doc("Statuses that mean it is well.")] = _OK
+    path: Annotated[kinds.Route, doc("Path prefix routed to it; the longest match wins.")] = "/"
+    health_path: Annotated[kinds.RequestPath | None, doc("Path of the health request; answers when healthy.")] = None
+    health_status: Annotated[kinds.StatusSet, doc("Statuses that mean healthy.")] = _OK
     health_host: Annotated[kinds.HostName | None, doc("Its Host header; else the first of host, or localhost.")] = None
     health_command: Annotated[
         kinds.Shell | None,
-        doc("Instead of a health request: exits 0 if it is well. `ZDD_SOCKET` or `PORT` tells it where the app is."),
+        doc("Replaces the health request: exits 0 if healthy. `ZDD_SOCKET` or `PORT` is where the app listens."),
     ] = None
-    start_timeout: Annotated[kinds.Timeout, doc("How long an instance may take until it is well.")] = 60.0
+    start_timeout: Annotated[kinds.Timeout, doc("How long an instance may take to become healthy.")] = 60.0
     health_timeout: Annotated[kinds.Timeout, doc("How long one health request or command may take.")] = 5.0
-    min_uptime: Annotated[kinds.Duration, doc("For socket none: how long it must run to count as well.")] = 2.0
-    drain_timeout: Annotated[kinds.Duration, doc("How long an old instance may go on with open connections.")] = 30.0
+    min_uptime: Annotated[kinds.Duration, doc("For socket none: how long it must run to count as healthy.")] = 2.0
+    drain_timeout: Annotated[kinds.Duration, doc("How long an old instance may keep open connections.")] = 30.0
     stop_signal: Annotated[kinds.Signal, doc("Signal that asks the app to stop.")] = "TERM"
     stop_timeout: Annotated[kinds.Duration, doc("How long the app may take to stop before it is killed.")] = 10.0
-    bake: Annotated[kinds.Duration, doc("Time after the switch in which a fault switches back by itself.")] = 0.0
-    keep_warm: Annotated[kinds.Duration, doc("How long the old one stays, for rollback; 0s for workers.")] = 120.0
+    bake: Annotated[kinds.Duration, doc("Time after the switch in which a fault makes zdd switch back.")] = 0.0
+    keep_warm: Annotated[kinds.Duration, doc("How long the old one runs on, for rollback; 0s for workers.")] = 120.0
     order: Annotated[kinds.Order, doc("start-first, or stop-first: two versions never run at once.")] = "start-first"
     hold_max: Annotated[kinds.Timeout, doc("How long requests may wait: for stop-first, or after a crash.")] = 30.0
-    before_start: Annotated[kinds.Shell | None, doc("Run in the release before it starts, as its app is.")] = None
+    before_start: Annotated[kinds.Shell | None, doc("Run in the release before it starts, as its app would.")] = None
 
 
 class ReleaseSection(Struct, frozen=True, kw_only=True):
-    """Where code comes from and how a release is built; without it the code is where it is."""
+    """Where code comes from and how a release is built; without this section the code runs in place."""
 
     source: Annotated[kinds.Source, doc("A folder or the URL of a git repository.")]
     rev: Annotated[kinds.Text | None, doc("Branch, tag or commit of it.")] = None

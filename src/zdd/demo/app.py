@@ -1,5 +1,5 @@
 """
-The web service that the demo deploys: an ordinary program on the standard library, which knows nothing of zdd.
+The web service that the demo deploys: an ordinary program with only the standard library, which does not know zdd.
 
 It answers GET /, POST /echo, GET /slow and WebSockets at /ws, on the socket that it inherits as file descriptor 3.
 """
@@ -11,15 +11,15 @@ import signal
 import socket
 import time
 
-RELEASE = "1"  # the demo writes another number here for each release
+RELEASE = "1"  # the demo changes this number for each release
 
-_BOOT = 0.5  # seconds: real programs have more to load than this one
+_BOOT = 0.5  # seconds: real programs take time to load
 _SLOW = 1.0  # seconds that GET /slow takes
 _CLOSE, _PING, _PONG = 8, 9, 10  # WebSocket opcodes (RFC 6455 section 5.2)
 
 
 async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serve one connection, request after request, until either side has had enough."""
+    """Serve one connection, request after request, until either side closes it."""
     try:
         while await answer(reader, writer):
             pass
@@ -30,7 +30,7 @@ async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    """Answer one request; returns whether another one may follow."""
+    """Answer one request; return whether another may follow."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     request, *lines = head.strip().split("\r\n")
     method, path, _ = request.split(" ")
@@ -58,7 +58,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def websocket(key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Echo every frame, the one that closes too (RFC 6455)."""
+    """Echo every frame, including the close frame (RFC 6455)."""
     accept = base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest())
     lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
     lines += [f"Sec-WebSocket-Accept: {accept.decode()}", f"X-Release: {RELEASE}"]
@@ -78,7 +78,7 @@ async def websocket(key: str, reader: asyncio.StreamReader, writer: asyncio.Stre
 
 
 async def main() -> None:
-    """Serve until SIGTERM. It comes when no client is connected any more: then there is nothing left to finish."""
+    """Serve until SIGTERM, which comes only once no client is connected: no request is left to finish."""
     time.sleep(_BOOT)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -1,4 +1,4 @@
-"""What the demo measured, and what is to be said of it."""
+"""What the demo measured, checked and as text."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from zdd.demo.project import BROKEN, Run
 from zdd.load import Report
 from zdd.terminal import faint, table
 
-_QUICK = "GET /"  # answer times are of these: the others are larger, or slow on purpose
+_QUICK = "GET /"  # only these count for answer times: others are larger, or slow on purpose
 
 
 class Figures:
-    """The deploys under load, by release, and what the clients saw."""
+    """The deploys under load, by release, and the clients' report."""
 
     def __init__(self, deploys: dict[int, Run], report: Report) -> None:
         self.deploys = deploys
@@ -23,20 +23,20 @@ class Figures:
         self._windows = [(run.begun, run.ended) for run in deploys.values()]
 
     def answers(self, release: int) -> int:
-        """How many answers came from that release."""
+        """Return the number of answers of that release."""
         answered = self.report.answered.get(str(release))
         return answered.count if answered else 0
 
     def steady(self, p: float) -> float | None:
-        """The percentile, in milliseconds, of the requests that were due while nothing was deployed."""
+        """Return the percentile, in milliseconds, of requests due while nothing was deployed."""
         return _milliseconds(self.report.percentile(p, outside=self._windows, kind=_QUICK))
 
     def deploying(self, p: float) -> float | None:
-        """The same while a deploy ran."""
+        """Return the percentile, in milliseconds, of requests due during a deploy."""
         return _milliseconds(self.report.percentile(p, windows=self._windows, kind=_QUICK))
 
     def problems(self) -> list[str]:
-        """Return what is not as promised."""
+        """Return the broken promises."""
         report, problems = self.report, []
         if report.total_failed:
             problems.append(f"{report.total_failed} of {report.requests} requests failed:")

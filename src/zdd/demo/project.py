@@ -1,4 +1,4 @@
-"""The project that the demo deploys: a folder below /tmp with what a user has in his own."""
+"""The project that the demo deploys: a folder below /tmp, like a user's own."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from typing import Any, Self
 
 from zdd.errors import NeedsPerson, ZddError
 
-BROKEN = 4  # the release that must be refused
+BROKEN = 4  # the release that must fail
 
 _BIN, _PYTHON = os.path.split(sys.executable)
 if os.path.realpath(f"{_BIN}/python3") == os.path.realpath(sys.executable):
     _PYTHON = "python3"  # shorter than python3.11
 
-# What is shown to the user; the rest of the file keeps the demo apart from what else runs here.
+# Shown to the user; the rest of the file separates the demo from other projects here.
 SERVICE = f"""\
 [service.web]
 run = "{_PYTHON} app.py"
@@ -45,7 +45,7 @@ _POLL = 0.1
 
 @dataclass(frozen=True)
 class Run:
-    """One run of zddeploy: when (CLOCK_MONOTONIC), how it ended, what it told, and what it told people on stderr."""
+    """One run of zddeploy: its times (CLOCK_MONOTONIC), exit code, events on stdout and lines on stderr."""
 
     begun: float
     ended: float
@@ -55,22 +55,22 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long its user waited."""
+        """How long the user waited."""
         return self.ended - self.begun
 
     @property
     def outcome(self) -> str:
-        """What became of the deploy: done, undone or failed."""
+        """The outcome of the deploy: done, undone or failed."""
         return next((str(event["outcome"]) for event in self.events if event["event"] == "result"), "failed")
 
     def part(self, event: str, **fields: str) -> float:
-        """The seconds that a part of it took, 0 if it was not told of."""
+        """Return the seconds that a part of it took, 0 if there was no such event."""
         wanted = {"event": event, **fields}.items()
         return next((float(line["seconds"]) for line in self.events if wanted <= line.items()), 0.0)
 
 
 class Project:
-    """Exists while the context lasts; nothing of it is left afterwards, no process and no file."""
+    """Exists during the context; leaves neither a process nor a file."""
 
     def __init__(self) -> None:
         with socket.socket() as probe:
@@ -79,7 +79,7 @@ class Project:
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="zdd-demo-", dir="/tmp"))  # a socket's path may have 107 bytes
-        self.folder.chmod(0o711)  # nginx's workers, who are another user when we are root, must pass
+        self.folder.chmod(0o711)  # if we are root, nginx's workers are another user and must enter it
         (self.folder / "deploy.toml").write_text(SERVICE + _REST.format(port=self.port), encoding="utf-8")
         return self
 
@@ -95,7 +95,7 @@ class Project:
             error.now_serving = f"all stopped, {self.folder} removed"
 
     def deploy(self, release: int, meanwhile: Callable[[], None]) -> Run:
-        """Write the code of a release over that of the one before, as an editor or git would, and run zddeploy."""
+        """Overwrite the code with that of a release, as an editor or git would, and run zddeploy."""
         code = Path(__file__).with_name("app.py").read_text(encoding="utf-8")
         code = code.replace('RELEASE = "1"', f'RELEASE = "{release}"')
         if release == BROKEN:
@@ -105,9 +105,9 @@ class Project:
 
     def _zddeploy(self, *arguments: str, meanwhile: Callable[[], None] = lambda: None) -> Run:
         """
-        Run the command itself: what the demo shows and measures is what a user gets, its start-up included.
+        Run the command itself, so that the demo measures what a user gets, start-up included.
 
-        `meanwhile` is called again and again; when it raises, the command is told to end, and undoes what it did.
+        `meanwhile` is called repeatedly; if it raises, the command is terminated and undoes its changes.
         """
         begun = time.monotonic()
         child = subprocess.Popen(
@@ -118,7 +118,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            process_group=0,  # Ctrl-C is for the demo, which passes it on
+            process_group=0,  # Ctrl-C reaches only the demo, which terminates the child
         )
         try:
             while True:
@@ -131,13 +131,13 @@ class Project:
             child.terminate()
             child.communicate()
             raise
-        meanwhile()  # a signal that came in the last moment explains how it ended
+        meanwhile()  # a late signal explains how the child ended
         events = [json.loads(line) for line in output.splitlines()]
         return Run(begun, time.monotonic(), child.returncode, events, errors.splitlines())
 
 
 def _environment() -> dict[str, str]:
-    """Return ours, with this very Python and this very zdd before all others."""
+    """Return our environment, in which this Python and this zdd come first."""
     first = {"PATH": _BIN, "PYTHONPATH": Path(__file__).parents[2]}
     return os.environ | {
         name: os.pathsep.join(filter(None, (str(place), os.environ.get(name)))) for name, place in first.items()

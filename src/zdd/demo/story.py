@@ -17,11 +17,11 @@ from zdd.terminal import Terminal, faint
 
 _FIRST, *_NEXT = range(1, 7)
 
-# What two slow cores bear with ease. The WebSockets live through it all: each stays with the release it began on.
+# A load that two slow cores easily handle. The WebSockets last all the time: each stays with its first release.
 _MIX = (Kind(weight=60), Kind("POST", "/echo", body=1024, weight=38), Kind(path="/slow", weight=2))
 _RATE, _CONNECTIONS, _WEBSOCKETS = 400, 32, 4
 
-_PAUSE = 1.8  # seconds of undisturbed load before and after each deploy
+_PAUSE = 1.8  # seconds of load alone before and after each deploy
 _POLL = 0.1
 
 _INTRODUCTION = """
@@ -47,9 +47,9 @@ class Demo:
 
     def play(self) -> Figures:
         """
-        Play it from beginning to end; nothing of it is left afterwards, however it ends.
+        Run the whole demo; nothing of it remains afterwards, however it ends.
 
-        Raises ZddError when it is interrupted (Ctrl-C, SIGTERM) or cannot be played.
+        Raises ZddError if it is interrupted (Ctrl-C, SIGTERM) or cannot run.
         """
         version = ".".join(map(str, binary.find(None, None).version))
         try:
@@ -112,14 +112,14 @@ class Demo:
                 self._terminal.detail(line.removeprefix("zddeploy: "))
 
     def _watch(self) -> None:
-        """Let the load run undisturbed for a while."""
+        """Let the load run alone for a while."""
         clock = Clock()
         for _ in clock.poll(_POLL, until=clock.now() + _PAUSE):
             self._breathe(f"release {self._serving} serves")
         self._terminal.keep(self._counts())
 
     def _breathe(self, scene: str) -> None:
-        """Show where we are, and leave when that is wished."""
+        """Show the current scene; raise if a signal asked us to stop."""
         self._interrupts.check()
         failed = self._load is not None and any(self._load.progress().failed.values())
         self._terminal.show(f"{self._counts()}   {scene}".lstrip(), "red" if failed else "cyan")

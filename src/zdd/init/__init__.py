@@ -1,1 +1,1 @@
-"""A first deploy.toml for a folder with somebody's project in it."""
+"""Proposes a first deploy.toml for a project's folder."""

@@ -1,4 +1,4 @@
-"""A project's folder, looked at: files, and what they depend on."""
+"""A project's folder: its files, and the packages it needs."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pathlib import Path
 from typing import Any
 
 _NOT_OURS = {"venv", "env", "node_modules", "site-packages", "tests", "test", "docs", "build", "dist", "vendor"}
-_MOST = 500  # Python files that are looked at
+_MOST = 500  # Python files that are read
 _DEPTH = 3  # of folders below the project's own
 
 
 class Folder:
-    """Reads only, and only what a project keeps in it; what cannot be read is as if it were not there."""
+    """Reads files of the project itself; a file that cannot be read counts as missing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def has(self, name: str) -> bool:
-        """Return whether there is such a file or folder."""
+        """Return whether the file or folder exists."""
         return (self.path / name).exists()
 
     def text(self, name: str) -> str:
-        """Return a file's text, empty when there is none."""
+        """Return a file's text, empty if it is missing."""
         try:
             return (self.path / name).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
 
     def json(self, name: str) -> dict[str, Any]:
-        """Return the object in a JSON file, empty when there is none."""
+        """Return the object in a JSON file, empty if it is missing or holds anything else."""
         try:
             value = json.loads(self.text(name) or "{}")
         except ValueError:
@@ -42,7 +42,7 @@ class Folder:
 
     @cached_property
     def pyproject(self) -> dict[str, Any]:
-        """What pyproject.toml says."""
+        """The content of pyproject.toml."""
         try:
             return tomllib.loads(self.text("pyproject.toml"))
         except ValueError:
@@ -50,7 +50,7 @@ class Folder:
 
     @cached_property
     def requirements(self) -> set[str]:
-        """The Python packages that the project says it needs, by their plain names."""
+        """The normalized names of the Python packages that the project declares."""
         project = self.pyproject.get("project", {})
         lines = [
             *project.get("dependencies", []),
@@ -67,7 +67,7 @@ class Folder:
 
     @cached_property
     def sources(self) -> list[str]:
-        """The Python files of the project itself, relative to the folder, those nearest to its top first."""
+        """The Python files of the project itself, relative to the folder, the least nested first."""
         paths: list[str] = []
         for where, folders, names in os.walk(self.path):
             inside = os.path.relpath(where, self.path)

@@ -1,4 +1,4 @@
-"""A Procfile: what runs, said by the project itself."""
+"""A Procfile: the processes that the project declares itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zdd.init import python
 from zdd.init.folder import Folder
 from zdd.init.proposal import Proposal, Service, service_name
 
-# How servers are told of their socket: the options that say where to listen, what is said instead, and the way.
+# How servers get their socket: their options for an address, what replaces these, and the value of `socket`.
 _SERVERS = {
     "gunicorn": (("-b", "--bind"), "--bind fd://{fd}", "fd"),
     "hypercorn": (("-b", "--bind"), "--bind fd://{fd}", "fd"),
@@ -18,11 +18,11 @@ _SERVERS = {
     "granian": (("--host", "--port", "--uds"), "--uds {socket}", "unix"),
     "puma": (("-b", "--bind", "-p", "--port"), "-b unix://{socket}", "unix"),
 }
-_SHELL = r"[$&|;<>*`~]|^\w+="  # what only a shell understands
+_SHELL = r"[$&|;<>*`~]|^\w+="  # syntax that needs a shell
 
 
 def procfile(folder: Folder, known: Proposal | None) -> Proposal | None:
-    """Return what the Procfile says, with what is `known` of building the project; None without a Procfile."""
+    """Return the Procfile's services, added to what is `known` of the project; `known` without a Procfile."""
     lines = re.findall(r"(?m)^([\w-]+):\s*(\S.*?)\s*$", folder.text("Procfile"))
     if not lines:
         return known
@@ -66,7 +66,7 @@ def _without(argv: list[str], options: tuple[str, ...]) -> list[str]:
 
 
 def _run(command: str) -> str:
-    """Return the command for `run`, which no shell reads, by way of a shell where it takes one."""
+    """Return the command for `run`, wrapped in a shell if it needs one."""
     if not re.search(_SHELL, command):
         return command
     return shlex.join(["sh", "-c", command if re.search("[&|;]|^\\w+=", command) else f"exec {command}"])

@@ -1,4 +1,4 @@
-"""What is proposed for a project, and the deploy.toml that says so."""
+"""A proposal for a project, and its deploy.toml."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from zdd.conf.schema import NAME
 
-_LINE = 80  # the longest list on one line
+_LINE = 80  # characters of the longest list on one line
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service: its keys as deploy.toml has them, each perhaps with a comment."""
+    """A service: its keys in deploy.toml, and comments for some of them."""
 
     name: str
     keys: dict[str, object]
@@ -22,7 +22,7 @@ class Service:
 
 @dataclass
 class Proposal:
-    """What was recognized (`what`, for people), and what follows from it."""
+    """What was recognized (`what`, for people), and the settings that follow from it."""
 
     what: str
     services: list[Service]
@@ -34,7 +34,7 @@ class Proposal:
 
 
 def toml(proposal: Proposal, folder_name: str, port: int, is_repository: bool, has_env: bool) -> str:
-    """Return the text of the file; `has_env` says that there is a file .env."""
+    """Return the text of deploy.toml; `has_env`: the project has a file .env."""
     lines = [f"# {proposal.what}: found by `zddeploy init`.", "# `zddeploy config` shows all other keys."]
     lines += [f"# {comment}" for comment in proposal.comments]
     zdd: dict[str, object] = {} if re.fullmatch(NAME, folder_name) else {"project": _project(folder_name)}
@@ -57,12 +57,12 @@ def toml(proposal: Proposal, folder_name: str, port: int, is_repository: bool, h
 
 
 def service_name(word: str) -> str:
-    """Return a name that a service may have, as near to the word as can be."""
+    """Return the valid service name that is nearest to the word."""
     return re.sub("[^a-z0-9_-]+", "-", word.lower()).strip("-_")[:31] or "web"
 
 
 def _release(proposal: Proposal, is_repository: bool) -> list[str]:
-    """Return the section, empty where nothing is known of building: then the code is run where it is."""
+    """Return the [release] section; empty without build commands: then the code runs in place."""
     if not proposal.build:
         return []
     source = "this repository: what is committed is deployed" if is_repository else "this folder, copied"

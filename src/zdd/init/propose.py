@@ -1,4 +1,4 @@
-"""What a folder is taken for: a Ruby or Node project, one of Python (python.py), or what its Procfile says."""
+"""Recognizes a project: Ruby and Node here, Python in python.py, a Procfile in procfile.py."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _FRAMEWORKS = {"next": "Next.js", "@nestjs/core": "Nest", "express": "Express", 
 
 
 def propose(folder: Folder) -> Proposal | None:
-    """Return what is proposed for it, None for a folder that nothing is known of."""
+    """Return a proposal for the project, None if it is not recognized."""
     proposals = (recognize(folder) for recognize in (django, application, _ruby, _node))
     return procfile(folder, next(filter(None, proposals), None))
 
 
 def _ruby(folder: Folder) -> Proposal | None:
-    """Return what a Rails or Rack project needs; None where there is none."""
+    """Return a proposal for a Rails or Rack project, None for any other."""
     if not folder.has("config.ru"):
         return None
     rails = folder.has("config/application.rb")
@@ -38,7 +38,7 @@ def _ruby(folder: Folder) -> Proposal | None:
 
 
 def _node(folder: Folder) -> Proposal | None:
-    """Return what a Node project needs; None where there is none."""
+    """Return a proposal for a Node project, None for any other."""
     package = folder.json("package.json")
     scripts, needs = package.get("scripts", {}), package.get("dependencies", {})
     if not package or not (needs or scripts):
@@ -49,7 +49,7 @@ def _node(folder: Folder) -> Proposal | None:
 
 
 def _node_command(folder: Folder, what: str, scripts: dict[str, str]) -> str:
-    """Return what starts it, without npm between: a wrapper passes signals on badly."""
+    """Return the command that starts it, without npm: wrappers handle signals badly."""
     start = str(scripts.get("start", ""))
     if what == "Next.js":
         return "node node_modules/next/dist/bin/next start"

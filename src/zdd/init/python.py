@@ -1,4 +1,4 @@
-"""Projects in Python: Django, and whatever is an application for a WSGI or ASGI server."""
+"""Python projects: Django, and applications for a WSGI or ASGI server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WSGI = ("Flask",)
 
 
 class App(NamedTuple):
-    """An application: where it is, as servers want it (`main:app`), and the framework it is of."""
+    """An application: its location for servers (`main:app`), its framework, and its folder."""
 
     where: str
     framework: str
@@ -28,7 +28,7 @@ class App(NamedTuple):
 
 
 def django(folder: Folder) -> Proposal | None:
-    """Return what a Django project needs; None where there is none."""
+    """Return a proposal for a Django project, None for any other."""
     manage = folder.text("manage.py")
     module = re.search(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([\w.]+)", manage)
     if not module:
@@ -60,7 +60,7 @@ def django(folder: Folder) -> Proposal | None:
 
 
 def application(folder: Folder) -> Proposal | None:
-    """Return what a project needs whose code makes a FastAPI, Starlette, Litestar, Quart or Flask application."""
+    """Return a proposal for a FastAPI, Starlette, Litestar, Quart or Flask application, None if there is none."""
     app = _application(folder)
     if app is None:
         return None
@@ -73,7 +73,7 @@ def application(folder: Folder) -> Proposal | None:
 
 
 def environment(folder: Folder, framework: str, server: str) -> list[str]:
-    """Return the commands that make the release's own environment in .venv."""
+    """Return the commands that create the release's own environment in .venv."""
     missing = [] if server in folder.requirements else [server]
     if folder.has("uv.lock"):
         return ["uv sync --frozen --no-dev", *(f"uv pip install -q {name}" for name in missing)]
@@ -94,22 +94,22 @@ def environment(folder: Folder, framework: str, server: str) -> list[str]:
 
 
 def _settings(folder: Folder, module: str) -> str:
-    """Return the text of Django's settings, be they one module or a package of several."""
+    """Return the text of Django's settings, a module or a package."""
     path = module.replace(".", "/")
     beside = [name for name in folder.sources if name.startswith(f"{path.rpartition('/')[0]}/") and "settings" in name]
     return "\n".join(folder.text(name) for name in dict.fromkeys([f"{path}.py", f"{path}/__init__.py", *beside]))
 
 
 def _allowed_host(settings: str) -> str | None:
-    """Return a host that Django answers to, where it does not answer to localhost."""
+    """Return a host that Django answers to, if it does not answer to localhost."""
     setting = re.search(r"(?m)^ALLOWED_HOSTS\s*=\s*\[([^]]*)\]", settings)
     hosts = re.findall(r"['\"]\.?([\w.*-]+)['\"]", setting[1]) if setting else []
-    plain = [host for host in hosts if "*" not in host]  # a request is for one name
+    plain = [host for host in hosts if "*" not in host]  # a request has one plain host
     return plain[0] if plain and not {"*", "localhost"} & set(hosts) else None
 
 
 def _assets(settings: str) -> list[str]:
-    """Return the folder of static files, where nginx can serve it: by the last part of its name."""
+    """Return the folder of static files if its last part equals that of its URL, so that nginx can serve it."""
     root = re.search(r"(?m)^STATIC_ROOT\s*=.*['\"/]([\w.-]+)/?['\"]", settings)
     url = re.search(r"(?m)^STATIC_URL\s*=\s*['\"]/?([\w.-]+)/?['\"]", settings)
     return [f"{root[1]}/"] if root and url and root[1] == url[1] else []
@@ -128,12 +128,12 @@ def _application(folder: Folder) -> App | None:
 
 
 def _installed(folder: Folder) -> set[str]:
-    """Return the programs of the environment that the project has now."""
+    """Return the programs in the project's existing environment."""
     return {path.name for where in (".venv", "venv") for path in (folder.path / where / "bin").glob("*")}
 
 
 def _python(folder: Folder) -> str:
-    """Return the Python that the project's environment has now, if it can be called by its version."""
+    """Return the Python version of the project's existing environment, if that command exists."""
     for name in (".venv/pyvenv.cfg", "venv/pyvenv.cfg"):
         if version := re.search(r"(?m)^version(?:_info)?\s*=\s*(\d+\.\d+)", folder.text(name)):
             return f"python{version[1]}" if shutil.which(f"python{version[1]}") else "python3"

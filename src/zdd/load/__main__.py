@@ -32,7 +32,7 @@ from zdd.load.spec import Kind, Spec
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 done, 1 requests failed (by hand only), 2 no load could be made."""
+    """Return the exit code: 0 done, 1 requests failed (by hand only), 2 no load could be made."""
     options = _parser().parse_args(arguments)
     by_hand = options.target != "-" and not options.target.startswith("{")
     try:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             generator = Generator(Spec.from_json(text), stdin)
     except (OSError, ValueError, TypeError) as error:
         if not by_hand:
-            _tell({"event": "error", "message": str(error)})
+            _print({"event": "error", "message": str(error)})
         sys.stderr.write(f"zdd.load: {error}\n" if by_hand else "")
         return 2
     _tune()
@@ -54,13 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = generator.run(lambda _: None)
         sys.stdout.write(summary(report))
         return 1 if report.total_failed else 0
-    with contextlib.suppress(BrokenPipeError):  # whoever started it is gone
-        _tell({"event": "report", "report": generator.run(_tell)})
+    with contextlib.suppress(BrokenPipeError):  # the parent has ended
+        _print({"event": "report", "report": generator.run(_print)})
     return 0
 
 
 def summary(report: Report) -> str:
-    """The report for people."""
+    """Return the report for people."""
     start, seconds = report.started, report.ended - report.started
     lines = [f"{report.requests} requests in {seconds:.1f} s, {report.ok} ok, {report.total_failed} failed"]
     lines += [f"  {count} {outcome}" for outcome, count in report.failed.items()]
@@ -70,7 +70,7 @@ def summary(report: Report) -> str:
     lines += [f"{count} reconnects by the server ({why})" for why, count in report.reconnected.items()]
     for kind in report.kinds:
         times = ", ".join(f"p{p} {report.percentile(p, kind=kind) * 1000:.2f} ms" for p in (50, 90, 99, 100))
-        lines += [f"{kind}: {times}"] if "nan" not in times else []  # there were such requests
+        lines += [f"{kind}: {times}"] if "nan" not in times else []  # the report has such requests
     for value, seen in report.answered.items():
         lines += [f"{value}: {seen.count} answers from {seen.first - start:.3f} to {seen.last - start:.3f} s"]
     load = f"used {report.cpu / seconds:.0%} of a core and was late by {report.late * 1000:.2f} ms at most"
@@ -101,14 +101,14 @@ def _spec(options: argparse.Namespace) -> Spec:
     return Spec(target, kinds, connections=options.conns, **{name: getattr(options, name) for name in names})
 
 
-def _tell(message: dict[str, Any]) -> None:
+def _print(message: dict[str, Any]) -> None:
     data = memoryview(json.dumps(message, default=encode).encode() + b"\n")
     while data:
         data = data[os.write(1, data) :]
 
 
 def _tune() -> None:
-    """For steady timing: hardly any garbage collection, exact timers, priority. And enough descriptors."""
+    """Set rare garbage collection, exact timers and a high priority for steady timing, and allow enough descriptors."""
     gc.freeze()
     gc.set_threshold(100_000)  # only answers that never came whole are cycles
     with contextlib.suppress(OSError):  # a container may forbid it

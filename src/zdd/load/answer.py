@@ -1,4 +1,4 @@
-"""Answers read piece by piece, strictly: what a browser could not use is malformed (RFC 9112)."""
+"""Reads answers piece by piece and strictly: an answer that a browser could not use is malformed (RFC 9112)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from functools import lru_cache
 from typing import NamedTuple
 
 LONGEST = 65536
-CHUNKED, UNTIL_CLOSE = -1, -2  # lengths that are no number of bytes
+CHUNKED, UNTIL_CLOSE = -1, -2  # lengths other than a number of bytes
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?")
 CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})\s*(?:;.*)?")
 
 
 class MalformedError(Exception):
-    """The bytes are no answer in the protocol."""
+    """The bytes are not a valid answer."""
 
 
 class Head(NamedTuple):
-    """What an answer's head says: `keep` whether the connection may be used again, `length` how long the body is."""
+    """An answer's head: `keep` says whether the connection can be reused, `length` is that of the body."""
 
     status: int
     keep: bool
@@ -26,13 +26,13 @@ class Head(NamedTuple):
     fields: dict[bytes, bytes]
 
     def value(self, name: bytes) -> str:
-        """The value of the field (its name in lower case), empty if there is none."""
+        """Return the value of a field (name in lower case), empty if it is missing."""
         return self.fields[name].decode("latin-1") if name in self.fields else ""
 
 
 @lru_cache(maxsize=512)  # within one second a server's heads are often the same bytes
 def read_head(head: bytes) -> Head:
-    """The head given without its empty line; raises MalformedError (sections 4, 5, 6.3 and 9.3)."""
+    """Return the head in these bytes, which omit its empty line. Raises MalformedError (sections 4, 5, 6.3 and 9.3)."""
     first, *lines = head.split(b"\r\n")
     match = STATUS_LINE.fullmatch(first)
     if match is None:
@@ -68,8 +68,8 @@ class Answer:
     """
     One answer while it arrives. Bodies are counted, not kept.
 
-    `head` is that of the final answer, interim ones (1xx) are skipped; `began` tells whether anything came at all, and
-    `rest`, once it is complete, what came after it.
+    `head` is that of the final answer, interim ones (1xx) are skipped; `began`: at least one byte arrived; `rest`: the
+    bytes after the complete answer.
     """
 
     def __init__(self) -> None:
@@ -80,18 +80,18 @@ class Answer:
         self._reading = self._read()
 
     def feed(self, data: bytes) -> bool:
-        """Whether the answer is complete now; raises MalformedError."""
+        """Return whether the answer is complete now. Raises MalformedError."""
         self.began = True
         self.rest += data
         next(self._reading, None)
         return self.complete
 
     def end(self) -> bool:
-        """Whether the answer is complete now that the server has closed in order."""
+        """Return whether the answer is complete now that the server has closed the connection."""
         return self.head is not None and self.head.length == UNTIL_CLOSE
 
     def _read(self) -> Generator[None, None, None]:
-        """Yields whenever it needs more bytes."""
+        """Yield whenever more bytes are needed."""
         head = read_head((yield from self._until(b"\r\n\r\n")))
         while head.status < 200 and head.status != 101:
             head = read_head((yield from self._until(b"\r\n\r\n")))
@@ -120,7 +120,7 @@ class Answer:
         self.rest = self.rest[max(0, size) :]
 
     def _skip_chunks(self) -> Generator[None, None, None]:
-        """Chunks, their extensions, and trailers (section 7.1)."""
+        """Skip chunks, their extensions, and trailers (section 7.1)."""
         size = -1
         while size:
             line = yield from self._until(b"\r\n")

@@ -13,16 +13,16 @@ from typing import Any, Self
 from zdd.load.report import Progress, Report
 from zdd.load.spec import Spec
 
-GRACE = 30.0  # seconds that a starved machine may take to start the child, or to hand over its report
+GRACE = 30.0  # seconds that a busy machine may take to start the child, or to pass its report
 
 
 class LoadError(Exception):
-    """The load generator itself failed: nothing can be said of the target."""
+    """The load generator itself failed; this says nothing about the target."""
 
 
 class Load:
     """
-    Makes load from a child process of its own, from entering the context until `stop`, `wait` or leaving it.
+    Generates load in a child process, from entering the context until `stop`, `wait` or leaving it.
 
         with Load(Spec("127.0.0.1:8080", rate=500)) as load:
             deploy()
@@ -38,7 +38,7 @@ class Load:
         self._report: dict[str, Any] | None = None
         self._error = ""
         self._started = False
-        self._told = Event()  # that it started, or that it never will
+        self._settled = Event()  # the child has started, or never will
         self._reader = Thread(target=self._read, name="zdd-load", daemon=True)
 
     def __enter__(self) -> Self:
@@ -53,10 +53,10 @@ class Load:
         self._reader.start()
         assert self._child.stdin is not None
         try:
-            # Not by argument: headers may be secret, and every user can list arguments.
+            # Not as an argument: headers may be secret, and every user can see arguments.
             with contextlib.suppress(BrokenPipeError):
                 os.write(self._child.stdin.fileno(), self.spec.to_json().encode() + b"\n")
-            self._told.wait(GRACE)
+            self._settled.wait(GRACE)
         finally:
             if not self._started:
                 self._end()
@@ -65,21 +65,21 @@ class Load:
         return self
 
     def progress(self) -> Progress:
-        """The newest progress, at most about a quarter of a second old."""
+        """Return the newest progress, at most about a quarter of a second old."""
         return self._progress
 
     def stop(self) -> Report:
         """
-        Let no more requests come due, wait until those under way have their outcome, and report.
+        Start no more requests, wait for the outcome of those under way, and return the report.
 
-        Takes the spec's timeout at most, and a moment. Raises LoadError if the child gives no report.
+        Takes at most a moment more than the spec's timeout. Raises LoadError if the child gives no report.
         """
         assert self._child.stdin is not None
         self._child.stdin.close()
         return self._finish(self.spec.timeout + GRACE)
 
     def wait(self) -> Report:
-        """The report once the spec's `seconds` are over; ValueError if it has none, LoadError as in `stop`."""
+        """Return the report after the spec's `seconds`. Raises ValueError if it has none, LoadError as `stop` does."""
         if self.spec.seconds is None:
             raise ValueError("this load has no end: stop it")
         return self._finish(self.spec.seconds + self.spec.timeout + GRACE)
@@ -97,7 +97,7 @@ class Load:
         return Report.unpack(self._report)
 
     def _end(self) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):  # what said its last word may end in peace
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a child that has reported may end by itself
             self._child.wait(0 if self._reader.is_alive() else 1)
         self._child.kill()
         self._child.wait()
@@ -107,7 +107,7 @@ class Load:
                 pipe.close()
 
     def _read(self) -> None:
-        """In a thread: take the child's lines, so that it never waits for us."""
+        """Read the child's lines in a thread, so that it never waits for us."""
         assert self._child.stdout is not None
         for line in self._child.stdout:
             if not line.endswith(b"\n"):
@@ -116,11 +116,11 @@ class Load:
             match message.pop("event"):
                 case "started":
                     self._started = True
-                    self._told.set()
+                    self._settled.set()
                 case "progress":
                     self._progress = Progress(**message)
                 case "report":
                     self._report = message["report"]
                 case "error":
                     self._error = message["message"]
-        self._told.set()
+        self._settled.set()

@@ -8,7 +8,7 @@ from zdd.load.wire import Wire
 
 
 def outcome_of(status: int) -> int:
-    """The outcome of a request that was answered whole."""
+    """Return the outcome of a request with a complete answer."""
     if 200 <= status < 300:
         return OK
     return SERVER_ERROR if status >= 500 else STATUS
@@ -66,7 +66,7 @@ class Connection(Wire):
             self._unasked(self._answer.rest)
 
     def _unasked(self, data: bytes) -> None:
-        """Bytes that nobody asked for: the answer before was longer than it said, or the server bids farewell."""
+        """Handle unexpected bytes: the last answer was longer than declared, or the server ends the connection."""
         self.close()
         if data.startswith((b"HTTP/1.1 408 ", b"HTTP/1.0 408 ")):  # RFC 9110 section 15.5.9
             self.recorder.reconnected["idle"] += 1

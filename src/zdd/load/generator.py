@@ -20,7 +20,7 @@ PROGRESS_INTERVAL = 0.25
 
 
 class Queue:
-    """Requests that wait for one of some connections; whoever waited longest is next, among both."""
+    """Requests that wait for a connection, and idle connections; in both the longest waiting comes first."""
 
     def __init__(self) -> None:
         self.jobs: deque[Job] = deque()
@@ -35,7 +35,7 @@ class Queue:
 
 
 def deal(weights: list[int]) -> Iterator[int]:
-    """Indices in their exact shares: a deck that holds each index `weight` times, shuffled anew when it is used up."""
+    """Yield indices in exact shares: from a deck with each index `weight` times, shuffled again when it is used up."""
     shuffle = random.Random(0).shuffle
     deck = [index for index, weight in enumerate(weights) for _ in range(weight)]
     while True:
@@ -44,7 +44,7 @@ def deal(weights: list[int]) -> Iterator[int]:
 
 
 class Stream:
-    """Requests due at `start`, `start + 1/rate`, and so on: fixed beforehand, whatever the answers do."""
+    """Requests due at `start`, `start + 1/rate`, and so on, independent of the answers."""
 
     def __init__(self, rate: float, seconds: float | None, kinds: Iterator[int], queues: Iterator[Queue]) -> None:
         self.start = monotonic()
@@ -56,11 +56,11 @@ class Stream:
 
     @property
     def next(self) -> float:
-        """When the next one is due."""
+        """The moment at which the next request is due."""
         return self.start + self.count / self._rate if self._rate and self.count < self._total else inf
 
     def release(self, now: float) -> Iterator[Job]:
-        """Those that have come due, queued."""
+        """Queue and yield the requests that have come due."""
         while (due := self.next) <= now:
             self.count += 1
             job = Job(due, next(self._kinds))
@@ -68,12 +68,12 @@ class Stream:
             yield job
 
     def stop(self) -> None:
-        """Nothing comes due any more."""
+        """Let no more requests come due."""
         self._total = self.count
 
 
 class Generator:
-    """Makes the load of a Spec in this thread. Each request that comes due has exactly one outcome."""
+    """Generates the load of a Spec in this thread. Each due request has exactly one outcome."""
 
     def __init__(self, spec: Spec, stdin: int | None = None) -> None:
         self._timeout = spec.timeout
@@ -99,20 +99,20 @@ class Generator:
             WebSocket(upgrade, len(spec.kinds), record, *wire, queue.idle)
 
     def stop(self) -> None:
-        """Let nothing more come due; `run` returns once all under way has its outcome. Safe in signal handlers."""
+        """Let no more requests come due; `run` returns once all others have their outcome. Safe in signal handlers."""
         self._stopping = True
 
-    def run(self, tell: Callable[[dict[str, Any]], None]) -> Report:
+    def run(self, report: Callable[[dict[str, Any]], None]) -> Report:
         """
-        Make the whole load and tell of its start and progress.
+        Generate the whole load and pass its start and progress to `report`.
 
-        After the last due time it goes on for at most the spec's timeout: by then every request has its outcome.
+        Returns at most the spec's timeout after the last due time: by then every request has its outcome.
         """
         start = reported = monotonic()
         late, cpu = 0.0, process_time()
         for stream in self._streams:
             stream.start = start
-        tell({"event": "started", "at": start})
+        report({"event": "started", "at": start})
         while True:
             now = monotonic()
             for stream in self._streams:
@@ -128,7 +128,7 @@ class Generator:
                 break
             if now >= reported + PROGRESS_INTERVAL:
                 reported = now
-                tell({"event": "progress"} | vars(self._progress(now - start)))
+                report({"event": "progress"} | vars(self._progress(now - start)))
             expiring = self._pending[0].due + self._timeout if self._pending else inf
             if not self._poller.wait(min(coming, expiring, reported + PROGRESS_INTERVAL) - monotonic()):
                 self._stopping = True
@@ -138,7 +138,7 @@ class Generator:
         return Report(*times, seen.kinds, seen.reconnected, tuple(seen.failures), tuple(seen.values), seen.samples)
 
     def _expire(self, due: float) -> None:
-        """Requests that were due then or before have waited long enough."""
+        """End the requests that were due at or before this moment."""
         pending = self._pending
         while pending and (pending[0].done or pending[0].due <= due):
             job = pending.popleft()

@@ -15,7 +15,7 @@ Windows = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a load is; `due` requests should have been sent by now, `sent` were, `done` have an outcome."""
+    """Progress of a load: `due` requests should have been sent by now, `sent` were, `done` have an outcome."""
 
     elapsed: float = 0.0
     due: int = 0
@@ -27,7 +27,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Answered:
-    """The first and last time that an answer carried a value of the recorded header, and how many did."""
+    """The first and last time of answers with a value of the recorded header, and their number."""
 
     first: float
     last: float
@@ -37,27 +37,27 @@ class Answered:
 @dataclass(frozen=True)
 class Report:
     """
-    What a load saw. Times are CLOCK_MONOTONIC, as time.monotonic() gives them in any process of this machine.
+    The results of a load. Times are CLOCK_MONOTONIC, as time.monotonic() gives them in any process of this machine.
 
     Every request that came due is in `samples` once, with one outcome: ok, or a class of failure:
     `refused` no connection; `reset` the connection ended before the first byte of the answer; `cut` the answer began
-    but ended early or was malformed, or a WebSocket ended without a close frame in order; `5xx`; `timeout` no whole
-    answer in time, be it that it could not even be sent; `status` another answer than 2xx.
+    but ended early or was malformed, or a WebSocket ended without an orderly close frame; `5xx`; `timeout` no complete
+    answer in time, or not even sent; `status` another answer than 2xx.
     """
 
     started: float
     ended: float
     cpu: float  # seconds of CPU that the generator took
-    late: float  # the longest that the generator itself was behind its schedule; its own share in any latency
+    late: float  # the maximum delay of the generator's own schedule: its share in any latency
     kinds: tuple[str, ...]
     reconnected: Counter[str]  # connections closed by the server without a failure: idle, asked, websocket
-    failures: tuple[Failure, ...]  # the first thousand; the counts and samples have all
+    failures: tuple[Failure, ...]  # the first thousand; counts and samples have all
     values: tuple[str, ...]
     samples: Samples = field(repr=False)
 
     @classmethod
     def unpack(cls, packed: dict[str, Any]) -> Report:
-        """The report that `samples.encode` made JSON."""
+        """Return the report that `samples.encode` turned into JSON."""
         data: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in packed.items()
         }
@@ -68,33 +68,33 @@ class Report:
 
     @property
     def requests(self) -> int:
-        """How many came due."""
+        """How many requests came due."""
         return len(self.samples)
 
     @cached_property
     def failed(self) -> Counter[str]:
-        """How many failed, by class; classes without a failure are absent (and count 0)."""
+        """How many requests failed, by class; classes without failures are absent (and count 0)."""
         counts = Counter(self.samples.outcome)
         return Counter({OUTCOMES[code]: count for code, count in sorted(counts.items()) if code != OK})
 
     @property
     def total_failed(self) -> int:
-        """How many failed."""
+        """How many requests failed."""
         return self.failed.total()
 
     @property
     def ok(self) -> int:
-        """How many were answered as they should."""
+        """How many requests succeeded."""
         return self.requests - self.total_failed
 
     @property
     def reconnects(self) -> int:
-        """How many connections the server closed without failing a request: these are no failures."""
+        """How many connections the server closed without failing a request."""
         return self.reconnected.total()
 
     @cached_property
     def answered(self) -> dict[str, Answered]:
-        """Who answered when, by the values of the header that the spec records."""
+        """Answers by the value of the recorded header."""
         samples, times = self.samples, [array("d") for _ in self.values]
         for due, took, value in zip(samples.due, samples.took, samples.value, strict=True):
             if value:
@@ -107,11 +107,11 @@ class Report:
         self, p: float, windows: Windows | None = None, outside: Windows | None = None, kind: str | None = None
     ) -> float:
         """
-        The seconds within which `p` percent of the requests were answered, counted from when each was due.
+        Return the seconds within which `p` percent of the requests were answered, counted from their due times.
 
         Only requests that were due in one of `windows` (from, to) and in none of `outside`, and of the kind, if given.
-        Timeouts count with the time they waited, as if answered then; other failures do not count, as a fast failure is
-        no fast answer. NaN if there was no such request. Nearest rank, no interpolation; 100 is the maximum.
+        Timeouts count with the time they waited; other failures do not count, as a fast failure is not a fast answer.
+        Returns NaN if there is no such request. Nearest rank, no interpolation; 100 is the maximum.
         """
         samples, wanted = self.samples, None if kind is None else self.kinds.index(kind)
         chosen = sorted(

@@ -1,4 +1,4 @@
-"""What became of each request: columns of numbers, so that a million of them are 18 MB and not a million objects."""
+"""The outcome of each request, in columns of numbers: a million requests take 18 MB instead of a million objects."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 OUTCOMES = ("ok", "refused", "reset", "cut", "5xx", "timeout", "status")
 OK, REFUSED, RESET, CUT, SERVER_ERROR, TIMEOUT, STATUS = range(len(OUTCOMES))
-MOST_FAILURES = 1000  # told in detail; the samples hold all of them
+MOST_FAILURES = 1000  # recorded in detail; the samples contain all
 
 
 class Job:
-    """A request that is due; `carrier` is the connection that has it."""
+    """A due request; `carrier` is its connection."""
 
     __slots__ = ("carrier", "done", "due", "kind")
 
@@ -29,8 +29,8 @@ class Job:
 @dataclass(frozen=True)
 class Samples:
     """
-    One row a request: when it was due (CLOCK_MONOTONIC), the seconds it took from then on, its outcome and kind
-    (indices), and which recorded value its answer had (an index plus 1; 0 is none).
+    One row for each request: its due time (CLOCK_MONOTONIC), the seconds from then to its end, its outcome and kind
+    (indices), and the recorded value of its answer (an index plus 1; 0 for none).
     """
 
     due: array[float] = field(default_factory=lambda: array("d"))
@@ -44,7 +44,7 @@ class Samples:
 
     @classmethod
     def unpack(cls, packed: dict[str, str]) -> Samples:
-        """The samples whose columns `encode` made text; for the same machine only (its byte order)."""
+        """Return the samples whose columns `encode` turned into text, on a machine with the same byte order."""
         samples = cls()
         for name, text in packed.items():
             getattr(samples, name).frombytes(base64.b64decode(text))
@@ -52,13 +52,13 @@ class Samples:
 
 
 def encode(value: Any) -> Any:
-    """What json.dumps shall write for our objects and columns."""
+    """Return what json.dumps writes for our objects and columns."""
     return base64.b64encode(value).decode() if isinstance(value, array) else vars(value)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed request: when it failed and when it was due (CLOCK_MONOTONIC), its class and kind, what was seen."""
+    """A failed request: the times it failed and was due (CLOCK_MONOTONIC), its class, its kind and a detail."""
 
     at: float
     due: float
@@ -68,7 +68,7 @@ class Failure:
 
 
 class Recorder:
-    """Keeps the outcome of every request and what happened to connections."""
+    """Records the outcome of every request and the reconnects."""
 
     def __init__(self, kinds: tuple[str, ...]) -> None:
         self.kinds = kinds
@@ -80,7 +80,7 @@ class Recorder:
         self.sent = 0
 
     def done(self, job: Job, outcome: int, detail: str = "", value: str = "") -> int:
-        """Exactly once for each job; the index of its sample."""
+        """Record the outcome of a job, exactly once for each; return the index of its sample."""
         job.done, job.carrier = True, None
         samples, row = self.samples, len(self.samples)
         samples.due.append(job.due)
@@ -93,7 +93,7 @@ class Recorder:
         return row
 
     def amend(self, row: int, outcome: int, detail: str) -> None:
-        """What looked well has failed; a request that has failed already stays what it is."""
+        """Change a success into a failure; an earlier failure stays."""
         samples = self.samples
         if samples.outcome[row] == OK:
             samples.outcome[row] = outcome

@@ -32,11 +32,11 @@ class Kind:
 
     @property
     def name(self) -> str:
-        """What reports call it: `POST /orders`."""
+        """Its name in reports: `POST /orders`."""
         return f"{self.method} {self.path}"
 
     def request(self, host: str) -> bytes:
-        """The whole request as it goes over the wire (RFC 9112 section 3)."""
+        """Return the whole request as it is sent (RFC 9112 section 3)."""
         lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}", "User-Agent: zdd-load"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if self.body or self.method in ("POST", "PUT", "PATCH"):
@@ -47,13 +47,13 @@ class Kind:
 @dataclass(frozen=True)
 class Spec:
     """
-    The load to make. All times are seconds.
+    The load to generate. All times are seconds.
 
-    `target` is `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`. `rate` requests a second are due at fixed times, whatever the
-    answers do, on `connections` keep-alive connections; a request that has no whole answer `timeout` after its due time
-    has failed. Without `seconds` the load lasts until it is stopped. `record` names an answer header whose value is
-    kept for each request. Beside them `websockets` long-lived connections each ask for an echo every
-    `websocket_interval`. Raises ValueError when no load could be made of it.
+    `target` is `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`. `rate` requests a second are due at fixed times, independent
+    of the answers, on `connections` keep-alive connections; a request without a complete answer `timeout` after its due
+    time has failed. Without `seconds` the load lasts until it is stopped. `record` names an answer header whose value
+    is kept for each request. Beside them `websockets` long-lived connections each ask for an echo every
+    `websocket_interval`. Raises ValueError for an impossible load.
     """
 
     target: str
@@ -80,7 +80,7 @@ class Spec:
 
     @staticmethod
     def split(url: str) -> tuple[str, str]:
-        """Return a URL's target and path; ValueError for what is neither http://HOST[:PORT]/PATH nor unix:PATH."""
+        """Return a URL's target and path. Raises ValueError unless it is http://HOST[:PORT]/PATH or unix:PATH."""
         if url.startswith("unix:"):
             return url, "/"
         parts = urlsplit(url)
@@ -91,16 +91,16 @@ class Spec:
 
     @property
     def host_header(self) -> str:
-        """What is sent as Host: `host`, else the target, `localhost` for a UNIX socket."""
+        """The Host header: `host`, else the target, `localhost` for a UNIX socket."""
         return self.host or ("localhost" if self.target.startswith("unix:") else self.target.removesuffix(":80"))
 
     @property
     def kind_names(self) -> tuple[str, ...]:
-        """The names that samples refer to by index; the last one is that of the echoes."""
+        """The names that samples refer to by index; the last is that of the echoes."""
         return (*(kind.name for kind in self.kinds), "websocket")
 
     def address(self) -> tuple[int, Any]:
-        """The target as (family, address) for connect(2), IPv4 first; raises OSError when its name is unknown."""
+        """Return the target as (family, address) for connect(2), IPv4 first. Raises OSError if its name is unknown."""
         if self.target.startswith("unix:"):
             return socket.AF_UNIX, self.target.removeprefix("unix:")
         host, _, port = self.target.rpartition(":")
@@ -109,12 +109,12 @@ class Spec:
         return family, address
 
     def to_json(self) -> str:
-        """One line that `from_json` reads back."""
+        """Return one line that `from_json` reads."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Spec:
-        """Raises ValueError or TypeError for text that is no Spec."""
+        """Return the spec in the text. Raises ValueError or TypeError if it contains none."""
         data = json.loads(text)
         kinds = tuple(Kind(**kind) for kind in data.pop("kinds", [{}]))
         return cls(kinds=kinds, **data)

@@ -12,7 +12,7 @@ from zdd.load.samples import CUT, OK, RESET, Job
 from zdd.load.wire import Wire
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
-ORDERLY = (1000, 1001, 1012)  # normal, going away, service restart: what a server says that wants to be found again
+ORDERLY = (1000, 1001, 1012)  # normal, going away, service restart: the server invites clients to reconnect
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the right answer to our key; both are the example of section 1.3
 UPGRADE = {
     "Connection": "Upgrade",
@@ -23,13 +23,13 @@ UPGRADE = {
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
-    """A whole masked frame, as clients send them (section 5.2); the payload has at most 125 bytes."""
+    """Return a complete masked frame of a client (section 5.2); the payload has at most 125 bytes."""
     mask = os.urandom(4)
     return bytes((0x80 | opcode, 0x80 | len(payload))) + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
 
 
 def read_frame(data: bytes) -> tuple[int, bytes, bytes] | None:
-    """The server's frame at the start of data: first byte, payload, and what follows. None if it is not whole yet."""
+    """Return the server's frame at the start of data: first byte, payload, and the rest. None if it is incomplete."""
     if data and (data[0] & 0x70 or data[1:2] > b"\x7f"):
         raise MalformedError(f"no frame of a server: {data[:2].hex()}")
     if len(data) < 2 or len(data) < (start := {126: 4, 127: 10}.get(data[1], 2)):
@@ -40,11 +40,11 @@ def read_frame(data: bytes) -> tuple[int, bytes, bytes] | None:
 
 class WebSocket(Wire):
     """
-    A long-lived connection, each of whose requests is a message that the server shall echo.
+    A long-lived connection whose requests are messages that the server must echo.
 
-    A closing in order is a reconnect, and the message it left without an echo is asked again on the new connection: the
-    server has said that it goes. Any other end is a cut, which fails the message under way or, when there was none,
-    counts as a failed request of its own. The handshake's time and failures are those of the message it is made for.
+    An orderly close is a reconnect: the server has announced it, so a message without an echo is sent again on the new
+    connection. Any other end is a cut: it fails the message under way or, without one, counts as a failed request of
+    its own. Time and failures of the handshake count for its message.
     """
 
     def __init__(self, request: bytes, kind: int, record: bytes, *wire: Any) -> None:
@@ -58,12 +58,12 @@ class WebSocket(Wire):
         self._established = False
 
     def close(self) -> None:
-        """As for any wire; the next connection begins with a handshake."""
+        """Close the connection; the next one begins with a handshake."""
         super().close()
         self._established, self._data, self._message = False, b"", b""
 
     def leave(self) -> None:
-        """Close in order."""
+        """Close in order, with a close frame."""
         if self._established:
             self.send(frame(CLOSE, (1000).to_bytes(2)))
         self.close()
@@ -125,7 +125,7 @@ class WebSocket(Wire):
 
     def _closed(self, payload: bytes) -> None:
         self.send(frame(CLOSE, payload[:2]))
-        code = int.from_bytes(payload[:2]) if payload else ORDERLY[0]  # none is in order as well (section 7.1.5)
+        code = int.from_bytes(payload[:2]) if payload else ORDERLY[0]  # no code is orderly, too (section 7.1.5)
         if code not in ORDERLY:
             self._cut(f"closed with code {code}")
             return

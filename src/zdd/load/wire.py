@@ -22,7 +22,7 @@ class Poller:
         self._watched = [self._epoll.fileno()] + ([] if stdin is None else [stdin])
 
     def watch(self, wire: Wire, fd: int, events: int) -> None:
-        """From now on call this wire for these events; closing its descriptor ends that."""
+        """Call this wire for these events until its descriptor is closed."""
         if fd in self.wires:
             self._epoll.modify(fd, events)
         else:
@@ -30,7 +30,7 @@ class Poller:
             self._epoll.register(fd, events)
 
     def wait(self, seconds: float) -> bool:
-        """Serve what is ready, waiting at most so long for the first event; False once stdin has ended."""
+        """Handle ready wires, waiting at most so long for the first event; return False once stdin has ended."""
         alive = True
         if seconds > 0:  # select(2) waits precisely: epoll_wait(2) would round up to milliseconds
             for fd in select.select(self._watched, [], [], seconds)[0]:
@@ -53,8 +53,8 @@ class Wire:
     """
     A non-blocking connection to the target, opened when it is first needed, that carries one request at a time.
 
-    While idle it is at the end of `idle`. Subclasses know what its bytes mean: they are told by `_opened` (connected,
-    or reused: send the request), `_received`, and `_ended`, with the error if it was one.
+    An idle wire is at the end of `idle`. Subclasses interpret the bytes; the wire calls their `_opened` (connected or
+    reused: send the request), `_received`, and `_ended`, with the error if there was one.
     """
 
     def __init__(self, address: tuple[int, Any], poller: Poller, recorder: Recorder, idle: deque[Wire]) -> None:
@@ -76,12 +76,12 @@ class Wire:
     def _ended(self, error: str) -> None: ...
 
     def leave(self) -> None:
-        """The load is over."""
+        """Close the connection at the end of the load."""
         self.close()
 
     def begin(self, job: Job) -> None:
         """Send a request; the wire is idle and no longer in `idle`."""
-        self.read()  # the server may have closed it since the last poll: then this request needs a new one
+        self.read()  # the server may have closed it since the last poll: then this request needs a new connection
         self._job, job.carrier = job, self
         self.recorder.sent += 1
         if self._sock is None:
@@ -90,7 +90,7 @@ class Wire:
             self._opened()
 
     def expire(self) -> None:
-        """The request's time is over, and with it that of the connection, which may still bring its answer."""
+        """End the request by a timeout, and its connection, on which the answer may still arrive."""
         detail = "not connected" if self._connecting else "no whole answer"
         self.close()
         self._done(TIMEOUT, detail)
@@ -126,14 +126,14 @@ class Wire:
             self._opened()
 
     def close(self) -> None:
-        """Nothing is heard of this connection again."""
+        """Close the connection."""
         if self._sock is not None:
             self._poller.wires.pop(self._sock.fileno(), None)
             self._sock.close()
         self._sock, self._connecting, self._unsent = None, False, NOTHING
 
     def send(self, data: bytes) -> None:
-        """Send what the socket takes now, the rest when it takes more."""
+        """Send as much as the socket takes now, and the rest later."""
         waiting = bool(self._unsent)
         self._unsent = memoryview(bytes(self._unsent) + data if waiting else data)
         if not waiting:
@@ -147,24 +147,24 @@ class Wire:
         except BlockingIOError:
             pass
         except OSError:
-            wanted = False  # reading will tell why, or bring an answer that the server gave before it closed
+            wanted = False  # reading returns the reason, or an answer that the server sent before it closed
         wanted = wanted and bool(self._unsent)
         if wanted != watched:
             self._poller.watch(self, self._sock.fileno(), EPOLLIN | EPOLLOUT if wanted else EPOLLIN)
 
     def ready(self, events: int) -> None:
-        """Called by the poller."""
+        """Handle events; called by the poller."""
         assert self._sock is not None
         if self._connecting:
             self._connected(self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
             return
         if events & EPOLLOUT:
             self._flush(watched=True)
-        if events & ~EPOLLOUT:  # readable, or an error or end of which reading will tell
+        if events & ~EPOLLOUT:  # readable, or an error or end, which reading returns
             self.read()
 
     def read(self) -> None:
-        """Take what has arrived, if anything has."""
+        """Read the bytes that have arrived, if any."""
         if self._sock is None:
             return
         try:

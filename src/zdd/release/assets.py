@@ -1,4 +1,4 @@
-"""One folder with the static files of all kept releases, so that a page of the old version still finds its own."""
+"""One folder with the static files of all kept releases, so that pages of the old version still find their files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from zdd.release import disk
 
 def unite(union: str, releases: Sequence[str], folders: Sequence[str]) -> list[str]:
     """
-    Have in `union` the files of these folders of all releases, at the same paths; of one path the first release's.
+    Make `union` contain the files of these folders of all releases, at the same paths; earlier releases win.
 
-    At no moment is a file missing that was there and stays: what is new comes first, what is changed is replaced by
-    rename(2), and what no release has goes last. Files are hard links where that can be, else copies.
-    A link in a release counts as the file it leads to, as long as that is in the release; linked folders do not count.
-    A file is reached without following any link, since a build may have made a folder the app's own.
-    Returns the paths of those that only their owner, or group, may read.
+    A file that stays is at no moment missing: new files are added first, changed ones are replaced by rename(2), and
+    files of no release are removed last. Files are hard links if possible, else copies.
+    A link in a release counts as the file it leads to if that is in the release; linked folders do not count.
+    Files are opened without following any link, since a build may have given a folder to the app's user.
+    Returns the paths of the files that not everyone may read.
     """
     wanted: dict[str, tuple[str, str]] = {}
     parents: set[str] = set()
@@ -70,7 +70,7 @@ def _put(top: str, source: str, union: str, path: str) -> None:
         return
     for folder in (f"{union}/{above}" for above in reversed(list(_above(path)))):
         if os.path.islink(folder) or not os.path.isdir(folder):
-            files.remove_tree(folder)  # a file in an old release, a folder in this one
+            files.remove_tree(folder)  # a file in an old release, but a folder in this one
             os.mkdir(folder, 0o755)
     if os.path.isdir(target):
         files.remove_tree(target)
@@ -85,7 +85,7 @@ def _put(top: str, source: str, union: str, path: str) -> None:
 def _take(source: str, temporary: str) -> None:
     try:
         os.link(source, temporary, follow_symlinks=False)
-    except OSError:  # another file system, or somebody else's file
+    except OSError:  # another file system, or another user's file
         disk.copy(source, temporary)
 
 

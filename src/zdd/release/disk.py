@@ -1,4 +1,4 @@
-"""Files of releases on disk: copied, removed, made durable, never through a link that somebody else could have set."""
+"""Files of releases: copied and synced to disk, never through a link that another user could have made."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from collections.abc import Callable, Collection, Iterator
 from zdd.host.files import Opened
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
-_READ = os.O_RDONLY | os.O_NONBLOCK  # a pipe that takes a file's place must not stop us
+_READ = os.O_RDONLY | os.O_NONBLOCK  # a pipe in place of a file must not block us
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-_DEEPEST = 256  # nested folders of a release; two descriptors are open for each
-_CHUNK = 1 << 24  # bytes between looks at whether to go on
+_DEEPEST = 256  # nested folders of a release; each needs two open descriptors
+_CHUNK = 1 << 24  # bytes between calls of `interrupt`
 
 
 def copy(
     source: str, target: str, leave_out: Collection[str] = (), interrupt: Callable[[], None] = lambda: None
 ) -> None:
     """
-    Copy a folder or a file, no link to one, to where nothing is: modes, times and symbolic links as they are.
+    Copy a folder or a file (not a link to one) to a path that does not exist, with modes, times and symbolic links.
 
-    Left out are the folders in `leave_out`, `.git`, and what cannot be copied: sockets, pipes, devices.
-    Set-user-ID bits and file capabilities are dropped, since the copy is ours. `interrupt` is called for each file.
-    Nobody else can read a file of the copy before it is complete. Names in the source that change meanwhile, and names
-    beside the target, lead nowhere else: everything below is opened by its folder, and no link is followed.
-    Raises OSError, with the part that was copied still there.
+    Omits the folders in `leave_out`, `.git`, sockets, pipes and devices, and drops set-user-ID bits and file
+    capabilities, since the copy is ours. Calls `interrupt` for each file. Other users cannot read a file of the copy
+    before it is complete. Names that are replaced meanwhile cannot redirect the copy: every entry is opened relative to
+    its folder, and no link is followed. Raises OSError; a partial copy stays.
     """
     copying = _Copying(source, leave_out, interrupt)
     try:
@@ -42,10 +41,10 @@ def copy(
 
 def sync(folder: str) -> None:
     """
-    Have all of a release on disk, or raise OSError.
+    Write all of a release to disk. Raises OSError.
 
-    By one syncfs(2) of its file system: 0.3 s for 30,000 files, where an fsync(2) of each takes 5.5 s; 1 GB that others
-    had yet to write added nothing one could measure, and nothing still to write costs 0.3 ms.
+    Uses one syncfs(2) of the file system: 0.3 s for 30,000 files, where an fsync(2) of each takes 5.5 s. Another 1 GB
+    of unwritten data added nothing measurable, and without unwritten data it costs 0.3 ms.
     """
     import ctypes  # here, because only a build needs it
 
@@ -58,9 +57,9 @@ def sync(folder: str) -> None:
 @contextlib.contextmanager
 def inside(root: str, folder: str, make: bool = True) -> Iterator[str]:
     """
-    Give a path to a folder below `root` that leads there whatever is renamed meanwhile; `make` what is missing of it.
+    Give a path to a folder below `root` that stays valid whatever is renamed meanwhile; `make` missing folders.
 
-    Raises OSError when a part of it is a link, which may lead anywhere, or no folder.
+    Raises OSError if a part of the path is a link, which may lead anywhere, or not a folder.
     """
     fd = os.open(root, _FOLDER)
     try:
@@ -80,7 +79,7 @@ def inside(root: str, folder: str, make: bool = True) -> Iterator[str]:
 
 
 class _Copying:
-    """Copies what is open into open folders; `where` is the path that it is at."""
+    """Copies open files and folders into open folders; `where` is the current path."""
 
     def __init__(self, source: str, leave_out: Collection[str], interrupt: Callable[[], None]) -> None:
         self.where = source
@@ -89,7 +88,7 @@ class _Copying:
         self.depth = 0
 
     def copy(self, entry: int, name: str, into: int) -> None:
-        """Copy an open file or folder under this name into the folder; nothing if it is to be left out."""
+        """Copy an open file or folder under this name into the folder, unless it is left out."""
         status = os.fstat(entry)
         if stat.S_ISDIR(status.st_mode):
             if _identity(status) not in self.left_out:
@@ -116,14 +115,14 @@ class _Copying:
         if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(name, dir_fd=folder), name, dir_fd=into)
             os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=into, follow_symlinks=False)
-        elif stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode):  # opening others could have an effect
+        elif stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode):  # opening other kinds could have effects
             with Opened(name, _READ | os.O_NOFOLLOW, folder=folder) as entry:
                 self.copy(entry, name, into)
 
     def _file(self, source: int, status: os.stat_result, name: str, into: int) -> None:
         self.interrupt()
         with Opened(name, _MAKE, folder=into) as made:
-            remaining = status.st_size  # and no more: somebody may be writing to it without end
+            remaining = status.st_size  # only these bytes: a process may write to it without end
             while remaining > 0 and (sent := os.sendfile(made, source, None, min(remaining, _CHUNK))):
                 remaining -= sent
                 self.interrupt()

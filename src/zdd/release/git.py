@@ -1,4 +1,4 @@
-"""A git repository as source: a bare mirror of it in S, fetched before each release."""
+"""A git repository as source: S contains a bare mirror, which is fetched before each release."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zdd.release import source, work
 from zdd.release.source import GIT, SourceFolder
 from zdd.release.work import BuildFailed, Work
 
-# What git sets for its hooks, from which people deploy, all of `git rev-parse --local-env-vars`: another repository.
+# Variables that git sets for hooks, from which people deploy (`git rev-parse --local-env-vars`): another repository.
 _OTHER_REPOSITORY = re.compile(
     "GIT_(DIR|WORK_TREE|INDEX_FILE|PREFIX|NAMESPACE|COMMON_DIR|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES"
     "|QUARANTINE_PATH|SHALLOW_FILE|GRAFT_FILE|REPLACE_REF_BASE|NO_REPLACE_OBJECTS|IMPLICIT_WORK_TREE"
@@ -27,7 +27,7 @@ _HEAD = "refs/zdd/HEAD"  # in the mirror: the commit fetched from a folder, or t
 
 
 def inherited() -> dict[str, str]:
-    """Return our own environment, less CI marks and what a git hook is told of its own repository."""
+    """Return our own environment without CI marks and without the variables of a git hook's repository."""
     return {name: text for name, text in environment.inherited().items() if not _OTHER_REPOSITORY.fullmatch(name)}
 
 
@@ -40,7 +40,7 @@ def is_repository(source: str) -> bool:
 
 class Mirror:
     """
-    A bare repository in S with what was fetched from the source; a cache, which may be removed at any time.
+    A bare repository in S with the commits fetched from the source: a cache, which may be removed at any time.
 
     From a folder on this machine it fetches one commit without history, since git resolves names in the folder itself.
     From a URL or a bundle it fetches all branches and tags.
@@ -91,7 +91,7 @@ class Mirror:
                 files.remove_tree(self.path)
                 hint = f"the copy of the repository in {self.path} was damaged and is removed: deploy again"
             raise BuildFailed(f"cannot check out {commit[:12]}: {_gist(output)}", output, log, hint=hint)
-        # Missing and extra files. Not changed ones: filters (line endings, LFS) may change files.
+        # Finds missing and extra files, but not changed ones: filters (line endings, LFS) may change files.
         compare = ["diff-index", "--name-only", "--no-renames", "--ignore-submodules", "--diff-filter=ADTU", commit]
         compared = self.commands.run([*there, *compare, "--"], folder, env, math.inf, interrupt=interrupt)
         if compared.status != 0 or compared.output:
@@ -166,10 +166,10 @@ class Mirror:
 
     def _fetch(self, wanted: list[str], interrupt: Callable[[], None]) -> tuple[int, str]:
         """Run git with `wanted` in the mirror; return its exit status and output. Create the mirror if needed."""
-        work.end(self.path)  # a fetch whose zddeploy is dead
+        work.end(self.path)  # a fetch of a zddeploy that has died
         for folder, _, names in os.walk(self.path):
             for name in names:
-                if name.endswith(".lock"):  # of a git that was killed: the deploy's own lock keeps others out
+                if name.endswith(".lock"):  # a killed git left it; the deploy's lock excludes any other git
                     files.remove(f"{folder}/{name}")
         files.remove(self.log)
         files.remove(f"{self.path}/FETCH_HEAD")
@@ -192,7 +192,7 @@ class Mirror:
 
 
 def _gist(output: list[str]) -> str:
-    """Return the line of git's output that says why."""
+    """Return the line of git's output with the reason."""
     lines = [line for line in output if line.strip()]
     reasons = [line for line in lines if re.match("(remote: )?(fatal|error):", line)]
     return _without_password((reasons or lines or ["no reason given"])[0])

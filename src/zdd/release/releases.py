@@ -1,4 +1,4 @@
-"""The releases of a project: what would be built, building it, pruning the old ones, uniting their assets."""
+"""The releases of a project: resolve what would be built, build it, prune old ones, unite their assets."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from zdd.release.work import BuildFailed, Work
 
 @dataclass(frozen=True)
 class Revision:
-    """What a release is made of: the release's `id`, and the commit where the source is a git repository."""
+    """A release to build: its `id`, and its commit if the source is a git repository."""
 
     id: str
     commit: str | None
 
 
 def _never() -> None:
-    """Interrupt nothing."""
+    """Never interrupt."""
 
 
 class Releases(Shelf):
-    """The shelf of releases, and what fills and empties it."""
+    """The shelf of releases, with the operations that fill and empty it."""
 
     def __init__(
         self,
@@ -50,16 +50,16 @@ class Releases(Shelf):
         self.state = paths.state
         self.project = paths.config.project
         self.conf = paths.config.path
-        self._told_of_closed = False
+        self._reported_unreadable = False
         self._not_source = {os.path.realpath(paths.state), os.path.realpath(paths.runtime)}
         self._mirror = git.Mirror(f"{paths.state}/repo.git", section.source, commands)
 
     def resolve(self, rev: str | None = None, interrupt: Callable[[], None] = _never) -> Revision:
         """
-        Return what would be built; of a git repository, fetched now, the section's `rev` unless one is given.
+        Return the release that would be built, after fetching a git repository; `rev` overrides the section's.
 
-        A commit that was built with the same `build` and `shared` has the same id: `build` uses that release again.
-        Raises UsageError for a source or revision that is not there, DeployFailed when it cannot be fetched.
+        A commit that was built before with the same `build` and `shared` gets the same id: `build` reuses that release.
+        Raises UsageError for an unknown source or revision, DeployFailed if it cannot be fetched.
         """
         shared.check(self.section.shared)
         source, rev = self.section.source, rev or self.section.rev
@@ -68,7 +68,7 @@ class Releases(Shelf):
                 commit = self._mirror.commit(rev, interrupt)
             except OSError as error:
                 raise DeployFailed(f"cannot fetch {self._mirror.shown}: {of_system(error)}") from error
-            self._tell_of_uncommitted(commit)
+            self._report_uncommitted(commit)
             return Revision(self._choose(commit[:12], commit), commit)
         if not os.path.isdir(source):
             raise UsageError(f"[release] source: {source} does not exist")
@@ -78,10 +78,11 @@ class Releases(Shelf):
 
     def build(self, revision: Revision, log: str, interrupt: Callable[[], None] = _never) -> str:
         """
-        Return the release's path once it is complete and on disk; one that is there already is used as it is.
+        Return the release's path once it is complete and on disk; reuse it if it is complete already.
 
-        Output is appended to the file `log`. `interrupt` is called often, at least every 50 ms while a program runs.
-        Raises BuildFailed. Whatever is raised, also by `interrupt`, nothing of the release and its building is left.
+        Output is appended to the file `log`. `interrupt` is called at least every 50 ms while a program runs.
+        Raises BuildFailed. After any exception, also one of `interrupt`, the partial release is removed and no program
+        of the build runs.
         """
         path, begun = self.path(revision.id), files.size(log)
         if not self.is_complete(revision.id):
@@ -98,9 +99,9 @@ class Releases(Shelf):
 
     def prune(self, keep: Collection[str]) -> list[str]:
         """
-        Remove what is neither one of the `keep_releases` newest nor in `keep` nor current, and what is half-built.
+        Remove half-built releases, and those that are not among the newest `keep_releases`, in `keep`, or current.
 
-        Returns the releases removed. What cannot be removed is told to `notice`, and tried again the next time.
+        Returns the removed releases. `notice` reports releases that cannot be removed; the next deploy tries again.
         """
         ids = self.ids()
         kept = {*ids[: self.section.keep_releases], *keep, self.current()}
@@ -108,10 +109,10 @@ class Releases(Shelf):
 
     def unite_assets(self) -> str | None:
         """
-        Bring S/assets up to date with the `assets` folders of all complete releases, the newest first; returns it.
+        Update S/assets from the `assets` folders of all complete releases, the newest first, and return its path.
 
-        A file keeps its path in the release: public/app.css is S/assets/public/app.css. None without `assets`.
-        Raises DeployFailed: then nothing is missing that was there.
+        A file keeps its path in the release: public/app.css is S/assets/public/app.css. Returns None without `assets`.
+        Raises DeployFailed; then no file that existed is missing.
         """
         if not self.section.assets:
             return None
@@ -120,18 +121,18 @@ class Releases(Shelf):
             closed = assets.unite(union, [self.path(release) for release in self.ids()], self.section.assets)
         except OSError as error:
             raise DeployFailed(f"cannot unite the assets: {of_system(error)}") from error
-        self._tell_of_closed(closed)
+        self._report_unreadable(closed)
         return union
 
-    def _tell_of_closed(self, paths: list[str]) -> None:
-        """Say, once, what root's files are of no use to nginx, whose workers are somebody else."""
-        if paths and not self._told_of_closed and os.geteuid() == 0:
-            self._told_of_closed = True
+    def _report_unreadable(self, paths: list[str]) -> None:
+        """Report, once, the files of root's that nginx's workers, another user, cannot read."""
+        if paths and not self._reported_unreadable and os.geteuid() == 0:
+            self._reported_unreadable = True
             which = f"{counted(len(paths), 'file')} of assets cannot be read by nginx: {shorten(paths, 3)}"
             self.notice(f"{which}; `chmod o+r` what visitors may see")
 
-    def _tell_of_uncommitted(self, commit: str) -> None:
-        """Say what somebody may believe to deploy. The configuration is read where it is, committed or not."""
+    def _report_uncommitted(self, commit: str) -> None:
+        """Report uncommitted files, which are not deployed. The configuration does not count: it is read in place."""
         ours = os.path.relpath(self.conf, self.section.source)
         if names := [name for name in self._mirror.uncommitted(commit) if name != ours]:
             changes = f"uncommitted changes in {self.section.source} ({counted(len(names), 'file')})"
@@ -170,7 +171,7 @@ class Releases(Shelf):
                 raise BuildFailed(message, files.tail(log, 20, begun), log)
 
     def _choose(self, name: str, commit: str | None) -> str:
-        """Return the release of this commit that is there, or else the first id with this name that is free."""
+        """Return the existing release of this commit, or else the first free id with this name."""
         for number in count(1):
             release = name if number == 1 else f"{name}-{number}"
             if self.is_complete(release):
@@ -189,6 +190,6 @@ class Releases(Shelf):
         return is_open and made_of == self._made_of(commit)
 
     def _made_of(self, commit: str | None, *more: object) -> str:
-        """Return what tells releases apart; hashed, since `build` may hold a secret."""
+        """Return the marker text that distinguishes releases; hashed, since `build` may contain a secret."""
         made_of = [commit, self.section.build, self.section.shared, *more]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest() + "\n"

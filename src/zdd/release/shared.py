@@ -1,4 +1,4 @@
-"""Paths that all releases share: they live in S/shared, and every release has a link there."""
+"""Paths that all releases share: they are in S/shared, and every release links to them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zdd.release import disk
 
 
 def check(paths: Sequence[str]) -> None:
-    """Raise UsageError for a path inside another: the one would be made inside what the other leads to."""
+    """Raise UsageError for a path inside another one: its link would be made inside the target of the other link."""
     for outer, inner in permutations((path.rstrip("/") for path in paths), 2):
         if f"{inner}/".startswith(f"{outer}/"):
             raise UsageError(f"[release] shared: {inner} is shared with {outer} already", hint=f"leave out {inner}")
@@ -23,12 +23,12 @@ def link(release: str, shared: str, paths: Sequence[str], notice: Callable[[str]
     """
     Replace each path in the release by a link to the same path in the folder `shared`.
 
-    What is shared already stays as it is, and what the release has in its place goes. The first time, what the release
-    has there is copied: so a folder of initial files works. When it has nothing, `media/` is made an empty folder, and
-    anything else is a file that only its owner can write (.env, a database): the link leads to nothing until they do,
-    and `notice` is told. (Capistrano has linked_dirs and linked_files for this, and stops where a file is missing.)
+    Existing shared content stays, and the release's own content there is removed. The first time, the release's content
+    is copied, so a folder of initial files works. If the release has none, `media/` becomes an empty folder; any other
+    path is a file that its owner must provide (.env, a database): until then the link has no target, and `notice` says
+    so. (Capistrano has linked_dirs and linked_files for this, and fails if a file is missing.)
 
-    Raises OSError when a folder on the way is a link.
+    Raises OSError if a folder of the path is a link.
     """
     files.open_folder(shared, 0o755)
     for path in paths:
@@ -42,7 +42,7 @@ def link(release: str, shared: str, paths: Sequence[str], notice: Callable[[str]
 
 
 def _begin(shipped: str, folder: str, base: str, shared: str, path: str) -> str:
-    """Make the first content of a shared path, as far as one can; returns what became of it."""
+    """Create the first content of a shared path if possible; return a notice about it."""
     if os.path.exists(shipped) and not os.path.islink(shipped):
         _seed(shipped, folder, base, f"{shared}.seed")
         return f"{shared}/{path} is new: a copy of what the release has there"
@@ -55,13 +55,13 @@ def _begin(shipped: str, folder: str, base: str, shared: str, path: str) -> str:
 
 def _seed(shipped: str, folder: str, base: str, aside: str) -> None:
     """
-    Put a copy of what the release has into the folder, whole or not at all.
+    Put a copy of the release's content into the folder, completely or not at all.
 
-    The folder may be an app's, and every name in it is the app's then. So the copy is made `aside`, in a folder that
-    only we may enter, and renamed into place. On another file system it is copied there once more, under a name beside
-    its own: `disk.copy` makes what it writes to, and opens nothing that somebody else could have put there.
+    The folder may belong to an app's user, who then controls every name in it. So the copy is made `aside`, in a folder
+    that only we may enter, and renamed into place. On another file system it is copied there once more under a
+    temporary name: `disk.copy` writes only to files it creates, and opens nothing that another user could have made.
     """
-    files.remove_tree(aside)  # of a crash
+    files.remove_tree(aside)  # left by a crash
     os.mkdir(aside, 0o700)
     copy, target = f"{aside}/{base}", f"{folder}/{base}"
     try:

@@ -1,4 +1,4 @@
-"""The folders S/releases/ID: which are complete, which one is live, and removing them."""
+"""The folders S/releases/ID: which are complete, which one is current, and their removal."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from zdd.host import files, process
 from zdd.paths import Paths
 from zdd.release import work
 
-_ID = re.compile(r"([0-9a-f]{12}|[0-9]{8}-[0-9]{6})(-[0-9]+)?")  # of a commit; of a moment; the next of that name
+_ID = re.compile(r"([0-9a-f]{12}|[0-9]{8}-[0-9]{6})(-[0-9]+)?")  # a commit or a time; a second one: -2
 
 
 class Shelf:
     """
-    All releases of a project. Whoever changes something holds the project's lock.
+    All releases of a project. Callers that change them hold the project's lock.
 
-    A release is complete when S/releases/ID.complete is there, written last and removed first: the folder's content
-    stays the user's. The newest is what was built, or made current, last. `notice` is told what a person should know.
+    A release is complete if S/releases/ID.complete exists, which is written last and removed first: so the folder
+    contains only the user's files. The newest release was built or made current last. `notice` gets messages for a
+    person.
     """
 
     def __init__(self, paths: Paths, notice: Callable[[str], None]) -> None:
@@ -30,15 +31,15 @@ class Shelf:
         self.notice = notice
 
     def path(self, release: str) -> str:
-        """Return the folder of a release, whether it is there or not."""
+        """Return the folder of a release, which may not exist."""
         return f"{self.folder}/{release}"
 
     def marker(self, release: str) -> str:
-        """Return the file that says that a release is complete, and of what it was built."""
+        """Return the marker of a complete release; it records what the release was built from."""
         return f"{self.folder}/{release}.complete"
 
     def is_complete(self, release: str) -> bool:
-        """Return whether there is such a release, completely built."""
+        """Return whether the release exists and is complete."""
         known = _ID.fullmatch(release) and os.path.exists(self.marker(release))
         return bool(known) and os.path.isdir(self.path(release))
 
@@ -52,17 +53,17 @@ class Shelf:
         return os.path.basename(os.readlink(self.link)) if os.path.islink(self.link) else None
 
     def make_current(self, release: str) -> None:
-        """Have S/current lead to a complete release, by rename(2); it counts as the newest from now on."""
+        """Point S/current to a complete release by rename(2), and make it the newest."""
         self.make_newest(release)
         files.point(self.link, f"releases/{release}")
 
     def make_newest(self, release: str) -> None:
-        """Have a complete release count as the newest."""
-        now = time.time_ns()  # the kernel's own "now" is some milliseconds old: two releases could be equally new
+        """Make a complete release the newest."""
+        now = time.time_ns()  # the kernel's own "now" lags some milliseconds: two releases could have the same time
         os.utime(self.marker(release), ns=(now, now))
 
     def is_used(self, release: str) -> bool:
-        """Return whether a release is current or something runs that was started with it, its own building aside."""
+        """Return whether a release is current, or a process other than its build was started with it."""
         if release == self.current():
             return True
         started = map(process.environment, process.with_environment("ZDD_RELEASE_PATH", self.path(release)))
@@ -70,18 +71,18 @@ class Shelf:
 
     def discard_half_built(self, keep: Collection[str] = ()) -> list[str]:
         """
-        Remove what a crash left of building or removing, and end what still builds; returns the releases removed.
+        Remove releases that a crash left half built or half removed; return them. Ends their builds first.
 
-        A release that is in use or in `keep` is spared, whatever became of its marker.
+        A release that is in use or in `keep` stays, even without a marker.
         """
         for name in self._names():
             if ".complete." in name:
-                files.remove(f"{self.folder}/{name}")  # a marker that was being written
+                files.remove(f"{self.folder}/{name}")  # a partly written marker
         half = [name for name in self._names() if _ID.fullmatch(name) and not self.is_complete(name)]
         return self.discard([name for name in half if name not in keep and not self.is_used(name)])
 
     def discard(self, releases: list[str]) -> list[str]:
-        """Remove releases and what still builds them; returns those removed, and tells `notice` of the others."""
+        """Remove releases after ending their builds; return those removed, and report the others to `notice`."""
         removed = []
         for release in releases:
             try:
@@ -92,15 +93,15 @@ class Shelf:
         return removed
 
     def remove(self, release: str) -> None:
-        """Remove a release, or what there is of it, and what still builds it. Raises OSError, with half of it left."""
-        files.remove(self.marker(release))  # first: half of a release is none
+        """Remove a release, complete or not, after ending its build. Raises OSError; then a part of it is left."""
+        files.remove(self.marker(release))  # first: a release without it is not complete
         for is_last in (False, False, True):
             work.end(self.path(release))
             try:
                 files.remove_tree(self.path(release))
                 break
             except OSError as error:
-                # A program that was just being started when zddeploy was killed is not found until it runs.
+                # A program that was starting when zddeploy was killed is found only once it runs.
                 if is_last or error.errno != errno.ENOTEMPTY:
                     raise
 

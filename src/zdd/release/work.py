@@ -1,4 +1,4 @@
-"""The programs that build releases: they may take long, and they end with us."""
+"""The programs that build releases: they may run long, and they end when we end."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands, Surroundings
 from zdd.host.process import Process
 
-MARK = "ZDD_BUILD"  # in the environment of all that one piece of work starts: how it is found when its session is not
-_ROUNDS = 10  # of looking for what was forked while we killed
+MARK = "ZDD_BUILD"  # in the environment of all processes of one piece of work: finds those that left the session
+_ROUNDS = 10  # searches for processes that were forked while we killed
 
 
 class BuildFailed(ProgramFailed):
@@ -23,7 +23,7 @@ class BuildFailed(ProgramFailed):
 
 
 class Work:
-    """One piece of work: the programs it runs, which have the same environment. `name` is its own on this machine."""
+    """A piece of work: programs with the same environment. `name` is unique on this machine."""
 
     def __init__(self, commands: Commands, name: str, env: Mapping[str, str], interrupt: Callable[[], None]) -> None:
         self.commands = commands
@@ -33,16 +33,16 @@ class Work:
 
     def run(self, argv: Sequence[str], cwd: str, output: str) -> int:
         """
-        Run a program to its end, appending what it prints to the file `output`; returns its exit status.
+        Run a program to its end, append its output to the file `output`, and return its exit status.
 
-        `interrupt` is called again and again; what it raises is raised here once the program, its session and all else
-        that it started are killed. Raises OSError when it cannot be started.
+        `interrupt` is called repeatedly; if it raises, the program and all processes it started are killed, and the
+        exception is passed on. Raises OSError if the program cannot be started.
         """
         there = Surroundings(cwd, self.env)
         try:
             status = self.commands.attend(argv, there, output, math.inf, Clock(), self.interrupt)
         except BaseException:
-            with contextlib.suppress(OSError):  # what is raised already says more
+            with contextlib.suppress(OSError):  # the first exception says more
                 end(self.name)
             raise
         assert status is not None, "only a timeout leaves it unknown"
@@ -50,7 +50,7 @@ class Work:
 
 
 def end(name: str) -> None:
-    """Kill whatever a piece of work left running, also one whose zddeploy is dead; nothing left is fine."""
+    """Kill all processes of a piece of work, even if its zddeploy has died."""
     for _ in range(_ROUNDS):
         pids = process.with_environment(MARK, name)
         if not pids:

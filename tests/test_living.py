@@ -79,7 +79,7 @@ def test_an_app_that_listens_lives_without_its_keeper(remains: Remains) -> None:
         app.listen()
 
         assert living.find(remains) == f"somebody listens on {path}"
-        assert sock_diag.queued_on_listener(path) == 0, "the app was connected to"
+        assert sock_diag.queued(sock_diag.file_of(path)) == 0, "the app was connected to"
 
 
 def test_another_process_with_the_number_and_time_of_one_before_the_reboot_is_not_it(

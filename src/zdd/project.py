@@ -98,7 +98,7 @@ class Project(msgspec.Struct, frozen=True):
             from zdd.release.releases import Revision
 
             revision = Revision(target.release, target.commit)
-            self.releases.build(revision, self.paths.deploy_log(target.deploy), self.interrupts.check)
+            self.releases.build(revision, self.paths.deploy_log(target.deploy))
             self.releases.unite_assets()
 
 
@@ -127,5 +127,5 @@ def _parts(
     if config.release:
         from zdd.release.releases import Releases
 
-        releases = Releases(config.release, paths, commands, lambda words: events.notice(words))
+        releases = Releases(config.release, paths, commands, events.notice, interrupts.check)
     return instances, proxy, releases

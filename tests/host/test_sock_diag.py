@@ -30,8 +30,8 @@ def test_queued_and_accepted_connections_both_count(listener: tuple[str, socket.
     clients = [connected(path) for _ in range(3)]
     accepted, _ = server.accept()
 
-    assert sock_diag.connections_to_file(path) == 3
-    assert sock_diag.queued_on_listener(path) == 2
+    assert sock_diag.connections_to(sock_diag.file_of(path)) == 3
+    assert sock_diag.queued(sock_diag.file_of(path)) == 2
     assert sock_diag.connections_by_name(path, os.getpid()) == 3
 
     close(accepted, *clients)
@@ -43,9 +43,9 @@ def test_a_connection_counts_until_the_server_has_closed_it(listener: tuple[str,
     accepted, _ = server.accept()
     client.close()
 
-    assert sock_diag.connections_to_file(path) == 1
+    assert sock_diag.connections_to(sock_diag.file_of(path)) == 1
     accepted.close()
-    assert sock_diag.connections_to_file(path) == 0
+    assert sock_diag.connections_to(sock_diag.file_of(path)) == 0
 
 
 def test_connections_are_found_among_hundreds_of_others(listener: tuple[str, socket.socket]) -> None:
@@ -55,8 +55,8 @@ def test_connections_are_found_among_hundreds_of_others(listener: tuple[str, soc
         pairs += [socket.socketpair() for _ in range(130)]  # so ours come with different answers of the kernel
         ours += [connected(path), server.accept()[0]]
 
-    assert sock_diag.connections_to_file(path) == 4
-    assert sock_diag.queued_on_listener(path) == 1
+    assert sock_diag.connections_to(sock_diag.file_of(path)) == 4
+    assert sock_diag.queued(sock_diag.file_of(path)) == 1
 
     close(*ours, *(end for pair in pairs for end in pair))
 
@@ -67,7 +67,7 @@ def test_the_file_counts_and_not_its_name(listener: tuple[str, socket.socket]) -
     os.rename(path, f"{path}.away")
     client = connected(f"{path}.away")
 
-    assert sock_diag.connections_to_file(f"{path}.link") == 1
+    assert sock_diag.connections_to(sock_diag.file_of(f"{path}.link")) == 1
 
     client.close()
 
@@ -94,10 +94,10 @@ def test_what_a_listener_in_another_namespace_has_accepted_is_counted(tmp_path: 
         if not child.stdout.readline():
             child.communicate()
             pytest.skip("no network namespace can be made here")
-        assert sock_diag.connections_to_file(path) is None
+        assert sock_diag.connections_to(sock_diag.file_of(path)) is None
         with connected(path):
             child.stdout.readline()
-            assert sock_diag.connections_to_file(path) == 1
+            assert sock_diag.connections_to(sock_diag.file_of(path)) == 1
             file = sock_diag.file_of(path)
             assert file
             assert sock_diag.connections_to_files()[file] == 1
@@ -108,9 +108,9 @@ def test_without_a_listener_there_is_no_count(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.touch()
 
-    assert sock_diag.connections_to_file(str(plain)) is None
-    assert sock_diag.connections_to_file(str(tmp_path / "none")) is None
-    assert sock_diag.queued_on_listener(str(plain)) is None
+    assert sock_diag.connections_to(sock_diag.file_of(str(plain))) is None
+    assert sock_diag.connections_to(sock_diag.file_of(str(tmp_path / "none"))) is None
+    assert sock_diag.queued(sock_diag.file_of(str(plain))) is None
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])

@@ -405,4 +405,6 @@ def test_the_counts_of_status_are_those_of_the_kernel(new: New) -> None:
 
     with web.connect(), web.connect():
         # One that is accepted in the middle of a count is counted twice, rather than not at all.
-        wait_until(lambda: web.ask("status")["connections"] == sock_diag.connections_to_file(web.socket) == 2)
+        wait_until(
+            lambda: web.ask("status")["connections"] == sock_diag.connections_to(sock_diag.file_of(web.socket)) == 2
+        )

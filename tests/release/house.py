@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from zdd.conf.schema import Config, NginxSection, ReleaseSection, ZddSection
@@ -43,7 +44,7 @@ class House:
         self.log = str(folder / "build.log")
         self.notices: list[str] = []
 
-    def releases(self, source: Path | str, **keys: object) -> Releases:
+    def releases(self, source: Path | str, interrupt: Callable[[], None] = lambda: None, **keys: object) -> Releases:
         section = ReleaseSection(source=str(source), **keys)  # type: ignore[arg-type]
         config = Config(
             path=self.folder / "deploy.toml",
@@ -55,7 +56,7 @@ class House:
             release=section,
             warnings=[],
         )
-        return Releases(section, Paths(config), Commands(), self.notices.append)
+        return Releases(section, Paths(config), Commands(), self.notices.append, interrupt)
 
     def build(self, releases: Releases, rev: str | None = None) -> str:
         """Build what there is and return the release's id."""

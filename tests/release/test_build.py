@@ -129,8 +129,9 @@ def test_an_interrupt_ends_the_whole_build_and_leaves_nothing(house: House, repo
     def building() -> list[int]:
         return process.with_environment("ZDD_BUILD", releases.path(revision.id))
 
+    releases.interrupt = interrupt
     with pytest.raises(Interrupted):
-        releases.build(revision, house.log, interrupt)
+        releases.build(revision, house.log)
 
     assert building() == []
     assert house.left() == []
@@ -175,9 +176,9 @@ def test_a_marker_without_its_release_does_not_make_a_half_built_one_complete(
     id = house.build(releases)  # noqa: A001
     shutil.rmtree(releases.path(id))
     seen = []
-    again = house.releases(repository.path, build=["true"])
+    again = house.releases(repository.path, lambda: seen.append(again.is_complete(id)), build=["true"])
 
-    again.build(Revision(id, releases.resolve().commit), house.log, lambda: seen.append(again.is_complete(id)))
+    again.build(Revision(id, releases.resolve().commit), house.log)
 
     assert True not in seen
     assert again.is_complete(id)
@@ -246,8 +247,9 @@ def test_copying_can_be_interrupted(house: House, tmp_path: Path) -> None:
         if len(calls) == 5:
             raise Interrupted("interrupted")
 
+    releases.interrupt = interrupt
     with pytest.raises(Interrupted):
-        releases.build(releases.resolve(), house.log, interrupt)
+        releases.build(releases.resolve(), house.log)
 
     assert house.left() == []
 

@@ -215,7 +215,7 @@ def test_a_fetch_can_be_interrupted(house: House, monkeypatch: pytest.MonkeyPatc
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        house.releases("ssh://localhost/x").resolve(interrupt=interrupt)
+        house.releases("ssh://localhost/x", interrupt).resolve()
 
     assert time.monotonic() - begun < 50  # seconds; ssh sleeps for 60
     assert subprocess.run(["pgrep", "-f", str(ssh)], capture_output=True).returncode == 1

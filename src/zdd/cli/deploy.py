@@ -45,7 +45,7 @@ def command(
     """
 
     def request() -> Request:
-        revision = project.releases.resolve(rev, project.interrupts.check) if project.releases else None
+        revision = project.releases.resolve(rev) if project.releases else None
         release, commit = (revision.id, revision.commit) if revision else (None, None)
         return Request("deploy", services, label, release, commit)
 

@@ -118,7 +118,8 @@ def read_number(path: str) -> int | None:
     A FIFO does not block this, and of an endless device or a huge file only the beginning is read.
     """
     try:
-        number = int(_beginning(path))
+        with Opened(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) as fd:
+            number = int(os.read(fd, 4096)) if stat.S_ISREG(os.fstat(fd).st_mode) else 0
     except (ValueError, OSError):
         return None
     return number if number > 0 else None
@@ -249,9 +250,3 @@ def size(path: str) -> int:
         return os.stat(path).st_size
     except FileNotFoundError:
         return 0
-
-
-def _beginning(path: str) -> bytes:
-    """Return the first bytes of a regular file; none of anything else. Raises OSError."""
-    with Opened(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) as fd:
-        return os.read(fd, 4096) if stat.S_ISREG(os.fstat(fd).st_mode) else b""

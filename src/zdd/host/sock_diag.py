@@ -53,13 +53,7 @@ class TcpSocket:
         self.uid = uid
 
 
-def connections_to_file(path: str) -> int | None:
-    """Count the connections to the UNIX socket that is bound at this path; see `connections_to`."""
-    file = file_of(path)
-    return connections_to(file) if file else None
-
-
-def connections_to(file: tuple[int, int]) -> int | None:
+def connections_to(file: tuple[int, int] | None) -> int | None:
     """
     Count the connections to the UNIX socket of this file (see `file_of`), queued or accepted, in our network namespace.
 
@@ -67,6 +61,8 @@ def connections_to(file: tuple[int, int]) -> int | None:
     be in another namespace, or the file system may report other device numbers than the kernel), and the caller must
     count in another way. Of a listener in another namespace (a container's) only accepted connections are visible.
     """
+    if file is None:
+        return None
     in_queue = queued(file)
     # A dump omits queued connections, which have no owner yet, and it is not atomic. In this order a connection that is
     # accepted in between is counted twice rather than not at all.
@@ -83,15 +79,9 @@ def connections_to_files() -> dict[tuple[int, int], int]:
     return counts
 
 
-def queued_on_listener(path: str) -> int | None:
-    """Count the connections in the accept queue of the UNIX socket at this path; None without a listener."""
-    file = file_of(path)
-    return queued(file) if file else None
-
-
-def queued(file: tuple[int, int]) -> int | None:
+def queued(file: tuple[int, int] | None) -> int | None:
     """Count the connections in the accept queue of the UNIX socket of this file; None without a listener."""
-    queues = [listener.queued for listener in _unix_sockets(_LISTEN, file)]
+    queues = [listener.queued for listener in _unix_sockets(_LISTEN, file)] if file else []
     return sum(queues) if queues else None
 
 

@@ -166,7 +166,7 @@ class Kept:
         port = client.pids(self.paths.control, self.name).port
         if port is not None:
             return sock_diag.connections_to_port(port)
-        return sock_diag.connections_to_file(path) or sock_diag.connections_by_name(path, os.getpid())
+        return sock_diag.connections_to(sock_diag.file_of(path)) or sock_diag.connections_by_name(path, os.getpid())
 
     def _drain(self, seconds: float, workers: list[Process]) -> None:
         deadline = self.clock.now() + seconds

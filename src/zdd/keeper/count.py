@@ -14,7 +14,7 @@ def to_socket(file: tuple[int, int] | None, name: str, nginx_pid_file: str | Non
     A connection is in the network namespace of the process that connected. By inode only our own is seen, so nginx's is
     searched for the name when it has another, or may have: it is another user's, or its pid file is stale.
     """
-    by_inode = sock_diag.connections_to(file) if file else None
+    by_inode = sock_diag.connections_to(file)
     if by_inode is None:  # nobody listens any more, yet what was accepted is still served
         by_inode = sock_diag.connections_by_name(name, os.getpid())
     nginx = files.read_number(nginx_pid_file) if nginx_pid_file else None

@@ -46,16 +46,17 @@ class Mirror:
     From a URL or a bundle it fetches all branches and tags.
     """
 
-    def __init__(self, path: str, source: str, commands: Commands) -> None:
+    def __init__(self, path: str, source: str, commands: Commands, interrupt: Callable[[], None]) -> None:
         self.path = path
         self.source = source
         self.shown = _without_password(source)
         self.commands = commands
+        self.interrupt = interrupt
         self.log = f"{path}.log"
         self._env = inherited() | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         self._folder = SourceFolder(source, commands, self._env)
 
-    def commit(self, rev: str | None, interrupt: Callable[[], None]) -> str:
+    def commit(self, rev: str | None) -> str:
         """
         Fetch and return the commit that `rev` names in the source; None means the source's HEAD.
 
@@ -64,8 +65,8 @@ class Mirror:
         """
         try:
             if os.path.isdir(self.source):
-                return self._commit_of_folder(rev or "HEAD", interrupt)
-            return self._commit_of_url(rev or "HEAD", interrupt)
+                return self._commit_of_folder(rev or "HEAD")
+            return self._commit_of_url(rev or "HEAD")
         except FileNotFoundError as error:
             if error.filename != "git":
                 raise
@@ -75,7 +76,7 @@ class Mirror:
         """Return the files in the source's folder that differ from this commit, if this commit is checked out there."""
         return self._folder.uncommitted(commit)
 
-    def checkout(self, commit: str, folder: str, log: str, interrupt: Callable[[], None]) -> None:
+    def checkout(self, commit: str, folder: str, log: str) -> None:
         """Write the files of a commit into an empty folder, without `.git`. Raises BuildFailed."""
         index = f"{self.path}/checkout-index"
         files.remove(index)
@@ -83,7 +84,7 @@ class Mirror:
         env = self._env | {"GIT_INDEX_FILE": index}
         there = self._git(f"--work-tree={folder}")
         argv = [*there, "read-tree", "--no-sparse-checkout", "--reset", "-u", commit]
-        status = Work(self.commands, folder, env, interrupt).run(argv, folder, log)
+        status = Work(self.commands, folder, env, self.interrupt).run(argv, folder, log)
         if status != 0:
             output = files.tail(log, 20, before)
             hint = None
@@ -93,12 +94,12 @@ class Mirror:
             raise BuildFailed(f"cannot check out {commit[:12]}: {_gist(output)}", output, log, hint=hint)
         # Finds missing and extra files, but not changed ones: filters (line endings, LFS) may change files.
         compare = ["diff-index", "--name-only", "--no-renames", "--ignore-submodules", "--diff-filter=ADTU", commit]
-        compared = self.commands.run([*there, *compare, "--"], folder, env, math.inf, interrupt=interrupt)
+        compared = self.commands.run([*there, *compare, "--"], folder, env, math.inf, interrupt=self.interrupt)
         if compared.status != 0 or compared.output:
             wrong = compared.output.splitlines()
             raise BuildFailed(f"cannot check out {commit[:12]}: it is not all there: {_gist(wrong)}", wrong, log)
 
-    def _commit_of_folder(self, rev: str, interrupt: Callable[[], None]) -> str:
+    def _commit_of_folder(self, rev: str) -> str:
         commit = self._folder.commit(rev)
 
         def has_arrived() -> bool:
@@ -107,12 +108,12 @@ class Mirror:
 
         # Protocol 2 serves every commit by its id, even one that no branch contains.
         wanted = ["-c", "protocol.version=2", *_FETCH, "--depth=1", "--", self.source, f"+{commit}:{_HEAD}"]
-        failure = self._bring(lambda: wanted, has_arrived, interrupt)
+        failure = self._bring(lambda: wanted, has_arrived)
         if failure and "promisor remote" in failure:
             since = files.size(self.log)
-            self._folder.complete(commit, Work(self.commands, self.path, self._env, interrupt), self.log)
+            self._folder.complete(commit, Work(self.commands, self.path, self._env, self.interrupt), self.log)
             output = files.tail(self.log, 40, since)
-            if failure := self._bring(lambda: wanted, has_arrived, interrupt):
+            if failure := self._bring(lambda: wanted, has_arrived):
                 lacks = f"it is a partial clone without all files of {commit[:12]}"
                 raise DeployFailed(
                     f"cannot fetch {self.shown}: {lacks}: {_gist(output)}",
@@ -122,7 +123,7 @@ class Mirror:
             raise self._cannot_fetch(failure)
         return commit
 
-    def _commit_of_url(self, rev: str, interrupt: Callable[[], None]) -> str:
+    def _commit_of_url(self, rev: str) -> str:
         if "@{" in rev:
             raise UsageError(
                 f"{rev!r} needs the reflog of {self.shown}, which git does not fetch",
@@ -145,26 +146,24 @@ class Mirror:
             ours = set(self._ask("for-each-ref", "--format=%(objectname)", *refs).output.split())
             return ours == fetched and (bool(ours) or not wants_head)
 
-        if failure := self._bring(wanted, has_arrived, interrupt):
+        if failure := self._bring(wanted, has_arrived):
             raise self._cannot_fetch(failure)
         of_head = _HEAD + rev[len(base) :] if base in ("@", "HEAD") else rev
         return source.find_commit(self._ask, rev, self.shown, of_head)
 
-    def _bring(
-        self, wanted: Callable[[], list[str]], has_arrived: Callable[[], bool], interrupt: Callable[[], None]
-    ) -> str | None:
+    def _bring(self, wanted: Callable[[], list[str]], has_arrived: Callable[[], bool]) -> str | None:
         """Fetch, and if that fails because of the mirror, again into a new one. Return git's output on failure."""
-        status, output = self._fetch(wanted(), interrupt)
+        status, output = self._fetch(wanted())
         if status == 0 and has_arrived():
             return None
         if status == 0 or _DAMAGED.search(output) or (os.path.isdir(self.source) and not source.untrusted("", output)):
             files.remove_tree(self.path)
-            status, output = self._fetch(wanted(), interrupt)
+            status, output = self._fetch(wanted())
             if status == 0 and has_arrived():
                 return None
         return output or "git fetch succeeded, but the mirror differs from the source"
 
-    def _fetch(self, wanted: list[str], interrupt: Callable[[], None]) -> tuple[int, str]:
+    def _fetch(self, wanted: list[str]) -> tuple[int, str]:
         """Run git with `wanted` in the mirror; return its exit status and output. Create the mirror if needed."""
         work.end(self.path)  # a fetch of a zddeploy that has died
         for folder, _, names in os.walk(self.path):
@@ -173,7 +172,7 @@ class Mirror:
                     files.remove(f"{folder}/{name}")
         files.remove(self.log)
         files.remove(f"{self.path}/FETCH_HEAD")
-        fetching = Work(self.commands, self.path, self._env, interrupt)
+        fetching = Work(self.commands, self.path, self._env, self.interrupt)
         os.makedirs(self.path, mode=0o700, exist_ok=True)
         status = fetching.run(["git", "init", "--quiet", "--bare", "--template=", self.path], "/", self.log)
         if status == 0:

@@ -30,12 +30,12 @@ class Revision:
     commit: str | None
 
 
-def _never() -> None:
-    """Never interrupt."""
-
-
 class Releases(Shelf):
-    """The shelf of releases, with the operations that fill and empty it."""
+    """
+    The shelf of releases, with the operations that fill and empty it.
+
+    `interrupt` is called at least every 50 ms while a program runs, and may raise.
+    """
 
     def __init__(
         self,
@@ -43,18 +43,20 @@ class Releases(Shelf):
         paths: Paths,
         commands: Commands,
         notice: Callable[[str], None] = lambda _: None,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(paths, notice)
         self.section = section
         self.commands = commands
+        self.interrupt = interrupt
         self.state = paths.state
         self.project = paths.config.project
         self.conf = paths.config.path
         self._reported_unreadable = False
         self._not_source = {os.path.realpath(paths.state), os.path.realpath(paths.runtime)}
-        self._mirror = git.Mirror(f"{paths.state}/repo.git", section.source, commands)
+        self._mirror = git.Mirror(f"{paths.state}/repo.git", section.source, commands, interrupt)
 
-    def resolve(self, rev: str | None = None, interrupt: Callable[[], None] = _never) -> Revision:
+    def resolve(self, rev: str | None = None) -> Revision:
         """
         Return the release that would be built, after fetching a git repository; `rev` overrides the section's.
 
@@ -65,7 +67,7 @@ class Releases(Shelf):
         source, rev = self.section.source, rev or self.section.rev
         if git.is_repository(source):
             try:
-                commit = self._mirror.commit(rev, interrupt)
+                commit = self._mirror.commit(rev)
             except OSError as error:
                 raise DeployFailed(f"cannot fetch {self._mirror.shown}: {of_system(error)}") from error
             self._report_uncommitted(commit)
@@ -76,18 +78,17 @@ class Releases(Shelf):
             raise UsageError(f"[release] source: {source} is no git repository and has no revision {rev!r}")
         return Revision(self._choose(time.strftime("%Y%m%d-%H%M%S", time.gmtime()), None), None)
 
-    def build(self, revision: Revision, log: str, interrupt: Callable[[], None] = _never) -> str:
+    def build(self, revision: Revision, log: str) -> str:
         """
         Return the release's path once it is complete and on disk; reuse it if it is complete already.
 
-        Output is appended to the file `log`. `interrupt` is called at least every 50 ms while a program runs.
-        Raises BuildFailed. After any exception, also one of `interrupt`, the partial release is removed and no program
-        of the build runs.
+        Output is appended to the file `log`. Raises BuildFailed. After any exception, also one of `interrupt`, the
+        partial release is removed and no program of the build runs.
         """
         path, begun = self.path(revision.id), files.size(log)
         if not self.is_complete(revision.id):
             try:
-                self._build(revision, log, interrupt)
+                self._build(revision, log)
             except BaseException as error:
                 self.discard([revision.id])
                 if isinstance(error, OSError):
@@ -138,26 +139,26 @@ class Releases(Shelf):
             changes = f"uncommitted changes in {self.section.source} ({counted(len(names), 'file')})"
             self.notice(f"{changes} are not deployed: {shorten(names, 3)}")
 
-    def _build(self, revision: Revision, log: str, interrupt: Callable[[], None]) -> None:
+    def _build(self, revision: Revision, log: str) -> None:
         path, commit = self.path(revision.id), revision.commit
         self.remove(revision.id)
         files.open_folder(self.folder, 0o755)
         if commit is None:
-            disk.copy(os.path.realpath(self.section.source), path, self._not_source, interrupt)
+            disk.copy(os.path.realpath(self.section.source), path, self._not_source, self.interrupt)
         else:
             os.mkdir(path, 0o755)
-            self._mirror.checkout(commit, path, log, interrupt)
+            self._mirror.checkout(commit, path, log)
             if os.path.lexists(f"{path}/.gitmodules"):
                 self.notice(f"submodules of {commit[:12]} are not fetched: `build` must clone what is needed of them")
         shared.link(path, f"{self.state}/shared", self.section.shared, self.notice)
-        self._run_commands(revision.id, log, interrupt)
+        self._run_commands(revision.id, log)
         disk.sync(path)
         files.write(self.marker(revision.id), self._made_of(commit, umask.OWN), sync=True)
 
-    def _run_commands(self, release: str, log: str, interrupt: Callable[[], None]) -> None:
+    def _run_commands(self, release: str, log: str) -> None:
         path = self.path(release)
         own = {"ZDD_PROJECT": self.project, "ZDD_RELEASE": release, "ZDD_RELEASE_PATH": path}
-        building = Work(self.commands, path, git.inherited() | own, interrupt)
+        building = Work(self.commands, path, git.inherited() | own, self.interrupt)
         for command in self.section.build:
             with open(log, "a", encoding="utf-8") as file:
                 file.write(f"$ {command}\n")

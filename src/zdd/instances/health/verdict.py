@@ -182,7 +182,7 @@ class _Patience:
 
     def left(self) -> float:
         """Return the seconds left."""
-        if self.queue and not sock_diag.queued_on_listener(self.queue):
+        if self.queue and not sock_diag.queued(sock_diag.file_of(self.queue)):
             self.queue = None
             self.since = self.clock.now()
             self.until = min(self.deadline, self.since + self.service.health_timeout)

@@ -45,7 +45,7 @@ def check_proc() -> None:
     """Raise UsageError if /proc does not show our own process numbers: no process would seem to run."""
     if process.read("/proc/self/stat").split(b" ")[0] != str(os.getpid()).encode():
         raise UsageError(
-            "/proc does not show this very process, so nobody can tell which instances live",
+            "/proc does not show this very process, so zdd cannot tell which instances run",
             hint="run it where /proc shows its own process numbers, such as after `mount -t proc proc /proc`",
         )
 
@@ -64,8 +64,8 @@ def doubt(remains: Remains) -> str | None:
     if recorded and ours:
         return f"{remains.runtime} was made under another boot id, but {life}: so it is kept" if life else None
     unknown = "/proc/sys/kernel/random/boot_id cannot be read here" if not ours else "its boot id was not known"
-    known = f"{life}: so it is kept" if life else "nothing in it lives, as after a reboot"
-    return f"nobody can tell whether {remains.runtime} is of this boot ({unknown}), but {known}"
+    known = f"{life}: so it is kept" if life else "nothing in it runs, as after a reboot"
+    return f"it is unknown whether {remains.runtime} is of this boot ({unknown}), but {known}"
 
 
 def _is_of_this_boot(remains: Remains) -> bool:

@@ -23,9 +23,9 @@ LISTEN = "a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080"
 
 LONG = "a name may have 253 characters, and each part between its dots 63"
 STAR = "nginx takes a * for the whole first or the whole last part: *.shop.test, www.shop.*"
-NOBODY = "nobody asks for a host of that name; without the key all hosts are answered"
-REGEX = "it is the beginning of paths and no regular expression"
-NOT_FINAL = "after a status of 1xx the answer is still to come"
+NOBODY = "no request asks for that host; without the key all hosts match"
+REGEX = "it is a path prefix, not a regular expression"
+NOT_FINAL = "after a 1xx status the answer follows"
 
 REFUSED_HOSTS = [
     ("https://shop.test", 'it is a name, not a URL: write "shop.test"'),
@@ -41,11 +41,11 @@ REFUSED_HOSTS = [
     ("www.*.test", STAR),
     ("*shop.test", STAR),
     ("*.shop.*", STAR),
-    ("a..b", 'between two dots there is something: write "a.b"'),
+    ("a..b", 'a name has no empty part between dots: write "a.b"'),
     (f"{'x' * 64}.test", LONG),
     (".".join(["x" * 63] * 4), LONG),
     ("256.0.0.1", "that is no address"),
-    ("::1", 'such an address stands in brackets: write "[::1]"'),
+    ("::1", 'write such an address in brackets: write "[::1]"'),
     ("[::1::]", "that is no address"),
     ("me@shop.test", 'write "shop.test"'),
     ("stra\u00dfe.test", "a name with \u00df can be spelled in two ways, so write the punycode that is registered: "
@@ -99,7 +99,7 @@ TAKEN_PATHS = ["/", "/api", "/api/", "/b\u00fccher", "/.well-known/", "/a.b", "/
 
 REFUSED_HEALTH_PATHS = [
     ("health", 'write "/health"'),
-    ("/health#x", 'what follows # is for browsers, no server is asked for it: write "/health"'),
+    ("/health#x", 'browsers do not send what follows #: write "/health"'),
     ("https://shop.test/health?x=1", 'the host goes into health_host: write "/health?x=1"'),
     ("/a b", 'write "/a%20b"'),
     ("/b\u00fccher", 'write "/b%C3%BCcher"'),

@@ -208,7 +208,7 @@ def test_a_wrong_variable_is_named_but_its_value_is_not_shown(folder: Path, env:
     [
         (
             '[service.web]\nrun = "app"\nstart = "app"',
-            "[service.web] run and start exclude each other: run keeps in the foreground, start does not",
+            "[service.web] run and start exclude each other: run stays in the foreground, start does not",
         ),
         ("[service.web]\ninstances = 2", "[service.web] needs run, or else start, stop and pid_file"),
         ("[service.web]\nstart = 'x'", "[service.web] needs stop and pid_file"),
@@ -219,11 +219,11 @@ def test_a_wrong_variable_is_named_but_its_value_is_not_shown(folder: Path, env:
         ("[service.web]\nrun = \"''\"", "[service.web] run = \"''\" names no program"),
         (
             '[service.web]\nrun = "app"\nsocket = "none"\nhealth_path = "/"',
-            '[service.web] health_path and socket = "none" exclude each other: nobody connects to it',
+            '[service.web] health_path and socket = "none" exclude each other: such a service has no connections',
         ),
         (
             '[service.web]\nrun = "app"\nsocket = "none"\npath = "/x"',
-            '[service.web] path and socket = "none" exclude each other: nobody connects to it',
+            '[service.web] path and socket = "none" exclude each other: such a service has no connections',
         ),
         (
             '[service.web]\nrun = "npm start"\nsocket = "tcp"\nruntime = "node"',
@@ -235,7 +235,7 @@ def test_a_wrong_variable_is_named_but_its_value_is_not_shown(folder: Path, env:
         ),
         (
             '[service.web]\nrun = "app"\nhealth_command = "true"\nhealth_path = "/"',
-            "[service.web] health_command and health_path exclude each other: one of them tells it is well",
+            "[service.web] health_command and health_path exclude each other: a service has one health check",
         ),
         (
             '[service.web]\nrun = "app {socket}"',
@@ -310,16 +310,16 @@ def test_an_impossible_combination_is_refused(folder: Path, text: str, words: st
             'template = "nginx.conf.template"\ninclude = "zdd.conf"\nreload = "x"',
             "[nginx] template and include exclude each other: with include zdd runs no nginx",
         ),
-        ('include = "zdd.conf"', "[nginx] include needs reload, the command that makes that nginx read it again"),
-        ('reload = "x"', "[nginx] reload goes with include; its own nginx zdd tests and reloads by itself"),
-        ('test = "x"', "[nginx] test goes with include; its own nginx zdd tests and reloads by itself"),
+        ('include = "zdd.conf"', "[nginx] include needs reload, the command that reloads that nginx"),
+        ('reload = "x"', "[nginx] reload goes with include; zdd tests and reloads its own nginx itself"),
+        ('test = "x"', "[nginx] test goes with include; zdd tests and reloads its own nginx itself"),
         (
             'template = "nginx.conf.template"\nlisten = 80',
-            "[nginx] listen has no effect with template; say it in that server block",
+            "[nginx] listen has no effect with template; set it in that server block",
         ),
         (
             'include = "zdd.conf"\nreload = "x"\nserver_name = "a.org"',
-            "[nginx] server_name has no effect with include; say it in that server block",
+            "[nginx] server_name has no effect with include; set it in that server block",
         ),
     ],
 )
@@ -380,7 +380,7 @@ def test_what_is_not_toml_is_refused_with_the_line(folder: Path, text: str, word
         ),
         (
             "[service:web]\nrun = app\nstart = app",
-            "[service:web] run and start exclude each other: run keeps in the foreground, start does not",
+            "[service:web] run and start exclude each other: run stays in the foreground, start does not",
         ),
         (
             "[service:web]\nrun = app\n[DEFAULT]\na = b",

@@ -55,7 +55,7 @@ def test_a_folder_nobody_has_is_made_and_a_file_nobody_has_is_told(house: House,
     assert os.readlink(release / ".env") == f"{shared}/.env"
     assert house.notices == [
         f"{shared}/a/media/ is new and empty",
-        f"{shared}/.env is not there: put yours there, or the app or a hook makes it (a folder is `.env/` in shared)",
+        f"{shared}/.env does not exist: create it, or let the app or a hook create it (a folder is `.env/` in shared)",
     ]
 
 

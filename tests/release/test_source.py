@@ -237,7 +237,7 @@ def test_a_checkout_is_judged_by_the_files_that_are_there(
     put_before_git(tmp_path, monkeypatch, 'git "$@" || exit; case "$*" in *read-tree*) rm app.py;; esac')
     releases = house.releases(repository.path)
 
-    with pytest.raises(DeployFailed, match=r"it is not all there: app\.py"):
+    with pytest.raises(DeployFailed, match=r"it is incomplete: app\.py"):
         house.build(releases)
     assert house.left() == []
 

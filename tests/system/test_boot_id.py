@@ -123,7 +123,7 @@ def test_a_reboot_is_believed_where_nothing_lives(project: Project) -> None:
 
     result = zddeploy(project, "hidden", "up")
 
-    assert "nothing in it lives, as after a reboot" in result.stdout
+    assert "nothing in it runs, as after a reboot" in result.stdout
     eventually(lambda: "X-Release: 2\r\n" in project.get())
     assert project.status()["problems"] == []
 

@@ -49,11 +49,13 @@ def run_service(document: Document, section: str, service: RunService) -> None:
     if service.socket == "none":
         for key in _NEED_A_SOCKET:
             if key in document.sections[section]:
-                raise document.error(section, f"{key} and {none} exclude each other: nobody connects to it")
+                raise document.error(section, f"{key} and {none} exclude each other: such a service has no connections")
     if service.order == "stop-first":
         _stop_first(document, section, service)
     if service.health_command and service.health_path:
-        raise document.error(section, "health_command and health_path exclude each other: one of them tells it is well")
+        raise document.error(
+            section, "health_command and health_path exclude each other: a service has one health check"
+        )
     if service.runtime == "node" and service.socket != "fd":
         node, way = setting("runtime", "node"), setting("socket", "fd")
         raise document.error(section, f"{node} needs {way}, but here is {setting('socket', service.socket)}")
@@ -64,7 +66,7 @@ def _stop_first(document: Document, section: str, service: RunService) -> None:
     order = document.setting("order", service.order)
     if service.socket not in ("fd", "none"):
         way = document.setting("socket", service.socket)
-        raise document.error(section, f"{order} needs a socket in which requests can wait: fd, but here is {way}")
+        raise document.error(section, f"{order} needs a socket that can hold requests: fd, but here is {way}")
     if document.sections[section].get("keep_warm") and service.keep_warm:
         raise document.error(section, f"keep_warm and {order} exclude each other: the old version has stopped")
 
@@ -90,10 +92,10 @@ def nginx(document: Document, nginx: NginxSection, services: Services) -> None:
     if nginx.template and nginx.include:
         raise document.error("nginx", "template and include exclude each other: with include zdd runs no nginx")
     if nginx.include and not nginx.reload:
-        raise document.error("nginx", "include needs reload, the command that makes that nginx read it again")
+        raise document.error("nginx", "include needs reload, the command that reloads that nginx")
     for key in ("reload", "test"):
         if getattr(nginx, key) and not nginx.include:
-            raise document.error("nginx", f"{key} goes with include; its own nginx zdd tests and reloads by itself")
+            raise document.error("nginx", f"{key} goes with include; zdd tests and reloads its own nginx itself")
     owner = "template" if nginx.template else "include" if nginx.include else None
     if not owner:
         _listens(document, nginx)
@@ -103,7 +105,7 @@ def nginx(document: Document, nginx: NginxSection, services: Services) -> None:
     if "nginx" not in document.classic:
         for key in _OWN_TEXT_ONLY:
             if key in given:
-                raise document.error("nginx", f"{key} has no effect with {owner}; say it in that server block")
+                raise document.error("nginx", f"{key} has no effect with {owner}; set it in that server block")
     _no_routes(document, services, owner)
     if nginx.template:
         _template(document, nginx)

@@ -18,7 +18,7 @@ _DOTS = re.compile("[.\u3002\uff0e\uff61]")
 # Sharp s and final sigma: browsers keep them (IDNA2008), Python's codec does not (IDNA2003). The results are different
 # names, which may belong to different people. Zero-width joiners, too, are kept by one and dropped by the other.
 _TWO_WAYS = re.compile("[\u00df\u1e9e\u03c2]|[\u200c\u200d]")
-_NOBODY = "nobody asks for a host of that name; without the key all hosts are answered"
+_NOBODY = "no request asks for that host; without the key all hosts match"
 
 
 def server_name(text: str) -> str:
@@ -49,7 +49,7 @@ def route(text: str) -> None:
     """Raise Mistake for a path that nginx never matches, as it compares decoded and simplified paths."""
     path, why = _without_host(text, "the host goes into host")
     if re.search(hosts.REGEX, path):
-        raise Mistake("it is the beginning of paths and no regular expression")
+        raise Mistake("it is a path prefix, not a regular expression")
     if re.search("[?#]", path):
         path, why = re.split("[?#]", path, maxsplit=1)[0], "nginx compares the path alone"
     if "*" in path:
@@ -69,7 +69,7 @@ def request_path(text: str) -> None:
     """Raise Mistake for a path that no request can have."""
     path, why = _without_host(text, "the host goes into health_host")
     if "#" in path:
-        path, why = path.partition("#")[0], "what follows # is for browsers, no server is asked for it"
+        path, why = path.partition("#")[0], "browsers do not send what follows #"
     path = quote(path, safe="".join(map(chr, range(33, 127))))
     raise Mistake(why, path if re.fullmatch(hosts.REQUEST_PATH, path) else None)
 
@@ -78,7 +78,7 @@ def statuses(text: str) -> None:
     """Raise Mistake for text that is no list of statuses, or has only statuses that do not end a request."""
     parts = [_range(part) for part in re.split(r"[\s,;|]+", text.strip("[] ")) if part]
     if parts and all(re.fullmatch("1[0-9]{2}(-1[0-9]{2})?", part) for part in parts):
-        raise Mistake("after a status of 1xx the answer is still to come")
+        raise Mistake("after a 1xx status the answer follows")
     try:
         raise Mistake(None, str(Statuses.parse(",".join(parts))))
     except Mistake:
@@ -180,14 +180,14 @@ def _why(name: str, pattern: str) -> str | None:
     if "*" in name:
         return "nginx takes a * for the whole first or the whole last part: *.shop.test, www.shop.*"
     if _is_address_6(name):
-        return "such an address stands in brackets"
+        return "write such an address in brackets"
     if re.fullmatch(r"[0-9.]+|\[.*", name):
         return "that is no address"
     if pattern is hosts.SERVER_NAME and re.search(r":[0-9]+$", name):
         return "a port goes into listen"
     if len(name) > 253 or any(len(label) > 63 for label in name.split(".")):
         return "a name may have 253 characters, and each part between its dots 63"
-    return "between two dots there is something" if ".." in name else None
+    return "a name has no empty part between dots" if ".." in name else None
 
 
 def _several(text: str) -> list[str]:

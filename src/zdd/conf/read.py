@@ -124,7 +124,7 @@ def _service(document: Document, title: str) -> ClassicService | RunService:
     name = title.removeprefix(document.service_prefix)
     given = document.sections[title]
     if title not in document.classic and "run" in given and "start" in given:
-        raise document.error(title, "run and start exclude each other: run keeps in the foreground, start does not")
+        raise document.error(title, "run and start exclude each other: run stays in the foreground, start does not")
     if title in document.classic or "start" in given:
         check.classic_name(document, title, name)
         return _section(document, title, ClassicService, name=name, cwd=document.path.parent)

@@ -97,7 +97,7 @@ class Mirror:
         compared = self.commands.run([*there, *compare, "--"], folder, env, math.inf, interrupt=self.interrupt)
         if compared.status != 0 or compared.output:
             wrong = compared.output.splitlines()
-            raise BuildFailed(f"cannot check out {commit[:12]}: it is not all there: {_gist(wrong)}", wrong, log)
+            raise BuildFailed(f"cannot check out {commit[:12]}: it is incomplete: {_gist(wrong)}", wrong, log)
 
     def _commit_of_folder(self, rev: str) -> str:
         commit = self._folder.commit(rev)

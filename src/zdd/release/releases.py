@@ -149,7 +149,7 @@ class Releases(Shelf):
             os.mkdir(path, 0o755)
             self._mirror.checkout(commit, path, log)
             if os.path.lexists(f"{path}/.gitmodules"):
-                self.notice(f"submodules of {commit[:12]} are not fetched: `build` must clone what is needed of them")
+                self.notice(f"submodules of {commit[:12]} are not fetched: `build` must clone those it needs")
         shared.link(path, f"{self.state}/shared", self.section.shared, self.notice)
         self._run_commands(revision.id, log)
         disk.sync(path)

@@ -50,7 +50,7 @@ def _begin(shipped: str, folder: str, base: str, shared: str, path: str) -> str:
         os.mkdir(f"{folder}/{base}", 0o755)
         return f"{shared}/{path} is new and empty"
     place = f"{shared}/{path}"
-    return f"{place} is not there: put yours there, or the app or a hook makes it (a folder is `{base}/` in shared)"
+    return f"{place} does not exist: create it, or let the app or a hook create it (a folder is `{base}/` in shared)"
 
 
 def _seed(shipped: str, folder: str, base: str, aside: str) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from zdd.load.answer import Answer, MalformedError, read_head
+from zdd.load.http import Answer, MalformedError, read_head
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zdd.load import Kind, Load, Report, Spec
-from zdd.load.connection import Connection
+from zdd.load.http import Connection
 from zdd.load.samples import Job, Recorder
 from zdd.load.wire import Poller, Wire
 

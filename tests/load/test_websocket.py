@@ -14,7 +14,7 @@ import pytest
 
 from tests.machine import patiently
 from zdd.load import Load, Report, Spec
-from zdd.load.answer import MalformedError
+from zdd.load.http import MalformedError
 from zdd.load.websocket import read_frame
 
 from .server import Server, reset, say

@@ -9,7 +9,7 @@ from math import inf
 from time import monotonic, process_time
 from typing import Any
 
-from zdd.load.connection import Connection
+from zdd.load.http import Connection
 from zdd.load.report import Progress, Report
 from zdd.load.samples import TIMEOUT, Job, Recorder
 from zdd.load.spec import Kind, Spec

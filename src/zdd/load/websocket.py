@@ -6,8 +6,7 @@ import os
 from time import monotonic
 from typing import Any
 
-from zdd.load.answer import MalformedError, read_head
-from zdd.load.connection import outcome_of
+from zdd.load.http import MalformedError, outcome_of, read_head
 from zdd.load.samples import CUT, OK, RESET, Job
 from zdd.load.wire import Wire
 

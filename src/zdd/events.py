@@ -157,11 +157,5 @@ class Events:
 
 
 def _without_secrets(event: Event) -> Event:
-    shown = {name: _hidden(value) for name, value in msgspec.structs.asdict(event).items()}
+    shown = {name: secret.hide_in(value) for name, value in msgspec.structs.asdict(event).items()}
     return msgspec.structs.replace(event, **shown)
-
-
-def _hidden(value: object) -> object:
-    if isinstance(value, list):
-        return [_hidden(item) for item in value]
-    return secret.hide(value) if isinstance(value, str) else value

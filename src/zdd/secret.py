@@ -41,6 +41,13 @@ def hide(text: str) -> str:
     return text
 
 
+def hide_in(value: object) -> object:
+    """Return a value with all its texts without secrets: a text, a list of such values, or anything else as it is."""
+    if isinstance(value, list):
+        return [hide_in(item) for item in value]
+    return hide(value) if isinstance(value, str) else value
+
+
 def _hide_login(login: re.Match[str]) -> str:
     scheme, user, password = login.groups()
     if password:

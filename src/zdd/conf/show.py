@@ -59,7 +59,7 @@ def _settings(section: Struct) -> dict[str, Setting]:
     for key in fields(section):
         if key.name in kinds:
             value = getattr(section, key.name)
-            written = None if value is None else _hidden(kinds[key.name].write(value))
+            written = None if value is None else secret.hide_in(kinds[key.name].write(value))
             settings[key.name] = Setting(written, default=value == default(key))
     return settings
 
@@ -67,12 +67,6 @@ def _settings(section: Struct) -> dict[str, Setting]:
 def _variables(service: RunService) -> dict[str, Setting]:
     pairs = (read.env_file(service.env_file) if service.env_file else {}) | service.env
     return {name: Setting(secret.value(name, text), name not in service.env) for name, text in pairs.items()}
-
-
-def _hidden(value: object) -> object:
-    if isinstance(value, list):
-        return [_hidden(item) for item in value]
-    return secret.hide(value) if isinstance(value, str) else value
 
 
 def _line(key: str, setting: Setting) -> str:

@@ -17,7 +17,7 @@ from bench import account, peers
 from bench.hand import App
 from bench.peer import Peer, until
 from bench.wrk import wrk
-from zdd.host import process
+from zdd.host import own_process
 from zdd.load import Kind, Load, Report, Spec
 
 KINDS = (Kind(), Kind("POST", "/echo", body=2000))
@@ -36,7 +36,7 @@ class Scenario(NamedTuple):
 
 def main(what: dict[str, Any]) -> dict[str, Any]:
     """Bring the peer up, deploy under each load, take it down; with `wrk`, only see how much can be had of it."""
-    process.become_subreaper()
+    own_process.become_subreaper()
     peer = peers.load(what["peer"])()
     try:
         boot = None if "wrk" in what else boot_by_hand(peer)

@@ -15,7 +15,7 @@ _ORDER = """
     deploy checks operate lock project snapshot
     release nginx instances routing keeper.client
     paths claims living conf history interrupts
-    events terminal errors umask secret load
+    events terminal errors secret load
     keeper host __init__
 """
 ORDER = _ORDER.split()

@@ -228,7 +228,7 @@ BUGS = [
     Bug(
         "the umask of the caller holds",
         "cli/main.py",
-        "    umask.take()\n",
+        "    own_process.set_umask()\n",
         "",
         "tests/system/test_umask.py::test_all_that_is_made_has_the_modes_that_it_has_under_022[077]",
     ),

@@ -8,7 +8,8 @@ import click
 
 from zdd.cli import complete, options
 from zdd.errors import ZddError
-from zdd.host.command import Surroundings, become, die_of
+from zdd.host.command import Surroundings, become
+from zdd.host.own_process import die_of
 from zdd.operate.exec_context import inside
 from zdd.project import Project
 

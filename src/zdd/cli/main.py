@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from zdd import __version__, umask
+from zdd import __version__
 from zdd.errors import Unforeseen, UsageError, ZddError, as_zdd_error, last_words
 from zdd.terminal import fitted
 
@@ -91,11 +91,13 @@ def program() -> None:
 
     Without a command it deploys what ./deploy.toml or ./deploy.conf describes.
     """
+    from zdd.host import own_process  # here, because --help and --version do not need it
+
+    own_process.set_umask()
 
 
 def main() -> NoReturn:
     """Run the program and exit: 0 done, 1 failed and undone, 2 usage, 3 locked, 4 connections cut, 5 needs a person."""
-    umask.take()
     try:
         status = program.main(standalone_mode=False, color=_colour())
     except BrokenPipeError:

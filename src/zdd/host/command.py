@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO, NamedTuple, NoReturn
 
 from zdd.host.clock import Clock
-from zdd.host.process import Process, change_user
+from zdd.host.own_process import change_user
+from zdd.host.process import Process
 
 _MOST_SHOWN = 1 << 24  # bytes: only the end of longer output is read, as a service's user may print without end
 _PAUSE = 0.01  # seconds between looks at whether a program has ended
@@ -152,15 +153,6 @@ def become(argv: Sequence[str], there: Surroundings) -> NoReturn:
 def cannot_run(command: str, error: OSError) -> str:
     """Say that a program could not be started, and why."""
     return f"cannot run {command!r}: {error.strerror or os.strerror(error.errno or 0)}"
-
-
-def die_of(number: int) -> None:
-    """End by this signal, so that our parent sees how our program ended."""
-    import resource  # here, because only this function needs it
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # only the program's own core dump is of interest
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
 
 
 class Spawned:

@@ -226,27 +226,6 @@ def ended(status: int) -> str:
         return f"signal {-status}"
 
 
-def become_subreaper() -> None:
-    """Adopt orphaned descendants in place of init (PR_SET_CHILD_SUBREAPER, prctl(2))."""
-    import _ctypes  # the core of ctypes, for less than half of its memory, which a keeper holds for months
-
-    pr_set_child_subreaper = 36
-    ourselves = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]  # typeshed lacks None here
-    prctl = _ctypes.dlsym(ourselves, "prctl")
-    if _ctypes.call_cdeclfunction(prctl, (pr_set_child_subreaper, 1, 0, 0, 0)) != 0:
-        raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")  # a kernel before Linux 3.4
-
-
-def change_user(uid: int | None, gid: int | None, groups: list[int] | None) -> None:
-    """Change the user, group and groups of this process; None keeps one. Raises OSError if that is not permitted."""
-    if groups is not None and os.geteuid() == 0:
-        os.setgroups(groups)
-    if gid is not None:
-        os.setgid(gid)
-    if uid is not None:
-        os.setuid(uid)
-
-
 def stat_fields(pid: int) -> list[str] | None:
     """Return the fields after the command name (which may contain spaces and parentheses): state, ppid, ..."""
     data = read(f"/proc/{pid}/stat")

@@ -7,7 +7,7 @@ import signal
 import time
 import warnings  # noqa: F401  (os.execvpe imports it: in the child, where nothing can be imported as another user)
 
-from zdd.host import process, usage
+from zdd.host import own_process, process, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class App:
                 env["ZDD_SOCKET_INODE"] = str(os.fstat(socket).st_ino)  # for a process that has another descriptor
                 env["ZDD_SOCKET_CLAIM"] = f"{os.path.dirname(listener.placeholder or '')}/claim"  # see listen.cjs
             doing = f"become user {record.uid}, group {record.gid}"
-            process.change_user(record.uid, record.gid, record.groups)
+            own_process.change_user(record.uid, record.gid, record.groups)
             _leave_placeholder(listener.placeholder)
             doing = f"enter {record.cwd!r}"
             os.chdir(record.cwd)

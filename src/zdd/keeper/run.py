@@ -7,7 +7,7 @@ import select
 import signal
 import time
 
-from zdd.host import process
+from zdd.host import own_process
 from zdd.keeper.app import App
 from zdd.keeper.control import Control
 from zdd.keeper.fd_listener import FdListener
@@ -98,7 +98,7 @@ def _settle(record: Record) -> Log:
     for source, target in ((null, 0), (log.fd, 1), (log.fd, 2)):
         os.dup2(source, target)
     os.close(null)
-    process.become_subreaper()
+    own_process.become_subreaper()
     return log
 
 

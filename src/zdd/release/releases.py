@@ -10,10 +10,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import count
 
-from zdd import umask
 from zdd.conf.schema import ReleaseSection
 from zdd.errors import DeployFailed, UsageError, counted, of_system, shorten
-from zdd.host import files
+from zdd.host import files, own_process
 from zdd.host.command import Commands, cannot_run
 from zdd.host.process import ended
 from zdd.paths import Paths
@@ -153,7 +152,7 @@ class Releases(Shelf):
         shared.link(path, f"{self.state}/shared", self.section.shared, self.notice)
         self._run_commands(revision.id, log)
         disk.sync(path)
-        files.write(self.marker(revision.id), self._made_of(commit, umask.OWN), sync=True)
+        files.write(self.marker(revision.id), self._made_of(commit, own_process.UMASK), sync=True)
 
     def _run_commands(self, release: str, log: str) -> None:
         path = self.path(release)
@@ -185,7 +184,7 @@ class Releases(Shelf):
     def _is_alike(self, release: str, commit: str) -> bool:
         """Return whether a release equals what would be built, modes included (before 0.2 the umask set them)."""
         made_of = files.read(self.marker(release))
-        if made_of == self._made_of(commit, umask.OWN):
+        if made_of == self._made_of(commit, own_process.UMASK):
             return True
         is_open = os.stat(self.path(release)).st_mode & 0o055 == 0o055
         return is_open and made_of == self._made_of(commit)

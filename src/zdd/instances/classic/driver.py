@@ -14,9 +14,8 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from zdd import umask
 from zdd.conf.schema import ClassicService
-from zdd.host import files, process, sock_diag, systemd
+from zdd.host import files, own_process, process, sock_diag, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands, Spawned, cannot_run
 from zdd.host.guarded import Untrusted
@@ -188,7 +187,7 @@ class ClassicInstance:
         unit = systemd.Unit(systemd.unit_name(project, what), f"{what} of {project}", {})
         argv, more = systemd.in_scope(unit, argv)
         env = {**environment.inherited(), **more, **own}
-        spawned = commands.spawn(argv, str(self.service.cwd), env, self.log, umask=umask.callers())
+        spawned = commands.spawn(argv, str(self.service.cwd), env, self.log, umask=own_process.callers_umask())
         while spawned.status() is None and process.title(spawned.process.pid).startswith("systemd-run "):
             self.clock.sleep(_POLL)  # until it is in its unit, our end may be its own
         return spawned

@@ -1,0 +1,51 @@
+"""What zdd changes about its own process: umask, user, subreaper, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+UMASK = 0o022  # others may read, only the owner may write
+
+_callers_umask = -1
+
+
+def set_umask() -> None:
+    """Set zdd's own umask, so that its files have the same modes whoever calls it; programs it starts inherit it."""
+    global _callers_umask
+    _callers_umask = os.umask(UMASK)
+
+
+def callers_umask() -> int:
+    """Return the umask that zdd was called with, for programs that need it; -1 means no change."""
+    return _callers_umask
+
+
+def become_subreaper() -> None:
+    """Adopt orphaned descendants in place of init (PR_SET_CHILD_SUBREAPER, prctl(2))."""
+    import _ctypes  # the core of ctypes, for less than half of its memory, which a keeper holds for months
+
+    pr_set_child_subreaper = 36
+    ourselves = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]  # typeshed lacks None here
+    prctl = _ctypes.dlsym(ourselves, "prctl")
+    if _ctypes.call_cdeclfunction(prctl, (pr_set_child_subreaper, 1, 0, 0, 0)) != 0:
+        raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")  # a kernel before Linux 3.4
+
+
+def change_user(uid: int | None, gid: int | None, groups: list[int] | None) -> None:
+    """Change the user, group and groups of this process; None keeps one. Raises OSError if that is not permitted."""
+    if groups is not None and os.geteuid() == 0:
+        os.setgroups(groups)
+    if gid is not None:
+        os.setgid(gid)
+    if uid is not None:
+        os.setuid(uid)
+
+
+def die_of(number: int) -> None:
+    """End by this signal, so that our parent sees how our program ended."""
+    import resource  # here, because only this function needs it
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # only the program's own core dump is of interest
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

@@ -40,6 +40,7 @@ class Paths:
         self.releases = f"{self.state}/releases"
         self.assets = f"{self.state}/assets"
         self.nginx = f"{self.state}/nginx"
+        self.nginx_conf = config.nginx.rendered or f"{self.nginx}/nginx.conf"  # what an nginx of ours reads
         self.lock = f"{self.runtime}/lock"
         self.owner = f"{self.runtime}/owner"
         self.control = f"{self.runtime}/control"
@@ -187,9 +188,7 @@ class Paths:
         return living.doubt(self._remains())
 
     def _remains(self) -> Remains:
-        template = self.config.nginx.template
-        nginx_conf = str(template).removesuffix(".template") if template else f"{self.nginx}/nginx.conf"
-        return Remains(self.runtime, self.control, self.instances, self.logs, self.owner, self.current, nginx_conf)
+        return Remains(self.runtime, self.control, self.instances, self.logs, self.owner, self.current, self.nginx_conf)
 
     def _recorded(self) -> str | None:
         """Return the runtime folder chosen before, as long as it holds a table of a deploy."""

@@ -15,8 +15,7 @@ from zdd.host.command import Commands
 from zdd.instances.environment import ResolvedService
 from zdd.instances.pool import Instances
 from zdd.interrupts import Interrupts
-from zdd.nginx.external import ExternalNginx
-from zdd.nginx.managed import ManagedNginx
+from zdd.nginx.proxy import Proxy, open_proxy
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 from zdd.routing.tables import RoutingTables
@@ -33,7 +32,7 @@ class Project(msgspec.Struct, frozen=True):
     paths: Paths
     tables: RoutingTables
     instances: Instances
-    proxy: ManagedNginx
+    proxy: Proxy
     events: Events
     interrupts: Interrupts
     commands: Commands
@@ -119,10 +118,10 @@ def open_project(config: Config, events: Events, tell: Callable[[str], None] | N
 
 def _parts(
     config: Config, paths: Paths, commands: Commands, clock: Clock, events: Events, interrupts: Interrupts
-) -> tuple[Instances, ManagedNginx, Releases | None]:
+) -> tuple[Instances, Proxy, Releases | None]:
     """Return what depends on the configuration."""
-    proxy = (ExternalNginx if config.nginx.include else ManagedNginx)(config, paths, commands, clock)
-    instances = Instances(config, paths, commands, clock, events, interrupts, proxy.side)
+    proxy = open_proxy(config, paths, commands, clock)
+    instances = Instances(config, paths, commands, clock, events, interrupts, proxy.access)
     releases = None
     if config.release:
         from zdd.release.releases import Releases

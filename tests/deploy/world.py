@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -13,12 +14,16 @@ from zdd.conf import read
 from zdd.conf.schema import ClassicService, Config, RunService
 from zdd.errors import DeployFailed
 from zdd.events import Events
+from zdd.finding import Finding
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances import environment
 from zdd.instances.state import InstanceState
+from zdd.instances.supervised import ProxySide
 from zdd.interrupts import Interrupts
+from zdd.nginx.base import MaintenanceCheck
+from zdd.nginx.config.listen import Visit
 from zdd.paths import Paths
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
@@ -116,13 +121,13 @@ class World:
         """Return a site of this world, as one run of zddeploy has it."""
         paths = Paths(config)
         paths.prepare()
-        instances, proxy = FakeFleet(self, config), FakeFront(self)
+        instances, proxy = FakeFleet(self, config), FakeProxy(self, routes=config.nginx.template is None)
         return FakeProject(
             config=config,
             paths=paths,
             tables=FakeTables(paths, self),
             instances=cast("Any", instances),
-            proxy=cast("Any", proxy),
+            proxy=proxy,
             events=Events(),
             interrupts=Interrupts(),
             commands=Commands(),
@@ -349,14 +354,21 @@ class FakeFleet:
         return dict(self.world.highest)
 
 
-class FakeFront:
+class FakeProxy:
     """An nginx that is only its text."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    read_timeout = None
+    version = (1, 29, 7)
+    program = "nginx"
 
-    def text(self, target: Manifest) -> dict[str, list[str]]:
-        return {
+    def __init__(self, world: World, routes: bool = True) -> None:
+        self.world = world
+        self.routes = routes
+
+    def require(self) -> None: ...
+
+    def text(self, target: Manifest) -> str:
+        upstreams = {
             service: [
                 f"{service}/{number:02}" if one.has_slot else f"port of {one.name}"
                 for number, one in enumerate(target.of(service))
@@ -364,19 +376,21 @@ class FakeFront:
             for service in target.services()
             if target.of(service)[0].kind != "none"
         }
+        return json.dumps(upstreams)
 
-    def runs(self, text: dict[str, list[str]]) -> bool:
-        return self.world.text == text
+    def runs(self, text: str) -> bool:
+        return bool(self.world.text == json.loads(text))
 
-    def apply(self, deploy: int, text: dict[str, list[str]]) -> str:
+    def apply(self, deploy: int, text: str) -> str:
         self.world.changes()
         self.world.text_before.setdefault(deploy, self.world.text)
         self.world.changes()
-        if text != self.world.text:
-            self.world.room()
-        if self.world.failing == "proxy":
+        if self.world.failing == "proxy" or not text.startswith("{"):
             raise DeployFailed("nginx refuses")
-        self.world.text = text
+        if self.runs(text):
+            return "unchanged"
+        self.world.room()
+        self.world.text = json.loads(text)
         return "reloaded"
 
     def restore(self, deploy: int) -> None:
@@ -389,8 +403,55 @@ class FakeFront:
         if self.world.failing == "check":
             raise DeployFailed("502")
 
+    def visits(self, target: Manifest) -> list[Visit]:
+        return []
+
+    def unasked(self) -> list[str]:
+        return []
+
+    def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:
+        return MaintenanceCheck([], [], None)
+
+    def master(self) -> Process | None:
+        return None
+
+    def workers(self, shutting_down: bool = False) -> list[Process]:
+        return []
+
     def retiring_workers(self) -> list[Process]:
         return []
+
+    def processes(self) -> list[Process]:
+        return []
+
+    def listen(self) -> list[str]:
+        return []
+
+    def quit(self) -> list[Process]:
+        return []
+
+    def stop(self) -> None: ...
+
+    def problem(self) -> str | None:
+        return None
+
+    def describe(self) -> dict[str, Any]:
+        return {"pid": None, "version": None, "managed": True}
+
+    def capacity(self) -> str:
+        return "any number"
+
+    def access(self) -> ProxySide:
+        return ProxySide([], "")
+
+    def first_unsearchable_folder(self) -> tuple[str, str] | None:
+        return None
+
+    def findings(self) -> Iterator[Finding]:
+        return iter(())
+
+    def text_findings(self) -> Iterator[Finding]:
+        return iter(())
 
 
 def load(folder: Path) -> Config:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from zdd.load import Kind
-from zdd.nginx.config.render import maintenance_lines
+from zdd.nginx.config import maintenance
 
 from .guide import NAME, Desk, Guide
 from .host import ADDRESS, HERE, ROOT, Host, Visitors, assert_nothing_lost, eventually
@@ -228,7 +228,7 @@ def test_a_whole_site_behind_the_systems_nginx(bare: Host, desk: Desk, first: st
 def test_the_site_has_the_very_lines_that_maintenance_asks_for() -> None:
     site = next(block.text for block in SYSTEM_NGINX.blocks if block.where.endswith("sites-enabled/shop"))
 
-    assert textless(maintenance_lines("/run/zdd/shop/maintenance")) in textless(site)
+    assert textless(maintenance.lines("/run/zdd/shop/maintenance")) in textless(site)
 
 
 def textless(text: str) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.machine import free_port
+from zdd.conf import read
 from zdd.host import process
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx.config import render
 from zdd.nginx.config.render import Route, Setup
+from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process.binary import Binary
-from zdd.nginx.process.nginx import Nginx
+from zdd.nginx.process.nginx import NginxProcess
+from zdd.paths import Paths
 
 from .app import App, Behaviour, wait_until
 
@@ -34,10 +39,39 @@ class House:
         self.nginx = self.one()
         self._apps: list[App] = []
 
-    def one(self, patience: float = 20.0, clock: Clock | None = None) -> Nginx:
+    def one(self, patience: float = 20.0, clock: Clock | None = None) -> NginxProcess:
         """The same nginx, led by somebody with other ideas of time."""
         clock = clock or Clock()
-        return Nginx(self.binary, self.conf_file, self.pid_file, self.folder, self.commands, clock, patience)
+        return NginxProcess(self.binary, self.conf_file, self.pid_file, self.folder, self.commands, clock, patience)
+
+    def external(
+        self,
+        reload: str,
+        test: str | None = None,
+        patience: float = 20.0,
+        include: str = "upstreams.conf",
+        more: str = "",
+    ) -> ExternalNginx:
+        """The nginx of the house as somebody else's, which these commands test and reload."""
+        Path(self.folder, "deploy.toml").write_text(f"""
+[zdd]
+project = "shop"
+state_dir = "S"
+runtime_dir = "R"
+[nginx]
+binary = "{self.binary.path}"
+pid_file = "{self.pid_file}"
+include = "{include}"
+reload = {json.dumps(reload)}
+{f"test = {json.dumps(test)}" if test else ""}
+[service.web]
+run = "app"
+{more}
+""")
+        config = read.load(Path(self.folder, "deploy.toml"))
+        made = ExternalNginx(config, Paths(config), self.commands, Clock())
+        made.patience = patience
+        return made
 
     def app(self, name: str, behaviour: Behaviour | None = None, tcp: bool = False) -> App:
         path = f"{self.folder}/{name}.sock"

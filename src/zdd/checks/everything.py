@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from zdd.checks import machine, nginx, nginx_text, preflight, services
-from zdd.checks.finding import Finding, error
+from zdd.checks import machine, nginx, preflight, services
 from zdd.errors import ZddError, of_system
+from zdd.finding import Finding, error
 from zdd.project import Project
 
 CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
@@ -16,7 +16,7 @@ CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
     "commands": services.commands,
     "release": services.release,
     "nginx": nginx.nginx,
-    "text": nginx_text.text,
+    "text": nginx.text,
     "ports": nginx.ports,
     "access": preflight.access,
     "sudo": nginx.sudo,

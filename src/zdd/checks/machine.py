@@ -6,10 +6,9 @@ import os
 import resource
 from collections.abc import Iterator
 
-from zdd.checks.finding import Finding, error, fine, warning
 from zdd.conf.schema import RunService
+from zdd.finding import Finding, error, fine, warning
 from zdd.host import files
-from zdd.nginx import capacity as allowed
 from zdd.operate.status import status
 from zdd.project import Project
 
@@ -35,9 +34,7 @@ def limits(project: Project) -> Iterator[Finding]:
             "a connection is a file, and nginx has two of them for each request",
             f"raise the hard limit to {_FILES} (ulimit -Hn; nofile in /etc/security/limits.conf)",
         )
-    yield fine(
-        f"requests that can wait for an app: {allowed.words(project.config)}; files that a process can open: {most}"
-    )
+    yield fine(f"requests that can wait for an app: {project.proxy.capacity()}; files that a process can open: {most}")
 
 
 def memory(project: Project) -> Iterator[Finding]:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from zdd.checks.finding import Finding, error, fine, warning
-from zdd.checks.nginx_text import served
 from zdd.claims import user_name
+from zdd.finding import Finding, error, fine, warning
 from zdd.host import files, process, sock_diag
-from zdd.nginx.config import template, upstream
-from zdd.nginx.config.render import KEEPALIVE_MIN_TIMEOUT_SINCE
-from zdd.nginx.external import ExternalNginx
-from zdd.nginx.process import running
-from zdd.nginx.process.nginx import Nginx
+from zdd.nginx.config import lint
+from zdd.nginx.config import version as versions
 from zdd.operate import boot
 from zdd.project import Project
 
@@ -22,36 +18,36 @@ _EVERYWHERE = ("", "*", "0.0.0.0", "::")
 
 def nginx(project: Project) -> Iterator[Finding]:
     """Look at the program, its version and its workers' user."""
-    binary = project.proxy.nginx.binary
-    version = ".".join(map(str, binary.version))
-    users = " and ".join(user_name(uid) for uid in project.proxy.side().users)
-    by_port = [name for name, one in served(project).items() if not one.by_link]
-    if binary.version < upstream.KEEPALIVE_TIME_SINCE:
+    proxy = project.proxy
+    version = versions.dotted(proxy.version)
+    users = " and ".join(user_name(uid) for uid in proxy.access().users)
+    by_port = [name for name, served in lint.served(project.config.services).items() if not served.by_link]
+    if proxy.version < versions.KEEPALIVE_TIME:
         yield warning(
             f"nginx {version} cannot limit how long it keeps connections to apps",
             "so zdd has it open one for each request, which costs about a quarter of its throughput",
             "use nginx 1.19.10 or newer",
         )
-    if by_port and binary.version < KEEPALIVE_MIN_TIMEOUT_SINCE:
+    if by_port and proxy.version < versions.KEEPALIVE_MIN_TIMEOUT:
         yield warning(
             f"{', '.join(by_port)}: each deploy closes idle connections of clients",
             f"it listens on a port, so nginx is reloaded, and before 1.27.4 (this is {version}) that closes them",
             'have it serve on the socket it inherits (socket = "fd"), or use a newer nginx',
         )
-    if isinstance(project.proxy, ExternalNginx) and (problem := project.proxy.problem()):
-        yield warning(problem, "it would be reloaded in vain", "start nginx, or set pid_file")
-    yield fine(f"nginx {version}, {binary.path}; its workers run as {users}")
+    yield from proxy.findings()
+    yield fine(f"nginx {version}, {proxy.program}; its workers run as {users}")
+    proxy.require()
+
+
+def text(project: Project) -> Iterator[Finding]:
+    """Look at what nginx reads, where the user has written it."""
+    return project.proxy.text_findings()
 
 
 def ports(project: Project) -> Iterator[Finding]:
-    """Look whether nginx can listen where it shall."""
-    found = project.proxy.nginx
-    if not isinstance(found, Nginx):
-        return
-    master = project.proxy.master()
-    ours = [*found.workers(shutting_down=True), *([master] if master else found.orphans())]
-    own = {inode for one in ours for inode, _ in sock_diag.socket_descriptors(one.pid)}
-    for address in _listen(project):
+    """Look whether nginx can listen on its addresses."""
+    own = {inode for ours in project.proxy.processes() for inode, _ in sock_diag.socket_descriptors(ours.pid)}
+    for address in project.proxy.listen():
         yield _port(address, own)
 
 
@@ -82,13 +78,6 @@ def _port(address: str, own: set[int]) -> Finding:
             f"listen on {first} or above; or have root's nginx before it (include in [nginx])",
         )
     return fine(f"port {port}: " + ("nginx listens" if found else "free"))
-
-
-def _listen(project: Project) -> list[str]:
-    """Return the addresses that nginx shall listen on."""
-    if not project.proxy.template:
-        return list(project.config.nginx.listen)
-    return [f":{port}" for port in sorted(running.listen_ports(template.read(str(project.proxy.template))))]
 
 
 def _overlap(host: str, other: str) -> bool:

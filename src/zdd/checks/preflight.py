@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from zdd.checks.finding import Finding, error, warning
 from zdd.claims import user_name
 from zdd.conf.schema import RunService
 from zdd.errors import UsageError
+from zdd.finding import Finding, error, warning
 from zdd.host import reach, sock_diag, systemd
 from zdd.instances import user
-from zdd.nginx import capacity
-from zdd.nginx.external import ExternalNginx
 from zdd.operate import boot_unit
 from zdd.project import Project
 
@@ -33,9 +31,7 @@ def check(project: Project) -> None:
 
 
 def access(project: Project) -> Iterator[Finding]:
-    """Look at the way of zdd to nginx's configuration, and of nginx to the instances."""
-    if isinstance(project.proxy, ExternalNginx):
-        project.proxy.check_writable()
+    """Look whether nginx can get to the instances, and zdd count their connections."""
     if not any(one.socket in ("fd", "unix") for one in _apps(project)):
         return
     try:
@@ -48,7 +44,7 @@ def access(project: Project) -> Iterator[Finding]:
         )
     yield from _links(project)
     enable = boot_unit.enable_command(project.config)
-    if found := project.proxy.barrier():
+    if found := project.proxy.first_unsearchable_folder():
         folder, worker = found
         mode, runtime = os.stat(folder).st_mode & 0o777, project.paths.runtime
         us, name = user_name(os.geteuid()), project.name
@@ -88,7 +84,7 @@ def notices(project: Project) -> Iterator[Finding]:
         yield warning(f"at boot {gone} is read, which is gone", "the site would be down until somebody deploys", cure)
     if waiting := [one.name for one in _apps(project) if one.order == "stop-first" and one.socket == "fd"]:
         yield Finding(
-            "fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {capacity.words(project.config)}"
+            "fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {project.proxy.capacity()}"
         )
         if project.releases is None:
             yield warning(
@@ -96,7 +92,7 @@ def notices(project: Project) -> Iterator[Finding]:
                 "the old version's code is gone by then",
                 "have releases built: [release] source",
             )
-    if isinstance(project.proxy, ExternalNginx) and (unasked := project.proxy.unasked()):
+    if unasked := project.proxy.unasked():
         names = ", ".join(unasked)
         yield warning(
             f"no request goes through nginx to {names} before the commit",

@@ -7,8 +7,8 @@ import shlex
 import shutil
 from collections.abc import Iterator
 
-from zdd.checks.finding import Finding, error, fine, warning
 from zdd.conf.schema import RunService
+from zdd.finding import Finding, error, fine, warning
 from zdd.host import reach
 from zdd.instances import environment, user
 from zdd.instances.user import USER_NEEDS

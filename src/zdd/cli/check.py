@@ -10,9 +10,9 @@ import click
 import msgspec
 
 from zdd.checks import everything
-from zdd.checks.finding import Finding
 from zdd.cli import options
 from zdd.errors import UsageError, counted
+from zdd.finding import Finding
 from zdd.terminal import fitted
 
 _SIGNS = {"error": ("x", "red"), "warning": ("!", "yellow"), "fine": (" ", "green")}

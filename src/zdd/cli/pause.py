@@ -6,7 +6,6 @@ import click
 
 from zdd.cli import complete, options
 from zdd.events import Result
-from zdd.nginx import capacity
 from zdd.operate.pause import pause
 from zdd.project import Project
 
@@ -29,6 +28,6 @@ def command(project: Project, services: tuple[str, ...], longest: float) -> Resu
     paused = pause(project, services, longest)
     if paused.others:
         project.events.notice(f"{', '.join(paused.others)}: not paused, as the app has a socket of its own")
-    names, limit = ", ".join(paused.services), capacity.words(project.config)
+    names, limit = ", ".join(paused.services), project.proxy.capacity()
     text = f"{names}: requests wait, for {longest:g} s at most ({limit}); `zddeploy resume` lets them in"
     return Result(outcome="done", cause=None, services=paused.services, exit=0, text=text)

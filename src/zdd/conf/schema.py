@@ -62,6 +62,11 @@ class NginxSection(Struct, frozen=True, kw_only=True):
     binary: Annotated[kinds.AbsPath | None, doc("The nginx program; found by itself if not set.")] = None
     user: Annotated[kinds.UserName | None, doc("The user of nginx's workers; found by itself if not set.")] = None
 
+    @property
+    def rendered(self) -> str | None:
+        """Where the template is rendered: beside itself, without .template."""
+        return str(self.template).removesuffix(".template") if self.template else None
+
 
 class ClassicService(Struct, frozen=True, kw_only=True):
     """A service that starts in the background and writes a pid file and a port file."""

@@ -133,7 +133,7 @@ def project_of(project: Project, request: Request) -> Project:
     if not services:
         return project
     merged = replace(project.config, services={**project.config.services, **services})
-    if not merged.nginx.template and not merged.nginx.include:
+    if project.proxy.routes:
         _check_routes([one for name, one in merged.services.items() if name in {*then, *request.services}])
     return project.configured(merged)
 

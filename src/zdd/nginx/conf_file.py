@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+from zdd.errors import UsageError
 from zdd.host import files
+from zdd.host.process import Process
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    What bringing nginx to a text did. `old_workers` are from before a reload: they finish the requests they have.
+
+    Not `verified`: the command that reloads said that it did, and nginx's processes cannot be seen.
+    """
+
+    changed: bool
+    started: bool
+    text_before: str | None
+    old_workers: list[Process] = field(default_factory=list)
+    verified: bool = True
 
 
 class ConfFile:
     """
-    A configuration file. It may be a link to where the text is kept.
+    A configuration file of nginx. It may be a link to where the text is kept.
 
-    While it holds a text that nginx has not been seen to run, a mark lies beside it: whatever becomes of us, the next
-    command knows.
+    While it holds a text that nginx has not been seen to run, a mark lies beside it, so that the next command knows
+    even if this one is killed.
     """
 
     def __init__(self, path: str) -> None:
@@ -22,7 +41,7 @@ class ConfFile:
         self._mark = f"{path}.unverified"
 
     def text(self) -> str | None:
-        """Return the text in place, None when there is none."""
+        """Return the text in place, None if there is none."""
         return files.read(self.path)
 
     def put(self, text: str | None) -> None:
@@ -34,7 +53,7 @@ class ConfFile:
 
     @contextlib.contextmanager
     def staged(self, text: str) -> Iterator[str]:
-        """Give the path of a passing copy of `text` beside the real one: relative includes resolve there."""
+        """Yield the path of a temporary copy of `text` beside the real file: relative includes resolve there."""
         path = f"{self.path}.{os.getpid()}.test"
         try:
             files.write(path, text, self._mode())
@@ -47,7 +66,7 @@ class ConfFile:
         files.write(self._mark, "")
 
     def try_out(self, text: str) -> None:
-        """Set the mark, then replace the text. A failure, as on a full disk, leaves both as they were."""
+        """Set the mark, then replace the text. If that fails, as on a full disk, both stay as they were."""
         trusted = self.is_trusted()
         self.doubt()
         try:
@@ -62,7 +81,7 @@ class ConfFile:
         files.remove(self._mark)
 
     def is_trusted(self) -> bool:
-        """Tell whether there is no mark."""
+        """Return whether there is no mark."""
         return not os.path.exists(self._mark)
 
     def _mode(self) -> int:
@@ -70,3 +89,23 @@ class ConfFile:
             return os.stat(self.path).st_mode & 0o777
         except FileNotFoundError:
             return 0o644
+
+
+def included(pattern: str) -> Iterator[str]:
+    """Yield the texts of the files that an `include` means, as far as we may read them."""
+    for path in sorted(glob.glob(pattern)):
+        try:
+            yield files.read(path) or ""
+        except (OSError, UnicodeDecodeError):
+            continue
+
+
+def read_template(path: str) -> str:
+    """Return the template's text. Raises UsageError where it cannot be read."""
+    try:
+        text = files.read(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read template {path}: {getattr(error, 'strerror', None) or error}") from error
+    if text is None:
+        raise UsageError(f"cannot read template {path}: no such file")
+    return text

@@ -1,105 +1,234 @@
-"""A proxy that somebody else runs: zdd writes its upstreams and has it reloaded, and never starts or stops it."""
+"""An nginx that somebody else runs: zdd writes its upstreams and has it reloaded, and never starts or stops it."""
 
 from __future__ import annotations
 
 import os
-import pwd
 import socket
-from functools import cached_property
-from typing import Any
+import textwrap
+from collections.abc import Iterator
+from fnmatch import fnmatch
 
 from zdd.conf.schema import Config, RunService
 from zdd.errors import UsageError
-from zdd.host import process
+from zdd.finding import Finding, error, warning
+from zdd.host import files, process
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.nginx.gate import Visit
-from zdd.nginx.include import PID_FILE, Include, render
-from zdd.nginx.managed import ManagedNginx
+from zdd.nginx import conf_file
+from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
+from zdd.nginx.conf_file import Change
+from zdd.nginx.config import lint, maintenance, parse, render
+from zdd.nginx.config.listen import Address, Visit
+from zdd.nginx.errors import ProxyError, unwritable
+from zdd.nginx.process import running
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
-_PORTS = ((443, True), (80, False))  # where a client would ask, and whether it speaks TLS there
+_PID_FILE = "/run/nginx.pid"  # where distributions have it
+_PORTS = ((443, True), (80, False))  # where a client would ask, and whether nginx speaks TLS there
+_TIMEOUT = 60.0  # seconds for one command
+_POLL = 0.02
+_SUDO = "nobody can type a password here: `sudo zddeploy enable` writes the line for /etc/sudoers.d that this needs"
+_NAMES = "upstreams have the names of services, and another file has this one already: rename the service"
+_WRITABLE = "use a file in a folder of yours, and have nginx's configuration `include` it inside `http { }`"
 
 
-class ExternalNginx(ManagedNginx):
-    """The nginx of the distribution, or any other, which includes the file that `[nginx] include` names."""
+class ExternalNginx(NginxBase):
+    """
+    The nginx of the distribution, or any other, which includes the file that `[nginx] include` names.
+
+    The user's commands make it test and read the file; they run only when its text changes.
+    """
+
+    routes = False  # the user's server blocks do
+    read_timeout: float | None = None  # only they know it
+    patience = 10.0  # seconds for a reload
 
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
-        super().__init__(config, paths, commands, clock)
-        self.conf_file = str(config.nginx.include)
-        self.pid_file = str(config.nginx.pid_file or PID_FILE)
-        self.error_log = os.devnull  # only its own configuration knows where it is
+        pid_file = str(config.nginx.pid_file or _PID_FILE)
+        # Only the configuration of that nginx knows its error log.
+        super().__init__(config, paths, commands, clock, str(config.nginx.include), pid_file, os.devnull)
 
-    @cached_property
-    def nginx(self) -> Include:
-        """What stands for nginx here."""
-        nginx = self.config.nginx
-        configured = str(nginx.binary) if nginx.binary else None
-        reload = nginx.reload or ""  # the configuration's check has seen to it
-        return Include(self.conf_file, reload, nginx.test, self.pid_file, self.commands, self.clock, configured)
+    def require(self) -> None:
+        """Raise UsageError where there is no nginx program, or where the include cannot be written."""
+        _ = self.version
+        if not os.access(os.path.dirname(os.path.realpath(self.conf_file)), os.W_OK | os.X_OK):
+            words = f"cannot write {self.conf_file}: its folder is missing or not yours to write to"
+            raise UsageError(words, hint=_WRITABLE)
 
     def text(self, target: Manifest) -> str:
         """Return the upstreams for this table."""
-        return render(self.config.project, self._targets(target), self.nginx.binary.version)
+        return render.include(self.config.project, self.targets(target), self.version)
 
-    def unasked(self) -> list[str]:
-        """Return the services that no request can be sent to through nginx, since only its server blocks know how."""
-        nowhere = _listening() is None
-        return [name for name, service in self.reachable().items() if nowhere or not service.health_host]
+    def runs(self, text: str) -> bool:
+        """Return whether nginx was made to read this text, so that there is nothing to do."""
+        return text == self.file.text() and self.file.is_trusted()
+
+    def change(self, text: str) -> Change:
+        """Put the text in place, test it, reload."""
+        before = self.file.text()
+        if self.runs(text):
+            return Change(False, False, before)
+        old_workers = self.workers()
+        try:
+            self.file.try_out(text)
+        except OSError as problem:
+            raise unwritable(f"cannot write {self.conf_file}: {problem.strerror}", problem, _WRITABLE) from problem
+        reloading = False
+        try:
+            self._run("test", self.config.nginx.test)
+            reloading = True
+            verified = self._reload(old_workers)
+        except ProxyError:
+            self._go_back(before, reloading)
+            raise
+        self.file.trust()
+        return Change(True, False, before, old_workers, verified)
+
+    def change_back(self, text_before: str | None, stop: bool | None = None) -> Change:  # noqa: ARG002
+        """
+        Bring the text of before back; nginx is not stopped, as it serves others, too.
+
+        Where there was no text, this one stays: the user's server blocks name its upstreams, and without them that
+        nginx would not start any more.
+        """
+        text = text_before or self.file.text()
+        return self.change(text) if text else Change(False, False, None)
 
     def master(self) -> Process | None:
-        """Return nginx's master process as far as that can be told."""
-        return self.nginx.master()
+        """Return the master that the pid file names, or else the only one there is; None when that cannot be told."""
+        pid = files.read_number(self.pid_file)
+        named = Process.find(pid) if pid else None
+        if named and running.is_master(named.pid):
+            return named
+        masters = [found for pid in process.parents() if running.is_master(pid) and (found := Process.find(pid))]
+        return masters[0] if len(masters) == 1 else None
+
+    def serves(self) -> bool:
+        """Return whether an nginx can be seen."""
+        return self.master() is not None
+
+    def processes(self) -> list[Process]:
+        """Return none: who listens where is not for zdd to check."""
+        return []
+
+    def quit(self) -> list[Process]:
+        """Do nothing: this nginx serves others, too."""
+        return []
+
+    def stop(self) -> None:
+        """Do nothing: this nginx serves others, too."""
 
     def problem(self) -> str | None:
         """Return what is wrong with nginx, None when it runs."""
         return None if self.master() else f"no nginx can be seen that would read {self.conf_file}"
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """Return what `status` says of nginx."""
         return super().describe() | {"managed": False}
 
-    def check_writable(self) -> None:
-        """Raise UsageError where the include cannot be written."""
-        folder = os.path.dirname(os.path.realpath(self.conf_file))
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise UsageError(
-                f"cannot write {self.conf_file}: its folder is missing or not yours to write to",
-                hint="use a file in a folder of yours, and have nginx's configuration `include` it inside `http { }`",
-            )
+    def listen(self) -> list[str]:
+        """Return nothing: where it listens is not for zdd to say."""
+        return []
 
     def visits(self, target: Manifest) -> list[Visit]:
-        """Return a request for each service whose `health_host` tells what to ask for."""
-        found = _listening()
-        if found is None:
+        """Return a request for each service whose `health_host` says what to ask for."""
+        if not (found := _listening()):
             return []
         address, tls = found
         return [
             Visit(name, address, service.health_host, service.health_path or "/", tls)
-            for name, service in self.reachable().items()
+            for name, service in self._reachable().items()
             if service.health_host and name in target.services()
         ]
 
-    def reachable(self) -> dict[str, RunService]:
+    def unasked(self) -> list[str]:
+        """Return the services that no request can be sent to through nginx, since only its server blocks know how."""
+        nowhere = _listening() is None
+        return [name for name, service in self._reachable().items() if nowhere or not service.health_host]
+
+    def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:
+        """Return how to see that the user's server blocks answer with the page: by a request to each service."""
+        visits = self.visits(serving) if serving else []
+        unasked = [name for name in self._reachable() if name not in {visit.service for visit in visits}]
+        lines = textwrap.indent(maintenance.lines(self.paths.maintenance), "    ")
+        return MaintenanceCheck(visits, unasked, f"your server block needs (once, and a reload):\n{lines}")
+
+    def findings(self) -> Iterator[Finding]:
+        """Look whether it runs."""
+        if problem := self.problem():
+            yield warning(problem, "it would be reloaded in vain", "start nginx, or set pid_file")
+
+    def text_findings(self) -> Iterator[Finding]:
+        """Look at the configuration that includes our file."""
+        master = self.master()
+        path = (running.conf_file_of(process.title(master.pid)) if master else None) or self.binary.conf_path
+        main = files.read(path) if path and os.access(path, os.R_OK) else None
+        if path is None or main is None:
+            yield warning(f"cannot read {path or 'nginx.conf'}", "what it says was not looked at", "look at it as root")
+            return
+        patterns: list[str] = []
+
+        def read(pattern: str) -> Iterator[str]:
+            patterns.append(pattern)
+            return conf_file.included(pattern)
+
+        text = parse.expand(main, os.path.dirname(path), read)
+        if not any(fnmatch(self.conf_file, pattern) for pattern in patterns):
+            yield error(
+                f"{path} does not include {self.conf_file}",
+                "nginx would never learn of the services",
+                f"include {self.conf_file}; inside http {{ }}",
+            )
+        services = lint.served(self.config.services)
+        passes = lint.passes(text, services, named=True)
+        for name in services.keys() - {one.service for one in passes}:
+            yield warning(f"no server block leads to {name}", "nobody gets to it", f"proxy_pass http://{name};")
+        yield from lint.judge(text, self.version, services, passes)
+
+    def worker_users(self) -> list[int]:
+        """Return the users that its workers are now, or else the configured or usual one."""
+        uids = {uid for worker in self.workers() if (uid := process.user_id(worker.pid)) is not None}
+        return sorted(uids) or [uid_of(self._configured_user())]
+
+    def _reachable(self) -> dict[str, RunService]:
         """Return the services that nginx leads to."""
         services = self.config.services.items()
         return {name: one for name, one in services if isinstance(one, RunService) and one.socket != "none"}
 
-    def _worker_users(self) -> list[int]:
-        """Return the users that its workers are now, or else the configured or usual one."""
-        uids = {uid for worker in self.nginx.workers() if (uid := process.user_id(worker.pid)) is not None}
-        if uids:
-            return sorted(uids)
-        name = self.config.nginx.user or self._distribution_user()
-        try:
-            return [pwd.getpwnam(name).pw_uid]
-        except KeyError:
-            raise UsageError(f"nginx's workers run as user {name!r}, who does not exist") from None
+    def _go_back(self, before: str | None, reload: bool) -> None:
+        self.file.put(before)
+        if reload:
+            try:
+                self._reload(self.workers())
+            except ProxyError:
+                return  # the mark stays, so the next command tries again
+        self.file.trust()
+
+    def _reload(self, old_workers: list[Process]) -> bool:
+        """Reload and wait until new workers have taken over; return False where the workers cannot be seen."""
+        reload = self.config.nginx.reload or ""  # the configuration's check has seen that there is one
+        self._run("reload", reload)
+        if not old_workers:
+            return False
+        for _ in self.clock.poll(_POLL, self.clock.now() + self.patience):
+            if running.have_taken_over(self.workers(), old_workers):
+                return True
+        words = f"no new worker came within {self.patience:g} s after `{reload}`"
+        raise ProxyError(f"nginx did not take the new {self.conf_file}: {words}", certain=False)
+
+    def _run(self, name: str, command: str | None) -> None:
+        if command is None:
+            return
+        result = self.commands.run(["/bin/sh", "-ec", command], timeout=_TIMEOUT)
+        if result.status != 0:
+            said = " ".join(result.output.split()) or "it said nothing"
+            hint = _SUDO if "sudo: a " in said else _NAMES if "duplicate upstream" in said else None
+            raise ProxyError(f"[nginx] {name} `{command}` ended with status {result.status}: {said[-600:]}", hint=hint)
 
 
-def _listening() -> tuple[tuple[str, int], bool] | None:
+def _listening() -> tuple[Address, bool] | None:
     """Return where a client on this machine would ask; None when nobody listens at the usual ports."""
     for port, tls in _PORTS:
         try:

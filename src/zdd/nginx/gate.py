@@ -7,7 +7,6 @@ import os
 import re
 import socket
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from zdd.conf import hosts
 from zdd.conf.schema import ClassicService, Config, RunService
@@ -16,12 +15,11 @@ from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.instances.health import request
 from zdd.keeper import client
-from zdd.nginx.config import maintenance, template
+from zdd.nginx.config.listen import Address, Visit
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
 _UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
-_OTHERWISE = {"ssl", "quic", "http2"}  # before 1.25.1 an nginx that is told of HTTP/2 there speaks nothing else
 _TIMEOUT = 20.0
 _AGAIN, _OTHERS, _SURE = 0.004, 4, 2
 _POOLED = 2.2  # an upstream's connection ends 1 s after its first request, with the next one, or when 1 s unused
@@ -37,16 +35,6 @@ class Unreachable(DeployFailed):
         self.output = output
 
 
-class Visit(NamedTuple):
-    """One request: where to, and what for."""
-
-    service: str
-    address: tuple[str, int]
-    host: str
-    path: str
-    tls: bool = False
-
-
 def send(paths: Paths, target: Manifest, visits: Sequence[Visit], log: str, clock: Clock) -> None:
     """
     Send these requests; `log` is where nginx writes why it cannot reach a service. Raises Unreachable.
@@ -59,7 +47,7 @@ def send(paths: Paths, target: Manifest, visits: Sequence[Visit], log: str, cloc
         old, new = left_out.get(visit.service, ()), [one.name for one in target.of(visit.service) if one.has_slot]
         until, since = clock.now() + _POOLED, files.size(log)
         others = sure = 0
-        while True:
+        for _ in clock.poll(_AGAIN, until):
             pooled = bool(new) and clock.now() < until and _connected(paths, old)
             _send_one(visit, log, clock, others)
             if not pooled:
@@ -68,7 +56,6 @@ def send(paths: Paths, target: Manifest, visits: Sequence[Visit], log: str, cloc
             if sure == _SURE:
                 break
             others = _OTHERS
-            clock.sleep(_AGAIN)
 
 
 def _send_one(where: Visit, log: str, clock: Clock, others: int) -> None:
@@ -104,11 +91,8 @@ def _connected(paths: Paths, names: Sequence[str]) -> bool:
     return False
 
 
-def visits(config: Config, target: Manifest) -> list[Visit]:
-    """Return the requests to send; none for workers, and for classic services only with a health_path."""
-    address = listen_address(config)
-    if address is None:
-        return []
+def visits(config: Config, target: Manifest, address: Address) -> list[Visit]:
+    """Return the requests to send there; none for workers, and for classic services only with a health_path."""
     found = []
     for name in target.services():
         service = config.services[name]
@@ -119,16 +103,6 @@ def visits(config: Config, target: Manifest) -> list[Visit]:
             host = service.health_host or hosts.asked(service.host or config.nginx.server_name) or "localhost"
             found.append(Visit(name, address, host, _path(service)))
     return found
-
-
-def listen_address(config: Config) -> tuple[str, int] | None:
-    """Return where nginx can be reached with plain HTTP/1; None when nowhere."""
-    if config.nginx.template is None:
-        listening = list(config.nginx.listen)
-    else:
-        words = re.findall(r"(?m)^\s*listen\s+([^;]+);", template.read(str(config.nginx.template)))
-        listening = [word.split()[0] for word in words if not _OTHERWISE & set(word.split())]
-    return next((found for one in listening if (found := maintenance.address([one]))), None)
 
 
 def visit(where: Visit, clock: Clock, others: int = 0) -> request.Answer:

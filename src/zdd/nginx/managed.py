@@ -1,219 +1,217 @@
-"""The proxy of a project: the text nginx should have for a table, and bringing it there and back."""
+"""The nginx that zdd runs: with a text of zdd's own, or with the user's template."""
 
 from __future__ import annotations
 
 import grp
-import json
 import os
 import pwd
-import re
+import textwrap
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
 
 from zdd.conf.schema import Config, RunService
-from zdd.errors import UsageError
-from zdd.host import files, reach, systemd
+from zdd.errors import DeployFailed, UsageError
+from zdd.finding import Finding, error, warning
+from zdd.host import files, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.instances.supervised import ProxySide
-from zdd.nginx import gate
-from zdd.nginx.config import template, upstream
-from zdd.nginx.config.render import Route, Setup, render
-from zdd.nginx.gate import Visit
-from zdd.nginx.include import Include
-from zdd.nginx.process import binary, running
-from zdd.nginx.process.nginx import Nginx
+from zdd.nginx import conf_file, gate
+from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
+from zdd.nginx.conf_file import Change, read_template
+from zdd.nginx.config import lint, listen, maintenance, parse, render, template, upstream
+from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.render import Route, Setup
+from zdd.nginx.process import running
+from zdd.nginx.process.nginx import NginxProcess
 from zdd.paths import Paths
-from zdd.routing.manifest import Instance, Manifest
+from zdd.routing.manifest import Manifest
 
-_SUFFIX = ".template"
+_PER_REQUEST = 2  # connections that a request costs nginx: the client's and the one to the app
 
 
-class ManagedNginx:
+class ManagedNginx(NginxBase):
     """
-    nginx, before the services.
+    nginx with a text of which zdd writes all.
 
-    It reads either the user's template, rendered beside itself, or zdd's own text below S. Either way zdd starts it
+    It is either the user's template, rendered beside itself, or zdd's own text below S. Either way zdd starts it
     when it does not run.
     """
 
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
-        self.config = config
-        self.paths = paths
-        self.commands = commands
-        self.clock = clock
-        self.template = config.nginx.template
-        if self.template:
-            self.conf_file = str(self.template).removesuffix(_SUFFIX)
-            self.prefix = str(config.folder)
-        else:
-            self.conf_file = f"{paths.nginx}/nginx.conf"
-            self.prefix = paths.nginx
-        self.pid_file = str(config.nginx.pid_file or f"{paths.runtime}/nginx.pid")
-        self.error_log = f"{paths.logs}/nginx.log"
+        pid_file = str(config.nginx.pid_file or f"{paths.runtime}/nginx.pid")
+        super().__init__(config, paths, commands, clock, paths.nginx_conf, pid_file, f"{paths.logs}/nginx.log")
+        self.template = str(config.nginx.template) if config.nginx.template else None
+        self.prefix = str(config.folder) if self.template else paths.nginx
+        self.routes = self.template is None
+        self.read_timeout = None if self.template else config.nginx.proxy_read_timeout
 
     @cached_property
-    def nginx(self) -> Nginx | Include:
-        """The nginx that is used, found when it is first needed. Raises UsageError when there is none."""
-        configured = self.config.nginx.binary
-        found = binary.find(str(configured) if configured else None, self.master(), self.commands)
-        unit = _unit(self.config.project)
-        return Nginx(found, self.conf_file, self.pid_file, self.prefix, self.commands, self.clock, unit=unit)
+    def process(self) -> NginxProcess:
+        """Its process. Raises UsageError when there is no nginx program."""
+        # The unit is ours in its name: workers of an nginx that was killed may still hold another one.
+        name = systemd.unit_name(self.config.project, f"nginx-{os.getpid()}")
+        properties = {"KillSignal": "SIGQUIT", "TimeoutStopSec": "30"}
+        unit = systemd.Unit(name, f"nginx of {self.config.project}", properties)
+        return NginxProcess(
+            self.binary, self.conf_file, self.pid_file, self.prefix, self.commands, self.clock, unit=unit
+        )
 
     def require(self) -> None:
-        """Raise UsageError, while nothing is touched yet, where there is no nginx or no template that can be read."""
-        _ = self.nginx.binary.version
-        if self.template:
-            template.read(str(self.template))
+        """Raise UsageError where there is no nginx program, or no template that can be read."""
+        _ = self.version
+        self._source()
 
     def text(self, target: Manifest) -> str:
         """Return the text nginx should have for this table: a function of configuration and table alone."""
-        version = self.nginx.binary.version
-        targets = self._targets(target)
+        targets = self.targets(target)
         if self.template is None:
-            return render(self._setup(targets), version)
-        source = template.read(str(self.template))
-        spares = template.takes_spares(source)
+            return render.render(self._setup(targets), self.version)
+        source = self._source()
+        backups = template.takes_backups(source)
         values = {"nginx_pid_filename": self.pid_file}
         for name, paths in targets.items():
-            values[f"{name}.servers"] = upstream.servers(paths, version, spares)
+            values[f"{name}.servers"] = upstream.servers(paths, self.version, backups)
             port = target.of(name)[0].port
             if port is not None:
                 values[name] = str(port)
         return template.render(source, values)
 
-    def runs(self, wanted: str) -> bool:
-        """Tell whether nginx runs this very text already."""
-        return self.nginx.runs(wanted)
+    def runs(self, text: str) -> bool:
+        """Return whether nginx runs this very text already."""
+        return self.process.runs(text)
 
-    def apply(self, deploy: int, wanted: str) -> str:
-        """Bring nginx to the text, keeping the one of before for `restore`; returns what was done, in words."""
-        kept = self._kept(deploy)
-        if files.read(kept) is None:
-            files.write(kept, json.dumps({"text": self.nginx.text(), "ran": self.nginx.serves()}), mode=0o600)
+    def change(self, text: str) -> Change:
+        """Test the text, put it in place, start or reload nginx."""
         if self.template is None:
             files.make_folder(self.paths.nginx, 0o711)
-        change = self.nginx.apply(wanted)
-        if change.started:
-            return "started"
-        if not change.verified:
-            return "reloaded, says its command; its processes cannot be seen here"
-        return "reloaded" if change.changed else "unchanged"
+        return self.process.apply(text)
 
-    def restore(self, deploy: int) -> None:
-        """Bring nginx back to the text that `apply` found; nothing where `apply` was never called."""
-        kept = files.read(self._kept(deploy))
-        if kept is None:
-            return
-        before = json.loads(kept)
-        self.nginx.restore(before["text"], stop=not before["ran"])
-
-    def check(self, target: Manifest, before: Manifest | None) -> None:
-        """
-        Send one request through nginx for each service that is changed, or for all when it was given another text.
-
-        Raises Unreachable.
-        """
-        changed = target.changed(before)
-        kept = files.read(self._kept(target.deploy))
-        everywhere = kept is None or json.loads(kept)["text"] != self.nginx.text()
-        visits = [visit for visit in self.visits(target) if everywhere or visit.service in changed]
-        gate.send(self.paths, target, visits, self.error_log, self.clock)
-
-    def visits(self, target: Manifest) -> list[Visit]:
-        """Return the requests that lead through nginx to each service."""
-        return gate.visits(self.config, target)
+    def change_back(self, text_before: str | None, stop: bool | None = None) -> Change:
+        """Bring the text of before back; `stop` nginx where it did not run."""
+        return self.process.restore(text_before, stop)
 
     def master(self) -> Process | None:
         """Return nginx's master process if it runs."""
         return running.find_master(self.pid_file, self.conf_file)
 
-    def retiring_workers(self) -> list[Process]:
-        """Return workers of before a reload that still finish what they have."""
-        if self.master() is None:
-            return []
-        serving = self.nginx.workers()
-        return [worker for worker in self.nginx.workers(shutting_down=True) if worker not in serving]
+    def serves(self) -> bool:
+        """Return whether nginx answers, be it by workers whose master was killed."""
+        return self.process.serves()
+
+    def processes(self) -> list[Process]:
+        """Return all its processes, also workers whose master was killed."""
+        master = self.master()
+        return [*self.workers(shutting_down=True), *([master] if master else self.process.orphans())]
 
     def quit(self) -> list[Process]:
-        """Have nginx take nothing new; returns its workers, who finish what they have."""
-        return self.nginx.quit() if self.master() or os.path.exists(self.conf_file) else []
+        """Make nginx take nothing new; returns its workers, which finish what they have."""
+        return self.process.quit() if self._has_run() else []
 
     def stop(self) -> None:
         """Stop nginx; clients that are being answered get their answers first."""
-        if self.master() or os.path.exists(self.conf_file):
-            self.nginx.stop(self.config.nginx.proxy_read_timeout)
+        if self._has_run():
+            self.process.stop(self.config.nginx.proxy_read_timeout)
 
     def problem(self) -> str | None:
         """Return what is wrong with nginx, None when it runs."""
         if self.master():
             return None
-        if self.nginx.serves():
+        if self.serves():
             return "nginx's master process has died; its workers serve on: the next reload replaces them"
         return "nginx does not run: `zddeploy` starts it"
 
-    def describe(self) -> dict[str, Any]:
-        """Return what `status` says of nginx."""
-        master = self.master()
-        version = ".".join(map(str, self.nginx.binary.version)) if master else None
-        return {"pid": master.pid if master else None, "version": version, "managed": True}
+    def listen(self) -> list[str]:
+        """Return the addresses that nginx listens on."""
+        if self.template is None:
+            return list(self.config.nginx.listen)
+        return [f":{port}" for port in sorted(listen.ports(self._source()))]
 
-    def side(self) -> ProxySide:
-        """Return what an instance must know of nginx."""
-        return ProxySide(self._worker_users(), self.pid_file)
+    def visits(self, target: Manifest) -> list[Visit]:
+        """Return the requests that lead through nginx to each service."""
+        own = [[address] for address in self.config.nginx.listen]
+        address = listen.http_address(listen.listens(self._source()) if self.template else own)
+        return gate.visits(self.config, target, address) if address else []
 
-    def barrier(self) -> tuple[str, str] | None:
-        """Return a folder that a user of nginx's workers cannot pass on the way to the sockets, and who that is."""
-        for uid in self._worker_users():
-            try:
-                user = pwd.getpwuid(uid)
-                name, groups = user.pw_name, os.getgrouplist(user.pw_name, user.pw_gid)
-            except KeyError:
-                name, groups = str(uid), []
-            if folder := reach.first_unsearchable_folder(self.paths.runtime, uid, groups):
-                return folder, name
-        return None
+    def unasked(self) -> list[str]:
+        """Return none: where this nginx listens is known."""
+        return []
 
-    def _worker_users(self) -> list[int]:
-        if os.geteuid() != 0:
-            return [os.geteuid()]
-        name = self._worker_user()
-        try:
-            return [pwd.getpwnam(name).pw_uid]
-        except KeyError:
-            raise UsageError(f"nginx's workers run as user {name!r}, who does not exist") from None
+    def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:  # noqa: ARG002
+        """
+        Return how to see that each server block that looks for the page answers with it.
+
+        Raises UsageError where the template does not look for it, DeployFailed where the text in place does not yet.
+        """
+        file = self.paths.maintenance
+        if self.template and file not in self._source():
+            lines = textwrap.indent(maintenance.lines(file), "    ")
+            hint = f"put this into its server block and deploy:\n{lines}"
+            raise UsageError(f"{self.template} does not look for {file}", hint=hint)
+        folder = os.path.dirname(self.conf_file)
+        visits, unasked = maintenance.visits(parse.expand(self.file.text() or "", folder, conf_file.included), file)
+        if not visits and not unasked:
+            raise DeployFailed(f"nginx does not look for {file} yet", hint="`zddeploy` brings it to the text that does")
+        return MaintenanceCheck(visits, [f"the server {name}" for name in unasked], None)
+
+    def limits(self) -> Sequence[tuple[int, str]]:
+        """Return how many requests nginx itself has room for."""
+        source = self._source()
+        connections = parse.first(source, "worker_connections", "512")
+        workers = parse.first(source, "worker_processes", "1")
+        count = (os.cpu_count() or 1) if workers == "auto" else _number(workers, 1)
+        return [(_number(connections, 512) * count // _PER_REQUEST, "nginx's worker_connections")]
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield nothing: what is wrong with it, a deploy sets right."""
+        return iter(())
+
+    def text_findings(self) -> Iterator[Finding]:
+        """Look at the template; zdd's own text needs no look."""
+        if self.template is None:
+            return
+        source, services = self._source(), lint.served(self.config.services)
+        known = template.mentions(source, self.config.services)
+        for name in known.missing:
+            yield error(f"the template has {{{name}}}, and no service {name}", "nginx refuses it", "correct the name")
+        for name in known.unmentioned:
+            if name in services:
+                yield warning(f"the template does not mention {name}", "nobody is led to it", f"use {{{name}.servers}}")
+        values = {"nginx_pid_filename": self.pid_file}
+        for name in services:
+            mark = lint.mark(name)
+            values |= {name: mark, f"{name}.servers": upstream.servers([mark], self.version)}
+        folder = os.path.dirname(self.conf_file)
+        text = parse.expand(template.render(source, values), folder, conf_file.included)
+        named = [one.args[0] for one in text if one.name == "pid" and one.args]
+        if [os.path.join(self.prefix, path) for path in named] != [self.pid_file]:
+            yield error(
+                f"the template's pid is {named[0] if named else 'not set'}, and pid_file {self.pid_file}",
+                "zdd would not find nginx, and start a second one",
+                "write pid {nginx_pid_filename}; in the template",
+            )
+        yield from lint.judge(text, self.version, services, lint.passes(text, services, named=False))
+
+    def worker_users(self) -> list[int]:
+        """Return the user of its workers: ours, unless we are root."""
+        return [uid_of(self._worker_user()) if os.geteuid() == 0 else os.geteuid()]
+
+    def _source(self) -> str:
+        """Return the text that zdd fills in. Raises UsageError where the template cannot be read."""
+        return read_template(self.template) if self.template else render.MAIN
+
+    def _has_run(self) -> bool:
+        return self.master() is not None or os.path.exists(self.conf_file)
 
     def _worker_user(self) -> str:
-        if self.template:
-            named = re.search(r"(?m)^\s*user\s+([^\s;]+)", template.read(str(self.template)))
-            return named[1] if named else self.nginx.binary.user
-        return self.config.nginx.user or self._distribution_user()
-
-    def _distribution_user(self) -> str:
-        """Return the user that distributions make for nginx, else the compiled-in one."""
-        for name in ("www-data", "nginx"):
-            try:
-                return pwd.getpwnam(name).pw_name
-            except KeyError:
-                continue
-        return self.nginx.binary.user
-
-    def _targets(self, target: Manifest) -> dict[str, list[str]]:
-        """Return what nginx connects to for each service, workers left out."""
-        by_service = target.by_service().items()
-        return {name: self._addresses(instances) for name, instances in by_service if instances[0].kind != "none"}
-
-    def _addresses(self, instances: list[Instance]) -> list[str]:
-        return [
-            f"unix:{self.paths.current}/{one.service}/{number:02}" if one.has_slot else f"127.0.0.1:{one.port}"
-            for number, one in enumerate(instances)
-        ]
+        return parse.first(self._source(), "user", self.binary.user) if self.template else self._configured_user()
 
     def _setup(self, targets: dict[str, list[str]]) -> Setup:
         nginx = self.config.nginx
         services = [self.config.services[name] for name in targets]
         apps = [service for service in services if isinstance(service, RunService)]
+        user = self._worker_user() if os.geteuid() == 0 else None
+        assets = self.config.release.assets if self.config.release else []
         return Setup(
             pid_file=self.pid_file,
             error_log=self.error_log,
@@ -224,24 +222,16 @@ class ManagedNginx:
             server_name=nginx.server_name,
             client_max_body_size=nginx.client_max_body_size,
             proxy_read_timeout=nginx.proxy_read_timeout,
-            user=self._worker_user() if os.geteuid() == 0 else None,
-            group=_group_of(self._worker_user()) if os.geteuid() == 0 else None,
+            user=user,
+            group=_group_of(user) if user else None,
             maintenance_file=self.paths.maintenance,
-            assets=[f"{self.paths.assets}/{folder}" for folder in self._assets()],
+            assets=[f"{self.paths.assets}/{folder}" for folder in assets],
             reloads=any(app.socket == "tcp" for app in apps),
         )
 
-    def _assets(self) -> list[str]:
-        return list(self.config.release.assets) if self.config.release else []
 
-    def _kept(self, deploy: int) -> str:
-        return f"{self.paths.tables}/{deploy}/nginx.before"
-
-
-def _unit(project: str) -> systemd.Unit:
-    """Return the unit of the nginx that zdd starts: ours in its name, as workers of a killed one may hold another."""
-    name = systemd.unit_name(project, f"nginx-{os.getpid()}")
-    return systemd.Unit(name, f"nginx of {project}", {"KillSignal": "SIGQUIT", "TimeoutStopSec": "30"})
+def _number(word: str, default: int) -> int:
+    return int(word) if word.isdecimal() else default
 
 
 def _group_of(user: str) -> str | None:

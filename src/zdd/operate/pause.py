@@ -23,8 +23,8 @@ def pause(project: Project, names: Sequence[str], seconds: float) -> Paused:
 
     Their keepers let them in after that time, whatever becomes of us. Raises UsageError where nobody can wait.
     """
-    limit = project.config.nginx.proxy_read_timeout
-    if seconds >= limit and not (project.config.nginx.template or project.config.nginx.include):
+    limit = project.proxy.read_timeout
+    if limit is not None and seconds >= limit:
         raise UsageError(
             f"nginx gives up waiting after {limit:g} s (proxy_read_timeout), so {seconds:g} s are too long",
             hint=f"a --max below {limit:g}s, or a longer proxy_read_timeout in [nginx]",

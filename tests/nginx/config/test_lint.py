@@ -8,7 +8,7 @@ import pytest
 
 from zdd.nginx.config import lint, parse, upstream
 from zdd.nginx.config.lint import Served, mark
-from zdd.nginx.process.binary import Version
+from zdd.nginx.config.version import Version
 
 OLD: Version = (1, 22, 1)
 NEW: Version = (1, 29, 7)
@@ -61,7 +61,7 @@ def test_a_pool_without_short_bounds_is_severe_where_deploys_move_a_link(pool: s
     (other,) = lint.advise(found, version, {"web": Served(1, by_link=False)})
 
     assert one.what.startswith("upstream app: ")
-    assert (one.severe, other.severe) == (True, False)
+    assert (one.level, other.level) == ("error", "warning")
     assert "{web.servers}" in one.fix
 
 

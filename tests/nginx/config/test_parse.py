@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from zdd.nginx import conf_file
 from zdd.nginx.config import parse
 from zdd.nginx.config.parse import Directive
 
@@ -44,7 +46,11 @@ def test_included_files_stand_where_they_are_included(tmp_path: Path) -> None:
     (tmp_path / "proxy.conf").write_text("gzip on;")
     patterns: list[str] = []
 
-    found = parse.read("http { include sites/*.conf; include missing; }", str(tmp_path), patterns)
+    def read(pattern: str) -> Iterator[str]:
+        patterns.append(pattern)
+        return conf_file.included(pattern)
+
+    found = parse.expand("http { include sites/*.conf; include missing; }", str(tmp_path), read)
 
     assert [one.name for one in found[0].block or ()] == ["server", "gzip"]
     assert patterns == [f"{tmp_path}/{name}" for name in ("sites/*.conf", "proxy.conf", "missing")]
@@ -53,7 +59,7 @@ def test_included_files_stand_where_they_are_included(tmp_path: Path) -> None:
 def test_a_file_that_includes_itself_comes_to_an_end(tmp_path: Path) -> None:
     (tmp_path / "loop.conf").write_text("gzip on; include loop.conf;")
 
-    assert 1 < len(parse.read("include loop.conf;", str(tmp_path))) < 20
+    assert 1 < len(parse.expand("include loop.conf;", str(tmp_path), conf_file.included)) < 20
 
 
 def test_what_counts_is_what_the_innermost_block_says() -> None:

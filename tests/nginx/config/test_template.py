@@ -27,7 +27,7 @@ def test_missing_and_unmentioned_services_are_told() -> None:
     assert template.mentions(text, ["web", "api", "mail"]) == Mentions(missing=("shop",), unmentioned=("mail",))
 
 
-def test_methods_that_bind_clients_take_no_spares() -> None:
-    assert template.takes_spares("upstream web {\n    least_conn;\n    {web.servers}\n}")
-    assert not template.takes_spares("upstream web {\n    ip_hash;\n    {web.servers}\n}")
-    assert not template.takes_spares("upstream web {\n    hash $request_uri consistent;\n    {web.servers}\n}")
+def test_methods_that_bind_clients_take_no_backups() -> None:
+    assert template.takes_backups("upstream web {\n    least_conn;\n    {web.servers}\n}")
+    assert not template.takes_backups("upstream web {\n    ip_hash;\n    {web.servers}\n}")
+    assert not template.takes_backups("upstream web {\n    hash $request_uri consistent;\n    {web.servers}\n}")

@@ -27,7 +27,7 @@ def test_several_targets_are_left_out_for_a_second_and_are_their_own_spares() ->
         "server unix:/a max_fails=0 backup;",
         "server unix:/b max_fails=0 backup;",
     ]
-    assert "backup" not in upstream.servers(["unix:/a", "unix:/b"], OLD, spares=False)
+    assert "backup" not in upstream.servers(["unix:/a", "unix:/b"], OLD, backups=False)
 
 
 def test_words_that_would_not_be_one_are_quoted() -> None:

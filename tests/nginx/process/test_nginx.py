@@ -17,7 +17,7 @@ from zdd.host.process import Process
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.errors import ProxyError
 from zdd.nginx.process import port_conflict
-from zdd.nginx.process.nginx import Nginx, lingering
+from zdd.nginx.process.nginx import NginxProcess
 
 from ..app import PATIENCE, Answer, Request, ask, say, wait_until
 from ..house import House, pids
@@ -87,8 +87,8 @@ def test_workers_with_an_open_request_linger_until_it_is_answered(house: House) 
     assert asked.wait(PATIENCE)
 
     change = house.nginx.apply(house.simple("two"))
-    wait_until(lambda: len(lingering(change.old_workers)) == 1)
-    (worker,) = lingering(change.old_workers)
+    wait_until(lambda: len(living(change.old_workers)) == 1)
+    (worker,) = living(change.old_workers)
     title = process.title(worker.pid)
     everyone = house.nginx.workers(shutting_down=True)
     may_answer.set()
@@ -98,7 +98,11 @@ def test_workers_with_an_open_request_linger_until_it_is_answered(house: House) 
     assert worker in everyone
     assert worker not in house.nginx.workers()
     assert answers[0].body == b"slow"
-    wait_until(lambda: not lingering(change.old_workers))
+    wait_until(lambda: not living(change.old_workers))
+
+
+def living(workers: list[Process]) -> list[Process]:
+    return [worker for worker in workers if worker.alive()]
 
 
 def test_a_text_with_an_error_changes_nothing_and_shows_nginx_words(house: House) -> None:
@@ -306,7 +310,7 @@ def test_somebody_elses_nginx_is_refused_before_anything_is_touched(
 
 
 def test_a_folder_that_is_missing_is_named(house: House) -> None:
-    nginx = Nginx(house.binary, "/nonexistent/nginx.conf", house.pid_file, house.folder, house.commands, Clock())
+    nginx = NginxProcess(house.binary, "/nonexistent/nginx.conf", house.pid_file, house.folder, house.commands, Clock())
 
     with pytest.raises(UsageError, match=r"cannot test /nonexistent/nginx\.conf: No such file"):
         nginx.apply(house.simple("one"))

@@ -6,22 +6,16 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from zdd.nginx.config.parse import ConfFile, Directive, walk
-from zdd.nginx.process.binary import Version
+from zdd.conf.schema import ClassicService, RunService
+from zdd.finding import Finding, warning
+from zdd.nginx.config import version as versions
+from zdd.nginx.config.parse import Directive, Place, walk
+from zdd.nginx.config.version import Version
 
-_POOLS_UNASKED: Version = (1, 29, 7)  # since then upstreams keep connections alive, and HTTP/1.1 is spoken, by default
 _SHORT = 5.0  # seconds for which a pooled connection may go on leading to an old instance
 _SECONDS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600, "d": 86400}
 _BOUNDS = "keepalive_time 1s; keepalive_timeout 1s;"
-
-
-class Advice(NamedTuple):
-    """What is so, why it matters, how to fix it; `severe` where deploys lose requests by it."""
-
-    what: str
-    why: str
-    fix: str
-    severe: bool = False
+_FEW = 1024  # worker_connections: a request takes two, and nginx's default is 512
 
 
 class Served(NamedTuple):
@@ -35,8 +29,19 @@ class Pass(NamedTuple):
     """A place that sends requests to a service, through an upstream unless that is None."""
 
     service: str
-    place: ConfFile
+    place: Place
     upstream: Directive | None
+
+
+def served(services: Mapping[str, ClassicService | RunService]) -> dict[str, Served]:
+    """Return the services that nginx leads to."""
+    found = {}
+    for name, service in services.items():
+        if not isinstance(service, RunService):
+            found[name] = Served(1, by_link=False)
+        elif service.socket != "none":
+            found[name] = Served(service.instances, by_link=service.socket != "tcp")
+    return found
 
 
 def mark(service: str) -> str:
@@ -46,66 +51,82 @@ def mark(service: str) -> str:
 
 def passes(text: list[Directive], services: Collection[str], named: bool) -> list[Pass]:
     """Return where requests are sent to services: upstreams of their names (`named`), or what has their marks."""
-    upstreams = {one.directive.args[0]: one.directive for one in walk(text) if _is_upstream(one.directive)}
-    paths = [one for one in walk(text) if one.directive.name.endswith("_pass") and one.directive.args]
+    directives = [place.directive for place in walk(text)]
+    upstreams = {one.args[0]: one for one in directives if one.name == "upstream" and one.args}
     found = []
-    for place in paths:
+    for place in walk(text):
+        if not place.directive.name.endswith("_pass") or not place.directive.args:
+            continue
         target = place.directive.args[0]
         name = re.split("[/:]", target.partition("://")[2] or target)[0]
-        words = [target, *_servers(upstreams.get(name))]
+        words = [target, *_words(upstreams.get(name))]
         led_to = [one for one in services if (named and name == one) or any(mark(one) in word for word in words)]
         found += [Pass(service, place, upstreams.get(name)) for service in led_to]
     return found
 
 
-def advise(found: list[Pass], version: Version, services: Mapping[str, Served]) -> list[Advice]:
-    """Return what there is to say of such places."""
+def judge(
+    text: list[Directive], version: Version, services: Mapping[str, Served], found: list[Pass]
+) -> Iterator[Finding]:
+    """Yield what there is to say of a text, `found` being its places that send requests to services."""
+    yield from advise(found, version, services)
+    for place in walk(text):
+        few = place.directive.args[0] if place.directive.name == "worker_connections" and place.directive.args else ""
+        if few.isdecimal() and int(few) < _FEW:
+            yield warning(
+                f"worker_connections is {few}",
+                "a request takes two, and while requests are held beyond it even static files are not served",
+                "worker_connections 4096;",
+            )
+
+
+def advise(found: list[Pass], version: Version, services: Mapping[str, Served]) -> list[Finding]:
+    """Return what there is to say of such places; it is an error where deploys lose requests by it."""
     advice = []
     for one in found:
-        served = services[one.service]
-        advice += [*_pool(one, version, served.by_link), *_again(one, served.instances), *_upgrade(one)]
+        service = services[one.service]
+        advice += [*_pool(one, version, service.by_link), *_retries(one, service.instances), *_upgrade(one)]
     return list(dict.fromkeys(advice))
 
 
-def _pool(one: Pass, version: Version, by_link: bool) -> Iterator[Advice]:
-    directives = {found.name: found.args for found in (one.upstream.block or () if one.upstream else ())}
-    asked = directives.get("keepalive", ["32" if version >= _POOLS_UNASKED and one.upstream else "0"])
-    if asked[:1] == ["0"]:
+def _pool(one: Pass, version: Version, by_link: bool) -> Iterator[Finding]:
+    directives = {inner.name: inner.args for inner in (one.upstream.block or () if one.upstream else ())}
+    by_default = "32" if version >= versions.POOLS_BY_DEFAULT and one.upstream else "0"
+    if directives.get("keepalive", [by_default])[:1] == ["0"]:
         return
     bounds = (directives.get("keepalive_time", ["1h"]), directives.get("keepalive_timeout", ["60s"]))
     if max(map(_seconds, bounds)) > _SHORT:
-        how = (
-            "keepalive has no short bounds" if "keepalive" in directives else f"nginx {_dotted(version)} pools unasked"
-        )
-        yield Advice(
+        unasked = f"nginx {versions.dotted(version)} pools unasked"
+        how = "keepalive has no short bounds" if "keepalive" in directives else unasked
+        yield Finding(
+            "error" if by_link else "warning",
             f"upstream {one.upstream.args[0] if one.upstream else one.service}: {how}",
             "pooled connections lead to the old instance until it stops; a POST on one of them is then answered 502",
             f"put {{{one.service}.servers}} in the upstream, or keepalive 64; {_BOUNDS}",
-            severe=by_link,
         )
 
 
-def _again(one: Pass, instances: int) -> Iterator[Advice]:
-    conditions = [word for found in one.place.inherited("proxy_next_upstream") for word in found.args]
+def _retries(one: Pass, instances: int) -> Iterator[Finding]:
+    conditions = [word for directive in one.place.inherited("proxy_next_upstream") for word in directive.args]
     if "non_idempotent" in conditions:
-        yield Advice(
+        yield warning(
             f"{_where(one)}: proxy_next_upstream repeats POSTs (non_idempotent)",
             "a POST whose connection broke may have been executed: it is executed once more by another instance",
             "leave non_idempotent out",
         )
-    tries = [found.args for found in one.place.inherited("proxy_next_upstream_tries")]
+    tries = [directive.args for directive in one.place.inherited("proxy_next_upstream_tries")]
     if instances > 1 and conditions != ["off"] and tries in ([], [["0"]]):
-        yield Advice(
+        yield warning(
             f"{_where(one)}: proxy_next_upstream has no bound",
             f"a request that kills an instance is tried on each of the {instances}, and kills them all",
             "proxy_next_upstream error; proxy_next_upstream_tries 2;",
         )
 
 
-def _upgrade(one: Pass) -> Iterator[Advice]:
-    headers = {found.args[0].lower() for found in one.place.inherited("proxy_set_header") if found.args}
+def _upgrade(one: Pass) -> Iterator[Finding]:
+    headers = {directive.args[0].lower() for directive in one.place.inherited("proxy_set_header") if directive.args}
     if one.place.directive.name == "proxy_pass" and "upgrade" not in headers:
-        yield Advice(
+        yield warning(
             f"{_where(one)}: WebSockets cannot pass",
             "nginx drops the Upgrade header unless it is set; where the service has no WebSockets, all is well",
             "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection;"
@@ -120,19 +141,11 @@ def _where(one: Pass) -> str:
     return f"{inside}{one.place.directive.name} to {one.service}"
 
 
-def _is_upstream(one: Directive) -> bool:
-    return one.name == "upstream" and bool(one.args)
-
-
-def _servers(upstream: Directive | None) -> list[str]:
-    return [word for one in (upstream.block or () if upstream else ()) for word in one.args]
+def _words(upstream: Directive | None) -> list[str]:
+    return [word for directive in (upstream.block or () if upstream else ()) for word in directive.args]
 
 
 def _seconds(args: list[str]) -> float:
-    """Return the seconds of one of nginx's times, such as 1h 30m; one that it would not take is endless."""
+    """Return the seconds of one of nginx's times, such as 1h 30m; infinity for what nginx would refuse."""
     parts = re.findall(r"([0-9]+)(ms|[smhd]?)", "".join(args))
     return sum(int(number) * _SECONDS[unit] for number, unit in parts) if parts else float("inf")
-
-
-def _dotted(version: Version) -> str:
-    return ".".join(map(str, version))

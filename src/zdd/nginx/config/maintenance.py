@@ -1,65 +1,79 @@
-"""Which server blocks of a text answer with the maintenance page, and how each can be asked."""
+"""The maintenance page: the lines that make a server block answer with it, and the server blocks that have them."""
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
-
 from zdd.conf import hosts
-from zdd.nginx.config import parse
-from zdd.nginx.config.parse import ConfFile, Directive
+from zdd.nginx.config import listen, parse
+from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.parse import Directive, Place
+from zdd.nginx.config.upstream import quoted
 
-_NOT_ASKED = {"quic", "proxy_protocol"}  # what speaks another protocol than a visitor's TCP connection
-_NOBODY = "localhost"
+_NOT_TCP = {"quic", "proxy_protocol"}  # a visitor's plain TCP connection is not understood there
+_NO_NAME = "localhost"
+
+_LINES = """\
+set $zdd_maintenance "";
+if (-f {file}) {{ set $zdd_maintenance $uri; }}
+if ($zdd_maintenance !~ "^(/zdd-maintenance)?$") {{ return 503; }}
+error_page 503 /zdd-maintenance;
+location = /zdd-maintenance {{
+    internal;
+    default_type "text/html; charset=utf-8";
+    add_header Retry-After 30 always;
+    add_header Cache-Control no-store always;
+    alias {file};
+}}"""
 
 
-class Asked(NamedTuple):
-    """A request that one server block answers, and no other one."""
-
-    address: tuple[str, int]
-    host: str
-    path: str
-    tls: bool
-
-
-def servers(text: str, folder: str, file: str) -> list[tuple[str, Asked | None]]:
+def lines(file: str) -> str:
     """
-    Return each server block that looks for the file: its name, and the request, None where none is known to lead there.
+    Return the lines with which a server block answers 503 with this file as the page, for as long as it exists.
 
-    Relative includes of the text are in `folder`.
+    The page is a URI and no named location: only then a POST becomes a GET (error_page), which a file can answer.
+    Requests for the page itself pass the first condition, as nginx asks it again for them.
     """
-    looking: dict[int, tuple[Directive, str]] = {}
-    for place in parse.walk(parse.read(text, folder)):
-        server = next((one for one in place.above if one.name == "server"), None)
+    return _LINES.format(file=quoted(file))
+
+
+def visits(text: list[Directive], file: str) -> tuple[list[Visit], list[str]]:
+    """
+    Return a request for each server block of a text that looks for the file; no other block answers it.
+
+    The second list has the names of server blocks for which no such request is known.
+    """
+    servers: dict[int, tuple[Directive, str]] = {}
+    for place in parse.walk(text):
+        server = next((outer for outer in place.above if outer.name == "server"), None)
         if server and any(file in word for word in place.directive.args):
-            looking.setdefault(id(server), (server, _path(place)))
-    return [(" ".join(_names(server)) or "_", _asked(server, path)) for server, path in looking.values()]
+            servers.setdefault(id(server), (server, _path(place)))
+    known, unknown = [], []
+    for server, path in servers.values():
+        if visit := _visit(server, path):
+            known.append(visit)
+        else:
+            unknown.append(_name(server))
+    return known, unknown
 
 
-def address(words: list[str]) -> tuple[str, int] | None:
-    """Return where to connect for what a `listen` says; None for what is no address and port."""
-    if not (found := re.fullmatch(r"(?:(\[[^]]+\]|[^:\[\]]+):)?([0-9]+)", words[0])):
-        return None
-    host = (found[1] or "127.0.0.1").strip("[]")
-    return {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(found[2])
-
-
-def _asked(server: Directive, path: str) -> Asked | None:
-    listens = [one.args for one in server.block or () if one.name == "listen" and one.args] or [["80"]]
+def _visit(server: Directive, path: str) -> Visit | None:
     names = _names(server)
     host = hosts.asked(names)
-    for words in listens:
-        where, is_default = address(words), bool({"default_server", "default"} & set(words))
-        if where and not _NOT_ASKED & set(words) and (host or is_default or not names):
-            return Asked(where, host or _NOBODY, path, "ssl" in words)
+    for args in [inner.args for inner in server.block or () if inner.name == "listen" and inner.args] or [["80"]]:
+        where, is_default = listen.address(args), bool({"default_server", "default"} & set(args))
+        if where and not _NOT_TCP & set(args) and (host or is_default or not names):
+            return Visit(_name(server), where, host or _NO_NAME, path, "ssl" in args)
     return None
 
 
+def _name(server: Directive) -> str:
+    return " ".join(_names(server)) or "_"
+
+
 def _names(server: Directive) -> list[str]:
-    return [name for one in server.block or () if one.name == "server_name" for name in one.args if name]
+    return [name for inner in server.block or () if inner.name == "server_name" for name in inner.args if name]
 
 
-def _path(place: ConfFile) -> str:
+def _path(place: Place) -> str:
     """Return a path that leads to a directive: that of the location that it is in."""
-    words = next((one.args for one in place.above if one.name == "location" and one.args), ["/"])
-    return words[-1] if words[-1].startswith("/") else "/"
+    args = next((outer.args for outer in place.above if outer.name == "location" and outer.args), ["/"])
+    return args[-1] if args[-1].startswith("/") else "/"

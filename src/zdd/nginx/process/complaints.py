@@ -8,6 +8,7 @@ import stat
 
 from zdd.host import files
 from zdd.host.process import Process
+from zdd.nginx.config import parse
 
 _LINE = re.compile(r"(?:nginx: |\S+ \S+ )?\[(?P<level>\w+)\] (?:(?P<pid>\d+)#\d+: )?(?P<words>.*)")
 
@@ -29,8 +30,8 @@ class Logs:
 
     def __init__(self, master: Process, new_text: str, prefix: str) -> None:
         self._master = master
-        named = re.search(r"(?m)^\s*error_log\s+\"?([^\s;\"]+)", new_text)
-        paths = [f"/proc/{master.pid}/fd/2", *([os.path.join(prefix, named[1])] if named else [])]
+        named = parse.first(new_text, "error_log", "")
+        paths = [f"/proc/{master.pid}/fd/2", *([os.path.join(prefix, named)] if named else [])]
         self._starts = {path: files.size(path) for path in paths if _is_plain(path)}
         if named and not os.path.exists(paths[-1]):
             self._starts[paths[-1]] = 0

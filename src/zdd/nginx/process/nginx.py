@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from zdd.errors import UsageError
 from zdd.host import files, process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.nginx.conf_file import ConfFile
+from zdd.nginx.conf_file import Change, ConfFile
+from zdd.nginx.config import listen
 from zdd.nginx.errors import ProxyError, unwritable
 from zdd.nginx.process import complaints, port_conflict, running, takeover
 from zdd.nginx.process.binary import Binary
@@ -21,22 +21,7 @@ from zdd.nginx.process.launch import Launch
 _POLL = 0.02
 
 
-@dataclass(frozen=True)
-class Change:
-    """
-    What `apply` did. `old_workers` are those of before a reload: they go on with the requests they have.
-
-    Not `verified`: whoever was told to reload said it did, and its processes cannot be seen.
-    """
-
-    changed: bool
-    started: bool
-    text_before: str | None
-    old_workers: list[Process] = field(default_factory=list)
-    verified: bool = True
-
-
-class Nginx:
+class NginxProcess:
     """
     The nginx that reads `conf_file` and writes `pid_file`; both absolute. Relative paths in its text lead to `prefix`.
 
@@ -60,13 +45,13 @@ class Nginx:
         self.prefix = prefix
         self.patience = patience
         self.unit = unit
-        self._place = ConfFile(conf_file)
+        self._file = ConfFile(conf_file)
         self._commands = commands
         self._clock = clock
 
     def text(self) -> str | None:
         """Return the text in place, None when there is none."""
-        return self._place.text()
+        return self._file.text()
 
     def master(self) -> Process | None:
         """Return the running master, None when it does not run."""
@@ -79,11 +64,11 @@ class Nginx:
 
     def orphans(self) -> list[Process]:
         """Return workers that serve on this text's ports and whose master is gone."""
-        return running.orphans(running.listen_ports(self.text() or ""))
+        return running.orphans(listen.ports(self.text() or ""))
 
     def runs(self, text: str) -> bool:
         """Tell whether nginx runs this text, so that there is nothing to do; workers without a master run it, too."""
-        return text == self.text() and self._place.is_trusted() and self.serves()
+        return text == self.text() and self._file.is_trusted() and self.serves()
 
     def serves(self) -> bool:
         """Tell whether there is an nginx that answers, be it workers whose master was killed."""
@@ -93,7 +78,7 @@ class Nginx:
         """Have nginx test the text (`nginx -t`); raises ProxyError with its own words."""
         had_pid_file = os.path.lexists(self.pid_file)
         try:
-            with self._place.staged(text) as staged:
+            with self._file.staged(text) as staged:
                 result = self._commands.run([self.binary.path, "-t", "-q", "-p", self.prefix, "-c", staged])
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
@@ -120,15 +105,15 @@ class Nginx:
         old_workers = running.workers(master) if master else []
         logs = complaints.Logs(master, text, self.prefix) if master else None
         orphans = [] if master else self.orphans()
-        self._place.try_out(text)
+        self._file.try_out(text)
         try:
             self._reload(master, old_workers, logs) if master and logs else self._start(orphans)
         except ProxyError as error:
-            self._place.put(before)
+            self._file.put(before)
             if error.certain:  # else it may yet take the text, and the next apply shall reload
-                self._place.trust()
+                self._file.trust()
             raise
-        self._place.trust()
+        self._file.trust()
         return Change(True, master is None, before, old_workers)
 
     def restore(self, text_before: str | None, stop: bool | None = None) -> Change:
@@ -144,8 +129,8 @@ class Nginx:
         if stop:
             self.stop()
         before = self.text()
-        self._place.put(text_before)
-        self._place.trust()
+        self._file.put(text_before)
+        self._file.trust()
         return Change(before != text_before, False, before)
 
     def quit(self) -> list[Process]:
@@ -172,8 +157,7 @@ class Nginx:
         master.signal(signal.SIGHUP)
 
         def is_done() -> bool:
-            workers = running.workers(master)
-            return bool(workers) and not set(workers) & set(old_workers)
+            return running.have_taken_over(running.workers(master), old_workers)
 
         if self._wait(is_done, lambda: logs.is_final() or not master.alive()):
             return
@@ -186,8 +170,7 @@ class Nginx:
     def _start(self, orphans: list[Process]) -> None:
         """Start nginx; where workers of a killed one serve, on their sockets, and have them finish what they have."""
         argv = [self.binary.path, "-p", self.prefix, "-c", self.conf_file]
-        ports = running.listen_ports(self.text() or "")
-        sockets = takeover.listeners(orphans, ports)
+        sockets = takeover.listeners(orphans, listen.ports(self.text() or ""))
         try:
             with Launch(argv, self.conf_file, self._commands, sockets, self.unit) as launch:
                 if not self._wait(self.workers, launch.has_failed):
@@ -199,17 +182,12 @@ class Nginx:
             orphan.signal(signal.SIGQUIT)
 
     def _wait(self, is_done: Callable[[], object], is_lost: Callable[[], bool]) -> bool:
-        deadline = self._clock.now() + self.patience
-        while not is_done():
-            if is_lost() or self._clock.now() >= deadline:
-                return bool(is_done())
-            self._clock.sleep(_POLL)
-        return True
-
-
-def lingering(old_workers: Sequence[Process]) -> list[Process]:
-    """Return the workers that still live."""
-    return [worker for worker in old_workers if worker.alive()]
+        for _ in self._clock.poll(_POLL, self._clock.now() + self.patience):
+            if is_done():
+                return True
+            if is_lost():
+                break
+        return bool(is_done())
 
 
 def _check_may_signal(master: Process) -> None:

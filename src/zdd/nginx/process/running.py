@@ -77,14 +77,9 @@ def orphans(ports: set[int]) -> list[Process]:
     return [worker for pid in serving if (worker := Process.find(pid))]
 
 
-def listen_ports(text: str) -> set[int]:
-    """Return the TCP ports of a configuration's `listen` directives, without those of files it includes."""
-    ports = set()
-    for address in re.findall(r"(?m)^\s*listen\s+([^\s;]+)", text):
-        if not address.startswith("unix:"):
-            port = re.search(r"(?:^|:)(\d+)$", address)
-            ports.add(int(port[1]) if port else 80)
-    return ports
+def have_taken_over(serving: list[Process], old_workers: list[Process]) -> bool:
+    """Return whether workers take new requests, and none of the old ones is among them."""
+    return bool(serving) and not set(serving) & set(old_workers)
 
 
 def conf_file_of(title: str) -> str | None:

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from zdd.errors import UsageError
-from zdd.host.clock import Clock
-from zdd.nginx import include
+from zdd.nginx.config import render
 from zdd.nginx.errors import ProxyError
-from zdd.nginx.include import Include
+from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process import running
 
 from .house import House
@@ -21,19 +20,14 @@ BAD = "upstream web {\n"
 
 
 @pytest.fixture
-def included(house: House) -> Include:
+def included(house: House) -> ExternalNginx:
     """What zdd writes; its nginx runs, and each command leaves a line in a file."""
     path = f"{house.folder}/upstreams.conf"
     Path(path).write_text(GOOD)
     text = house.simple("here").replace("http {", f"http {{\n    include {path};")
     house.nginx.apply(text)
     nginx = f"{house.binary.path} -p {house.folder} -c {house.conf_file}"
-    return one(house, f"echo reload >>{house.folder}/ran; {nginx} -s reload", f"{nginx} -t -q")
-
-
-def one(house: House, reload: str, test: str | None = None, patience: float = 20.0) -> Include:
-    path = f"{house.folder}/upstreams.conf"
-    return Include(path, reload, test, house.pid_file, house.commands, Clock(), house.binary.path, patience)
+    return house.external(f"echo reload >>{house.folder}/ran; {nginx} -s reload", f"{nginx} -t -q")
 
 
 def reloads(house: House) -> int:
@@ -41,50 +35,52 @@ def reloads(house: House) -> int:
     return len(ran.read_text().splitlines()) if ran.exists() else 0
 
 
-def test_a_new_text_is_reloaded_and_verified_and_the_same_one_is_nothing_to_do(house: House, included: Include) -> None:
+def test_a_new_text_is_reloaded_and_verified_and_the_same_one_is_nothing_to_do(
+    house: House, included: ExternalNginx
+) -> None:
     before = set(included.workers())
 
-    change = included.apply(OTHER)
+    change = included.change(OTHER)
 
     assert change.changed
     assert change.verified
     assert set(change.old_workers) == before
     assert not before & set(included.workers())
-    assert not included.apply(OTHER).changed
+    assert not included.change(OTHER).changed
     assert reloads(house) == 1
 
 
-def test_a_text_that_fails_its_test_is_taken_back_without_a_reload(house: House, included: Include) -> None:
+def test_a_text_that_fails_its_test_is_taken_back_without_a_reload(house: House, included: ExternalNginx) -> None:
     with pytest.raises(ProxyError, match="unexpected end of file"):
-        included.apply(BAD)
+        included.change(BAD)
 
-    assert included.text() == GOOD
+    assert included.file.text() == GOOD
     assert included.runs(GOOD)
     assert reloads(house) == 0
 
 
-def test_a_failing_reload_puts_the_old_text_back_and_reloads_again(house: House, included: Include) -> None:
-    failing = one(
-        house, f'echo reload >>{house.folder}/ran; grep -q "127.0.0.1:1" {house.folder}/upstreams.conf', patience=0.5
+def test_a_failing_reload_puts_the_old_text_back_and_reloads_again(house: House, included: ExternalNginx) -> None:
+    failing = house.external(
+        f'echo reload >>{house.folder}/ran; grep -q "127.0.0.1:1" {house.folder}/upstreams.conf', patience=0.5
     )
 
     with pytest.raises(ProxyError, match="ended with status 1"):
-        failing.apply(OTHER)
+        failing.change(OTHER)
 
-    assert included.text() == GOOD
+    assert included.file.text() == GOOD
     assert reloads(house) == 2
 
 
-def test_a_command_that_does_not_reload_does_not_pass_for_one(house: House, included: Include) -> None:
+def test_a_command_that_does_not_reload_does_not_pass_for_one(house: House, included: ExternalNginx) -> None:
     with pytest.raises(ProxyError, match="no new worker came within"):
-        one(house, "true", patience=0.2).apply(OTHER)
+        house.external("true", patience=0.2).change(OTHER)
 
-    assert included.text() == GOOD
+    assert included.file.text() == GOOD
     assert not included.runs(GOOD)
 
 
 def test_a_crash_between_the_new_text_and_the_reload_is_repaired_by_the_next_command(
-    house: House, included: Include, monkeypatch: pytest.MonkeyPatch
+    house: House, included: ExternalNginx, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -92,36 +88,36 @@ def test_a_crash_between_the_new_text_and_the_reload_is_repaired_by_the_next_com
     with monkeypatch.context() as patch:
         patch.setattr(included, "_run", killed)
         with pytest.raises(KeyboardInterrupt):
-            included.apply(OTHER)
+            included.change(OTHER)
 
-    assert included.apply(OTHER).changed
+    assert included.change(OTHER).changed
     assert reloads(house) == 1
 
 
-def test_restoring_brings_the_old_text_back_but_never_takes_the_upstreams_away(included: Include) -> None:
-    included.apply(OTHER)
+def test_restoring_brings_the_old_text_back_but_never_takes_the_upstreams_away(included: ExternalNginx) -> None:
+    included.change(OTHER)
 
-    assert included.restore(GOOD).changed
-    assert not included.restore(None, stop=True).changed
-    assert included.text() == GOOD
+    assert included.change_back(GOOD).changed
+    assert not included.change_back(None, stop=True).changed
+    assert included.file.text() == GOOD
     assert included.serves()
 
 
 def test_processes_that_cannot_be_seen_are_said_to_be_trusted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "is_master", lambda pid: False)
 
-    assert not one(house, "true").apply(GOOD).verified
+    assert not house.external("true").change(GOOD).verified
 
 
 def test_a_folder_that_is_not_there_is_a_matter_of_usage(house: House) -> None:
-    nowhere = Include("/nowhere/a.conf", "true", None, house.pid_file, house.commands, Clock(), house.binary.path)
+    nowhere = house.external("true", include="/nowhere/a.conf")
 
     with pytest.raises(UsageError, match=r"cannot write /nowhere/a\.conf"):
-        nowhere.apply(GOOD)
+        nowhere.change(GOOD)
 
 
 def test_the_text_has_an_upstream_for_each_service_and_no_date() -> None:
-    text = include.render("shop", {"web": ["unix:/r/web/00"], "api": ["127.0.0.1:8000"]}, (1, 22, 1))
+    text = render.include("shop", {"web": ["unix:/r/web/00"], "api": ["127.0.0.1:8000"]}, (1, 22, 1))
 
     assert text.index("upstream api {") < text.index("upstream web {")
-    assert text == include.render("shop", {"api": ["127.0.0.1:8000"], "web": ["unix:/r/web/00"]}, (1, 22, 1))
+    assert text == render.include("shop", {"api": ["127.0.0.1:8000"], "web": ["unix:/r/web/00"]}, (1, 22, 1))

@@ -9,11 +9,11 @@ import msgspec
 Level = Literal["error", "warning", "fine"]
 
 
-class Finding(msgspec.Struct):
+class Finding(msgspec.Struct, frozen=True):
     """
-    One thing: what is so, why it matters, how to mend it; of what is fine only what is so.
+    One finding: what is so, why it matters, how to fix it. A finding of level "fine" has only the first.
 
-    An error keeps deploys from working, or has them lose requests.
+    An error makes deploys fail, or makes them lose requests.
     """
 
     level: Level
@@ -23,17 +23,17 @@ class Finding(msgspec.Struct):
 
     @property
     def line(self) -> str:
-        """It in one line."""
+        """The finding in one line."""
         return f"{self.what}; {self.fix}" if self.fix else self.what
 
 
 def error(what: str, why: str, fix: str) -> Finding:
-    """Return what has to be mended."""
+    """Return what must be fixed."""
     return Finding("error", what, why, fix)
 
 
 def warning(what: str, why: str, fix: str) -> Finding:
-    """Return what ought to be mended."""
+    """Return what should be fixed."""
     return Finding("warning", what, why, fix)
 
 

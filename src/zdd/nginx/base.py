@@ -1,0 +1,224 @@
+"""What both kinds of nginx have in common, ours and the one that somebody else runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from zdd.conf.schema import Config
+from zdd.errors import UsageError
+from zdd.host import files, reach
+from zdd.host.clock import Clock
+from zdd.host.command import Commands
+from zdd.host.process import Process
+from zdd.instances.supervised import ProxySide
+from zdd.nginx import gate
+from zdd.nginx.conf_file import Change, ConfFile
+from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.version import Version, dotted
+from zdd.nginx.process import binary, running
+from zdd.nginx.process.binary import Binary
+from zdd.paths import Paths
+from zdd.routing.manifest import Instance, Manifest
+
+_SOMAXCONN = "/proc/sys/net/core/somaxconn"
+
+
+class MaintenanceCheck(NamedTuple):
+    """
+    How to see that nginx answers with the maintenance page.
+
+    `unasked` names what no request is known for, `needed` says what the user has to write, None where zdd writes it.
+    """
+
+    visits: list[Visit]
+    unasked: list[str]
+    needed: str | None
+
+
+class NginxBase(ABC):
+    """
+    Brings nginx to the text for a table, and back to the text that it had before.
+
+    `conf_file` is the file that zdd writes, `error_log` where nginx says why it cannot reach an instance.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        paths: Paths,
+        commands: Commands,
+        clock: Clock,
+        conf_file: str,
+        pid_file: str,
+        error_log: str,
+    ) -> None:
+        self.config = config
+        self.paths = paths
+        self.commands = commands
+        self.clock = clock
+        self.conf_file = conf_file
+        self.pid_file = pid_file
+        self.error_log = error_log
+        self.file = ConfFile(conf_file)
+
+    @abstractmethod
+    def master(self) -> Process | None:
+        """Return nginx's master process if it runs and can be seen."""
+
+    @abstractmethod
+    def serves(self) -> bool:
+        """Return whether there is an nginx that answers."""
+
+    @abstractmethod
+    def visits(self, target: Manifest) -> list[Visit]:
+        """Return the requests that lead through nginx to each service."""
+
+    @abstractmethod
+    def change(self, text: str) -> Change:
+        """
+        Make nginx run this text; do nothing where it does already.
+
+        Raises ProxyError when nginx does not take it; then the text of before is in place again.
+        """
+
+    @abstractmethod
+    def change_back(self, text_before: str | None, stop: bool | None = None) -> Change:
+        """Undo a `change`, or the part of it that was done before a crash. Idempotent."""
+
+    @abstractmethod
+    def worker_users(self) -> list[int]:
+        """Return the users that nginx's workers run as."""
+
+    @cached_property
+    def binary(self) -> Binary:
+        """The nginx program, found when it is first needed. Raises UsageError when there is none."""
+        configured = self.config.nginx.binary
+        return binary.find(str(configured) if configured else None, self.master(), self.commands)
+
+    @property
+    def version(self) -> Version:
+        """The version of the nginx program."""
+        return self.binary.version
+
+    @property
+    def program(self) -> str:
+        """The path of the nginx program."""
+        return self.binary.path
+
+    def apply(self, deploy: int, text: str) -> str:
+        """Bring nginx to the text, and keep the one of before for `restore`; returns what was done, in words."""
+        kept = self._kept(deploy)
+        if files.read(kept) is None:
+            files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)
+        change = self.change(text)
+        if change.started:
+            return "started"
+        if not change.verified:
+            return "reloaded, says its command; its processes cannot be seen here"
+        return "reloaded" if change.changed else "unchanged"
+
+    def restore(self, deploy: int) -> None:
+        """Bring nginx back to the text that `apply` replaced; do nothing where `apply` was never called."""
+        if (kept := files.read(self._kept(deploy))) is not None:
+            before = json.loads(kept)
+            self.change_back(before["text"], stop=not before["ran"])
+
+    def check(self, target: Manifest, before: Manifest | None) -> None:
+        """
+        Send one request through nginx to each service that changed, or to all when nginx got another text.
+
+        Raises Unreachable.
+        """
+        changed = target.changed(before)
+        kept = files.read(self._kept(target.deploy))
+        everywhere = kept is None or json.loads(kept)["text"] != self.file.text()
+        visits = [visit for visit in self.visits(target) if everywhere or visit.service in changed]
+        gate.send(self.paths, target, visits, self.error_log, self.clock)
+
+    def workers(self, shutting_down: bool = False) -> list[Process]:
+        """Return the workers that take new requests; or all, also those that only finish what they have."""
+        master = self.master()
+        return running.workers(master, shutting_down) if master else []
+
+    def retiring_workers(self) -> list[Process]:
+        """Return the workers from before a reload that still finish what they have."""
+        serving = self.workers()
+        return [worker for worker in self.workers(shutting_down=True) if worker not in serving]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `status` says of nginx."""
+        master = self.master()
+        version = dotted(self.version) if master else None
+        return {"pid": master.pid if master else None, "version": version, "managed": True}
+
+    def capacity(self) -> str:
+        """
+        Return how many requests can wait, and what sets that limit, as a part of a sentence.
+
+        The requests of one service wait in one queue of the kernel. nginx as a whole has a limit, too: beyond it, it
+        refuses even what it would answer by itself.
+        """
+        limits = [(files.read_number(_SOMAXCONN) or 128, "net.core.somaxconn"), *self.limits()]
+        most, limit = min(limits)
+        return f"up to {most}, by {limit}"
+
+    def limits(self) -> Sequence[tuple[int, str]]:
+        """Return the known limits on requests that wait, each with the setting it comes from."""
+        return ()
+
+    def access(self) -> ProxySide:
+        """Return what an instance needs in order to let nginx in, and only nginx."""
+        return ProxySide(self.worker_users(), self.pid_file)
+
+    def first_unsearchable_folder(self) -> tuple[str, str] | None:
+        """Return a folder on the way to the sockets that a user of nginx's workers cannot search, and that user."""
+        for uid in self.worker_users():
+            try:
+                user = pwd.getpwuid(uid)
+                name, groups = user.pw_name, os.getgrouplist(user.pw_name, user.pw_gid)
+            except KeyError:
+                name, groups = str(uid), []
+            if folder := reach.first_unsearchable_folder(self.paths.runtime, uid, groups):
+                return folder, name
+        return None
+
+    def targets(self, target: Manifest) -> dict[str, list[str]]:
+        """Return what nginx connects to for each service, workers left out."""
+        by_service = target.by_service().items()
+        return {name: self._addresses(instances) for name, instances in by_service if instances[0].kind != "none"}
+
+    def _addresses(self, instances: list[Instance]) -> list[str]:
+        return [
+            f"unix:{self.paths.current}/{instance.service}/{number:02}"
+            if instance.has_slot
+            else f"127.0.0.1:{instance.port}"
+            for number, instance in enumerate(instances)
+        ]
+
+    def _kept(self, deploy: int) -> str:
+        return f"{self.paths.tables}/{deploy}/nginx.before"
+
+    def _configured_user(self) -> str:
+        """Return the configured user, else the one that distributions make for nginx, else the compiled-in one."""
+        if self.config.nginx.user:
+            return self.config.nginx.user
+        for name in ("www-data", "nginx"):
+            try:
+                return pwd.getpwnam(name).pw_name
+            except KeyError:
+                continue
+        return self.binary.user
+
+
+def uid_of(worker_user: str) -> int:
+    """Return the number of the user that workers run as. Raises UsageError when there is no such user."""
+    try:
+        return pwd.getpwnam(worker_user).pw_uid
+    except KeyError:
+        raise UsageError(f"nginx's workers run as user {worker_user!r}, who does not exist") from None

@@ -1,0 +1,131 @@
+"""The proxy before the services, as the rest of zdd sees it, and the choice of whose nginx it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from zdd.conf.schema import Config
+from zdd.finding import Finding
+from zdd.host.clock import Clock
+from zdd.host.command import Commands
+from zdd.host.process import Process
+from zdd.instances.supervised import ProxySide
+from zdd.nginx.base import MaintenanceCheck
+from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.version import Version
+from zdd.nginx.external import ExternalNginx
+from zdd.nginx.managed import ManagedNginx
+from zdd.paths import Paths
+from zdd.routing.manifest import Manifest
+
+
+class Proxy(Protocol):
+    """
+    nginx before the services: the text that it should have for a table, and bringing it there and back.
+
+    Nobody but `open_proxy` asks whose nginx it is: what depends on that is a question here.
+    """
+
+    @property
+    def routes(self) -> bool:
+        """Whether zdd's own text routes requests to services, by their hosts and paths."""
+
+    @property
+    def read_timeout(self) -> float | None:
+        """How many seconds nginx waits for an app's answer; None where only the user's text says it."""
+
+    @property
+    def version(self) -> Version:
+        """The version of the nginx program. Raises UsageError when there is none."""
+
+    @property
+    def program(self) -> str:
+        """The path of the nginx program. Raises UsageError when there is none."""
+
+    def require(self) -> None:
+        """Raise UsageError, while nothing is touched yet, where something that a deploy needs is missing."""
+
+    def text(self, target: Manifest) -> str:
+        """Return the text nginx should have for this table: a function of configuration and table alone."""
+
+    def runs(self, text: str) -> bool:
+        """Return whether nginx runs this very text already."""
+
+    def apply(self, deploy: int, text: str) -> str:
+        """
+        Bring nginx to the text, and keep the one of before for `restore`; returns what was done, in words.
+
+        Raises DeployFailed when nginx does not take it; then the text of before is in place and what ran before runs.
+        """
+
+    def restore(self, deploy: int) -> None:
+        """Bring nginx back to the text that `apply` replaced; do nothing where `apply` was never called. Idempotent."""
+
+    def check(self, target: Manifest, before: Manifest | None) -> None:
+        """
+        Send one request through nginx to each service that changed, or to all when nginx got another text.
+
+        Raises DeployFailed where one does not arrive.
+        """
+
+    def visits(self, target: Manifest) -> list[Visit]:
+        """Return the requests that lead through nginx to each service, as far as they are known."""
+
+    def unasked(self) -> list[str]:
+        """Return the services that would be asked through nginx if the user said how."""
+
+    def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:
+        """
+        Return how to see that nginx answers with the maintenance page.
+
+        Raises ZddError where it is known that nginx does not look for the page.
+        """
+
+    def master(self) -> Process | None:
+        """Return nginx's master process if it runs and can be seen."""
+
+    def workers(self, shutting_down: bool = False) -> list[Process]:
+        """Return the workers that take new requests; or all, also those that only finish what they have."""
+
+    def retiring_workers(self) -> list[Process]:
+        """Return the workers from before a reload that still finish what they have."""
+
+    def processes(self) -> list[Process]:
+        """Return all processes that may listen on `listen`."""
+
+    def listen(self) -> list[str]:
+        """Return the addresses that nginx listens on, as far as that is for zdd to check."""
+
+    def quit(self) -> list[Process]:
+        """Make an nginx of ours take nothing new; returns its workers, which finish what they have."""
+
+    def stop(self) -> None:
+        """Stop an nginx of ours; clients that are being answered get their answers first."""
+
+    def problem(self) -> str | None:
+        """Return what is wrong with nginx, None when it runs."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `status` says of nginx."""
+
+    def capacity(self) -> str:
+        """Return how many requests can wait, and what sets that limit, as a part of a sentence."""
+
+    def access(self) -> ProxySide:
+        """Return what an instance needs in order to let nginx in, and only nginx."""
+
+    def first_unsearchable_folder(self) -> tuple[str, str] | None:
+        """Return a folder on the way to the sockets that a user of nginx's workers cannot search, and that user."""
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what `check` says of nginx itself."""
+
+    def text_findings(self) -> Iterator[Finding]:
+        """Yield what `check` says of the text that the user has written."""
+
+
+def open_proxy(config: Config, paths: Paths, commands: Commands, clock: Clock) -> Proxy:
+    """Return the nginx of a configuration: somebody else's that includes our file, or the one that zdd runs."""
+    kind = ExternalNginx if config.nginx.include else ManagedNginx
+    return kind(config, paths, commands, clock)

@@ -412,12 +412,6 @@ class FakeProxy:
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:
         return MaintenanceCheck([], [], None)
 
-    def master(self) -> Process | None:
-        return None
-
-    def workers(self, shutting_down: bool = False) -> list[Process]:
-        return []
-
     def retiring_workers(self) -> list[Process]:
         return []
 

@@ -10,6 +10,7 @@ from zdd.finding import Finding, error, fine, warning
 from zdd.host import files, process, sock_diag
 from zdd.nginx.config import lint
 from zdd.nginx.config import version as versions
+from zdd.nginx.process import port_conflict
 from zdd.operate import boot
 from zdd.project import Project
 
@@ -68,9 +69,9 @@ def _port(address: str, own: set[int]) -> Finding:
     found = [one.inode for one in sock_diag.listening_on(port) if _overlap(host.strip("[]"), one.address)]
     other = next((inode for inode in found if inode not in own), None)
     if other is not None:
-        return error(
-            f"port {port} is taken by {_holder(other)}", "nginx cannot listen there", "end it, or change listen"
-        )
+        pid = port_conflict.holder({other})
+        who = f"process {pid} ({process.title(pid)[:60]})" if pid else "another user's process"
+        return error(f"port {port} is taken by {who}", "nginx cannot listen there", "end it, or change listen")
     if not found and port < first and os.geteuid() != 0:
         return error(
             f"port {port} is root's, and you are {user_name(os.geteuid())}",
@@ -82,11 +83,3 @@ def _port(address: str, own: set[int]) -> Finding:
 
 def _overlap(host: str, other: str) -> bool:
     return host == other or host in _EVERYWHERE or other in _EVERYWHERE
-
-
-def _holder(inode: int) -> str:
-    """Return who has a socket, as far as we may see."""
-    for pid in process.parents():
-        if any(inode == one for one, _ in sock_diag.socket_descriptors(pid)):
-            return f"process {pid} ({process.title(pid)[:60]})"
-    return "another user's process"

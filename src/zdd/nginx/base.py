@@ -6,12 +6,13 @@ import json
 import os
 import pwd
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
+from zdd.finding import Finding
 from zdd.host import files, reach
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
@@ -168,10 +169,6 @@ class NginxBase(ABC):
         most, limit = min(limits)
         return f"up to {most}, by {limit}"
 
-    def limits(self) -> Sequence[tuple[int, str]]:
-        """Return the known limits on requests that wait, each with the setting it comes from."""
-        return ()
-
     def access(self) -> ProxySide:
         """Return what an instance needs in order to let nginx in, and only nginx."""
         return ProxySide(self.worker_users(), self.pid_file)
@@ -187,6 +184,35 @@ class NginxBase(ABC):
             if folder := reach.first_unsearchable_folder(self.paths.runtime, uid, groups):
                 return folder, name
         return None
+
+    # What only one kind of nginx has, the other has like this.
+
+    def limits(self) -> Sequence[tuple[int, str]]:
+        """Return the known limits on requests that wait, each with the setting it comes from."""
+        return ()
+
+    def listen(self) -> list[str]:
+        """Return the addresses that nginx listens on, as far as that is for zdd to check."""
+        return []
+
+    def processes(self) -> list[Process]:
+        """Return all processes that may listen on `listen`."""
+        return []
+
+    def unasked(self) -> list[str]:
+        """Return the services that would be asked through nginx if the user said how."""
+        return []
+
+    def quit(self) -> list[Process]:
+        """Make an nginx of ours take nothing new; returns its workers, which finish what they have."""
+        return []
+
+    def stop(self) -> None:  # noqa: B027  (somebody else's is not ours to stop)
+        """Stop an nginx of ours; clients that are being answered get their answers first."""
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what `check` says of nginx itself."""
+        return iter(())
 
     def targets(self, target: Manifest) -> dict[str, list[str]]:
         """Return what nginx connects to for each service, workers left out."""

@@ -109,17 +109,6 @@ class ExternalNginx(NginxBase):
         """Return whether an nginx can be seen."""
         return self.master() is not None
 
-    def processes(self) -> list[Process]:
-        """Return none: who listens where is not for zdd to check."""
-        return []
-
-    def quit(self) -> list[Process]:
-        """Do nothing: this nginx serves others, too."""
-        return []
-
-    def stop(self) -> None:
-        """Do nothing: this nginx serves others, too."""
-
     def problem(self) -> str | None:
         """Return what is wrong with nginx, None when it runs."""
         return None if self.master() else f"no nginx can be seen that would read {self.conf_file}"
@@ -127,10 +116,6 @@ class ExternalNginx(NginxBase):
     def describe(self) -> dict[str, object]:
         """Return what `status` says of nginx."""
         return super().describe() | {"managed": False}
-
-    def listen(self) -> list[str]:
-        """Return nothing: where it listens is not for zdd to say."""
-        return []
 
     def visits(self, target: Manifest) -> list[Visit]:
         """Return a request for each service whose `health_host` says what to ask for."""

@@ -133,10 +133,6 @@ class ManagedNginx(NginxBase):
         address = listen.http_address(listen.listens(self._source()) if self.template else own)
         return gate.visits(self.config, target, address) if address else []
 
-    def unasked(self) -> list[str]:
-        """Return none: where this nginx listens is known."""
-        return []
-
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:  # noqa: ARG002
         """
         Return how to see that each server block that looks for the page answers with it.
@@ -161,10 +157,6 @@ class ManagedNginx(NginxBase):
         workers = parse.first(source, "worker_processes", "1")
         count = (os.cpu_count() or 1) if workers == "auto" else _number(workers, 1)
         return [(_number(connections, 512) * count // _PER_REQUEST, "nginx's worker_connections")]
-
-    def findings(self) -> Iterator[Finding]:
-        """Yield nothing: what is wrong with it, a deploy sets right."""
-        return iter(())
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the template; zdd's own text needs no look."""

@@ -82,12 +82,6 @@ class Proxy(Protocol):
         Raises ZddError where it is known that nginx does not look for the page.
         """
 
-    def master(self) -> Process | None:
-        """Return nginx's master process if it runs and can be seen."""
-
-    def workers(self, shutting_down: bool = False) -> list[Process]:
-        """Return the workers that take new requests; or all, also those that only finish what they have."""
-
     def retiring_workers(self) -> list[Process]:
         """Return the workers from before a reload that still finish what they have."""
 

@@ -95,8 +95,8 @@ def _ask(project: Project, visit: Visit, needed: str | None) -> None:
     try:
         status = gate.visit(visit, project.clock).status
     except (OSError, request.NotHttp) as error:
-        hint = None if project.proxy.master() else project.proxy.problem()
-        raise DeployFailed(f"maintenance is not on: nginx does not answer on {where}: {error}", hint=hint) from error
+        words = f"maintenance is not on: nginx does not answer on {where}: {error}"
+        raise DeployFailed(words, hint=project.proxy.problem()) from error
     if status == _UNAVAILABLE:
         return
     words = f"maintenance is not on: nginx answers {status} and not 503 for GET {visit.path} with Host {visit.host}"

@@ -31,11 +31,10 @@ def hint(said: str) -> str | None:
 
 def listener(port: int) -> int | None:
     """Return the lowest process that listens on the TCP port, None when it cannot be seen (other users' cannot)."""
+    return holder({listening.inode for listening in sock_diag.listening_on(port)})
 
-    def search(pids: list[int]) -> int | None:
-        if not any(found == port for _, found in sock_diag.listeners(pids)):
-            return None
-        half = len(pids) // 2
-        return search(pids[:half]) or search(pids[half:]) if half else pids[0]
 
-    return search(sorted(process.parents()))
+def holder(sockets: set[int]) -> int | None:
+    """Return the lowest process that has one of these sockets open, given by their inodes; None if none is seen."""
+    pids = sorted(process.parents()) if sockets else []
+    return next((pid for pid in pids if any(inode in sockets for inode, _ in sock_diag.socket_descriptors(pid))), None)

@@ -9,11 +9,11 @@ import msgspec
 Level = Literal["error", "warning", "fine"]
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, rename={"fix": "mend"}):
     """
     One finding: what is so, why it matters, how to fix it. A finding of level "fine" has only the first.
 
-    An error makes deploys fail, or makes them lose requests.
+    An error makes deploys fail, or makes them lose requests. In JSON `fix` is called mend.
     """
 
     level: Level

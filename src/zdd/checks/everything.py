@@ -39,8 +39,8 @@ def check(project: Project) -> list[Found]:
     """Return what the checks have found, each thing once; one that cannot look says why, as an error."""
     found: dict[str, Found] = {}
     for name in CHECKS:
-        for one in _run(name, project):
-            found.setdefault(one.what, Found(check=name, finding=one))
+        for finding in _run(name, project):
+            found.setdefault(finding.what, Found(check=name, finding=finding))
     return list(found.values())
 
 
@@ -52,10 +52,10 @@ def broken(problem: ZddError | OSError) -> Finding:
 
 
 def _run(name: str, project: Project) -> list[Finding]:
-    found: list[Finding] = []
+    findings: list[Finding] = []
     try:
-        for one in CHECKS[name](project):
-            found.append(one)  # noqa: PERF402  (what was found before it failed stays)
+        for finding in CHECKS[name](project):
+            findings.append(finding)  # noqa: PERF402  (what was found before it failed stays)
     except (ZddError, OSError) as problem:
-        found.append(broken(problem))
-    return found
+        findings.append(broken(problem))
+    return findings

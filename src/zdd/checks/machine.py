@@ -71,16 +71,16 @@ def disk(project: Project) -> Iterator[Finding]:
     folder = project.paths.state
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
-    found = os.statvfs(folder)
-    free = found.f_bavail * found.f_frsize
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
     current = project.releases.current() if project.releases else None
     size = _size(project.releases.path(current)) if project.releases and current else 0
     clean = f"make room on it; S/releases and S/logs are zdd's ({project.paths.state})"
-    if found.f_files and not found.f_favail:
+    if disk.f_files and not disk.f_favail:
         yield error(f"{folder}: its file system has no inodes left", "no file can be made", clean)
     elif free < size:
-        words = f"{folder}: {_megabytes(free)} are free, and the live release has {_megabytes(size)}"
-        yield error(words, "the next release does not fit", clean)
+        what = f"{folder}: {_megabytes(free)} are free, and the live release has {_megabytes(size)}"
+        yield error(what, "the next release does not fit", clean)
     elif free < size + _LEAST:
         yield warning(f"{folder}: only {_megabytes(free)} are free", "logs and releases go there", clean)
     else:

@@ -54,10 +54,10 @@ def ports(project: Project) -> Iterator[Finding]:
 
 def sudo(project: Project) -> Iterator[Finding]:
     """Ask sudo whether it would run the commands for nginx without a password."""
-    for words in boot.sudo_commands(project.config):
-        if os.geteuid() != 0 and project.commands.run(["sudo", "-n", "-l", *words]).status != 0:
+    for command in boot.sudo_commands(project.config):
+        if os.geteuid() != 0 and project.commands.run(["sudo", "-n", "-l", *command]).status != 0:
             yield error(
-                f"sudo does not run `{' '.join(words)}` without a password",
+                f"sudo does not run `{' '.join(command)}` without a password",
                 "nobody can type one during a deploy",
                 "`sudo zddeploy enable` writes the line for /etc/sudoers.d",
             )
@@ -66,19 +66,19 @@ def sudo(project: Project) -> Iterator[Finding]:
 def _port(address: str, own: set[int]) -> Finding:
     host, _, number = address.rpartition(":")
     port, first = int(number), files.read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 0
-    found = [one.inode for one in sock_diag.listening_on(port) if _overlap(host.strip("[]"), one.address)]
-    other = next((inode for inode in found if inode not in own), None)
+    sockets = [one.inode for one in sock_diag.listening_on(port) if _overlap(host.strip("[]"), one.address)]
+    other = next((inode for inode in sockets if inode not in own), None)
     if other is not None:
         pid = port_conflict.holder({other})
         who = f"process {pid} ({process.title(pid)[:60]})" if pid else "another user's process"
         return error(f"port {port} is taken by {who}", "nginx cannot listen there", "end it, or change listen")
-    if not found and port < first and os.geteuid() != 0:
+    if not sockets and port < first and os.geteuid() != 0:
         return error(
             f"port {port} is root's, and you are {user_name(os.geteuid())}",
             "nginx cannot listen there",
             f"listen on {first} or above; or have root's nginx before it (include in [nginx])",
         )
-    return fine(f"port {port}: " + ("nginx listens" if found else "free"))
+    return fine(f"port {port}: " + ("nginx listens" if sockets else "free"))
 
 
 def _overlap(host: str, other: str) -> bool:

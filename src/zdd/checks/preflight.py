@@ -44,8 +44,8 @@ def access(project: Project) -> Iterator[Finding]:
         )
     yield from _links(project)
     enable = boot_unit.enable_command(project.config)
-    if found := project.proxy.first_unsearchable_folder():
-        folder, worker = found
+    if unsearchable := project.proxy.first_unsearchable_folder():
+        folder, worker = unsearchable
         mode, runtime = os.stat(folder).st_mode & 0o777, project.paths.runtime
         us, name = user_name(os.geteuid()), project.name
         yield error(
@@ -57,11 +57,11 @@ def access(project: Project) -> Iterator[Finding]:
 
 def _links(project: Project) -> Iterator[Finding]:
     """Look whether the sockets that apps of other users bind can be linked into folders of ours."""
-    for one in _apps(project):
-        uid = user.of(one).uid
-        if one.socket == "unix" and uid not in (None, os.geteuid()) and not reach.may_link(uid):
+    for app in _apps(project):
+        uid = user.of(app).uid
+        if app.socket == "unix" and uid not in (None, os.geteuid()) and not reach.may_link(uid):
             yield error(
-                f"{one.name}: a socket of user {one.user} cannot be linked; we are root without CAP_FOWNER",
+                f"{app.name}: a socket of user {app.user} cannot be linked; we are root without CAP_FOWNER",
                 "nginx would never get to the app",
                 'give the container or the unit this capability, or have the app inherit its socket (socket = "fd")',
             )

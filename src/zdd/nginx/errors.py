@@ -15,6 +15,6 @@ class ProxyError(DeployFailed):
         self.certain = certain
 
 
-def unwritable(words: str, error: OSError, hint: str | None = None) -> ZddError:
+def unwritable(message: str, error: OSError, hint: str | None = None) -> ZddError:
     """Return what to raise where a text cannot be written: a full disk is no mistake in the configuration."""
-    return ProxyError(words) if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError(words, hint=hint)
+    return ProxyError(message) if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError(message, hint=hint)

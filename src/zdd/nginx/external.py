@@ -54,8 +54,8 @@ class ExternalNginx(NginxBase):
         """Raise UsageError where there is no nginx program, or where the include cannot be written."""
         _ = self.version
         if not os.access(os.path.dirname(os.path.realpath(self.conf_file)), os.W_OK | os.X_OK):
-            words = f"cannot write {self.conf_file}: its folder is missing or not yours to write to"
-            raise UsageError(words, hint=_WRITABLE)
+            message = f"cannot write {self.conf_file}: its folder is missing or not yours to write to"
+            raise UsageError(message, hint=_WRITABLE)
 
     def text(self, target: Manifest) -> str:
         """Return the upstreams for this table."""
@@ -102,7 +102,7 @@ class ExternalNginx(NginxBase):
         named = Process.find(pid) if pid else None
         if named and running.is_master(named.pid):
             return named
-        masters = [found for pid in process.parents() if running.is_master(pid) and (found := Process.find(pid))]
+        masters = [master for pid in process.parents() if running.is_master(pid) and (master := Process.find(pid))]
         return masters[0] if len(masters) == 1 else None
 
     def serves(self) -> bool:
@@ -119,9 +119,9 @@ class ExternalNginx(NginxBase):
 
     def visits(self, target: Manifest) -> list[Visit]:
         """Return a request for each service whose `health_host` says what to ask for."""
-        if not (found := _listening()):
+        if not (listening := _listening()):
             return []
-        address, tls = found
+        address, tls = listening
         return [
             Visit(name, address, service.health_host, service.health_path or "/", tls)
             for name, service in self._reachable().items()
@@ -168,7 +168,7 @@ class ExternalNginx(NginxBase):
             )
         services = lint.served(self.config.services)
         passes = lint.passes(text, services, named=True)
-        for name in services.keys() - {one.service for one in passes}:
+        for name in services.keys() - {passing.service for passing in passes}:
             yield warning(f"no server block leads to {name}", "nobody gets to it", f"proxy_pass http://{name};")
         yield from lint.judge(text, self.version, services, passes)
 
@@ -180,7 +180,9 @@ class ExternalNginx(NginxBase):
     def _reachable(self) -> dict[str, RunService]:
         """Return the services that nginx leads to."""
         services = self.config.services.items()
-        return {name: one for name, one in services if isinstance(one, RunService) and one.socket != "none"}
+        return {
+            name: service for name, service in services if isinstance(service, RunService) and service.socket != "none"
+        }
 
     def _go_back(self, before: str | None, reload: bool) -> None:
         self.file.put(before)
@@ -200,17 +202,19 @@ class ExternalNginx(NginxBase):
         for _ in self.clock.poll(_POLL, self.clock.now() + self.patience):
             if running.have_taken_over(self.workers(), old_workers):
                 return True
-        words = f"no new worker came within {self.patience:g} s after `{reload}`"
-        raise ProxyError(f"nginx did not take the new {self.conf_file}: {words}", certain=False)
+        reason = f"no new worker came within {self.patience:g} s after `{reload}`"
+        raise ProxyError(f"nginx did not take the new {self.conf_file}: {reason}", certain=False)
 
     def _run(self, name: str, command: str | None) -> None:
         if command is None:
             return
         result = self.commands.run(["/bin/sh", "-ec", command], timeout=_TIMEOUT)
         if result.status != 0:
-            said = " ".join(result.output.split()) or "it said nothing"
-            hint = _SUDO if "sudo: a " in said else _NAMES if "duplicate upstream" in said else None
-            raise ProxyError(f"[nginx] {name} `{command}` ended with status {result.status}: {said[-600:]}", hint=hint)
+            output = " ".join(result.output.split()) or "it said nothing"
+            hint = _SUDO if "sudo: a " in output else _NAMES if "duplicate upstream" in output else None
+            raise ProxyError(
+                f"[nginx] {name} `{command}` ended with status {result.status}: {output[-600:]}", hint=hint
+            )
 
 
 def _listening() -> tuple[Address, bool] | None:

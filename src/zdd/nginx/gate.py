@@ -44,7 +44,10 @@ def send(paths: Paths, target: Manifest, visits: Sequence[Visit], log: str, cloc
     """
     left_out = _left_out(paths, target) if visits else {}
     for visit in visits:
-        old, new = left_out.get(visit.service, ()), [one.name for one in target.of(visit.service) if one.has_slot]
+        old, new = (
+            left_out.get(visit.service, ()),
+            [instance.name for instance in target.of(visit.service) if instance.has_slot],
+        )
         until, since = clock.now() + _POOLED, files.size(log)
         others = sure = 0
         for _ in clock.poll(_AGAIN, until):
@@ -58,26 +61,26 @@ def send(paths: Paths, target: Manifest, visits: Sequence[Visit], log: str, cloc
             others = _OTHERS
 
 
-def _send_one(where: Visit, log: str, clock: Clock, others: int) -> None:
+def _send_one(visit: Visit, log: str, clock: Clock, others: int) -> None:
     since = files.size(log)
     try:
-        status = visit(where, clock, others).status
-        said = f"answers {status}" if status in _UNREACHABLE else None
+        status = ask(visit, clock, others).status
+        failure = f"answers {status}" if status in _UNREACHABLE else None
     except (OSError, request.NotHttp) as error:
-        said = f"does not answer on {where.address[0]}:{where.address[1]} ({error})"
-    if said:
-        words = f"{where.service}: healthy, but nginx {said} for GET {where.path} with Host {where.host}"
-        raise Unreachable(words, files.tail(log, 5, since))
+        failure = f"does not answer on {visit.address[0]}:{visit.address[1]} ({error})"
+    if failure:
+        message = f"{visit.service}: healthy, but nginx {failure} for GET {visit.path} with Host {visit.host}"
+        raise Unreachable(message, files.tail(log, 5, since))
 
 
 def _left_out(paths: Paths, target: Manifest) -> dict[str, list[str]]:
     """Return each service's instances that still run and that the table leaves out."""
-    found: dict[str, list[str]] = {}
+    left_out: dict[str, list[str]] = {}
     for entry in os.listdir(paths.control):
         name, _, kind = entry.rpartition(".")
         if kind == "sock" and name not in target.instances:
-            found.setdefault(name.rpartition("-")[0], []).append(name)
-    return found
+            left_out.setdefault(name.rpartition("-")[0], []).append(name)
+    return left_out
 
 
 def _connected(paths: Paths, names: Sequence[str]) -> bool:
@@ -93,25 +96,25 @@ def _connected(paths: Paths, names: Sequence[str]) -> bool:
 
 def visits(config: Config, target: Manifest, address: Address) -> list[Visit]:
     """Return the requests to send there; none for workers, and for classic services only with a health_path."""
-    found = []
+    requests = []
     for name in target.services():
         service = config.services[name]
         if isinstance(service, ClassicService):
             if service.health_path:
-                found.append(Visit(name, address, service.health_host or "localhost", service.health_path))
+                requests.append(Visit(name, address, service.health_host or "localhost", service.health_path))
         elif service.socket != "none":
             host = service.health_host or hosts.asked(service.host or config.nginx.server_name) or "localhost"
-            found.append(Visit(name, address, host, _path(service)))
-    return found
+            requests.append(Visit(name, address, host, _path(service)))
+    return requests
 
 
-def visit(where: Visit, clock: Clock, others: int = 0) -> request.Answer:
+def ask(visit: Visit, clock: Clock, others: int = 0) -> request.Answer:
     """Send one request, behind others that only take connections; returns its answer. Raises OSError, NotHttp."""
     until = clock.now() + _TIMEOUT
     with contextlib.ExitStack() as stack:
         for _ in range(others):
-            request.send(stack.enter_context(_connect(where)), where.path, where.host)
-        return request.ask(_connect(where), where.path, where.host, lambda: until - clock.now(), lambda: None)
+            request.send(stack.enter_context(_connect(visit)), visit.path, visit.host)
+        return request.ask(_connect(visit), visit.path, visit.host, lambda: until - clock.now(), lambda: None)
 
 
 def _connect(visit: Visit) -> socket.socket:
@@ -129,7 +132,7 @@ def _without_doubt(connection: socket.socket, host: str) -> socket.socket:
 
 
 def _path(service: RunService) -> str:
-    """Return a path that nginx routes to the service: the health path where it is below its route."""
+    """Return a path that nginx routes to the service: the health path visit it is below its route."""
     if service.health_path and service.health_path.startswith(service.path):
         return service.health_path
     return _encoded(service.path)

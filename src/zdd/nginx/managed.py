@@ -175,7 +175,7 @@ class ManagedNginx(NginxBase):
             values |= {name: mark, f"{name}.servers": upstream.servers([mark], self.version)}
         folder = os.path.dirname(self.conf_file)
         text = parse.expand(template.render(source, values), folder, conf_file.included)
-        named = [one.args[0] for one in text if one.name == "pid" and one.args]
+        named = [directive.args[0] for directive in text if directive.name == "pid" and directive.args]
         if [os.path.join(self.prefix, path) for path in named] != [self.pid_file]:
             yield error(
                 f"the template's pid is {named[0] if named else 'not set'}, and pid_file {self.pid_file}",

@@ -52,7 +52,7 @@ def spec(project: Project, url: str | None, rate: float, connections: int) -> Sp
         if url is not None:
             (target, path), host = Spec.split(url), ""
         else:
-            visit = next((one for one in project.proxy.visits(current) if not one.tls), None)
+            visit = next((visit for visit in project.proxy.visits(current) if not visit.tls), None)
             if visit is None:
                 raise ValueError("how clients get to a service cannot be told from the configuration")
             target, path, host = f"{visit.address[0]}:{visit.address[1]}", visit.path, visit.host
@@ -62,8 +62,8 @@ def spec(project: Project, url: str | None, rate: float, connections: int) -> Sp
     except (ValueError, LoadError) as error:
         raise UsageError(str(error), hint="name a URL that answers 2xx: --url http://127.0.0.1:8080/") from None
     if failures:
-        words = f"GET {path} at {target} is not answered with 2xx: {failures[0].outcome}, {failures[0].detail}"
-        raise UsageError(words, hint="name a URL that is: --url http://127.0.0.1:8080/")
+        message = f"GET {path} at {target} is not answered with 2xx: {failures[0].outcome}, {failures[0].detail}"
+        raise UsageError(message, hint="name a URL that is: --url http://127.0.0.1:8080/")
     return load
 
 
@@ -108,12 +108,12 @@ def result(report: Report, timeline: Timeline) -> Result:
     deploying = [(timeline.begin, timeline.end)]
 
     def milliseconds(p: float, during: bool) -> float | None:
-        found = report.percentile(p, windows=deploying) if during else report.percentile(p, outside=deploying)
-        return None if math.isnan(found) else round(found * 1000, 2)
+        seconds = report.percentile(p, windows=deploying) if during else report.percentile(p, outside=deploying)
+        return None if math.isnan(seconds) else round(seconds * 1000, 2)
 
     failures = [
-        Failed(round(one.at - report.started, 3), one.outcome, one.kind, timeline.step_at(one.at), one.detail)
-        for one in report.failures
+        Failed(round(lost.at - report.started, 3), lost.outcome, lost.kind, timeline.step_at(lost.at), lost.detail)
+        for lost in report.failures
     ]
     return Result(
         report.requests,

@@ -74,8 +74,8 @@ def on(project: Project, text: str) -> None:
     if check.needed and not check.visits:
         project.events.notice(f"for this, {check.needed}")
     if check.unasked:
-        words = f"not checked, since no request is known that leads there: {', '.join(check.unasked)}"
-        project.events.notice(f"{words}; look at it yourself")
+        notice = f"not checked, since no request is known that leads there: {', '.join(check.unasked)}"
+        project.events.notice(f"{notice}; look at it yourself")
 
 
 def off(project: Project) -> bool:
@@ -93,14 +93,14 @@ def is_on(project: Project) -> bool:
 def _ask(project: Project, visit: Visit, needed: str | None) -> None:
     where = f"{visit.address[0]}:{visit.address[1]}"
     try:
-        status = gate.visit(visit, project.clock).status
+        status = gate.ask(visit, project.clock).status
     except (OSError, request.NotHttp) as error:
-        words = f"maintenance is not on: nginx does not answer on {where}: {error}"
-        raise DeployFailed(words, hint=project.proxy.problem()) from error
+        message = f"maintenance is not on: nginx does not answer on {where}: {error}"
+        raise DeployFailed(message, hint=project.proxy.problem()) from error
     if status == _UNAVAILABLE:
         return
-    words = f"maintenance is not on: nginx answers {status} and not 503 for GET {visit.path} with Host {visit.host}"
-    raise DeployFailed(words, hint=_hint(project, needed))
+    message = f"maintenance is not on: nginx answers {status} and not 503 for GET {visit.path} with Host {visit.host}"
+    raise DeployFailed(message, hint=_hint(project, needed))
 
 
 def _hint(project: Project, needed: str | None) -> str:

@@ -35,13 +35,13 @@ class Pass(NamedTuple):
 
 def served(services: Mapping[str, ClassicService | RunService]) -> dict[str, Served]:
     """Return the services that nginx leads to."""
-    found = {}
+    reached = {}
     for name, service in services.items():
         if not isinstance(service, RunService):
-            found[name] = Served(1, by_link=False)
+            reached[name] = Served(1, by_link=False)
         elif service.socket != "none":
-            found[name] = Served(service.instances, by_link=service.socket != "tcp")
-    return found
+            reached[name] = Served(service.instances, by_link=service.socket != "tcp")
+    return reached
 
 
 def mark(service: str) -> str:
@@ -51,25 +51,28 @@ def mark(service: str) -> str:
 
 def passes(text: list[Directive], services: Collection[str], named: bool) -> list[Pass]:
     """Return where requests are sent to services: upstreams of their names (`named`), or what has their marks."""
-    directives = [place.directive for place in walk(text)]
-    upstreams = {one.args[0]: one for one in directives if one.name == "upstream" and one.args}
+    places = [place for place in walk(text) if place.directive.args]
+    upstreams = {place.directive.args[0]: place.directive for place in places if place.directive.name == "upstream"}
     found = []
-    for place in walk(text):
-        if not place.directive.name.endswith("_pass") or not place.directive.args:
-            continue
-        target = place.directive.args[0]
-        name = re.split("[/:]", target.partition("://")[2] or target)[0]
-        words = [target, *_words(upstreams.get(name))]
-        led_to = [one for one in services if (named and name == one) or any(mark(one) in word for word in words)]
-        found += [Pass(service, place, upstreams.get(name)) for service in led_to]
+    for place in places:
+        if place.directive.name.endswith("_pass"):
+            target = place.directive.args[0]
+            name = re.split("[/:]", target.partition("://")[2] or target)[0]
+            upstream = upstreams.get(name)
+            words = [target, *(word for inner in _inside(upstream) for word in inner.args)]
+            found += [
+                Pass(service, place, upstream)
+                for service in services
+                if (named and service == name) or any(mark(service) in word for word in words)
+            ]
     return found
 
 
 def judge(
-    text: list[Directive], version: Version, services: Mapping[str, Served], found: list[Pass]
+    text: list[Directive], version: Version, services: Mapping[str, Served], passes: list[Pass]
 ) -> Iterator[Finding]:
-    """Yield what there is to say of a text, `found` being its places that send requests to services."""
-    yield from advise(found, version, services)
+    """Yield what there is to say of a text, `passes` being its places that send requests to services."""
+    yield from advise(passes, version, services)
     for place in walk(text):
         few = place.directive.args[0] if place.directive.name == "worker_connections" and place.directive.args else ""
         if few.isdecimal() and int(few) < _FEW:
@@ -80,18 +83,18 @@ def judge(
             )
 
 
-def advise(found: list[Pass], version: Version, services: Mapping[str, Served]) -> list[Finding]:
+def advise(passes: list[Pass], version: Version, services: Mapping[str, Served]) -> list[Finding]:
     """Return what there is to say of such places; it is an error where deploys lose requests by it."""
     advice = []
-    for one in found:
-        service = services[one.service]
-        advice += [*_pool(one, version, service.by_link), *_retries(one, service.instances), *_upgrade(one)]
+    for passing in passes:
+        service = services[passing.service]
+        advice += [*_pool(passing, version, service.by_link), *_retries(passing, service.instances), *_upgrade(passing)]
     return list(dict.fromkeys(advice))
 
 
-def _pool(one: Pass, version: Version, by_link: bool) -> Iterator[Finding]:
-    directives = {inner.name: inner.args for inner in (one.upstream.block or () if one.upstream else ())}
-    by_default = "32" if version >= versions.POOLS_BY_DEFAULT and one.upstream else "0"
+def _pool(passing: Pass, version: Version, by_link: bool) -> Iterator[Finding]:
+    directives = {inner.name: inner.args for inner in _inside(passing.upstream)}
+    by_default = "32" if version >= versions.POOLS_BY_DEFAULT and passing.upstream else "0"
     if directives.get("keepalive", [by_default])[:1] == ["0"]:
         return
     bounds = (directives.get("keepalive_time", ["1h"]), directives.get("keepalive_timeout", ["60s"]))
@@ -100,49 +103,49 @@ def _pool(one: Pass, version: Version, by_link: bool) -> Iterator[Finding]:
         how = "keepalive has no short bounds" if "keepalive" in directives else unasked
         yield Finding(
             "error" if by_link else "warning",
-            f"upstream {one.upstream.args[0] if one.upstream else one.service}: {how}",
+            f"upstream {passing.upstream.args[0] if passing.upstream else passing.service}: {how}",
             "pooled connections lead to the old instance until it stops; a POST on one of them is then answered 502",
-            f"put {{{one.service}.servers}} in the upstream, or keepalive 64; {_BOUNDS}",
+            f"put {{{passing.service}.servers}} in the upstream, or keepalive 64; {_BOUNDS}",
         )
 
 
-def _retries(one: Pass, instances: int) -> Iterator[Finding]:
-    conditions = [word for directive in one.place.inherited("proxy_next_upstream") for word in directive.args]
+def _retries(passing: Pass, instances: int) -> Iterator[Finding]:
+    conditions = [word for directive in passing.place.inherited("proxy_next_upstream") for word in directive.args]
     if "non_idempotent" in conditions:
         yield warning(
-            f"{_where(one)}: proxy_next_upstream repeats POSTs (non_idempotent)",
+            f"{_where(passing)}: proxy_next_upstream repeats POSTs (non_idempotent)",
             "a POST whose connection broke may have been executed: it is executed once more by another instance",
             "leave non_idempotent out",
         )
-    tries = [directive.args for directive in one.place.inherited("proxy_next_upstream_tries")]
+    tries = [directive.args for directive in passing.place.inherited("proxy_next_upstream_tries")]
     if instances > 1 and conditions != ["off"] and tries in ([], [["0"]]):
         yield warning(
-            f"{_where(one)}: proxy_next_upstream has no bound",
+            f"{_where(passing)}: proxy_next_upstream has no bound",
             f"a request that kills an instance is tried on each of the {instances}, and kills them all",
             "proxy_next_upstream error; proxy_next_upstream_tries 2;",
         )
 
 
-def _upgrade(one: Pass) -> Iterator[Finding]:
-    headers = {directive.args[0].lower() for directive in one.place.inherited("proxy_set_header") if directive.args}
-    if one.place.directive.name == "proxy_pass" and "upgrade" not in headers:
+def _upgrade(passing: Pass) -> Iterator[Finding]:
+    headers = {directive.args[0].lower() for directive in passing.place.inherited("proxy_set_header") if directive.args}
+    if passing.place.directive.name == "proxy_pass" and "upgrade" not in headers:
         yield warning(
-            f"{_where(one)}: WebSockets cannot pass",
+            f"{_where(passing)}: WebSockets cannot pass",
             "nginx drops the Upgrade header unless it is set; where the service has no WebSockets, all is well",
             "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection;"
             ' with, in http, map $http_upgrade $connection { default upgrade; "" ""; }',
         )
 
 
-def _where(one: Pass) -> str:
+def _where(passing: Pass) -> str:
     """Return where it is, as a person finds it."""
-    location = next((outer for outer in reversed(one.place.above) if outer.name == "location"), None)
+    location = next((outer for outer in reversed(passing.place.above) if outer.name == "location"), None)
     inside = f"location {' '.join(location.args)}: " if location else ""
-    return f"{inside}{one.place.directive.name} to {one.service}"
+    return f"{inside}{passing.place.directive.name} to {passing.service}"
 
 
-def _words(upstream: Directive | None) -> list[str]:
-    return [word for directive in (upstream.block or () if upstream else ()) for word in directive.args]
+def _inside(upstream: Directive | None) -> list[Directive]:
+    return (upstream.block if upstream else None) or []
 
 
 def _seconds(args: list[str]) -> float:

@@ -39,9 +39,9 @@ def address(args: list[str]) -> Address | None:
     return {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(match[2])
 
 
-def http_address(found: Iterable[list[str]]) -> Address | None:
+def http_address(directives: Iterable[list[str]]) -> Address | None:
     """Return the first address that takes plain HTTP/1, given the arguments of `listen` directives; else None."""
-    return next((where for args in found if not _NOT_PLAIN_HTTP & set(args) and (where := address(args))), None)
+    return next((where for args in directives if not _NOT_PLAIN_HTTP & set(args) and (where := address(args))), None)
 
 
 def ports(text: str) -> set[int]:

@@ -37,8 +37,8 @@ class Place(NamedTuple):
     def inherited(self, name: str) -> list[Directive]:
         """Return the directives of this name that apply here: those of the innermost block that has any."""
         for outer in reversed(self.above):
-            if found := [directive for directive in outer.block or () if directive.name == name]:
-                return found
+            if directives := [directive for directive in outer.block or () if directive.name == name]:
+                return directives
         return []
 
 
@@ -94,11 +94,11 @@ def _walk(above: tuple[Directive, ...]) -> Iterator[Place]:
 
 
 def _expanded(directives: list[Directive], folder: str, read: Reader, depth: int) -> list[Directive]:
-    found = []
+    expanded = []
     for name, args, block in directives:
         if name == "include" and args and depth < _DEPTH:
             for text in read(os.path.join(folder, args[0])):
-                found += _expanded(parse(text), folder, read, depth + 1)
+                expanded += _expanded(parse(text), folder, read, depth + 1)
         else:
-            found.append(Directive(name, args, None if block is None else _expanded(block, folder, read, depth)))
-    return found
+            expanded.append(Directive(name, args, None if block is None else _expanded(block, folder, read, depth)))
+    return expanded

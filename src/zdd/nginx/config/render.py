@@ -123,13 +123,13 @@ def _servers(setup: Setup) -> list[str]:
 
 def _locations(routes: Sequence[Route]) -> dict[str, str]:
     """Return prefixes, and paths behind "= ", with the service; where routes claim the same, the first one has it."""
-    found: dict[str, str] = {}
+    services: dict[str, str] = {}
     for route in routes:
-        found.setdefault(route.path if route.path.endswith("/") else f"= {route.path}", route.service)
+        services.setdefault(route.path if route.path.endswith("/") else f"= {route.path}", route.service)
     for route in routes:
         if not route.path.endswith("/"):  # after all others, since "/api/" may itself be a route
-            found.setdefault(route.path + "/", route.service)
-    return dict(sorted(found.items()))
+            services.setdefault(route.path + "/", route.service)
+    return dict(sorted(services.items()))
 
 
 def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], default: str) -> str:
@@ -146,16 +146,16 @@ def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], de
 def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
     """Return the locations of files that nginx serves itself; one that is not there is asked of the service at "/"."""
     service = locations.get("/")
-    found = {}
+    locations_of_assets = {}
     for folder in setup.assets:
         above, _, name = folder.rstrip("/").rpartition("/")
         where = f"/{name}/"
         if where not in locations:
             fallback = "@assets" if service else "=404"
-            found[where] = f"root {quoted(above)}; try_files $uri {fallback};"
-    if found and service:
-        found["@assets"] = f"proxy_pass http://{service};"
-    return found
+            locations_of_assets[where] = f"root {quoted(above)}; try_files $uri {fallback};"
+    if locations_of_assets and service:
+        locations_of_assets["@assets"] = f"proxy_pass http://{service};"
+    return locations_of_assets
 
 
 def _with_slashless(blocks: Mapping[str, str]) -> dict[str, str]:
@@ -166,13 +166,13 @@ def _with_slashless(blocks: Mapping[str, str]) -> dict[str, str]:
     know, whatever the method. It is for whoever has the longest of the other prefixes.
     """
     prefixes = [where for where in blocks if where.startswith("/")]
-    found = dict(blocks)
+    complete = dict(blocks)
     for where in prefixes:
         path = where.rstrip("/")
         if path and "proxy_pass" in blocks[where]:
             others = [prefix for prefix in prefixes if path.startswith(prefix)]
-            found.setdefault(f"= {path}", blocks[max(others, key=len)])
-    return found
+            complete.setdefault(f"= {path}", blocks[max(others, key=len)])
+    return complete
 
 
 def _written(where: str) -> str:

@@ -34,11 +34,11 @@ def render(template_text: str, values: Mapping[str, str]) -> str:
     The further lines of a value are indented like its first.
     """
 
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in values:
-            return found[0]
-        before = template_text[template_text.rfind("\n", 0, found.start()) + 1 : found.start()]
-        return values[found[1]].replace("\n", "\n" + before if before.isspace() else "\n")
+    def value(placeholder: re.Match[str]) -> str:
+        if placeholder[1] not in values:
+            return placeholder[0]
+        before = template_text[template_text.rfind("\n", 0, placeholder.start()) + 1 : placeholder.start()]
+        return values[placeholder[1]].replace("\n", "\n" + before if before.isspace() else "\n")
 
     return _PLACEHOLDER.sub(value, template_text)
 

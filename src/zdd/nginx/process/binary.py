@@ -30,22 +30,22 @@ class Binary:
     @cached_property
     def version(self) -> Version:
         """The version, such as (1, 22, 1)."""
-        found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", self._about) or re.search(r"/(\d+)\.(\d+)\.(\d+)", self._about)
-        if not found:
+        match = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", self._about) or re.search(r"/(\d+)\.(\d+)\.(\d+)", self._about)
+        if not match:
             raise UsageError(f"{self.path} is not nginx: -V says {self._about.strip()[:200]!r}")
-        return int(found[1]), int(found[2]), int(found[3])
+        return int(match[1]), int(match[2]), int(match[3])
 
     @cached_property
     def user(self) -> str:
         """The workers' user when the configuration names none and the master is root's: the compiled-in one."""
-        found = re.search(r"--user=(\S+)", self._about)
-        return found[1] if found else "nobody"
+        match = re.search(r"--user=(\S+)", self._about)
+        return match[1] if match else "nobody"
 
     @property
     def conf_path(self) -> str | None:
         """The configuration that it reads when it is not told which."""
-        found = re.search(r"--conf-path=(\S+)", self._about)
-        return found[1] if found else None
+        match = re.search(r"--conf-path=(\S+)", self._about)
+        return match[1] if match else None
 
     @cached_property
     def _about(self) -> str:

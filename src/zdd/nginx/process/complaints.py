@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterable
 
 from zdd.host import files
 from zdd.host.process import Process
 from zdd.nginx.config import parse
 
-_LINE = re.compile(r"(?:nginx: |\S+ \S+ )?\[(?P<level>\w+)\] (?:(?P<pid>\d+)#\d+: )?(?P<words>.*)")
+_LINE = re.compile(r"(?:nginx: |\S+ \S+ )?\[(?P<level>\w+)\] (?:(?P<pid>\d+)#\d+: )?(?P<reason>.*)")
 
 
 def in_output(output: str) -> str:
     """Return, in one line, what nginx gave as the reason; all it printed when it gave none."""
-    matches = (_LINE.fullmatch(line.strip()) for line in output.splitlines())
-    found = [match["words"] for match in matches if match and match["level"] == "emerg"]
-    return _joined(found) or " ".join(output.split()) or "it said nothing"
+    return _joined(_emergencies(output.splitlines())) or " ".join(output.split()) or "it said nothing"
 
 
 class Logs:
@@ -38,24 +37,28 @@ class Logs:
 
     def reason(self) -> str:
         """Return why the master gave up so far, "" when it has not said."""
-        return _joined(self._emergencies())
+        return _joined(self._reasons())
 
     def is_final(self) -> bool:
         """Tell whether the master has given up: it tries to bind a port five times, half a second apart."""
-        found = self._emergencies()
-        return bool(found) and not found[-1].startswith("bind() to ")
+        reasons = self._reasons()
+        return bool(reasons) and not reasons[-1].startswith("bind() to ")
 
-    def _emergencies(self) -> list[str]:
-        lines = [
-            line for path, start in self._starts.items() if _is_plain(path) for line in files.tail(path, 50, start)
-        ]
-        matches = (_LINE.fullmatch(line) for line in dict.fromkeys(lines))
-        return [m["words"] for m in matches if m and m["level"] == "emerg" and m["pid"] == str(self._master.pid)]
+    def _reasons(self) -> list[str]:
+        plain = [(path, start) for path, start in self._starts.items() if _is_plain(path)]
+        lines = dict.fromkeys(line for path, start in plain for line in files.tail(path, 50, start))
+        return _emergencies(lines, str(self._master.pid))
 
 
-def _joined(found: list[str]) -> str:
+def _emergencies(lines: Iterable[str], pid: str | None = None) -> list[str]:
+    """Return the text of each line of level emerg, of one process if `pid` is given."""
+    matches = [match for line in lines if (match := _LINE.fullmatch(line.strip())) and match["level"] == "emerg"]
+    return [match["reason"] for match in matches if pid in (None, match["pid"])]
+
+
+def _joined(reasons: list[str]) -> str:
     """Return each thing once, without the summary that follows the ports which could not be bound."""
-    return "; ".join(dict.fromkeys(words for words in found if words != "still could not bind()"))
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason != "still could not bind()"))
 
 
 def _is_plain(path: str) -> bool:

@@ -59,9 +59,9 @@ class Launch:
 
     def failure(self, pid_file: str, clock: Clock) -> ProxyError:
         """End what was started, and return why it is of no use."""
-        said = complaints.in_output("\n".join(files.tail(self._output, 50)))
+        reason = complaints.in_output("\n".join(files.tail(self._output, 50)))
         if not self._masters():
-            return ProxyError(f"nginx does not start: {said}", hint=port_conflict.hint(said))
+            return ProxyError(f"nginx does not start: {reason}", hint=port_conflict.hint(reason))
         process.end(self._masters(), signal.SIGTERM, 5.0, clock.now)
         return ProxyError(
             f"nginx started, but did not write {pid_file}", hint=f"its configuration must say `pid {pid_file};`"

@@ -87,8 +87,8 @@ class NginxProcess:
             if not had_pid_file and files.size(self.pid_file) == 0:
                 files.remove(self.pid_file)  # -t makes an empty one, which means nothing
         if result.status != 0:
-            said = complaints.in_output(result.output).replace(staged, self.conf_file)
-            raise ProxyError(f"nginx refuses the new {self.conf_file}: {said}", hint=port_conflict.hint(said))
+            reason = complaints.in_output(result.output).replace(staged, self.conf_file)
+            raise ProxyError(f"nginx refuses the new {self.conf_file}: {reason}", hint=port_conflict.hint(reason))
 
     def apply(self, text: str) -> Change:
         """
@@ -139,16 +139,16 @@ class NginxProcess:
         workers = self.workers(shutting_down=True) if master else self.orphans()
         if master:
             _check_may_signal(master)
-        for told in [master] if master else workers:
-            told.signal(signal.SIGQUIT)
+        for ending in [master] if master else workers:
+            ending.signal(signal.SIGQUIT)
         return workers
 
     def stop(self, timeout: float = 30.0) -> None:
         """Stop nginx: gracefully (SIGQUIT) for `timeout` seconds, then at once, then by force; it is gone on return."""
         master, deadline = self.master(), self._clock.now() + timeout
         workers = self.quit()
-        for told in [master] if master else workers:
-            told.wait(deadline - self._clock.now())
+        for ending in [master] if master else workers:
+            ending.wait(deadline - self._clock.now())
         process.end([master] if master else [], signal.SIGTERM, 5.0, self._clock.now)
         process.end(workers, signal.SIGTERM, 5.0, self._clock.now)  # a killed master leaves them behind
 

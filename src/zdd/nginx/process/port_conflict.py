@@ -8,12 +8,12 @@ from zdd.host import process, sock_diag
 from zdd.nginx.process import running
 
 
-def hint(said: str) -> str | None:
+def hint(complaint: str) -> str | None:
     """Return what to do about nginx's words where zdd knows more than nginx; else None."""
-    found = re.search(r"bind\(\) to \S*:(\d+) failed \((\d+):", said)
-    if not found:
+    match = re.search(r"bind\(\) to \S*:(\d+) failed \((\d+):", complaint)
+    if not match:
         return None
-    port, error = int(found[1]), int(found[2])
+    port, error = int(match[1]), int(match[2])
     if error == 13:  # EACCES
         return (
             f"only root may listen on port {port} (sysctl net.ipv4.ip_unprivileged_port_start says from which on not)"

@@ -25,15 +25,15 @@ def find_master(pid_file: str, conf_file: str) -> Process | None:
     another user than root could have written the pid file, also one of another user's, or whose title names no file.
     """
     try:
-        found = guarded.look(pid_file)
+        entry = guarded.look(pid_file)
     except (Untrusted, OSError, ValueError):
         return None
-    pid = found.number if found else None
+    pid = entry.number if entry else None
     master = Process.find(pid) if pid else None
     if master is None or not is_master(master.pid):
         return None
     named = conf_file_of(process.title(master.pid))
-    if found and found.shared and (named is None or process.user_ids(master.pid) != {0}):
+    if entry and entry.shared and (named is None or process.user_ids(master.pid) != {0}):
         return None
     if named is not None:
         return master if os.path.realpath(named) == os.path.realpath(conf_file) else None
@@ -47,8 +47,8 @@ def is_master(pid: int) -> bool:
 
 def masters_of(conf_file: str) -> list[Process]:
     """Return every master that was told to read this very file, whatever a pid file says."""
-    found = (Process.find(pid) for pid in process.parents() if conf_file_of(process.title(pid)) == conf_file)
-    return [master for master in found if master and is_master(master.pid)]
+    masters = (Process.find(pid) for pid in process.parents() if conf_file_of(process.title(pid)) == conf_file)
+    return [master for master in masters if master and is_master(master.pid)]
 
 
 def workers(master: Process, shutting_down: bool = False) -> list[Process]:
@@ -84,8 +84,8 @@ def have_taken_over(serving: list[Process], old_workers: list[Process]) -> bool:
 
 def conf_file_of(title: str) -> str | None:
     """Return the absolute path that follows -c in a master's title, to the end of it: it may hold spaces."""
-    found = re.search(r" -c ?(/.*?)(?= -[a-zA-Z](?: |$)|$)", title)
-    return found[1] if found else None
+    match = re.search(r" -c ?(/.*?)(?= -[a-zA-Z](?: |$)|$)", title)
+    return match[1] if match else None
 
 
 def _written(path: str) -> float:

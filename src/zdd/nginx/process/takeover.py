@@ -24,14 +24,14 @@ def listeners(workers: list[Process], ports: set[int]) -> list[int]:
 
     Raises ProxyError where the kernel does not let us: the workers are another user's, or ptrace is restricted.
     """
-    found: dict[int, int] = {}  # inode -> our descriptor
+    duplicates: dict[int, int] = {}  # inode -> our descriptor
     for worker in workers:
-        wanted = {inode for port, inode in sock_diag.listening(worker.pid) if port in ports} - found.keys()
+        wanted = {inode for port, inode in sock_diag.listening(worker.pid) if port in ports} - duplicates.keys()
         with worker.opened() as pidfd:
             for inode, number in sock_diag.socket_descriptors(worker.pid) if pidfd is not None else ():
-                if inode in wanted and inode not in found:
-                    found[inode] = _duplicate(worker, pidfd or 0, number)
-    return list(found.values())
+                if inode in wanted and inode not in duplicates:
+                    duplicates[inode] = _duplicate(worker, pidfd or 0, number)
+    return list(duplicates.values())
 
 
 def environment(descriptors: Sequence[int]) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""What looks at a project and changes nothing."""
+"""Checks: they look at a project and change nothing."""

@@ -1,4 +1,4 @@
-"""Looks at everything a deploy depends on, and changes nothing."""
+"""`zddeploy check`: look at everything that a deploy depends on, and change nothing."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """A finding, and which check it is of."""
+    """A finding, and the check that found it."""
 
     check: str
     finding: Finding
 
 
 def check(project: Project) -> list[Found]:
-    """Return what the checks have found, each thing once; one that cannot look says why, as an error."""
+    """Return the findings of all checks, each once. A check that fails gives an error that says why."""
     found: dict[str, Found] = {}
     for name in CHECKS:
         for finding in _run(name, project):
@@ -45,7 +45,7 @@ def check(project: Project) -> list[Found]:
 
 
 def broken(problem: ZddError | OSError) -> Finding:
-    """Return the finding that something could not even be looked at."""
+    """Return the finding that a check failed."""
     if isinstance(problem, ZddError):
         return error(problem.message, "a deploy would be refused", problem.hint or "")
     return error(of_system(problem), "it could not be looked at", "")
@@ -55,7 +55,7 @@ def _run(name: str, project: Project) -> list[Finding]:
     findings: list[Finding] = []
     try:
         for finding in CHECKS[name](project):
-            findings.append(finding)  # noqa: PERF402  (what was found before it failed stays)
+            findings.append(finding)  # noqa: PERF402  (findings from before a failure stay)
     except (ZddError, OSError) as problem:
         findings.append(broken(problem))
     return findings

@@ -1,4 +1,4 @@
-"""What the machine has room for."""
+"""The limits of the machine: connections, open files, memory, disk."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from zdd.host import files
 from zdd.operate.status import status
 from zdd.project import Project
 
-_QUEUE = 1024  # connections that wait for an app that restarts
-_FILES = 8192  # that zdd's own nginx wants to have open
-_MARGIN = 1.1  # of memory: a new version may be a little larger
+_QUEUE = 1024  # connections that wait while an app restarts
+_FILES = 8192  # open files in zdd's own nginx
+_MARGIN = 1.1  # for memory: a new version may be a little larger
 _LEAST = 100 * 1024**2  # bytes of disk for logs and a small release
 
 
 def limits(project: Project) -> Iterator[Finding]:
-    """Look at what the kernel allows: waiting connections, open files."""
+    """Check the kernel's limits: waiting connections, open files."""
     queue = files.read_number("/proc/sys/net/core/somaxconn") or 0
     if queue < _QUEUE:
         yield warning(
@@ -38,7 +38,7 @@ def limits(project: Project) -> Iterator[Finding]:
 
 
 def memory(project: Project) -> Iterator[Finding]:
-    """Compare what a second version needs beside the first with what is free."""
+    """Compare the free memory with what a second version needs beside the first."""
     alone = {
         one.name
         for one in project.config.services.values()
@@ -49,7 +49,7 @@ def memory(project: Project) -> Iterator[Finding]:
 
 
 def for_two(used: int, free: int) -> Iterator[Finding]:
-    """Judge bytes that one version uses and bytes that are free."""
+    """Yield the finding for the bytes that one version uses and the bytes that are free."""
     if used * _MARGIN > free:
         yield warning(
             f"a second version needs about {_megabytes(used)}, and {_megabytes(free)} are free",
@@ -61,13 +61,13 @@ def for_two(used: int, free: int) -> Iterator[Finding]:
 
 
 def available() -> int:
-    """Return the bytes of memory that can be had without swapping (MemAvailable, proc_meminfo(5))."""
+    """Return the bytes of memory that are available without swapping (MemAvailable, proc_meminfo(5))."""
     lines = (files.read("/proc/meminfo") or "").splitlines()
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
 
 
 def disk(project: Project) -> Iterator[Finding]:
-    """Compare the disk's room with what one more release needs."""
+    """Compare the free disk space with what one more release needs."""
     folder = project.paths.state
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
@@ -77,7 +77,7 @@ def disk(project: Project) -> Iterator[Finding]:
     size = _size(project.releases.path(current)) if project.releases and current else 0
     clean = f"make room on it; S/releases and S/logs are zdd's ({project.paths.state})"
     if disk.f_files and not disk.f_favail:
-        yield error(f"{folder}: its file system has no inodes left", "no file can be made", clean)
+        yield error(f"{folder}: its file system has no inodes left", "no file can be created", clean)
     elif free < size:
         what = f"{folder}: {_megabytes(free)} are free, and the live release has {_megabytes(size)}"
         yield error(what, "the next release does not fit", clean)
@@ -88,7 +88,7 @@ def disk(project: Project) -> Iterator[Finding]:
 
 
 def state(project: Project) -> Iterator[Finding]:
-    """Tell what `status` finds wrong now."""
+    """Yield the problems that `status` shows now."""
     for problem in status(project).problems:
         yield warning(problem, "`zddeploy status` shows more", "")
 

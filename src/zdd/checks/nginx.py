@@ -1,4 +1,4 @@
-"""nginx: which one, where it listens, who may reload it."""
+"""Checks of nginx: its program, its text, its ports, and who may reload it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EVERYWHERE = ("", "*", "0.0.0.0", "::")
 
 
 def nginx(project: Project) -> Iterator[Finding]:
-    """Look at the program, its version and its workers' user."""
+    """Check the program, its version and the user of its workers."""
     proxy = project.proxy
     version = versions.dotted(proxy.version)
     users = " and ".join(user_name(uid) for uid in proxy.access().users)
@@ -26,14 +26,14 @@ def nginx(project: Project) -> Iterator[Finding]:
     if proxy.version < versions.KEEPALIVE_TIME:
         yield warning(
             f"nginx {version} cannot limit how long it keeps connections to apps",
-            "so zdd has it open one for each request, which costs about a quarter of its throughput",
+            "so zdd makes it open one for each request, which costs about a quarter of its throughput",
             "use nginx 1.19.10 or newer",
         )
     if by_port and proxy.version < versions.KEEPALIVE_MIN_TIMEOUT:
         yield warning(
             f"{', '.join(by_port)}: each deploy closes idle connections of clients",
             f"it listens on a port, so nginx is reloaded, and before 1.27.4 (this is {version}) that closes them",
-            'have it serve on the socket it inherits (socket = "fd"), or use a newer nginx',
+            'let the app serve on the socket it inherits (socket = "fd"), or use a newer nginx',
         )
     yield from proxy.findings()
     yield fine(f"nginx {version}, {proxy.program}; its workers run as {users}")
@@ -41,19 +41,19 @@ def nginx(project: Project) -> Iterator[Finding]:
 
 
 def text(project: Project) -> Iterator[Finding]:
-    """Look at what nginx reads, where the user has written it."""
+    """Check the text that the user has written for nginx."""
     return project.proxy.text_findings()
 
 
 def ports(project: Project) -> Iterator[Finding]:
-    """Look whether nginx can listen on its addresses."""
+    """Check whether nginx can listen on its addresses."""
     own = {inode for ours in project.proxy.processes() for inode, _ in sock_diag.socket_descriptors(ours.pid)}
     for address in project.proxy.listen():
         yield _port(address, own)
 
 
 def sudo(project: Project) -> Iterator[Finding]:
-    """Ask sudo whether it would run the commands for nginx without a password."""
+    """Check whether sudo runs the commands for nginx without a password."""
     for command in boot.sudo_commands(project.config):
         if os.geteuid() != 0 and project.commands.run(["sudo", "-n", "-l", *command]).status != 0:
             yield error(

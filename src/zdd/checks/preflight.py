@@ -1,4 +1,4 @@
-"""What a deploy needs of the machine, looked at before it touches anything."""
+"""What a deploy needs from the machine, checked before it touches anything."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zdd.project import Project
 
 
 def require(project: Project) -> None:
-    """Raise UsageError, while nothing is touched yet, if something that is needed does not exist; tell the notices."""
+    """Raise UsageError, while nothing is touched yet, if something that is needed is missing; emit the notices."""
     project.proxy.require()
     project.instances.require()
     check(project)
@@ -25,21 +25,21 @@ def require(project: Project) -> None:
 
 
 def check(project: Project) -> None:
-    """Raise UsageError where nginx could not reach the instances, or cannot be told of them."""
+    """Raise UsageError if nginx could not reach the instances."""
     for finding in access(project):
         raise UsageError(finding.what, hint=finding.fix)
 
 
 def access(project: Project) -> Iterator[Finding]:
-    """Look whether nginx can get to the instances, and zdd count their connections."""
+    """Check whether nginx can reach the instances, and zdd can count their connections."""
     if not any(one.socket in ("fd", "unix") for one in _apps(project)):
         return
     try:
         sock_diag.connections_to_files()
     except OSError as problem:
         yield error(
-            f"this kernel does not tell of connections to UNIX sockets ({problem.strerror})",
-            "nobody could know when an old instance is drained",
+            f"this kernel does not show connections to UNIX sockets ({problem.strerror})",
+            "zdd could not know when an old instance is drained",
             "load what it lacks, and at every boot: sudo modprobe unix_diag",
         )
     yield from _links(project)
@@ -56,26 +56,26 @@ def access(project: Project) -> Iterator[Finding]:
 
 
 def _links(project: Project) -> Iterator[Finding]:
-    """Look whether the sockets that apps of other users bind can be linked into folders of ours."""
+    """Check whether zdd can link the sockets that apps of other users bind."""
     for app in _apps(project):
         uid = user.of(app).uid
         if app.socket == "unix" and uid not in (None, os.geteuid()) and not reach.may_link(uid):
             yield error(
                 f"{app.name}: a socket of user {app.user} cannot be linked; we are root without CAP_FOWNER",
-                "nginx would never get to the app",
-                'give the container or the unit this capability, or have the app inherit its socket (socket = "fd")',
+                "nginx would never reach the app",
+                'give the container or the unit this capability, or let the app inherit its socket (socket = "fd")',
             )
 
 
 def notices(project: Project) -> Iterator[Finding]:
-    """Look for what may surprise later: what ends with the login, what is gone after a reboot, what is not asked."""
+    """Yield what may surprise later: what ends with the login, or at a reboot, and which services have no gate."""
     us, manager = user_name(os.geteuid()), systemd.manager()
     if manager is None and (fate := systemd.fate(project.commands)):
         cure = f"to prevent it, once: `sudo loginctl enable-linger {us}`"
-        yield warning(f"what is started now ends {fate}", "nobody would serve any more", cure)
+        yield warning(f"what is started now ends {fate}", "no instance would serve any more", cure)
     if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(project)):
         needs = "they need systemd and, for you, `loginctl enable-linger`"
-        yield warning("memory_max and cpu_weight have no effect", "systemd sees to them, in units", needs)
+        yield warning("memory_max and cpu_weight have no effect", "systemd applies them, to units", needs)
     if systemd.runs() and not boot_unit.is_enabled(project.name):
         cure = f"to have it so, once: `{boot_unit.enable_command(project.config)}`"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
@@ -97,7 +97,7 @@ def notices(project: Project) -> Iterator[Finding]:
         yield warning(
             f"no request goes through nginx to {names} before the commit",
             "what is wrong between nginx and the new version would not undo the deploy",
-            "it takes health_host, and somebody on port 443 or 80",
+            "set health_host; nginx must listen on port 443 or 80",
         )
 
 

@@ -1,4 +1,4 @@
-"""What services are, and whether what they name is there."""
+"""Checks of services: their keys, their programs, the source of their releases."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from zdd.release import git
 
 
 def services(project: Project) -> Iterator[Finding]:
-    """Look at what the configuration says of services, and leaves out."""
+    """Check what the configuration says about services, and what it leaves out."""
     config = project.config
     for words in config.warnings:
-        yield warning(words, "the old tool passed over it, and so does this one", "remove it, or correct its name")
+        yield warning(words, "the old tool ignored it, and so does this one", "remove it, or correct its name")
     apps = [one for one in config.services.values() if isinstance(one, RunService)]
     unproven = [one.name for one in apps if one.socket != "none" and one.health_path is None]
     if unproven:
@@ -41,14 +41,14 @@ def services(project: Project) -> Iterator[Finding]:
 
 
 def commands(project: Project) -> Iterator[Finding]:
-    """Look for the programs that services run."""
+    """Check that the programs of services exist."""
     for service in project.config.services.values():
         if isinstance(service, RunService):
             yield from _command(project, service)
 
 
 def release(project: Project) -> Iterator[Finding]:
-    """Look for the source of releases."""
+    """Check that the source of releases exists."""
     if project.config.release is None:
         return
     source = project.config.release.source
@@ -92,7 +92,7 @@ def _command(project: Project, service: RunService) -> Iterator[Finding]:
 
 
 def _folder(project: Project) -> str | None:
-    """Return where the code is: of releases, the live one; None before the first."""
+    """Return the folder of the code: the live release's, or the configuration's; None before the first release."""
     if project.releases is None:
         return project.folder_of(None)
     current = project.releases.current()

@@ -1,1 +1,1 @@
-"""nginx: its program, its text, and getting the one to run the other."""
+"""All that knows nginx: its text, its processes, and the requests through it."""

@@ -5,9 +5,9 @@ from zdd.errors import DeployFailed, UsageError, ZddError
 
 class ProxyError(DeployFailed):
     """
-    nginx would not take a text, start or reload; the message has its own words. What it ran before, it runs.
+    nginx refused a text, a start or a reload; the message quotes nginx. What nginx ran before, it still runs.
 
-    Not `certain`: it did not say so, and may yet take the text.
+    Not `certain`: nginx did not say that it refuses, and may still take the text.
     """
 
     def __init__(self, message: str, *, hint: str | None = None, certain: bool = True) -> None:
@@ -16,5 +16,5 @@ class ProxyError(DeployFailed):
 
 
 def unwritable(message: str, error: OSError, hint: str | None = None) -> ZddError:
-    """Return what to raise where a text cannot be written: a full disk is no mistake in the configuration."""
+    """Return the error for a text that cannot be written; a full disk is not a mistake in the configuration."""
     return ProxyError(message) if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError(message, hint=hint)

@@ -143,7 +143,7 @@ class ExternalNginx(NginxBase):
     def findings(self) -> Iterator[Finding]:
         """Look whether it runs."""
         if problem := self.problem():
-            yield warning(problem, "it would be reloaded in vain", "start nginx, or set pid_file")
+            yield warning(problem, "a reload would have no effect", "start nginx, or set pid_file")
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the configuration that includes our file."""
@@ -169,7 +169,7 @@ class ExternalNginx(NginxBase):
         services = lint.served(self.config.services)
         passes = lint.passes(text, services, named=True)
         for name in services.keys() - {passing.service for passing in passes}:
-            yield warning(f"no server block leads to {name}", "nobody gets to it", f"proxy_pass http://{name};")
+            yield warning(f"no server block leads to {name}", "no request reaches it", f"proxy_pass http://{name};")
         yield from lint.judge(text, self.version, services, passes)
 
     def worker_users(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""One request for each service through nginx, as a client would send it: the last gate before the commit."""
+"""The gate: one request to each service through nginx, as a client would send it, before the commit."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from zdd.nginx.config.listen import Address, Visit
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
-_UNREACHABLE = (502, 504)  # what nginx answers for itself when it cannot reach an instance
+_UNREACHABLE = (502, 504)  # nginx's own answers when it cannot reach an instance
 _TIMEOUT = 20.0
 _AGAIN, _OTHERS, _SURE = 0.004, 4, 2
 _POOLED = 2.2  # an upstream's connection ends 1 s after its first request, with the next one, or when 1 s unused
 
 
 class Unreachable(DeployFailed):
-    """The instance is healthy, but nginx does not get to it; `output` is what nginx logged."""
+    """The instance is healthy, but nginx does not reach it; `output` is what nginx logged."""
 
     def __init__(self, message: str, output: list[str]) -> None:
         super().__init__(
@@ -37,10 +37,10 @@ class Unreachable(DeployFailed):
 
 def send(paths: Paths, target: Manifest, visits: Sequence[Visit], log: str, clock: Clock) -> None:
     """
-    Send these requests; `log` is where nginx writes why it cannot reach a service. Raises Unreachable.
+    Send these requests. nginx writes to `log` why it cannot reach a service. Raises Unreachable.
 
-    While nginx has connections to the old version in its pool, an answer may come from there and prove nothing. Then
-    the request is sent again, behind others that take what is pooled, until nginx has kept connections to the new one.
+    While nginx's pool has connections to the old version, an answer may come from there, which proves nothing. Then the
+    request is sent again, behind others that occupy the pool, until nginx keeps connections to the new version.
     """
     left_out = _left_out(paths, target) if visits else {}
     for visit in visits:
@@ -74,7 +74,7 @@ def _send_one(visit: Visit, log: str, clock: Clock, others: int) -> None:
 
 
 def _left_out(paths: Paths, target: Manifest) -> dict[str, list[str]]:
-    """Return each service's instances that still run and that the table leaves out."""
+    """Return the running instances that are not in the table, by service."""
     left_out: dict[str, list[str]] = {}
     for entry in os.listdir(paths.control):
         name, _, kind = entry.rpartition(".")
@@ -84,7 +84,7 @@ def _left_out(paths: Paths, target: Manifest) -> dict[str, list[str]]:
 
 
 def _connected(paths: Paths, names: Sequence[str]) -> bool:
-    """Tell whether anybody is connected to one of these instances."""
+    """Return whether anybody is connected to one of these instances."""
     for name in names:
         try:
             if client.ask(f"{paths.control}/{name}.sock", "status")["connections"]:
@@ -109,7 +109,7 @@ def visits(config: Config, target: Manifest, address: Address) -> list[Visit]:
 
 
 def ask(visit: Visit, clock: Clock, others: int = 0) -> request.Answer:
-    """Send one request, behind others that only take connections; returns its answer. Raises OSError, NotHttp."""
+    """Send one request, behind others that only occupy connections, and return its answer. Raises OSError, NotHttp."""
     until = clock.now() + _TIMEOUT
     with contextlib.ExitStack() as stack:
         for _ in range(others):
@@ -123,8 +123,8 @@ def _connect(visit: Visit) -> socket.socket:
 
 
 def _without_doubt(connection: socket.socket, host: str) -> socket.socket:
-    """Speak TLS to our own machine's nginx, whoever's certificate it shows."""
-    import ssl  # here, because it takes longer to import than all the rest
+    """Speak TLS to the nginx of this machine, whatever certificate it has."""
+    import ssl  # here, as its import takes longer than all the rest
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -139,7 +139,7 @@ def _path(service: RunService) -> str:
 
 
 def _encoded(path: str) -> str:
-    """Return the path as a request has it: nginx decodes it before it compares."""
+    """Return the path as a request spells it; nginx decodes it before it compares."""
     if re.fullmatch(r"[A-Za-z0-9._~/!$&'()*+,;=:@-]+", path):
         return path
     from urllib.parse import quote  # here, because few have such a path

@@ -168,7 +168,9 @@ class ManagedNginx(NginxBase):
             yield error(f"the template has {{{name}}}, and no service {name}", "nginx refuses it", "correct the name")
         for name in known.unmentioned:
             if name in services:
-                yield warning(f"the template does not mention {name}", "nobody is led to it", f"use {{{name}.servers}}")
+                yield warning(
+                    f"the template does not mention {name}", "no request reaches it", f"use {{{name}.servers}}"
+                )
         values = {"nginx_pid_filename": self.pid_file}
         for name in services:
             mark = lint.mark(name)

@@ -1,4 +1,4 @@
-"""A deploy under load: where the load goes, and what was being done when a request failed."""
+"""A deploy under load: the requests to send, and the step that ran when a request failed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zdd.project import Project
 
 
 class Failed(msgspec.Struct):
-    """A request that failed: when, in seconds since the load began, what became of it, and the step that ran then."""
+    """A failed request: when (seconds since the load began), its outcome, and the step that ran then."""
 
     at: float
     outcome: str
@@ -27,7 +27,7 @@ class Failed(msgspec.Struct):
 
 
 class Result(msgspec.Struct):
-    """What the clients met; times of answers in milliseconds, None where there was none."""
+    """What the clients experienced; latencies in milliseconds, None if there were no answers."""
 
     requests: int
     failed: dict[str, int]
@@ -68,7 +68,7 @@ def spec(project: Project, url: str | None, rate: float, connections: int) -> Sp
 
 
 class Span(NamedTuple):
-    """From when to when something was done, of time.monotonic()."""
+    """When a step began and ended, in seconds of time.monotonic()."""
 
     begin: float
     end: float
@@ -76,7 +76,7 @@ class Span(NamedTuple):
 
 
 class Timeline:
-    """Listens to a deploy, and knows afterwards what was being done when."""
+    """Listens to a deploy, and knows afterwards which step ran when."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []

@@ -1,4 +1,4 @@
-"""Everything answered 503 with a page of its own, and back: a file that nginx looks for, so nothing is reloaded."""
+"""Maintenance: nginx answers 503 with a page while a file exists, so no reload is needed."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _PAGE = """\
 
 
 def page(message: str) -> str:
-    """Return an HTML page that says this."""
+    """Return an HTML page with this message."""
     return _PAGE.format(message=html.escape(message))
 
 
 def own_page(path: Path) -> str:
-    """Return the user's page. Raises UsageError for what browsers would not show."""
+    """Return the user's page. Raises UsageError for a file that is no page."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
@@ -104,7 +104,7 @@ def _ask(project: Project, visit: Visit, needed: str | None) -> None:
 
 
 def _hint(project: Project, needed: str | None) -> str:
-    """Return what may help where nginx does not answer with the page."""
+    """Return a hint for an nginx that does not answer with the page."""
     if unsearchable := project.proxy.first_unsearchable_folder():
         folder, name = unsearchable
         return f"{name}, nginx's user, cannot pass {folder}, and so does not see {project.paths.maintenance}"

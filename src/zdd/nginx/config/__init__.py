@@ -1,1 +1,1 @@
-"""nginx's text: rendered, parsed, judged. Text in, text out."""
+"""nginx's text: render, parse and judge it. Text in, text out; nothing here touches the machine."""

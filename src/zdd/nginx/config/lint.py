@@ -1,4 +1,4 @@
-"""What costs requests, or surprises later, in an nginx text that somebody else wrote."""
+"""What loses requests, or surprises later, in an nginx text that the user wrote."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FEW = 1024  # worker_connections: a request takes two, and nginx's default is 5
 
 
 class Served(NamedTuple):
-    """A service as nginx meets it: how many instances, and whether it is switched by a link and not by a reload."""
+    """A service as nginx sees it: its number of instances, and whether a link switches it, not a reload."""
 
     instances: int
     by_link: bool
@@ -34,7 +34,7 @@ class Pass(NamedTuple):
 
 
 def served(services: Mapping[str, ClassicService | RunService]) -> dict[str, Served]:
-    """Return the services that nginx leads to."""
+    """Return the services that nginx sends requests to."""
     reached = {}
     for name, service in services.items():
         if not isinstance(service, RunService):
@@ -45,12 +45,12 @@ def served(services: Mapping[str, ClassicService | RunService]) -> dict[str, Ser
 
 
 def mark(service: str) -> str:
-    """Return what stands in a text for the addresses of a service, so that they are found in it."""
+    """Return a text in place of a service's addresses, by which `passes` finds the service."""
     return f"zdd~{service}~"
 
 
 def passes(text: list[Directive], services: Collection[str], named: bool) -> list[Pass]:
-    """Return where requests are sent to services: upstreams of their names (`named`), or what has their marks."""
+    """Return where a text sends requests to services: to upstreams of their names (`named`), or to their marks."""
     places = [place for place in walk(text) if place.directive.args]
     upstreams = {place.directive.args[0]: place.directive for place in places if place.directive.name == "upstream"}
     found = []
@@ -71,7 +71,7 @@ def passes(text: list[Directive], services: Collection[str], named: bool) -> lis
 def judge(
     text: list[Directive], version: Version, services: Mapping[str, Served], passes: list[Pass]
 ) -> Iterator[Finding]:
-    """Yield what there is to say of a text, `passes` being its places that send requests to services."""
+    """Yield the findings about a text; `passes` are its places that send requests to services."""
     yield from advise(passes, version, services)
     for place in walk(text):
         few = place.directive.args[0] if place.directive.name == "worker_connections" and place.directive.args else ""
@@ -84,7 +84,7 @@ def judge(
 
 
 def advise(passes: list[Pass], version: Version, services: Mapping[str, Served]) -> list[Finding]:
-    """Return what there is to say of such places; it is an error where deploys lose requests by it."""
+    """Return the findings about such places. A finding is an error if deploys lose requests by it."""
     advice = []
     for passing in passes:
         service = services[passing.service]
@@ -138,7 +138,7 @@ def _upgrade(passing: Pass) -> Iterator[Finding]:
 
 
 def _where(passing: Pass) -> str:
-    """Return where it is, as a person finds it."""
+    """Return the place as a person would look for it."""
     location = next((outer for outer in reversed(passing.place.above) if outer.name == "location"), None)
     inside = f"location {' '.join(location.args)}: " if location else ""
     return f"{inside}{passing.place.directive.name} to {passing.service}"

@@ -23,10 +23,10 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 @dataclass(frozen=True)
 class Route:
     """
-    Requests for these hosts whose path is `path` or below it go to the service.
+    Requests for these hosts go to the service if their path is `path` or below it.
 
-    "/api" is /api and all of /api/, but not /apiary. Without hosts it is for those of the setup's server_name, or for
-    every host when there is none.
+    "/api" covers /api and all of /api/, but not /apiary. Without hosts, the route is for the setup's server_name, or
+    for every host if there is none.
     """
 
     service: str
@@ -37,10 +37,10 @@ class Route:
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """
-    What zdd's own text is made of; sizes in bytes, times in seconds, paths absolute.
+    The values in zdd's own text; sizes in bytes, times in seconds, absolute paths.
 
-    `temp_folder` is made by nginx (mode 0700, its worker user's), its parent must exist. `user` and `group` are for a
-    master that is root's. `reloads` says that deploys will reload this nginx, because a service listens on TCP.
+    nginx creates `temp_folder` (mode 0700, its worker user's); the parent must exist. `user` and `group` are for a
+    master that runs as root. `reloads`: deploys reload this nginx, because a service listens on TCP.
     """
 
     pid_file: str
@@ -55,8 +55,8 @@ class Setup:
     user: str | None = None
     group: str | None = None
     access_log: str | None = None
-    maintenance_file: str | None = None  # while it exists all is answered 503; the workers must be able to see it
-    assets: Sequence[str] = ()  # folders whose files nginx serves itself, at the last part of their name
+    maintenance_file: str | None = None  # while it exists, every answer is 503; the workers must be able to see it
+    assets: Sequence[str] = ()  # folders whose files nginx serves itself, under the last part of the folder's name
     reloads: bool = False
 
 
@@ -98,23 +98,23 @@ def _http(setup: Setup, version: Version) -> str:
     ]
     if setup.reloads and version >= versions.KEEPALIVE_MIN_TIMEOUT:
         lines.append("keepalive_min_timeout 5s;  # clients' connections outlive a reload for as long")
-    if setup.assets:  # text/plain, which it would be for most, browsers take for no style sheet and no script
+    if setup.assets:  # without types most files are text/plain, which browsers refuse as style sheets and scripts
         lines.append(_TYPES)
     return "\n".join(lines) + "\n"
 
 
 def _servers(setup: Setup) -> list[str]:
-    """Return the server blocks: one for hosts that are not named, one for each set of hosts with the same routes."""
+    """Return the server blocks: one for unnamed hosts, and one for each set of hosts with the same routes."""
     named: dict[str, list[Route]] = {}
     anywhere = [route for route in setup.routes if not (route.hosts or setup.server_name)]
     for route in setup.routes:
         for host in route.hosts or setup.server_name:
-            for name in hosts.meant(host):  # nginx ignores a name that ".shop.test" in another server has included
+            for name in hosts.meant(host):  # nginx ignores a name that ".shop.test" in another server includes
                 named.setdefault(name, []).append(route)
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name, own in sorted(named.items()):
-        # Where routes claim the same, one that names the host comes before one that has it from server_name, and that
-        # before one for every host.
+        # Of routes with the same path, one that names the host comes first, then one that has the host from
+        # server_name, then one for every host.
         routes = [*sorted(own, key=lambda route: not route.hosts), *anywhere]
         alike.setdefault(tuple(_locations(routes).items()), []).append(name)
     blocks = [_server(setup, names, dict(locations), "") for locations, names in alike.items()]
@@ -122,12 +122,12 @@ def _servers(setup: Setup) -> list[str]:
 
 
 def _locations(routes: Sequence[Route]) -> dict[str, str]:
-    """Return prefixes, and paths behind "= ", with the service; where routes claim the same, the first one has it."""
+    """Return prefixes, and exact paths after "= ", with their service. Of routes with the same path, the first wins."""
     services: dict[str, str] = {}
     for route in routes:
         services.setdefault(route.path if route.path.endswith("/") else f"= {route.path}", route.service)
     for route in routes:
-        if not route.path.endswith("/"):  # after all others, since "/api/" may itself be a route
+        if not route.path.endswith("/"):  # after all others, because "/api/" may itself be a route
             services.setdefault(route.path + "/", route.service)
     return dict(sorted(services.items()))
 
@@ -144,7 +144,7 @@ def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], de
 
 
 def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
-    """Return the locations of files that nginx serves itself; one that is not there is asked of the service at "/"."""
+    """Return the locations of files that nginx serves itself. A missing file is requested from the service at "/"."""
     service = locations.get("/")
     locations_of_assets = {}
     for folder in setup.assets:
@@ -160,10 +160,10 @@ def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
 
 def _with_slashless(blocks: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the locations, with one of its own for each path that misses only the slash at the end of a proxied one.
+    Return the locations, and one more for each proxied prefix without its slash at the end.
 
-    Without it nginx answers such a request by a redirect to the path with the slash, at a port that visitors may not
-    know, whatever the method. It is for whoever has the longest of the other prefixes.
+    Without that, nginx answers a request for such a path by a redirect to the path with the slash, at a port that
+    visitors may not know, whatever the method. The path belongs to the longest of the other prefixes.
     """
     prefixes = [where for where in blocks if where.startswith("/")]
     complete = dict(blocks)
@@ -176,7 +176,7 @@ def _with_slashless(blocks: Mapping[str, str]) -> dict[str, str]:
 
 
 def _written(where: str) -> str:
-    """Return a location's name as nginx reads it."""
+    """Return a location as it is written in nginx's text."""
     return f"= {quoted(where[2:])}" if where.startswith("= ") else quoted(where)
 
 

@@ -2,7 +2,7 @@
 A user's own nginx configuration with placeholders in it.
 
 `{NAME}` is a port, `{NAME.servers}` the lines of `upstream.servers`, `{nginx_pid_filename}` the pid file. All other
-braces are nginx's own or somebody's log format, and stay.
+braces belong to nginx's language or to a log format, and stay.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NO_BACKUPS = {"ip_hash", "hash", "random"}
 
 @dataclass(frozen=True)
 class Mentions:
-    """What a template says of services: names it mentions that are none, and services it does not mention."""
+    """Names in a template that are no services, and services that it does not mention."""
 
     missing: tuple[str, ...]
     unmentioned: tuple[str, ...]
@@ -31,7 +31,7 @@ def render(template_text: str, values: Mapping[str, str]) -> str:
     """
     Replace every placeholder that has a value, in one pass: a value is never expanded again.
 
-    The further lines of a value are indented like its first.
+    Further lines of a value get the indent of the first.
     """
 
     def value(placeholder: re.Match[str]) -> str:
@@ -45,9 +45,9 @@ def render(template_text: str, values: Mapping[str, str]) -> str:
 
 def mentions(template_text: str, services: Collection[str]) -> Mentions:
     """
-    Compare a template with the services there are; comments do not count.
+    Compare the placeholders of a template with the services; comments do not count.
 
-    A number in braces is a repetition in a regular expression, not the name of a service that is missing.
+    A number in braces is a repetition in a regular expression, not the name of a missing service.
     """
     names = {name.removesuffix(_SERVERS) for name in _PLACEHOLDER.findall(parse.without_comments(template_text))}
     wordlike = {name for name in names if re.fullmatch(r"[A-Za-z0-9_-]+", name) and not name.isdecimal()}

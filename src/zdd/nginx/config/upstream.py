@@ -1,11 +1,11 @@
 """
 The servers of an upstream (https://nginx.org/en/docs/http/ngx_http_upstream_module.html).
 
-Pooled connections. `keepalive 64` saves a connect per request; the two bounds of 1 s have nginx, not the app, close the
-pooled connections, and soon: after a switch none of them leads to the old instance for longer than that, and none is
-closed by an app that stops, which would cost a POST (nginx repeats no POST on a connection that broke). Without
-`keepalive_time`, which came with nginx 1.19.10, the first half of this cannot be had, so there is no pool then.
-nginx 1.29.7 and later pool without being told to, for up to an hour: the bounds are always written where they exist.
+Pooled connections. `keepalive 64` saves a connect per request. The two bounds of 1 s make nginx, not the app, close the
+pooled connections, and soon: after a switch none of them leads to the old instance for longer than that, and no app
+that stops closes one, which would cost a POST (nginx does not repeat a POST on a connection that broke). Without
+`keepalive_time`, which is new in nginx 1.19.10, connections could last longer, so there is no pool then. nginx 1.29.7
+and later pool by default, for up to an hour: so the bounds are written wherever they exist.
 
 Failures. For a single server nginx ignores max_fails. For several, each worker process leaves a server out for
 fail_timeout after max_fails failures (a refused connect, a reset, a timeout), by default for 10 s after one. Once all
@@ -18,9 +18,9 @@ are left out, every request is answered 502, "no live upstreams", although the i
     1, 1s                        for 1.3 s                  18 of 1200                     40
     1, 1s, and backups           none                       18 of 1200                     40
 
-So a server is left out for a second or two (a dead slot costs each worker one refused connect a second, and that
-request goes on to the next slot), and each is written once more as its own `backup`, used only when all are
-left out. No slot is out of reach because of something that happened before a deploy.
+So nginx leaves a server out for a second or two (a dead slot costs each worker one refused connect a second, and that
+request goes on to the next slot), and each server stands in the text again as its own `backup`, used only when all are
+left out. No slot is unreachable because of something that happened before a deploy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from zdd.nginx.config import version as versions
 from zdd.nginx.config.version import Version
 
 _POOL = ["keepalive 64;", "keepalive_time 1s;", "keepalive_timeout 1s;"]
-_NOWHERE = "server 127.0.0.1:1 down;"  # an upstream must have a server; this one is never tried, the answer is 502
+_NOWHERE = "server 127.0.0.1:1 down;"  # an upstream must have a server; nginx never tries this one and answers 502
 
 
 def servers(targets: Sequence[str], version: Version, backups: bool = True) -> str:
@@ -56,7 +56,7 @@ def block(name: str, targets: Sequence[str], version: Version) -> str:
 
 
 def quoted(word: str) -> str:
-    """Return the word as nginx reads it as one: quoted where it has a character that would end it."""
+    """Return the text as one word of nginx's language: quoted if a character in it would end the word."""
     if word and not set(word) & set(" \t\r\n;{}\"'\\#"):
         return word
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

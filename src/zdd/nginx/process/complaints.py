@@ -1,4 +1,4 @@
-"""What nginx says is wrong: on its standard error, or in the logs of the one that runs."""
+"""The errors that nginx reports: on its standard error, or in the logs of a running master."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LINE = re.compile(r"(?:nginx: |\S+ \S+ )?\[(?P<level>\w+)\] (?:(?P<pid>\d+)#\d+
 
 
 def in_output(output: str) -> str:
-    """Return, in one line, what nginx gave as the reason; all it printed when it gave none."""
+    """Return nginx's reason in one line, or all its output if it gave no reason."""
     return _joined(_emergencies(output.splitlines())) or " ".join(output.split()) or "it said nothing"
 
 
@@ -23,8 +23,8 @@ class Logs:
     """
     What a running master writes to its error logs from now on.
 
-    It complains of a text in the log it has (its standard error leads there), and of what it cannot open or bind in the
-    one the new text names.
+    It reports errors in a text to its current log (its standard error is that file), and failures to open files or to
+    bind ports to the log that the new text names.
     """
 
     def __init__(self, master: Process, new_text: str, prefix: str) -> None:
@@ -36,11 +36,11 @@ class Logs:
             self._starts[paths[-1]] = 0
 
     def reason(self) -> str:
-        """Return why the master gave up so far, "" when it has not said."""
+        """Return why the master gave up, "" if it has not reported a reason yet."""
         return _joined(self._reasons())
 
     def is_final(self) -> bool:
-        """Tell whether the master has given up: it tries to bind a port five times, half a second apart."""
+        """Return whether the master has given up. It tries to bind a port five times, half a second apart."""
         reasons = self._reasons()
         return bool(reasons) and not reasons[-1].startswith("bind() to ")
 
@@ -57,12 +57,12 @@ def _emergencies(lines: Iterable[str], pid: str | None = None) -> list[str]:
 
 
 def _joined(reasons: list[str]) -> str:
-    """Return each thing once, without the summary that follows the ports which could not be bound."""
+    """Return each reason once, without the summary that follows ports that could not be bound."""
     return "; ".join(dict.fromkeys(reason for reason in reasons if reason != "still could not bind()"))
 
 
 def _is_plain(path: str) -> bool:
-    """Tell whether this is a file we may read, and no terminal, pipe or journal."""
+    """Return whether this is a regular file that we may read, not a terminal, pipe or journal."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode) and os.access(path, os.R_OK)
     except OSError:

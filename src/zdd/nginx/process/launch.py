@@ -13,18 +13,24 @@ from zdd.host.command import Commands
 from zdd.nginx.errors import ProxyError
 from zdd.nginx.process import complaints, port_conflict, running, takeover
 
-_ENVIRONMENT = ("PATH", "HOME", "USER", "LANG", "TZ")  # nginx lives on: without a CI job's secrets and markers
-# nginx writes its title over its arguments and environment: without room the end of the -c we know it by is cut off.
+_ENVIRONMENT = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "TZ",
+)  # nginx outlives a CI job, and must not get its secrets
+# nginx writes its title over its arguments and environment. Without this room the title loses the end of the path
+# after -c, by which we recognize the master.
 _ROOM = {"ZDD_ROOM_FOR_TITLE": "-" * len(running.MASTER)}
 
 
 class Launch:
     """
-    Runs nginx, which goes into the background by itself (or does not, with `daemon off`).
+    Runs nginx, which goes into the background by itself (except with `daemon off`).
 
-    What it prints goes to a file for as long as somebody waits for it; with `error_log stderr` that file is its log.
-    `inherited` are sockets that it shall listen on instead of binding its own. Where systemd runs it is in the scope
-    `unit`, which is there for as long as any of its processes.
+    Its output goes to a file until the launch ends; with `error_log stderr` that file stays, as its log. nginx listens
+    on the sockets `inherited` instead of binding its own. Under systemd, all its processes are in the scope `unit`.
     """
 
     def __init__(
@@ -54,11 +60,11 @@ class Launch:
             files.remove(self._output)
 
     def has_failed(self) -> bool:
-        """Tell whether nginx gave up; that it did not yet does not mean that it runs."""
+        """Return whether nginx gave up. False does not mean that it runs."""
         return bool(self._child.status())
 
     def failure(self, pid_file: str, clock: Clock) -> ProxyError:
-        """End what was started, and return why it is of no use."""
+        """End the processes that were started, and return the error that says why."""
         reason = complaints.in_output("\n".join(files.tail(self._output, 50)))
         if not self._masters():
             return ProxyError(f"nginx does not start: {reason}", hint=port_conflict.hint(reason))

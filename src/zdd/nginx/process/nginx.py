@@ -1,4 +1,4 @@
-"""One nginx: testing a text, having it run that text and no other, and stopping it."""
+"""The process of an nginx: test a text, start or reload nginx with it, stop nginx."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _POLL = 0.02
 
 class NginxProcess:
     """
-    The nginx that reads `conf_file` and writes `pid_file`; both absolute. Relative paths in its text lead to `prefix`.
+    The nginx that reads `conf_file` and writes `pid_file`, both absolute. Relative paths in its text start at `prefix`.
 
-    `patience` is how many seconds a start or a reload may take, `unit` where its processes are when systemd runs.
+    `patience` is how many seconds a start or a reload may take; `unit` is the scope of its processes under systemd.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class NginxProcess:
         self._clock = clock
 
     def text(self) -> str | None:
-        """Return the text in place, None when there is none."""
+        """Return the text in place, None if there is none."""
         return self._file.text()
 
     def master(self) -> Process | None:
-        """Return the running master, None when it does not run."""
+        """Return the running master, None if there is none."""
         return running.find_master(self.pid_file, self.conf_file)
 
     def workers(self, shutting_down: bool = False) -> list[Process]:
-        """Return the workers that take new requests; or all, those too that only finish what they have."""
+        """Return the workers that take new requests; or all, also those that only finish their requests."""
         master = self.master()
         return running.workers(master, shutting_down) if master else []
 
@@ -67,15 +67,15 @@ class NginxProcess:
         return running.orphans(listen.ports(self.text() or ""))
 
     def runs(self, text: str) -> bool:
-        """Tell whether nginx runs this text, so that there is nothing to do; workers without a master run it, too."""
+        """Return whether nginx runs this text already, be it only by workers whose master is gone."""
         return text == self.text() and self._file.is_trusted() and self.serves()
 
     def serves(self) -> bool:
-        """Tell whether there is an nginx that answers, be it workers whose master was killed."""
+        """Return whether an nginx answers, be it only by workers whose master is gone."""
         return self.master() is not None or bool(self.orphans())
 
     def test(self, text: str) -> None:
-        """Have nginx test the text (`nginx -t`); raises ProxyError with its own words."""
+        """Test the text (`nginx -t`). Raises ProxyError, which quotes nginx."""
         had_pid_file = os.path.lexists(self.pid_file)
         try:
             with self._file.staged(text) as staged:
@@ -85,16 +85,16 @@ class NginxProcess:
             raise unwritable(f"cannot test {self.conf_file}: {error.strerror}{where}", error) from error
         finally:
             if not had_pid_file and files.size(self.pid_file) == 0:
-                files.remove(self.pid_file)  # -t makes an empty one, which means nothing
+                files.remove(self.pid_file)  # -t creates an empty one, which means nothing
         if result.status != 0:
             reason = complaints.in_output(result.output).replace(staged, self.conf_file)
             raise ProxyError(f"nginx refuses the new {self.conf_file}: {reason}", hint=port_conflict.hint(reason))
 
     def apply(self, text: str) -> Change:
         """
-        Have nginx run this text: test it, put it in place, start or reload; nothing where it runs it already.
+        Make nginx run this text: test it, put it in place, start or reload. Do nothing if nginx runs it already.
 
-        Raises ProxyError when nginx does not take it; then the text of before is in place and what ran before runs.
+        Raises ProxyError if nginx does not take it; then the previous text is in place, and what ran before runs.
         """
         before, master = self.text(), self.master()
         if self.runs(text):
@@ -110,7 +110,7 @@ class NginxProcess:
             self._reload(master, old_workers, logs) if master and logs else self._start(orphans)
         except ProxyError as error:
             self._file.put(before)
-            if error.certain:  # else it may yet take the text, and the next apply shall reload
+            if error.certain:  # else nginx may still take the text, so the next apply must reload
                 self._file.trust()
             raise
         self._file.trust()
@@ -118,9 +118,9 @@ class NginxProcess:
 
     def restore(self, text_before: str | None, stop: bool | None = None) -> Change:
         """
-        Undo an `apply`, or the part of it that was done before a crash; doing it twice is fine.
+        Undo an `apply`, or the part of it that was done before a crash. Idempotent.
 
-        `stop`: also stop nginx, since it did not run before; without being told, when there was no text before.
+        `stop`: also stop nginx, because it did not run before. By default, if there was no text before.
         """
         if stop is None:
             stop = text_before is None
@@ -134,7 +134,7 @@ class NginxProcess:
         return Change(before != text_before, False, before)
 
     def quit(self) -> list[Process]:
-        """Have nginx take nothing new, and return at once with the workers that still finish what they have."""
+        """Make nginx accept nothing new; return at once the workers that still finish their requests."""
         master = self.master()
         workers = self.workers(shutting_down=True) if master else self.orphans()
         if master:
@@ -144,7 +144,7 @@ class NginxProcess:
         return workers
 
     def stop(self, timeout: float = 30.0) -> None:
-        """Stop nginx: gracefully (SIGQUIT) for `timeout` seconds, then at once, then by force; it is gone on return."""
+        """Stop nginx: gracefully (SIGQUIT) for `timeout` seconds, then SIGTERM, then SIGKILL. On return it is gone."""
         master, deadline = self.master(), self._clock.now() + timeout
         workers = self.quit()
         for ending in [master] if master else workers:
@@ -153,7 +153,7 @@ class NginxProcess:
         process.end(workers, signal.SIGTERM, 5.0, self._clock.now)  # a killed master leaves them behind
 
     def _reload(self, master: Process, old_workers: list[Process], logs: complaints.Logs) -> None:
-        """Send SIGHUP and wait until no worker of before takes new requests, and others do."""
+        """Send SIGHUP and wait until new workers take requests and no old one does."""
         master.signal(signal.SIGHUP)
 
         def is_done() -> bool:
@@ -168,7 +168,7 @@ class NginxProcess:
         raise ProxyError(message, hint=port_conflict.hint(reason), certain=logs.is_final())
 
     def _start(self, orphans: list[Process]) -> None:
-        """Start nginx; where workers of a killed one serve, on their sockets, and have them finish what they have."""
+        """Start nginx, on the sockets of workers whose master was killed; these finish their requests."""
         argv = [self.binary.path, "-p", self.prefix, "-c", self.conf_file]
         sockets = takeover.listeners(orphans, listen.ports(self.text() or ""))
         try:

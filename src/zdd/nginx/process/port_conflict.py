@@ -1,4 +1,4 @@
-"""Who is in the way when nginx cannot listen."""
+"""Which process holds the port that nginx cannot bind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zdd.nginx.process import running
 
 
 def hint(complaint: str) -> str | None:
-    """Return what to do about nginx's words where zdd knows more than nginx; else None."""
+    """Return a hint for nginx's error if zdd knows more than nginx; else None."""
     match = re.search(r"bind\(\) to \S*:(\d+) failed \((\d+):", complaint)
     if not match:
         return None
@@ -30,11 +30,11 @@ def hint(complaint: str) -> str | None:
 
 
 def listener(port: int) -> int | None:
-    """Return the lowest process that listens on the TCP port, None when it cannot be seen (other users' cannot)."""
+    """Return the lowest process that listens on the TCP port; None if none is visible (other users' are not)."""
     return holder({listening.inode for listening in sock_diag.listening_on(port)})
 
 
 def holder(sockets: set[int]) -> int | None:
-    """Return the lowest process that has one of these sockets open, given by their inodes; None if none is seen."""
+    """Return the lowest process that has one of these sockets (their inodes) open; None if none is visible."""
     pids = sorted(process.parents()) if sockets else []
     return next((pid for pid in pids if any(inode in sockets for inode, _ in sock_diag.socket_descriptors(pid))), None)

@@ -1,4 +1,4 @@
-"""The nginx processes on this machine: which of them is ours, and what they are doing."""
+"""The nginx processes on this machine: which are ours, and what they do."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ MASTER = process.NGINX_MASTER
 WORKER = "nginx: worker process"
 SHUTTING_DOWN = "nginx: worker process is shutting down"
 
-_CLOCK_GRANULARITY = 2.0  # seconds: the kernel tells the time of its boot in whole ones
+_CLOCK_GRANULARITY = 2.0  # the kernel gives the time of its boot in whole seconds
 
 
 def find_master(pid_file: str, conf_file: str) -> Process | None:
     """
-    Return the master that the pid file names; None when it is empty or stale or names some other process.
+    Return the master that the pid file names; None if the file is empty or stale, or names some other process.
 
-    Some other process is one that is no nginx master, one that was told (-c) to read another file than ours, and, where
-    its title does not name a file, one that started after the pid file was written: the number was used again. Where
-    another user than root could have written the pid file, also one of another user's, or whose title names no file.
+    Some other process is: one that is no nginx master; one whose -c names another file than ours; one whose title names
+    no file and that started after the pid file was written, as the number was used again. If another user than root
+    could have written the pid file, also: a process that is not root's, or whose title names no file.
     """
     try:
         entry = guarded.look(pid_file)
@@ -41,21 +41,21 @@ def find_master(pid_file: str, conf_file: str) -> Process | None:
 
 
 def is_master(pid: int) -> bool:
-    """Tell whether this is a living nginx master, by the title nginx gives itself."""
+    """Return whether this is a living nginx master, by the title that nginx gives itself."""
     return process.title(pid).startswith(MASTER)
 
 
 def masters_of(conf_file: str) -> list[Process]:
-    """Return every master that was told to read this very file, whatever a pid file says."""
+    """Return every master whose -c names this file, whatever a pid file says."""
     masters = (Process.find(pid) for pid in process.parents() if conf_file_of(process.title(pid)) == conf_file)
     return [master for master in masters if master and is_master(master.pid)]
 
 
 def workers(master: Process, shutting_down: bool = False) -> list[Process]:
     """
-    Return the master's workers, those that take new requests or also those that are shutting down.
+    Return the master's workers that take new requests, or also those that are shutting down.
 
-    One that has just been forked, and has no title of its own yet, is about to take requests.
+    A worker that was just forked has no title of its own yet; it is about to take requests.
     """
     titles = {pid: process.title(pid) for pid, parent in process.parents().items() if parent == master.pid}
     newborn = {pid for pid, title in titles.items() if title.startswith(MASTER) and process.is_copy(pid, master.pid)}
@@ -67,9 +67,9 @@ def workers(master: Process, shutting_down: bool = False) -> list[Process]:
 
 def orphans(ports: set[int]) -> list[Process]:
     """
-    Return the workers that listen on any of these ports and have no master any more: they serve, but nobody leads them.
+    Return the workers that listen on any of these ports and whose master is gone.
 
-    Another user's processes do not show what they listen on, so only root finds all.
+    What another user's processes listen on is hidden, so only root finds all.
     """
     parents = process.parents()
     alone = [pid for pid, parent in parents.items() if process.title(pid).startswith(WORKER) and not is_master(parent)]
@@ -83,7 +83,7 @@ def have_taken_over(serving: list[Process], old_workers: list[Process]) -> bool:
 
 
 def conf_file_of(title: str) -> str | None:
-    """Return the absolute path that follows -c in a master's title, to the end of it: it may hold spaces."""
+    """Return the absolute path that follows -c in a master's title; it may contain spaces."""
     match = re.search(r" -c ?(/.*?)(?= -[a-zA-Z](?: |$)|$)", title)
     return match[1] if match else None
 

@@ -1,8 +1,8 @@
 """
-Taking over from workers whose master was killed: they serve on, but a new master could not bind their ports.
+Take over from workers whose master was killed: they still serve, but a new master could not bind their ports.
 
-Their listening sockets are duplicated (pidfd_getfd(2)) and handed to a new nginx the way nginx hands them to itself in
-an upgrade, in the variable NGINX. Connections that wait to be accepted wait in the socket, so none is lost.
+zdd duplicates their listening sockets (pidfd_getfd(2)) and passes them to a new nginx as nginx passes them to itself in
+an upgrade: in the variable NGINX. Connections that are not yet accepted stay in the socket, so none is lost.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _SYS_PIDFD_GETFD = 438  # the same on all architectures (Linux 5.6)
 
 def listeners(workers: list[Process], ports: set[int]) -> list[int]:
     """
-    Return duplicates of the sockets that these workers listen on, each once; the caller closes them.
+    Return a duplicate of each socket that these workers listen on; the caller closes them.
 
-    Raises ProxyError where the kernel does not let us: the workers are another user's, or ptrace is restricted.
+    Raises ProxyError if the kernel forbids it: the workers are another user's, or ptrace is restricted.
     """
     duplicates: dict[int, int] = {}  # inode -> our descriptor
     for worker in workers:
@@ -35,7 +35,7 @@ def listeners(workers: list[Process], ports: set[int]) -> list[int]:
 
 
 def environment(descriptors: Sequence[int]) -> dict[str, str]:
-    """Return the variable by which nginx learns of sockets that it inherits."""
+    """Return the variable that tells nginx which sockets it inherits."""
     return {"NGINX": "".join(f"{descriptor};" for descriptor in descriptors)} if descriptors else {}
 
 

@@ -19,7 +19,7 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances.supervised import ProxySide
 from zdd.nginx import gate
-from zdd.nginx.conf_file import Change, ConfFile
+from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.version import Version, dotted
 from zdd.nginx.process import binary, running
@@ -81,15 +81,15 @@ class NginxBase(ABC):
         """Return the requests that lead through nginx to each service."""
 
     @abstractmethod
-    def change(self, text: str) -> Change:
+    def change(self, text: str) -> str:
         """
-        Make nginx run this text; do nothing where it does already.
+        Make nginx run this text; do nothing if it does already. Returns what was done, in words.
 
         Raises ProxyError when nginx does not take it; then the text of before is in place again.
         """
 
     @abstractmethod
-    def change_back(self, text_before: str | None, stop: bool | None = None) -> Change:
+    def change_back(self, text_before: str | None, stop: bool | None = None) -> None:
         """Undo a `change`, or the part of it that was done before a crash. Idempotent."""
 
     @abstractmethod
@@ -117,12 +117,7 @@ class NginxBase(ABC):
         kept = self._kept(deploy)
         if files.read(kept) is None:
             files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)
-        change = self.change(text)
-        if change.started:
-            return "started"
-        if not change.verified:
-            return "reloaded, says its command; its processes cannot be seen here"
-        return "reloaded" if change.changed else "unchanged"
+        return self.change(text)
 
     def restore(self, deploy: int) -> None:
         """Bring nginx back to the text that `apply` replaced; do nothing where `apply` was never called."""

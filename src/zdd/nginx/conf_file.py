@@ -6,26 +6,9 @@ import contextlib
 import glob
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from zdd.errors import UsageError
 from zdd.host import files
-from zdd.host.process import Process
-
-
-@dataclass(frozen=True)
-class Change:
-    """
-    What bringing nginx to a text did. `old_workers` are from before a reload: they finish the requests they have.
-
-    Not `verified`: the command that reloads said that it did, and nginx's processes cannot be seen.
-    """
-
-    changed: bool
-    started: bool
-    text_before: str | None
-    old_workers: list[Process] = field(default_factory=list)
-    verified: bool = True
 
 
 class ConfFile:

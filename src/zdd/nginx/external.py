@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import textwrap
 from collections.abc import Iterator
 from fnmatch import fnmatch
 
@@ -17,7 +16,6 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx import conf_file
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
-from zdd.nginx.conf_file import Change
 from zdd.nginx.config import lint, maintenance, parse, render
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.errors import ProxyError, unwritable
@@ -65,11 +63,11 @@ class ExternalNginx(NginxBase):
         """Return whether nginx was made to read this text, so that there is nothing to do."""
         return text == self.file.text() and self.file.is_trusted()
 
-    def change(self, text: str) -> Change:
+    def change(self, text: str) -> str:
         """Put the text in place, test it, reload."""
         before = self.file.text()
         if self.runs(text):
-            return Change(False, False, before)
+            return "unchanged"
         old_workers = self.workers()
         try:
             self.file.try_out(text)
@@ -84,17 +82,17 @@ class ExternalNginx(NginxBase):
             self._go_back(before, reloading)
             raise
         self.file.trust()
-        return Change(True, False, before, old_workers, verified)
+        return "reloaded" if verified else "reloaded, says its command; its processes cannot be seen here"
 
-    def change_back(self, text_before: str | None, stop: bool | None = None) -> Change:  # noqa: ARG002
+    def change_back(self, text_before: str | None, stop: bool | None = None) -> None:  # noqa: ARG002
         """
         Bring the text of before back; nginx is not stopped, as it serves others, too.
 
         Where there was no text, this one stays: the user's server blocks name its upstreams, and without them that
         nginx would not start any more.
         """
-        text = text_before or self.file.text()
-        return self.change(text) if text else Change(False, False, None)
+        if text := text_before or self.file.text():
+            self.change(text)
 
     def master(self) -> Process | None:
         """Return the master that the pid file names, or else the only one there is; None when that cannot be told."""
@@ -137,7 +135,7 @@ class ExternalNginx(NginxBase):
         """Return how to see that the user's server blocks answer with the page: by a request to each service."""
         visits = self.visits(serving) if serving else []
         unasked = [name for name in self._reachable() if name not in {visit.service for visit in visits}]
-        lines = textwrap.indent(maintenance.lines(self.paths.maintenance), "    ")
+        lines = maintenance.shown(self.paths.maintenance)
         return MaintenanceCheck(visits, unasked, f"your server block needs (once, and a reload):\n{lines}")
 
     def findings(self) -> Iterator[Finding]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import textwrap
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -18,7 +17,7 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx import conf_file, gate
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
-from zdd.nginx.conf_file import Change, read_template
+from zdd.nginx.conf_file import read_template
 from zdd.nginx.config import lint, listen, maintenance, parse, render, template, upstream
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.render import Route, Setup
@@ -81,15 +80,15 @@ class ManagedNginx(NginxBase):
         """Return whether nginx runs this very text already."""
         return self.process.runs(text)
 
-    def change(self, text: str) -> Change:
+    def change(self, text: str) -> str:
         """Test the text, put it in place, start or reload nginx."""
         if self.template is None:
             files.make_folder(self.paths.nginx, 0o711)
         return self.process.apply(text)
 
-    def change_back(self, text_before: str | None, stop: bool | None = None) -> Change:
+    def change_back(self, text_before: str | None, stop: bool | None = None) -> None:
         """Bring the text of before back; `stop` nginx where it did not run."""
-        return self.process.restore(text_before, stop)
+        self.process.restore(text_before, stop)
 
     def master(self) -> Process | None:
         """Return nginx's master process if it runs."""
@@ -141,8 +140,7 @@ class ManagedNginx(NginxBase):
         """
         file = self.paths.maintenance
         if self.template and file not in self._source():
-            lines = textwrap.indent(maintenance.lines(file), "    ")
-            hint = f"put this into its server block and deploy:\n{lines}"
+            hint = f"put this into its server block and deploy:\n{maintenance.shown(file)}"
             raise UsageError(f"{self.template} does not look for {file}", hint=hint)
         folder = os.path.dirname(self.conf_file)
         visits, unasked = maintenance.visits(parse.expand(self.file.text() or "", folder, conf_file.included), file)

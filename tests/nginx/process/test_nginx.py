@@ -31,9 +31,8 @@ def taken() -> Iterator[int]:
 
 
 def test_the_first_text_starts_nginx(house: House) -> None:
-    change = house.nginx.apply(house.simple("one"))
+    assert house.nginx.apply(house.simple("one")) == "started"
 
-    assert (change.changed, change.started, change.text_before, change.old_workers) == (True, True, None, [])
     assert ask(house.port).body == b"one"
     assert len(house.workers()) == 2
     assert house.files() == {"nginx.conf", "nginx.pid", "error.log", "temp"}
@@ -53,9 +52,7 @@ def test_the_same_text_does_not_reload(house: House) -> None:
     house.nginx.apply(house.simple("one"))
     workers = house.workers()
 
-    change = house.nginx.apply(house.simple("one"))
-
-    assert (change.changed, change.started, change.old_workers) == (False, False, [])
+    assert house.nginx.apply(house.simple("one")) == "unchanged"
     assert house.nginx.workers() == workers
 
 
@@ -64,10 +61,8 @@ def test_another_text_reloads_and_the_new_workers_serve(house: House) -> None:
     workers = house.workers()
     os.chmod(house.conf_file, 0o600)
 
-    change = house.nginx.apply(house.simple("two"))
+    assert house.nginx.apply(house.simple("two")) == "reloaded"
 
-    assert (change.changed, change.started, change.text_before) == (True, False, house.simple("one"))
-    assert pids(change.old_workers) == pids(workers)
     assert not pids(house.nginx.workers()) & pids(workers)
     assert ask(house.port).body == b"two"
     assert house.files() == {"nginx.conf", "nginx.pid", "error.log", "temp"}
@@ -82,13 +77,14 @@ def test_workers_with_an_open_request_linger_until_it_is_answered(house: House) 
         return may_answer.wait(PATIENCE) and say("slow")(connection, request)
 
     house.serve(house.app("a", behaviour=slow))
+    old_workers = house.nginx.workers()
     client = Thread(target=lambda: answers.append(ask(house.port)))
     client.start()
     assert asked.wait(PATIENCE)
 
-    change = house.nginx.apply(house.simple("two"))
-    wait_until(lambda: len(living(change.old_workers)) == 1)
-    (worker,) = living(change.old_workers)
+    house.nginx.apply(house.simple("two"))
+    wait_until(lambda: len(living(old_workers)) == 1)
+    (worker,) = living(old_workers)
     title = process.title(worker.pid)
     everyone = house.nginx.workers(shutting_down=True)
     may_answer.set()
@@ -98,7 +94,7 @@ def test_workers_with_an_open_request_linger_until_it_is_answered(house: House) 
     assert worker in everyone
     assert worker not in house.nginx.workers()
     assert answers[0].body == b"slow"
-    wait_until(lambda: not living(change.old_workers))
+    wait_until(lambda: not living(old_workers))
 
 
 def living(workers: list[Process]) -> list[Process]:
@@ -193,7 +189,7 @@ def test_a_reload_that_nginx_does_not_get_to_is_undone_and_made_up_for(house: Ho
     assert house.nginx.text() == house.simple("one")
     assert not house.nginx.runs(house.simple("one"))  # nobody knows what it reads once it wakes up
     master.signal(signal.SIGCONT)
-    assert house.nginx.apply(house.simple("one")).changed
+    assert house.nginx.apply(house.simple("one")) == "reloaded"
     assert not pids(house.nginx.workers()) & pids(workers)
     assert ask(house.port).body == b"one"
 
@@ -209,31 +205,33 @@ def test_what_a_killed_command_left_undone_the_next_one_does(house: House) -> No
     place.put(house.simple("two"))  # and here it was killed: nginx has not been told
     assert ask(house.port).body == b"one"
 
-    assert house.nginx.apply(house.simple("two")).changed
+    assert house.nginx.apply(house.simple("two")) == "reloaded"
     assert ask(house.port).body == b"two"
 
     with pytest.raises(KeyboardInterrupt):
         house.one(clock=Killed()).apply(house.simple("three"))
-    assert house.nginx.restore(house.simple("two")).changed
+    house.nginx.restore(house.simple("two"))
     assert ask(house.port).body == b"two"
 
 
 def test_a_restore_brings_back_the_text_of_before_and_may_be_done_twice(house: House) -> None:
     house.nginx.apply(house.simple("one"))
-    change = house.nginx.apply(house.simple("two"))
+    house.nginx.apply(house.simple("two"))
 
-    changes = [house.nginx.restore(change.text_before).changed for _ in range(2)]
+    house.nginx.restore(house.simple("one"))
+    workers = house.workers()
+    house.nginx.restore(house.simple("one"))
 
-    assert changes == [True, False]
+    assert house.nginx.workers() == workers
     assert ask(house.port).body == b"one"
 
 
 def test_a_restore_to_nothing_stops_nginx_and_removes_the_text(house: House) -> None:
-    change = house.nginx.apply(house.simple("one"))
+    house.nginx.apply(house.simple("one"))
 
-    changes = [house.nginx.restore(change.text_before).changed for _ in range(2)]
+    for _ in range(2):
+        house.nginx.restore(None)
 
-    assert changes == [True, False]
     assert house.processes() == []
     assert house.files() <= {"error.log", "temp"}
 
@@ -280,9 +278,8 @@ def test_a_wrong_pid_directive_is_named_and_what_was_started_is_ended(house: Hou
 
 
 def test_an_nginx_that_stays_in_the_foreground_is_let_go(house: House) -> None:
-    change = house.nginx.apply(house.simple("one", top="daemon off;"))
+    assert house.nginx.apply(house.simple("one", top="daemon off;")) == "started"
 
-    assert change.started
     assert ask(house.port).body == b"one"
 
 
@@ -322,7 +319,7 @@ def test_a_pid_file_that_names_nobody_means_it_does_not_run(house: House, conten
         file.write(content)
 
     assert house.nginx.master() is None
-    assert house.nginx.apply(house.simple("one")).started
+    assert house.nginx.apply(house.simple("one")) == "started"
     assert ask(house.port).body == b"one"
 
 
@@ -364,8 +361,8 @@ def test_an_nginx_that_names_no_text_is_ours_unless_it_is_younger_than_the_pid_f
     assert house.nginx.master() is None
     os.utime(house.pid_file)
     assert house.nginx.master()
-    assert not house.nginx.apply(house.simple("one")).changed
-    assert house.nginx.apply(house.simple("two")).changed
+    assert house.nginx.apply(house.simple("one")) == "unchanged"
+    assert house.nginx.apply(house.simple("two")) == "reloaded"
 
 
 def test_a_port_that_is_free_has_no_listener(house: House) -> None:

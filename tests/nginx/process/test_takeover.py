@@ -26,7 +26,7 @@ def test_workers_without_a_master_are_left_be_while_the_text_stays(house: House)
 
     change = house.nginx.apply(house.simple("one"))
 
-    assert not change.changed
+    assert change == "unchanged"
     assert sorted(worker.pid for worker in house.nginx.orphans()) == sorted(workers)
     assert ask(house.port).body == b"one"
 
@@ -39,11 +39,11 @@ def test_a_new_text_takes_their_sockets_over_and_loses_nothing(house: House) -> 
         wait_until(lambda: not house.nginx.orphans())
         report = load.stop()
 
-    assert change.started
+    assert change == "started"
     assert report.total_failed == 0, report.failures[:3]
     assert ask(house.port).body == b"two"
     assert house.nginx.master()
-    assert house.nginx.apply(house.simple("three")).changed  # and it is an nginx like any other
+    assert house.nginx.apply(house.simple("three")) == "reloaded"  # and it is an nginx like any other
     assert ask(house.port).body == b"three"
 
 

@@ -46,5 +46,5 @@ def http_address(directives: Iterable[list[str]]) -> Address | None:
 
 def ports(text: str) -> set[int]:
     """Return the TCP ports of a text's `listen` directives."""
-    names = [args[0] for args in listens(text) if not args[0].startswith("unix:")]
-    return {int(match[1]) if (match := re.search(r"(?:^|:)(\d+)$", name)) else 80 for name in names}
+    on_tcp = [args for args in listens(text) if not args[0].startswith("unix:")]
+    return {where[1] if (where := address(args)) else 80 for args in on_tcp}

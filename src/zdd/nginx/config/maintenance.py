@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from zdd.conf import hosts
 from zdd.nginx.config import listen, parse
 from zdd.nginx.config.listen import Visit
@@ -33,6 +35,11 @@ def lines(file: str) -> str:
     Requests for the page itself pass the first condition, as nginx asks it again for them.
     """
     return _LINES.format(file=quoted(file))
+
+
+def shown(file: str) -> str:
+    """Return the lines as they are shown to a person."""
+    return textwrap.indent(lines(file), "    ")
 
 
 def visits(text: list[Directive], file: str) -> tuple[list[Visit], list[str]]:

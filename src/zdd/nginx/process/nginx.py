@@ -11,7 +11,7 @@ from zdd.host import files, process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.nginx.conf_file import Change, ConfFile
+from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config import listen
 from zdd.nginx.errors import ProxyError, unwritable
 from zdd.nginx.process import complaints, port_conflict, running, takeover
@@ -90,15 +90,17 @@ class NginxProcess:
             reason = complaints.in_output(result.output).replace(staged, self.conf_file)
             raise ProxyError(f"nginx refuses the new {self.conf_file}: {reason}", hint=port_conflict.hint(reason))
 
-    def apply(self, text: str) -> Change:
+    def apply(self, text: str) -> str:
         """
         Make nginx run this text: test it, put it in place, start or reload. Do nothing if nginx runs it already.
+
+        Returns which it was: started, reloaded or unchanged.
 
         Raises ProxyError if nginx does not take it; then the previous text is in place, and what ran before runs.
         """
         before, master = self.text(), self.master()
         if self.runs(text):
-            return Change(False, False, before)
+            return "unchanged"
         if master:
             _check_may_signal(master)
         self.test(text)
@@ -114,9 +116,9 @@ class NginxProcess:
                 self._file.trust()
             raise
         self._file.trust()
-        return Change(True, master is None, before, old_workers)
+        return "reloaded" if master else "started"
 
-    def restore(self, text_before: str | None, stop: bool | None = None) -> Change:
+    def restore(self, text_before: str | None, stop: bool | None = None) -> None:
         """
         Undo an `apply`, or the part of it that was done before a crash. Idempotent.
 
@@ -125,13 +127,12 @@ class NginxProcess:
         if stop is None:
             stop = text_before is None
         if text_before is not None and not stop:
-            return self.apply(text_before)
+            self.apply(text_before)
+            return
         if stop:
             self.stop()
-        before = self.text()
         self._file.put(text_before)
         self._file.trust()
-        return Change(before != text_before, False, before)
 
     def quit(self) -> list[Process]:
         """Make nginx accept nothing new; return at once the workers that still finish their requests."""

@@ -24,6 +24,7 @@ from zdd.instances.supervised import ProxySide
 from zdd.interrupts import Interrupts
 from zdd.nginx.base import MaintenanceCheck
 from zdd.nginx.config.listen import Visit
+from zdd.nginx.process.binary import Binary
 from zdd.paths import Paths
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
@@ -358,8 +359,7 @@ class FakeProxy:
     """An nginx that is only its text."""
 
     read_timeout = None
-    version = (1, 29, 7)
-    program = "nginx"
+    binary = Binary("nginx", Commands())
 
     def __init__(self, world: World, routes: bool = True) -> None:
         self.world = world

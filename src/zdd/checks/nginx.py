@@ -19,24 +19,24 @@ _EVERYWHERE = ("", "*", "0.0.0.0", "::")
 
 def nginx(project: Project) -> Iterator[Finding]:
     """Check the program, its version and the user of its workers."""
-    proxy = project.proxy
-    version = versions.dotted(proxy.version)
+    proxy, binary = project.proxy, project.proxy.binary
+    version = versions.dotted(binary.version)
     users = " and ".join(user_name(uid) for uid in proxy.access().users)
     by_port = [name for name, served in lint.served(project.config.services).items() if not served.by_link]
-    if proxy.version < versions.KEEPALIVE_TIME:
+    if binary.version < versions.KEEPALIVE_TIME:
         yield warning(
             f"nginx {version} cannot limit how long it keeps connections to apps",
             "so zdd makes it open one for each request, which costs about a quarter of its throughput",
             "use nginx 1.19.10 or newer",
         )
-    if by_port and proxy.version < versions.KEEPALIVE_MIN_TIMEOUT:
+    if by_port and binary.version < versions.KEEPALIVE_MIN_TIMEOUT:
         yield warning(
             f"{', '.join(by_port)}: each deploy closes idle connections of clients",
             f"it listens on a port, so nginx is reloaded, and before 1.27.4 (this is {version}) that closes them",
             'let the app serve on the socket it inherits (socket = "fd"), or use a newer nginx',
         )
     yield from proxy.findings()
-    yield fine(f"nginx {version}, {proxy.program}; its workers run as {users}")
+    yield fine(f"nginx {version}, {binary.path}; its workers run as {users}")
     proxy.require()
 
 

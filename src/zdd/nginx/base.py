@@ -21,7 +21,7 @@ from zdd.instances.supervised import ProxySide
 from zdd.nginx import gate
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config.listen import Visit
-from zdd.nginx.config.version import Version, dotted
+from zdd.nginx.config.version import dotted
 from zdd.nginx.process import binary, running
 from zdd.nginx.process.binary import Binary
 from zdd.paths import Paths
@@ -49,24 +49,20 @@ class NginxBase(ABC):
     `conf_file` is the file that zdd writes, `error_log` where nginx says why it cannot reach an instance.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        paths: Paths,
-        commands: Commands,
-        clock: Clock,
-        conf_file: str,
-        pid_file: str,
-        error_log: str,
-    ) -> None:
+    conf_file: str
+    pid_file: str
+    error_log: str
+
+    def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
         self.config = config
         self.paths = paths
         self.commands = commands
         self.clock = clock
-        self.conf_file = conf_file
-        self.pid_file = pid_file
-        self.error_log = error_log
-        self.file = ConfFile(conf_file)
+
+    @property
+    def file(self) -> ConfFile:
+        """The file that zdd writes."""
+        return ConfFile(self.conf_file)
 
     @abstractmethod
     def master(self) -> Process | None:
@@ -101,16 +97,6 @@ class NginxBase(ABC):
         """The nginx program, found when it is first needed. Raises UsageError when there is none."""
         configured = self.config.nginx.binary
         return binary.find(str(configured) if configured else None, self.master(), self.commands)
-
-    @property
-    def version(self) -> Version:
-        """The version of the nginx program."""
-        return self.binary.version
-
-    @property
-    def program(self) -> str:
-        """The path of the nginx program."""
-        return self.binary.path
 
     def apply(self, deploy: int, text: str) -> str:
         """Bring nginx to the text, and keep the one of before for `restore`; returns what was done, in words."""
@@ -150,7 +136,7 @@ class NginxBase(ABC):
     def describe(self) -> dict[str, Any]:
         """Return what `status` says of nginx."""
         master = self.master()
-        version = dotted(self.version) if master else None
+        version = dotted(self.binary.version) if master else None
         return {"pid": master.pid if master else None, "version": version, "managed": True}
 
     def capacity(self) -> str:

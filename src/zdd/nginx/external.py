@@ -44,20 +44,21 @@ class ExternalNginx(NginxBase):
     patience = 10.0  # seconds for a reload
 
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
-        pid_file = str(config.nginx.pid_file or _PID_FILE)
-        # Only the configuration of that nginx knows its error log.
-        super().__init__(config, paths, commands, clock, str(config.nginx.include), pid_file, os.devnull)
+        super().__init__(config, paths, commands, clock)
+        self.conf_file = str(config.nginx.include)
+        self.pid_file = str(config.nginx.pid_file or _PID_FILE)
+        self.error_log = os.devnull  # only the configuration of that nginx knows it
 
     def require(self) -> None:
         """Raise UsageError where there is no nginx program, or where the include cannot be written."""
-        _ = self.version
+        _ = self.binary.version
         if not os.access(os.path.dirname(os.path.realpath(self.conf_file)), os.W_OK | os.X_OK):
             message = f"cannot write {self.conf_file}: its folder is missing or not yours to write to"
             raise UsageError(message, hint=_WRITABLE)
 
     def text(self, target: Manifest) -> str:
         """Return the upstreams for this table."""
-        return render.include(self.config.project, self.targets(target), self.version)
+        return render.include(self.config.project, self.targets(target), self.binary.version)
 
     def runs(self, text: str) -> bool:
         """Return whether nginx was made to read this text, so that there is nothing to do."""
@@ -168,7 +169,7 @@ class ExternalNginx(NginxBase):
         passes = lint.passes(text, services, named=True)
         for name in services.keys() - {passing.service for passing in passes}:
             yield warning(f"no server block leads to {name}", "no request reaches it", f"proxy_pass http://{name};")
-        yield from lint.judge(text, self.version, services, passes)
+        yield from lint.judge(text, self.binary.version, services, passes)
 
     def worker_users(self) -> list[int]:
         """Return the users that its workers are now, or else the configured or usual one."""

@@ -38,8 +38,10 @@ class ManagedNginx(NginxBase):
     """
 
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
-        pid_file = str(config.nginx.pid_file or f"{paths.runtime}/nginx.pid")
-        super().__init__(config, paths, commands, clock, paths.nginx_conf, pid_file, f"{paths.logs}/nginx.log")
+        super().__init__(config, paths, commands, clock)
+        self.conf_file = paths.nginx_conf
+        self.pid_file = str(config.nginx.pid_file or f"{paths.runtime}/nginx.pid")
+        self.error_log = f"{paths.logs}/nginx.log"
         self.template = str(config.nginx.template) if config.nginx.template else None
         self.prefix = str(config.folder) if self.template else paths.nginx
         self.routes = self.template is None
@@ -58,19 +60,19 @@ class ManagedNginx(NginxBase):
 
     def require(self) -> None:
         """Raise UsageError where there is no nginx program, or no template that can be read."""
-        _ = self.version
+        _ = self.binary.version
         self._source()
 
     def text(self, target: Manifest) -> str:
         """Return the text nginx should have for this table: a function of configuration and table alone."""
         targets = self.targets(target)
         if self.template is None:
-            return render.render(self._setup(targets), self.version)
+            return render.render(self._setup(targets), self.binary.version)
         source = self._source()
         backups = template.takes_backups(source)
         values = {"nginx_pid_filename": self.pid_file}
         for name, paths in targets.items():
-            values[f"{name}.servers"] = upstream.servers(paths, self.version, backups)
+            values[f"{name}.servers"] = upstream.servers(paths, self.binary.version, backups)
             port = target.of(name)[0].port
             if port is not None:
                 values[name] = str(port)
@@ -172,7 +174,7 @@ class ManagedNginx(NginxBase):
         values = {"nginx_pid_filename": self.pid_file}
         for name in services:
             mark = lint.mark(name)
-            values |= {name: mark, f"{name}.servers": upstream.servers([mark], self.version)}
+            values |= {name: mark, f"{name}.servers": upstream.servers([mark], self.binary.version)}
         folder = os.path.dirname(self.conf_file)
         text = parse.expand(template.render(source, values), folder, conf_file.included)
         named = [directive.args[0] for directive in text if directive.name == "pid" and directive.args]
@@ -182,7 +184,7 @@ class ManagedNginx(NginxBase):
                 "zdd would not find nginx, and start a second one",
                 "write pid {nginx_pid_filename}; in the template",
             )
-        yield from lint.judge(text, self.version, services, lint.passes(text, services, named=False))
+        yield from lint.judge(text, self.binary.version, services, lint.passes(text, services, named=False))
 
     def worker_users(self) -> list[int]:
         """Return the user of its workers: ours, unless we are root."""

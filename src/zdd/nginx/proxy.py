@@ -13,9 +13,9 @@ from zdd.host.process import Process
 from zdd.instances.supervised import ProxySide
 from zdd.nginx.base import MaintenanceCheck
 from zdd.nginx.config.listen import Visit
-from zdd.nginx.config.version import Version
 from zdd.nginx.external import ExternalNginx
 from zdd.nginx.managed import ManagedNginx
+from zdd.nginx.process.binary import Binary
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
@@ -36,12 +36,8 @@ class Proxy(Protocol):
         """How many seconds nginx waits for an app's answer; None where only the user's text says it."""
 
     @property
-    def version(self) -> Version:
-        """The version of the nginx program. Raises UsageError when there is none."""
-
-    @property
-    def program(self) -> str:
-        """The path of the nginx program. Raises UsageError when there is none."""
+    def binary(self) -> Binary:
+        """The nginx program. Raises UsageError when there is none."""
 
     def require(self) -> None:
         """Raise UsageError, while nothing is touched yet, where something that a deploy needs is missing."""

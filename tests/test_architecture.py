@@ -61,6 +61,12 @@ def test_what_is_pure_imports_nothing_that_touches_the_machine() -> None:
     assert wrong == []
 
 
+def test_only_the_factory_knows_whose_nginx_it_is() -> None:
+    kinds = {"nginx.managed", "nginx.external"}
+
+    assert {name for name, others in modules().items() if others & kinds} == {"nginx.proxy"}
+
+
 def test_what_lives_on_its_own_carries_nothing_else() -> None:
     wrong = [
         f"{name} imports {other}: {part_of(name)} imports {' and '.join(ALONE[part_of(name)]) or 'nothing'} alone"

@@ -68,3 +68,15 @@ def test_what_counts_is_what_the_innermost_block_says() -> None:
     inherited = {place.directive.name: [one.args[0] for one in place.inherited("gzip")] for place in parse.walk(found)}
 
     assert (inherited["x"], inherited["y"]) == (["b"], ["c", "d"])
+
+
+def test_the_first_directive_of_a_name_is_found_and_placeholders_are_in_nobodys_way() -> None:
+    text = "# user a;\npid {nginx_pid_filename};\nhttp { error_log '/my logs/x' warn; upstream u { {web.servers} } }"
+
+    assert parse.first(text, "error_log", "") == "/my logs/x"
+    assert parse.first(text, "user", "nobody") == "nobody"
+    assert parse.first(text, "pid", "none") == "none"
+
+
+def test_comments_are_left_out_and_what_only_looks_like_one_stays() -> None:
+    assert parse.without_comments("a b#c; # d\n'# e';") == "a b#c; \n'# e';"

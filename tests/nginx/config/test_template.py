@@ -30,4 +30,5 @@ def test_missing_and_unmentioned_services_are_told() -> None:
 def test_methods_that_bind_clients_take_no_backups() -> None:
     assert template.takes_backups("upstream web {\n    least_conn;\n    {web.servers}\n}")
     assert not template.takes_backups("upstream web {\n    ip_hash;\n    {web.servers}\n}")
+    assert not template.takes_backups("upstream web { ip_hash; {web.servers} }")
     assert not template.takes_backups("upstream web {\n    hash $request_uri consistent;\n    {web.servers}\n}")

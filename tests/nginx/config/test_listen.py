@@ -1,0 +1,46 @@
+"""Where nginx listens, by its text."""
+
+from __future__ import annotations
+
+import pytest
+
+from zdd.nginx.config import listen
+
+TEXT = """
+http {
+    # listen 1;
+    server { listen 443 ssl; listen unix:/run/x.sock; }
+    server { listen "[::]:8080" default_server; } server { listen localhost; }
+}
+"""
+
+
+def test_every_listen_counts_wherever_it_stands_but_not_in_comments() -> None:
+    assert listen.listens(TEXT) == [
+        ["443", "ssl"],
+        ["unix:/run/x.sock"],
+        ["[::]:8080", "default_server"],
+        ["localhost"],
+    ]
+    assert listen.ports(TEXT) == {443, 8080, 80}
+
+
+def test_the_gate_asks_where_plain_http_is_spoken() -> None:
+    assert listen.http_address(listen.listens(TEXT)) == ("::1", 8080)
+    assert listen.http_address([["443", "ssl"], ["unix:/run/x.sock"], ["80", "http2"]]) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [
+        ("80", ("127.0.0.1", 80)),
+        ("*:80", ("127.0.0.1", 80)),
+        ("0.0.0.0:80", ("127.0.0.1", 80)),
+        ("[::]:80", ("::1", 80)),
+        ("10.0.0.1:80", ("10.0.0.1", 80)),
+        ("localhost", None),
+        ("unix:/run/x.sock", None),
+    ],
+)
+def test_an_address_is_where_a_client_on_this_machine_connects(said: str, address: listen.Address | None) -> None:
+    assert listen.address([said]) == address

@@ -45,16 +45,16 @@ BUGS = [
     ),
     Bug(
         "who waits is let in before the new version has proved itself",
-        "keeper/swap.py",
-        "            self._wait()\n            if alone:\n",
-        "            self.hold.end()\n            if alone:\n",
+        "keeper/keeper.py",
+        "            self.hold.begin(self.record.hold_max)\n        self.life.on(states.START_UNATTENDED",
+        "            self.hold.end()\n        self.life.on(states.START_UNATTENDED",
         f"{STOP_FIRST}_a_bad_release_answers_nobody_and_the_old_one_is_started_again[errs]",
     ),
     Bug(
         "a new version whose zddeploy died does not fall back",
-        "keeper/swap.py",
-        "            self.fall_back()\n\n    @property\n    def may_fall_back",
-        "            pass\n\n    @property\n    def may_fall_back",
+        "keeper/states.py",
+        "        (HELD, FAILED, *PARKING, PARKED): (_SAME, RETURN),\n",
+        "",
         "tests/keeper/test_swap.py::test_deserted_before_it_was_told_to_start_the_new_version_gives_back",
     ),
     Bug(
@@ -151,7 +151,7 @@ BUGS = [
     Bug(
         "the queue stays as short as the app has made it",
         "keeper/fd_listener.py",
-        "                self.held.listen(BACKLOG)\n",
+        "                self.listen_socket.listen(BACKLOG)\n",
         "",
         "tests/keeper/test_socket.py::test_the_queue_grows_again_when_the_app_cuts_it_while_it_runs",
     ),

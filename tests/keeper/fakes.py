@@ -25,23 +25,23 @@ class FakeApp:
         self.numbers = itertools.count(100)
         self.pid: int | None = None
         self.since: float | None = None
-        self.left = False
+        self.has_children = False
         self.starts = 0
         self.signals: list[object] = []
         self.dies_of: set[int] = {15, 9}
-        self.descendants = self.unkillable = self.polite = False
+        self.descendants = self.unkillable = self.low_priority = False
         self.ended: Ended | None = None
         self.fails: OSError | None = None
 
-    def start(self, listener: Listener, polite: bool) -> None:
+    def start(self, listener: Listener, low_priority: bool) -> None:
         if self.fails:
             raise self.fails
-        self.pid, self.left = next(self.numbers), True
+        self.pid, self.has_children = next(self.numbers), True
         self.starts += 1
-        self.polite = polite
+        self.low_priority = low_priority
 
     def die(self, status: int = -9) -> None:
-        self.ended, self.pid, self.left = Ended(status, f"status {status}"), None, self.descendants
+        self.ended, self.pid, self.has_children = Ended(status, f"status {status}"), None, self.descendants
 
     def reap(self) -> Ended | None:
         ended, self.ended = self.ended, None
@@ -53,15 +53,15 @@ class FakeApp:
             self.die(-number)
 
     def signal_all(self, number: int) -> None:
-        if self.left:
+        if self.has_children:
             self.signals.append(("all", number))
         if number == 9:
-            self.descendants = self.left = self.unkillable
+            self.descendants = self.has_children = self.unkillable
             if self.pid:
                 self.die(-9)
 
     def full_speed(self) -> bool:
-        self.polite = False
+        self.low_priority = False
         return True
 
 
@@ -77,13 +77,13 @@ class FakeListener(Listener):
     def open(self, on_loss: Callable[[bool], None]) -> None:
         pass
 
-    def restore(self) -> None:
-        self.done.append("restore")
+    def repair(self) -> None:
+        self.done.append("repair")
 
-    def go_away(self) -> None:
+    def withdraw(self) -> None:
         self.done.append("away")
 
-    def come_back(self) -> None:
+    def restore(self) -> None:
         self.done.append("back")
 
     def connections(self) -> int:
@@ -198,7 +198,7 @@ class Terminal:
 
     def look(self) -> None:
         """What SIGCHLD does."""
-        if self.app.ended or not self.app.left:
+        if self.app.ended or not self.app.has_children:
             self.keeper.children_changed()
 
     def die(self, status: int = -9) -> None:

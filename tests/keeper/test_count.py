@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from zdd.host import sock_diag
-from zdd.keeper import count
+from zdd.keeper.listener import connections_to_path
 
 CONNECT = (
     "import socket, sys\n"
@@ -53,7 +53,7 @@ def test_connections_from_another_namespace_are_counted_by_name(
     name = listener.getsockname()
     (tmp_path / "pid").write_text(f"{elsewhere}\n")
 
-    assert count.to_socket(sock_diag.file_of(name), name, str(tmp_path / "pid")) == 3
+    assert connections_to_path(sock_diag.file_of(name), name, str(tmp_path / "pid")) == 3
 
 
 def test_our_own_namespace_is_counted_as_well(listener: socket.socket, elsewhere: int, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_our_own_namespace_is_counted_as_well(listener: socket.socket, elsewhere
     for one in made:
         one.connect(name)
 
-    assert count.to_socket(sock_diag.file_of(name), name, str(tmp_path / "pid")) >= 4
+    assert connections_to_path(sock_diag.file_of(name), name, str(tmp_path / "pid")) >= 4
     for one in made:
         one.close()
 
@@ -75,7 +75,7 @@ def test_a_pid_file_of_nobody_leaves_our_own_count(listener: socket.socket, tmp_
     with socket.socket(socket.AF_UNIX) as one:
         one.connect(name)
 
-        assert count.to_socket(sock_diag.file_of(name), name, str(tmp_path / "pid")) == 1
+        assert connections_to_path(sock_diag.file_of(name), name, str(tmp_path / "pid")) == 1
 
 
 def test_what_a_server_that_stopped_listening_still_serves_is_counted(tmp_path: Path) -> None:
@@ -88,4 +88,4 @@ def test_what_a_server_that_stopped_listening_still_serves_is_counted(tmp_path: 
             listener.close()
             os.unlink(name)
 
-            assert count.to_socket(sock_diag.file_of(name), name, None) == 1
+            assert connections_to_path(sock_diag.file_of(name), name, None) == 1

@@ -273,13 +273,13 @@ def test_connections_that_never_end_do_not_hold_up_those_who_wait(serving: NewSt
     old.push(20)
     old.listener.count = 3
 
-    old.keeper.swap.rest(15.0, way_back=True)
+    old.keeper.park(15.0, fallback=True)
     old.push(4)
-    assert old.keeper.state == "draining", "one of them is a request"
+    assert old.keeper.life.shown == "draining", "one of them is a request"
     old.listener.count = 2
     old.push(1)
 
-    assert old.keeper.state != "draining"
+    assert old.keeper.life.shown != "draining"
     assert old.keeper.drain.cut == 2
 
 
@@ -289,12 +289,12 @@ def test_connections_that_never_end_have_two_seconds(serving: NewStage) -> None:
     old.push(20)
     old.listener.count = 1
 
-    old.keeper.swap.rest(15.0, way_back=True)
+    old.keeper.park(15.0, fallback=True)
     old.push(1.9)
-    assert old.keeper.state == "draining"
+    assert old.keeper.life.shown == "draining"
     old.push(1)
 
-    assert old.keeper.state != "draining"
+    assert old.keeper.life.shown != "draining"
 
 
 def test_a_connection_that_was_opened_a_moment_ago_has_its_whole_time(serving: NewStage) -> None:
@@ -303,10 +303,10 @@ def test_a_connection_that_was_opened_a_moment_ago_has_its_whole_time(serving: N
     old.push(20)
     old.listener.count = 1
 
-    old.keeper.swap.rest(15.0, way_back=True)
+    old.keeper.park(15.0, fallback=True)
     old.push(14)
 
-    assert old.keeper.state == "draining"
+    assert old.keeper.life.shown == "draining"
 
 
 def test_where_nobody_waits_connections_that_never_end_have_their_whole_time(serving: NewStage) -> None:
@@ -318,4 +318,4 @@ def test_where_nobody_waits_connections_that_never_end_have_their_whole_time(ser
     old.keeper.retire(0, 30, [])
     old.push(29)
 
-    assert old.keeper.state == "draining"
+    assert old.keeper.life.shown == "draining"

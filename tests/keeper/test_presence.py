@@ -94,7 +94,7 @@ def test_a_socket_that_somebody_outside_the_app_serves_is_let_be(serving: NewSta
     made.push(60)
 
     assert made.app.starts == 1
-    assert made.keeper.shown == "serving"
+    assert made.keeper.life.shown == "serving"
 
 
 def test_one_that_nobody_holds_and_nobody_answers_is_an_outage(serving: NewStage) -> None:
@@ -103,10 +103,10 @@ def test_one_that_nobody_holds_and_nobody_answers_is_an_outage(serving: NewStage
 
     made.push(5)
     made.probe.answer(None)
-    assert made.keeper.shown == "serving", "one look is none"
+    assert made.keeper.life.shown == "serving", "one look is none"
     made.push(1)
     made.probe.answer(None)
 
-    assert made.keeper.shown == "starting"
+    assert made.keeper.life.shown == "starting"
     assert made.app.signals[0] == signal.SIGTERM
     assert any(LET_GO in line for line in made.told)

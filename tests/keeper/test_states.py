@@ -1,705 +1,171 @@
-"""What the keeper decides, by a clock that the test pushes."""
+"""The table of states, pair by pair, and what holds for all of it."""
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import pytest
 
-from zdd.host import files
-from zdd.host.process import Process
+from zdd.keeper import states
 
-from .conftest import NewStage as New
-from .fakes import Terminal
+from .conftest import NewStage
+
+# Columns are states, rows are events. A cell is the next state, = for actions in the same state, - for nothing at all,
+# ! for what cannot happen.
+GRID = """
+EVENT               HEL STA UNA SER RES DOW WAR WRE DRA STO FAI PDR PST PAR GON
+START               STA -   -   -   -   -   -   -   -   -   -   =   =   STA !
+START_UNATTENDED    UNA UNA -   -   -   -   -   -   -   -   -   =   =   UNA !
+HEALTHY             -   SER -   -   -   -   -   -   -   -   -   -   -   -   !
+RETIRE              WAR WAR WRE WAR WRE WRE =   =   -   -   STO =   =   =   !
+UNRETIRE            -   -   -   -   -   -   SER -   -   -   -   -   -   -   !
+PARK                PDR PDR PDR PDR PDR PDR PDR PDR -   -   PDR -   -   -   !
+STOP                STO STO STO STO STO STO STO STO STO -   STO STO STO STO -
+DESERTED            STO STO STO STO STO STO -   -   -   -   STO STO STO STO !
+DESERTED_REACHABLE  -   UNA -   -   -   -   -   -   -   -   -   -   -   -   !
+DESERTED_CURRENT    =   UNA -   -   -   -   -   -   -   -   =   =   =   =   !
+ENDED               FAI FAI =   RES =   =   WRE =   STO =   !   PST =   =   =
+ENDED_REPLACEABLE   !   !   =   !   !   !   !   !   !   !   !   !   !   !   !
+ALL_ENDED           -   -   -   -   -   -   -   -   -   GON -   -   PAR -   -
+SILENT              -   -   -   RES -   -   WRE -   -   -   -   -   -   -   -
+LISTENER_SHUTDOWN   -   -   =   RES =   =   WRE =   -   -   -   -   -   -   -
+ANSWERED            !   !   SER !   SER SER !   WAR !   !   !   !   !   !   !
+GAVE_UP             !   !   !   !   DOW !   !   =   !   !   !   !   !   !   !
+OVERDUE             =   =   =   -   -   -   -   -   -   -   =   =   =   =   !
+WARM_OVER           !   !   !   !   !   !   DRA DRA !   !   !   !   !   !   !
+DRAINED             !   !   !   !   !   !   !   !   STO !   !   PST !   !   !
+FALL_BACK           !   !   !   !   !   !   !   !   !   !   !   =   =   =   !
+"""
+ABBREVIATED = {
+    "HEL": states.HELD,
+    "STA": states.STARTING,
+    "UNA": states.UNATTENDED,
+    "SER": states.SERVING,
+    "RES": states.RESTARTING,
+    "DOW": states.DOWN,
+    "WAR": states.WARM,
+    "WRE": states.WARM_RESTARTING,
+    "DRA": states.DRAINING,
+    "STO": states.STOPPING,
+    "FAI": states.FAILED,
+    "PDR": states.PARK_DRAINING,
+    "PST": states.PARK_STOPPING,
+    "PAR": states.PARKED,
+    "GON": states.GONE,
+}
+ALL = list(ABBREVIATED.values())
 
 
-def publish(stage: Terminal) -> None:
-    files.write(f"{stage.record.current}/manifest.json", json.dumps({"instances": {"web-1": {}}}))
+def grid() -> dict[tuple[str, str], str]:
+    """Return the cell of each state and event."""
+    header, *rows = (line.split() for line in GRID.strip().splitlines())
+    columns = [ABBREVIATED[word] for word in header[1:]]
+    return {
+        (state, getattr(states, name)): cell
+        for name, *cells in rows
+        for state, cell in zip(columns, cells, strict=True)
+    }
 
 
-def add_sibling(house: Path) -> str:
-    """Have a slot lead to another instance, whose socket this is."""
-    for folder in ("current/web", "web-2"):
-        os.makedirs(house / folder)
-    (house / "current/web/01").symlink_to("../../../instances/web-2/socket")
-    (house / "web-2/socket").touch()
-    return str(house / "web-2/socket")
+def cell_of(state: str, event: str) -> str:
+    """Return what the table decides, as the grid writes it."""
+    if (state, event) not in states.TABLE:
+        return "!"
+    if not states.decides(state, event):
+        return "-"
+    new = states.TABLE[state, event][0]
+    return "=" if new == state else next(word for word, name in ABBREVIATED.items() if name == new)
 
 
-# Starting
+def after(state: str, *events: str) -> str:
+    for event in events:
+        state = states.TABLE[state, event][0]
+    return state
 
 
-def test_an_app_that_ends_before_it_was_healthy_has_failed(stage: New) -> None:
+@pytest.mark.parametrize("event", sorted({event for _, event in grid()}))
+def test_every_pair_is_decided_or_cannot_happen(event: str) -> None:
+    expected = {state: grid()[state, event] for state in ALL}
+
+    assert {state: cell_of(state, event) for state in ALL} == expected
+
+
+def test_the_grid_has_every_state_and_every_event() -> None:
+    assert set(states.SHOWN) == set(ALL)
+    assert set(states.TABLE) <= set(grid())
+    assert len(grid()) == len(ALL) * len({event for _, event in grid()})
+
+
+def test_the_words_that_others_read_are_those_of_version_0_1_0() -> None:
+    words = {"starting", "serving", "warm", "draining", "stopping", "failed", "resting", "down"}
+
+    assert set(states.SHOWN.values()) == words
+
+
+def test_every_state_can_be_reached() -> None:
+    reached = {states.HELD, states.STARTING}
+    for _ in ALL:
+        reached |= {new for (state, _), (new, _) in states.TABLE.items() if state in reached}
+
+    assert reached == set(ALL)
+
+
+def test_requests_are_released_only_once_the_app_has_proved_itself() -> None:
+    released = {(state, event) for (state, event), (_, actions) in states.TABLE.items() if states.ADMIT in actions}
+
+    assert released == {
+        (states.STARTING, states.HEALTHY),
+        (states.UNATTENDED, states.ANSWERED),
+        (states.WARM_RESTARTING, states.ANSWERED),
+    }
+
+
+@pytest.mark.parametrize("state", [state for state in ALL if state != states.GONE])
+def test_every_instance_can_be_stopped(state: str) -> None:
+    assert after(state, states.STOP, states.ALL_ENDED) == states.GONE
+
+
+@pytest.mark.parametrize("state", [state for state in ALL if states.decides(state, states.PARK)])
+def test_what_can_be_parked_is_drained_stopped_and_can_be_started_again(state: str) -> None:
+    parked = after(state, states.PARK, states.DRAINED, states.ALL_ENDED)
+
+    assert parked == states.PARKED
+    assert after(parked, states.START, states.HEALTHY) == states.SERVING
+    assert after(parked, states.START_UNATTENDED, states.ANSWERED) == states.SERVING
+
+
+@pytest.mark.parametrize("event", [states.START, states.START_UNATTENDED, states.FALL_BACK])
+def test_what_is_to_happen_to_a_parked_instance_waits_for_the_end_of_its_app(event: str) -> None:
+    for state in states.PARKING:
+        assert states.TABLE[state, event] == (state, [states.DEFER])
+    assert states.decides(states.PARKED, event)
+
+
+def test_a_start_is_not_forgotten_over_falling_back(stage: NewStage) -> None:
+    life = stage().keeper.life
+    life.state = states.PARK_STOPPING
+
+    life.on(states.START)
+    life.on(states.FALL_BACK)
+
+    assert life.take_deferred() == states.START
+    assert life.take_deferred() is None
+
+
+def test_an_app_is_never_started_beside_another_one() -> None:
+    starting = {state for (state, _), (_, actions) in states.TABLE.items() if states.LAUNCH in actions}
+
+    assert starting == {states.HELD, states.PARKED}
+
+
+def test_the_keeper_carries_out_every_action(stage: NewStage) -> None:
+    named = {action for _, actions in states.TABLE.values() for action in actions}
+
+    assert named == {*stage().keeper.life.actions, states.DEFER}
+
+
+def test_what_cannot_happen_is_logged_and_changes_nothing(stage: NewStage) -> None:
     starting = stage()
 
-    starting.die(3)
-    starting.push(100)
+    assert not starting.keeper.life.on(states.DRAINED)
 
-    assert starting.keeper.state == "failed"
-    assert starting.events("exit") == [{"event": "exit", "words": "status 3", "status": 3}]
-    assert starting.app.starts == 1
-    assert not starting.keeper.leaving.over  # it waits for the command line to ask
-
-
-def test_what_a_failed_app_leaves_is_told_to_stop_and_killed_later(stage: New) -> None:
-    starting = stage()
-    starting.app.descendants = True
-
-    starting.die()
-    assert starting.app.signals == [("all", 15)]
-    starting.push(10)
-
-    assert starting.app.signals[-1] == ("all", 9)
-
-
-def test_a_failed_instance_cannot_become_healthy(stage: New) -> None:
-    starting = stage()
-    starting.die()
-
-    assert not starting.keeper.healthy()
-
-
-def test_a_held_instance_starts_its_app_once_it_is_told(stage: New) -> None:
-    held = stage(held=True)
-    assert held.app.starts == 0
-
-    assert held.keeper.swap.start()
-
-    assert held.app.starts == 1
-    assert not held.app.polite, "somebody may wait"
-    assert held.keeper.swap.start(), "told twice it does it once"
-    assert held.app.starts == 1
-
-
-def test_a_start_gives_way_to_others_for_a_while(stage: New) -> None:
-    starting = stage(polite_for=15.0)
-
-    starting.push(14)
-    assert starting.app.polite
-    starting.push(2)
-
-    assert not starting.app.polite
-
-
-def test_a_restart_gives_way_to_nobody(serving: New) -> None:
-    crashed = serving()
-
-    crashed.die()
-    crashed.push(1)
-
-    assert crashed.app.starts == 2
-    assert not crashed.app.polite
-
-
-def test_a_fork_that_fails_is_an_app_that_ended(stage: New) -> None:
-    held = stage(held=True)
-    held.app.fails = BlockingIOError(11, "Resource temporarily unavailable")
-
-    held.keeper.swap.start()
-
-    assert held.keeper.state == "failed"
-    assert held.events("exit")[0]["words"] == "cannot start: Resource temporarily unavailable"
-
-
-# Crashes
-
-
-def test_a_crash_is_restarted_after_a_delay_that_doubles_up_to_ten_seconds(serving: New) -> None:
-    crashing = serving()
-    delays = []
-
-    for _ in range(9):
-        crashing.die()
-        died, starts = crashing.time, crashing.app.starts
-        while crashing.app.starts == starts:
-            crashing.push(0.05)
-        delays.append(round(crashing.time - died, 1))
-
-    assert delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
-    assert crashing.keeper.outage.restarts == 9
-
-
-def test_a_long_life_makes_the_delay_short_again(serving: New) -> None:
-    crashing = serving()
-    for _ in range(5):
-        crashing.die()
-        crashing.push(10)
-
-    crashing.probe.answer(200)
-    crashing.push(60)
-    crashing.die()
-    crashing.push(0.1)
-
-    assert crashing.app.pid
-
-
-def test_what_a_crash_leaves_is_killed_before_the_restart(serving: New) -> None:
-    crashing = serving()
-    crashing.app.descendants = True
-
-    crashing.die()
-    assert crashing.app.signals == [("all", 15)]
-    crashing.push(0.1)
-    assert crashing.app.signals == [("all", 15), ("all", 9)]
-    assert crashing.app.starts == 1  # not beside what was left
-    crashing.push(0.1)
-
-    assert crashing.app.starts == 2
-
-
-def test_an_instance_that_is_alone_holds_connections_while_it_is_down(serving: New) -> None:
-    alone = serving(alone=True)
-    alone.listener.done.clear()
-
-    alone.die()
-
-    assert alone.listener.done == ["restore"]
-
-
-def test_a_hold_ends_after_hold_max_and_those_who_waited_are_let_go(serving: New) -> None:
-    alone = serving(alone=True, hold_max=20)
-    alone.relay.queue = ["a client"]
-
-    alone.die()
-    alone.push(19.9)
-    assert "away" not in alone.listener.done
-    assert alone.relay.sent == []
-    alone.push(0.2)
-
-    assert alone.listener.done[-1] == "away"
-    assert alone.relay.sent == [("a client", None)]
-
-
-def test_a_hold_is_measured_from_the_first_crash(serving: New) -> None:
-    alone = serving(alone=True, hold_max=20)
-
-    while "away" not in alone.listener.done and alone.time < 1100:
-        if alone.app.pid:
-            alone.die()
-        alone.push(0.1)
-
-    assert 1020 <= alone.time < 1021
-
-
-def test_after_a_hold_the_name_is_back_once_the_app_answers(serving: New) -> None:
-    alone = serving(alone=True, hold_max=0.05)
-    alone.die()
-    alone.push(1)
-    assert alone.listener.done[-1] == "away"
-
-    alone.probe.answer(200)
-
-    assert alone.listener.done[-1] == "back"
-
-
-def test_an_instance_with_siblings_is_away_at_once_and_back_when_it_answers(serving: New) -> None:
-    one = serving(alone=False)
-    one.listener.done.clear()
-
-    one.die()
-    assert set(one.listener.done) == {"restore", "away"}
-    one.push(0.1)
-    one.probe.answer(503)
-    one.push(0.05)
-    assert set(one.listener.done) == {"restore", "away"}
-    one.probe.answer(200)
-
-    assert one.listener.done[-1] == "back"
-
-
-def test_who_waited_at_a_crashed_instance_is_served_by_its_sibling(serving: New, tmp_path: Path) -> None:
-    one = serving(alone=False)
-    sibling = add_sibling(tmp_path)
-    one.relay.queue = ["a client"]
-
-    one.die()
-    one.relay.queue = ["one that came while no app ran"]
-    one.push(0.05)
-
-    assert one.relay.sent == [("a client", sibling), ("one that came while no app ran", sibling)]
-
-
-def test_an_app_that_ends_by_itself_is_started_again_at_once(serving: New) -> None:
-    """Some end after so many requests, to be started afresh."""
-    one = serving()
-
-    for starts in (2, 3, 4):
-        one.push(60)
-        one.die(0)
-        one.push(0)
-        assert one.app.starts == starts
-        one.probe.answer(200)
-
-    assert [line for line in one.told if "started again" in line] == ["it is started again at once"] * 3
-
-
-def test_an_app_that_ends_by_itself_all_the_time_is_started_once_a_second(serving: New) -> None:
-    one = serving()
-    starts = one.app.starts
-
-    for _ in range(10):
-        one.push(0.1)
-        one.die(0)
-        one.push(0.9)
-        one.probe.answer(200)
-
-    assert one.app.starts == starts + 10
-    assert "it is started again in 0.9 s" in one.told
-
-
-def test_an_app_that_runs_but_never_answers_again_is_killed_after_start_timeout(serving: New) -> None:
-    one = serving(start_timeout=30.0)
-
-    one.die()
-    one.push(29)
-    assert one.app.starts == 2
-    one.push(2)
-
-    assert one.app.starts == 3
-    assert "the app has not answered for start_timeout, 30 s: it is killed" in one.told
-    one.probe.answer(200)
-    one.push(60)
-    assert one.app.starts == 3
-
-
-def test_an_app_that_ends_before_it_has_answered_has_crashed_whatever_its_status(serving: New) -> None:
-    one = serving()
-    one.push(60)
-
-    one.die()
-    one.push(0.11)
-    one.die(0)
-    one.push(0.11)
-    assert one.app.starts == 2
-    one.push(0.11)
-
-    assert one.app.starts == 3
-
-
-def test_an_instance_that_is_down_is_shown_as_starting(serving: New) -> None:
-    one = serving()
-
-    one.die()
-    one.push(0.1)
-    one.probe.answer(200)
-
-    assert one.states() == ["serving", "starting", "serving"]
-
-
-@pytest.mark.parametrize(
-    ("status", "alone", "shown"),
-    [
-        (404, False, "serving"),
-        (503, False, "starting"),
-        (0, False, "starting"),
-        (None, False, "starting"),
-        (404, True, "serving"),
-        (503, True, "serving"),
-        (0, True, "serving"),
-        (None, True, "starting"),
-    ],
-)
-def test_errors_are_an_answer_of_an_instance_that_is_alone(
-    serving: New, status: int | None, alone: bool, shown: str
-) -> None:
-    one = serving(alone=alone)
-    one.die()
-    one.push(0.1)
-
-    one.probe.answer(status)
-
-    assert one.keeper.shown == shown
-
-
-def test_a_health_request_that_hangs_is_given_up_and_asked_again(serving: New) -> None:
-    one = serving()
-    one.die()
-    one.push(0.1)
-    asked = one.probe.told
-    one.probe.cancel()
-
-    one.push(5)
-
-    assert one.probe.told == asked
-
-
-def test_a_worker_needs_no_answer(serving: New) -> None:
-    worker = serving(socket="none")
-    worker.listener.address = None
-
-    worker.die()
-    worker.push(0.1)
-
-    assert worker.keeper.shown == "serving"
-
-
-def test_an_app_that_shut_its_socket_down_and_stays_is_killed_and_restarted(serving: New) -> None:
-    deaf = serving()
-
-    deaf.keeper.deaf(by_app=True)
-    deaf.push(9.9)
-    assert deaf.app.starts == 1
-    deaf.push(0.3)
-    assert deaf.app.starts == 2
-    deaf.push(60)
-
-    assert deaf.app.starts == 2  # and the new one is left alone
-
-
-def test_an_app_that_shut_its_socket_down_and_ended_in_time_is_not_killed_later_in_its_next_life(serving: New) -> None:
-    deaf = serving()
-
-    deaf.keeper.deaf(by_app=True)
-    deaf.push(5)
-    deaf.die(0)
-    deaf.push(60)
-
-    assert deaf.app.starts == 2
-
-
-def test_what_cannot_be_killed_does_not_keep_an_instance_down(serving: New) -> None:
-    stuck = serving()
-    stuck.app.descendants = stuck.app.unkillable = True
-
-    stuck.die()
-    stuck.push(5)
-    assert stuck.app.starts == 1
-    stuck.push(1)
-
-    assert stuck.app.starts == 2
-
-
-def test_what_cannot_be_killed_does_not_keep_an_instance_from_ending(serving: New) -> None:
-    stuck = serving()
-    stuck.app.descendants = stuck.app.unkillable = True
-
-    stuck.keeper.stop()
-    stuck.push(14)
-    assert not stuck.keeper.leaving.over
-    stuck.push(2)
-
-    assert stuck.keeper.leaving.over
-
-
-# Leases
-
-
-def test_an_instance_that_is_not_published_ends_with_its_last_lease(serving: New) -> None:
-    orphan = serving()
-
-    orphan.keeper.deserted()
-
-    assert orphan.app.signals == [15]
-    orphan.look()
-    assert orphan.keeper.leaving.over
-
-
-def test_a_published_instance_stays(serving: New) -> None:
-    published = serving()
-    publish(published)
-
-    published.keeper.deserted()
-
-    assert published.keeper.state == "serving"
-
-
-def test_in_doubt_an_instance_stays(serving: New) -> None:
-    published = serving()
-    files.write(f"{published.record.current}/manifest.json", "{ damaged")
-
-    published.keeper.deserted()
-
-    assert published.keeper.state == "serving"
-
-
-def test_an_instance_stays_where_the_table_in_force_is_gone(serving: New) -> None:
-    published = serving()
-    os.rmdir(published.record.current)
-    os.symlink("tables/17", published.record.current)
-
-    published.keeper.deserted()
-
-    assert published.keeper.state == "serving"
-
-
-@pytest.mark.parametrize("leased", [True, False])
-def test_somebody_must_be_attached_within_ten_seconds(stage: New, leased: bool) -> None:
-    starting = stage()
-    starting.control.leased = leased
-
-    starting.push(9.9)
-    assert starting.keeper.state == "starting"
-    starting.push(0.2)
-
-    assert starting.keeper.leaving.over is not leased
-
-
-def test_a_failed_instance_ends_with_its_last_lease(stage: New) -> None:
-    failed = stage()
-    failed.die()
-
-    failed.keeper.deserted()
-    failed.push(0)
-
-    assert failed.keeper.leaving.over
-
-
-def test_a_retiring_instance_does_not_care_for_leases(serving: New) -> None:
-    retiring = serving()
-    retiring.keeper.retire(60, 30, [])
-
-    retiring.keeper.deserted()
-
-    assert retiring.keeper.state == "warm"
-
-
-@pytest.mark.parametrize("started", [True, False])
-def test_an_instance_published_before_it_was_healthy_serves_when_it_is_deserted(stage: New, started: bool) -> None:
-    held = stage(held=True)
-    if started:
-        held.keeper.swap.start()
-    publish(held)
-
-    held.control.leased = False
-    held.keeper.deserted()
-    held.push(0.01)
-    assert held.app.starts == 1
-    held.probe.answer(200)
-
-    assert held.keeper.shown == "serving"
-
-
-def test_an_instance_that_stays_after_all_needs_to_be_published_soon(serving: New) -> None:
-    warm = serving()
-    warm.push(20)
-    warm.control.leased = False
-    warm.keeper.retire(60, 30, [])
-
-    assert warm.keeper.unretire()
-    warm.push(10)
-
-    assert warm.keeper.leaving.over
-
-
-# Going
-
-
-def test_retiring_is_warm_then_draining_then_stopping(serving: New) -> None:
-    retiring = serving()
-    retiring.listener.count = 1
-
-    retiring.keeper.retire(60, 30, [])
-    retiring.push(59.9)
-    assert retiring.keeper.state == "warm"
-    retiring.push(5)
-    assert retiring.keeper.state == "draining"
-    retiring.listener.count = 0
-    retiring.push(1)
-
-    assert retiring.states() == ["serving", "warm", "draining", "stopping"]
-    assert retiring.keeper.leaving.over
-
-
-def test_a_drain_ends_with_its_time_and_tells_whom_it_cut(serving: New) -> None:
-    retiring = serving()
-    retiring.keeper.retire(0, 30, [])
-    retiring.listener.count = 5
-    retiring.push(20)
-    retiring.listener.count = 2
-
-    retiring.push(9.9)
-    assert retiring.keeper.state == "draining"
-    retiring.push(0.2)
-
-    assert retiring.events("gone") == [{"event": "gone", "drained": 3, "cut": 2, "seconds": 30.0}]
-
-
-def test_one_count_of_zero_is_not_enough(serving: New) -> None:
-    retiring = serving()
-
-    retiring.keeper.retire(0, 30, [])
-    retiring.listener.count = 1  # a connection that was on its way
-    retiring.push(5)
-    assert retiring.keeper.state == "draining"
-    retiring.listener.count = 0
-    retiring.push(1)
-
-    assert retiring.keeper.leaving.over
-
-
-@pytest.mark.parametrize(("cost", "most"), [(0.0, 101), (0.002, 25), (0.01, 6), (1.0, 2)])
-def test_counting_takes_a_twentieth_of_the_time_at_most(serving: New, cost: float, most: int) -> None:
-    retiring = serving()
-    retiring.listener.count = 1
-
-    def take_time() -> None:
-        retiring.time += cost
-
-    retiring.listener.cost = take_time
-    retiring.keeper.retire(0, 30, [])
-    retiring.listener.counted = 0
-    retiring.push(1)
-
-    assert most / 2 <= retiring.listener.counted <= most
-
-
-def test_a_drain_waits_for_the_old_workers_of_nginx_too(serving: New) -> None:
-    retiring = serving()
-    ourselves = Process.find(os.getpid())
-    assert ourselves
-
-    retiring.keeper.retire(0, 30, [ourselves, Process(ourselves.pid, 1)])
-    retiring.push(29.9)
-    assert retiring.keeper.state == "draining"
-    retiring.push(0.2)
-
-    assert retiring.keeper.leaving.over
-
-
-def test_a_crash_while_draining_is_not_restarted(serving: New) -> None:
-    retiring = serving()
-    retiring.listener.count = 1
-    retiring.keeper.retire(0, 30, [])
-
-    retiring.die()
-
-    assert retiring.keeper.leaving.over
-    assert retiring.app.starts == 1
-
-
-def test_an_app_that_was_restarted_and_has_not_answered_is_not_drained(serving: New) -> None:
-    unproved = serving()
-    unproved.die()
-    unproved.push(0.1)
-    unproved.listener.count = 1
-
-    unproved.keeper.retire(0, 30, [])
-
-    assert unproved.keeper.state == "stopping"  # who waits in its queue is served elsewhere
-
-
-def test_a_crash_while_warm_is_restarted(serving: New) -> None:
-    warm = serving()
-    warm.keeper.retire(60, 30, [])
-
-    warm.die()
-    assert not warm.keeper.unretire()
-    warm.push(0.1)
-    warm.probe.answer(200)
-
-    assert warm.keeper.unretire()
-
-
-def test_unretire_is_possible_while_warm_and_cancels_what_was_to_come(serving: New) -> None:
-    warm = serving()
-    publish(warm)
-    warm.keeper.retire(60, 30, [])
-
-    assert warm.keeper.unretire()
-    warm.push(1000)
-
-    assert warm.keeper.state == "serving"
-    assert warm.keeper.unretire()
-
-
-def test_unretire_is_refused_once_it_drains(serving: New) -> None:
-    draining = serving()
-    draining.listener.count = 1
-    draining.keeper.retire(1, 30, [])
-    draining.push(2)
-
-    assert not draining.keeper.unretire()
-    assert draining.keeper.state == "draining"
-
-
-def test_retiring_again_while_warm_takes_the_new_times(serving: New) -> None:
-    warm = serving()
-    warm.keeper.retire(600, 30, [])
-
-    warm.keeper.retire(0, 30, [])
-    warm.push(1)
-
-    assert warm.keeper.leaving.over
-
-
-def test_retiring_again_while_draining_changes_nothing(serving: New) -> None:
-    draining = serving()
-    draining.listener.count = 1
-    draining.keeper.retire(0, 30, [])
-
-    draining.keeper.retire(600, 600, [])
-    draining.push(30)
-
-    assert draining.keeper.leaving.over
-
-
-def test_stopping_gives_the_app_its_time_and_then_kills_what_is_left(serving: New) -> None:
-    stubborn = serving(stop_signal=3)
-    stubborn.app.dies_of = {9}
-
-    stubborn.keeper.stop()
-    assert stubborn.app.signals == [3]
-    stubborn.push(9.9)
-    assert not stubborn.keeper.leaving.over
-    stubborn.push(0.2)
-
-    assert ("all", 9) in stubborn.app.signals
-    assert stubborn.keeper.leaving.over
-
-
-def test_descendants_of_a_stopped_app_are_told_to_stop_and_have_what_is_left_of_its_time(serving: New) -> None:
-    wrapped = serving()
-    wrapped.app.descendants = True
-
-    wrapped.keeper.stop()
-    wrapped.look()
-    assert wrapped.app.signals == [15, ("all", 15)]
-    wrapped.push(9.9)
-    assert not wrapped.keeper.leaving.over
-    wrapped.push(0.2)
-
-    assert wrapped.keeper.leaving.over
-
-
-def test_stopping_while_down_does_not_start_the_app_again(serving: New) -> None:
-    down = serving()
-    down.die()
-
-    down.keeper.stop()
-    down.push(60)
-
-    assert down.keeper.leaving.over
-    assert down.app.starts == 1
-
-
-def test_who_comes_after_the_last_count_is_served_by_who_serves_now(serving: New, tmp_path: Path) -> None:
-    retiring = serving()
-    sibling = add_sibling(tmp_path)
-    retiring.keeper.retire(0, 30, [])
-    retiring.relay.queue = ["a straggler"]
-    retiring.relay.busy = True
-
-    retiring.push(1)
-    assert retiring.relay.sent == [("a straggler", sibling)]
-    assert retiring.events("gone")  # for others
-    assert retiring.control.closed
-    assert not retiring.keeper.leaving.over
-    retiring.relay.busy = False
-    retiring.push(1)
-
-    assert retiring.keeper.leaving.over
-
-
-def test_stragglers_are_served_for_drain_timeout_at_most(serving: New) -> None:
-    retiring = serving(drain_timeout=30)
-    retiring.relay.busy = True
-    retiring.keeper.stop()
-    retiring.look()
-
-    retiring.push(29)
-    assert not retiring.keeper.leaving.over
-    retiring.push(2)
-
-    assert retiring.keeper.leaving.over
+    assert starting.keeper.life.state == states.STARTING
+    assert starting.told[-1].startswith("internal error")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CANNOT_START = 127  # the exit status of an app that never ran, as in sh
 _LISTEN_FD = 3
-_POLITE = 10  # niceness: a tenth of the weight of others, who go first; 19 starves a start where no core is ever idle
+_NICENESS = 10  # a tenth of the weight of others, who go first; 19 starves a start where no core is ever idle
 
 
 class Ended:
@@ -35,7 +35,7 @@ class App:
     Runs one app at a time.
 
     The keeper is a child subreaper: whatever the app leaves behind becomes the keeper's child. So nothing is left when
-    the keeper has no children any more, and `left` says whether it has, as of the last `reap`.
+    the keeper has no children any more, and `has_children` says whether it has, as of the last `reap`.
     """
 
     def __init__(self, record: Record, log: Log) -> None:
@@ -43,13 +43,13 @@ class App:
         self.log = log
         self.pid: int | None = None
         self.since: float | None = None
-        self.left = False
+        self.has_children = False
         self._report: int | None = None
         self._kills = 0
 
-    def start(self, listener: Listener, polite: bool) -> None:
+    def start(self, listener: Listener, low_priority: bool) -> None:
         """
-        Start it on the listener's socket or port; `polite`, it gives way to others.
+        Start it on the listener's socket or port; `low_priority`, it gives way to others.
 
         Raises OSError when there can be no further process.
         """
@@ -63,9 +63,9 @@ class App:
             os.close(report)
             raise
         if pid == 0:
-            self._become(listener, report, polite)
+            self._become(listener, report, low_priority)
         os.close(report)
-        self.pid, self.since, self.left = pid, time.time(), True
+        self.pid, self.since, self.has_children = pid, time.time(), True
 
     def reap(self) -> Ended | None:
         """Collect who has ended; returns how the app itself did, if it is among them."""
@@ -74,7 +74,7 @@ class App:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                self.left = False
+                self.has_children = False
                 return ended
             if pid == 0:
                 return ended
@@ -91,7 +91,7 @@ class App:
 
     def signal_all(self, number: int) -> None:
         """Send a signal to the app and everything that it has started, in whatever session it is."""
-        for pid in process.descendants(os.getpid()) if self.left else ():
+        for pid in process.descendants(os.getpid()) if self.has_children else ():
             _signal(pid, number)
 
     def full_speed(self) -> bool:
@@ -113,15 +113,15 @@ class App:
             os.close(self._report)
             self._report = None
 
-    def _become(self, listener: Listener, report: int, polite: bool) -> NoReturn:
+    def _become(self, listener: Listener, report: int, low_priority: bool) -> NoReturn:
         """Turn this forked child into the app; does not return, whatever happens."""
         record, argv = self.record, list(self.record.argv)
-        socket, port = listener.held.fileno() if listener.held else None, listener.port
+        socket, port = listener.listen_socket.fileno() if listener.listen_socket else None, listener.port
         doing = "start"
         try:
             os.setsid()
-            if polite:
-                _be_nice(os.getpid(), _POLITE)
+            if low_priority:
+                _be_nice(os.getpid(), _NICENESS)
             _reset_signals()
             os.umask(0o022)
             self._arrange_descriptors(socket)

@@ -46,16 +46,16 @@ class Control:
     """Listens on the socket, keeps the connections, and pushes events to those that are leases."""
 
     handle: Callable[[Message], Message]
-    left: Callable[[], None]
+    deserted: Callable[[], None]
 
     def __init__(self, loop: Loop, path: str) -> None:
         self.loop = loop
         self.path = path
         self.connections: set[_Connection] = set()
 
-    def open(self, handle: Callable[[Message], Message], left: Callable[[], None]) -> None:
-        """Let peers in: `handle` answers a request, `left` is called when the last lease has ended."""
-        self.handle, self.left = handle, left
+    def open(self, handle: Callable[[Message], Message], deserted: Callable[[], None]) -> None:
+        """Let peers in: `handle` answers a request, `deserted` is called when the last lease has ended."""
+        self.handle, self.deserted = handle, deserted
         files.remove(self.path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(self.path)
@@ -88,7 +88,7 @@ class Control:
         self.connections.discard(connection)
         connection.close()
         if connection.attached and not self.leased:
-            self.left()
+            self.deserted()
 
     def _accept(self, _: int) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Waiting until nobody is connected any more."""
+"""Connections that end, and those that do not: a drain, and long-lived connections such as WebSockets."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from zdd.host.process import Process
+    from zdd.keeper.listener import Listener
     from zdd.keeper.loop import Deadlines
 
 _SHARE, _SHORTEST, _LONGEST = 20, 0.01, 0.5  # a pause is 20 times what the count took, within bounds
 _ENDLESS = 2.0  # seconds for connections that would never end, where requests wait for the end of the drain
 _SURE = 2  # counts of 0 in a row: nginx may have looked the path up just before it led elsewhere
+_LONG = 10.0  # seconds; a connection that has been open for twice as long surely counts as long-lived
 
 
 class Drain:
@@ -21,26 +23,30 @@ class Drain:
         self.connections, self.deadlines, self.done = connections, deadlines, done
         self.cut = 0  # how many were left when the time was up
         self.seconds = 0.0  # how long it took
-        self._since = 0.0
+        self._since = self._patience = 0.0
         self._workers: list[Process] = []
         self._endless: Callable[[], int] | None = None
         self._most = self._zeros = 0
+
+    def plan(self, patience: float, workers: list[Process], endless: Callable[[], int] | None = None) -> None:
+        """
+        Say for what it waits: at most this long for the connections, and for these processes, nginx's old workers.
+
+        `endless` counts the connections that are not expected to end: once only such are left they are cut, though not
+        before two seconds have gone by.
+        """
+        self._patience, self._workers, self._endless = patience, workers, endless
 
     @property
     def drained(self) -> int:
         """Return how many connections have ended by themselves, as far as seen: the most there were, less the cut."""
         return self._most - self.cut
 
-    def begin(self, patience: float, workers: list[Process], endless: Callable[[], int] | None = None) -> None:
-        """
-        Wait, at most this long, for the connections to end, and for these processes: nginx's workers from before.
-
-        `endless` counts the connections that are not expected to end: once only such are left they are cut, though not
-        before two seconds have gone by.
-        """
-        self._since, self._workers, self._endless = self.deadlines.now(), workers, endless
+    def begin(self) -> None:
+        """Wait until the connections and the processes have ended."""
+        self._since = self.deadlines.now()
         self.cut = self._most = self._zeros = 0
-        self.deadlines.at(patience, self._time_is_up)
+        self.deadlines.at(self._patience, self._time_is_up)
         self._look()
 
     def _look(self) -> None:
@@ -69,3 +75,50 @@ class Drain:
         self.seconds = self.deadlines.now() - self._since
         self.deadlines.cancel(self._look, self._time_is_up)
         self.done()
+
+
+class Retirement:
+    """Keeps an instance warm, until it is `over`; then it is drained."""
+
+    def __init__(self, drain: Drain, deadlines: Deadlines, over: Callable[[], object]) -> None:
+        self.drain, self.deadlines, self.over = drain, deadlines, over
+        self._warm = self._patience = 0.0
+        self._workers: list[Process] = []
+
+    def plan(self, warm: float, drain: float, workers: list[Process]) -> None:
+        """Say how long it stays warm, and for what the drain waits."""
+        self._warm, self._patience, self._workers = warm, drain, workers
+
+    def begin(self) -> None:
+        """Stay warm for a while; begun again, the new times hold."""
+        self.drain.plan(self._patience, self._workers)
+        self.deadlines.at(self._warm, self.over)
+        if self._warm <= 0:
+            self.over()
+
+    def cancel(self) -> None:
+        """Do not drain for now."""
+        self.deadlines.cancel(self.over)
+
+
+class LongLived:
+    """
+    Knows which connections have been open for at least _LONG seconds; nothing else tells them from slow requests.
+
+    Connections are known by their sockets' inodes, so those of an nginx in another network namespace are not.
+    """
+
+    def __init__(self, listener: Listener, deadlines: Deadlines) -> None:
+        self.listener, self.deadlines = listener, deadlines
+        self._seen: set[int] = set()
+        self._old: set[int] = set()
+
+    def begin(self) -> None:
+        """Look from now on."""
+        self.deadlines.at(_LONG, self.begin)
+        now = self.listener.accepted()
+        self._old, self._seen = self._seen & now, now
+
+    def count(self) -> int:
+        """Return how many of them are open."""
+        return len(self._old & self.listener.accepted()) if self._old else 0

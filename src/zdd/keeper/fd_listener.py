@@ -6,8 +6,7 @@ import os
 import select
 
 from zdd.host import files, sock_diag
-from zdd.keeper import count
-from zdd.keeper.listener import BACKLOG
+from zdd.keeper.listener import BACKLOG, connections_to_path
 from zdd.keeper.path_listener import PathListener, bind, link
 
 TYPE_CHECKING = False
@@ -54,33 +53,33 @@ class FdListener(PathListener):
         os.rename(name, self.record.keep)
         self._publish()
         self._hand_over(folder)
-        self.held, self.placeholder = fresh, name
+        self.listen_socket, self.placeholder = fresh, name
         self.loop.watch(fresh.fileno(), select.POLLRDHUP, lambda events: self._ready(fresh, events))
 
     def queues(self) -> list[socket.socket]:
         """Return the socket, and those before it."""
-        return [former.socket for former in self._former] + ([self.held] if self.held else [])
+        return [former.socket for former in self._former] + ([self.listen_socket] if self.listen_socket else [])
 
     def prepare(self) -> None:
         """Close what former apps have shut down, and make the socket block again, which all its copies share."""
         for former in self._former:
             former.socket.close()
         self._former.clear()
-        if self.held:
-            self.held.setblocking(True)
+        if self.listen_socket:
+            self.listen_socket.setblocking(True)
 
-    def restore(self) -> None:
+    def repair(self) -> None:
         """Repair the queue and the names."""
-        if self.held:
+        if self.listen_socket:
             self.tend()
 
     def tend(self) -> float:
         """Keep the queue as long as it can be, since the app's own listen(2) cuts it, and both names in place."""
         try:
-            if self.held and self._bound:
-                self.held.listen(BACKLOG)
+            if self.listen_socket and self._bound:
+                self.listen_socket.listen(BACKLOG)
                 if not self._has_name():
-                    self._replace(self.held, by_app=False)
+                    self._replace(self.listen_socket, by_app=False)
         except OSError:  # the folder is gone: it may change again
             pass
         return super().tend()
@@ -88,7 +87,7 @@ class FdListener(PathListener):
     def connections(self) -> int:
         """Count the connections, also those that came by a socket of before."""
         bound = [*self._former, *([self._bound] if self._bound else [])]
-        return sum(count.to_socket(one.file, one.name, self.record.nginx_pid_file) for one in bound)
+        return sum(connections_to_path(one.file, one.name, self.record.nginx_pid_file) for one in bound)
 
     def accepted(self) -> set[int]:
         """Return the accepted connections."""
@@ -101,13 +100,13 @@ class FdListener(PathListener):
 
     def listening(self) -> set[int] | None:
         """Return the inode of the socket."""
-        return {os.fstat(self.held.fileno()).st_ino} if self.held else None
+        return {os.fstat(self.listen_socket.fileno()).st_ino} if self.listen_socket else None
 
     def is_waited_at(self) -> bool:
         """Ask poll(2), for which a socket is readable when its queue is not empty."""
         poll = select.poll()
-        if self.held:
-            poll.register(self.held, select.POLLIN)
+        if self.listen_socket:
+            poll.register(self.listen_socket, select.POLLIN)
         return bool(poll.poll(0))
 
     def close(self) -> None:
@@ -115,7 +114,7 @@ class FdListener(PathListener):
         for queue in self.queues():
             self.loop.forget(queue.fileno())
             queue.close()
-        self.held = self._bound = None
+        self.listen_socket = self._bound = None
 
     def _ready(self, socket: socket.socket, events: int) -> None:
         if events & (select.POLLHUP | select.POLLRDHUP):

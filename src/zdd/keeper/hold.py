@@ -29,6 +29,7 @@ class Hold:
         self.listener, self.relay, self.loop, self.overdue = listener, relay, loop, overdue
         self.deadlines = loop.deadlines
         self.on = False
+        self.paused_until: float | None = None
         self._longest = 0.0
         self._to: str | None = None
         self._queue: socket.socket | None = None
@@ -50,8 +51,22 @@ class Hold:
         """Let who waits in, and everybody who comes: the app has proved itself."""
         if self.on:
             self.on = False
-            self.listener.let_in()
+            self.listener.admit()
             self.send_to(self.listener.address)
+
+    def pause(self, seconds: float) -> None:
+        """Hold requests from now on, for at most this long. Raises OSError."""
+        self.begin(seconds)
+        self.paused_until = self.deadlines.now() + seconds
+        self.deadlines.at(seconds, self.resume)
+
+    def resume(self) -> bool:
+        """Release the requests of a pause; return False if there was none."""
+        paused, self.paused_until = self.paused_until is not None, None
+        if paused:
+            self.deadlines.cancel(self.resume)
+            self.end()
+        return paused
 
     def send_to(self, address: str | int | None) -> None:
         """Relay who waits, and who still comes to the waiting socket, to the socket at this path."""

@@ -1,22 +1,21 @@
 """
-One instance's life: starting, serving, then warm, draining, stopping; or failed; or resting between two of its starts.
+One instance's life: carries out what the table of states decides.
 
 Driven from outside by operations, ended children and deadlines; everything it works on is passed in, the clock too.
 """
 
 from __future__ import annotations
 
-import signal
-
+from zdd.keeper import states
 from zdd.keeper.app import CANNOT_START, Ended
-from zdd.keeper.drain import Drain
+from zdd.keeper.drain import Drain, LongLived, Retirement
 from zdd.keeper.hold import Hold
-from zdd.keeper.leaving import Leaving
-from zdd.keeper.long_lived import LongLived
+from zdd.keeper.lifecycle import Lifecycle
 from zdd.keeper.outage import Outage
+from zdd.keeper.parking import Parking
 from zdd.keeper.presence import Presence
-from zdd.keeper.states import DOWN, DRAINING, FAILED, RESTING, SERVING, STARTING, STOPPING, WARM
-from zdd.keeper.swap import Swap
+from zdd.keeper.runner import Runner
+from zdd.keeper.shutdown import Shutdown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +31,11 @@ if TYPE_CHECKING:
     from zdd.keeper.relay import Relay
 
 _ATTACH_WITHIN = 10.0
-_TEND_AGAIN = 1.0
 _LATECOMERS = 1.0  # nginx may have looked the path up just before it led elsewhere
-_AGAIN, _PATIENCE = 0.05, 5.0  # of killing: what cannot be killed (state D) is left, since nothing else can be done
 
 
 class Keeper:
-    """Knows what state the instance is in, and what is to be done next."""
+    """Knows the state of the instance; each event leads to the next one, and to actions."""
 
     def __init__(
         self,
@@ -49,40 +46,56 @@ class Keeper:
         probe: Probe,
         loop: Loop,
         control: Control,
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
     ) -> None:
-        self.record, self.app, self.listener, self.relay = record, app, listener, relay
-        self.deadlines, self.control, self.tell = loop.deadlines, control, tell
-        deadlines = loop.deadlines
+        self.record, self.app, self.listener = record, app, listener
+        self.deadlines, self.control, self.log = loop.deadlines, control, log
+        self.life = Lifecycle(states.HELD if record.held else states.STARTING, control, log)
+        deadlines, on = loop.deadlines, self.life.on
+        self.runner = Runner(record, app, listener, relay, deadlines, lambda: on(states.ALL_ENDED), log)
         self.hold = Hold(listener, relay, loop, self._overdue)
-        self.outage = Outage(
-            record, app, listener, relay, probe, self.hold, deadlines, self._start, self._outage_changed, tell
-        )
-        self.presence = Presence(record, app, listener, probe, deadlines, self._absent)
+        self.outage = Outage(record, app, listener, relay, probe, self.hold, deadlines, self._start, on, log)
+        self.presence = Presence(record, app, listener, probe, deadlines, self._silent)
         self.long_lived = LongLived(listener, deadlines)
         self.drain = Drain(listener.connections, deadlines, self._drained)
-        self.leaving = Leaving(record, listener, self.hold, relay, deadlines, control)
-        self.swap = Swap(self)
-        self.state = self._shown = STARTING
-        self.ended: Ended | None = None
-        self.paused_until: float | None = None
-        self._started: float | None = None
-        self._drain_for = self._kill_until = 0.0
-        self._workers: list[Process] = []
-        self._endless: Callable[[], int] | None = None
+        self.retirement = Retirement(self.drain, deadlines, lambda: on(states.WARM_OVER))
+        self.shutdown = Shutdown(record, listener, self.hold, relay, deadlines, control)
+        self.parking = Parking(record, self.hold, self.start, log)
+        self._name_actions()
 
-    @property
-    def shown(self) -> str:
-        """Return the state that others see: an app that is being restarted is starting, or down after hold_max."""
-        if self.outage.on and self.state == SERVING:
-            return DOWN if self.outage.gave_up else STARTING
-        return self.state
+    def _name_actions(self) -> None:
+        runner, outage, presence = self.runner, self.outage, self.presence
+        self.life.actions = {
+            states.LAUNCH: [self._start],
+            states.LIMIT: [lambda: self.deadlines.at(self.record.hold_max, self._unproved)],
+            states.PROBE: [outage.ask],
+            states.TEND: [runner.tend],  # the app may have answered us before nginx's user was admitted
+            states.SERVE: [outage.end, runner.full_speed, presence.begin],
+            states.ADMIT: [self.hold.end],
+            states.LEAD_AWAY: [outage.begin],
+            states.REFUSE: [outage.refuse],
+            states.RESTART: [runner.cancel_kill, lambda: outage.restart(runner.lived, at_once=False)],
+            states.RESTART_SOON: [runner.cancel_kill, lambda: outage.restart(runner.lived, at_once=runner.ended_well)],
+            states.END_APP: [presence.pause, runner.end],
+            states.KILL_LATER: [runner.kill_later],
+            states.SIGNAL_REST: [runner.end_rest],
+            states.KEEP_WARM: [self.hold.resume, self.retirement.begin],
+            states.STAY: [self.retirement.cancel, self._expect_lease],
+            states.DRAIN: [self.retirement.cancel, outage.pause, presence.pause, self._begin_drain],
+            states.SKIP_DRAIN: [lambda: self.life.on(states.DRAINED)],
+            states.STOP_APP: [self.deadlines.clear, outage.pause, runner.stop],
+            states.STOP_SOON: [self.parking.pass_on, lambda: self.deadlines.at(_LATECOMERS, self.stop)],
+            states.RETURN: [self._return],
+            states.HAND_BACK: [self.parking.hand_back],
+            states.RUN_DEFERRED: [self._parked],
+            states.LEAVE: [lambda: self.shutdown.begin(self.drain)],
+        }
 
     def begin(self) -> None:
-        """Take the place, and start the app unless it is to be held first."""
-        self.deadlines.at(_ATTACH_WITHIN, self._check_leases)
+        """Open the listener, and start the app unless it is to be held first."""
+        self._expect_lease()
         try:
-            self.listener.open(self.deaf)
+            self.listener.open(self.on_listener_shutdown)
         except OSError as error:
             self._app_ended(Ended(CANNOT_START, f"cannot listen in {self.record.folder}: {error.strerror or error}"))
             return
@@ -90,247 +103,147 @@ class Keeper:
         if self.record.held:
             self.hold.begin(self.record.hold_max)
         else:
-            self._start()
+            self._start(low_priority=True)
 
-    @property
-    def started(self) -> bool:
-        """Tell whether the app has been started, since the instance last rested."""
-        return self._started is not None
+    # What is asked over the control socket
 
-    def start(self) -> None:
-        """Start the app of an instance that had none; it has everything to prove."""
-        self._set(STARTING)
-        self._start()
+    def start(self, unattended: bool = False) -> bool:
+        """
+        Start the app that is held or parked; return False if there is none.
 
-    def serve_unproved(self) -> None:
-        """Have the app serve as one that is restarted after a crash: once it answers, who waits is let in."""
-        self._set(SERVING)
-        self.outage.begin(held=True)
-        if not self.started:
-            self._start()
-        elif self.app.pid:
-            self.outage.ask()
+        If it is `unattended`, or no command line is attached, the keeper itself finds out whether it is healthy.
+        """
+        if self.life.state in (states.HELD, states.PARKED, *states.PARKING):
+            self.hold.begin(self.record.hold_max)
+        self.life.on(states.START_UNATTENDED if unattended or not self.control.leased else states.START)
+        return self.life.state in (states.STARTING, *states.ACTIVE) or self.life.starts_again
 
     def healthy(self) -> bool:
-        """Mark the instance healthy: later crashes are restarted. Return False when no app is running."""
-        if self.state == STARTING and self.app.pid:
-            self._tend()  # it may have answered us before nginx's user was let in
-            self._set(SERVING)
-            self.outage.end()
-            self.swap.proved()
-            self.presence.begin()
-        return self.state == SERVING
+        """Mark the instance healthy: later crashes are restarted. Return False if no app is running."""
+        self.life.on(states.HEALTHY)
+        return self.life.state in states.ACTIVE
 
     def pause(self, seconds: float) -> bool:
-        """Have requests wait from now on, at most this long; False where there is no socket for them to wait in."""
-        if self.state != SERVING or self.listener.held is None:
+        """Hold requests from now on, for at most this long; return False if there is no socket to hold them in."""
+        if self.life.state not in states.ACTIVE or self.listener.listen_socket is None:
             return False
-        self.hold.begin(seconds)
-        self.paused_until = self.deadlines.now() + seconds
-        self.deadlines.at(seconds, self.resume)
+        self.hold.pause(seconds)
         return True
 
-    def resume(self) -> bool:
-        """Let them in; False when nobody had to wait."""
-        paused, self.paused_until = self.paused_until is not None, None
-        if paused:
-            self.deadlines.cancel(self.resume)
-            self.hold.end()
-        return paused
-
     def retire(self, warm: float, drain: float, workers: list[Process]) -> None:
-        """Go: stay warm, drain, stop. Asked again while warm, the new times hold."""
-        if self.state in (STARTING, SERVING, WARM):
-            self.resume()
-            self._drain_for, self._workers, self._endless = drain, workers, None
-            self._set(WARM)
-            self.deadlines.at(warm, self._begin_drain)
-            if warm <= 0:
-                self._begin_drain()
-        elif self.swap.resting:
-            self.hold.send_to(self.record.sibling())
-            self.deadlines.at(_LATECOMERS, self.stop)
-        elif self.state == FAILED:
-            self.stop()
+        """Stay warm, drain, stop. Asked again while warm, the new times hold."""
+        self.retirement.plan(warm, drain, workers)
+        self.life.on(states.RETIRE)
 
     def unretire(self) -> bool:
-        """Stay after all; False when it is too late for that, or nothing answers here."""
-        if self.state == WARM and not self.outage.on:
-            self.deadlines.cancel(self._begin_drain)
-            self.deadlines.at(_ATTACH_WITHIN, self._check_leases)
-            self._set(SERVING)
-        return self.shown == SERVING
+        """Serve again; return False if it is too late for that, or the app does not answer."""
+        self.life.on(states.UNRETIRE)
+        return self.life.state == states.SERVING
 
-    def begin_drain(self, drain: float) -> None:
+    def park(self, drain: float, fallback: bool) -> bool:
         """
-        Drain and stop the app, for at most this long, while new connections wait for the end of it.
+        Drain and stop the app, but keep its place; return False if the instance is going for good. Raises OSError.
 
-        Those that have been open for long do not hold it up: they are cut after a short time.
+        Requests wait meanwhile, so long-lived connections are cut after a short time.
         """
-        self._drain_for, self._workers, self._endless = drain, [], self.long_lived.count
-        self._begin_drain()
+        self.parking.fallback |= fallback
+        if self.life.state in (*states.PARKING, states.PARKED):
+            return True
+        if not states.decides(self.life.state, states.PARK):
+            return False
+        self.parking.hold_requests()
+        self.drain.plan(drain, [], self.long_lived.count)
+        self.life.on(states.PARK)
+        return True
 
     def stop(self) -> None:
-        """End the app now, then everything."""
-        self.swap.resting = False
-        self._stop()
+        """End the app now, then the instance."""
+        self.life.on(states.STOP)
 
-    def _stop(self) -> None:
-        """End the app now."""
-        if self.state == STOPPING:
-            return
-        self.deadlines.clear()
-        self.outage.pause()
-        self._set(STOPPING)
-        if self.app.left:
-            self.app.signal(self.record.stop_signal)
-            self.deadlines.at(self.record.stop_timeout, self._kill)
-        else:
-            self.deadlines.at(0, self._gone)  # once who asked for it has been answered
+    # What happens
 
     def deserted(self) -> None:
-        """Nobody holds a lease: who started this has died or is done. Stay only if `current` leads here."""
-        if self.state in (WARM, DRAINING, STOPPING) and not self.swap.resting:
-            return
-        if self.record.published() or self.swap.way_back:
-            self.swap.deserted()
-        else:
-            self.tell("nobody is attached and nothing leads here: stopping")
-            self.stop()
+        """No command line is attached any more: it has died or is done. Stay only if something leads here."""
+        if self.record.current_leads_here():
+            self.life.on(states.DESERTED_CURRENT)
+        elif self.parking.fallback or self.record.published():
+            self.life.on(states.DESERTED_REACHABLE)
+        elif self.life.on(states.DESERTED):
+            self.log("nobody is attached and nothing leads here: stopping")
 
     def children_changed(self) -> None:
-        """Look who has ended."""
+        """Collect the processes that have ended."""
         if ended := self.app.reap():
             self._app_ended(ended)
-        if not self.app.left:
-            self.deadlines.cancel(self._kill, self._kill_rest)
-            if self.state == STOPPING:
-                self._gone()
+        if not self.app.has_children:
+            self.runner.cancel_kill()
+            self.life.on(states.ALL_ENDED)
 
-    def deaf(self, by_app: bool) -> None:
+    def on_listener_shutdown(self, by_app: bool) -> None:
         """No connection comes by the app's socket any more; a fresh one waits for the next app."""
         if not by_app:
-            self._absent("the socket's names were removed")
-        elif self.state in (SERVING, WARM):
-            self.tell("the app has shut its socket down; it is restarted once it has ended")
-            self.outage.begin()
-            self.deadlines.at(self.record.stop_timeout, self._kill)
+            self._silent("the socket's names were removed")
+        elif self.life.on(states.LISTENER_SHUTDOWN):
+            self.log("the app has shut its socket down; it is restarted once it has ended")
 
-    def _absent(self, reason: str) -> None:
-        """The app lives and serves nobody: end it, and start another."""
-        if self.state in (SERVING, WARM) and not self.outage.on:
-            self.tell(f"{reason}: it is stopped and started again")
-            self.presence.pause()
-            self.outage.begin()
-            self.app.signal(self.record.stop_signal)
-            self.deadlines.at(self.record.stop_timeout, self._kill)
+    def _silent(self, reason: str) -> None:
+        if self.life.on(states.SILENT):
+            self.log(f"{reason}: it is stopped and started again")
 
-    def _start(self) -> None:
-        polite = self._started is None and not self.hold.on  # else somebody may wait for it
-        self._started = self.deadlines.now()
-        try:
-            self.relay.take(self.listener.queues())
-            self.listener.prepare()
-            self.app.start(self.listener, polite)
-        except OSError as error:
-            self._app_ended(Ended(CANNOT_START, f"cannot start: {error.strerror or error}"))
+    def _app_ended(self, ended: Ended) -> None:
+        self.runner.ended = ended
+        self.listener.repair()
+        self.log(f"the app ended: {ended.words}")
+        self.control.push({"event": "exit", "words": ended.words, "status": ended.status})
+        self.deadlines.cancel(self.runner.tend)
+        self.outage.pause()
+        self.presence.pause()
+        replaceable = self.life.state == states.UNATTENDED and self.parking.can_hand_back
+        self.life.on(states.ENDED_REPLACEABLE if replaceable else states.ENDED)
+
+    def _expect_lease(self) -> None:
+        self.deadlines.at(_ATTACH_WITHIN, self._check_lease)
+
+    def _check_lease(self) -> None:
+        if not self.control.leased:
+            self.deserted()
+
+    def _overdue(self) -> None:
+        if self.record.current_leads_here():
+            self.life.on(states.OVERDUE)
+
+    def _unproved(self) -> None:
+        self._overdue()  # with a deadline of its own
+
+    def _drained(self) -> None:
+        self.log(f"drained: connections that have ended: {self.drain.drained}, that are cut: {self.drain.cut}")
+        self.life.on(states.DRAINED)
+
+    def _start(self, low_priority: bool = False) -> None:
+        if ended := self.runner.start(low_priority):
+            self._app_ended(ended)
             return
-        self.record.write_pids(self.app.pid, self.listener.port)
-        self._tend()
-        if polite:
-            self.deadlines.at(self.record.polite_for, self._full_speed)
-        if self.outage.on:
+        if self.life.state in states.OUTAGE:
             self.outage.ask()
         if self.record.stop_first:
             self.long_lived.begin()
 
-    def _tend(self) -> None:
-        self.deadlines.at(_TEND_AGAIN, self._tend)  # in case that it fails
-        self.deadlines.at(self.listener.tend(), self._tend)
-
-    def _check_leases(self) -> None:
-        if not self.control.leased:
-            self.deserted()
-
-    def _outage_changed(self) -> None:
-        self._show()
-        if not self.outage.on:
-            self._full_speed()
-            self.presence.begin()
-            if self.swap.alone:
-                self.swap.proved()
-
-    def _full_speed(self) -> None:
-        if not self.app.full_speed():
-            self.deadlines.at(2 * _AGAIN, self._full_speed)
-
-    def _app_ended(self, ended: Ended) -> None:
-        self.ended = ended
-        self.listener.restore()
-        self.tell(f"the app ended: {ended.words}")
-        self.control.push({"event": "exit", "words": ended.words, "status": ended.status})
-        self.deadlines.cancel(self._tend)
-        self.outage.pause()
-        self.presence.pause()
-        if self.state in (SERVING, WARM):
-            self.deadlines.cancel(self._kill)  # it was deaf, but has ended by itself
-            if self.swap.may_fall_back:
-                self.swap.fall_back()
-            else:
-                self.outage.crashed(self.deadlines.now() - (self._started or 0.0), clean=ended.status == 0)
-        elif self.state == DRAINING:
-            self._stop()  # who waits in its queue is relayed to who serves now
-        else:
-            self.app.signal_all(self.record.stop_signal)
-            if self.state == STARTING:
-                self._set(FAILED)
-                self.deadlines.at(self.record.stop_timeout, self._kill)
-
     def _begin_drain(self) -> None:
-        self.deadlines.cancel(self._begin_drain)
-        self.outage.pause()
-        self.presence.pause()
-        self._set(DRAINING)
-        if self.app.pid and not self.outage.on:
-            self.drain.begin(self._drain_for, self._workers, self._endless)
+        if self.app.pid:
+            self.drain.begin()
         else:
-            self._stop()
+            self.life.on(states.DRAINED)
 
-    def _drained(self) -> None:
-        self.tell(f"drained: connections that have ended: {self.drain.drained}, that are cut: {self.drain.cut}")
-        self._stop()
+    def _return(self) -> None:
+        """The new version does not serve: park it, then let the version before serve again."""
+        self.log("the version before is asked to serve again")
+        self.park(0.0, fallback=False)
+        self.life.on(states.FALL_BACK)
 
-    def _kill(self) -> None:
-        self.tell("killing what is left of the app")
-        self._kill_until = self.deadlines.now() + _PATIENCE
-        self._kill_rest()
-
-    def _kill_rest(self) -> None:
-        self.app.signal_all(signal.SIGKILL)
-        if self.deadlines.now() < self._kill_until:
-            self.deadlines.at(_AGAIN, self._kill_rest)
-        elif self.state == STOPPING:
-            self._gone()
-
-    def _gone(self) -> None:
-        """Nothing is left of the app."""
-        if self.state != STOPPING:
-            return
-        if self.swap.resting:
-            self._started, self.outage.on, self.outage.gave_up = None, False, False
-            self._set(RESTING)
-            self.swap.rested()
-        else:
-            self.leaving.begin(self.drain)
-
-    def _overdue(self) -> None:
-        self.swap.overdue()
-
-    def _set(self, state: str) -> None:
-        self.state = state
-        self._show()
-
-    def _show(self) -> None:
-        if self.shown != self._shown:
-            self._shown = self.shown
-            self.control.push({"event": "state", "state": self.shown})
+    def _parked(self) -> None:
+        self.outage.refusing = False
+        event = self.life.take_deferred()
+        if event == states.FALL_BACK:
+            self.life.on(event)
+        elif event is not None:
+            self.start(unattended=event == states.START_UNATTENDED)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
+from zdd.host import files, sock_diag
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from zdd.keeper.loop import Loop
@@ -17,10 +21,10 @@ SOON, NOW_AND_THEN, NEVER = 0.01, 1.0, 1e6  # seconds until the next `tend`
 class Listener:
     """A worker's: nothing to hold, nothing to count. The other kinds replace what differs for them."""
 
-    held: socket.socket | None = None  # what the app is given
+    listen_socket: socket.socket | None = None  # what the app is given
     port: int | None = None
     address: str | int | None = None  # where a health request goes: a path, or a port
-    placeholder: str | None = None  # where the app finds the name of `held`: it may unlink it
+    placeholder: str | None = None  # where the app finds the name of `listen_socket`: it may unlink it
     ends_with_app = False  # connections cannot wait in it while no app runs: they have to wait at another socket
 
     def __init__(self, record: Record, loop: Loop) -> None:
@@ -43,28 +47,28 @@ class Listener:
         """Lead new connections to a socket that nobody accepts, and return it; None without a socket of ours."""
         return None
 
-    def let_in(self) -> None:
+    def admit(self) -> None:
         """Lead new connections to the app again."""
 
     def cover(self, alone: bool) -> None:
         """Do what is needed while no app runs; `alone` says that no other instance of the service could answer."""
         if not alone:
-            self.go_away()
+            self.withdraw()
 
     def prepare(self) -> None:
         """Make it ready for the app that starts next. Raises OSError."""
 
-    def restore(self) -> None:
+    def repair(self) -> None:
         """Repair what an app has done to it on its way out."""
 
     def tend(self) -> float:
         """Look after it while the app runs; return in how many seconds to look again."""
         return NEVER
 
-    def go_away(self) -> None:
+    def withdraw(self) -> None:
         """Remove the path, so that connections fail immediately."""
 
-    def come_back(self) -> None:
+    def restore(self) -> None:
         """Put the path back."""
 
     def connections(self) -> int:
@@ -93,3 +97,31 @@ class Listener:
 
     def close(self) -> None:
         """Close it; the kernel resets what is still in a queue."""
+
+
+def endpoint(address: str | int) -> tuple[int, str | tuple[str, int]]:
+    """Return the family and the address as socket(2) and connect(2) take them."""
+    return (socket.AF_UNIX, address) if isinstance(address, str) else (socket.AF_INET, ("127.0.0.1", address))
+
+
+def connections_to_path(file: tuple[int, int] | None, name: str, nginx_pid_file: str | None) -> int:
+    """
+    Count the connections to a UNIX socket: `file` is its (device, inode), `name` what it was bound to.
+
+    A connection is in the network namespace of the process that connected. By inode only our own is seen, so nginx's is
+    searched for the name when it has another, or may have: it is another user's, or its pid file is stale.
+    """
+    by_inode = sock_diag.connections_to(file)
+    if by_inode is None:  # nobody listens any more, yet what was accepted is still served
+        by_inode = sock_diag.connections_by_name(name, os.getpid())
+    nginx = files.read_number(nginx_pid_file) if nginx_pid_file else None
+    if nginx is None or _namespace(nginx) == _namespace(os.getpid()):
+        return by_inode
+    return max(by_inode, sock_diag.connections_by_name(name, nginx))
+
+
+def _namespace(pid: int) -> str | None:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net")
+    except OSError:
+        return None

@@ -27,15 +27,15 @@ class Log:
             _let_write(self.fd, user)
         self._last, self._end = b"", 0  # what is remembered, and where in the file it ends
         self._words: str | None = None  # to be written to the log
-        self._is_told = False
+        self._is_logged = False
         self._remember()
 
     def look(self) -> None:
         """Save what the app has emptied. Before each start of the app, since that is when it opens its log."""
         if self._is_emptied():
             words = self._save()
-            if not self._is_told:
-                self._words, self._is_told = words, True
+            if not self._is_logged:
+                self._words, self._is_logged = words, True
         self._remember()
 
     def tend(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zdd.host.process import Process
-from zdd.keeper import OLDEST, VERSION
+from zdd.keeper import OLDEST, VERSION, states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ class Operations:
         self.known: dict[str, Callable[[Message], Message]] = {
             "status": self._status,
             "attach": lambda _: self._attach(),
-            "rest": self._rest,
-            "start": lambda request: self._answer(keeper.swap.start(bool(request.get("alone"))), "nothing to start"),
+            "rest": self._park,
+            "start": lambda request: self._answer(keeper.start(bool(request.get("alone"))), "nothing to start"),
             "healthy": lambda _: self._healthy(),
             "retire": self._retire,
             "unretire": lambda _: self._answer(keeper.unretire(), "it is too late for that"),
             "pause": lambda request: self._answer(keeper.pause(float(request["seconds"])), "its requests cannot wait"),
-            "resume": lambda _: self._answer(keeper.resume(), "it was not paused"),
+            "resume": lambda _: self._answer(keeper.hold.resume(), "it was not paused"),
             "stop": lambda _: self._stop(),
         }
 
@@ -48,8 +48,8 @@ class Operations:
             return {"ok": False, "error": f"{name}: {error!r} in {request!r}"}
 
     def _answer(self, done: bool, why_not: str) -> Message:
-        answer: Message = {"ok": done, "state": self.keeper.shown}
-        return answer if done else answer | {"error": f"the instance is {self.keeper.shown}: {why_not}"}
+        answer: Message = {"ok": done, "state": self.keeper.life.shown}
+        return answer if done else answer | {"error": f"the instance is {self.keeper.life.shown}: {why_not}"}
 
     def _status(self, request: Message) -> Message:
         """With `brief`, what costs nothing: counting connections scans all sockets, naming strangers all processes."""
@@ -60,15 +60,15 @@ class Operations:
             "instance": keeper.record.instance,
             "service": keeper.record.service,
             "release": keeper.record.release,
-            "state": keeper.shown,
+            "state": keeper.life.shown,
             "pid": app.pid,
             "since": app.since,
             "restarts": keeper.outage.restarts,
             "restart_in": keeper.outage.restart_in,
             "address": keeper.listener.address,
             "port": keeper.listener.port,
-            "paused": keeper.paused_until and max(0.0, keeper.paused_until - keeper.deadlines.now()),
-            "exit": keeper.ended.words if keeper.ended else None,
+            "paused": keeper.hold.paused_until and max(0.0, keeper.hold.paused_until - keeper.deadlines.now()),
+            "exit": keeper.runner.ended.words if keeper.runner.ended else None,
             "drained": keeper.drain.drained,
             "cut": keeper.drain.cut,
         }
@@ -83,24 +83,24 @@ class Operations:
     def _healthy(self) -> Message:
         """Refuse where it was not the app that answered."""
         if stranger := self.keeper.listener.stranger():
-            return {"ok": False, "state": self.keeper.shown, "stranger": stranger, "error": stranger}
+            return {"ok": False, "state": self.keeper.life.shown, "stranger": stranger, "error": stranger}
         return self._answer(self.keeper.healthy(), "nothing runs that could serve")
 
     def _attach(self) -> Message:
         """Who comes late is told how the app ended, if it has failed."""
-        ended = self.keeper.ended if self.keeper.state == "failed" else None
+        ended = self.keeper.runner.ended if self.keeper.life.state == states.FAILED else None
         exit_event = {"event": "exit", "words": ended.words, "status": ended.status} if ended else None
-        return {"ok": True, "state": self.keeper.shown, "events": [exit_event] if exit_event else []}
+        return {"ok": True, "state": self.keeper.life.shown, "events": [exit_event] if exit_event else []}
 
     def _retire(self, request: Message) -> Message:
         workers = [Process(int(pid), int(start_time)) for pid, start_time in request.get("workers", ())]
         self.keeper.retire(float(request["warm"]), float(request["drain"]), workers)
-        return {"ok": True, "state": self.keeper.shown}
+        return {"ok": True, "state": self.keeper.life.shown}
 
-    def _rest(self, request: Message) -> Message:
-        done = self.keeper.swap.rest(float(request["drain"]), bool(request["way_back"]))
+    def _park(self, request: Message) -> Message:
+        done = self.keeper.park(float(request["drain"]), bool(request["way_back"]))
         return self._answer(done, "it is going for good")
 
     def _stop(self) -> Message:
         self.keeper.stop()
-        return {"ok": True, "state": self.keeper.shown}
+        return {"ok": True, "state": self.keeper.life.shown}

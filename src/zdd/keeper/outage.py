@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+from zdd.keeper import states
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +28,7 @@ class Outage:
     """
     An instance without siblings holds its connections for hold_max; with siblings nginx connects to them at once.
 
-    `on` until the app has answered, `gave_up` once hold_max is over: from then on connections are refused, until the
-    app answers. `start` starts it, `changed` is called when `on` or `gave_up` has changed.
+    Once hold_max is over connections are refused, until the app answers. `start` starts the app, `on` takes events.
     """
 
     def __init__(
@@ -40,12 +41,12 @@ class Outage:
         hold: Hold,
         deadlines: Deadlines,
         start: Callable[[], None],
-        changed: Callable[[], None],
-        tell: Callable[[str], None],
+        on: Callable[[str], object],
+        log: Callable[[str], None],
     ) -> None:
         self.record, self.app, self.listener, self.relay, self.probe = record, app, listener, relay, probe
-        self.hold, self.deadlines, self.start, self.changed, self.tell = hold, deadlines, start, changed, tell
-        self.on = self.gave_up = False
+        self.hold, self.deadlines, self.start, self.on, self.log = hold, deadlines, start, on, log
+        self.refusing = False  # connections, until the app answers
         self.restarts = 0
         self._delay = _FIRST_DELAY
         self._restart_at: float | None = None
@@ -58,31 +59,27 @@ class Outage:
         """Return in how many seconds the app is started again, None while it runs."""
         return None if self._restart_at is None else max(0.0, self._restart_at - self.deadlines.now())
 
-    def begin(self, held: bool = False) -> None:
-        """Nothing answers any more. `held`: connections wait already, and somebody else sees to them."""
-        if self.on:
-            return
-        self.on = True
-        if not held:
-            self._lead_away()
-        self.changed()
+    def begin(self) -> None:
+        """Nothing answers any more: new connections wait, or go to the siblings."""
+        self.listener.cover(self.record.alone)
+        if self.record.alone:
+            self.deadlines.at(self.record.hold_max, self._give_up)
+            if self.listener.ends_with_app:
+                self.hold.begin(self.record.hold_max)
 
-    def crashed(self, lived: float, clean: bool = False) -> None:
+    def restart(self, lived: float, at_once: bool) -> None:
         """
-        The app has ended, after this many seconds: start it again, after a delay that grows from crash to crash.
+        Start the app, which has ended after this many seconds, after a delay that grows from crash to crash.
 
-        One that has ended by itself without an error, after it has answered, is started at once, though not more than
-        once a second.
+        Or `at_once`, though not more than once a second.
         """
-        at_once = clean and not self.on
-        self.begin()
         self.listener.cover(self.record.alone)
         self.relay.take(self.listener.queues())
         self._pass_on()
         self.app.signal_all(self.record.stop_signal)  # pre-fork workers would go on accepting
         self._answer_by = None
         delay = max(0.0, _AT_MOST_EVERY - lived) if at_once else self._next_delay(lived)
-        self.tell(f"it is started again in {delay:.1f} s" if delay else "it is started again at once")
+        self.log(f"it is started again in {delay:.1f} s" if delay else "it is started again at once")
         self._kill_until = self.deadlines.now() + delay + _PATIENCE
         self._restart_at = self.deadlines.now() + delay
         self.deadlines.at(delay, self._restart)
@@ -90,7 +87,7 @@ class Outage:
     def ask(self) -> None:
         """Send the started app a health request, again and again, until it answers."""
         if self.listener.address is None:
-            self.end()
+            self.on(states.ANSWERED)
         else:
             self._answer_by = self._answer_by or self.deadlines.now() + self.record.start_timeout
             if self.deadlines.now() >= self._answer_by:
@@ -102,30 +99,32 @@ class Outage:
 
     def end(self) -> None:
         """It answers: send it those who waited, and let everybody come again."""
-        if self.gave_up:
-            self.tell("the app answers again: connections are accepted")
-        self.on = self.gave_up = False
+        if self.refusing:
+            self.log("the app answers again: connections are accepted")
+        self.refusing = False
         self._answer_by = None
         self.deadlines.cancel(self.ask, self._give_up, self._pass_on)
         self.deadlines.at(_PATIENCE, self.probe.cancel)  # its answer is read to the end, if it has one
-        self.listener.come_back()
+        self.listener.restore()
         if self.listener.ends_with_app:
             self.hold.end()
         self._release()
-        self.changed()
+
+    def refuse(self) -> None:
+        """Refuse connections at once from now on: nginx gives up waiting sooner or later."""
+        self.refusing = True
+        seconds = f"{self.record.hold_max:g} s"
+        self.log(f"DOWN: the app has not answered for {seconds}; connections are refused until it does")
+        self.listener.withdraw()
+        if self.listener.ends_with_app:
+            self.hold.refuse()
+        self.relay.release(None)
+        self._pass_on()
 
     def pause(self) -> None:
         """Ask no more for now: the app has ended, or its connections are being counted."""
         self.deadlines.cancel(self.ask, self._release)
         self.probe.cancel()
-
-    def _lead_away(self) -> None:
-        """Let new connections wait, or go to the siblings."""
-        self.listener.cover(self.record.alone)
-        if self.record.alone:
-            self.deadlines.at(self.record.hold_max, self._give_up)
-            if self.listener.ends_with_app:
-                self.hold.begin(self.record.hold_max)
 
     def _next_delay(self, lived: float) -> float:
         if lived >= _LONG_LIFE:
@@ -135,16 +134,16 @@ class Outage:
 
     def _pass_on(self) -> None:
         """Relay connections that arrive here while no app runs to a sibling; close them where it gave up."""
-        if (self.record.alone and not self.gave_up) or self.app.pid is not None or not self.on:
+        if (self.record.alone and not self.refusing) or self.app.pid is not None:
             return
         self.relay.take(self.listener.queues())
         sibling = None if self.record.alone else self.record.sibling()
-        if sibling is not None or self.gave_up:
+        if sibling is not None or self.refusing:
             self.relay.release(sibling)
         self.deadlines.at(_AGAIN, self._pass_on)
 
     def _restart(self) -> None:
-        if self.app.left and self.deadlines.now() < self._kill_until:
+        if self.app.has_children and self.deadlines.now() < self._kill_until:
             self.app.signal_all(signal.SIGKILL)
             self.listener.cover(self.record.alone)
             self.deadlines.at(_AGAIN, self._restart)
@@ -156,7 +155,7 @@ class Outage:
     def _told(self, status: int | None) -> None:
         # Alone, an app that answers with errors is better than none.
         if status is not None and (self.record.alone or 0 < status < _SERVER_ERROR) and self._is_the_app():
-            self.end()
+            self.on(states.ANSWERED)
         else:
             self.deadlines.at(_AGAIN, self.ask)
 
@@ -164,13 +163,13 @@ class Outage:
         """Tell whether it is the app that has answered, and not another user's program on its port."""
         stranger = self.listener.stranger()
         if stranger and stranger != self._stranger:
-            self.tell(stranger)
+            self.log(stranger)
         self._stranger = stranger
         return stranger is None
 
     def _start_over(self) -> None:
         """Kill an app that runs and has not answered within start_timeout: it may never, and the next one might."""
-        self.tell(f"the app has not answered for start_timeout, {self.record.start_timeout:g} s: it is killed")
+        self.log(f"the app has not answered for start_timeout, {self.record.start_timeout:g} s: it is killed")
         self.pause()
         self.app.signal_all(signal.SIGKILL)
 
@@ -180,13 +179,4 @@ class Outage:
             self.deadlines.at(_AGAIN, self._release)
 
     def _give_up(self) -> None:
-        """Refuse connections at once from now on: nginx gives up waiting sooner or later."""
-        self.gave_up = True
-        seconds = f"{self.record.hold_max:g} s"
-        self.tell(f"DOWN: the app has not answered for {seconds}; connections are refused until it does")
-        self.listener.go_away()
-        if self.listener.ends_with_app:
-            self.hold.refuse()
-        self.relay.release(None)
-        self._pass_on()
-        self.changed()
+        self.on(states.GAVE_UP)

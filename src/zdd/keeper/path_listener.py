@@ -41,7 +41,7 @@ class PathListener(Listener):
         self._publish()
         return self._waiting
 
-    def let_in(self) -> None:
+    def admit(self) -> None:
         """Lead new connections to the app again."""
         self._holding = False
         self.tend()
@@ -54,7 +54,7 @@ class PathListener(Listener):
             pass
         return NOW_AND_THEN
 
-    def go_away(self) -> None:
+    def withdraw(self) -> None:
         """Remove the path, so that connections fail immediately."""
         self._away = True
         try:
@@ -62,7 +62,7 @@ class PathListener(Listener):
         except OSError:
             pass  # as above
 
-    def come_back(self) -> None:
+    def restore(self) -> None:
         """Put the path back."""
         self._away = False
         self.tend()
@@ -98,7 +98,7 @@ def bind(name: str, access: list[int]) -> socket.socket:
     files.remove(name)
     fresh = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     fresh.bind(name)
-    admit(name, access)
+    allow_users(name, access)
     fresh.listen(BACKLOG)
     return fresh
 
@@ -121,7 +121,7 @@ def link(name: str, path: str) -> None:
     os.rename(temporary, path)
 
 
-def admit(path: str, users: list[int]) -> None:
+def allow_users(path: str, users: list[int]) -> None:
     """Let these users connect, besides the socket's owner, and nobody else."""
     os.chmod(path, 0o600)
     if users:

@@ -6,7 +6,6 @@ import os
 import socket
 
 from zdd.host import process, sock_diag
-from zdd.keeper import count
 from zdd.keeper.listener import BACKLOG, Listener
 
 TYPE_CHECKING = False
@@ -50,7 +49,7 @@ class PortListener(Listener):
 
     def connections(self) -> int:
         """Count the connections."""
-        return count.to_port(self.port) if self.port else 0
+        return sock_diag.connections_to_port(self.port) if self.port else 0
 
     def listening(self) -> set[int]:
         """Return the inodes of the sockets that listen on the port."""

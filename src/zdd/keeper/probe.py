@@ -6,7 +6,7 @@ import errno
 import select
 import socket
 
-from zdd.keeper.address import endpoint
+from zdd.keeper.listener import endpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

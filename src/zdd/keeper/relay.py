@@ -7,7 +7,7 @@ import os
 import select
 import socket
 
-from zdd.keeper.address import endpoint
+from zdd.keeper.listener import endpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ def main(path: str) -> int:
     record = Record.read(path)
     log = _settle(record)
 
-    def tell(line: str) -> None:
+    def write(line: str) -> None:
         try:
             moment = time.strftime("%Y-%m-%d %H:%M:%S%z")
             os.write(log.fd, f"zdd: {moment} {record.instance}: {line}\n".encode(errors="replace"))
@@ -46,7 +46,7 @@ def main(path: str) -> int:
     loop = Loop(deadlines)
     control = Control(loop, record.control)
     app, relay, probe = App(record, log), Relay(loop), Probe(loop, record.health_path, record.health_host)
-    keeper = Keeper(record, app, _listener(record, loop), relay, probe, loop, control, tell)
+    keeper = Keeper(record, app, _listener(record, loop), relay, probe, loop, control, write)
     signals = _signals()
 
     def on_signal(_: int) -> None:
@@ -54,23 +54,23 @@ def main(path: str) -> int:
         if signal.SIGCHLD in numbers:
             keeper.children_changed()
         if signal.SIGTERM in numbers:
-            tell("told to stop by SIGTERM")
+            write("told to stop by SIGTERM")
             keeper.stop()
 
     def tend_log() -> None:
         deadlines.at(_TEND_LOG, tend_log)
-        if told := log.tend():
-            tell(told)
+        if line := log.tend():
+            write(line)
 
     loop.watch(signals, select.POLLIN, on_signal)
     tend_log()
     control.open(Operations(keeper).handle, keeper.deserted)
     keeper.begin()
-    while not keeper.leaving.over:
+    while not keeper.shutdown.over:
         try:
             loop.turn()
         except Exception as error:  # the app must not lose its keeper over it
-            tell(f"internal error: {error!r} at {_where(error)}")
+            write(f"internal error: {error!r} at {_where(error)}")
             time.sleep(_PAUSE)
     return 0
 

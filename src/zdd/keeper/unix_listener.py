@@ -6,9 +6,8 @@ import os
 import stat
 
 from zdd.host import files, sock_diag
-from zdd.keeper import count
-from zdd.keeper.listener import SOON
-from zdd.keeper.path_listener import PathListener, admit, same_file
+from zdd.keeper.listener import SOON, connections_to_path
+from zdd.keeper.path_listener import PathListener, allow_users, same_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +43,9 @@ class UnixListener(PathListener):
 
     def connections(self) -> int:
         """Count the connections."""
-        return count.to_socket(sock_diag.file_of(self.record.keep), self.record.app_socket, self.record.nginx_pid_file)
+        return connections_to_path(
+            sock_diag.file_of(self.record.keep), self.record.app_socket, self.record.nginx_pid_file
+        )
 
     def accepted(self) -> set[int]:
         """Return the accepted connections."""
@@ -66,12 +67,12 @@ class UnixListener(PathListener):
             if not stat.S_ISSOCK(found.st_mode) or self.record.uid not in (None, found.st_uid):
                 files.remove(fresh)  # whatever the app has put there, it is not for us to admit anybody to it
                 return
-            admit(fresh, self.record.access)
+            allow_users(fresh, self.record.access)
             os.rename(fresh, keep)
         elif os.lstat(keep).st_mode & 0o777 != self._mode:
-            admit(keep, self.record.access)  # uvicorn opens it to everybody once it is bound
+            allow_users(keep, self.record.access)  # uvicorn opens it to everybody once it is bound
 
     @property
     def _mode(self) -> int:
-        """Return the mode that `admit` leaves: the bits of the group are the mask of the access list."""
+        """Return the mode that `allow_users` leaves: the bits of the group are the mask of the access list."""
         return 0o660 if self.record.access else 0o600

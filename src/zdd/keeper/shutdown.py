@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _AGAIN = 0.05
 
 
-class Leaving:
+class Shutdown:
     """
     The instance goes from where others see it; only who came after the last count is still served, by a relay.
 
@@ -36,7 +36,7 @@ class Leaving:
         self.begun = True
         self.deadlines.clear()
         self.deadlines.at(self.record.drain_timeout, self._finish)
-        self.listener.go_away()
+        self.listener.withdraw()
         self.hold.abandon()
         event = {"event": "gone", "drained": drain.drained, "cut": drain.cut, "seconds": round(drain.seconds, 3)}
         self.control.push(event)

@@ -1,0 +1,110 @@
+"""The app's process: started on the listener, stopped, and killed when it does not end in time."""
+
+from __future__ import annotations
+
+import signal
+
+from zdd.keeper.app import CANNOT_START, Ended
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from zdd.keeper.app import App
+    from zdd.keeper.listener import Listener
+    from zdd.keeper.loop import Deadlines
+    from zdd.keeper.record import Record
+    from zdd.keeper.relay import Relay
+
+_TEND_AGAIN = 1.0
+_AGAIN, _PATIENCE = 0.05, 5.0  # of killing: what cannot be killed (state D) is left, since nothing else can be done
+
+
+class Runner:
+    """Starts and stops the app; `all_ended` is called when none of its processes is left, or none can be killed."""
+
+    def __init__(
+        self,
+        record: Record,
+        app: App,
+        listener: Listener,
+        relay: Relay,
+        deadlines: Deadlines,
+        all_ended: Callable[[], object],
+        log: Callable[[str], None],
+    ) -> None:
+        self.record, self.app, self.listener, self.relay = record, app, listener, relay
+        self.deadlines, self.all_ended, self.log = deadlines, all_ended, log
+        self.ended: Ended | None = None  # how the app ended the last time
+        self._started = self._kill_until = 0.0
+
+    @property
+    def lived(self) -> float:
+        """Return the seconds since the last start."""
+        return self.deadlines.now() - self._started
+
+    @property
+    def ended_well(self) -> bool:
+        """Return whether the app has ended by itself, without an error."""
+        return self.ended is not None and self.ended.status == 0
+
+    def start(self, low_priority: bool) -> Ended | None:
+        """Start the app; return how it ended if it cannot be started."""
+        self._started = self.deadlines.now()
+        try:
+            self.relay.take(self.listener.queues())
+            self.listener.prepare()
+            self.app.start(self.listener, low_priority)
+        except OSError as error:
+            return Ended(CANNOT_START, f"cannot start: {error.strerror or error}")
+        self.record.write_pids(self.app.pid, self.listener.port)
+        self.tend()
+        if low_priority:
+            self.deadlines.at(self.record.polite_for, self.full_speed)
+        return None
+
+    def tend(self) -> None:
+        """Look after the listener while the app runs."""
+        self.deadlines.at(_TEND_AGAIN, self.tend)  # in case that it fails
+        self.deadlines.at(self.listener.tend(), self.tend)
+
+    def full_speed(self) -> None:
+        """End the low priority."""
+        if not self.app.full_speed():
+            self.deadlines.at(2 * _AGAIN, self.full_speed)
+
+    def end(self) -> None:
+        """Send the app its stop signal."""
+        self.app.signal(self.record.stop_signal)
+
+    def end_rest(self) -> None:
+        """Send the stop signal to all processes of the app."""
+        self.app.signal_all(self.record.stop_signal)
+
+    def stop(self) -> None:
+        """End the app and all its processes, then call `all_ended`."""
+        if self.app.has_children:
+            self.end()
+            self.kill_later()
+        else:
+            self.deadlines.at(0, self.all_ended)  # once the request to stop has been answered
+
+    def kill_later(self) -> None:
+        """Kill all processes of the app if they have not ended within stop_timeout."""
+        self.deadlines.at(self.record.stop_timeout, self._kill)
+
+    def cancel_kill(self) -> None:
+        """Let what runs now live."""
+        self.deadlines.cancel(self._kill, self._kill_rest)
+
+    def _kill(self) -> None:
+        self.log("killing what is left of the app")
+        self._kill_until = self.deadlines.now() + _PATIENCE
+        self._kill_rest()
+
+    def _kill_rest(self) -> None:
+        self.app.signal_all(signal.SIGKILL)
+        if self.deadlines.now() < self._kill_until:
+            self.deadlines.at(_AGAIN, self._kill_rest)
+        else:
+            self.all_ended()

@@ -100,7 +100,8 @@ def test_a_fork_that_fails_is_an_app_that_ended(stage: New) -> None:
     held.keeper.start()
 
     assert held.keeper.life.state == "failed"
-    assert held.events("exit")[0]["words"] == "cannot start: Resource temporarily unavailable"
+    words = "cannot start: Resource temporarily unavailable"
+    assert held.events("exit") == [{"event": "exit", "words": words, "status": 127, "stage": "start", "errno": 11}]
 
 
 # Crashes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -156,21 +157,32 @@ CANNOT_LISTEN = "cannot listen in /no/such: No such file or directory"
 
 
 @pytest.mark.parametrize(
-    ("record", "words"),
+    ("record", "words", "stage", "error"),
     [
         (
             {"argv": ["no-such-program", "-x"], "env": {"PATH": "/bin"}},
             "cannot run 'no-such-program': No such file or directory",
+            "run",
+            errno.ENOENT,
         ),
-        ({"argv": ["/etc/passwd"]}, "cannot run '/etc/passwd': Permission denied"),
-        ({"cwd": "/no/such"}, "cannot enter '/no/such': No such file or directory"),
-        ({"socket": "fd", "folder": "/no/such", "app_folder": "/no/such/app"}, CANNOT_LISTEN),
+        ({"argv": ["/etc/passwd"]}, "cannot run '/etc/passwd': Permission denied", "run", errno.EACCES),
+        ({"cwd": "/no/such"}, "cannot enter '/no/such': No such file or directory", "folder", errno.ENOENT),
+        ({"folder": "/no/such", "app_folder": "/no/such/app"}, CANNOT_LISTEN, "listen", errno.ENOENT),
+        (
+            {"argv": ["\udcff" + "x" * 9000]},
+            "cannot run '\\udcff" + "x" * 9000,
+            "run",
+            errno.ENAMETOOLONG,
+        ),
     ],
 )
-def test_an_app_that_cannot_be_started_says_why(new: New, record: dict[str, object], words: str) -> None:
+def test_an_app_that_cannot_be_started_says_why(
+    new: New, record: dict[str, object], words: str, stage: str, error: int
+) -> None:
     web = new(**record).launch()
 
-    assert web.await_event("exit")["words"] == words
+    words = words[:2000]
+    assert web.await_event("exit").items() >= {"words": words, "status": 127, "stage": stage, "errno": error}.items()
     assert web.ask("status")["exit"] == words
     assert web.state() == "failed"
 
@@ -182,9 +194,10 @@ def test_a_script_without_its_interpreter_says_so(new: New) -> None:
     web.record["argv"] = [script]
     web.launch()
 
-    words = web.await_event("exit")["words"]
+    event = web.await_event("exit")
 
-    assert words == f"cannot run {script!r}: the interpreter that its first line names is not there"
+    assert event["words"] == f"cannot run {script!r}: the interpreter that its first line names is not there"
+    assert (event["stage"], event["errno"]) == ("interpreter", errno.ENOENT)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may become anybody")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -11,7 +12,7 @@ from zdd.host import own_process, process, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from zdd.keeper.listener import Listener
     from zdd.keeper.log import Log
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 CANNOT_START = 127  # the exit status of an app that never ran, as in sh
 _LISTEN_FD = 3
+_LONGEST = 2000  # characters of a report, so that a pipe holds it
 _NICENESS = 10  # a tenth of the weight of others, who go first; 19 starves a start where no core is ever idle
 
 
@@ -26,8 +28,23 @@ class Ended:
     """How the app ended: its exit status, minus the signal's number when killed, and that in words."""
 
     def __init__(self, status: int, words: str) -> None:
-        self.status = status
-        self.words = words
+        self.status, self.words = status, words
+
+    def event(self) -> dict[str, Any]:
+        """Return what is reported to attached command lines."""
+        return {"event": "exit", "words": self.words, "status": self.status}
+
+
+class NeverRan(Ended):
+    """Why the app could not be started: the stage that failed, and the errno; 0.1.0 reads only the words."""
+
+    def __init__(self, stage: str, errno: int | None, words: str) -> None:
+        super().__init__(CANNOT_START, words)
+        self.stage, self.errno = stage, errno
+
+    def event(self) -> dict[str, Any]:
+        """Return what is reported, with the stage and the errno."""
+        return super().event() | {"stage": self.stage, "errno": self.errno}
 
 
 class App:
@@ -99,10 +116,10 @@ class App:
         return _be_nice(self.pid, 0)
 
     def _ended(self, status: int) -> Ended:
-        words = os.read(self._report, 4096).decode(errors="replace") if self._report is not None else ""
+        report = os.read(self._report, 65536) if self._report is not None else b""
         self._close_report()
-        if words:
-            return Ended(CANNOT_START, words)
+        if report:
+            return NeverRan(*json.loads(report))
         words = f"exit status {status}" if status >= 0 else f"signal {_signal_name(-status)}"
         if status == -signal.SIGKILL and usage.kills() > self._kills:
             words += ", out of memory (memory_max, or the machine's)"
@@ -115,38 +132,43 @@ class App:
 
     def _become(self, listener: Listener, report: int, low_priority: bool) -> NoReturn:
         """Turn this forked child into the app; does not return, whatever happens."""
-        record, argv = self.record, list(self.record.argv)
-        socket, port = listener.listen_socket.fileno() if listener.listen_socket else None, listener.port
-        doing = "start"
+        record = self.record
+        socket = listener.listen_socket.fileno() if listener.listen_socket else None
+        argv: list[str] = []
+        stage, what = "start", "start"
         try:
+            argv, env = self._command(listener)
             os.setsid()
             if low_priority:
                 _be_nice(os.getpid(), _NICENESS)
             _reset_signals()
             os.umask(0o022)
             self._arrange_descriptors(socket)
-            env = dict(record.env)
-            if port is not None:
-                argv = [word.replace("{port}", str(port)) for word in argv]
-                env = {name: value.replace("{port}", str(port)) for name, value in env.items()} | {"PORT": str(port)}
             if socket is not None and record.listen_variables:
                 env |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": record.service}
                 env["ZDD_SOCKET_INODE"] = str(os.fstat(socket).st_ino)  # for a process that has another descriptor
                 env["ZDD_SOCKET_CLAIM"] = f"{os.path.dirname(listener.placeholder or '')}/claim"  # see listen.cjs
-            doing = f"become user {record.uid}, group {record.gid}"
+            stage, what = "user", f"become user {record.uid}, group {record.gid}"
             own_process.change_user(record.uid, record.gid, record.groups)
             _leave_placeholder(listener.placeholder)
-            doing = f"enter {record.cwd!r}"
+            stage, what = "folder", f"enter {record.cwd!r}"
             os.chdir(record.cwd)
-            doing = f"run {argv[0]!r}"
+            stage, what = "run", f"run {argv[0]!r}"
             os.execvpe(argv[0], argv, env)
         except BaseException as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else repr(error)
-            if doing.startswith("run") and isinstance(error, FileNotFoundError) and os.path.exists(argv[0]):
-                reason = "the interpreter that its first line names is not there"
-            os.write(report, f"cannot {doing}: {reason}".encode(errors="replace"))
+            if stage == "run" and isinstance(error, FileNotFoundError) and os.path.exists(argv[0]):
+                stage = "interpreter"
+            os.write(report, _reported(stage, what, error))
         finally:
             os._exit(CANNOT_START)
+
+    def _command(self, listener: Listener) -> tuple[list[str], dict[str, str]]:
+        """Return the app's arguments and environment, with its port in place of {port}."""
+        argv, env, port = list(self.record.argv), dict(self.record.env), listener.port
+        if port is not None:
+            argv = [word.replace("{port}", str(port)) for word in argv]
+            env = {name: value.replace("{port}", str(port)) for name, value in env.items()} | {"PORT": str(port)}
+        return argv, env
 
     def _arrange_descriptors(self, socket: int | None) -> None:
         """Give the child descriptors 0 to 2, and 3 for the socket; all others close on exec."""
@@ -158,6 +180,14 @@ class App:
             os.set_inheritable(socket, True)
         elif socket is not None:
             os.dup2(socket, _LISTEN_FD)
+
+
+def _reported(stage: str, what: str, error: BaseException) -> bytes:
+    """Return what the child writes for its keeper: the arguments of NeverRan."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else repr(error)
+    if stage == "interpreter":
+        reason = "the interpreter that its first line names is not there"
+    return json.dumps([stage, getattr(error, "errno", None), f"cannot {what}: {reason}"[:_LONGEST]]).encode()
 
 
 def _leave_placeholder(path: str | None) -> None:

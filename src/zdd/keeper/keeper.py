@@ -7,7 +7,7 @@ Driven from outside by operations, ended children and deadlines; everything it w
 from __future__ import annotations
 
 from zdd.keeper import states
-from zdd.keeper.app import CANNOT_START, Ended
+from zdd.keeper.app import NeverRan
 from zdd.keeper.drain import Drain, LongLived, Retirement
 from zdd.keeper.hold import Hold
 from zdd.keeper.lifecycle import Lifecycle
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from zdd.host.process import Process
-    from zdd.keeper.app import App
+    from zdd.keeper.app import App, Ended
     from zdd.keeper.control import Control
     from zdd.keeper.listener import Listener
     from zdd.keeper.loop import Loop
@@ -97,7 +97,8 @@ class Keeper:
         try:
             self.listener.open(self.on_listener_shutdown)
         except OSError as error:
-            self._app_ended(Ended(CANNOT_START, f"cannot listen in {self.record.folder}: {error.strerror or error}"))
+            words = f"cannot listen in {self.record.folder}: {error.strerror or error}"
+            self._app_ended(NeverRan("listen", error.errno, words))
             return
         self.record.write_pids(None, self.listener.port)
         if self.record.held:
@@ -194,7 +195,7 @@ class Keeper:
         self.runner.ended = ended
         self.listener.repair()
         self.log(f"the app ended: {ended.words}")
-        self.control.push({"event": "exit", "words": ended.words, "status": ended.status})
+        self.control.push(ended.event())
         self.deadlines.cancel(self.runner.tend)
         self.outage.pause()
         self.presence.pause()

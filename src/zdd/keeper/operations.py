@@ -89,8 +89,7 @@ class Operations:
     def _attach(self) -> Message:
         """Who comes late is told how the app ended, if it has failed."""
         ended = self.keeper.runner.ended if self.keeper.life.state == states.FAILED else None
-        exit_event = {"event": "exit", "words": ended.words, "status": ended.status} if ended else None
-        return {"ok": True, "state": self.keeper.life.shown, "events": [exit_event] if exit_event else []}
+        return {"ok": True, "state": self.keeper.life.shown, "events": [ended.event()] if ended else []}
 
     def _retire(self, request: Message) -> Message:
         workers = [Process(int(pid), int(start_time)) for pid, start_time in request.get("workers", ())]

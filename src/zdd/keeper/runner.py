@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 
-from zdd.keeper.app import CANNOT_START, Ended
+from zdd.keeper.app import NeverRan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from zdd.keeper.app import App
+    from zdd.keeper.app import App, Ended
     from zdd.keeper.listener import Listener
     from zdd.keeper.loop import Deadlines
     from zdd.keeper.record import Record
@@ -56,7 +56,7 @@ class Runner:
             self.listener.prepare()
             self.app.start(self.listener, low_priority)
         except OSError as error:
-            return Ended(CANNOT_START, f"cannot start: {error.strerror or error}")
+            return NeverRan("start", error.errno, f"cannot start: {error.strerror or error}")
         self.record.write_pids(self.app.pid, self.listener.port)
         self.tend()
         if low_priority:

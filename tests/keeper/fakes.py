@@ -26,7 +26,7 @@ class FakeApp:
         self.pid: int | None = None
         self.since: float | None = None
         self.has_children = False
-        self.starts = 0
+        self.starts = self.log_tended = 0
         self.signals: list[object] = []
         self.dies_of: set[int] = {15, 9}
         self.descendants = self.unkillable = self.low_priority = False
@@ -59,6 +59,10 @@ class FakeApp:
             self.descendants = self.has_children = self.unkillable
             if self.pid:
                 self.die(-9)
+
+    def tend_log(self) -> str | None:
+        self.log_tended += 1
+        return None
 
     def full_speed(self) -> bool:
         self.low_priority = False

@@ -104,6 +104,19 @@ def test_a_fork_that_fails_is_an_app_that_ended(stage: New) -> None:
     assert held.events("exit") == [{"event": "exit", "words": words, "status": 127, "stage": "start", "errno": 11}]
 
 
+def test_the_log_is_rotated_also_after_the_instance_was_parked(serving: New) -> None:
+    again = serving()
+    again.keeper.park(0.0, fallback=True)
+    again.push(1)
+    assert again.keeper.life.shown == "resting"
+
+    again.keeper.start()
+    tended = again.app.log_tended
+    again.push(60)
+
+    assert again.app.log_tended == tended + 6
+
+
 # Crashes
 
 

@@ -84,6 +84,10 @@ class App:
         os.close(report)
         self.pid, self.since, self.has_children = pid, time.time(), True
 
+    def tend_log(self) -> str | None:
+        """Rotate the log when it is large; return what to write to it, if anything."""
+        return self.log.tend()
+
     def reap(self) -> Ended | None:
         """Collect who has ended; returns how the app itself did, if it is among them."""
         ended = None

@@ -17,36 +17,58 @@ _LONG = 10.0  # seconds; a connection that has been open for twice as long surel
 
 
 class Drain:
-    """Counts until there is nothing left to count, or the time is up; then calls `done`."""
+    """
+    Counts connections until none is left, or the time is up; then calls `done`.
 
-    def __init__(self, connections: Callable[[], int], deadlines: Deadlines, done: Callable[[], None]) -> None:
-        self.connections, self.deadlines, self.done = connections, deadlines, done
+    A retired instance stays warm before that, until `due` is called.
+    """
+
+    def __init__(
+        self,
+        connections: Callable[[], int],
+        deadlines: Deadlines,
+        due: Callable[[], object],
+        done: Callable[[], object],
+    ) -> None:
+        self.connections, self.deadlines, self.due, self.done = connections, deadlines, due, done
         self.cut = 0  # how many were left when the time was up
         self.seconds = 0.0  # how long it took
-        self._since = self._patience = 0.0
-        self._workers: list[Process] = []
-        self._endless: Callable[[], int] | None = None
+        self._since = self._warm = 0.0
+        self._planned: tuple[float, list[Process], Callable[[], int] | None] = (0.0, [], None)
         self._most = self._zeros = 0
-
-    def plan(self, patience: float, workers: list[Process], endless: Callable[[], int] | None = None) -> None:
-        """
-        Say for what it waits: at most this long for the connections, and for these processes, nginx's old workers.
-
-        `endless` counts the connections that are not expected to end: once only such are left they are cut, though not
-        before two seconds have gone by.
-        """
-        self._patience, self._workers, self._endless = patience, workers, endless
 
     @property
     def drained(self) -> int:
         """Return how many connections have ended by themselves, as far as seen: the most there were, less the cut."""
         return self._most - self.cut
 
+    def plan(
+        self, warm: float, patience: float, workers: list[Process], endless: Callable[[], int] | None = None
+    ) -> None:
+        """
+        Set the times of the next drain, and the processes that it waits for: nginx's workers from before.
+
+        `endless` counts the connections that are not expected to end: once only such are left they are cut, though not
+        before two seconds have gone by.
+        """
+        self._warm, self._planned = warm, (patience, workers, endless)
+
+    def keep_warm(self) -> None:
+        """Wait before the drain; called again, the new time holds."""
+        self.deadlines.at(self._warm, self.due)
+        if self._warm <= 0:
+            self.due()
+
+    def cancel(self) -> None:
+        """Do not drain for now."""
+        self.deadlines.cancel(self.due)
+
     def begin(self) -> None:
         """Wait until the connections and the processes have ended."""
         self._since = self.deadlines.now()
+        patience, self._workers, self._endless = self._planned
         self.cut = self._most = self._zeros = 0
-        self.deadlines.at(self._patience, self._time_is_up)
+        self.deadlines.at(patience, self._time_is_up)
         self._look()
 
     def _look(self) -> None:
@@ -75,30 +97,6 @@ class Drain:
         self.seconds = self.deadlines.now() - self._since
         self.deadlines.cancel(self._look, self._time_is_up)
         self.done()
-
-
-class Retirement:
-    """Keeps an instance warm, until it is `over`; then it is drained."""
-
-    def __init__(self, drain: Drain, deadlines: Deadlines, over: Callable[[], object]) -> None:
-        self.drain, self.deadlines, self.over = drain, deadlines, over
-        self._warm = self._patience = 0.0
-        self._workers: list[Process] = []
-
-    def plan(self, warm: float, drain: float, workers: list[Process]) -> None:
-        """Say how long it stays warm, and for what the drain waits."""
-        self._warm, self._patience, self._workers = warm, drain, workers
-
-    def begin(self) -> None:
-        """Stay warm for a while; begun again, the new times hold."""
-        self.drain.plan(self._patience, self._workers)
-        self.deadlines.at(self._warm, self.over)
-        if self._warm <= 0:
-            self.over()
-
-    def cancel(self) -> None:
-        """Do not drain for now."""
-        self.deadlines.cancel(self.over)
 
 
 class LongLived:

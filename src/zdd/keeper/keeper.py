@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from zdd.keeper import states
 from zdd.keeper.app import NeverRan
-from zdd.keeper.drain import Drain, LongLived, Retirement
+from zdd.keeper.drain import Drain, LongLived
 from zdd.keeper.hold import Hold
 from zdd.keeper.lifecycle import Lifecycle
 from zdd.keeper.outage import Outage
@@ -57,8 +57,7 @@ class Keeper:
         self.outage = Outage(record, app, listener, relay, probe, self.hold, deadlines, self._start, on, log)
         self.presence = Presence(record, app, listener, probe, deadlines, self._silent)
         self.long_lived = LongLived(listener, deadlines)
-        self.drain = Drain(listener.connections, deadlines, self._drained)
-        self.retirement = Retirement(self.drain, deadlines, lambda: on(states.WARM_OVER))
+        self.drain = Drain(listener.connections, deadlines, lambda: on(states.WARM_OVER), self._drained)
         self.shutdown = Shutdown(record, listener, self.hold, relay, deadlines, control)
         self.parking = Parking(record, self.hold, self.start, log)
         self._name_actions()
@@ -79,9 +78,9 @@ class Keeper:
             states.END_APP: [presence.pause, runner.end],
             states.KILL_LATER: [runner.kill_later],
             states.SIGNAL_REST: [runner.end_rest],
-            states.KEEP_WARM: [self.hold.resume, self.retirement.begin],
-            states.STAY: [self.retirement.cancel, self._expect_lease],
-            states.DRAIN: [self.retirement.cancel, outage.pause, presence.pause, self._begin_drain],
+            states.KEEP_WARM: [self.hold.resume, self.drain.keep_warm],
+            states.STAY: [self.drain.cancel, self._expect_lease],
+            states.DRAIN: [self.drain.cancel, outage.pause, presence.pause, self._begin_drain],
             states.SKIP_DRAIN: [lambda: self.life.on(states.DRAINED)],
             states.STOP_APP: [self.deadlines.clear, outage.pause, runner.stop],
             states.STOP_SOON: [self.parking.pass_on, lambda: self.deadlines.at(_LATECOMERS, self.stop)],
@@ -133,7 +132,7 @@ class Keeper:
 
     def retire(self, warm: float, drain: float, workers: list[Process]) -> None:
         """Stay warm, drain, stop. Asked again while warm, the new times hold."""
-        self.retirement.plan(warm, drain, workers)
+        self.drain.plan(warm, drain, workers)
         self.life.on(states.RETIRE)
 
     def unretire(self) -> bool:
@@ -153,7 +152,7 @@ class Keeper:
         if not states.decides(self.life.state, states.PARK):
             return False
         self.parking.hold_requests()
-        self.drain.plan(drain, [], self.long_lived.count)
+        self.drain.plan(0.0, drain, [], self.long_lived.count)
         self.life.on(states.PARK)
         return True
 

@@ -9,6 +9,7 @@ whoever reads it. So the end of the log is remembered, and written to the older 
 from __future__ import annotations
 
 import os
+import time
 
 from zdd.host import acl, rotation
 
@@ -29,6 +30,14 @@ class Log:
         self._words: str | None = None  # to be written to the log
         self._is_logged = False
         self._remember()
+
+    def write(self, line: str) -> None:
+        """Add a line of the keeper's own."""
+        try:
+            moment = time.strftime("%Y-%m-%d %H:%M:%S%z")
+            os.write(self.fd, f"zdd: {moment} {line}\n".encode(errors="replace"))
+        except OSError:  # a full disk: nothing that the instance should end for
+            pass
 
     def look(self) -> None:
         """Save what the app has emptied. Before each start of the app, since that is when it opens its log."""

@@ -26,7 +26,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-_TEND_LOG = 10.0  # seconds between looks at its size
 _PAUSE = 0.1  # after an error nobody foresaw: it may come again at once
 
 
@@ -36,11 +35,7 @@ def main(path: str) -> int:
     log = _settle(record)
 
     def write(line: str) -> None:
-        try:
-            moment = time.strftime("%Y-%m-%d %H:%M:%S%z")
-            os.write(log.fd, f"zdd: {moment} {record.instance}: {line}\n".encode(errors="replace"))
-        except OSError:  # a full disk: nothing that the instance should end for
-            pass
+        log.write(f"{record.instance}: {line}")
 
     deadlines = Deadlines(time.monotonic)
     loop = Loop(deadlines)
@@ -57,13 +52,7 @@ def main(path: str) -> int:
             write("told to stop by SIGTERM")
             keeper.stop()
 
-    def tend_log() -> None:
-        deadlines.at(_TEND_LOG, tend_log)
-        if line := log.tend():
-            write(line)
-
     loop.watch(signals, select.POLLIN, on_signal)
-    tend_log()
     control.open(Operations(keeper).handle, keeper.deserted)
     keeper.begin()
     while not keeper.shutdown.over:

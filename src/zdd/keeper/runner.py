@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zdd.keeper.relay import Relay
 
 _TEND_AGAIN = 1.0
+_TEND_LOG = 10.0  # seconds between looks at its size
 _AGAIN, _PATIENCE = 0.05, 5.0  # of killing: what cannot be killed (state D) is left, since nothing else can be done
 
 
@@ -59,6 +60,7 @@ class Runner:
             return NeverRan("start", error.errno, f"cannot start: {error.strerror or error}")
         self.record.write_pids(self.app.pid, self.listener.port)
         self.tend()
+        self._tend_log()
         if low_priority:
             self.deadlines.at(self.record.polite_for, self.full_speed)
         return None
@@ -96,6 +98,11 @@ class Runner:
     def cancel_kill(self) -> None:
         """Let what runs now live."""
         self.deadlines.cancel(self._kill, self._kill_rest)
+
+    def _tend_log(self) -> None:
+        self.deadlines.at(_TEND_LOG, self._tend_log)
+        if line := self.app.tend_log():
+            self.log(line)
 
     def _kill(self) -> None:
         self.log("killing what is left of the app")

@@ -121,17 +121,17 @@ class FakeRelay:
 
 class FakeProbe:
     def __init__(self) -> None:
-        self.told: Callable[[int | None], None] | None = None
+        self.on_answer: Callable[[int | None], None] | None = None
 
-    def ask(self, address: str | int, told: Callable[[int | None], None]) -> None:
-        self.told = told
+    def ask(self, address: str | int, on_answer: Callable[[int | None], None]) -> None:
+        self.on_answer = on_answer
 
     def cancel(self) -> None:
-        self.told = None
+        self.on_answer = None
 
     def answer(self, status: int | None) -> None:
-        assert self.told is not None, "nobody asks"
-        self.told(status)
+        assert self.on_answer is not None, "nobody asks"
+        self.on_answer(status)
 
 
 class FakeControl:
@@ -178,7 +178,7 @@ class Terminal:
         self.deadlines = Deadlines(lambda: self.time)
         loop = Loop(self.deadlines)
         self.listener = FakeListener(self.record, loop)
-        self.told: list[str] = []
+        self.logged: list[str] = []
         self.keeper = Keeper(
             self.record,
             cast("App", self.app),
@@ -187,7 +187,7 @@ class Terminal:
             cast("Probe", self.probe),
             loop,
             cast("Control", self.control),
-            self.told.append,
+            self.logged.append,
         )
         self.keeper.begin()
 

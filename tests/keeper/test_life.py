@@ -246,7 +246,7 @@ def test_an_app_that_ends_by_itself_is_started_again_at_once(serving: New) -> No
         assert one.app.starts == starts
         one.probe.answer(200)
 
-    assert [line for line in one.told if "started again" in line] == ["it is started again at once"] * 3
+    assert [line for line in one.logged if "started again" in line] == ["it is started again at once"] * 3
 
 
 def test_an_app_that_ends_by_itself_all_the_time_is_started_once_a_second(serving: New) -> None:
@@ -260,7 +260,7 @@ def test_an_app_that_ends_by_itself_all_the_time_is_started_once_a_second(servin
         one.probe.answer(200)
 
     assert one.app.starts == starts + 10
-    assert "it is started again in 0.9 s" in one.told
+    assert "it is started again in 0.9 s" in one.logged
 
 
 def test_an_app_that_runs_but_never_answers_again_is_killed_after_start_timeout(serving: New) -> None:
@@ -272,7 +272,7 @@ def test_an_app_that_runs_but_never_answers_again_is_killed_after_start_timeout(
     one.push(2)
 
     assert one.app.starts == 3
-    assert "the app has not answered for start_timeout, 30 s: it is killed" in one.told
+    assert "the app has not answered for start_timeout, 30 s: it is killed" in one.logged
     one.probe.answer(200)
     one.push(60)
     assert one.app.starts == 3
@@ -331,12 +331,12 @@ def test_a_health_request_that_hangs_is_given_up_and_asked_again(serving: New) -
     one = serving()
     one.die()
     one.push(0.1)
-    asked = one.probe.told
+    asked = one.probe.on_answer
     one.probe.cancel()
 
     one.push(5)
 
-    assert one.probe.told == asked
+    assert one.probe.on_answer == asked
 
 
 def test_a_worker_needs_no_answer(serving: New) -> None:

@@ -109,4 +109,4 @@ def test_one_that_nobody_holds_and_nobody_answers_is_an_outage(serving: NewStage
 
     assert made.keeper.life.shown == "starting"
     assert made.app.signals[0] == signal.SIGTERM
-    assert any(LET_GO in line for line in made.told)
+    assert any(LET_GO in line for line in made.logged)

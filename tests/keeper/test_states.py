@@ -168,4 +168,4 @@ def test_what_cannot_happen_is_logged_and_changes_nothing(stage: NewStage) -> No
     assert not starting.keeper.life.on(states.DRAINED)
 
     assert starting.keeper.life.state == states.STARTING
-    assert starting.told[-1].startswith("internal error")
+    assert starting.logged[-1].startswith("internal error")

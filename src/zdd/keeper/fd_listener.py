@@ -102,7 +102,7 @@ class FdListener(PathListener):
         """Return the inode of the socket."""
         return {os.fstat(self.listen_socket.fileno()).st_ino} if self.listen_socket else None
 
-    def is_waited_at(self) -> bool:
+    def has_waiting(self) -> bool:
         """Ask poll(2), for which a socket is readable when its queue is not empty."""
         poll = select.poll()
         if self.listen_socket:

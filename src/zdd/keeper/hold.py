@@ -42,10 +42,10 @@ class Hold:
     def begin(self, longest: float) -> None:
         """Have everybody wait who comes from now on. Raises OSError."""
         self.on, self._longest = True, longest
-        self.deadlines.cancel(self._pass)
+        self.deadlines.cancel(self._relay_waiting)
         self._queue = self.listener.hold()
         if self._queue:
-            self.loop.watch(self._queue.fileno(), select.POLLIN, self._first_came)
+            self.loop.watch(self._queue.fileno(), select.POLLIN, self._first_arrived)
 
     def end(self) -> None:
         """Let who waits in, and everybody who comes: the app has proved itself."""
@@ -73,7 +73,7 @@ class Hold:
         self.deadlines.cancel(self.overdue)
         if self._queue and isinstance(address, str):
             self._to = address
-            self._pass()
+            self._relay_waiting()
 
     def refuse(self) -> None:
         """Close the connections that wait."""
@@ -82,25 +82,25 @@ class Hold:
 
     def abandon(self) -> None:
         """Care no more for who waits: whoever leaves sees them off."""
-        self.deadlines.cancel(self.overdue, self._pass)
+        self.deadlines.cancel(self.overdue, self._relay_waiting)
         for queue in self.queues:
             self.loop.forget(queue.fileno())
 
-    def _first_came(self, _: int) -> None:
+    def _first_arrived(self, _: int) -> None:
         if self._queue:
             self.loop.forget(self._queue.fileno())
             self.deadlines.at(self._longest, self.overdue)
 
-    def _came(self, _: int) -> None:
-        self._pass()
+    def _arrived(self, _: int) -> None:
+        self._relay_waiting()
 
-    def _pass(self) -> None:
+    def _relay_waiting(self) -> None:
         """Relay as many as can be now: there are descriptors for so many, and the app's queue is of some length."""
         if not self._queue:
             return
         self.loop.forget(self._queue.fileno())
         took_all = self.relay.take([self._queue])
         if self.relay.release(self._to) and took_all:
-            self.loop.watch(self._queue.fileno(), select.POLLIN, self._came)
+            self.loop.watch(self._queue.fileno(), select.POLLIN, self._arrived)
         else:
-            self.deadlines.at(_AGAIN, self._pass)
+            self.deadlines.at(_AGAIN, self._relay_waiting)

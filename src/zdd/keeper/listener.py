@@ -50,9 +50,9 @@ class Listener:
     def admit(self) -> None:
         """Lead new connections to the app again."""
 
-    def cover(self, alone: bool) -> None:
-        """Do what is needed while no app runs; `alone` says that no other instance of the service could answer."""
-        if not alone:
+    def cover(self, sole: bool) -> None:
+        """Do what is needed while no app runs; `sole` says that no other instance of the service could answer."""
+        if not sole:
             self.withdraw()
 
     def prepare(self) -> None:
@@ -87,7 +87,7 @@ class Listener:
         """Return the inodes of the sockets that must be held for clients to be served; None where that is nothing."""
         return None
 
-    def is_waited_at(self) -> bool:
+    def has_waiting(self) -> bool:
         """Tell whether a connection waits to be accepted at this moment, where that is known without a cost."""
         return False
 

@@ -95,7 +95,7 @@ class Outage:
                 return
             self.deadlines.cancel(self.probe.cancel)
             self.deadlines.at(_PATIENCE, self.ask)
-            self.probe.ask(self.listener.address, self._told)
+            self.probe.ask(self.listener.address, self._on_answer)
 
     def end(self) -> None:
         """It answers: send it those who waited, and let everybody come again."""
@@ -152,7 +152,7 @@ class Outage:
             self._restart_at = None
             self.start()
 
-    def _told(self, status: int | None) -> None:
+    def _on_answer(self, status: int | None) -> None:
         # Alone, an app that answers with errors is better than none.
         if status is not None and (self.record.alone or 0 < status < _SERVER_ERROR) and self._is_the_app():
             self.on(states.ANSWERED)

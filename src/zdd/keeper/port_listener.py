@@ -33,7 +33,7 @@ class PortListener(Listener):
         """Return the guard while it listens."""
         return [self._guard] if self._listens else []
 
-    def cover(self, alone: bool) -> None:  # noqa: ARG002  (a stranger could take the port beside siblings, too)
+    def cover(self, sole: bool) -> None:  # noqa: ARG002  (a stranger could take the port beside siblings, too)
         """Let the guard listen, unless workers of the app that has ended still do."""
         try:
             self._guard.listen(BACKLOG)

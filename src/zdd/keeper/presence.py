@@ -67,10 +67,10 @@ class Presence:
             self._doubts = 0
         else:
             self._asks = True
-            self.deadlines.at(_PATIENCE if self._is_let_go else self.record.health_timeout, self._unanswered)
-            self.probe.ask(self.listener.address, self._told)
+            self.deadlines.at(_PATIENCE if self._is_released else self.record.health_timeout, self._unanswered)
+            self.probe.ask(self.listener.address, self._on_answer)
 
-    def _told(self, status: int | None) -> None:
+    def _on_answer(self, status: int | None) -> None:
         if status is None:
             self._doubt(_SURE)
         else:
@@ -79,10 +79,10 @@ class Presence:
             self._asks, self._doubts = False, 0
 
     def _unanswered(self) -> None:
-        self._doubt(_SURE if self._is_let_go else _SURE_OF_SILENCE)
+        self._doubt(_SURE if self._is_released else _SURE_OF_SILENCE)
 
     @property
-    def _is_let_go(self) -> bool:
+    def _is_released(self) -> bool:
         """Tell whether nobody has the socket that only the app was given; one that it binds may be a container's."""
         return self._holder is None and self.record.kind == "fd"
 
@@ -117,7 +117,7 @@ class Presence:
 
     def _is_stuck(self) -> bool:
         """Tell whether connections wait to be accepted while none is served."""
-        return self.listener.is_waited_at() and not self.listener.served()
+        return self.listener.has_waiting() and not self.listener.served()
 
 
 def _has(pid: int, number: int, inode: int) -> bool:

@@ -26,7 +26,7 @@ class Probe:
     That is 0 for an answer that is not HTTP, None for no answer, and 200 for HTTP/2, which cannot be asked like this.
     """
 
-    told: Callable[[int | None], None]
+    on_answer: Callable[[int | None], None]
 
     def __init__(self, loop: Loop, path: str, host: str) -> None:
         self.loop = loop
@@ -34,10 +34,10 @@ class Probe:
         self._socket: socket.socket | None = None
         self._answer = b""
 
-    def ask(self, address: str | int, told: Callable[[int | None], None]) -> None:
-        """Send a request, giving a former one up; `told` is called from the loop, or at once if nobody listens."""
+    def ask(self, address: str | int, on_answer: Callable[[int | None], None]) -> None:
+        """Send a request, giving a former one up; `on_answer` is called from the loop, or at once if nobody listens."""
         self.cancel()
-        self.told = told
+        self.on_answer = on_answer
         family, where = endpoint(address)
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
@@ -46,7 +46,7 @@ class Probe:
             self.loop.watch(self._socket.fileno(), select.POLLOUT, self._ready)
         else:
             self.cancel()
-            told(None)
+            on_answer(None)
 
     def cancel(self) -> None:
         """Close the connection: it counts like any other. No more is told of it."""
@@ -72,4 +72,4 @@ class Probe:
         if not answered and (not data or len(self._answer) >= _STATUS_AT.stop):
             status = self._answer[_STATUS_AT] if self._answer.startswith(b"HTTP/") else b""
             status = b"200" if self._answer[3:9] == _HTTP_2 else status
-            self.told((int(status) if status.isdigit() else 0) if self._answer else None)
+            self.on_answer((int(status) if status.isdigit() else 0) if self._answer else None)

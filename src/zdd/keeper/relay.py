@@ -62,7 +62,7 @@ class Relay:
         """
         waiting, self.waiting = self.waiting, []
         for client in waiting:
-            if address is None or _has_left(client):
+            if address is None or _has_hung_up(client):
                 client.close()
                 continue
             family, where = endpoint(address)
@@ -147,7 +147,7 @@ class _Pipe:
         self.unsent[end] = self.unsent[end][end.send(self.unsent[end]) :]
 
 
-def _has_left(client: socket.socket) -> bool:
+def _has_hung_up(client: socket.socket) -> bool:
     poll = select.poll()
     poll.register(client, _GONE)
     return bool(poll.poll(0))

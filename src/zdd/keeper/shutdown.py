@@ -42,16 +42,16 @@ class Shutdown:
         self.control.push(event)
         self.record.remove()
         self.control.close()
-        self._see_off()
+        self._relay_rest()
 
-    def _see_off(self) -> None:
+    def _relay_rest(self) -> None:
         """Relay who is still there to who serves now, as many at once as there are descriptors for."""
         took_all = self.relay.take(self.listener.queues() + self.hold.queues)
         self.relay.release(self.record.sibling())
         if took_all and not self.relay.busy:
             self._finish()
         else:
-            self.deadlines.at(_AGAIN, self._see_off)
+            self.deadlines.at(_AGAIN, self._relay_rest)
 
     def _finish(self) -> None:
         self.deadlines.clear()

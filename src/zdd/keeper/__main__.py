@@ -4,7 +4,7 @@ import os
 import sys
 
 if __name__ == "__main__":
-    # At the end: what lies beside zdd must not hide modules of the standard library.
+    # At the end of the path: modules beside zdd must not hide those of the standard library.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     from zdd.keeper.run import main
 

@@ -1,4 +1,4 @@
-"""The app: a child and whatever it starts, from fork(2) until nothing of it is left."""
+"""The app: a child process and all processes that it starts, from fork(2) until the last of them has ended."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from zdd.keeper.log import Log
     from zdd.keeper.record import Record
 
-CANNOT_START = 127  # the exit status of an app that never ran, as in sh
+CANNOT_START = 127  # the exit status of an app that never ran, as in a shell
 _LISTEN_FD = 3
 _LONGEST = 2000  # characters of a report, so that a pipe holds it
-_NICENESS = 10  # a tenth of the weight of others, who go first; 19 starves a start where no core is ever idle
+_NICENESS = 10  # a tenth of the weight of other processes; 19 starves a start if no core is ever idle
 
 
 class Ended:
@@ -51,8 +51,8 @@ class App:
     """
     Runs one app at a time.
 
-    The keeper is a child subreaper: whatever the app leaves behind becomes the keeper's child. So nothing is left when
-    the keeper has no children any more, and `has_children` says whether it has, as of the last `reap`.
+    The keeper is a child subreaper: processes that the app leaves behind become the keeper's children. So all have
+    ended when the keeper has no children; `has_children` says whether it had any at the last `reap`.
     """
 
     def __init__(self, record: Record, log: Log) -> None:
@@ -66,14 +66,14 @@ class App:
 
     def start(self, listener: Listener, low_priority: bool) -> None:
         """
-        Start it on the listener's socket or port; `low_priority`, it gives way to others.
+        Start the app on the listener's socket or port, with the usual priority or a low one.
 
-        Raises OSError when there can be no further process.
+        Raises OSError if no process can be created.
         """
         self._close_report()
         self.log.look()
         self._kills = usage.kills()
-        self._report, report = os.pipe()  # both ends close on exec: what can be read at its end is why it never ran
+        self._report, report = os.pipe()  # closes on exec: its content is why the app never ran
         try:
             pid = os.fork()
         except OSError:
@@ -89,7 +89,7 @@ class App:
         return self.log.tend()
 
     def reap(self) -> Ended | None:
-        """Collect who has ended; returns how the app itself did, if it is among them."""
+        """Collect the processes that have ended; return how the app itself ended, if it is one of them."""
         ended = None
         while True:
             try:
@@ -104,19 +104,19 @@ class App:
                 ended = self._ended(os.waitstatus_to_exitcode(status))
 
     def signal(self, number: int) -> None:
-        """Send a signal to the app itself, which knows best what to tell its workers; or to all that is left of it."""
+        """Signal the app, which knows how to stop its workers; once it has ended, signal all its processes."""
         if self.pid is None:
             self.signal_all(number)
         else:
             _signal(self.pid, number)
 
     def signal_all(self, number: int) -> None:
-        """Send a signal to the app and everything that it has started, in whatever session it is."""
+        """Signal the app and all processes that it has started, whatever their session."""
         for pid in process.descendants(os.getpid()) if self.has_children else ():
             _signal(pid, number)
 
     def full_speed(self) -> bool:
-        """Give way to nobody any more; False when the kernel asks to try again (it limits how often)."""
+        """Give the app the usual priority; return False if the kernel asks to try again (it limits the rate)."""
         return _be_nice(self.pid, 0)
 
     def _ended(self, status: int) -> Ended:
@@ -135,7 +135,7 @@ class App:
             self._report = None
 
     def _become(self, listener: Listener, report: int, low_priority: bool) -> NoReturn:
-        """Turn this forked child into the app; does not return, whatever happens."""
+        """Turn this forked child into the app. Never returns."""
         record = self.record
         socket = listener.listen_socket.fileno() if listener.listen_socket else None
         argv: list[str] = []
@@ -175,7 +175,7 @@ class App:
         return argv, env
 
     def _arrange_descriptors(self, socket: int | None) -> None:
-        """Give the child descriptors 0 to 2, and 3 for the socket; all others close on exec."""
+        """Set descriptors 0 to 2, and 3 for the socket; all others close on exec."""
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(self.log.fd, 1)
@@ -195,16 +195,16 @@ def _reported(stage: str, what: str, error: BaseException) -> bytes:
 
 
 def _leave_placeholder(path: str | None) -> None:
-    """Make an empty file where the socket was bound, as the app's user: a server that unlinks that name finds it."""
+    """Create an empty file where the socket was bound, as the app's user, for servers that unlink that name."""
     try:
         if path:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-    except OSError:  # one start before has left it there, or the app has closed its folder
+    except OSError:  # left by an earlier start, or the app does not let us write to its folder
         pass
 
 
 def _reset_signals() -> None:
-    """Undo what is inherited: Python ignores SIGPIPE and SIGXFSZ, and ignored or blocked signals survive exec."""
+    """Reset signals: Python ignores SIGPIPE and SIGXFSZ, and ignored or blocked signals survive exec."""
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
@@ -213,9 +213,9 @@ def _reset_signals() -> None:
 
 def _be_nice(pid: int | None, niceness: int) -> bool:
     """
-    Set the niceness of a whole session: nice(2) itself does nothing between sessions (sched(7), autogroup).
+    Set the niceness of a whole session: nice(2) has no effect between sessions (sched(7), autogroup).
 
-    False when the kernel asks to try again.
+    Return False if the kernel asks to try again.
     """
     try:
         fd = os.open(f"/proc/{pid}/autogroup", os.O_WRONLY)
@@ -225,7 +225,7 @@ def _be_nice(pid: int | None, niceness: int) -> bool:
             os.close(fd)
     except BlockingIOError:
         return False
-    except OSError:  # a kernel without it, a process that is gone
+    except OSError:  # a kernel without autogroups, or a process that has ended
         pass
     return True
 
@@ -235,7 +235,7 @@ def _signal(pid: int, number: int) -> None:
     try:
         if found:
             found.signal(number)
-    except PermissionError:  # it has become another user's: sudo, for one
+    except PermissionError:  # it runs as another user now, by sudo for example
         pass
 
 

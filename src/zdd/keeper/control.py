@@ -1,7 +1,7 @@
 """
-The control socket: one JSON object a line, requests answered in order, events pushed to who attached.
+The control socket: one JSON object a line; requests are answered in order, events are pushed to attached peers.
 
-A line that is anything else ends the connection, and so does one that is too long; another user's is closed unread.
+Any other line ends the connection, and so does one that is too long. A connection of another user is closed unread.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import socket
 import struct
 
 from zdd.host import files
-from zdd.keeper import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,25 +24,11 @@ if TYPE_CHECKING:
     Message = dict[str, Any]
 
 _CHUNK = 65536
-_LONGEST = 1 << 16  # bytes of a request: the longest names each of nginx's workers
-_PATIENCE = 10.0  # with another keeper: who gives up too early starts a version beside the one it has asked for
-
-
-def ask(path: str, op: str, **args: object) -> Message | None:
-    """Return the answer of the keeper at this control socket; None when it will not do it, or is not there."""
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            peer.settimeout(_PATIENCE)
-            peer.connect(path)
-            peer.sendall(json.dumps({"version": VERSION, "op": op} | args).encode() + b"\n")
-            answer: Message = json.loads(peer.makefile("rb").readline())
-            return answer if answer["ok"] else None
-    except (OSError, ValueError, KeyError):
-        return None
+_LONGEST = 1 << 16  # bytes of a request: the longest one names all of nginx's workers
 
 
 class Control:
-    """Listens on the socket, keeps the connections, and pushes events to those that are leases."""
+    """Listens on the socket, keeps the connections, and pushes events to attached peers, which hold a lease."""
 
     handle: Callable[[Message], Message]
     deserted: Callable[[], None]
@@ -54,7 +39,7 @@ class Control:
         self.connections: set[_Connection] = set()
 
     def open(self, handle: Callable[[Message], Message], deserted: Callable[[], None]) -> None:
-        """Let peers in: `handle` answers a request, `deserted` is called when the last lease has ended."""
+        """Accept connections: `handle` answers a request, `deserted` is called when the last lease has ended."""
         self.handle, self.deserted = handle, deserted
         files.remove(self.path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -66,17 +51,17 @@ class Control:
 
     @property
     def leased(self) -> bool:
-        """Tell whether anybody is attached."""
+        """Return whether a peer is attached."""
         return any(connection.attached for connection in self.connections)
 
     def push(self, event: Message) -> None:
-        """Send an event to everybody attached."""
+        """Send an event to all attached peers."""
         for connection in self.connections:
             if connection.attached:
                 connection.send(event)
 
     def close(self) -> None:
-        """Let nobody in any more, and all go."""
+        """Close the socket and all connections."""
         self.loop.forget(self._socket.fileno())
         self._socket.close()
         for connection in self.connections:
@@ -84,7 +69,7 @@ class Control:
         self.connections.clear()
 
     def ended(self, connection: _Connection) -> None:
-        """Forget a connection."""
+        """Close a connection that has ended."""
         self.connections.discard(connection)
         connection.close()
         if connection.attached and not self.leased:
@@ -93,7 +78,7 @@ class Control:
     def _accept(self, _: int) -> None:
         try:
             peer = self._socket.accept()[0]
-        except OSError:  # it has left again, or there are no descriptors left for it
+        except OSError:  # it has hung up, or no descriptor is free
             return
         _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         if uid in (0, os.geteuid()):
@@ -103,7 +88,7 @@ class Control:
 
 
 class _Connection:
-    """One peer; `attached` once it has asked for events, which makes it a lease."""
+    """One peer; `attached` once it has asked for events: it holds a lease from then on."""
 
     def __init__(self, control: Control, peer: socket.socket) -> None:
         self.control = control
@@ -114,7 +99,7 @@ class _Connection:
         control.loop.watch(peer.fileno(), select.POLLIN, self._ready)
 
     def send(self, message: Message) -> None:
-        """Send a message. A peer that reads nothing for long is cut off; that it has ended is the loop's to find."""
+        """Send a message. A peer that does not read is cut off; the loop notices one that has ended."""
         try:
             self.peer.sendall(json.dumps(message).encode() + b"\n")
         except BlockingIOError:
@@ -135,14 +120,14 @@ class _Connection:
         except OSError:
             data = b""
         *lines, self._received = (self._received + data).split(b"\n")
-        # What is not our protocol was meant for somebody else, and may have been sent by anybody: a request to the app
-        # that was led here. Nothing that follows it is read.
+        # A line of another protocol, such as a visitor's request to the app that was misdirected here, may come from
+        # anybody. Nothing that follows it is read.
         understood = all(map(self._answer, lines))
         if not data or not understood or len(self._received) > _LONGEST:
             self.control.ended(self)
 
     def _answer(self, line: bytes) -> bool:
-        """Answer a line; return whether it was a request, also one of another version or for an unknown operation."""
+        """Answer a line; return whether it was a request, even of another version or for an unknown operation."""
         try:
             request = json.loads(line) if len(line) <= _LONGEST else None
         except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Connections that end, and those that do not: a drain, and long-lived connections such as WebSockets."""
+"""Waiting until all connections have ended; and those that do not end soon, such as WebSockets."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from zdd.keeper.listener import Listener
     from zdd.keeper.loop import Deadlines
 
-_SHARE, _SHORTEST, _LONGEST = 20, 0.01, 0.5  # a pause is 20 times what the count took, within bounds
-_ENDLESS = 2.0  # seconds for connections that would never end, where requests wait for the end of the drain
-_SURE = 2  # counts of 0 in a row: nginx may have looked the path up just before it led elsewhere
+_SHARE, _SHORTEST, _LONGEST = 20, 0.01, 0.5  # a pause is 20 times as long as the last count, within bounds
+_ENDLESS = 2.0  # seconds for connections that may never end, if requests wait for the end of the drain
+_SURE = 2  # counts of 0 in a row: nginx may have looked up the path just before it changed
 _LONG = 10.0  # seconds; a connection that has been open for twice as long surely counts as long-lived
 
 
@@ -39,7 +39,7 @@ class Drain:
 
     @property
     def drained(self) -> int:
-        """Return how many connections have ended by themselves, as far as seen: the most there were, less the cut."""
+        """Return how many connections have ended by themselves: the highest count, less the ones cut."""
         return self._most - self.cut
 
     def plan(
@@ -72,7 +72,7 @@ class Drain:
         self._look()
 
     def _look(self) -> None:
-        self.deadlines.at(_LONGEST, self._look)  # also when counting fails
+        self.deadlines.at(_LONGEST, self._look)  # even if counting fails
         began = self.deadlines.now()
         count = self.connections()
         cost = self.deadlines.now() - began
@@ -101,9 +101,9 @@ class Drain:
 
 class LongLived:
     """
-    Knows which connections have been open for at least _LONG seconds; nothing else tells them from slow requests.
+    Knows which connections have been open for at least _LONG seconds, by looking at intervals.
 
-    Connections are known by their sockets' inodes, so those of an nginx in another network namespace are not.
+    Connections are known by the inodes of their sockets. So those of an nginx in another network namespace are unknown.
     """
 
     def __init__(self, listener: Listener, deadlines: Deadlines) -> None:
@@ -112,11 +112,11 @@ class LongLived:
         self._old: set[int] = set()
 
     def begin(self) -> None:
-        """Look from now on."""
+        """Look now, and again every _LONG seconds."""
         self.deadlines.at(_LONG, self.begin)
         now = self.listener.accepted()
         self._old, self._seen = self._seen & now, now
 
     def count(self) -> int:
-        """Return how many of them are open."""
+        """Return how many long-lived connections are open."""
         return len(self._old & self.listener.accepted()) if self._old else 0

@@ -1,4 +1,4 @@
-"""A socket that the keeper holds and every start of the app inherits: it outlives each of them."""
+"""A socket that the keeper holds and each start of the app inherits, so it outlives them all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Bound:
-    """A socket, the name that it was bound to, and the file by which its connections are counted."""
+    """A socket, the name it was bound to, and the file that identifies its connections."""
 
     def __init__(self, socket: socket.socket, name: str, file: tuple[int, int] | None) -> None:
         self.socket = socket
@@ -29,21 +29,21 @@ class _Bound:
 
 class FdListener(PathListener):
     """
-    The socket is bound in a folder that is the app's from then on, and then renamed to `keep`.
+    The socket is bound in a folder that then becomes the app's, and is renamed to `keep`.
 
-    So getsockname(2) tells the app a name in its own folder. A server that unlinks that name when it ends (gunicorn)
-    unlinks an empty file, which `placeholder` names.
+    So getsockname(2) returns a name in the app's own folder. A server that unlinks that name when it ends (gunicorn)
+    unlinks an empty file, the `placeholder`.
     """
 
     def __init__(self, record: Record, loop: Loop) -> None:
         super().__init__(record, loop)
         self._bound: _Bound | None = None
         self._number = 0  # of the app's folders so far
-        self._former: list[_Bound] = []  # shut down or unreachable, but the app may still serve connections of theirs
+        self._former: list[_Bound] = []  # shut down or unreachable, but the app may still serve their connections
         self._on_loss: Callable[[bool], None] = lambda _: None
 
     def open(self, on_loss: Callable[[bool], None]) -> None:
-        """Bind the socket; again, when the app has shut it down. Raises OSError."""
+        """Bind the socket; bind another one after the app has shut it down. Raises OSError."""
         self._on_loss = on_loss
         self._number += 1
         folder = self._make_app_folder(self._number)
@@ -57,11 +57,11 @@ class FdListener(PathListener):
         self.loop.watch(fresh.fileno(), select.POLLRDHUP, lambda events: self._ready(fresh, events))
 
     def queues(self) -> list[socket.socket]:
-        """Return the socket, and those before it."""
+        """Return the socket and the former ones."""
         return [former.socket for former in self._former] + ([self.listen_socket] if self.listen_socket else [])
 
     def prepare(self) -> None:
-        """Close what former apps have shut down, and make the socket block again, which all its copies share."""
+        """Close the former sockets, and make the socket blocking again: all its copies share that flag."""
         for former in self._former:
             former.socket.close()
         self._former.clear()
@@ -69,23 +69,23 @@ class FdListener(PathListener):
             self.listen_socket.setblocking(True)
 
     def repair(self) -> None:
-        """Repair the queue and the names."""
+        """Repair the length of the queue, and the names."""
         if self.listen_socket:
             self.tend()
 
     def tend(self) -> float:
-        """Keep the queue as long as it can be, since the app's own listen(2) cuts it, and both names in place."""
+        """Restore the length of the queue, which the app's own listen(2) shortens, and both names."""
         try:
             if self.listen_socket and self._bound:
                 self.listen_socket.listen(BACKLOG)
                 if not self._has_name():
                     self._replace(self.listen_socket, by_app=False)
-        except OSError:  # the folder is gone: it may change again
+        except OSError:  # the folder is missing now, but may come back
             pass
         return super().tend()
 
     def connections(self) -> int:
-        """Count the connections, also those that came by a socket of before."""
+        """Count the connections, those of former sockets included."""
         bound = [*self._former, *([self._bound] if self._bound else [])]
         return sum(connections_to_path(one.file, one.name, self.record.nginx_pid_file) for one in bound)
 
@@ -94,7 +94,7 @@ class FdListener(PathListener):
         return sock_diag.accepted(self._bound.file) if self._bound and self._bound.file else set()
 
     def served(self) -> int:
-        """Count the accepted connections: all connections less those in the queue."""
+        """Count the accepted connections: all connections less the queued ones."""
         file = self._bound.file if self._bound else None
         return max(0, self.connections() - (sock_diag.queued(file) or 0 if file else 0))
 
@@ -103,14 +103,14 @@ class FdListener(PathListener):
         return {os.fstat(self.listen_socket.fileno()).st_ino} if self.listen_socket else None
 
     def has_waiting(self) -> bool:
-        """Ask poll(2), for which a socket is readable when its queue is not empty."""
+        """Return whether the queue is not empty: then the socket is readable for poll(2)."""
         poll = select.poll()
         if self.listen_socket:
             poll.register(self.listen_socket, select.POLLIN)
         return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Close it; the kernel resets what is still in a queue."""
+        """Close all sockets; the kernel resets connections that are still queued."""
         for queue in self.queues():
             self.loop.forget(queue.fileno())
             queue.close()
@@ -121,7 +121,7 @@ class FdListener(PathListener):
             self._replace(socket, by_app=True)
 
     def _replace(self, socket: socket.socket, by_app: bool) -> None:
-        """Bind another socket, since nothing more can come by this one. Raises OSError."""
+        """Bind another socket, since no connection can arrive at this one. Raises OSError."""
         former = self._bound
         self.open(self._on_loss)
         self.loop.forget(socket.fileno())
@@ -129,7 +129,7 @@ class FdListener(PathListener):
         self._on_loss(by_app)
 
     def _has_name(self) -> bool:
-        """Tell whether `keep` is the socket's name, and restore it from the path, its second one, where it is not."""
+        """Return whether `keep` is a name of the socket; if not, restore it from `socket`, its second name."""
         for name in (self.record.keep, self.record.socket):
             if self._bound and sock_diag.file_of(name) == self._bound.file:
                 if name != self.record.keep:

@@ -1,4 +1,4 @@
-"""Requests that wait: new connections queue at a socket of ours that nobody accepts, until they are let in."""
+"""Held requests: new connections queue at a socket of the keeper that nobody accepts, until they are released."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _AGAIN = 0.05
 
 class Hold:
     """
-    While `on`, the path that nginx connects to leads to the waiting socket, and the app's own is known to us alone.
+    While `on`, the path that nginx connects to leads to the waiting socket, and only the keeper knows the app's own.
 
-    So an app that is being started meets nobody until it has proved itself. Who waited is relayed then, and whoever
-    still arrives there a moment later; those whose client gave up are dropped. `overdue` is called when somebody has
-    waited for `longest` seconds. Without a socket of ours (unix, tcp, none) it only keeps the word `on`.
+    So an app that is being started gets no request until it has proved itself. Then the waiting connections are relayed
+    to it, and those that still arrive at the waiting socket. Connections whose client has hung up are dropped.
+    `overdue` is called when one has waited for `longest` seconds. Without a waiting socket only `on` is set.
     """
 
     def __init__(self, listener: Listener, relay: Relay, loop: Loop, overdue: Callable[[], None]) -> None:
@@ -36,11 +36,11 @@ class Hold:
 
     @property
     def queues(self) -> list[socket.socket]:
-        """Return the sockets in which connections wait."""
+        """Return the sockets where connections wait."""
         return [self._queue] if self._queue else []
 
     def begin(self, longest: float) -> None:
-        """Have everybody wait who comes from now on. Raises OSError."""
+        """Hold new connections from now on. Raises OSError."""
         self.on, self._longest = True, longest
         self.deadlines.cancel(self._relay_waiting)
         self._queue = self.listener.hold()
@@ -48,7 +48,7 @@ class Hold:
             self.loop.watch(self._queue.fileno(), select.POLLIN, self._first_arrived)
 
     def end(self) -> None:
-        """Let who waits in, and everybody who comes: the app has proved itself."""
+        """Release the waiting connections, and lead new ones to the app: it has proved itself."""
         if self.on:
             self.on = False
             self.listener.admit()
@@ -69,19 +69,19 @@ class Hold:
         return paused
 
     def send_to(self, address: str | int | None) -> None:
-        """Relay who waits, and who still comes to the waiting socket, to the socket at this path."""
+        """Relay the waiting connections, and new ones at the waiting socket, to the socket at this path."""
         self.deadlines.cancel(self.overdue)
         if self._queue and isinstance(address, str):
             self._to = address
             self._relay_waiting()
 
     def refuse(self) -> None:
-        """Close the connections that wait."""
+        """Close the waiting connections."""
         self.relay.take(self.queues)
         self.relay.release(None)
 
     def abandon(self) -> None:
-        """Care no more for who waits: whoever leaves sees them off."""
+        """Stop managing waiting connections; `Shutdown` relays them."""
         self.deadlines.cancel(self.overdue, self._relay_waiting)
         for queue in self.queues:
             self.loop.forget(queue.fileno())
@@ -95,7 +95,7 @@ class Hold:
         self._relay_waiting()
 
     def _relay_waiting(self) -> None:
-        """Relay as many as can be now: there are descriptors for so many, and the app's queue is of some length."""
+        """Relay as many connections as descriptors and the app's queue allow, and the rest a moment later."""
         if not self._queue:
             return
         self.loop.forget(self._queue.fileno())

@@ -1,7 +1,7 @@
 """
-One instance's life: carries out what the table of states decides.
+One instance: reports events to its lifecycle, and carries out the actions.
 
-Driven from outside by operations, ended children and deadlines; everything it works on is passed in, the clock too.
+Events come from operations, ended child processes and deadlines. All objects are passed in, the clock too.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from zdd.keeper.relay import Relay
 
 _ATTACH_WITHIN = 10.0
-_LATECOMERS = 1.0  # nginx may have looked the path up just before it led elsewhere
+_LATECOMERS = 1.0  # nginx may have looked up the path just before it changed
 
 
 class Keeper:
-    """Knows the state of the instance; each event leads to the next one, and to actions."""
+    """The operations on an instance, what happens to it, and the actions that follow."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Keeper:
             states.LAUNCH: [self._start],
             states.LIMIT: [lambda: self.deadlines.at(self.record.hold_max, self._unproved)],
             states.PROBE: [outage.ask],
-            states.TEND: [runner.tend],  # the app may have answered us before nginx's user was admitted
+            states.TEND: [runner.tend],  # the app may answer before nginx's user is admitted
             states.SERVE: [outage.end, runner.full_speed, presence.begin],
             states.ADMIT: [self.hold.end],
             states.LEAD_AWAY: [outage.begin],
@@ -105,7 +105,7 @@ class Keeper:
         else:
             self._start(low_priority=True)
 
-    # What is asked over the control socket
+    # Operations on the control socket
 
     def start(self, unattended: bool = False) -> bool:
         """
@@ -160,10 +160,10 @@ class Keeper:
         """End the app now, then the instance."""
         self.life.on(states.STOP)
 
-    # What happens
+    # Events
 
     def deserted(self) -> None:
-        """No command line is attached any more: it has died or is done. Stay only if something leads here."""
+        """The last command line has detached or died. Stay only if nginx is led here, or as a fallback."""
         if self.record.current_leads_here():
             self.life.on(states.DESERTED_CURRENT)
         elif self.parking.fallback or self.record.published():
@@ -180,7 +180,7 @@ class Keeper:
             self.life.on(states.ALL_ENDED)
 
     def on_listener_shutdown(self, by_app: bool) -> None:
-        """No connection comes by the app's socket any more; a fresh one waits for the next app."""
+        """The app's socket gets no connections any more; a new one is ready for the next app."""
         if not by_app:
             self._silent("the socket's names were removed")
         elif self.life.on(states.LISTENER_SHUTDOWN):
@@ -235,7 +235,7 @@ class Keeper:
             self.life.on(states.DRAINED)
 
     def _return(self) -> None:
-        """The new version does not serve: park it, then let the version before serve again."""
+        """Park this version, which does not serve, then let the version before serve again."""
         self.log("the version before is asked to serve again")
         self.park(0.0, fallback=False)
         self.life.on(states.FALL_BACK)

@@ -18,10 +18,11 @@ class Lifecycle:
         self.state, self.control, self.log = state, control, log
         self.actions: dict[str, list[Callable[[], object]]] = {}
         self._deferred: str | None = None
+        self._announced = self.shown
 
     @property
     def shown(self) -> str:
-        """Return the state in the words that others know."""
+        """Return the word for the state that is used outside the keeper."""
         return states.SHOWN[self.state]
 
     @property
@@ -30,22 +31,33 @@ class Lifecycle:
         return self._deferred in (states.START, states.START_UNATTENDED)
 
     def on(self, event: str) -> bool:
-        """Enter the state that follows, then carry out the actions; return False if the event changes nothing."""
+        """
+        Enter the state that follows, and carry out the actions; return False if the event changes nothing.
+
+        Peers learn of the new state after the actions: connections are held, for example, before the app is "starting".
+        An action may lead to another event; then they learn of the state in between first.
+        """
         outcome = states.TABLE.get((self.state, event))
         if outcome is None:
             self.log(f"internal error: {event!r} cannot happen to an instance that is {self.state}")
             return False
-        before, shown = self.state, self.shown
-        self.state, actions = outcome
-        if self.shown != shown:
-            self.control.push({"event": "state", "state": self.shown})
-        for action in actions:
-            if action == states.DEFER:
-                self._defer(event)
-            else:
-                for call in self.actions[action]:
-                    call()
+        self._announce()
+        before, (self.state, actions) = self.state, outcome
+        try:
+            for action in actions:
+                if action == states.DEFER:
+                    self._defer(event)
+                else:
+                    for call in self.actions[action]:
+                        call()
+        finally:
+            self._announce()
         return self.state != before or bool(actions)
+
+    def _announce(self) -> None:
+        if self.shown != self._announced:
+            self._announced = self.shown
+            self.control.push({"event": "state", "state": self.shown})
 
     def take_deferred(self) -> str | None:
         """Return the event that has waited until the instance is parked, once."""

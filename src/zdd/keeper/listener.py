@@ -1,4 +1,4 @@
-"""Where an instance listens. What all kinds have in common, and the kind of a worker, which listens nowhere."""
+"""Where an instance listens: the interface of all kinds, and the kind of a worker, which does not listen."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SOON, NOW_AND_THEN, NEVER = 0.01, 1.0, 1e6  # seconds until the next `tend`
 
 
 class Listener:
-    """A worker's: nothing to hold, nothing to count. The other kinds replace what differs for them."""
+    """The listener of a worker: nothing to hold, nothing to count. The other kinds override methods."""
 
-    listen_socket: socket.socket | None = None  # what the app is given
+    listen_socket: socket.socket | None = None  # inherited by the app
     port: int | None = None
-    address: str | int | None = None  # where a health request goes: a path, or a port
-    placeholder: str | None = None  # where the app finds the name of `listen_socket`: it may unlink it
-    ends_with_app = False  # connections cannot wait in it while no app runs: they have to wait at another socket
+    address: str | int | None = None  # for health requests: a path or a port
+    placeholder: str | None = None  # a name of `listen_socket` in the app's folder, which the app may unlink
+    ends_with_app = False  # while no app runs, connections must wait at another socket
 
     def __init__(self, record: Record, loop: Loop) -> None:
         self.record = record
@@ -33,36 +33,36 @@ class Listener:
 
     def open(self, on_loss: Callable[[bool], None]) -> None:
         """
-        Take the place. Raises OSError.
+        Create the socket, or reserve the port. Raises OSError.
 
-        `on_loss` is called when no connection can come by the app's socket any more: with True when the app has shut it
-        down itself, so that it should be ending, with False when somebody has removed all names of it.
+        `on_loss` is called when no connection can reach the app's socket any more: with True if the app has shut it
+        down itself, so that it should end soon, with False if all its names have been removed.
         """
 
     def queues(self) -> list[socket.socket]:
-        """Return the sockets in which connections may wait."""
+        """Return the sockets where connections may be queued."""
         return []
 
     def hold(self) -> socket.socket | None:
-        """Lead new connections to a socket that nobody accepts, and return it; None without a socket of ours."""
+        """Lead new connections to a socket that nobody accepts, and return it; None if there is no such socket."""
         return None
 
     def admit(self) -> None:
         """Lead new connections to the app again."""
 
     def cover(self, sole: bool) -> None:
-        """Do what is needed while no app runs; `sole` says that no other instance of the service could answer."""
+        """Prepare for the time without an app; `sole` says that the service has no other instance."""
         if not sole:
             self.withdraw()
 
     def prepare(self) -> None:
-        """Make it ready for the app that starts next. Raises OSError."""
+        """Prepare for the next start of the app. Raises OSError."""
 
     def repair(self) -> None:
-        """Repair what an app has done to it on its way out."""
+        """Undo what an app has done to the socket before it ended."""
 
     def tend(self) -> float:
-        """Look after it while the app runs; return in how many seconds to look again."""
+        """Maintain the socket while the app runs; return the seconds until the next look."""
         return NEVER
 
     def withdraw(self) -> None:
@@ -76,31 +76,31 @@ class Listener:
         return 0
 
     def accepted(self) -> set[int]:
-        """Return the accepted connections, each by the inode of its socket, as far as they are seen from here."""
+        """Return the inodes of the accepted connections, as far as this network namespace shows them."""
         return set()
 
     def served(self) -> int:
-        """Count the connections that the app has accepted, wherever nginx runs, where that is known."""
+        """Count the connections that the app has accepted, also from other network namespaces; 0 if unknown."""
         return 0
 
     def listening(self) -> set[int] | None:
-        """Return the inodes of the sockets that must be held for clients to be served; None where that is nothing."""
+        """Return the inodes of the sockets of which the app must hold one; None if it needs none."""
         return None
 
     def has_waiting(self) -> bool:
-        """Tell whether a connection waits to be accepted at this moment, where that is known without a cost."""
+        """Return whether a connection waits to be accepted, if that is known at no cost."""
         return False
 
     def stranger(self) -> str | None:
-        """Return who listens here and is not the app, in words; None when nobody does."""
+        """Return a description of another program that listens here; None if there is none."""
         return None
 
     def close(self) -> None:
-        """Close it; the kernel resets what is still in a queue."""
+        """Close the sockets; the kernel resets connections that are still queued."""
 
 
 def endpoint(address: str | int) -> tuple[int, str | tuple[str, int]]:
-    """Return the family and the address as socket(2) and connect(2) take them."""
+    """Return the family and the address for socket(2) and connect(2); a port is one of 127.0.0.1."""
     return (socket.AF_UNIX, address) if isinstance(address, str) else (socket.AF_INET, ("127.0.0.1", address))
 
 
@@ -108,11 +108,12 @@ def connections_to_path(file: tuple[int, int] | None, name: str, nginx_pid_file:
     """
     Count the connections to a UNIX socket: `file` is its (device, inode), `name` what it was bound to.
 
-    A connection is in the network namespace of the process that connected. By inode only our own is seen, so nginx's is
-    searched for the name when it has another, or may have: it is another user's, or its pid file is stale.
+    A connection belongs to the network namespace of the process that connected. The inode finds only those of our own
+    namespace. So nginx's is searched by name if it is another one, or may be: nginx is another user's, or its pid file
+    is stale.
     """
     by_inode = sock_diag.connections_to(file)
-    if by_inode is None:  # nobody listens any more, yet what was accepted is still served
+    if by_inode is None:  # no socket listens any more, but accepted connections are still served
         by_inode = sock_diag.connections_by_name(name, os.getpid())
     nginx = files.read_number(nginx_pid_file) if nginx_pid_file else None
     if nginx is None or _namespace(nginx) == _namespace(os.getpid()):

@@ -1,9 +1,9 @@
 """
 The instance's log, which its app may open again by /dev/stdout or /dev/stderr, as many programs do for their own log.
 
-Opening it again needs the app's user to have the right to write. And many open it with O_TRUNC (`> /dev/stderr` in a
-shell, `open("/dev/stdout", "w")`): no file both accepts that and keeps its content. A pipe does, but then the app needs
-whoever reads it. So the end of the log is remembered, and written to the older part once it is missing.
+For that the app's user needs the right to write. And many programs open it with O_TRUNC (`> /dev/stderr` in a shell,
+`open("/dev/stdout", "w")`): no file accepts that and keeps its content. A pipe does, but the app would depend on its
+reader. So the keeper remembers the end of the log, and writes it to the older part once it is missing.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import time
 from zdd.host import acl, rotation
 
 _REMEMBERED = 256 << 10  # bytes, from the end
-_ENOUGH = 512  # bytes that would not come again at the same place by chance
+_ENOUGH = 512  # bytes that do not occur at the same place twice by chance
 _MODE = 0o640
 
 
 class Log:
-    """Its descriptor is what the app gets as standard output and error."""
+    """The file whose descriptor is the app's standard output and error."""
 
     def __init__(self, path: str, most: int, user: int | None) -> None:
         self.path, self.most = path, most
         self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
         if user is not None and user != os.geteuid():
             _let_write(self.fd, user)
-        self._last, self._end = b"", 0  # what is remembered, and where in the file it ends
+        self._last, self._end = b"", 0  # the remembered bytes, and where in the file they end
         self._words: str | None = None  # to be written to the log
         self._is_logged = False
         self._remember()
@@ -36,11 +36,11 @@ class Log:
         try:
             moment = time.strftime("%Y-%m-%d %H:%M:%S%z")
             os.write(self.fd, f"zdd: {moment} {line}\n".encode(errors="replace"))
-        except OSError:  # a full disk: nothing that the instance should end for
+        except OSError:  # a full disk must not end the instance
             pass
 
     def look(self) -> None:
-        """Save what the app has emptied. Before each start of the app, since that is when it opens its log."""
+        """Save the remembered bytes if the app has emptied the log. Called before each start: then an app opens it."""
         if self._is_emptied():
             words = self._save()
             if not self._is_logged:
@@ -48,7 +48,7 @@ class Log:
         self._remember()
 
     def tend(self) -> str | None:
-        """Do the same now and then, and rotate the log when it is large; return what to write about it, once."""
+        """Look, and rotate the log if it is large; return a message for the log, once."""
         self.look()
         if rotation.rotate(self.path, self.most):
             self._remember()
@@ -56,7 +56,7 @@ class Log:
         return words
 
     def _is_emptied(self) -> bool:
-        """Tell whether what was there is there no more: the log is shorter, or other bytes end where it ended."""
+        """Return whether the log was emptied: it is shorter, or other bytes stand where it ended."""
         known = self._last[-_ENOUGH:]
         return self._read(self._end - len(known), len(known)) not in (known, None)
 
@@ -77,7 +77,7 @@ class Log:
         self._last, self._end = self._read(begin, size - begin) or b"", size
 
     def _read(self, begin: int, size: int) -> bytes | None:
-        """Read from the file, for which the app's descriptor is not made; None when it is not there."""
+        """Read from the file, since the descriptor is only for writing; return None if the file is missing."""
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
@@ -89,7 +89,7 @@ class Log:
 
 
 def _let_write(fd: int, user: int) -> None:
-    """Let the app's user write to it, and so open it; where there are no access lists it becomes the user's own."""
+    """Let the app's user open it for writing; without access lists the user becomes its owner."""
     try:
         acl.add(fd, user, acl.WRITE)
     except OSError:

@@ -1,4 +1,4 @@
-"""One thread, one poll(2): descriptors that become ready, and deadlines that pass."""
+"""One thread, one poll(2): callbacks for descriptors that are ready, and for deadlines that have passed."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ if TYPE_CHECKING:
 
 
 class Deadlines:
-    """Calls to make later, by a clock passed in. One per function: setting it again replaces it."""
+    """Calls to make later, by the given clock. Each function has one deadline: a new one replaces it."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
         self._due: dict[Callable[[], object], float] = {}
 
     def at(self, seconds: float, call: Callable[[], object]) -> None:
-        """Have it called once, this many seconds from now."""
+        """Make the call once, this many seconds from now."""
         self._due[call] = self.now() + seconds
 
     def cancel(self, *calls: Callable[[], object]) -> None:
-        """Forget these calls, set or not."""
+        """Cancel these calls, if they are set."""
         for call in calls:
             self._due.pop(call, None)
 
     def clear(self) -> None:
-        """Forget all calls."""
+        """Cancel all calls."""
         self._due.clear()
 
     def next(self) -> float | None:
-        """Return the seconds until the first call is due, None when there is none."""
+        """Return the seconds until the first call is due; None if there is none."""
         return max(0.0, min(self._due.values()) - self.now()) if self._due else None
 
     def run(self) -> None:
-        """Make the calls that are due, the oldest first; what they set themselves waits for the next time."""
+        """Make the calls that are due, oldest first; calls that they set wait for the next run."""
         now = self.now()
         for call, when in sorted(self._due.items(), key=lambda pair: pair[1]):
-            if when <= now and self._due.get(call) == when:  # an earlier one may have cancelled or moved it
+            if when <= now and self._due.get(call) == when:  # an earlier call may have cancelled or moved it
                 del self._due[call]
                 call()
 
 
 class Loop:
-    """Calls back who waits for a descriptor; callbacks get poll(2)'s events and bear being called for nothing."""
+    """Makes the callbacks of ready descriptors, with poll(2)'s events; a callback may also be made for no reason."""
 
     def __init__(self, deadlines: Deadlines) -> None:
         self.deadlines = deadlines
@@ -51,17 +51,17 @@ class Loop:
         self._calls: dict[int, Callable[[int], object]] = {}
 
     def watch(self, fd: int, events: int, call: Callable[[int], object]) -> None:
-        """Call back whenever one of the events (or an error, or a hang-up) is there; replaces what was set."""
+        """Call back at each of these events, at errors and hang-ups; replaces an earlier callback."""
         self._poll.register(fd, events)
         self._calls[fd] = call
 
     def forget(self, fd: int) -> None:
-        """Stop watching; to be called before the descriptor is closed. One that is not watched is fine."""
+        """Stop watching. Call it before the descriptor is closed; an unwatched one is fine."""
         if self._calls.pop(fd, None):
             self._poll.unregister(fd)
 
     def turn(self) -> None:
-        """Wait until something happens, and have it dealt with."""
+        """Wait for an event or a deadline, and make the callbacks."""
         seconds = self.deadlines.next()
         for fd, events in self._poll.poll(None if seconds is None else int(seconds * 1000) + 1):
             if call := self._calls.get(fd):

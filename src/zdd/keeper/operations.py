@@ -1,4 +1,4 @@
-"""What can be asked of a keeper over its control socket."""
+"""The operations that a keeper offers on its control socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Operations:
-    """Each operation is a method that answers; what it needs comes from the request."""
+    """Each operation is a method that takes the request and returns the answer."""
 
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
@@ -34,7 +34,7 @@ class Operations:
         }
 
     def handle(self, request: Message) -> Message:
-        """Answer a request; one that nobody understands is told what would be."""
+        """Answer a request; the answer to an unknown one lists the known ones."""
         version, name = request.get("version"), request.get("op")
         if not isinstance(version, int) or not OLDEST <= version <= VERSION:
             words = f"version {version!r} is not spoken here, only {OLDEST} to {VERSION}"
@@ -52,7 +52,7 @@ class Operations:
         return answer if done else answer | {"error": f"the instance is {self.keeper.life.shown}: {why_not}"}
 
     def _status(self, request: Message) -> Message:
-        """With `brief`, what costs nothing: counting connections scans all sockets, naming strangers all processes."""
+        """`brief` leaves out what is expensive: connections need a scan of all sockets, strangers of all processes."""
         keeper, app = self.keeper, self.keeper.app
         brief: Message = {
             "ok": True,
@@ -81,13 +81,13 @@ class Operations:
         }
 
     def _healthy(self) -> Message:
-        """Refuse where it was not the app that answered."""
+        """Refuse if another program has answered in place of the app."""
         if stranger := self.keeper.listener.stranger():
             return {"ok": False, "state": self.keeper.life.shown, "stranger": stranger, "error": stranger}
         return self._answer(self.keeper.healthy(), "nothing runs that could serve")
 
     def _attach(self) -> Message:
-        """Who comes late is told how the app ended, if it has failed."""
+        """Report how the app ended to a peer that attaches after it has failed."""
         ended = self.keeper.runner.ended if self.keeper.life.state == states.FAILED else None
         return {"ok": True, "state": self.keeper.life.shown, "events": [ended.event()] if ended else []}
 

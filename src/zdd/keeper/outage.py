@@ -1,4 +1,4 @@
-"""From the moment an app ends until it answers again: where connections wait or go, and when it is started."""
+"""From the end of an app until it answers again: where connections go, and when the app is started."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from zdd.keeper.record import Record
     from zdd.keeper.relay import Relay
 
-_FIRST_DELAY, _LONGEST_DELAY, _LONG_LIFE = 0.1, 10.0, 60.0  # before a restart; a long life makes it the first again
-_AT_MOST_EVERY = 1.0  # seconds between the starts of an app that ends by itself, as some do after so many requests
+_FIRST_DELAY, _LONGEST_DELAY, _LONG_LIFE = 0.1, 10.0, 60.0  # before a restart; the first again after a long life
+_AT_MOST_EVERY = 1.0  # seconds between starts of an app that ends by itself, as some do after many requests
 _SERVER_ERROR = 500
-_AGAIN, _PATIENCE = 0.05, 5.0  # of the health request, and of killing what is left
+_AGAIN, _PATIENCE = 0.05, 5.0  # of health requests, and of killing remaining processes
 
 
 class Outage:
     """
-    An instance without siblings holds its connections for hold_max; with siblings nginx connects to them at once.
+    A sole instance holds its connections for hold_max, then refuses them; with siblings nginx connects to those.
 
-    Once hold_max is over connections are refused, until the app answers. `start` starts the app, `on` takes events.
+    `start` starts the app, `on` receives events.
     """
 
     def __init__(
@@ -46,21 +46,21 @@ class Outage:
     ) -> None:
         self.record, self.app, self.listener, self.relay, self.probe = record, app, listener, relay, probe
         self.hold, self.deadlines, self.start, self.on, self.log = hold, deadlines, start, on, log
-        self.refusing = False  # connections, until the app answers
+        self.refusing = False  # connections, after hold_max, until the app answers
         self.restarts = 0
         self._delay = _FIRST_DELAY
         self._restart_at: float | None = None
-        self._answer_by: float | None = None  # the app that runs now
+        self._answer_by: float | None = None  # for the app that runs now
         self._kill_until = 0.0
         self._stranger: str | None = None
 
     @property
     def restart_in(self) -> float | None:
-        """Return in how many seconds the app is started again, None while it runs."""
+        """Return the seconds until the app is started again; None while it runs."""
         return None if self._restart_at is None else max(0.0, self._restart_at - self.deadlines.now())
 
     def begin(self) -> None:
-        """Nothing answers any more: new connections wait, or go to the siblings."""
+        """Hold new connections, or lead them to the siblings: the app does not answer any more."""
         self.listener.cover(self.record.alone)
         if self.record.alone:
             self.deadlines.at(self.record.hold_max, self._give_up)
@@ -85,7 +85,7 @@ class Outage:
         self.deadlines.at(delay, self._restart)
 
     def ask(self) -> None:
-        """Send the started app a health request, again and again, until it answers."""
+        """Send health requests to the started app until it answers."""
         if self.listener.address is None:
             self.on(states.ANSWERED)
         else:
@@ -98,20 +98,20 @@ class Outage:
             self.probe.ask(self.listener.address, self._on_answer)
 
     def end(self) -> None:
-        """It answers: send it those who waited, and let everybody come again."""
+        """The app answers: relay the waiting connections to it, and lead new ones there again."""
         if self.refusing:
             self.log("the app answers again: connections are accepted")
         self.refusing = False
         self._answer_by = None
         self.deadlines.cancel(self.ask, self._give_up, self._pass_on)
-        self.deadlines.at(_PATIENCE, self.probe.cancel)  # its answer is read to the end, if it has one
+        self.deadlines.at(_PATIENCE, self.probe.cancel)  # by then its answer has been read
         self.listener.restore()
         if self.listener.ends_with_app:
             self.hold.end()
         self._release()
 
     def refuse(self) -> None:
-        """Refuse connections at once from now on: nginx gives up waiting sooner or later."""
+        """Refuse connections from now on: nginx would give up waiting sooner or later."""
         self.refusing = True
         seconds = f"{self.record.hold_max:g} s"
         self.log(f"DOWN: the app has not answered for {seconds}; connections are refused until it does")
@@ -122,7 +122,7 @@ class Outage:
         self._pass_on()
 
     def pause(self) -> None:
-        """Ask no more for now: the app has ended, or its connections are being counted."""
+        """Stop the health requests: the app has ended, or its connections are being counted."""
         self.deadlines.cancel(self.ask, self._release)
         self.probe.cancel()
 
@@ -133,7 +133,7 @@ class Outage:
         return delay
 
     def _pass_on(self) -> None:
-        """Relay connections that arrive here while no app runs to a sibling; close them where it gave up."""
+        """While no app runs, relay arriving connections to a sibling; close them if they are refused."""
         if (self.record.alone and not self.refusing) or self.app.pid is not None:
             return
         self.relay.take(self.listener.queues())
@@ -153,14 +153,14 @@ class Outage:
             self.start()
 
     def _on_answer(self, status: int | None) -> None:
-        # Alone, an app that answers with errors is better than none.
+        # For a sole instance, an app that answers with errors is better than none.
         if status is not None and (self.record.alone or 0 < status < _SERVER_ERROR) and self._is_the_app():
             self.on(states.ANSWERED)
         else:
             self.deadlines.at(_AGAIN, self.ask)
 
     def _is_the_app(self) -> bool:
-        """Tell whether it is the app that has answered, and not another user's program on its port."""
+        """Return whether the app has answered, and not another user's program on its port."""
         stranger = self.listener.stranger()
         if stranger and stranger != self._stranger:
             self.log(stranger)
@@ -168,7 +168,7 @@ class Outage:
         return stranger is None
 
     def _start_over(self) -> None:
-        """Kill an app that runs and has not answered within start_timeout: it may never, and the next one might."""
+        """Kill an app that has not answered within start_timeout, since it may never; the next one might."""
         self.log(f"the app has not answered for start_timeout, {self.record.start_timeout:g} s: it is killed")
         self.pause()
         self.app.signal_all(signal.SIGKILL)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zdd.keeper.hold import Hold
     from zdd.keeper.record import Record
 
-_PATIENCE = 10.0  # who gives up too early starts a version beside the one that it has asked
+_PATIENCE = 10.0  # seconds; giving up too early would start a version beside the one that was asked
 
 
 class Parking:

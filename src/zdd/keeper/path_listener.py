@@ -1,13 +1,13 @@
 """
 A UNIX socket as nginx finds it: by a path in the instance's own folder, where the app cannot write.
 
-    keep        the socket that the app serves: health requests, counts and sibling instances use this name
+    keep        the socket that the app serves; used by health requests, counts and sibling instances
     waiting     a socket that nobody accepts, while requests are held
-    socket      what the slots of a table lead to: a hard link of one of these, or nothing
-    app.1/      the app's folder: what it binds, unlinks or plants there leads nowhere else
+    socket      the target of the slots of a table: a hard link of one of these, or missing
+    app.1/      the app's folder: names that it binds, unlinks or creates there have no effect elsewhere
 
-No name that an app can reach is the only one of a socket. Everything here works on names in our own folder: a link that
-an app has planted is never followed.
+No socket has only a name that the app can reach. This code uses names in our own folder only, and never follows a link
+that an app has made.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class PathListener(Listener):
-    """What the sockets that the keeper holds and those that the app binds itself have in common."""
+    """The common part of sockets that the keeper holds and of those that the app binds."""
 
     def __init__(self, record: Record, loop: Loop) -> None:
         super().__init__(record, loop)
@@ -34,7 +34,7 @@ class PathListener(Listener):
         self._waiting: socket.socket | None = None
 
     def hold(self) -> socket.socket:
-        """Lead new connections to the waiting socket."""
+        """Lead new connections to the waiting socket, and return it."""
         if self._waiting is None:
             self._waiting = bind(self.record.waiting, self.record.access)
         self._holding = True
@@ -47,10 +47,10 @@ class PathListener(Listener):
         self.tend()
 
     def tend(self) -> float:
-        """Keep the path leading where it should."""
+        """Restore the path."""
         try:
             self._publish()
-        except OSError:  # the folder is gone, or no link can be made: it may change again
+        except OSError:  # the folder is missing, or no link can be made; this may change
             pass
         return NOW_AND_THEN
 
@@ -68,23 +68,23 @@ class PathListener(Listener):
         self.tend()
 
     def _publish(self) -> None:
-        """Make the path a link of the name that it should lead to; there is no moment without it."""
+        """Make the path a link of the right name, in one step: there is no moment without it."""
         name = self.record.waiting if self._holding else self.record.keep
         if not self._away:
             link(name, self.record.socket)
 
     def _make_app_folder(self, number: int) -> str:
         """
-        Make a folder for the app, still ours: what must be done there before the app comes is done first.
+        Create a folder for the app, which we own until `_hand_over`.
 
-        An app that runs as we do may have removed the instance's whole folder. Then that is made again, too.
+        An app of our own user may have removed the instance's whole folder. Then that is created again, too.
         """
         folder = f"{self.record.app_folder}.{number}"
         if not os.path.isdir(self.record.folder):
             os.mkdir(self.record.folder, 0o700)
             own = [] if self.record.uid is None else [self.record.uid]
             acl.let_pass(self.record.folder, [*self.record.access, *own])
-        os.mkdir(folder, 0o700)  # our umask takes nothing of that
+        os.mkdir(folder, 0o700)  # our umask leaves this mode as it is
         return folder
 
     def _hand_over(self, folder: str) -> None:
@@ -94,7 +94,7 @@ class PathListener(Listener):
 
 
 def bind(name: str, access: list[int]) -> socket.socket:
-    """Return a listening UNIX socket at this path, in place of what was there; these users may connect."""
+    """Return a listening UNIX socket at this path, which replaces any file; these users may connect."""
     files.remove(name)
     fresh = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     fresh.bind(name)
@@ -105,10 +105,10 @@ def bind(name: str, access: list[int]) -> socket.socket:
 
 def link(name: str, path: str) -> None:
     """
-    Make the path another hard link of `name`, by rename(2). Does nothing where it is one, or where there is no `name`.
+    Make the path another hard link of `name`, by rename(2), unless it is one already or there is no `name`.
 
-    rename(2) of one link onto another of the same inode does nothing and would leave the temporary name: so the inodes
-    are compared first.
+    rename(2) of a link onto one of the same inode does nothing and would leave the temporary name. So the inodes are
+    compared first.
     """
     if same_file(name, path):
         return
@@ -122,14 +122,14 @@ def link(name: str, path: str) -> None:
 
 
 def allow_users(path: str, users: list[int]) -> None:
-    """Let these users connect, besides the socket's owner, and nobody else."""
+    """Let only these users and the socket's owner connect."""
     os.chmod(path, 0o600)
     if users:
         acl.allow(path, dict.fromkeys(users, acl.READ | acl.WRITE))
 
 
 def same_file(one: str, other: str) -> bool:
-    """Tell whether both names are there and of the same inode."""
+    """Return whether both names exist and have the same inode."""
     try:
         return os.path.samestat(os.lstat(one), os.lstat(other))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A port of 127.0.0.1, on which the app listens itself."""
+"""A port of 127.0.0.1 on which the app itself listens."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 class PortListener(Listener):
     """
-    The guard is bound to the port and, while an app runs, does not listen: the app binds the port as well.
+    A guard socket is bound to the port; while an app runs it does not listen, and the app binds the port as well.
 
-    No other program is given the port by chance. But Linux lets another user bind and listen on a port that is bound
-    with SO_REUSEADDR and not listened on. So `stranger` looks who listens, and between two apps the guard does.
+    So no other program gets the port by chance. But Linux lets another user bind and listen on a port that is bound
+    with SO_REUSEADDR and not listened on. So `stranger` checks who listens, and between two apps the guard listens.
     """
 
     def open(self, on_loss: Callable[[bool], None]) -> None:  # noqa: ARG002
-        """Find a port and bind the guard to it. Raises OSError."""
+        """Choose a free port and bind the guard to it. Raises OSError."""
         first = _bound(0)
         self.port = self.address = first.getsockname()[1]
-        self._guard = _bound(self.port)  # one that was bound to a port by its number stays so when it stops listening
+        self._guard = _bound(self.port)  # bound by number, it stays bound when it stops listening
         self._listens = False
         first.close()
 
@@ -33,8 +33,8 @@ class PortListener(Listener):
         """Return the guard while it listens."""
         return [self._guard] if self._listens else []
 
-    def cover(self, sole: bool) -> None:  # noqa: ARG002  (a stranger could take the port beside siblings, too)
-        """Let the guard listen, unless workers of the app that has ended still do."""
+    def cover(self, sole: bool) -> None:  # noqa: ARG002  (a stranger could take the port despite siblings)
+        """Let the guard listen, unless workers of the ended app still do."""
         try:
             self._guard.listen(BACKLOG)
             self._listens = True
@@ -42,7 +42,7 @@ class PortListener(Listener):
             pass
 
     def prepare(self) -> None:
-        """Stop the guard from listening, or the app could not; what waited has been accepted by then."""
+        """Stop the guard from listening, or the app could not; queued connections have been accepted before."""
         if self._listens:
             self._listens = False
             self._guard.shutdown(socket.SHUT_RDWR)
@@ -57,10 +57,10 @@ class PortListener(Listener):
 
     def stranger(self) -> str | None:
         """
-        Return who listens on the port and is not the app; None when it is the app, or nobody can be seen.
+        Return a description of another program that listens on the port; None if there is none, or none is visible.
 
-        The app's are the sockets of processes below the keeper, and of processes in its unit. A listener of root's is
-        accepted, as docker's proxy is one.
+        Sockets of processes below the keeper and of processes in its unit are the app's. A listener of root is
+        accepted: docker's proxy is one.
         """
         own = process.descendants(os.getpid())
         inodes = {inode for pid in own for inode, _ in sock_diag.socket_descriptors(pid)}
@@ -91,7 +91,7 @@ def _bound(port: int) -> socket.socket:
 
 
 def _holder(inode: int) -> int | None:
-    """Return a process that has this socket, as far as we may look."""
+    """Return a process that has this socket, among those that we may inspect."""
     for pid in process.parents():
         if any(inode == found for found, _ in sock_diag.socket_descriptors(pid)):
             return pid

@@ -1,4 +1,4 @@
-"""Whether anybody serves: an app may live and have let its socket go, and then nobody answers and nothing ends."""
+"""Whether the app still accepts connections: it may run without its socket, so that no process ends or answers."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from zdd.keeper.record import Record
 
 _EVERY, _IN_DOUBT = 5.0, 1.0  # seconds between looks
-_ANEW = 6  # looks after which the holder is searched for again: it may have stopped listening on what it still has
-_SURE, _SURE_OF_SILENCE = 2, 3  # health requests in a row that are refused, or that nobody answers
-_PATIENCE = 2.0  # seconds for an answer on a socket that we gave to nobody but the app, which has it no more
+_ANEW = 6  # looks after which the holder is searched again: it may hold a socket that no longer listens
+_SURE, _SURE_OF_SILENCE = 2, 3  # health requests in a row that are refused, or not answered
+_PATIENCE = 2.0  # seconds for an answer on a socket that only the app was given, and has closed
 
 
 class Presence:
     """
-    Looks now and then whether a process of the app still holds the socket, which the keeper itself may hold, too.
+    Checks at intervals whether a process of the app still holds the socket, which the keeper may hold, too.
 
-    Where none does, a health request decides: somebody may hold it whom we cannot see, in a container, and may be slow.
-    A wrapper may hold it for ever while nobody accepts: a queue that stays, with no connection accepted, and a health
-    request that is not answered, three times, say the same. `absent` is called with the reason.
+    If none does, a health request decides: an invisible process may hold it, in a container, and may be slow. A wrapper
+    may hold it for ever while no process accepts. Then these say the same: the queue is not empty, no connection is
+    accepted, and three health requests are not answered. `absent` is called with the reason.
     """
 
     def __init__(
@@ -42,18 +42,18 @@ class Presence:
     ) -> None:
         self.record, self.app, self.listener, self.probe = record, app, listener, probe
         self.deadlines, self.absent = deadlines, absent
-        self._holder: tuple[int, int, int] | None = None  # a process, its descriptor, and the inode of the socket
+        self._holder: tuple[int, int, int] | None = None  # process, descriptor, inode of the socket
         self._looks = self._doubts = 0
         self._elsewhere = self._asks = False
 
     def begin(self) -> None:
-        """Look from now on: the app serves."""
+        """Check from now on: the app serves."""
         self._holder, self._looks, self._doubts = None, 0, 0
         self._elsewhere = self._asks = False
         self.deadlines.at(_EVERY, self._look)
 
     def pause(self) -> None:
-        """Look no more: the app has ended, or its connections are being counted."""
+        """Stop checking: the app has ended, or its connections are being counted."""
         self.deadlines.cancel(self._look, self._unanswered)
 
     def _look(self) -> None:
@@ -83,7 +83,7 @@ class Presence:
 
     @property
     def _is_released(self) -> bool:
-        """Tell whether nobody has the socket that only the app was given; one that it binds may be a container's."""
+        """Return whether no process holds the socket, if only the app was given it (a container may bind its own)."""
         return self._holder is None and self.record.kind == "fd"
 
     def _doubt(self, sure: int) -> None:
@@ -99,7 +99,7 @@ class Presence:
             self.absent("the app has let its socket go")
 
     def _is_held(self) -> bool:
-        """Tell whether a process of the app has the socket; in doubt it has: one whose descriptors we may not see."""
+        """Return whether a process of the app holds the socket; True if one hides its descriptors."""
         if self._holder and _has(*self._holder):
             return True
         self._holder = None
@@ -116,7 +116,7 @@ class Presence:
         return self._holder is not None
 
     def _is_stuck(self) -> bool:
-        """Tell whether connections wait to be accepted while none is served."""
+        """Return whether connections wait to be accepted while none is served."""
         return self.listener.has_waiting() and not self.listener.served()
 
 

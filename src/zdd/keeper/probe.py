@@ -1,4 +1,4 @@
-"""One small health request at a time, without waiting for it."""
+"""One small health request at a time, without blocking."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 _CHUNK = 65536
 _STATUS_AT = slice(9, 12)  # of "HTTP/1.1 200"
-_HTTP_2 = b"\x04\0\0\0\0\0"  # after three bytes: an HTTP/2 server's SETTINGS (RFC 9113), of gRPC for one
+_HTTP_2 = b"\x04\0\0\0\0\0"  # after three bytes: the SETTINGS of an HTTP/2 server (RFC 9113), such as gRPC
 
 
 class Probe:
     """
-    Asks the app behind a socket path or a port of 127.0.0.1, and tells the status of its answer.
+    Sends a request to a socket path or a port of 127.0.0.1, and reports the status of the answer.
 
-    That is 0 for an answer that is not HTTP, None for no answer, and 200 for HTTP/2, which cannot be asked like this.
+    The status is 0 for an answer that is not HTTP, None for no answer, and 200 for HTTP/2, which this does not speak.
     """
 
     on_answer: Callable[[int | None], None]
@@ -35,7 +35,7 @@ class Probe:
         self._answer = b""
 
     def ask(self, address: str | int, on_answer: Callable[[int | None], None]) -> None:
-        """Send a request, giving a former one up; `on_answer` is called from the loop, or at once if nobody listens."""
+        """Send a request and cancel the former one; `on_answer` is called by the loop, or at once if none listens."""
         self.cancel()
         self.on_answer = on_answer
         family, where = endpoint(address)
@@ -49,7 +49,7 @@ class Probe:
             on_answer(None)
 
     def cancel(self) -> None:
-        """Close the connection: it counts like any other. No more is told of it."""
+        """Close the connection, which would be counted like any other; its answer is not reported."""
         if self._socket:
             self.loop.forget(self._socket.fileno())
             self._socket.close()
@@ -68,7 +68,7 @@ class Probe:
             data = b""
         answered, self._answer = len(self._answer) >= _STATUS_AT.stop, self._answer + data[: _STATUS_AT.stop]
         if not data:
-            self.cancel()  # only now: closed on its answer, many an app writes a traceback to its log
+            self.cancel()  # only now: many apps log a traceback if it is closed during the answer
         if not answered and (not data or len(self._answer) >= _STATUS_AT.stop):
             status = self._answer[_STATUS_AT] if self._answer.startswith(b"HTTP/") else b""
             status = b"200" if self._answer[3:9] == _HTTP_2 else status

@@ -1,4 +1,4 @@
-"""Connections out of a queue that nobody serves, handed on to somebody who does."""
+"""Connections that no app serves, relayed to another socket."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 class Relay:
     """
-    Takes connections while no app runs, drops those whose client gave up, and relays the rest.
+    Accepts connections while no app runs, drops those whose client has hung up, and relays the rest.
 
-    A client that gave up while it waited would have its request executed all the same by the app that starts on the
-    queue: the request is in the kernel already, and only an answer would find out that nobody is there.
+    An app that starts on the queue would execute the request of a client that has hung up: the kernel has the request,
+    and only sending the answer would show that the client is gone.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -34,14 +34,14 @@ class Relay:
 
     @property
     def busy(self) -> bool:
-        """Tell whether anybody waits or is served."""
+        """Return whether connections wait or are relayed."""
         return bool(self.waiting or self.pipes)
 
     def take(self, queues: list[socket.socket]) -> bool:
         """
-        Accept who waits in these queues, as far as there are descriptors for both ends of each; False if some are left.
+        Accept the queued connections, as long as descriptors are free for both ends; return False if some are left.
 
-        No app may run that accepts from them: they are made not to block.
+        No app may accept from these queues meanwhile: they become non-blocking.
         """
         room = (os.sysconf("SC_OPEN_MAX") - 64) // 2 - len(self.pipes)
         for queue in queues:
@@ -49,16 +49,16 @@ class Relay:
             try:
                 while len(self.waiting) < room:
                     self.waiting.append(queue.accept()[0])
-            except OSError:  # BlockingIOError: that was all
+            except OSError:  # BlockingIOError: the queue is empty
                 continue
             return False
         return True
 
     def release(self, address: str | int | None) -> bool:
         """
-        Relay those that wait to the socket at this path, or to this port of 127.0.0.1; close them where it is None.
+        Relay the waiting connections to this path, or to this port of 127.0.0.1; close them if it is None.
 
-        Return False when some wait still, since its queue is full.
+        Return False if some still wait, since the queue of the target is full.
         """
         waiting, self.waiting = self.waiting, []
         for client in waiting:
@@ -69,7 +69,7 @@ class Relay:
             server = socket.socket(family, socket.SOCK_STREAM)
             server.setblocking(False)
             refusal = server.connect_ex(where)
-            if refusal in (0, errno.EINPROGRESS):  # a port's: whether it is refused, the pipe finds out
+            if refusal in (0, errno.EINPROGRESS):  # for a port, the pipe notices a refusal
                 self.pipes.add(_Pipe(self.loop, client, server, self.pipes.discard))
                 continue
             server.close()
@@ -80,21 +80,21 @@ class Relay:
         return not self.waiting
 
     def close(self) -> None:
-        """Cut what waits and what is relayed."""
+        """Close the waiting and the relayed connections."""
         self.release(None)
         for pipe in list(self.pipes):
             pipe.close()
 
 
 class _Pipe:
-    """A client and a server: what one sends goes to the other, until the server has ended or something broke."""
+    """A client and a server: the data of each goes to the other, until the server closes or an error occurs."""
 
     def __init__(
         self, loop: Loop, client: socket.socket, server: socket.socket, closed: Callable[[_Pipe], object]
     ) -> None:
         self.loop, self.server, self.closed = loop, server, closed
         self.other = {client: server, server: client}
-        self.unsent = {client: b"", server: b""}  # what is still to be written to each
+        self.unsent = {client: b"", server: b""}  # data still to be written to each
         self.reading = {client, server}
         for end in self.other:
             end.setblocking(False)
@@ -109,16 +109,16 @@ class _Pipe:
         self.closed(self)
 
     def _watch(self, end: socket.socket) -> None:
-        """Read only what can be passed on: so a slow reader slows the writer down, as without a relay."""
+        """Read only if the data can be passed on: so a slow reader slows down the writer, as without a relay."""
         read = select.POLLIN if end in self.reading and not self.unsent[self.other[end]] else 0
         write = select.POLLOUT if self.unsent[end] else 0
         if read | write:
             self.loop.watch(end.fileno(), read | write, lambda events: self._ready(end, events))
         else:
-            self.loop.forget(end.fileno())  # a hang-up is reported unasked, again and again
+            self.loop.forget(end.fileno())  # poll(2) would report a hang-up again and again
 
     def _ready(self, end: socket.socket, events: int) -> None:
-        if end not in self.other:  # closed by an event of the same turn
+        if end not in self.other:  # closed by another event of the same turn
             return
         try:
             if events & select.POLLOUT:
@@ -140,7 +140,7 @@ class _Pipe:
         elif end is self.server:
             self.close()
         else:
-            self.reading.discard(end)  # it has said everything, or left: let the server know
+            self.reading.discard(end)  # it has sent everything, or hung up: pass that on
             self.server.shutdown(socket.SHUT_WR)
 
     def _write(self, end: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""The keeper's own process: everything put together, and turned round until it is over."""
+"""The keeper's process: creates all objects, then runs the loop until the instance is gone."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-_PAUSE = 0.1  # after an error nobody foresaw: it may come again at once
+_PAUSE = 0.1  # after an unexpected error, which may occur again at once
 
 
 def main(path: str) -> int:
-    """Keep the instance of this record until it is over."""
+    """Run the keeper of this record until the instance is gone."""
     record = Record.read(path)
     log = _settle(record)
 
@@ -70,7 +70,7 @@ def _listener(record: Record, loop: Loop) -> Listener:
 
 
 def _settle(record: Record) -> Log:
-    """Leave behind what was inherited, for the app's sake too; return the log."""
+    """Drop inherited descriptors, session, folder, umask and priority, also for the app; return the log."""
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     if os.getsid(0) != os.getpid():
         os.setsid()
@@ -79,9 +79,9 @@ def _settle(record: Record) -> Log:
     if os.getpriority(os.PRIO_PROCESS, 0) > 0:
         try:
             os.setpriority(os.PRIO_PROCESS, 0, 0)
-        except PermissionError:  # then it stays nice, like who started it
+        except PermissionError:  # then the low priority of the command line stays
             pass
-    # The first one opened is 3, where the app's socket will be put: by then a child needs it no more.
+    # The log gets descriptor 3, which a child replaces by the app's socket when it does not need the log there.
     log = Log(record.log, record.log_max, record.uid)
     null = os.open(os.devnull, os.O_RDWR)
     for source, target in ((null, 0), (log.fd, 1), (log.fd, 2)):
@@ -92,7 +92,7 @@ def _settle(record: Record) -> Log:
 
 
 def _signals() -> int:
-    """Have signals do nothing but put their number into a pipe; returns where to read it."""
+    """Let signals only write their number to a pipe; return the end to read."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)

@@ -1,4 +1,4 @@
-"""The end of an instance, once nothing is left of its app."""
+"""The end of an instance, after all processes of its app have ended."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _AGAIN = 0.05
 
 class Shutdown:
     """
-    The instance goes from where others see it; only who came after the last count is still served, by a relay.
+    Removes the instance from where others see it; connections that arrived after the last count are relayed.
 
-    `over` once nobody is left, or after `drain_timeout`.
+    `over` when none is left, or after `drain_timeout`.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Shutdown:
         self.begun = self.over = False
 
     def begin(self, drain: Drain) -> None:
-        """Go, and tell how the connections had ended."""
+        """Remove the instance, and report how its connections ended."""
         if self.begun:
             return
         self.begun = True
@@ -45,7 +45,7 @@ class Shutdown:
         self._relay_rest()
 
     def _relay_rest(self) -> None:
-        """Relay who is still there to who serves now, as many at once as there are descriptors for."""
+        """Relay the remaining connections to an instance that serves, as many as there are free descriptors."""
         took_all = self.relay.take(self.listener.queues() + self.hold.queues)
         self.relay.release(self.record.sibling())
         if took_all and not self.relay.busy:

@@ -1,4 +1,4 @@
-"""A socket that the app binds itself, in its own folder."""
+"""A socket that the app itself binds, in its own folder."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 class UnixListener(PathListener):
     """
-    What the app has bound is linked into our folder, and looked at there: `keep` is a socket of the app's user.
+    The app's socket is linked into our folder and checked there, so `keep` is always a socket of the app's user.
 
-    The socket ends with the app. So while no app runs the path leads to the waiting socket.
+    The socket ends with the app. So while no app runs, the path leads to the waiting socket.
     """
 
     ends_with_app = True
 
     def open(self, on_loss: Callable[[bool], None]) -> None:  # noqa: ARG002
-        """Make the app's folder. Raises OSError."""
+        """Create the app's folder. Raises OSError."""
         self._hand_over(self._make_app_folder(1))
 
     def prepare(self) -> None:
-        """Remove the last socket: granian, daphne and node refuse to start on a stale one. Raises OSError."""
+        """Remove the former socket: granian, daphne and node refuse to start on it. Raises OSError."""
         for path in (self.record.app_socket, self.record.keep):
             files.remove(path)
 
     def tend(self) -> float:
-        """Take over what the app has bound, whenever it is another one, and admit those who may connect."""
+        """Link the app's socket if it is a new one, and set who may connect."""
         try:
             self._take_over()
-        except OSError:  # it is not there yet, or it is gone again
+        except OSError:  # not there yet, or removed again
             pass
         due = super().tend()
         return due if same_file(self.record.app_socket, self.record.keep) else SOON
@@ -65,12 +65,12 @@ class UnixListener(PathListener):
             os.link(self.record.app_socket, fresh, follow_symlinks=False)
             found = os.lstat(fresh)
             if not stat.S_ISSOCK(found.st_mode) or self.record.uid not in (None, found.st_uid):
-                files.remove(fresh)  # whatever the app has put there, it is not for us to admit anybody to it
+                files.remove(fresh)  # not a socket of the app's user: nobody may be admitted to it
                 return
             allow_users(fresh, self.record.access)
             os.rename(fresh, keep)
         elif os.lstat(keep).st_mode & 0o777 != self._mode:
-            allow_users(keep, self.record.access)  # uvicorn opens it to everybody once it is bound
+            allow_users(keep, self.record.access)  # uvicorn opens it to all users after its bind
 
     @property
     def _mode(self) -> int:

@@ -53,7 +53,7 @@ BUGS = [
     Bug(
         "a new version whose zddeploy died does not fall back",
         "keeper/states.py",
-        "        (HELD, FAILED, *PARKING, PARKED): (_SAME, RETURN),\n",
+        '        (HELD, FAILED, *PARKING, PARKED): (_SAME, "park, fall back"),\n',
         "",
         "tests/keeper/test_swap.py::test_deserted_before_it_was_told_to_start_the_new_version_gives_back",
     ),

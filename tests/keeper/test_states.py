@@ -12,16 +12,16 @@ from .conftest import NewStage
 # ! for what cannot happen.
 GRID = """
 EVENT               HEL STA UNA SER RES DOW WAR WRE DRA STO FAI PDR PST PAR GON
-START               STA -   -   -   -   -   -   -   -   -   -   =   =   STA !
-START_UNATTENDED    UNA UNA -   -   -   -   -   -   -   -   -   =   =   UNA !
-HEALTHY             -   SER -   -   -   -   -   -   -   -   -   -   -   -   !
-RETIRE              WAR WAR WRE WAR WRE WRE =   =   -   -   STO =   =   =   !
-UNRETIRE            -   -   -   -   -   -   SER -   -   -   -   -   -   -   !
-PARK                PDR PDR PDR PDR PDR PDR PDR PDR -   -   PDR -   -   -   !
+START               STA -   -   -   -   -   -   -   -   -   -   =   =   STA -
+START_UNATTENDED    UNA UNA -   -   -   -   -   -   -   -   -   =   =   UNA -
+HEALTHY             -   SER -   -   -   -   -   -   -   -   -   -   -   -   -
+RETIRE              WAR WAR WRE WAR WRE WRE =   =   -   -   STO =   =   =   -
+UNRETIRE            -   -   -   -   -   -   SER -   -   -   -   -   -   -   -
+PARK                PDR PDR PDR PDR PDR PDR PDR PDR -   -   PDR -   -   -   -
 STOP                STO STO STO STO STO STO STO STO STO -   STO STO STO STO -
-DESERTED            STO STO STO STO STO STO -   -   -   -   STO STO STO STO !
-DESERTED_REACHABLE  -   UNA -   -   -   -   -   -   -   -   -   -   -   -   !
-DESERTED_CURRENT    =   UNA -   -   -   -   -   -   -   -   =   =   =   =   !
+DESERTED            STO STO STO STO STO STO -   -   -   -   STO STO STO STO -
+DESERTED_REACHABLE  -   UNA -   -   -   -   -   -   -   -   -   -   -   -   -
+DESERTED_CURRENT    =   UNA -   -   -   -   -   -   -   -   =   =   =   =   -
 ENDED               FAI FAI =   RES =   =   WRE =   STO =   !   PST =   =   =
 ENDED_REPLACEABLE   !   !   =   !   !   !   !   !   !   !   !   !   !   !   !
 ALL_ENDED           -   -   -   -   -   -   -   -   -   GON -   -   PAR -   -
@@ -29,7 +29,7 @@ SILENT              -   -   -   RES -   -   WRE -   -   -   -   -   -   -   -
 LISTENER_SHUTDOWN   -   -   =   RES =   =   WRE =   -   -   -   -   -   -   -
 ANSWERED            !   !   SER !   SER SER !   WAR !   !   !   !   !   !   !
 GAVE_UP             !   !   !   !   DOW !   !   =   !   !   !   !   !   !   !
-OVERDUE             =   =   =   -   -   -   -   -   -   -   =   =   =   =   !
+OVERDUE             =   =   =   -   -   -   -   -   -   -   =   =   =   =   -
 WARM_OVER           !   !   !   !   !   !   DRA DRA !   !   !   !   !   !   !
 DRAINED             !   !   !   !   !   !   !   !   STO !   !   PST !   !   !
 FALL_BACK           !   !   !   !   !   !   !   !   !   !   !   =   =   =   !
@@ -109,7 +109,7 @@ def test_every_state_can_be_reached() -> None:
 
 
 def test_requests_are_released_only_once_the_app_has_proved_itself() -> None:
-    released = {(state, event) for (state, event), (_, actions) in states.TABLE.items() if states.ADMIT in actions}
+    released = {(state, event) for (state, event), (_, actions) in states.TABLE.items() if "admit" in actions}
 
     assert released == {
         (states.STARTING, states.HEALTHY),
@@ -135,7 +135,7 @@ def test_what_can_be_parked_is_drained_stopped_and_can_be_started_again(state: s
 @pytest.mark.parametrize("event", [states.START, states.START_UNATTENDED, states.FALL_BACK])
 def test_what_is_to_happen_to_a_parked_instance_waits_for_the_end_of_its_app(event: str) -> None:
     for state in states.PARKING:
-        assert states.TABLE[state, event] == (state, [states.DEFER])
+        assert states.TABLE[state, event] == (state, ["defer"])
     assert states.decides(states.PARKED, event)
 
 
@@ -151,7 +151,7 @@ def test_a_start_is_not_forgotten_over_falling_back(stage: NewStage) -> None:
 
 
 def test_an_app_is_never_started_beside_another_one() -> None:
-    starting = {state for (state, _), (_, actions) in states.TABLE.items() if states.LAUNCH in actions}
+    starting = {state for (state, _), (_, actions) in states.TABLE.items() if "launch" in actions}
 
     assert starting == {states.HELD, states.PARKED}
 
@@ -159,7 +159,7 @@ def test_an_app_is_never_started_beside_another_one() -> None:
 def test_the_keeper_carries_out_every_action(stage: NewStage) -> None:
     named = {action for _, actions in states.TABLE.values() for action in actions}
 
-    assert named == {*stage().keeper.life.actions, states.DEFER}
+    assert named == {*stage().keeper.life.actions, "defer"}
 
 
 def test_what_cannot_happen_is_logged_and_changes_nothing(stage: NewStage) -> None:

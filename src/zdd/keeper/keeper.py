@@ -65,29 +65,29 @@ class Keeper:
     def _name_actions(self) -> None:
         runner, outage, presence = self.runner, self.outage, self.presence
         self.life.actions = {
-            states.LAUNCH: [self._start],
-            states.LIMIT: [lambda: self.deadlines.at(self.record.hold_max, self._unproved)],
-            states.PROBE: [outage.ask],
-            states.TEND: [runner.tend],  # the app may answer before nginx's user is admitted
-            states.SERVE: [outage.end, runner.full_speed, presence.begin],
-            states.ADMIT: [self.hold.end],
-            states.LEAD_AWAY: [outage.begin],
-            states.REFUSE: [outage.refuse],
-            states.RESTART: [runner.cancel_kill, lambda: outage.restart(runner.lived, at_once=False)],
-            states.RESTART_SOON: [runner.cancel_kill, lambda: outage.restart(runner.lived, at_once=runner.ended_well)],
-            states.END_APP: [presence.pause, runner.end],
-            states.KILL_LATER: [runner.kill_later],
-            states.SIGNAL_REST: [runner.end_rest],
-            states.KEEP_WARM: [self.hold.resume, self.drain.keep_warm],
-            states.STAY: [self.drain.cancel, self._expect_lease],
-            states.DRAIN: [self.drain.cancel, outage.pause, presence.pause, self._begin_drain],
-            states.SKIP_DRAIN: [lambda: self.life.on(states.DRAINED)],
-            states.STOP_APP: [self.deadlines.clear, outage.pause, runner.stop],
-            states.STOP_SOON: [self.parking.pass_on, lambda: self.deadlines.at(_LATECOMERS, self.stop)],
-            states.RETURN: [self._return],
-            states.HAND_BACK: [self.parking.hand_back],
-            states.RUN_DEFERRED: [self._parked],
-            states.LEAVE: [lambda: self.shutdown.begin(self.drain)],
+            "launch": [self._start],
+            "limit": [lambda: self.deadlines.at(self.record.hold_max, self._unproved)],
+            "probe": [outage.ask],
+            "tend": [runner.tend],  # the app may answer before nginx's user is admitted
+            "serve": [outage.end, runner.full_speed, presence.begin],
+            "admit": [self.hold.end],
+            "lead away": [outage.begin],
+            "refuse": [outage.refuse],
+            "restart": [runner.cancel_kill, lambda: outage.restart(runner.lived, at_once=False)],
+            "restart soon": [runner.cancel_kill, lambda: outage.restart(runner.lived, at_once=runner.ended_well)],
+            "end app": [presence.pause, runner.end],
+            "kill later": [runner.kill_later],
+            "signal rest": [runner.end_rest],
+            "keep warm": [self.hold.resume, self.drain.keep_warm],
+            "stay": [self.drain.cancel, self._expect_lease],
+            "drain": [self.drain.cancel, outage.pause, presence.pause, self._begin_drain],
+            "skip drain": [lambda: self.life.on(states.DRAINED)],  # nothing serves: what is queued is relayed
+            "stop app": [self.deadlines.clear, outage.pause, runner.stop],
+            "stop soon": [self.parking.pass_on, lambda: self.deadlines.at(_LATECOMERS, self.stop)],
+            "park, fall back": [self._fall_back],
+            "hand back": [self.parking.hand_back],
+            "run deferred": [self._parked],
+            "leave": [lambda: self.shutdown.begin(self.drain)],
         }
 
     def begin(self) -> None:
@@ -234,7 +234,7 @@ class Keeper:
         else:
             self.life.on(states.DRAINED)
 
-    def _return(self) -> None:
+    def _fall_back(self) -> None:
         """Park this version, which does not serve, then let the version before serve again."""
         self.log("the version before is asked to serve again")
         self.park(0.0, fallback=False)

@@ -45,7 +45,7 @@ class Lifecycle:
         before, (self.state, actions) = self.state, outcome
         try:
             for action in actions:
-                if action == states.DEFER:
+                if action == "defer":
                     self._defer(event)
                 else:
                     for call in self.actions[action]:

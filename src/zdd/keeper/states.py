@@ -72,115 +72,80 @@ WARM_OVER = "warm over"
 DRAINED = "drained"
 FALL_BACK = "fall back"  # the predecessor is to serve again, once this instance is parked
 
-# Actions
-LAUNCH = "launch"  # start the app
-LIMIT = "limit"  # the app must answer within hold_max
-PROBE = "probe"  # send health requests until one is answered
-TEND = "tend"
-SERVE = "serve"  # end the outage, and watch that the app goes on accepting
-ADMIT = "admit"  # release the requests that wait
-LEAD_AWAY = "lead away"  # connections wait, or go to the siblings
-REFUSE = "refuse"
-RESTART = "restart"  # start the app again after a delay
-RESTART_SOON = "restart soon"  # without a delay if it ended without an error
-END_APP = "end app"
-KILL_LATER = "kill later"  # after stop_timeout
-SIGNAL_REST = "signal rest"  # tell what is left of the app to stop
-KEEP_WARM = "keep warm"
-STAY = "stay"
-DRAIN = "drain"
-SKIP_DRAIN = "skip drain"  # nothing serves: connections in the queue are relayed
-STOP_APP = "stop app"
-STOP_SOON = "stop soon"
-RETURN = "fall back to the predecessor"
-HAND_BACK = "hand back"
-DEFER = "defer"  # the event comes again once the instance is parked
-RUN_DEFERRED = "run deferred"
-LEAVE = "leave"
-
 _SAME = ""
 _IGNORE: tuple[str, ...] = (_SAME,)
 _IMPOSSIBLE: tuple[str, ...] = ()
 _OTHERS: tuple[str, ...] = ()
 
-# event: {states: (next state, *actions)}
+# event: {states: (next state, *actions)}; the keeper has the actions by these names
 _ROWS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
-    START: {(HELD, PARKED): (STARTING, LAUNCH), PARKING: (_SAME, DEFER), (GONE,): _IMPOSSIBLE, _OTHERS: _IGNORE},
+    START: {(HELD, PARKED): (STARTING, "launch"), PARKING: (_SAME, "defer"), _OTHERS: _IGNORE},
     START_UNATTENDED: {
-        (HELD, PARKED): (UNATTENDED, LIMIT, LAUNCH),
-        (STARTING,): (UNATTENDED, LIMIT, PROBE),
-        PARKING: (_SAME, DEFER),
-        (GONE,): _IMPOSSIBLE,
+        (HELD, PARKED): (UNATTENDED, "limit", "launch"),
+        (STARTING,): (UNATTENDED, "limit", "probe"),
+        PARKING: (_SAME, "defer"),
         _OTHERS: _IGNORE,
     },
-    HEALTHY: {(STARTING,): (SERVING, TEND, SERVE, ADMIT), (GONE,): _IMPOSSIBLE, _OTHERS: _IGNORE},
+    HEALTHY: {(STARTING,): (SERVING, "tend", "serve", "admit"), _OTHERS: _IGNORE},
     RETIRE: {
-        (HELD, STARTING, SERVING, WARM): (WARM, KEEP_WARM),
-        OUTAGE: (WARM_RESTARTING, KEEP_WARM),
-        (*PARKING, PARKED): (_SAME, STOP_SOON),
-        (FAILED,): (STOPPING, STOP_APP),
-        (GONE,): _IMPOSSIBLE,
+        (HELD, STARTING, SERVING, WARM): (WARM, "keep warm"),
+        OUTAGE: (WARM_RESTARTING, "keep warm"),
+        (*PARKING, PARKED): (_SAME, "stop soon"),
+        (FAILED,): (STOPPING, "stop app"),
         _OTHERS: _IGNORE,
     },
-    UNRETIRE: {(WARM,): (SERVING, STAY), (GONE,): _IMPOSSIBLE, _OTHERS: _IGNORE},
+    UNRETIRE: {(WARM,): (SERVING, "stay"), _OTHERS: _IGNORE},
     PARK: {
-        (HELD, STARTING, SERVING, WARM, FAILED): (PARK_DRAINING, DRAIN),
-        OUTAGE: (PARK_DRAINING, SKIP_DRAIN),
-        (GONE,): _IMPOSSIBLE,
+        (HELD, STARTING, SERVING, WARM, FAILED): (PARK_DRAINING, "drain"),
+        OUTAGE: (PARK_DRAINING, "skip drain"),
         _OTHERS: _IGNORE,
     },
-    STOP: {(STOPPING, GONE): _IGNORE, (PARK_STOPPING,): (STOPPING,), _OTHERS: (STOPPING, STOP_APP)},
+    STOP: {(STOPPING, GONE): _IGNORE, (PARK_STOPPING,): (STOPPING,), _OTHERS: (STOPPING, "stop app")},
     DESERTED: {
-        (WARM, WARM_RESTARTING, DRAINING, STOPPING): _IGNORE,
+        (WARM, WARM_RESTARTING, DRAINING, STOPPING, GONE): _IGNORE,
         (PARK_STOPPING,): (STOPPING,),
-        (GONE,): _IMPOSSIBLE,
-        _OTHERS: (STOPPING, STOP_APP),
+        _OTHERS: (STOPPING, "stop app"),
     },
-    DESERTED_REACHABLE: {(STARTING,): (UNATTENDED, LIMIT, PROBE), (GONE,): _IMPOSSIBLE, _OTHERS: _IGNORE},
+    DESERTED_REACHABLE: {(STARTING,): (UNATTENDED, "limit", "probe"), _OTHERS: _IGNORE},
     DESERTED_CURRENT: {
-        (STARTING,): (UNATTENDED, LIMIT, PROBE),
-        (HELD, FAILED, *PARKING, PARKED): (_SAME, RETURN),
-        (GONE,): _IMPOSSIBLE,
+        (STARTING,): (UNATTENDED, "limit", "probe"),
+        (HELD, FAILED, *PARKING, PARKED): (_SAME, "park, fall back"),
         _OTHERS: _IGNORE,
     },
     ENDED: {
-        (HELD, STARTING): (FAILED, SIGNAL_REST, KILL_LATER),
-        (SERVING,): (RESTARTING, LEAD_AWAY, RESTART_SOON),
-        (WARM,): (WARM_RESTARTING, LEAD_AWAY, RESTART_SOON),
-        OUTAGE: (_SAME, RESTART),
-        (DRAINING,): (STOPPING, STOP_APP),
-        (PARK_DRAINING,): (PARK_STOPPING, STOP_APP),
-        (STOPPING, PARK_STOPPING, PARKED, GONE): (_SAME, SIGNAL_REST),
+        (HELD, STARTING): (FAILED, "signal rest", "kill later"),
+        (SERVING,): (RESTARTING, "lead away", "restart soon"),
+        (WARM,): (WARM_RESTARTING, "lead away", "restart soon"),
+        OUTAGE: (_SAME, "restart"),
+        (DRAINING,): (STOPPING, "stop app"),
+        (PARK_DRAINING,): (PARK_STOPPING, "stop app"),
+        (STOPPING, PARK_STOPPING, PARKED, GONE): (_SAME, "signal rest"),
         (FAILED,): _IMPOSSIBLE,
     },
-    ENDED_REPLACEABLE: {(UNATTENDED,): (_SAME, RETURN), _OTHERS: _IMPOSSIBLE},
-    ALL_ENDED: {(STOPPING,): (GONE, LEAVE), (PARK_STOPPING,): (PARKED, RUN_DEFERRED), _OTHERS: _IGNORE},
+    ENDED_REPLACEABLE: {(UNATTENDED,): (_SAME, "park, fall back"), _OTHERS: _IMPOSSIBLE},
+    ALL_ENDED: {(STOPPING,): (GONE, "leave"), (PARK_STOPPING,): (PARKED, "run deferred"), _OTHERS: _IGNORE},
     SILENT: {
-        (SERVING,): (RESTARTING, LEAD_AWAY, END_APP, KILL_LATER),
-        (WARM,): (WARM_RESTARTING, LEAD_AWAY, END_APP, KILL_LATER),
+        (SERVING,): (RESTARTING, "lead away", "end app", "kill later"),
+        (WARM,): (WARM_RESTARTING, "lead away", "end app", "kill later"),
         _OTHERS: _IGNORE,
     },
     LISTENER_SHUTDOWN: {
-        (SERVING,): (RESTARTING, LEAD_AWAY, KILL_LATER),
-        (WARM,): (WARM_RESTARTING, LEAD_AWAY, KILL_LATER),
-        OUTAGE: (_SAME, KILL_LATER),
+        (SERVING,): (RESTARTING, "lead away", "kill later"),
+        (WARM,): (WARM_RESTARTING, "lead away", "kill later"),
+        OUTAGE: (_SAME, "kill later"),
         _OTHERS: _IGNORE,
     },
     ANSWERED: {
-        (UNATTENDED,): (SERVING, SERVE, ADMIT),
-        (RESTARTING, DOWN): (SERVING, SERVE),
-        (WARM_RESTARTING,): (WARM, SERVE, ADMIT),
+        (UNATTENDED,): (SERVING, "serve", "admit"),
+        (RESTARTING, DOWN): (SERVING, "serve"),
+        (WARM_RESTARTING,): (WARM, "serve", "admit"),
         _OTHERS: _IMPOSSIBLE,
     },
-    GAVE_UP: {(RESTARTING,): (DOWN, REFUSE), (WARM_RESTARTING,): (_SAME, REFUSE), _OTHERS: _IMPOSSIBLE},
-    OVERDUE: {
-        (HELD, STARTING, UNATTENDED, FAILED, *PARKING, PARKED): (_SAME, RETURN),
-        (GONE,): _IMPOSSIBLE,
-        _OTHERS: _IGNORE,
-    },
-    WARM_OVER: {(WARM,): (DRAINING, DRAIN), (WARM_RESTARTING,): (DRAINING, SKIP_DRAIN), _OTHERS: _IMPOSSIBLE},
-    DRAINED: {(DRAINING,): (STOPPING, STOP_APP), (PARK_DRAINING,): (PARK_STOPPING, STOP_APP), _OTHERS: _IMPOSSIBLE},
-    FALL_BACK: {PARKING: (_SAME, DEFER), (PARKED,): (_SAME, HAND_BACK), _OTHERS: _IMPOSSIBLE},
+    GAVE_UP: {(RESTARTING,): (DOWN, "refuse"), (WARM_RESTARTING,): (_SAME, "refuse"), _OTHERS: _IMPOSSIBLE},
+    OVERDUE: {(HELD, STARTING, UNATTENDED, FAILED, *PARKING, PARKED): (_SAME, "park, fall back"), _OTHERS: _IGNORE},
+    WARM_OVER: {(WARM,): (DRAINING, "drain"), (WARM_RESTARTING,): (DRAINING, "skip drain"), _OTHERS: _IMPOSSIBLE},
+    DRAINED: {(DRAINING,): (STOPPING, "stop app"), (PARK_DRAINING,): (PARK_STOPPING, "stop app"), _OTHERS: _IMPOSSIBLE},
+    FALL_BACK: {PARKING: (_SAME, "defer"), (PARKED,): (_SAME, "hand back"), _OTHERS: _IMPOSSIBLE},
 }
 
 

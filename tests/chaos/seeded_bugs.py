@@ -55,7 +55,7 @@ BUGS = [
         "keeper/states.py",
         '        (HELD, FAILED, *PARKING, PARKED): (_SAME, "park, fall back"),\n',
         "",
-        "tests/keeper/test_swap.py::test_deserted_before_it_was_told_to_start_the_new_version_gives_back",
+        "tests/keeper/test_parking.py::test_deserted_before_it_was_told_to_start_the_new_version_gives_back",
     ),
     Bug(
         "switch before healthy",

@@ -124,7 +124,9 @@ class App:
         self._close_report()
         if report:
             return NeverRan(*json.loads(report))
-        words = f"exit status {status}" if status >= 0 else f"signal {_signal_name(-status)}"
+        words = process.ended(status)
+        if status < 0:
+            words = f"signal {words.removeprefix('signal ')}"
         if status == -signal.SIGKILL and usage.kills() > self._kills:
             words += ", out of memory (memory_max, or the machine's)"
         return Ended(status, words)
@@ -231,16 +233,9 @@ def _be_nice(pid: int | None, niceness: int) -> bool:
 
 
 def _signal(pid: int, number: int) -> None:
-    found = process.Process.find(pid)
+    target = process.Process.find(pid)
     try:
-        if found:
-            found.signal(number)
+        if target:
+            target.signal(number)
     except PermissionError:  # it runs as another user now, by sudo for example
         pass
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return str(number)

@@ -87,7 +87,7 @@ class FdListener(PathListener):
     def connections(self) -> int:
         """Count the connections, those of former sockets included."""
         bound = [*self._former, *([self._bound] if self._bound else [])]
-        return sum(connections_to_path(one.file, one.name, self.record.nginx_pid_file) for one in bound)
+        return sum(connections_to_path(each.file, each.name, self.record.nginx_pid_file) for each in bound)
 
     def accepted(self) -> set[int]:
         """Return the accepted connections."""

@@ -128,9 +128,9 @@ def allow_users(path: str, users: list[int]) -> None:
         acl.allow(path, dict.fromkeys(users, acl.READ | acl.WRITE))
 
 
-def same_file(one: str, other: str) -> bool:
+def same_file(name: str, other: str) -> bool:
     """Return whether both names exist and have the same inode."""
     try:
-        return os.path.samestat(os.lstat(one), os.lstat(other))
+        return os.path.samestat(os.lstat(name), os.lstat(other))
     except FileNotFoundError:
         return False

@@ -53,7 +53,7 @@ class PortListener(Listener):
 
     def listening(self) -> set[int]:
         """Return the inodes of the sockets that listen on the port."""
-        return {found.inode for found in self._listeners()}
+        return {listener.inode for listener in self._listeners()}
 
     def stranger(self) -> str | None:
         """
@@ -65,12 +65,12 @@ class PortListener(Listener):
         own = process.descendants(os.getpid())
         inodes = {inode for pid in own for inode, _ in sock_diag.socket_descriptors(pid)}
         hidden = {process.user_id(pid) for pid in own if process.hides_descriptors(pid)}
-        for found in self._listeners():
-            if found.inode not in inodes and found.uid not in ({0} | hidden):
-                holder = _holder(found.inode)
+        for listener in self._listeners():
+            if listener.inode not in inodes and listener.uid not in ({0} | hidden):
+                holder = _holder(listener.inode)
                 if holder is None or not process.shares_unit(holder):
                     title = f"process {holder} ({process.title(holder)[:60]})" if holder else "a process"
-                    return f"{title} of user {found.uid} listens on {found.address}:{self.port}, and not the app"
+                    return f"{title} of user {listener.uid} listens on {listener.address}:{self.port}, and not the app"
         return None
 
     def close(self) -> None:
@@ -78,9 +78,9 @@ class PortListener(Listener):
         self._guard.close()
 
     def _listeners(self) -> list[sock_diag.TcpSocket]:
-        found = sock_diag.listening_on(self.port) if self.port else []
+        listeners = sock_diag.listening_on(self.port) if self.port else []
         guard = os.fstat(self._guard.fileno()).st_ino
-        return [one for one in found if one.address in sock_diag.AT_LOOPBACK and one.inode != guard]
+        return [each for each in listeners if each.address in sock_diag.AT_LOOPBACK and each.inode != guard]
 
 
 def _bound(port: int) -> socket.socket:
@@ -93,6 +93,6 @@ def _bound(port: int) -> socket.socket:
 def _holder(inode: int) -> int | None:
     """Return a process that has this socket, among those that we may inspect."""
     for pid in process.parents():
-        if any(inode == found for found, _ in sock_diag.socket_descriptors(pid)):
+        if any(inode == held for held, _ in sock_diag.socket_descriptors(pid)):
             return pid
     return None

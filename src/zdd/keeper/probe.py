@@ -38,11 +38,11 @@ class Probe:
         """Send a request and cancel the former one; `on_answer` is called by the loop, or at once if none listens."""
         self.cancel()
         self.on_answer = on_answer
-        family, where = endpoint(address)
+        family, target = endpoint(address)
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         self._answer = b""
-        if self._socket.connect_ex(where) in (0, errno.EINPROGRESS):  # a UNIX socket's full queue: EAGAIN
+        if self._socket.connect_ex(target) in (0, errno.EINPROGRESS):  # a UNIX socket's full queue: EAGAIN
             self.loop.watch(self._socket.fileno(), select.POLLOUT, self._ready)
         else:
             self.cancel()

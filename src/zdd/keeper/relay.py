@@ -65,10 +65,10 @@ class Relay:
             if address is None or _has_hung_up(client):
                 client.close()
                 continue
-            family, where = endpoint(address)
+            family, target = endpoint(address)
             server = socket.socket(family, socket.SOCK_STREAM)
             server.setblocking(False)
-            refusal = server.connect_ex(where)
+            refusal = server.connect_ex(target)
             if refusal in (0, errno.EINPROGRESS):  # for a port, the pipe notices a refusal
                 self.pipes.add(_Pipe(self.loop, client, server, self.pipes.discard))
                 continue

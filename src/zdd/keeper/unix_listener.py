@@ -63,8 +63,8 @@ class UnixListener(PathListener):
             fresh = f"{keep}.tmp"
             files.remove(fresh)
             os.link(self.record.app_socket, fresh, follow_symlinks=False)
-            found = os.lstat(fresh)
-            if not stat.S_ISSOCK(found.st_mode) or self.record.uid not in (None, found.st_uid):
+            status = os.lstat(fresh)
+            if not stat.S_ISSOCK(status.st_mode) or self.record.uid not in (None, status.st_uid):
                 files.remove(fresh)  # not a socket of the app's user: nobody may be admitted to it
                 return
             allow_users(fresh, self.record.access)

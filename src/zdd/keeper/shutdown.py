@@ -27,13 +27,10 @@ class Shutdown:
     ) -> None:
         self.record, self.listener, self.hold, self.relay = record, listener, hold, relay
         self.deadlines, self.control = deadlines, control
-        self.begun = self.over = False
+        self.over = False
 
     def begin(self, drain: Drain) -> None:
         """Remove the instance, and report how its connections ended."""
-        if self.begun:
-            return
-        self.begun = True
         self.deadlines.clear()
         self.deadlines.at(self.record.drain_timeout, self._finish)
         self.listener.withdraw()

@@ -103,6 +103,16 @@ def test_a_recorded_process_with_a_mark_of_the_instance_lives(
     assert living.find(remains) == f"process {children[0].pid} of web-1 runs"
 
 
+def test_a_process_that_opens_and_closes_files_all_the_time_lives(
+    remains: Remains, children: list[subprocess.Popen[bytes]]
+) -> None:
+    busy = ["sh", "-c", "while :; do : </dev/null; done"]
+    children.append(subprocess.Popen(busy, env=os.environ | {"ZDD_INSTANCE": "web-1"}))
+    record(remains, children[0])
+
+    assert {living.find(remains) for _ in range(500)} == {f"process {children[0].pid} of web-1 runs"}
+
+
 def test_a_keeper_is_known_by_its_record(remains: Remains, children: list[subprocess.Popen[bytes]]) -> None:
     script = ["sh", "-c", "sleep 60; exit", f"{remains.control}/web-1.json"]
     children.append(subprocess.Popen(script))

@@ -17,6 +17,7 @@ A process or file that cannot be inspected counts as running.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
@@ -127,18 +128,22 @@ def _lives(remains: Remains, name: str, recorded: Process, record: dict[str, Any
     port = record.get("port")
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            variables = file.read().split(b"\0")
-        outputs = {os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+            variables = set(file.read().split(b"\0"))
+        outputs = set(_open_files(pid))
     except FileNotFoundError:  # it has ended meanwhile
         return False
     except OSError:
         return True
-    if f"{remains.logs}/{name}.log" in outputs or any(
-        os.fsencode(f"ZDD_INSTANCE={mark}") in variables for mark in marks
-    ):
+    if f"{remains.logs}/{name}.log" in outputs or variables & {os.fsencode(f"ZDD_INSTANCE={mark}") for mark in marks}:
         return True
     tree = [pid, *process.descendants(pid)] if port else []
     return any(number == port for _, number in sock_diag.listeners(tree)) if tree else False
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile, and the process runs on
+            yield os.readlink(f"/proc/{pid}/fd/{number}")
 
 
 def _is_hidden(pid: int) -> bool:

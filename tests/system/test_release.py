@@ -97,7 +97,7 @@ def test_a_rollback_repeated_goes_further_back(project: Project) -> None:
     project.zddeploy("rollback")
     serves(project, 1)
     refused = project.zddeploy("rollback", code=2)
-    assert "nothing before it to go back to" in refused.stderr
+    assert "so there is none to roll back to" in refused.stderr
 
 
 def test_a_version_that_a_rollback_had_to_start_is_revived_as_long_as_it_is_warm(project: Project) -> None:

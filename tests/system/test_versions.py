@@ -107,7 +107,7 @@ def test_a_rollback_repeated_goes_further_back_also_after_restarts(project: Proj
     serves(project, 1)
     assert last(project)["origin"] == 1
     refused = project.zddeploy("rollback", code=2)
-    assert "nothing before it to go back to" in refused.stderr
+    assert "so there is none to roll back to" in refused.stderr
 
 
 def test_another_configuration_of_the_same_release_is_another_version(project: Project) -> None:
@@ -311,7 +311,7 @@ def test_without_a_release_each_deploy_counts_and_only_what_is_warm_comes_back(p
 
     assert list(project.serving()) == ["web-1"]
     refused = project.zddeploy("rollback", code=2)
-    assert "nothing before it to go back to" in refused.stderr
+    assert "so there is none to roll back to" in refused.stderr
 
 
 def test_a_deploy_of_an_earlier_zddeploy_has_no_record_and_starts_as_it_always_did(project: Project) -> None:

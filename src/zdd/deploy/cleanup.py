@@ -1,4 +1,8 @@
-"""After the commit: what nothing leads to any more is let go, worked out from what runs, so repeatable at will."""
+"""
+Clean-up after the commit: retire every instance that no slot points to, and remove old tables, logs and releases.
+
+It is derived from the running state, so it is safe to repeat.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +21,17 @@ from zdd.operate import logs
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
-_KEPT_LOGS, _KEPT_DEPLOYS = 20, 200  # logs of each service's instances, and of deploys
+_KEPT_LOGS, _KEPT_DEPLOYS = 20, 200  # logs kept of each service's instances, and of deploys
 _LOG = re.compile(r"(.+)-[0-9]+\.log")
-_GOING = ("draining", "stopping", "resting")
+_LEAVING = ("draining", "stopping", "resting")
 
 
 def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
     """
-    Retire every instance that is not in the table in force; returns those that were replaced just now, to be watched.
+    Retire every instance that is not in the table in force; return watches of those that were just replaced.
 
-    One generation is kept warm for its services' `keep_warm`, unless `keep_warm` is off or it is broken: the one that a
-    rollback goes back to. Tables that nobody walks any more are removed, and snapshots that nothing can go back to.
+    The generation that a rollback goes back to is kept warm for its services' `keep_warm`, unless `keep_warm` is off or
+    the instance is broken. Tables that nginx no longer follows are removed, and snapshots that no rollback can use.
     """
     current = project.tables.current()
     if current is None:
@@ -36,51 +40,52 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
     workers = project.proxy.retiring_workers()
     replaced = []
     running = project.instances.running()
-    waiting = _waiting(project, current, before, running)
-    tables = _kept_tables(project, current, waiting)
-    for one in running.values():
-        if one.name in current.instances:
+    warm = _warm_table(project, current, before, running)
+    tables = _kept_tables(project, current, warm)
+    for instance in running.values():
+        name = instance.name
+        if name in current.instances:
             continue
-        was_serving = before is not None and one.name in before.instances
-        if was_serving and one.state not in ("dead", *_GOING):
-            replaced.append(DrainWatch(project, one))
-        waits = keep_warm and waiting is not None and one.name in waiting.instances and not one.is_broken
-        if waits and not was_serving and one.state == "warm":
-            continue  # its time runs already
-        project.instances.retire(one, _warm_seconds(project, one) if waits else 0.0, workers)
+        was_serving = before is not None and name in before.instances
+        if was_serving and instance.state not in ("dead", *_LEAVING):
+            replaced.append(DrainWatch(project, instance))
+        stays_warm = keep_warm and warm is not None and name in warm.instances and not instance.is_broken
+        if stays_warm and not was_serving and instance.state == "warm":
+            continue  # its time is running already
+        project.instances.retire(instance, _warm_seconds(project, instance) if stays_warm else 0.0, workers)
     project.tables.prune(keep=tables)
     prune_logs(project, running)
     if project.releases and current.release:
         project.use(current.release)
         if project.releases.prune(_kept_releases(project, tables)):
-            project.use(current.release)  # files that no release has any more go from the assets
+            project.use(current.release)  # removes the pruned releases' files from the assets
     project.snapshots.prune(versions.kept(project, tables))
     return replaced
 
 
 def try_to_clean_up(project: Project, keep_warm: bool) -> list[DrainWatch]:
-    """Clean up after a commit. A failure is only told: the new version serves, and the next command tries again."""
+    """Clean up after a commit. Only report a failure: the new version serves, and the next command tries again."""
     try:
         return clean_up(project, keep_warm)
     except (ZddError, OSError) as error:
-        text = f"the clean-up failed: {as_zdd_error(error).message}; `zddeploy recover` tries again"
-        project.events.notice(text)
+        message = as_zdd_error(error).message
+        project.events.notice(f"the clean-up failed: {message}; `zddeploy recover` tries again")
         return []
 
 
-def _warm_seconds(project: Project, running: InstanceState) -> float:
-    service = project.config.services.get(running.service)
+def _warm_seconds(project: Project, instance: InstanceState) -> float:
+    service = project.config.services.get(instance.service)
     return service.keep_warm if isinstance(service, RunService) and service.order == "start-first" else 0.0
 
 
-def _waiting(
+def _warm_table(
     project: Project, current: Manifest, before: Manifest | None, running: Mapping[str, InstanceState]
 ) -> Manifest | None:
     """
-    Return the table whose instances are kept warm: that of before, as a rule.
+    Return the table whose instances are kept warm: usually the one before the current table.
 
-    A restart replaces instances of its own version, to which no rollback goes. So where the version before that is
-    still warm, that one stays, and what was restarted does not.
+    A restart replaces instances of its own version, and no rollback goes to those. So if the version before that is
+    still warm, its instances stay warm, and the restarted ones do not.
     """
     older, version = before, current.origin or current.deploy
     while older and (older.origin or older.deploy) == version:
@@ -91,25 +96,25 @@ def _waiting(
 
 
 def _kept_releases(project: Project, kept: Collection[int]) -> set[str]:
-    """Return the releases that run or that a rollback of one step needs."""
+    """Return the releases of these tables' instances: they run, or a rollback to the version before needs them."""
     tables = [table for number in kept if (table := project.tables.read(number))]
-    return {one.release for table in tables for one in table.instances.values() if one.release}
+    return {instance.release for table in tables for instance in table.instances.values() if instance.release}
 
 
-def _kept_tables(project: Project, current: Manifest, waiting: Manifest | None) -> set[int]:
-    """Return the tables from the one that waits to the one that serves."""
-    first = min([current.deploy, *([current.before] if current.before else []), *([waiting.deploy] if waiting else [])])
+def _kept_tables(project: Project, current: Manifest, warm: Manifest | None) -> set[int]:
+    """Return the tables from the warm one, and the one before the current table, up to the current table."""
+    first = min([current.deploy, *([current.before] if current.before else []), *([warm.deploy] if warm else [])])
     return {number for number in project.tables.numbers() if first <= number <= current.deploy}
 
 
 def prune_logs(project: Project, running: Collection[str]) -> None:
     """
-    Remove old logs of deploys, and of instances that are not among those `running`; rotate nginx's.
+    Remove old logs of deploys and of instances that do not run, and rotate nginx's log.
 
-    What cannot be done is left to the next deploy.
+    Logs that cannot be removed are left to the next deploy.
     """
     folder = project.paths.logs
-    logged = {found[1] for name in os.listdir(folder) if (found := _LOG.fullmatch(name))}
+    logged = {match[1] for name in os.listdir(folder) if (match := _LOG.fullmatch(name))}
     for service, names in logs.find(project.paths, logged).items():
         kept = _KEPT_DEPLOYS if service == "deploy" else max(_KEPT_LOGS, 5 * logs.count(project, service))
         for name in names[:-kept]:

@@ -1,4 +1,4 @@
-"""The story of a deploy, and of every other command that changes which version serves."""
+"""The story of a deploy and of every other command that changes which version serves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN = 5  # names in a notice
 
 
 class Options(NamedTuple):
-    """How a change is carried out; `lock_timeout` None is the project's own."""
+    """How to carry out a change. A `lock_timeout` of None means the project's own."""
 
     lock_timeout: float | None = None
     detach: bool = False
@@ -37,10 +37,10 @@ _DEFAULT = Options()
 
 def deploy(project: Project, action: str, ask: Callable[[], Request], options: Options = _DEFAULT) -> int:
     """
-    Change which version serves, and tell how that ended; returns the exit code.
+    Change which version serves, report the outcome, and return the exit code.
 
-    `ask` works out the request once nobody else can change what serves. A deploy takes the configuration of today, so
-    what that needs is checked before anything is locked. Raises ZddError, after telling of it, if the change failed.
+    `ask` returns the request; it is called while the lock is held. A deploy uses today's configuration, whose needs are
+    checked before the lock is taken. If the change failed, it is reported and ZddError is raised.
     """
     outcome = Outcome(project)
     try:
@@ -51,21 +51,21 @@ def deploy(project: Project, action: str, ask: Callable[[], Request], options: O
             today, project = project, versions.project_of(project, request)
             if action != "deploy":
                 preflight.require(project)
-            if text := differences.told(today, request):
+            if text := differences.notice(today, request):
                 project.events.notice(text)
             target, replaced = carry_out(project, request, keep_warm=not options.strict_drain)
             seconds = outcome.seconds()
     except Exception as error:
-        raise outcome.failed(as_zdd_error(error))  # noqa: B904  (it keeps the cause that it has)
+        raise outcome.failed(as_zdd_error(error))  # noqa: B904  (it keeps its own cause)
     drained = None if options.detach else watch(project, replaced)
     return outcome.done(target, seconds, drained, options.strict_drain)
 
 
 def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tuple[Manifest, list[DrainWatch]]:
     """
-    Carry a request out, up to its clean-up, while the lock is held; returns what serves and what is retired.
+    Carry out a request, including its clean-up, while the lock is held; return what serves and what is retired.
 
-    Raises ZddError if that failed: then what served before serves.
+    Raises ZddError if the change failed; then the version before it serves.
     """
     project.instances.adopt(request.services or tuple(project.config.services))
     target = plan.manifest(project.config, observe(project), request, time.time())
@@ -88,7 +88,7 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
 
 
 def observe(project: Project) -> Observed:
-    """Return what a plan depends on."""
+    """Return the state that a plan depends on."""
     last = max([0, *project.tables.numbers(), *project.paths.logged_deploys()])
     return Observed(project.tables.current(), last, project.instances.last_numbers())
 
@@ -99,12 +99,12 @@ def _begin(project: Project, target: Manifest, request: Request) -> Begin:
         action=target.action,
         project=project.name,
         started=target.started,
-        text=request.words or UNSET,
+        text=request.where or UNSET,
     )
 
 
 def _warn_of_root(project: Project, instances: list[Instance]) -> None:
-    """Say which services of these instances will run as root, because nobody has said otherwise."""
+    """Warn of services that will run as root because they name no user."""
     services = [project.config.services[name] for name in dict.fromkeys(instance.service for instance in instances)]
     names = [service.name for service in services if isinstance(service, RunService) and service.user is None]
     if names and os.geteuid() == 0:
@@ -112,7 +112,7 @@ def _warn_of_root(project: Project, instances: list[Instance]) -> None:
 
 
 def _warn_of_old_layout(project: Project, names: list[str]) -> None:
-    """Say which instances stay that zdd 0.1 has started."""
+    """Warn of instances that stay and that zdd 0.1 started."""
     if old := [name for name in names if project.paths.is_of_0_1(name)]:
         text = f"{shorten(old, _SHOWN)}: started by zdd 0.1, whose layout of sockets is supported until 0.3"
         project.events.notice(f"{text}; `zddeploy restart` replaces them")

@@ -1,4 +1,4 @@
-"""What the configuration of today says that is not what is started: told in one line, since somebody may expect it."""
+"""How today's configuration differs from the one that a command starts with: a notice of one line."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from zdd.project import Project
 from zdd.snapshot import Snapshot
 
 
-def told(project: Project, request: Request) -> str | None:
-    """Return the one line that is due where today's configuration is not what is started; None where it is."""
+def notice(project: Project, request: Request) -> str | None:
+    """Return one line that says how today's configuration differs from what the request starts with, if it does."""
     current = project.tables.current()
     if request.action == "deploy":
         then = project.snapshots.read(current.deploy) if current and request.services else None
         others = tuple(name for name in then.order if name not in request.services) if then else ()
-        if then is None or not others or not (words := differences(project, then, others)):
+        if then is None or not others or not (changes := differences(project, then, others)):
             return None
-        return f"{words} for {' and '.join(others)}, which stays as it is: `zddeploy` deploys all"
+        return f"{changes} for {' and '.join(others)}, which stays as it is: `zddeploy` deploys all"
     then, since = request.snapshot, request.origin or (current.deploy if current else 0)
     if then is None:
-        known = f"there is no record of what deploy {since} was started from" if since else None
-        return f"{known}, so {project.config.path.name} of today holds" if known else None
-    words = differences(project, then, request.services)
-    return (
-        f"{words} since deploy {since}, which is started as it was: `zddeploy` deploys what is there now"
-        if words
-        else None
-    )
+        file = project.config.path.name
+        return f"there is no record of how deploy {since} was started, so today's {file} is used" if since else None
+    changes = differences(project, then, request.services)
+    if not changes:
+        return None
+    return f"{changes} since deploy {since}, which is started as it was: `zddeploy` deploys the current configuration"
 
 
 def differences(project: Project, then: Snapshot, services: tuple[str, ...] = ()) -> str | None:
     """
-    Return in one line how today's configuration differs from what these services (all unless named) start from; None
-    where it does not. The variables of today's shell do not count.
+    Return in one line how today's configuration differs from what these services (all unless named) started with.
+
+    Return None if it does not differ. Variables of today's shell do not count.
     """
     today, file = project.config, project.config.path.name
     old, new = then.config(today), replace(today, warnings=[])
@@ -61,10 +60,10 @@ def differences(project: Project, then: Snapshot, services: tuple[str, ...] = ()
 
 
 def _sections(config: Config, services: tuple[str, ...]) -> object:
-    """Return what the file says, of these services alone where some are named."""
+    """Return what the file says, or only what it says of the named services."""
     plain = {
-        name: {key: value for key, value in asdict(one).items() if key not in ("from_file", "taken_over")}
-        for name, one in config.services.items()
+        name: {key: value for key, value in asdict(service).items() if key not in ("from_file", "taken_over")}
+        for name, service in config.services.items()
         if not services or name in services
     }
     return plain if services else (plain, config.zdd, config.nginx, config.release)

@@ -1,4 +1,4 @@
-"""The user's own commands at certain moments of a deploy."""
+"""Hooks: the user's own commands at certain moments of a deploy."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SHOWN_LINES = 20
 
 
 class HookFailed(ProgramFailed):
-    """A command of the user's failed."""
+    """A user's command failed."""
 
 
 class Hook(NamedTuple):
-    """One command: which moment it is for, whose it is ("" for the project's), and the shell's words."""
+    """One command: the moment when it runs, its service ("" for a project's hook), and the shell command."""
 
     name: str
     service: str
@@ -33,20 +33,20 @@ class Hook(NamedTuple):
 
 def run(project: Project, name: str, target: Manifest, outcome: str = "", cause: str = "") -> None:
     """
-    Run the project's command of this name, and after its before_start those of the services that start first.
+    Run the project's hook of this name; after a before_start, also those of the start-first services that are new.
 
-    Each is run by `/bin/sh -ec` in the new release. If the build failed, on_failure runs in the release that serves,
-    else beside the configuration. Raises HookFailed when one cannot be run, fails or takes longer than hook_timeout.
+    Each runs with `/bin/sh -ec` in the new release. If there is no new release, on_failure runs in the one that serves,
+    else beside the configuration. Raises HookFailed if a hook cannot run, fails or takes longer than hook_timeout.
     """
     if command := getattr(project.config.zdd, name):
         _run_one(project, Hook(name, "", command), target, outcome, cause)
     if name == "before_start":
         new = target.new(project.tables.before(target))
-        before_start_of(project, target, {one.service for one in new if not one.stop_first})
+        before_start_of(project, target, {instance.service for instance in new if not instance.stop_first})
 
 
 def run_late(project: Project, name: str, target: Manifest, outcome: str, cause: str = "") -> None:
-    """Run a hook that comes too late to change anything: a failure of it is only told."""
+    """Run a hook after the outcome is decided, and only report its failure."""
     try:
         with project.interrupts.held():
             run(project, name, target, outcome, cause)
@@ -55,7 +55,7 @@ def run_late(project: Project, name: str, target: Manifest, outcome: str, cause:
 
 
 def before_start_of(project: Project, target: Manifest, services: set[str], within: float = math.inf) -> None:
-    """Run the before_start of these services, each of at most this many seconds. Raises HookFailed."""
+    """Run the before_start of these services, each for at most `within` seconds. Raises HookFailed."""
     for name, service in project.config.services.items():
         if name in services and isinstance(service, RunService) and service.before_start:
             _run_one(project, Hook("before_start", name, service.before_start), target, within=within)
@@ -80,33 +80,34 @@ def _run_one(
         "ZDD_OUTCOME": outcome,
         "ZDD_CAUSE": cause,
     }
-    there, given = _surroundings(project, hook.service, folder, own)
+    there, env_services = _surroundings(project, hook.service, folder, own)
     log, timeout = _log_of(project, target), min(project.config.zdd.hook_timeout, within)
-    since = files.size(log)
+    log_start = files.size(log)
     with project.events.timed(f"hook-{hook.name}", f"{hook.name} `{hook.command}`"):
         argv = ["/bin/sh", "-ec", hook.command]
-        whose = f"{hook.service}: " if hook.service else ""
+        prefix = f"{hook.service}: " if hook.service else ""
         try:
             status = project.commands.attend(argv, there, log, timeout, project.clock, project.interrupts.check)
         except OSError as error:
-            told = f"{whose}{hook.name}: {cannot_run(hook.command, error)}"
-            raise HookFailed(told, [], log, hint=f"it is run by /bin/sh in {folder}") from error
+            message = f"{prefix}{hook.name}: {cannot_run(hook.command, error)}"
+            raise HookFailed(message, [], log, hint=f"it is run by /bin/sh in {folder}") from error
         if status != 0:
-            words = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
-            told = f"{whose}{hook.name} `{hook.command}` {words}"
-            name_of_user = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
-            hint = f"it ran as {name_of_user} in {folder}" + (f", with env and env_file of {given}" if given else "")
-            raise HookFailed(told, files.tail(log, _SHOWN_LINES, since), log, hint=hint)
+            how = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
+            message = f"{prefix}{hook.name} `{hook.command}` {how}"
+            user_of_hook = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
+            variables = f", with env and env_file of {env_services}" if env_services else ""
+            hint = f"it ran as {user_of_hook} in {folder}{variables}"
+            raise HookFailed(message, files.tail(log, _SHOWN_LINES, log_start), log, hint=hint)
 
 
 def _folder_without_release(project: Project, before: Manifest | None) -> str:
-    """Return the folder in which a hook runs if its release does not exist."""
+    """Return the folder in which on_failure runs if the new release does not exist."""
     folder = project.folder_of(before.release) if before else ""
     return folder if os.path.isdir(folder) else str(project.config.folder)
 
 
 def _log_of(project: Project, target: Manifest) -> str:
-    """Return the deploy's log, or /dev/null if it cannot be written: the hook may report exactly that."""
+    """Return the deploy's log, or /dev/null if it cannot be written: on_failure may report exactly that."""
     log = project.paths.deploy_log(target.deploy)
     try:
         with open(log, "ab"):
@@ -117,9 +118,9 @@ def _log_of(project: Project, target: Manifest) -> str:
 
 def _surroundings(project: Project, name: str, folder: str, own: dict[str, str]) -> tuple[Surroundings, str]:
     """
-    Return what a hook has around it, and the names of the services whose variables it is given.
+    Return the folder, environment and user of a hook, and the names of the services whose variables it gets.
 
-    A service's hook is run as its app is. The project's is run as we are, and finds what any of its apps would.
+    A service's hook runs as its app does. A project's hook runs as we do, with the variables of all its apps.
     """
     services = [one for one in project.config.services.values() if isinstance(one, RunService)]
     if name:

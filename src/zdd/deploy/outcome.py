@@ -1,4 +1,4 @@
-"""How a change of what serves ended: told on the screen, in the JSON stream and in the history."""
+"""The outcome of a change: reported on the screen, in the JSON stream and in the history."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
 
 
 class Outcome:
-    """Tells how one command ended. Made before the command touches anything, to know what served then."""
+    """Reports how one command ended. Made before the command changes anything, to know what served then."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -31,14 +31,14 @@ class Outcome:
         try:
             self._before = _serving(project)
         except (ZddError, OSError):
-            pass  # the command meets the same and says so
+            pass  # the command will fail for the same reason and report it
 
     def seconds(self) -> float:
         """Return the seconds since the command began."""
         return time.monotonic() - self._begun
 
     def done(self, target: Manifest, seconds: float, drained: Drained | None, strict: bool) -> int:
-        """Tell that the target serves; `drained` is None if nobody has watched. Returns the exit code."""
+        """Report that the target serves, and return the exit code. `drained` is None if nobody watched."""
         project = self.project
         cut = project.events.cut + (drained.cut if drained else 0)
         code = CUT if strict and cut else 0
@@ -58,15 +58,15 @@ class Outcome:
         return code
 
     def failed(self, error: ZddError) -> ZddError:
-        """Tell that the command failed, and add to the error what serves now. Returns the error."""
+        """Report that the command failed, add to the error what serves now, and return it."""
         number = self._before
         try:
             number = _serving(self.project)
             if error.exit_code == 1:
                 error.now_serving = now_serving(self.project)
-        except Exception as another:  # it must not take the place of what failed first
+        except Exception as another:  # it must not replace the first error
             self.project.events.notice(f"cannot tell what serves: {as_zdd_error(another).message}")
-        committed = (number or 0) > (self._before or 0)  # what failed came after the commit
+        committed = (number or 0) > (self._before or 0)  # the failure came after the commit
         outcome = "undone" if error.exit_code == 1 and not committed else "failed"
         output = list(last_words(error)) or UNSET
         self.project.events.send(
@@ -76,7 +76,7 @@ class Outcome:
 
 
 def now_serving(project: Project) -> str:
-    """Return what serves although a change failed, as a sentence."""
+    """Return a sentence that says what serves after a failed change."""
     current = project.tables.current()
     if current:
         running = project.instances.running()
@@ -93,7 +93,7 @@ def now_serving(project: Project) -> str:
 def write_history(
     project: Project, target: Manifest, outcome: str, cause: str | None = None, output: Sequence[str] | None = None
 ) -> None:
-    """Write a deploy's entry. A failure to do so is only told: the deploy is done, or has a cause of its own."""
+    """Write a deploy's entry. Only report a failure to do so: the deploy is done, or has failed for another reason."""
     entry = Entry(
         deploy=target.deploy,
         action=target.action,

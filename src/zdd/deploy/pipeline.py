@@ -1,4 +1,4 @@
-"""Carries out steps in order and undoes them in reverse; knows nothing of what they are."""
+"""Run steps in order and undo them in reverse, whatever they do."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from zdd.project import Project
 
 def run(steps: Sequence[Step], project: Project, turn_back: Callable[[], None]) -> None:
     """
-    Do the steps. When one fails, or the user interrupts, undo it and those before it, and raise what it raised.
+    Run the steps. If one fails or the user interrupts, undo it and all earlier ones, and raise its error.
 
-    `turn_back` is called before the first undo: it makes the change of direction durable.
-    Raises NeedsPerson when even the undoing failed.
+    `turn_back` is called before the first undo, to record durably that the deploy goes back.
+    Raises NeedsPerson if the undo fails, too.
     """
     begun: list[Step] = []
     try:
@@ -26,7 +26,7 @@ def run(steps: Sequence[Step], project: Project, turn_back: Callable[[], None]) 
                 _do(step, project)
     except BaseException as cause:
         with project.interrupts.held():
-            with contextlib.suppress(OSError):  # on a full disk the undo is needed all the more
+            with contextlib.suppress(OSError):  # a full disk must not prevent the undo
                 turn_back()
             with project.events.timed("undo", f"undoing it: {cause}"):
                 undo(begun, project, cause)
@@ -46,29 +46,29 @@ def _do(step: Step, project: Project) -> None:
 
 def undo(steps: Sequence[Step], project: Project, cause: BaseException) -> None:
     """
-    Undo the steps, the last one first; one that fails does not keep the others from being undone.
+    Undo the steps, the last one first. If one cannot be undone, the earlier ones are undone all the same.
 
-    But while clients may still be led to what the steps before it have started, none of those is undone.
+    The exception: while clients may still reach instances that earlier steps have started, those steps are not undone.
     """
     first = cause
-    failed: list[str] = []
+    failures: list[str] = []
     hint = "`zddeploy status` shows what serves; `zddeploy recover` tries again"
     for step in reversed(steps):
         try:
             step.undo(project)
             continue
         except (ZddError, OSError) as error:
-            failed.append(f"{step.name}: {of_system(error) if isinstance(error, OSError) else error}")
+            failures.append(f"{step.name}: {of_system(error) if isinstance(error, OSError) else error}")
             stays = step.leads or isinstance(error, NeedsPerson)
         except Exception as error:
             cause = Unforeseen(error, step.name)
-            failed.append(str(cause))
+            failures.append(str(cause))
             stays = step.leads
         if stays:
-            hint = f"clients may still reach the new version, so no instance of either is stopped; {hint}"
+            hint = f"clients may still reach the new version, so no instance of either version is stopped; {hint}"
             break
-    if failed:
-        severe = NeedsPerson(f"{first}; undoing it failed too: {'; '.join(failed)}", hint=hint)
+    if failures:
+        severe = NeedsPerson(f"{first}; undoing it failed too: {'; '.join(failures)}", hint=hint)
         if isinstance(first, ZddError) and hasattr(first, "output"):
             severe.output, severe.log = first.output, first.log
         raise severe from cause

@@ -1,8 +1,8 @@
 """
-What a deploy will do, worked out from the configuration and what is there, without touching anything.
+The plan of a deploy, made from the configuration and the observed state, without touching anything.
 
-The plan is the manifest of the table to be; the steps follow from it and from the manifest before it. So recovery,
-which finds only manifests, arrives at the same steps.
+The plan is the manifest of the new table; the steps follow from it and from the manifest before it. So recovery, which
+has only the manifests, arrives at the same steps.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 class Request(NamedTuple):
     """
-    What is asked for: no services named means all.
+    What a command asks for. No `services` means all.
 
-    `revive` says which instances a service shall have instead of new ones: such as still serve, or are kept warm.
-    `releases` is the release of each service's new instances where it is not `release`. `origin` is the deploy whose
-    version is started again, `snapshot` what that started from, where that is known; `words` say where it goes.
+    `revive` has the instances that a service gets instead of new ones: they still serve, or are warm.
+    `releases` has the release of each service's new instances, if it is not `release`. `origin` is the deploy whose
+    version starts again, `snapshot` what that deploy started from, if known. `where` says where a rollback goes.
     """
 
     action: str
@@ -38,11 +38,11 @@ class Request(NamedTuple):
     revive: Mapping[str, list[Instance]] = MappingProxyType({})
     releases: Mapping[str, str | None] = MappingProxyType({})
     snapshot: Snapshot | None = None
-    words: str = ""
+    where: str = ""
 
 
 class Observed(NamedTuple):
-    """What is there: the table in force, and the highest numbers used so far (of instances: for each service)."""
+    """The observed state: the table in force, the last deploy's number, and each service's last instance number."""
 
     current: Manifest | None
     last_deploy: int
@@ -51,10 +51,10 @@ class Observed(NamedTuple):
 
 def manifest(config: Config, observed: Observed, request: Request, started: float) -> Manifest:
     """
-    Return the manifest of the table to be.
+    Return the manifest of the new table.
 
-    Named services get new instances and the others keep theirs; a service that left the configuration is left out.
-    Raises UsageError for a name the configuration does not have.
+    Named services get new instances and the others keep theirs; services that have left the configuration are omitted.
+    Raises UsageError for an unknown name.
     """
     config.check_names(request.services)
     current = observed.current
@@ -66,7 +66,7 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
             chosen = current.of(service.name) if current else []
         else:
             release = request.releases.get(service.name, request.release)
-            replaces = any(one.kind != "classic" for one in (current.of(service.name) if current else ()))
+            replaces = any(old.kind != "classic" for old in (current.of(service.name) if current else ()))
             chosen = _new(service, observed.last_instance.get(service.name, 0), release, replaces)
         instances |= {instance.name: instance for instance in chosen}
     serving = current.instances if current else {}
@@ -80,12 +80,12 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
         label=request.label,
         started=started,
         origin=request.origin,
-        revived=[one.name for chosen in request.revive.values() for one in chosen if one.name not in serving],
+        revived=[old.name for chosen in request.revive.values() for old in chosen if old.name not in serving],
     )
 
 
 def before_commit(target: Manifest, before: Manifest | None, config: Config) -> list[Step]:
-    """Return the steps up to the commit, in order; undone in reverse, they lead back to `before`."""
+    """Return the steps up to the commit, in order. Undone in reverse, they restore `before`."""
     new = target.new(before)
     proved = [instance.name for instance in new if not instance.stop_first] + target.revived
     preparing: list[Step] = [steps.begin(target)]
@@ -94,32 +94,32 @@ def before_commit(target: Manifest, before: Manifest | None, config: Config) -> 
         preparing += [steps.before_start(target, commands)] if (commands := _before_start(new, config)) else []
     preparing += [steps.start(target, instance) for instance in new]
     preparing += [steps.revive(target, name) for name in target.revived]
-    preparing += [steps.prepare(target), steps.probe(target, proved, _way_back(target, before))]
+    preparing += [steps.prepare(target), steps.probe(target, proved, _tables_back(target, before))]
     last = [steps.check(target)]
     last += [steps.after_switch(target, config.zdd.after_switch)] if config.zdd.after_switch else []
     return [*preparing, *_switch(target, before), *_swaps(target, before), *last, *_last(target, new, config)]
 
 
 def after_switch(target: Manifest, before: Manifest | None, config: Config) -> list[Step]:
-    """Return the steps that are left of a deploy that was interrupted after its switch."""
+    """Return the remaining steps of a deploy that was interrupted after its switch."""
     return [steps.swapped(target.swapped(before)), steps.check(target), *_last(target, target.new(before), config)]
 
 
 def _before_start(new: Sequence[Instance], config: Config) -> str:
     """Return the commands to run before the new version starts; a stop-first service runs its own in the swap."""
-    first = {instance.service for instance in new if not instance.stop_first}
+    start_first = {instance.service for instance in new if not instance.stop_first}
     commands = [f"`{config.zdd.before_start}`"] if config.zdd.before_start else []
     for name, service in config.services.items():
-        if name in first and isinstance(service, RunService) and service.before_start:
+        if name in start_first and isinstance(service, RunService) and service.before_start:
             commands.append(f"{name} `{service.before_start}`")
     return ", ".join(commands)
 
 
 def _swaps(target: Manifest, before: Manifest | None) -> list[Step]:
     """
-    Return how the stop-first services change over, now that their slots lead to where requests wait.
+    Return the swaps of the stop-first services. Their slots already point to the sockets where requests wait.
 
-    Workers come after all others: nobody should wait for the end of their work.
+    Workers come last, so that no request waits until a worker has finished its job.
     """
     new, old = target.swapped(before), target.displaced(before)
     swaps = []
@@ -132,12 +132,12 @@ def _swaps(target: Manifest, before: Manifest | None) -> list[Step]:
 
 def _switch(target: Manifest, before: Manifest | None) -> list[Step]:
     if before is None:
-        # Nothing serves yet: the slots should lead somewhere before nginx hears of them.
+        # Nothing serves yet: the slots must lead somewhere before nginx learns of them.
         return [steps.publish(target, None), steps.proxy(target)]
     union = union_slots(target, before)
     if union is None:
         return [steps.proxy(target), steps.publish(target, str(before.deploy))]
-    # nginx must never know a slot that leads nowhere: while it reloads, new slots and old ones are all there.
+    # nginx must never know a slot that leads nowhere: while it reloads, both old and new slots exist.
     return [
         steps.publish_union(target, before, union),
         steps.proxy(target),
@@ -145,8 +145,8 @@ def _switch(target: Manifest, before: Manifest | None) -> list[Step]:
     ]
 
 
-def _way_back(target: Manifest, before: Manifest | None) -> list[str]:
-    """Return the names of the tables that `current` leads to on the way back, should this deploy be undone."""
+def _tables_back(target: Manifest, before: Manifest | None) -> list[str]:
+    """Return the names of the tables that an undo of this deploy publishes."""
     if before is None:
         return []
     union = [steps.union_name(target)] if union_slots(target, before) is not None else []
@@ -160,10 +160,10 @@ def _last(target: Manifest, new: Sequence[Instance], config: Config) -> list[Ste
 
 def union_slots(target: Manifest, before: Manifest | None) -> dict[str, str] | None:
     """
-    Return where slots lead while nginx changes from the old set of them to the new one; None when the set stays.
+    Return where the slots lead while nginx changes from the old set to the new one; None if the set stays the same.
 
-    Old slots lead where they led. A slot added to a known service leads to an old instance of it, so that no new
-    version answers before the switch; a new service has only new instances.
+    Old slots stay as they are. A new slot of a known service leads to one of its old instances, so that the new version
+    does not answer before the switch; a new service has only new instances.
     """
     if before is None:
         return None

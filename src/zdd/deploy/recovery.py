@@ -1,4 +1,4 @@
-"""What becomes of a deploy that was interrupted: finished or undone, from what its manifest and the switch say."""
+"""Recovery: finish or undo an interrupted deploy, as its manifest and the table in force say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIVING = ("serving", "warm", "unkept")  # states of instances that answer
 @contextlib.contextmanager
 def changing(project: Project, command: str, timeout: float | None) -> Iterator[Manifest | None]:
     """
-    Hold the project's lock, and finish or undo what was interrupted before anything else; yields its manifest.
+    Hold the project's lock, and first finish or undo an interrupted deploy; yield what `finish_interrupted` returns.
 
     Raises Locked, and what `finish_interrupted` raises.
     """
@@ -28,19 +28,19 @@ def changing(project: Project, command: str, timeout: float | None) -> Iterator[
 
 
 def try_to_finish(project: Project) -> None:
-    """Finish or undo what was interrupted. A failure is only told: it must not keep anybody from `down`, for one."""
+    """Finish or undo an interrupted deploy. Only report a failure, which must not prevent `down`, for example."""
     try:
         finish_interrupted(project)
     except (ZddError, OSError) as error:
         message = as_zdd_error(error).message
-        project.events.notice(f"what was interrupted can be neither finished nor undone: {message}")
+        project.events.notice(f"the interrupted deploy can be neither finished nor undone: {message}")
 
 
 def finish_interrupted(project: Project) -> Manifest | None:
     """
-    Recover what was interrupted or lost, and retire what it left; returns its manifest, None if nothing was.
+    Recover an interrupted deploy or a lost table, and clean up; return its manifest, None if there was none.
 
-    Raises NeedsPerson if that cannot be done without losing what serves.
+    Raises NeedsPerson if that is impossible without stopping what serves.
     """
     recovered = recover(project)
     if recovered:
@@ -48,28 +48,26 @@ def finish_interrupted(project: Project) -> Manifest | None:
         end = "finished" if recovered.rule.is_version else "undone"
         project.events.notice(f"deploy {recovered.deploy} was interrupted; it is {end} now")
         write_history(project, recovered, outcome, None if recovered.rule.is_version else "interrupted")
-    found = find_way(project)
+    restored = restore_lost_table(project)
     if project.releases:
         project.releases.discard_half_built()
     cleanup.clean_up(project)
-    return recovered or found
+    return recovered or restored
 
 
 def recover(project: Project) -> Manifest | None:
     """
-    Finish or undo an interrupted deploy; returns it, None when there was none. Bears being interrupted itself.
+    Finish or undo an interrupted deploy; return its manifest, None if there was none.
 
-    Forward and switched: its instances passed every gate but the last ones, so those are passed now, and it is
-    committed. Everything else goes back.
+    If the deploy had switched and was not going back, only its last checks are missing: they run now, and the deploy is
+    committed. Every other deploy is undone. A recovery may be interrupted and repeated.
     """
     target = project.tables.unfinished()
     if target is None:
         return None
     before = project.tables.before(target)
-    _require_way_back(project, target, before)
-    project = project.as_of(
-        project.snapshots.read(target.deploy)
-    )  # as it was begun, whatever the configuration says today
+    _require_before(project, target, before)
+    project = project.as_of(project.snapshots.read(target.deploy))  # with the configuration that the deploy began with
     steps = plan.before_commit(target, before, project.config)
     if target.direction == "forward" and project.tables.published() == str(target.deploy):
         try:
@@ -83,51 +81,51 @@ def recover(project: Project) -> Manifest | None:
 
 
 def turn_back(project: Project, target: Manifest) -> None:
-    """Write down, before the first undo step, that this deploy goes back from now on, and whether it had switched."""
+    """Record, before the first undo step, that this deploy goes back, and whether it had switched."""
     target.exposed = target.exposed or project.tables.published() == str(target.deploy)
     project.tables.turn_back(target)
 
 
-def find_way(project: Project) -> Manifest | None:
+def restore_lost_table(project: Project) -> Manifest | None:
     """
-    Where `current` leads to a table that is gone, publish the last committed one that is there, and return that.
+    If `current` points to a missing table, publish the last committed table that still exists, and return it.
 
-    One whose instances all live is taken rather than a newer one. Where there is none, the next deploy is a first one.
-    Raises NeedsPerson where only the table's manifest is gone, so that clients may still be served.
+    A table whose instances all live is preferred to a newer one. If no table is left, the next deploy is a first one.
+    Raises NeedsPerson if only the table's manifest is missing, since clients may still be served.
     """
     lost = project.tables.astray()
     if lost is None:
         return None
-    states = {name: found.state for name, found in project.instances.running().items()}
+    states = {name: instance.state for name, instance in project.instances.running().items()}
     known = [table for number in reversed(project.tables.numbers()) if (table := project.tables.read(number))]
     committed = [table for table in known if table.rule.is_version]
-    found = next((one for one in committed if all(states.get(name) in _LIVING for name in one.instances)), None)
-    if found is None and os.path.isdir(project.paths.current):
+    chosen = next((table for table in committed if all(states.get(name) in _LIVING for name in table.instances)), None)
+    if chosen is None and os.path.isdir(project.paths.current):
         raise NeedsPerson(
-            f"{project.paths.current}/manifest.json is gone, and no version before it runs",
+            f"{project.paths.current}/manifest.json is missing, and no earlier version is running",
             hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, starts afresh",
         )
-    found = found or next(iter(committed), None)
-    words = f"the table in force ({lost}) is gone"
-    if found is None:
+    chosen = chosen or next(iter(committed), None)
+    problem = f"the routing table in force ({lost}) is missing"
+    if chosen is None:
         project.tables.unpublish()
-        project.events.notice(f"{words}, and all before it: `zddeploy up` or `zddeploy` starts afresh")
+        project.events.notice(f"{problem}, and so are all earlier ones: `zddeploy up` or `zddeploy` starts afresh")
         return None
-    for name, instance in found.instances.items():
+    for name, instance in chosen.instances.items():
         if states.get(name) == "warm":
             project.instances.revive(instance)
-    project.tables.publish(str(found.deploy))
-    dead = [name for name in found.instances if states.get(name) not in _LIVING]
+    project.tables.publish(str(chosen.deploy))
+    dead = [name for name in chosen.instances if states.get(name) not in _LIVING]
     more = f"; {', '.join(dead)} must be started: `zddeploy restart`" if dead else ""
-    project.events.notice(f"{words}: deploy {found.deploy} serves again{more}")
-    return found
+    project.events.notice(f"{problem}: deploy {chosen.deploy} serves again{more}")
+    return chosen
 
 
-def _require_way_back(project: Project, target: Manifest, before: Manifest | None) -> None:
-    """Raise NeedsPerson where clients are led to a deploy that cannot be finished and has nothing to go back to."""
+def _require_before(project: Project, target: Manifest, before: Manifest | None) -> None:
+    """Raise NeedsPerson if the interrupted deploy serves and the table before it is missing."""
     if target.before is None or before is not None or project.tables.published() != str(target.deploy):
         return
     raise NeedsPerson(
-        f"deploy {target.deploy} was interrupted and serves, and deploy {target.before} before it is gone",
+        f"deploy {target.deploy} was interrupted and serves, and deploy {target.before} before it is missing",
         hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, starts afresh",
     )

@@ -1,4 +1,4 @@
-"""Which version a rollback, a restart or an up starts, and with which instances."""
+"""The requests of rollback, restart and up: which version to start, and which instances to reuse."""
 
 from __future__ import annotations
 
@@ -13,70 +13,70 @@ from zdd.routing.manifest import Instance, Manifest
 
 def rollback(project: Project, wanted: str | None) -> Request:
     """
-    Return the request that brings back a deploy (by number) or a release; by default the version before.
+    Return the request that restores a deploy (by number) or a release; by default the previous version.
 
-    That is the newest one which differs from what serves in releases, configuration or environment: restarts are passed
-    over, and a rollback repeated goes further back. What is still kept warm serves again, and what serves already
-    stays; the rest is started from its release, with the configuration and the environment that it had.
-    Raises UsageError when there is no such version, or nothing left of it.
+    The previous version is the newest one whose releases, configuration or environment differ from what serves:
+    restarts do not count, and a second rollback goes further back. Warm instances serve again, and those that serve
+    stay; the others start from their release, with the configuration and the environment that they had.
+    Raises UsageError if there is no such version, or if its code is gone.
     """
     current = project.tables.current()
     if current is None:
-        raise UsageError("nothing is deployed, so there is nothing to go back from", hint="`zddeploy up` starts it")
+        raise UsageError("nothing is deployed, so there is nothing to roll back", hint="`zddeploy up` starts it")
     if wanted is None:
         return _of_version(project, current, _previous(project, current))
     if not wanted.isdigit():
         return _of_release(project, current, wanted)
-    found = next((one for one in versions.committed(project) if one.deploy == int(wanted)), None)
-    if found is None:
-        raise UsageError(f"there is no deploy {wanted} to go back to", hint="`zddeploy history` lists them")
-    return _of_version(project, current, found)
+    version = next((version for version in versions.committed(project) if version.deploy == int(wanted)), None)
+    if version is None:
+        raise UsageError(f"there is no deploy {wanted} to roll back to", hint="`zddeploy history` lists them")
+    return _of_version(project, current, version)
 
 
 def restart(project: Project, services: tuple[str, ...]) -> Request:
     """
-    Return the request to restart what serves: the same releases, configuration and environment.
+    Return the request to restart what serves, with the same releases, configuration and environment.
 
-    Raises UsageError when nothing serves, or nothing of a service that is named.
+    Raises UsageError if nothing is deployed, or if a named service is not.
     """
     current = project.tables.current()
     if current is None:
         raise UsageError("nothing is deployed, so there is nothing to restart", hint="`zddeploy up` or `zddeploy`")
-    here, snapshot = versions.serving(project, current), project.snapshots.read(current.deploy)
+    serving, snapshot = versions.serving(project, current), project.snapshots.read(current.deploy)
     for name in services:
         if snapshot and name in project.config.services and name not in snapshot.order:
             raise UsageError(
                 f"{name} is not deployed, so there is nothing to restart", hint=f"`zddeploy deploy {name}`"
             )
-    releases = {one.service: one.release for one in current.instances.values()}
+    releases = {instance.service: instance.release for instance in current.instances.values()}
     return Request(
-        "restart", services, release=current.release, origin=here.origin, releases=releases, snapshot=snapshot
+        "restart", services, release=current.release, origin=serving.origin, releases=releases, snapshot=snapshot
     )
 
 
 def broken(project: Project) -> tuple[str, ...]:
-    """Return the services of which an instance should serve and does not, with nothing under way to change that."""
+    """Return the services with an instance that should serve but is broken."""
     current = project.tables.current()
     running = project.instances.running()
     return tuple(
         service
         for service, instances in (current.by_service() if current else {}).items()
         if service in project.config.services
-        and any(one.name not in running or running[one.name].is_broken for one in instances)
+        and any(instance.name not in running or running[instance.name].is_broken for instance in instances)
     )
 
 
 def up(project: Project) -> Request:
     """
-    Return the request to start what served last. Raises UsageError when there is nothing to start.
+    Return the request to start what served last. Raises UsageError if there is nothing to start.
 
-    That is the last committed deploy; where a release of it is gone, the newest one before whose releases are there.
+    That is the last committed deploy or, if a release of it is gone, the newest earlier one whose releases all exist.
     """
     for version in versions.committed(project):
         snapshot = project.snapshots.read(version.deploy)
         releases = dict(snapshot.releases) if snapshot else {}
-        shelf = project.as_of(snapshot).releases
-        if all(shelf is None or (one and shelf.is_complete(one)) for one in [version.release, *releases.values()]):
+        shelf, needed = project.as_of(snapshot).releases, [version.release, *releases.values()]
+        if shelf is None or all(release and shelf.is_complete(release) for release in needed):
             return Request("up", release=version.release, origin=version.origin, releases=releases, snapshot=snapshot)
     if project.releases is None:
         return Request("up")
@@ -86,85 +86,85 @@ def up(project: Project) -> Request:
 
 
 def is_up(project: Project) -> bool:
-    """Return whether everything that should serve does."""
-    found = status(project)
-    return found.deploy is not None and not found.problems
+    """Return whether everything serves that should serve."""
+    now = status(project)
+    return now.deploy is not None and not now.problems
 
 
 def _previous(project: Project, current: Manifest) -> Version:
-    found = versions.before(project, current)
-    if found is None:
+    version = versions.before(project, current)
+    if version is None:
         origin = versions.serving(project, current).origin
-        told = f"deploy {origin} has replaced no other version, so there is nothing before it to go back to"
-        raise UsageError(told, hint="`zddeploy rollback N` goes to any that `zddeploy history` lists as done")
-    return found
+        raise UsageError(
+            f"deploy {origin} has replaced no other version, so there is none to roll back to",
+            hint="`zddeploy rollback N` goes to any deploy that `zddeploy history` lists as done",
+        )
+    return version
 
 
 def _of_version(project: Project, current: Manifest, version: Version) -> Request:
     snapshot = versions.snapshot(project, version)
-    there = project.as_of(snapshot)
+    then = project.as_of(snapshot)
     table = project.tables.read(version.deploy)
-    revive = _alive(there, current, table) if table else {}
+    revive = _alive(then, current, table) if table else {}
     releases: dict[str, str | None] = dict(snapshot.releases) if snapshot else {}
-    releases |= {one.service: one.release for one in table.instances.values()} if table else {}
-    for service in there.config.services:
+    releases |= {instance.service: instance.release for instance in table.instances.values()} if table else {}
+    for service in then.config.services:
         if service not in revive:
-            _check_startable(there, version.deploy, service, releases.get(service, version.release))
-    words = _words(version, current)
+            _check_startable(then, version.deploy, service, releases.get(service, version.release))
     return Request(
         "rollback",
         release=version.release,
-        origin=version.origin,  # where the deploy was a rollback itself, the one that it brought back
+        origin=version.origin,  # if that deploy was a rollback itself, the deploy that it restored
         revive=revive,
         releases=releases,
         snapshot=snapshot,
-        words=words,
+        where=_where(version, current),
     )
 
 
-def _words(version: Version, current: Manifest) -> str:
-    """Return where it goes, the release first: that is what a person thinks in."""
+def _where(version: Version, current: Manifest) -> str:
+    """Return where a rollback goes, with the release first: people think in releases."""
     if version.release is None:
         return f"back to deploy {version.origin}"
     same = ", the same release with another configuration or environment"
-    again = version.release == current.release and version.origin != (current.origin or current.deploy)
-    return f"back to release {version.release} (deploy {version.origin}){same if again else ''}"
+    is_same = version.release == current.release and version.origin != (current.origin or current.deploy)
+    return f"back to release {version.release} (deploy {version.origin}){same if is_same else ''}"
 
 
 def _of_release(project: Project, current: Manifest, release: str) -> Request:
-    """Go to the newest version of this release; one that never served is started as things are today."""
+    """Go to the newest version of this release; one that never served starts with today's configuration."""
     if project.releases is None or not project.releases.is_complete(release):
-        known = ", ".join(project.releases.ids()) if project.releases else "none, without a [release] section"
-        raise UsageError(f"there is no release {release!r} to go back to", hint=f"there are: {known}")
-    found = [one for one in versions.committed(project) if one.release == release]
-    here = versions.serving(project, current).origin
-    if chosen := next((one for one in found if one.origin != here), found[0] if found else None):
+        existing = ", ".join(project.releases.ids()) if project.releases else "none, without a [release] section"
+        raise UsageError(f"there is no release {release!r} to roll back to", hint=f"there are: {existing}")
+    known = [version for version in versions.committed(project) if version.release == release]
+    serving = versions.serving(project, current).origin
+    if chosen := next((version for version in known if version.origin != serving), known[0] if known else None):
         return _of_version(project, current, chosen)
-    return Request("rollback", release=release, words=f"back to release {release}, which has never served")
+    return Request("rollback", release=release, where=f"back to release {release}, which has never served")
 
 
 def _alive(project: Project, current: Manifest, table: Manifest) -> dict[str, list[Instance]]:
-    """Return, for each service all of whose instances of then can still serve, those instances."""
-    states = {name: found.state for name, found in project.instances.running().items()}
-    found = {}
-    for service in table.services():
-        then = table.of(service)
-        if service in project.config.services and all(
-            one.name in current.instances or states.get(one.name) == "warm" for one in then
-        ):
-            found[service] = then
-    return found
+    """Return the table's instances of each service, if all of them serve or are warm."""
+    warm = {name for name, instance in project.instances.running().items() if instance.state == "warm"}
+    return {
+        service: instances
+        for service, instances in table.by_service().items()
+        if service in project.config.services
+        and all(instance.name in warm or instance.name in current.instances for instance in instances)
+    }
 
 
 def _check_startable(project: Project, number: int, service: str, release: str | None) -> None:
+    """Raise UsageError if the service's release cannot be started any more."""
     if project.releases is None:
         raise UsageError(
             f"{service} of deploy {number} is no longer kept warm, and its code is gone: without a [release] section "
-            "there is only the code of now",
+            "only the current code exists",
             hint="put the old code back and run `zddeploy`; a [release] section, or a longer keep_warm, avoids this",
         )
     if release is None or not project.releases.is_complete(release):
         raise UsageError(
-            f"release {release} of deploy {number} is no longer there",
+            f"release {release} of deploy {number} does not exist any more",
             hint=f"there are: {', '.join(project.releases.ids())}; or `zddeploy --rev {release}`",
         )

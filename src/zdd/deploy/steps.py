@@ -1,8 +1,8 @@
 """
-The steps of a deploy up to its commit: each has a name, a line in the plan, what it does, and how that is undone.
+The steps of a deploy up to its commit: each has a name, a line in the plan, a `do` and an `undo`.
 
-Every `undo` is idempotent and works even if its `do` never ran or did not finish: so recovery can undo a deploy of
-which it knows only the manifest. A step that only looks, or makes what may be used again, has nothing to undo.
+Every `undo` is idempotent and works even if its `do` never ran or did not finish, so recovery can undo a deploy with
+nothing but its manifest. A step that only looks, or makes something that later deploys can use, has nothing to undo.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Step(NamedTuple):
     """
     One step; `name` is stable (JSON), `line` says what the step does.
 
-    `do` raises ZddError with the cause if it fails. A step that `leads` sends clients somewhere: while its undo fails,
-    no step before it is undone, since clients may still be sent to what that would stop.
+    `do` raises ZddError with the cause if it fails. A step that `leads` sends clients somewhere: if its undo fails, no
+    earlier step is undone, since clients may still reach the instances that such an undo would stop.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Step(NamedTuple):
 
 
 def begin(target: Manifest) -> Step:
-    """Write the manifest before anything is touched. Undone, the deploy never was."""
+    """Write the manifest before anything else. Its undo removes every trace of the deploy."""
 
     def undo(project: Project) -> None:
         _require_unpublished(project, target)
@@ -48,7 +48,7 @@ def begin(target: Manifest) -> Step:
 
 
 def build(target: Manifest) -> Step:
-    """Build the release, unless it exists. Undone, the release stays, but its assets no longer win."""
+    """Build the release, unless it exists. Its undo keeps the release, but the old release's assets win again."""
 
     def undo(project: Project) -> None:
         before = project.tables.before(target)
@@ -59,12 +59,12 @@ def build(target: Manifest) -> Step:
 
 
 def before_start(target: Manifest, commands: str) -> Step:
-    """Run the user's commands before anything of the new version runs, such as migrations."""
+    """Run the user's commands, such as migrations, before any new instance starts."""
     return Step("before-start", f"before_start: {commands}", lambda project: hooks.run(project, "before_start", target))
 
 
 def start(target: Manifest, instance: Instance) -> Step:
-    """Start a new instance, without waiting for it. Of a stop-first one, start only what its requests will wait in."""
+    """Start a new instance, without waiting for it. A stop-first one only opens the socket where its requests wait."""
 
     def do(project: Project) -> None:
         before = project.tables.before(target)
@@ -72,7 +72,7 @@ def start(target: Manifest, instance: Instance) -> Step:
         project.instances.start(target, instance, project.folder_of(instance.release), old)
 
     def undo(project: Project) -> None:
-        """Stop it and leave nothing of it; drain it before, if clients may have been sent to it."""
+        """Stop the instance and remove its files; first drain it, if clients may have reached it."""
         _require_unpublished(project, target)
         project.instances.discard(instance, project.proxy.retiring_workers() if target.exposed else None)
 
@@ -81,7 +81,7 @@ def start(target: Manifest, instance: Instance) -> Step:
 
 
 def revive(target: Manifest, name: str) -> Step:
-    """Let an instance that was kept warm serve again. Its keeper alone knows whether it is not too late."""
+    """Let a warm instance serve again. Only its keeper knows whether it still can."""
     return Step(
         "revive",
         f"{name}, kept warm, serves again",
@@ -92,9 +92,9 @@ def revive(target: Manifest, name: str) -> Step:
 
 def prepare(target: Manifest) -> Step:
     """
-    Lay out the new table while its instances start, so that the switch is one rename, and write the snapshot.
+    Write the new table and the snapshot while the instances start, so that the switch is one rename.
 
-    Undone, the snapshot is removed: nothing goes back to what was refused. The links go with the table.
+    Its undo removes the snapshot, since no rollback goes to a failed version. The table is removed with its deploy.
     """
 
     def do(project: Project) -> None:
@@ -106,10 +106,10 @@ def prepare(target: Manifest) -> Step:
 
 def probe(target: Manifest, names: Sequence[str], back: Sequence[str]) -> Step:
     """
-    Wait until these instances are healthy, and for the sockets of stop-first ones; write down their ports.
+    Wait until these instances are healthy and the sockets of stop-first ones are open; record their ports.
 
-    Going back leads through the tables `back`. All that going back and committing need is written here, while a full
-    disk still costs nothing.
+    An undo publishes the tables `back`. All files that undo and commit need are written here, where a full disk is
+    still harmless.
     """
 
     def do(project: Project) -> None:
@@ -123,12 +123,12 @@ def probe(target: Manifest, names: Sequence[str], back: Sequence[str]) -> Step:
 
 
 def union_name(target: Manifest) -> str:
-    """Return the name of the table in force while nginx changes to the slots of this one."""
+    """Return the name of the table that is in force while nginx changes to the slots of the target."""
     return f"{target.deploy}+"
 
 
 def publish_union(target: Manifest, before: Manifest, slots: dict[str, str]) -> Step:
-    """Publish a table with the old and the new slots, while nginx changes from the ones to the others."""
+    """Publish a table with both the old and the new slots, for the time in which nginx changes its set of slots."""
 
     def do(project: Project) -> None:
         project.tables.publish(project.tables.build(target.deploy, slots, union_name(target)))
@@ -140,7 +140,7 @@ def publish_union(target: Manifest, before: Manifest, slots: dict[str, str]) -> 
 
 
 def proxy(target: Manifest) -> Step:
-    """Bring nginx to the text of this table: test, replace, reload, verify; nothing if its text stays the same."""
+    """Make nginx run the text of this table: test, replace, reload, verify. Do nothing if the text stays the same."""
 
     def do(project: Project) -> None:
         text = project.proxy.text(target)
@@ -154,7 +154,7 @@ def proxy(target: Manifest) -> Step:
 
 
 def publish(target: Manifest, back: str | None) -> Step:
-    """Switch from the table in force (`back`; None for the first deploy) to the target."""
+    """Switch from the table in force (`back`; None for a first deploy) to the target."""
 
     def undo(project: Project) -> None:
         if project.tables.published() != str(target.deploy):
@@ -170,7 +170,7 @@ def publish(target: Manifest, back: str | None) -> Step:
 
 
 def swap(target: Manifest, old: Sequence[Instance], new: Sequence[Instance]) -> Step:
-    """Stop the old version and start the new one, while requests wait. Undone, the other way round."""
+    """Stop the old version and start the new one, while requests wait. Its undo does the reverse."""
     old_names, new_names = (", ".join(instance.name for instance in instances) for instances in (old, new))
     return Step(
         "swap",
@@ -181,12 +181,12 @@ def swap(target: Manifest, old: Sequence[Instance], new: Sequence[Instance]) -> 
 
 
 def swapped(new: Sequence[Instance]) -> Step:
-    """Of an interrupted deploy: wait until its stop-first instances have finished by themselves."""
-    return Step("swap", "wait for the interrupted change-over", lambda project: stop_first.await_alone(project, new))
+    """Wait until the keepers have finished an interrupted deploy's stop-first swap."""
+    return Step("swap", "wait for the interrupted swap", lambda project: stop_first.await_unattended(project, new))
 
 
 def check(target: Manifest) -> Step:
-    """Send one request through nginx to each service that is changed, as a client would."""
+    """Send one request through nginx to each changed service, as a client would."""
 
     def do(project: Project) -> None:
         before = project.tables.before(target)
@@ -197,18 +197,18 @@ def check(target: Manifest) -> Step:
 
 
 def after_switch(target: Manifest, command: str) -> Step:
-    """Run the user's command once the new version serves. If it fails, the old version serves again."""
+    """Run the user's command once the new version serves. If it fails, the deploy is undone."""
     line = f"after_switch: `{command}`"
     return Step("after-switch", line, lambda project: hooks.run(project, "after_switch", target))
 
 
 def bake(target: Manifest, seconds: float) -> Step:
-    """Watch the new version for a while; a fault switches back."""
+    """Watch the new version for a while. A fault undoes the deploy."""
     return Step("bake", f"watch the new version for {seconds:g} s", lambda project: baking.bake(project, target))
 
 
 def commit(target: Manifest) -> Step:
-    """Write durably that the target serves. From here on nothing is undone."""
+    """Record durably that the target serves. After this nothing is undone."""
 
     def do(project: Project) -> None:
         project.snapshots.sync(target.deploy)
@@ -218,9 +218,9 @@ def commit(target: Manifest) -> Step:
 
 
 def _require_unpublished(project: Project, target: Manifest) -> None:
-    """Raise NeedsPerson if clients are led to this table, whatever was meant: nothing of it may end."""
+    """Raise NeedsPerson if clients are still sent to this table: then none of its instances may be stopped."""
     if project.tables.published() in (str(target.deploy), union_name(target)):
         raise NeedsPerson(
-            f"deploy {target.deploy} still gets requests, so nothing of it is stopped",
+            f"deploy {target.deploy} still gets requests, so none of its instances is stopped",
             hint="`zddeploy status` shows what serves; `zddeploy recover` tries again",
         )

@@ -52,8 +52,3 @@ def test_an_entry_is_on_disk_when_it_is_appended(tmp_path: Path, monkeypatch: py
 
 def test_without_a_file_there_is_no_past(tmp_path: Path) -> None:
     assert history.read(str(tmp_path / "none")) == []
-
-
-def test_only_a_deploy_that_was_done_is_found(tmp_path: Path) -> None:
-    assert history.find([entry(2, "undone"), entry(1)], 2) is None
-    assert history.find([entry(2, "undone"), entry(1)], 1) == entry(1)

@@ -1,4 +1,4 @@
-"""What happens in a deploy: one kind of event a class, sent to every listener as it happens."""
+"""The events of a deploy: one class for each kind, sent to every listener as they happen."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from zdd import secret
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
-    """Something that happened. As JSON it is one object, whose field `event` names its kind."""
+    """Something that happened. In JSON it is one object whose field `event` names its kind."""
 
 
 class Begin(Event, frozen=True, kw_only=True, tag="begin"):
-    """A deploy has its number; it `started` at this time.time(). `text` says where a rollback goes."""
+    """A deploy has its number; it `started` then (as of time.time()). `text` says where a rollback goes."""
 
     deploy: int
     action: str
@@ -35,7 +35,7 @@ class Doing(Event, frozen=True, kw_only=True, tag="doing"):
 
 
 class Step(Event, frozen=True, kw_only=True, tag="step"):
-    """A step is over, after so many seconds."""
+    """A step has ended, after this many seconds."""
 
     step: str
     seconds: float
@@ -43,7 +43,7 @@ class Step(Event, frozen=True, kw_only=True, tag="step"):
 
 
 class Healthy(Event, frozen=True, kw_only=True, tag="healthy"):
-    """A new instance is healthy, so many seconds after its start."""
+    """A new instance is healthy, this many seconds after its start."""
 
     service: str
     instance: str
@@ -58,7 +58,7 @@ class Proxy(Event, frozen=True, kw_only=True, tag="proxy"):
 
 
 class Drain(Event, frozen=True, kw_only=True, tag="drain"):
-    """The instance `subject` drains or is gone."""
+    """The instance `subject` drains or has ended."""
 
     subject: str
     service: str
@@ -68,6 +68,11 @@ class Drain(Event, frozen=True, kw_only=True, tag="drain"):
     cut: int | UnsetType = UNSET
     seconds: float | UnsetType = UNSET
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether the instance still drains."""
+        return self.connections is not UNSET and self.drained is UNSET
+
 
 class Command(Event, frozen=True, kw_only=True, tag="command"):
     """A command is run."""
@@ -76,7 +81,7 @@ class Command(Event, frozen=True, kw_only=True, tag="command"):
 
 
 class Notice(Event, frozen=True, kw_only=True, tag="notice"):
-    """Something a person should know."""
+    """Something that a person should know."""
 
     text: str
     service: str | UnsetType = UNSET
@@ -91,7 +96,7 @@ class Plan(Event, frozen=True, kw_only=True, tag="plan"):
 
 
 class Result(Event, frozen=True, kw_only=True, tag="result"):
-    """The last event: how the command ended, why, and its exit code."""
+    """The last event: how the command ended, why, and with which exit code."""
 
     outcome: str
     cause: str | None
@@ -111,10 +116,10 @@ AnyEvent = Begin | Doing | Step | Healthy | Proxy | Drain | Command | Notice | P
 
 
 class Listener(Protocol):
-    """Whoever wants to know: the terminal, the JSON stream, the deploy's logs."""
+    """A receiver of events: the terminal, the JSON stream, the deploy's logs."""
 
     def take(self, event: Event) -> None:
-        """Take one event."""
+        """Receive one event."""
 
 
 class Events:
@@ -127,9 +132,9 @@ class Events:
 
     def send(self, event: Event) -> None:
         """
-        Send an event to every listener, without the secrets in its texts.
+        Send an event to every listener, with its secrets hidden.
 
-        A listener that fails, since its terminal has gone, gets no more events: the deploy goes on.
+        A listener that fails, for example because its terminal is gone, gets no more events; the deploy goes on.
         """
         event = _without_secrets(event)
         for listener in list(self.listeners):
@@ -144,7 +149,7 @@ class Events:
 
     @contextlib.contextmanager
     def timed(self, step: str, text: str = "") -> Iterator[None]:
-        """Send an event when a step begins, and one with its seconds when it is over, whether or not it failed."""
+        """Send an event when a step begins, and another with its seconds when it ends, even if it failed."""
         self.send(Doing(step=step, text=text or step))
         begun, ok = time.monotonic(), False
         try:

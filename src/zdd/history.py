@@ -1,4 +1,4 @@
-"""What was deployed, by whom, and what became of it: an append-only record for people, on which nothing depends."""
+"""The history: what was deployed, by whom, and how it ended. An append-only record for people; no decision needs it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from zdd.host import files
 
 class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """
-    One deploy. Times are seconds, `started` of time.time().
+    One deploy. Times are in seconds, `started` as of time.time().
 
-    `output` is the last that was printed by the program that failed; `replaced` is the deploy that served before;
-    `origin` the deploy whose version was started again, by a rollback, a restart or an up.
+    `output` is the last output of the program that failed, `replaced` the deploy that served before, and `origin` the
+    deploy whose version was started again by a rollback, a restart or an up.
     """
 
     deploy: int
@@ -35,7 +35,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def append(path: str, entry: Entry) -> None:
-    """Add an entry and have it on disk; it is one write, so a crash leaves at most a torn last line."""
+    """Append an entry durably. It is a single write, so a crash leaves at most an incomplete last line."""
     is_new = not os.path.exists(path)
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
@@ -49,7 +49,7 @@ def append(path: str, entry: Entry) -> None:
 
 
 def read(path: str) -> list[Entry]:
-    """Return all entries, the newest first; lines that are torn or damaged are passed over."""
+    """Return all entries, newest first. Skip incomplete and damaged lines."""
     entries = []
     for line in (files.read(path) or "").splitlines():
         try:
@@ -57,11 +57,6 @@ def read(path: str) -> list[Entry]:
         except msgspec.MsgspecError:
             continue
     return entries[::-1]
-
-
-def find(entries: list[Entry], deploy: int) -> Entry | None:
-    """Return the entry of a deploy that was done."""
-    return next((entry for entry in entries if entry.deploy == deploy and entry.outcome == "done"), None)
 
 
 def _ends_whole(fd: int) -> bool:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: noted when they come, acted upon where it is safe."""
+"""Ctrl-C and SIGTERM: noted when they arrive, obeyed where that is safe."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from zdd.errors import DeployFailed
 
 
 class Interrupted(DeployFailed):
-    """The user, or the system, wants the deploy to end."""
+    """A signal asks the deploy to end."""
 
 
 class Interrupts:
     """
-    Signals only leave a note here, and whoever waits looks for it: so a deploy is never cut in the middle of a step.
+    A signal is only noted here, and every wait checks the note, so no signal ends a deploy in the middle of a step.
 
-    SIGHUP does not count: a deploy outlives the terminal it was started from. It has a handler nevertheless, since
-    what is ignored stays ignored in all that is started, and a shell could not even trap it.
+    SIGHUP is not noted: a deploy outlives its terminal. It has a handler nevertheless, since children would inherit an
+    ignored signal, and a shell could not even trap it.
     """
 
     def __init__(self) -> None:
@@ -28,8 +28,8 @@ class Interrupts:
 
     @contextlib.contextmanager
     def caught(self) -> Iterator[None]:
-        """Note the signals for as long as this lasts."""
-        handlers = {signal.SIGINT: self._note, signal.SIGTERM: self._note, signal.SIGHUP: _pass_over}
+        """Note signals inside the context."""
+        handlers = {signal.SIGINT: self._note, signal.SIGTERM: self._note, signal.SIGHUP: _ignore}
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
@@ -39,7 +39,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Let nothing interrupt what is done here."""
+        """Prevent interruptions inside the context."""
         self._held = True
         try:
             yield
@@ -47,13 +47,13 @@ class Interrupts:
             self._held = False
 
     def check(self) -> None:
-        """Raise Interrupted when a signal has come."""
+        """Raise Interrupted if a signal has been noted."""
         if self.noted and not self._held:
             raise Interrupted(f"interrupted by {self.noted}")
 
-    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (what signal(2) calls with)
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (the signature of a handler)
         self.noted = signal.Signals(number).name
 
 
-def _pass_over(number: int, frame: FrameType | None) -> None:
-    """Do nothing about a signal."""
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Do nothing."""

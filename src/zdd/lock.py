@@ -1,4 +1,4 @@
-"""One changing command at a time, and who it is."""
+"""The project's lock: one changing command at a time, and who runs it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from zdd.project import Project
 @contextlib.contextmanager
 def holding(project: Project, command: str, timeout: float | None) -> Iterator[None]:
     """
-    Make the folders, hold the lock and note signals, for as long as a changing command lasts.
+    Make the folders, hold the lock and note signals while a changing command runs.
 
-    Raises Locked when somebody else changes this project for longer than `timeout` seconds, which is the project's
-    lock_timeout unless given.
+    Raises Locked if another command holds the lock for longer than `timeout` seconds, by default the project's
+    lock_timeout.
     """
     lock = Lock(project.paths.lock)
     try:
@@ -43,11 +43,11 @@ def _acquire(project: Project, lock: Lock, command: str, timeout: float) -> None
         try:
             lock.acquire(holder, deadline - time.monotonic())
         except FileNotFoundError:
-            continue  # `down` removed the folder while we waited for the lock in it
+            continue  # `down` removed the folder while we waited for its lock
 
 
 def who() -> str:
-    """Return who runs this: also behind sudo, the person and not root."""
+    """Return who runs this command; behind sudo the person, not root."""
     return os.environ.get("SUDO_USER") or os.environ.get("LOGNAME") or user_name(os.geteuid())
 
 
@@ -57,5 +57,5 @@ def _locked(project: Project, holder: dict[str, object]) -> Locked:
     return Locked(
         f"{project.name} is being changed by {holder.get('who', 'somebody')}: "
         f"`{holder.get('command', 'zddeploy')}`, pid {holder.get('pid', 'unknown')}{ago}",
-        hint="wait for it, or have zddeploy wait: --lock-timeout 60s",
+        hint="wait, or let zddeploy wait: --lock-timeout 60s",
     )

@@ -1,4 +1,4 @@
-"""Everything a deploy works on, in one hand."""
+"""A project: everything that a command works on, in one object."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Project(msgspec.Struct, frozen=True):
-    """A project on this machine: what was asked for, its files, its instances, its proxy, and who is told."""
+    """A project on this machine: its configuration, files, instances and proxy, and the listeners of its events."""
 
     config: Config
     paths: Paths
@@ -46,44 +46,44 @@ class Project(msgspec.Struct, frozen=True):
 
     @property
     def snapshots(self) -> Snapshots:
-        """What each committed deploy has started from."""
+        """What each committed deploy started with."""
         return Snapshots(self.paths.deploys, self.config.folder)
 
     def snapshot(self, target: Manifest) -> Snapshot:
-        """Return what a deploy starts from: new instances were just started, the others are as they were recorded."""
+        """Return what a deploy starts with: new instances have just started, the others as they were recorded."""
         config, instances = self.config, target.by_service()
-        new = {one.service for one in target.new(self.tables.before(target))}
+        new = {instance.service for instance in target.new(self.tables.before(target))}
         services = {name: self.instances.service(name) if name in new else config.services[name] for name in instances}
         return Snapshot(
             deploy=target.deploy,
             origin=target.origin or target.deploy,
             release=target.release,
-            releases={name: found[0].release for name, found in instances.items()},
+            releases={name: started[0].release for name, started in instances.items()},
             zdd=config.zdd,
             nginx=config.nginx,
             built=config.release,
             order=list(instances),
-            apps={name: one for name, one in services.items() if isinstance(one, ResolvedService)},
+            apps={name: app for name, app in services.items() if isinstance(app, ResolvedService)},
             classic={name: one for name, one in services.items() if isinstance(one, ClassicService)},
         )
 
     def as_of(self, snapshot: Snapshot | None) -> Project:
-        """Return the same project with the configuration and environment of then; with those of today for None."""
+        """Return the same project with the snapshot's configuration and environment; with today's for None."""
         if snapshot is None:
             return self
         return self.configured(snapshot.config(self.config))
 
     def configured(self, config: Config) -> Project:
-        """Return the same project, in the same places and with the same listeners, with another configuration."""
+        """Return the same project, with the same paths and listeners, but another configuration."""
         instances, proxy, releases = _parts(config, self.paths, self.commands, self.clock, self.events, self.interrupts)
         return msgspec.structs.replace(self, config=config, instances=instances, proxy=proxy, releases=releases)
 
     def folder_of(self, release: str | None) -> str:
-        """Return where a release's code is: without [release], beside the configuration."""
+        """Return the folder of a release's code; without [release] it is the configuration's folder."""
         return self.releases.path(release) if self.releases and release else str(self.config.folder)
 
     def use(self, release: str) -> None:
-        """Have S/current lead to the release, and its files win among the assets; a failure is only told."""
+        """Point S/current to the release and let its files win among the assets. Only report a failure."""
         if self.releases:
             try:
                 self.releases.make_current(release)
@@ -92,7 +92,7 @@ class Project(msgspec.Struct, frozen=True):
                 self.events.notice(f"release {release}: {error}")
 
     def build(self, target: Manifest) -> None:
-        """Have the table's release there, complete, its assets too. Raises DeployFailed with the build's last words."""
+        """Build the table's release and its assets, unless they exist. Raises DeployFailed with the last output."""
         if self.releases and target.release:
             from zdd.release.releases import Revision
 
@@ -101,17 +101,16 @@ class Project(msgspec.Struct, frozen=True):
             self.releases.unite_assets()
 
 
-def open_project(config: Config, events: Events, tell: Callable[[str], None] | None = None) -> Project:
+def open_project(config: Config, events: Events, log: Callable[[str], None] | None = None) -> Project:
     """
-    Put the parts together; touches nothing.
+    Build the project from its parts, without touching anything.
 
-    `tell` is given every command that is run. Raises UsageError where the places cannot be this project's.
+    `log` is called with every command that runs. Raises UsageError if the paths belong to another project.
     """
-    paths, commands, clock, interrupts = Paths(config), Commands(tell), Clock(), Interrupts()
+    paths, commands, clock, interrupts = Paths(config), Commands(log), Clock(), Interrupts()
     paths.check()
-    if gone := paths.moved_from():
-        words = f"project {config.project} was deployed as {gone}, which is gone; {config.path} takes its place"
-        events.notice(words)
+    if old := paths.moved_from():
+        events.notice(f"project {config.project} was deployed as {old}, which is gone; {config.path} takes its place")
     instances, proxy, releases = _parts(config, paths, commands, clock, events, interrupts)
     return Project(config, paths, RoutingTables(paths), instances, proxy, events, interrupts, commands, clock, releases)
 
@@ -119,7 +118,7 @@ def open_project(config: Config, events: Events, tell: Callable[[str], None] | N
 def _parts(
     config: Config, paths: Paths, commands: Commands, clock: Clock, events: Events, interrupts: Interrupts
 ) -> tuple[Instances, Proxy, Releases | None]:
-    """Return what depends on the configuration."""
+    """Return the parts that depend on the configuration."""
     proxy = open_proxy(config, paths, commands, clock)
     instances = Instances(config, paths, commands, clock, events, interrupts, proxy.access)
     releases = None

@@ -235,7 +235,7 @@ BUGS = [
     Bug(
         "refused code that serves is not told of",
         "operate/in_place.py",
-        "return found.digest == digest or found.changed >= since",
+        "return code.digest == digest or code.changed >= since",
         "return False",
         "tests/system/test_in_place.py"
         "::test_an_instance_that_a_crash_has_brought_to_refused_code_is_told_until_good_code_serves[fd]",

@@ -90,7 +90,9 @@ def with_room(project: Project, disk: Small, *serve: str) -> None:
     project.zddeploy("recover")
     assert set(project.serving()) == set(serve)
     # A stop-first version that is started again without [release] loads the code of now, and status is right to say so.
-    assert [words for words in project.status()["problems"] if "runs the code that deploy 2 refused" not in words] == []
+    assert [
+        words for words in project.status()["problems"] if "runs the code of deploy 2, which was rejected" not in words
+    ] == []
     for name in ("before_start", "after_switch"):
         (project.folder / "deploy.toml").write_text(
             "".join(line for line in lines(project) if not line.startswith(f"{name} ="))

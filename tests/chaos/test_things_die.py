@@ -57,7 +57,7 @@ def test_the_app_of_a_killed_keeper_serves_on_and_the_next_deploy_replaces_it(pr
         kill(keeper_of(project, "web-1"))
         status = project.status()
         assert [one["state"] for one in status["services"][0]["instances"]] == ["unkept"]
-        assert "the keeper of web-1 has died; the app serves on" in status["problems"][0]
+        assert "the keeper of web-1 has died; its app still serves" in status["problems"][0]
         version(project, 2)
         project.zddeploy()
         report = load.stop()

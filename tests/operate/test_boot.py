@@ -77,7 +77,7 @@ def test_a_line_break_in_a_path_does_not_get_into_a_unit(tmp_path: Path) -> None
     folder = tmp_path / "a\nUser=root"
     folder.mkdir()
 
-    with pytest.raises(UsageError, match="cannot be written into a unit"):
+    with pytest.raises(UsageError, match="cannot be written into a systemd unit"):
         texts(load(folder))
 
 
@@ -117,7 +117,9 @@ def test_nobody_becomes_somebody_else_by_what_a_user_has_written(tmp_path: Path,
     user = boot.user_of(config)
 
     assert user.pw_name == "daemon"  # whose configuration it is
-    with pytest.raises(UsageError, match=f"{taken} belongs to nobody, and project shop would be daemon's") as caught:
+    with pytest.raises(
+        UsageError, match=f"{taken} belongs to nobody, but project shop would belong to daemon"
+    ) as caught:
         boot.check_free(config, user)
     assert "--user nobody" in str(caught.value.hint)
     boot.check_free(config, USER)
@@ -184,7 +186,7 @@ def test_who_else_can_change_what_is_run_at_boot_is_told(tmp_path: Path) -> None
 
     assert boot.changeable(config, ROOT, program) == []
     folder.chmod(0o777)
-    conf = f"{folder}/deploy.toml is run as root at boot, and not only root can change {folder}"
+    conf = f"{folder}/deploy.toml runs as root at boot, but not only root can change {folder}"
     assert boot.changeable(config, ROOT, program) == [conf]
     os.chown(folder, USER.pw_uid, -1)
     folder.chmod(0o700)

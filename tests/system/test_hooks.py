@@ -162,7 +162,7 @@ def test_the_refused_code_is_named_where_a_restart_would_load_it(project: Projec
 
     refused = project.zddeploy(code=1)
 
-    words = f"the code in {project.folder} is still that of deploy 2, which was refused"
+    words = f"deploy 2 was rejected, but its code is still in {project.folder}"
     assert words in refused.stderr
     assert words in project.zddeploy("status").stdout
 

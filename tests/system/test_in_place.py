@@ -69,7 +69,7 @@ def test_an_instance_that_a_crash_has_brought_to_refused_code_is_told_until_good
     assert "HTTP/1.1 503" in project.get()
     (words,) = told(project)
     assert words.startswith("web-1 was restarted at ")
-    assert f" and runs the code that deploy 2 refused: put the right code into {project.folder}" in words
+    assert f" and runs the code of deploy 2, which was rejected: put the right code into {project.folder}" in words
     project.write("shop.py", GOOD)
     assert told(project) == [words]  # what was started runs on
     project.zddeploy()
@@ -85,7 +85,7 @@ def test_a_version_that_ends_the_one_before_it_by_its_pid_file_is_told_when_it_i
     said = project.zddeploy(code=1).stderr
 
     assert "deploy 1 is still in force; web-1 " in said
-    assert " the code that deploy 2 refused" in said
+    assert " the code of deploy 2, which was rejected" in said
     eventually(lambda: told(project))
 
 
@@ -100,7 +100,7 @@ def test_an_instance_that_is_just_being_restarted_is_told_too(project: Project) 
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: Process.find(pid) is None)
 
-    eventually(lambda: [words for words in told(project) if "the code that deploy 3 refused" in words])
+    eventually(lambda: [words for words in told(project) if "the code of deploy 3, which was rejected" in words])
 
 
 def test_a_refused_restart_counts_and_so_does_each_service(project: Project) -> None:
@@ -119,7 +119,9 @@ def test_code_that_was_rolled_back_and_is_loaded_again_is_told(project: Project)
     project.write("shop.py", BAD.replace("503 Sorry", "200 OK"))
     project.zddeploy()
     project.zddeploy("rollback")
-    assert any("deploy 2, which was rolled back: a crash" in note for note in project.status()["notes"])
+    assert any(
+        note.startswith("deploy 2 was rolled back, but its code is still in ") for note in project.status()["notes"]
+    )
     assert told(project) == []
 
     restarted(project)

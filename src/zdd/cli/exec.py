@@ -1,4 +1,4 @@
-"""zddeploy exec: a command beside the app."""
+"""zddeploy exec: run a command in an app's context."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from zdd.cli import complete, options
 from zdd.errors import ZddError
 from zdd.host.command import Surroundings, become
 from zdd.host.own_process import die_of
-from zdd.operate.exec_context import inside
+from zdd.operate.exec_context import surroundings
 from zdd.project import Project
 
-_CANNOT_START = 127  # as a shell has it: no exit code of the command's own
+_CANNOT_START = 127  # as shells do; not an exit code of the command
 
 
 @options.command("exec", "looks", context_settings={"allow_interspersed_args": False})
@@ -21,10 +21,10 @@ _CANNOT_START = 127  # as a shell has it: no exit code of the command's own
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 def command(project: Project, service: str, words: tuple[str, ...], as_json: bool) -> int:  # noqa: ARG001
     r"""
-    Run a command in the live release, as its app is run.
+    Run a command in the live release, like its app.
 
-    With its environment, user and folder; the exit code is passed on. As another user than you, it gets a terminal of
-    its own: what it runs can neither read nor type at yours.
+    The command gets the app's environment, user and folder; its exit code is passed on. If it runs as another user, it
+    gets its own terminal, so it can neither read your terminal nor type into it.
 
     \b
     Examples:
@@ -35,7 +35,7 @@ def command(project: Project, service: str, words: tuple[str, ...], as_json: boo
     argv = words[1:] if words[0] == "--" else words
     if not argv:
         raise click.UsageError("Missing argument '-- COMMAND...'.")
-    there = inside(project, service)
+    there = surroundings(project, service)
     try:
         return _run(argv, there)
     except OSError as error:
@@ -47,7 +47,7 @@ def command(project: Project, service: str, words: tuple[str, ...], as_json: boo
 def _run(argv: tuple[str, ...], there: Surroundings) -> int:
     if there.who.uid in (None, os.geteuid()):
         become(argv, there)
-    from zdd.host import pseudo_terminal  # here, because nobody else needs it
+    from zdd.host import pseudo_terminal  # here, because only this command needs it
 
     status = pseudo_terminal.run(argv, there)
     if status < 0:

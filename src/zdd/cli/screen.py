@@ -1,4 +1,4 @@
-"""How events look: to a person, to a program, and in the deploy's logs."""
+"""The listeners that show events: to a person, to a program, and in the deploy's logs."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from zdd.events import Begin, Command, Doing, Drain, Event, Healthy, Notice, Pla
 from zdd.paths import Paths
 from zdd.terminal import Terminal, fitted
 
-_TICK, _SOON = 0.1, 0.2  # seconds: the living line's pulse, and the least that a step takes before it has such a line
+_TICK, _SOON = 0.1, 0.2  # seconds: between updates of the living line, and until a step gets one
 _DONE = {"publish": "switched", "build": "built", "swap": "swapped", "bake": "baked"}
-_LEAST = 0.01  # seconds: a step that took less had nothing to do
+_LEAST = 0.01  # seconds: a shorter step had nothing to do
 _COLOUR: dict[type[Event], str] = {Notice: "yellow", Result: "green", Command: "bright_black"}
 
 
 class Screen:
     """
-    Prints one line on stdout for each event that means something to a person.
+    Prints one line on stdout for each event that a person cares about.
 
-    On a terminal a living line below them shows what is being done and for how long, and how old instances drain.
+    On a terminal, a living line below them shows the current step with its seconds, and how old instances drain.
     """
 
     def __init__(self, verbose: bool) -> None:
@@ -52,8 +52,8 @@ class Screen:
             self._draw()
 
     def _drain(self, event: Drain) -> None:
-        """Show in the living line that an instance drains, and in one that stays only how that ended."""
-        if event.text.startswith("draining"):
+        """Show draining in the living line; print only its end as a line that stays."""
+        if event.is_draining:
             since = self._draining[1] if self._draining else time.monotonic()
             self._draining = (f"{event.subject} {event.text}", since)
             self._tick()
@@ -70,7 +70,7 @@ class Screen:
             self.terminal.erase()
 
     def _tick(self) -> None:
-        """Let the seconds of the living line run, in another thread: the deploy itself mostly waits."""
+        """Start a thread that updates the seconds of the living line while the deploy waits."""
         if self.terminal.alive and self._ticks is None:
             self._ticks = threading.Thread(target=self._run, name="screen", daemon=True)
             self._ticks.start()
@@ -95,8 +95,8 @@ class DeployLogs:
     """
     Writes the deploy's logs, from its first event until the program ends.
 
-    `S/logs/deploy-N.jsonl` has the events that --json prints, as they happen; `S/logs/deploy-N.log` has them as lines
-    with their times, between the output of builds and hooks. A log that cannot be written does not fail a deploy.
+    `S/logs/deploy-N.jsonl` has the events that --json prints, as they happen. `S/logs/deploy-N.log` has them as lines
+    with times, between the output of builds and hooks. A log that cannot be written does not fail the deploy.
     """
 
     def __init__(self, paths: Paths) -> None:
@@ -122,7 +122,7 @@ def _append(path: str, text: bytes) -> None:
 
 
 def line(event: Event, verbose: bool) -> str | None:
-    """Return the line that shows the event to a person, None for an event that has none."""
+    """Return the line that shows the event to a person, None if it has none."""
     match event:
         case Begin(deploy=deploy, action=action, project=project, text=text):
             return f"{action} {deploy} of {project}" + (f": {text}" if text else "")

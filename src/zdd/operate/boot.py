@@ -1,7 +1,7 @@
 """
-What a machine needs so that a project is up again after a reboot, as files of root's and commands that make them count.
+What a project needs to come up at boot: files that root writes, and the commands that activate them.
 
-Worked out here as data, so that `enable` can show it before it does it, and `disable` undo it.
+They are data, so that `enable` can show them before it writes them, and `disable` can undo them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from zdd.errors import UsageError
 from zdd.host import guarded, reach, systemd
 from zdd.operate import boot_unit
 
-_SUDO_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")  # in this order where /bin is a link to /usr/bin
+_SUDO_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")  # /usr/bin first, since /bin may be a link to it
 _TMPFILES, _RUNTIME = "/etc/tmpfiles.d", "/run/zdd"
-# What the sudoers file may allow: an nginx is tested or reloaded, and nothing else, whatever a configuration says.
+# All that the sudoers file may allow, whatever a configuration says: to test or reload an nginx.
 _NGINX = r"(nginx|openresty|angie)([@.-][\w@.-]*)?"
 _HARMLESS = re.compile(
     rf"systemctl (reload|try-reload-or-restart) {_NGINX}|service {_NGINX} reload|nginx -(t|s reload)", re.ASCII
@@ -33,7 +33,7 @@ Command = list[str]
 
 
 class Piece(NamedTuple):
-    """One file: tested with `test` (and its path) before it counts, made to count by `after`, and `proof` shows it."""
+    """One file: `test` (with its path) checks it before it is written, `after` activates it, `proof` verifies that."""
 
     path: str
     text: str
@@ -47,9 +47,9 @@ class Piece(NamedTuple):
 
 def user_of(config: Config, name: str | None = None) -> pwd.struct_passwd:
     """
-    Return whose project it is: the user named, or root who has deployed it, or else who owns the configuration.
+    Return the project's user: the named one, or root if root has deployed it, or else the configuration's owner.
 
-    Raises UsageError where that user is unknown.
+    Raises UsageError if that user is unknown.
     """
     try:
         if name:
@@ -61,9 +61,9 @@ def user_of(config: Config, name: str | None = None) -> pwd.struct_passwd:
 
 def _deployed_by_root(config: Config) -> bool:
     """
-    Tell whether root's own note in the runtime folder says so.
+    Return whether root's own claim in the runtime folder says so.
 
-    A user's note says what that user likes, so it is not believed: neither whom it names nor its configuration.
+    A user's claim is not trusted, since that user can write anything into it.
     """
     claim = claims.decode(guarded.read_of_user(f"{_runtime(config)}/owner", 0))
     return bool(claim and claim.covers(config.path))
@@ -71,54 +71,54 @@ def _deployed_by_root(config: Config) -> bool:
 
 def check_free(config: Config, user: pwd.struct_passwd) -> None:
     """
-    Raise UsageError where the project's name is another's: what is written for it at boot would be given to this user.
+    Raise UsageError if the project's name is taken: what is written at boot would then go to the wrong user.
 
-    That is: its runtime folder belongs to somebody else, or a unit starts another configuration as another user.
+    It is taken if its runtime folder is another user's, or if a unit starts another configuration as another user.
     """
     for folder in dict.fromkeys((f"{_RUNTIME}/{config.project}", _runtime(config))):
         owner = _taken_by(folder, user)
         if owner:
             raise UsageError(
-                f"{folder} belongs to {owner}, and project {config.project} would be {user.pw_name}'s",
-                hint=f"if it is {owner}'s, say so: --user {owner}; "
-                f'if it is not, give it a name of its own: [zdd] project = "...". '
-                f"Once nothing of {owner}'s runs there, root may remove the folder",
+                f"{folder} belongs to {owner}, but project {config.project} would belong to {user.pw_name}",
+                hint=f"if the project belongs to {owner}, add --user {owner}; "
+                f'if not, give it another name: [zdd] project = "...". '
+                f"Once {owner} runs nothing there, root may remove the folder",
             )
     check_unit(config, user)
 
 
 def check_unit(config: Config, user: pwd.struct_passwd) -> None:
-    """Raise UsageError where a unit of this name starts another configuration as another user."""
+    """Raise UsageError if a unit of this name starts another configuration as another user."""
     path = boot_unit.path(config.project)
-    found = re.search(r"(?m)^User=(?P<user>.*)$(?:\n.*)*?\nExecStart=.* -c (?P<conf>.*) up$", _text(path))
-    if found and found["user"] != user.pw_name and found["conf"] != _quoted(str(config.path)):
+    unit = re.search(r"(?m)^User=(?P<user>.*)$(?:\n.*)*?\nExecStart=.* -c (?P<conf>.*) up$", _text(path))
+    if unit and unit["user"] != user.pw_name and unit["conf"] != _quoted(str(config.path)):
         raise UsageError(
-            f"project {config.project} is enabled for {found['conf']} of {found['user']} ({path})",
-            hint=f'give this one a name of its own: [zdd] project = "..."; or end the other: '
-            f"zddeploy -c {found['conf']} disable",
+            f"project {config.project} is enabled for {unit['conf']} of {unit['user']} ({path})",
+            hint=f'give this project another name: [zdd] project = "..."; or disable the other: '
+            f"zddeploy -c {unit['conf']} disable",
         )
 
 
 def _taken_by(folder: str, user: pwd.struct_passwd) -> str | None:
-    """Return whose the folder is, None if it is the user's, or may become it: it is missing, or root's and empty."""
+    """Return the folder's owner; None if that is the user, or if the folder is free: missing, or root's and empty."""
     try:
-        found = os.lstat(folder)
-        is_empty = found.st_uid == 0 and stat.S_ISDIR(found.st_mode) and not os.listdir(folder)
+        status = os.lstat(folder)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        is_free = is_folder and status.st_uid == 0 and not os.listdir(folder)
     except FileNotFoundError:
         return None
-    except PermissionError:  # one of root's that only root may look into
+    except PermissionError:  # a folder of root's that only root can read
         return "root"
-    is_theirs = found.st_uid == user.pw_uid and stat.S_ISDIR(found.st_mode)
-    return None if is_theirs or is_empty else user_name(found.st_uid)
+    is_theirs = is_folder and status.st_uid == user.pw_uid
+    return None if is_theirs or is_free else user_name(status.st_uid)
 
 
 def changeable(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[str]:
-    """Return a line for each file that starts at boot as this user and that somebody else may replace."""
-    found = ((path, reach.changeable(path, user.pw_uid, user.pw_gid)) for path in (program[0], str(config.path)))
+    """Return a warning for each file that runs at boot as this user and that somebody else can replace."""
     return [
-        f"{path} is run as {user.pw_name} at boot, and not only {user.pw_name} can change {place}"
-        for path, place in found
-        if place
+        f"{path} runs as {user.pw_name} at boot, but not only {user.pw_name} can change {place}"
+        for path in (program[0], str(config.path))
+        if (place := reach.changeable(path, user.pw_uid, user.pw_gid))
     ]
 
 
@@ -135,21 +135,19 @@ def _text(path: str) -> str:
 
 
 def pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[Piece]:
-    """Return what the project needs. Raises UsageError for what cannot be written into such files."""
-    found = [_unit(config, user, program)]
-    if user.pw_uid != 0:
-        found += [_folder(config, user), *_sudoers(config, user)]
-    return found
+    """Return the files that the project needs. Raises UsageError for a path that they cannot contain."""
+    unit = _unit(config, user, program)
+    return [unit] if user.pw_uid == 0 else [unit, _folder(config, user), *_sudoers(config, user)]
 
 
 def lingering(user: pwd.struct_passwd) -> bool:
-    """Tell whether nothing is left to do for the user's processes to outlive their logins."""
+    """Return whether the user's processes outlive their logins."""
     return user.pw_uid == 0 or systemd.lingers(user.pw_uid)
 
 
 def refused(config: Config) -> list[Command]:
-    """Return commands that ask for sudo and are not allowed by what is written: somebody has to judge them."""
-    return [command for command in sudo_commands(config) if not _HARMLESS.fullmatch(" ".join(command))]
+    """Return the commands that need sudo but that zdd does not allow: a person must judge them."""
+    return [command for command in sudo_commands(config) if not _is_harmless(command)]
 
 
 def _unit(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> Piece:
@@ -196,7 +194,7 @@ d {folder} 0711 {user.pw_name} {user.pw_gid} -
 
 
 def _sudoers(config: Config, user: pwd.struct_passwd) -> list[Piece]:
-    commands = [_absolute(words) for words in sudo_commands(config) if _HARMLESS.fullmatch(" ".join(words))]
+    commands = [_absolute(command) for command in sudo_commands(config) if _is_harmless(command)]
     if not commands:
         return []
     lines = [f"{user.pw_name} ALL=(root) NOPASSWD: {' '.join(command)}\n" for command in commands]
@@ -206,33 +204,36 @@ def _sudoers(config: Config, user: pwd.struct_passwd) -> list[Piece]:
 
 
 def sudo_commands(config: Config) -> list[Command]:
-    """Return the commands of [nginx] that ask for sudo, as it is to run them."""
-    found = []
+    """Return the commands of [nginx] that sudo runs, without sudo itself."""
+    commands = []
     for command in (config.nginx.test, config.nginx.reload):
         try:
-            words = shlex.split(command or "")
+            match shlex.split(command or ""):
+                case ["sudo", "-n", program, *args] | ["sudo", program, *args]:
+                    commands.append([os.path.basename(program), *args])
         except ValueError:
             continue
-        if words[:1] == ["sudo"]:
-            words = words[1:]
-            found.append(words[1:] if words[:1] == ["-n"] else words)
-    return [[os.path.basename(words[0]), *words[1:]] for words in found if words]
+    return commands
 
 
-def _absolute(words: list[str]) -> list[str]:
-    paths = [f"{folder}/{words[0]}" for folder in _SUDO_PATH]
-    return [next((path for path in paths if os.access(path, os.X_OK)), paths[0]), *words[1:]]
+def _is_harmless(command: Command) -> bool:
+    return _HARMLESS.fullmatch(" ".join(command)) is not None
+
+
+def _absolute(command: Command) -> Command:
+    paths = [f"{folder}/{command[0]}" for folder in _SUDO_PATH]
+    return [next((path for path in paths if os.access(path, os.X_OK)), paths[0]), *command[1:]]
 
 
 def _file_name(config: Config) -> str:
-    """Return a name that sudo reads: it skips files with a dot."""
+    """Return a name without a dot, since sudo skips files with one."""
     return "zdd-" + re.sub("[^a-zA-Z0-9_-]", "_", config.project)
 
 
 def _quoted(word: str) -> str:
-    """Return the word as systemd reads it as one (systemd.service(5), "command lines")."""
+    """Return the word quoted for a unit's command line (systemd.service(5), "command lines")."""
     if not word.isprintable():
-        raise UsageError(f"{word!r} cannot be written into a unit of systemd's")
+        raise UsageError(f"{word!r} cannot be written into a systemd unit")
     for character, escape in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
         word = word.replace(character, escape)
     return f'"{word}"' if re.search(r"[\s\"'\\;]", word) else word

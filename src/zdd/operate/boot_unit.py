@@ -1,4 +1,4 @@
-"""The systemd unit that brings a project up at boot, and the command that writes it."""
+"""The systemd unit that starts a project at boot, and the command that writes the unit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def name(project: str) -> str:
 
 
 def path(project: str) -> str:
-    """Return where the unit is."""
+    """Return the unit's path."""
     return f"{FOLDER}/{name(project)}"
 
 
@@ -29,18 +29,18 @@ def is_enabled(project: str) -> bool:
 
 
 def lost_configuration(unit: str) -> str | None:
-    """Return the configuration file that this unit reads, where there is no such file; else None."""
+    """Return the configuration file that this unit names if the file is missing, else None."""
     try:
-        found = re.search(r"(?m)^ExecStart=(.*)$", files.read(unit) or "")
-        words = shlex.split(found[1]) if found else []
-        read = words[words.index("-c") + 1].replace("%%", "%").replace("$$", "$")
+        line = re.search(r"(?m)^ExecStart=(.*)$", files.read(unit) or "")
+        command = shlex.split(line[1]) if line else []
+        conf = command[command.index("-c") + 1].replace("%%", "%").replace("$$", "$")
     except (OSError, ValueError, IndexError):
         return None
-    return None if os.path.exists(read) else read
+    return None if os.path.exists(conf) else conf
 
 
 def enable_command(config: Config) -> str:
-    """Return the command that writes the unit. sudo has another PATH, so it names the program in full."""
+    """Return the command that writes the unit, with the program's full path, since sudo has another PATH."""
     sudo = "" if os.geteuid() == 0 else "sudo "
     return f"{sudo}{' '.join(program())} -c {config.path} enable"
 

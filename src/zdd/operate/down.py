@@ -1,4 +1,4 @@
-"""Everything off, in order: nobody is sent to the apps any more, then the apps end, then nothing is left."""
+"""Take a project down, in order: nginx stops sending requests, then the apps stop, then their files are removed."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ def down(project: Project) -> None:
     """
     Stop the nginx that zdd started and every instance, and remove the runtime folder; the caller holds the lock.
 
-    Clients that are being answered get their answers, for at most each service's `drain_timeout` and nginx's
-    `proxy_read_timeout`; then the apps are told to stop, and may say so to a WebSocket. An nginx that somebody else
-    runs is left alone.
+    Requests in progress are answered, for at most each service's `drain_timeout` and nginx's `proxy_read_timeout`; then
+    the apps are told to stop, so they can close WebSockets in order. An nginx that somebody else runs keeps running.
     """
-    running = project.instances.running().values()  # raises, while all serves, where one cannot be talked to
+    running = project.instances.running().values()  # if an instance cannot be asked, this raises while all still serve
     workers = project.proxy.quit()
-    _let_go(project, [found for found in running if not found.classic], workers)
+    _retire(project, [instance for instance in running if not instance.classic], workers)
     project.proxy.stop()
-    _let_go(project, [found for found in running if found.classic], [])
+    _retire(project, [instance for instance in running if instance.classic], [])
     project.paths.remove()
 
 
-def _let_go(project: Project, leaving: list[InstanceState], workers: list[Process]) -> None:
-    for found in leaving:
-        if found.state == "serving" or not found.classic:  # an old classic one has its stop command already
-            project.instances.retire(found, 0.0, workers)
+def _retire(project: Project, instances: list[InstanceState], workers: list[Process]) -> None:
+    for instance in instances:
+        if instance.state == "serving" or not instance.classic:  # an old classic one runs its stop command already
+            project.instances.retire(instance, 0.0, workers)
     until = project.clock.now() + project.config.nginx.proxy_read_timeout
-    for found in leaving:
-        project.instances.await_gone(found, until)
-        project.events.send(Drain(subject=found.name, service=found.service, text="stopped"))
+    for instance in instances:
+        project.instances.await_gone(instance, until)
+        project.events.send(Drain(subject=instance.name, service=instance.service, text="stopped"))

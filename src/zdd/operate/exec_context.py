@@ -1,4 +1,4 @@
-"""What a service's app has around it: its folder, its environment, its user."""
+"""The context of a command of `zddeploy exec`: the folder, environment and user of a service's app."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from zdd.instances import environment
 from zdd.instances.kept import Kept
 from zdd.project import Project
 
-_TERMINAL = ("TERM", "COLUMNS", "LINES", "NO_COLOR")  # what somebody sits at, the app does not
+_TERMINAL = ("TERM", "COLUMNS", "LINES", "NO_COLOR")  # the user's terminal, which the app does not have
 
 
-def inside(project: Project, name: str) -> Surroundings:
+def surroundings(project: Project, name: str) -> Surroundings:
     """
-    Return what the app of the serving instance was started with. A classic service has its folder and our environment.
+    Return what the serving instance's app was started with. For a classic service: its folder and our environment.
 
-    Raises UsageError for a service that is not known, or that nothing of serves.
+    Raises UsageError if the service is unknown or does not serve.
     """
     project.config.check_names([name])
     service, current = project.config.services[name], project.tables.current()
@@ -29,7 +29,7 @@ def inside(project: Project, name: str) -> Surroundings:
         return Surroundings(str(service.cwd), environment.inherited())
     record = Kept(instances[0].name, project.paths, project.clock).record()
     if not record:
-        raise UsageError(f"{instances[0].name} does not run", hint="`zddeploy restart` starts it anew")
+        raise UsageError(f"{instances[0].name} does not run", hint="`zddeploy restart` starts it again")
     ours = {variable: os.environ[variable] for variable in _TERMINAL if variable in os.environ}
     who = Identity(record["uid"], record["gid"], record["groups"])
     return Surroundings(record["cwd"], ours | record["env"], who)

@@ -1,4 +1,4 @@
-"""What instances have printed: their logs, read as one."""
+"""The output of the instances: their logs, merged into one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from zdd.project import Project
 
 _ISO = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,6}))?\d*\s?(Z|[+-]\d\d:?\d\d)?")
 _CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
-_WHERE = 100  # characters at the beginning of a line in which a time is looked for
+_HEAD = 100  # characters: a time is only searched for at the beginning of a line
 
 
 class Line(NamedTuple):
-    """One line of an instance's log; `time`, of time.time(), is that of the line or of the one before it."""
+    """One line of an instance's log; `time` (as of time.time()) is its own or that of the line before it."""
 
     time: float
     instance: str
@@ -29,7 +29,7 @@ class Line(NamedTuple):
 
 
 def find(paths: Paths, services: Collection[str]) -> dict[str, list[str]]:
-    """Return the instances of each of these services that have a log, the oldest first."""
+    """Return the instances of each service that have a log, oldest first."""
     found: dict[str, list[int]] = {service: [] for service in services}
     for name in os.listdir(paths.logs) if os.path.isdir(paths.logs) else ():
         match = re.fullmatch(r"(.+)-([0-9]+)\.log", name)
@@ -38,39 +38,39 @@ def find(paths: Paths, services: Collection[str]) -> dict[str, list[str]]:
     return {service: [f"{service}-{number}" for number in sorted(numbers)] for service, numbers in found.items()}
 
 
-def wanted(project: Project, found: Mapping[str, list[str]]) -> dict[str, str]:
-    """Return, with their states, the instances that serve and, where they do not, each service's newest."""
-    states = {name: one.state for name, one in project.instances.running().items() if one.state != "dead"}
+def wanted(project: Project, logged: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return the states of the instances that serve, and of each service's newest ones even if they do not."""
+    running = project.instances.running()
+    states = {name: instance.state for name, instance in running.items() if instance.state != "dead"}
     current = project.tables.current()
     serving = current.instances if current else {}
     return {
         name: states.get(name, "ended")
-        for service, names in found.items()
+        for service, names in logged.items()
         for name in names
         if name in serving or name in names[-count(project, service) :]
     }
 
 
 def last(paths: Paths, instances: Collection[str], lines: int) -> list[Line]:
-    """Return the last lines of each of these instances, in the order of their times."""
-    read = [list(_dated(paths, name, _tail(paths.log(name), lines))) for name in instances]
-    return list(heapq.merge(*read, key=lambda line: line.time))
+    """Return the last lines of each instance, in the order of their times."""
+    logs = [_dated(paths, name, _tail(paths.log(name), lines)) for name in instances]
+    return list(heapq.merge(*logs, key=lambda line: line.time))
 
 
 def since(paths: Paths, instances: Collection[str], moment: float) -> Iterator[Line]:
     """
-    Yield what these instances have printed since that moment, in the order of the times that the lines carry.
+    Yield what these instances have printed since that moment, in the order of the lines' times.
 
-    A log whose lines carry none counts as printed at its last change.
+    Lines of a log without any times count as printed when the log was last changed.
     """
-    logs = {name: paths.log(name) for name in instances}
-    recent = [name for name, path in logs.items() if os.stat(path).st_mtime >= moment]
-    read = [_dated(paths, name, _whole(logs[name])) for name in recent]
-    return (line for line in heapq.merge(*read, key=lambda line: line.time) if line.time >= moment)
+    recent = [name for name in instances if os.stat(paths.log(name)).st_mtime >= moment]
+    logs = [_dated(paths, name, _whole(paths.log(name))) for name in recent]
+    return (line for line in heapq.merge(*logs, key=lambda line: line.time) if line.time >= moment)
 
 
 class Follower:
-    """Yields what is printed from now on; what is there already of instances that come later, too."""
+    """Yields what instances print from now on, and everything that later instances print."""
 
     def __init__(self, paths: Paths, services: Collection[str], instance: str | None) -> None:
         self.paths = paths
@@ -79,11 +79,11 @@ class Follower:
         self.shown = {name: files.size(paths.log(name)) for name in self._names()}
 
     def new(self) -> Iterator[Line]:
-        """Yield the lines that are new since the last time; a line that is being written waits until it is whole."""
+        """Yield the lines that are new since the last call; an incomplete line waits for its end."""
         for name in self._names():
             path, begin = self.paths.log(name), self.shown.get(name, 0)
             size = files.size(path)
-            if size < begin:  # it was rotated: first what was still to be shown
+            if size < begin:  # it was rotated: first show the rest of the old file
                 yield from _dated(self.paths, name, _read(rotation.older(path), begin))
                 begin = 0
             if size > begin:
@@ -92,52 +92,53 @@ class Follower:
                 yield from _dated(self.paths, name, whole)
 
     def _names(self) -> list[str]:
-        found = [name for names in find(self.paths, self.services).values() for name in names]
-        return [name for name in found if self.instance in (None, name)]
+        logged = find(self.paths, self.services)
+        return [name for names in logged.values() for name in names if self.instance in (None, name)]
 
 
-def require(found: Mapping[str, list[str]], instance: str) -> None:
-    """Raise UsageError for an instance that has no log."""
-    names = [name for names in found.values() for name in names]
+def require(logged: Mapping[str, list[str]], instance: str) -> None:
+    """Raise UsageError if the instance has no log."""
+    names = [name for names in logged.values() for name in names]
     if instance not in names:
         raise UsageError(f"{instance} has no log", hint=f"these have: {', '.join(names[-10:]) or 'none'}")
 
 
 def time_of(text: str) -> float | None:
-    """Return the time that a line of a log begins with, of time.time(); where it names no zone it is local."""
-    head = text[:_WHERE]
+    """Return the time (as of time.time()) at the beginning of a log's line; without a zone it is local time."""
+    head = text[:_HEAD]
     try:
-        if found := _ISO.search(head):
-            year, month, day, clock, fraction, zone = found.groups()
+        if match := _ISO.search(head):
+            year, month, day, clock, fraction, zone = match.groups()
             moment = datetime.datetime.fromisoformat(f"{year}-{month}-{day}T{clock}.{(fraction or '0').ljust(6, '0')}")
             offset = datetime.datetime.strptime(zone, "%z").tzinfo if zone else None
             return moment.replace(tzinfo=offset).timestamp()
-        if found := _CLF.search(head):
-            return datetime.datetime.strptime(found[0], "%d/%b/%Y:%H:%M:%S %z").timestamp()
+        if match := _CLF.search(head):
+            return datetime.datetime.strptime(match[0], "%d/%b/%Y:%H:%M:%S %z").timestamp()
     except ValueError:
         pass
     return None
 
 
 def count(project: Project, service: str) -> int:
-    """Return how many instances a service has, as far as it is known."""
+    """Return how many instances a service has; 1 if it is not configured any more."""
     found = project.config.services.get(service)
     return found.instances if isinstance(found, RunService) else 1
 
 
 def _dated(paths: Paths, name: str, lines: Iterable[str] | bytes) -> Iterator[Line]:
+    """Yield the lines with their times; lines before the first time get that one."""
     moment: float | None = None
-    waiting: list[str] = []  # lines before the first one that carries a time
+    waiting: list[str] = []  # lines before the first time
     for text in lines.decode(errors="replace").splitlines() if isinstance(lines, bytes) else lines:
         moment = time_of(text) or moment
         if moment is None:
             waiting.append(text)
         else:
-            yield from (Line(moment, name, one) for one in [*waiting, text])
+            yield from (Line(moment, name, line) for line in [*waiting, text])
             waiting.clear()
     if waiting:
         changed = os.stat(paths.log(name)).st_mtime
-        yield from (Line(changed, name, one) for one in waiting)
+        yield from (Line(changed, name, line) for line in waiting)
 
 
 def _whole(path: str) -> Iterator[str]:
@@ -149,12 +150,12 @@ def _whole(path: str) -> Iterator[str]:
 
 
 def _tail(path: str, lines: int) -> list[str]:
-    found = [*files.tail(rotation.older(path), lines), *files.tail(path, lines)]
-    return found[len(found) - min(lines, len(found)) :]
+    tail = [*files.tail(rotation.older(path), lines), *files.tail(path, lines)]
+    return tail[len(tail) - min(lines, len(tail)) :]
 
 
 def _read(path: str, begin: int) -> bytes:
-    """Return the whole lines from there on."""
+    """Return the complete lines from this offset on."""
     try:
         with open(path, "rb") as log:
             log.seek(begin)

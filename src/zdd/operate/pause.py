@@ -1,4 +1,4 @@
-"""Requests that wait while something is done that they should not meet: they are held, not refused."""
+"""Pause: hold incoming requests for a while, instead of refusing them; the apps keep running."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zdd.project import Project
 
 
 class Paused(NamedTuple):
-    """Which services' requests wait now, and which ones' cannot."""
+    """The services whose requests are held now, and those whose requests cannot be held."""
 
     services: list[str]
     others: list[str]
@@ -19,34 +19,34 @@ class Paused(NamedTuple):
 
 def pause(project: Project, names: Sequence[str], seconds: float) -> Paused:
     """
-    Have requests of these services (all, if none is named) wait from now on, at most this long.
+    Hold the requests of these services (all, if none is named) for at most this long.
 
-    Their keepers let them in after that time, whatever becomes of us. Raises UsageError where nobody can wait.
+    The keepers release them after that time, even if we have died. Raises UsageError if no request can be held.
     """
     limit = project.proxy.read_timeout
     if limit is not None and seconds >= limit:
         raise UsageError(
-            f"nginx gives up waiting after {limit:g} s (proxy_read_timeout), so {seconds:g} s are too long",
-            hint=f"a --max below {limit:g}s, or a longer proxy_read_timeout in [nginx]",
+            f"nginx gives up after {limit:g} s (proxy_read_timeout), so {seconds:g} s is too long",
+            hint=f"use a --max below {limit:g}s, or a longer proxy_read_timeout in [nginx]",
         )
     wanted = _services(project, names)
     others = [service.name for service in wanted if service.socket != "fd"]
     if others and (names or len(others) == len(wanted)):
         raise UsageError(
-            f"requests of {', '.join(others)} cannot wait: the app has a socket of its own",
-            hint='services with socket = "fd" can pause; `zddeploy maintenance on` answers everybody else 503',
+            f"requests of {', '.join(others)} cannot be held: the app opens its own socket",
+            hint='only services with socket = "fd" can be paused; `zddeploy maintenance on` answers with 503',
         )
     paused = [service.name for service in wanted if service.socket == "fd"]
     instances = _serving(project, paused)
     if not instances:
-        raise UsageError(f"nothing of {project.name} serves that could pause", hint="`zddeploy status` tells more")
+        raise UsageError(f"{project.name} has no running service that can be paused", hint="see `zddeploy status`")
     for name in instances:
         project.instances.pause(name, seconds)
     return Paused(paused, others)
 
 
 def resume(project: Project, names: Sequence[str]) -> list[str]:
-    """Let the requests of these services (all, if none is named) in; returns the instances for which some waited."""
+    """Release the requests of these services (all, if none is named); return the instances that were paused."""
     services = [service.name for service in _services(project, names)]
     return [name for name in _serving(project, services) if project.instances.resume(name)]
 
@@ -59,4 +59,4 @@ def _services(project: Project, names: Sequence[str]) -> list[RunService]:
 
 def _serving(project: Project, services: Sequence[str]) -> list[str]:
     current = project.tables.current()
-    return [one.name for name in services for one in (current.of(name) if current else ())]
+    return [instance.name for name in services for instance in (current.of(name) if current else ())]

@@ -1,4 +1,4 @@
-"""What serves, what runs, and what is wrong; looks only, and never waits."""
+"""Status: what serves, what runs, and what is wrong. It only looks, and never waits."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from zdd.operate.under_way import UnderWay
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
-_PATIENCE = 2.0  # seconds for each keeper: somebody looks on
+_PATIENCE = 2.0  # seconds for each keeper: a person is waiting
 
 State = Literal["nothing", "serving", "deploying", "paused", "maintenance", "degraded", "interrupted", "down"]
 
 
 class InstanceStatus(msgspec.Struct):
-    """One instance; `since` in seconds of time.time(), `exit` how its app ended last; None for what is not known."""
+    """One instance. `since` is as of time.time(), `exit` says how the app ended last; None means unknown."""
 
     id: str
     state: str
@@ -36,7 +36,7 @@ class InstanceStatus(msgspec.Struct):
 
 
 class ServiceStatus(msgspec.Struct):
-    """A service with all instances that run or should, old ones included; `release` is what serves."""
+    """A service with all instances that run or should run, including old ones; `release` is what serves."""
 
     name: str
     release: str | None
@@ -45,10 +45,10 @@ class ServiceStatus(msgspec.Struct):
 
 class Status(msgspec.Struct):
     """
-    The project; `problems` are sentences, empty when all is well; `notes` are worth knowing, but not wrong.
+    The project. `problems` are sentences, none if all is well; `notes` are sentences about what is not wrong.
 
-    `running` is the command that changes it now; `paused` has, for each paused instance, the seconds for which its
-    requests wait at most.
+    `running` is the command that changes the project now. `paused` has, for each paused instance, the seconds until its
+    requests are released.
     """
 
     project: str
@@ -66,7 +66,7 @@ class Status(msgspec.Struct):
 
 
 class Use(NamedTuple):
-    """What an instance has: memory and CPU time with all processes below it, connections in our network namespace."""
+    """What an instance uses: memory and CPU time of its process tree, connections in our network namespace."""
 
     memory_bytes: int | None
     cpu_seconds: float | None
@@ -74,7 +74,7 @@ class Use(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What the state of the project follows from."""
+    """The facts from which the project's state follows."""
 
     problems: list[str]
     interrupted: bool
@@ -85,12 +85,12 @@ class Facts(NamedTuple):
 
 
 def status(project: Project) -> Status:
-    """Look at everything once."""
+    """Return the project's status now."""
     stale = project.paths.stale()
     current = None if stale else project.tables.current()
     running = {} if stale else observe(project.paths, _PATIENCE)
     unwanted = in_place.loaded(project, current, running)
-    found = Facts(
+    facts = Facts(
         [*_problems(project, current, running), *unwanted],
         _interrupted(project),
         any(entry.outcome == "done" for entry in history.read(project.paths.history)),
@@ -98,7 +98,7 @@ def status(project: Project) -> Status:
         {name: instance.paused for name, instance in running.items() if instance.paused is not None},
         maintenance.is_on(project),
     )
-    names = list(dict.fromkeys([*project.config.services, *(found.service for found in running.values())]))
+    names = list(dict.fromkeys([*project.config.services, *(instance.service for instance in running.values())]))
     use = _use(project, running)
     serving = current.by_service() if current else {}
     by_service = _by_service(running.values())
@@ -107,30 +107,30 @@ def status(project: Project) -> Status:
         str(project.config.path),
         current.deploy if current else None,
         current.release if current else None,
-        _state(current, running, found),
-        found.change,
-        found.paused,
-        found.maintenance,
+        _state(current, running, facts),
+        facts.change,
+        facts.paused,
+        facts.maintenance,
         project.proxy.describe(),
         [_service(name, serving.get(name, []), by_service.get(name, []), use) for name in names],
-        found.problems,
+        facts.problems,
         [
-            *_waiting(found),
+            *_notes(facts),
             *([] if unwanted else in_place.warning(project, current)),
-            *_way_up(project, current, found.was_deployed),
+            *_how_to_start(project, current, facts.was_deployed),
             *_doubt(project),
         ],
     )
 
 
 def _doubt(project: Project) -> list[str]:
-    """Say why what R holds is believed, or not, where the boot's id does not tell."""
+    """Say why the runtime folder counts as current or as stale, if the boot's id cannot tell."""
     doubt = project.paths.doubt()
     return [doubt] if doubt else []
 
 
-def _way_up(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:
-    """Say what to do where nothing serves."""
+def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:
+    """Say what to do if nothing serves."""
     if current or _lost(project):
         return []
     if not was_deployed:
@@ -139,32 +139,32 @@ def _way_up(project: Project, current: Manifest | None, was_deployed: bool) -> l
     return [f"it is down: `zddeploy up` brings {f'release {release}' if release else 'it'} back"]
 
 
-def _waiting(found: Facts) -> list[str]:
+def _notes(facts: Facts) -> list[str]:
     """Say what somebody has begun on purpose, and how it ends."""
     notes = [
-        f"{name} is paused, for {seconds:.0f} s more: its requests wait; `zddeploy resume` lets them in"
-        for name, seconds in found.paused.items()
+        f"{name} is paused for {seconds:.0f} s more: its requests are held; `zddeploy resume` releases them"
+        for name, seconds in facts.paused.items()
     ]
-    if found.maintenance:
-        notes.append("maintenance is on, everything is answered 503: `zddeploy maintenance off` ends it")
-    if change := found.change:
+    if facts.maintenance:
+        notes.append("maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it")
+    if change := facts.change:
         notes.append(f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it")
     return notes
 
 
-def _state(current: Manifest | None, running: dict[str, InstanceState], found: Facts) -> State:
-    """Return the project's one state: what a person must act on goes before what somebody does on purpose."""
-    if found.interrupted:
+def _state(current: Manifest | None, running: dict[str, InstanceState], facts: Facts) -> State:
+    """Return the project's state. A state that needs a person takes precedence over one that is on purpose."""
+    if facts.interrupted:
         return "interrupted"
-    if found.change and found.change.deploy:
+    if facts.change and facts.change.deploy:
         return "deploying"
     if current is None:
-        return "down" if found.problems or found.was_deployed else "nothing"
+        return "down" if facts.problems or facts.was_deployed else "nothing"
     if current.instances and not any(name in running and _answers(running[name]) for name in current.instances):
         return "down"
-    if found.problems:
+    if facts.problems:
         return "degraded"
-    return "maintenance" if found.maintenance else "paused" if found.paused else "serving"
+    return "maintenance" if facts.maintenance else "paused" if facts.paused else "serving"
 
 
 def _answers(instance: InstanceState) -> bool:
@@ -184,42 +184,43 @@ def _problems(project: Project, current: Manifest | None, running: dict[str, Ins
     if problem := project.proxy.problem():
         problems.append(problem)
     for name in current.instances:
-        found = running.get(name)
-        if found is None or found.state == "dead":
-            problems.append(f"{name} should serve and does not run: `zddeploy restart` starts it anew")
-        elif found.state == "unkept":
-            problems.append(f"the keeper of {name} has died; the app serves on: the next deploy replaces it")
-        elif found.state not in ("serving", "warm"):
-            problems.append(_not_serving(found))
+        instance = running.get(name)
+        if instance is None or instance.state == "dead":
+            problems.append(f"{name} should serve but does not run: `zddeploy restart` starts it again")
+        elif instance.state == "unkept":
+            problems.append(f"the keeper of {name} has died; its app still serves, and the next deploy replaces it")
+        elif instance.state not in ("serving", "warm"):
+            problems.append(_not_serving(instance))
     return problems
 
 
-def _not_serving(found: InstanceState) -> str:
+def _not_serving(instance: InstanceState) -> str:
     """Say what is wrong with an instance that should serve, and what happens next."""
-    why = [found.exit] if found.exit else []
-    if found.restart_in is not None:
-        why.append(f"the next start is in {found.restart_in:.0f} s")
+    why = [instance.exit] if instance.exit else []
+    if instance.restart_in is not None:
+        why.append(f"the next start is in {instance.restart_in:.0f} s")
     reason = f" ({'; '.join(why)})" if why else ""
-    if found.state == "down":
+    if instance.state == "down":
         return (
-            f"{found.name} is DOWN: its app has not answered for hold_max, so connections are refused{reason}; "
-            "zdd goes on starting it, and `zddeploy recover` starts another instance"
+            f"{instance.name} is DOWN: its app has not answered for hold_max, so connections are refused{reason}; "
+            "zdd keeps trying to start it, and `zddeploy recover` starts another instance"
         )
-    return f"{found.name} should serve and is {found.state}{reason}"
+    return f"{instance.name} should serve but is {instance.state}{reason}"
 
 
 def _lost(project: Project) -> list[str]:
-    """Say so where `current` leads nowhere: nginx then answers every request with 502."""
+    """Say so if `current` leads nowhere: nginx then answers every request with 502."""
     lost = None if project.paths.stale() else project.tables.astray()
-    return [f"the table in force ({lost}) is gone, so nothing serves: `zddeploy recover` mends it"] if lost else []
+    problem = f"the routing table in force ({lost}) is missing, so nothing serves: `zddeploy recover` repairs it"
+    return [problem] if lost else []
 
 
 def _by_service(instances: Iterable[InstanceState]) -> dict[str, list[InstanceState]]:
     """Return the instances of each service, in their order."""
-    found: dict[str, list[InstanceState]] = {}
+    services: dict[str, list[InstanceState]] = {}
     for instance in instances:
-        found.setdefault(instance.service, []).append(instance)
-    return found
+        services.setdefault(instance.service, []).append(instance)
+    return services
 
 
 def _service(name: str, serving: list[Instance], running: list[InstanceState], use: dict[str, Use]) -> ServiceStatus:
@@ -227,32 +228,32 @@ def _service(name: str, serving: list[Instance], running: list[InstanceState], u
     release = serving[0].release if serving else None
     rows = [
         InstanceStatus(
-            found.name,
-            found.state,
-            found.main.pid if found.main else None,
-            found.since,
-            use[found.name].connections,
-            found.restarts,
-            use[found.name].memory_bytes,
-            use[found.name].cpu_seconds,
-            found.release,
-            found.exit,
+            instance.name,
+            instance.state,
+            instance.main.pid if instance.main else None,
+            instance.since,
+            use[instance.name].connections,
+            instance.restarts,
+            use[instance.name].memory_bytes,
+            use[instance.name].cpu_seconds,
+            instance.release,
+            instance.exit,
         )
-        for found in running
-        if found.state != "dead" or found.name in wanted
+        for instance in running
+        if instance.state != "dead" or instance.name in wanted
     ]
     return ServiceStatus(name, release, rows)
 
 
 def _use(project: Project, running: dict[str, InstanceState]) -> dict[str, Use]:
-    """Return what each instance has: one scan of processes and sockets for all of them."""
-    used = usage.use_of_trees([found.main.pid for found in running.values() if found.main])
+    """Return what each instance uses, from one scan of processes and sockets for all of them."""
+    used = usage.use_of_trees([instance.main.pid for instance in running.values() if instance.main])
     counts = sock_diag.connections_to_files()
     use = {}
-    for name, found in running.items():
+    for name, instance in running.items():
         file = sock_diag.file_of(project.paths.keep(name))
         to_file = counts.get(file) if file else None
-        connections = sock_diag.connections_to_port(found.port) if found.port else to_file
-        memory, cpu = used.get(found.main.pid, (None, None)) if found.main else (None, None)
+        connections = sock_diag.connections_to_port(instance.port) if instance.port else to_file
+        memory, cpu = used.get(instance.main.pid, (None, None)) if instance.main else (None, None)
         use[name] = Use(memory, cpu, connections)
     return use

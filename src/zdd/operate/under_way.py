@@ -1,4 +1,4 @@
-"""The change that somebody makes just now: who, what, and every event of it as it happens."""
+"""The change that is under way: who makes it, what it is, and its events as they happen."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _POLL = 0.1  # seconds between looks for new events
 
 class UnderWay(msgspec.Struct):
     """
-    A command that changes the project now; `since` in seconds of time.time().
+    A command that changes the project now; `since` is as of time.time().
 
-    `deploy` is None until it has a number, which `pause`, for one, never gets; `step` is what is being done.
+    `deploy` is None until the deploy has its number; a `pause` never has one. `step` is the step that runs now.
     """
 
     deploy: int | None
@@ -30,13 +30,13 @@ class UnderWay(msgspec.Struct):
 
 
 def look(project: Project) -> UnderWay | None:
-    """Return the change that is under way, None if nobody holds the project's lock."""
+    """Return the change that is under way, None if no command holds the project's lock."""
     if not lock.is_held(project.paths.lock):
         return None
     holder = files.read_object(project.paths.lock)
     try:
         held = msgspec.convert(holder, _Holder)
-    except msgspec.ValidationError:  # it has not written yet who it is
+    except msgspec.ValidationError:  # the lock's holder has not written its name yet
         return None
     change = UnderWay(None, held.command.partition(" ")[2] or "deploy", held.who, held.pid, held.since, None)
     if file := _events_of(project, change):
@@ -47,11 +47,11 @@ def look(project: Project) -> UnderWay | None:
 
 
 def follow(project: Project, change: UnderWay) -> Iterator[AnyEvent]:
-    """Yield the events of a change from its first on, as they happen, until its result or until its process ends."""
+    """Yield the events of a change, from the first one to its result, or until its process ends."""
     process = Process.find(change.pid)
     file: EventFile | None = None
     while True:
-        alive = process is not None and process.alive()  # looked at first: what it wrote before it ended is read below
+        alive = process is not None and process.alive()  # checked before its last events are read
         file = file or _events_of(project, change)
         for event in file.new() if file else ():
             yield event
@@ -63,18 +63,18 @@ def follow(project: Project, change: UnderWay) -> Iterator[AnyEvent]:
 
 
 class EventFile:
-    """A deploy's file of events; it may not exist yet, and its last line may be torn."""
+    """A deploy's file of events. It may not exist yet, and its last line may be incomplete."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._offset = 0
 
     def new(self) -> Iterator[AnyEvent]:
-        """Yield the events that were written since the last call. One of a later zdd's kind is passed over."""
+        """Yield the events that were written since the last call. Skip unknown kinds, written by a later zdd."""
         text = (files.read(self.path) or "")[self._offset :]
-        whole = text[: text.rfind("\n") + 1]
-        self._offset += len(whole)
-        for line in whole.splitlines():
+        complete = text[: text.rfind("\n") + 1]
+        self._offset += len(complete)
+        for line in complete.splitlines():
             try:
                 yield msgspec.json.decode(line, type=AnyEvent)
             except msgspec.MsgspecError:
@@ -89,7 +89,7 @@ class _Holder(msgspec.Struct):
 
 
 def _events_of(project: Project, change: UnderWay) -> EventFile | None:
-    """Return the events of the deploy that this change has begun, None while it has begun none."""
+    """Return the events of the deploy that this change has begun, None before it has begun one."""
     deploy = max(project.paths.logged_deploys(), default=0)
     path = project.paths.deploy_events(deploy)
     begin = next(EventFile(path).new(), None)
@@ -97,7 +97,7 @@ def _events_of(project: Project, change: UnderWay) -> EventFile | None:
 
 
 def _step(events: list[AnyEvent]) -> str | None:
-    """Return what the innermost step that runs is called."""
+    """Return the name of the innermost step that runs now."""
     running: list[str] = []
     for event in events:
         match event:

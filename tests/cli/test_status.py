@@ -76,7 +76,7 @@ def test_a_dead_instance_is_a_problem_until_the_next_deploy(project: ClassicProj
     found = project.status()
 
     assert "shop: deploy 1, down" in shown
-    assert "! web-1 should serve and does not run" in shown
+    assert "! web-1 should serve but does not run" in shown
     assert found["state"] == "down"
     assert len(found["problems"]) == 1
 

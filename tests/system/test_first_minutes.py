@@ -158,7 +158,7 @@ def test_what_is_there_is_never_overwritten(project: Project) -> None:
     project.write("main.py", "app = FastAPI()\n")
     for name in ("deploy.toml", "deploy.conf"):
         project.write(name, "mine")
-        assert f"{name} is there already" in project.zddeploy("init", "--yes", code=2).stderr
+        assert f"{name} exists already" in project.zddeploy("init", "--yes", code=2).stderr
         assert (project.folder / name).read_text() == "mine"
         (project.folder / name).unlink()
 
@@ -169,7 +169,7 @@ def test_without_yes_and_without_a_terminal_it_shows_and_writes_nothing(project:
     result = project.zddeploy("init", code=2)
 
     assert 'run = ".venv/bin/uvicorn main:app --fd {fd}"' in result.stdout
-    assert "nobody can be asked here" in result.stderr
+    assert "there is no terminal to ask" in result.stderr
     assert not (project.folder / "deploy.toml").exists()
 
 
@@ -185,11 +185,11 @@ def test_on_a_terminal_it_asks(project: Project, answers: str, written: bool) ->
 
 
 def test_of_what_it_does_not_know_it_asks_for_the_command(project: Project) -> None:
-    assert "cannot tell what kind of project" in project.zddeploy("init", "--yes", code=2).stderr
+    assert "is not a project of a known kind" in project.zddeploy("init", "--yes", code=2).stderr
 
     shown = typed(project, "./serve --port {port}\ny\n")
 
-    assert "What starts the app" in shown
+    assert "Which command starts the app" in shown
     text = (project.folder / "deploy.toml").read_text()
     assert 'run = "./serve --port {port}"' in text
     assert 'socket = "tcp"' in text

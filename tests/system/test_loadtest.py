@@ -100,7 +100,7 @@ def test_it_is_asked_for_and_needs_something_that_serves(project: Project) -> No
     assert "nothing is deployed" in project.zddeploy("loadtest", *QUICK, code=2).stderr
     project.zddeploy()
 
-    assert "nobody can be asked here" in project.zddeploy("loadtest", code=2).stderr
+    assert "there is no terminal to ask" in project.zddeploy("loadtest", code=2).stderr
     assert project.serving().keys() == {"web-1"}
 
 

@@ -25,7 +25,7 @@ def test_it_is_seen_by_status(project: Project) -> None:
 
     assert status["state"] == "down"
     assert "shop: down" in shown
-    assert "the table in force (2) is gone, so nothing serves: `zddeploy recover` mends it" in shown
+    assert "the routing table in force (2) is missing, so nothing serves: `zddeploy recover` repairs it" in shown
 
 
 def test_the_version_before_serves_again_where_it_is_still_warm(project: Project) -> None:
@@ -52,7 +52,7 @@ def test_what_has_to_be_started_is_told_and_started(project: Project) -> None:
     said = project.zddeploy("recover").stdout
 
     assert "web-1 must be started: `zddeploy restart`" in said
-    assert "web: down, and started again now" in said
+    assert "web: down, starting again now" in said
     eventually(lambda: "X-Release: 2\r\n" in project.get())
     assert project.status()["problems"] == []
 

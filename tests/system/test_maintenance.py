@@ -37,7 +37,7 @@ def test_services_that_all_have_a_host_are_switched_off_and_on(project: Project)
     during = [answers(project, host) for host in hosts]
     project.zddeploy("maintenance", "off")
 
-    assert said == "everything is answered 503: `zddeploy maintenance off` ends it\n"
+    assert said == "every request is answered with 503: `zddeploy maintenance off` ends it\n"
     assert during == ["503"] * 5
     assert [answers(project, host) for host in hosts] == ["200"] * 5
 

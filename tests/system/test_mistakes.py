@@ -130,4 +130,4 @@ def test_without_a_project_there_is_a_report_too(project: Project) -> None:
     run, report = broken(project, raising("zdd.conf.read:find"), "--conf=/nowhere/deploy.toml", "status")
 
     assert run.returncode == 1
-    assert "about the project nothing can be said: KeyError('boom')" in report
+    assert "nothing is known of the project: KeyError('boom')" in report

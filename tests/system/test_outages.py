@@ -156,7 +156,7 @@ def test_an_app_that_lets_its_socket_go_is_told_and_started_again(project: Proje
     assert app(project) != before
     assert "web 1" in project.get()
     assert (
-        any("web-1 should serve and is starting" in problem for problem in told["problems"]) or told["problems"] == []
+        any("web-1 should serve but is starting" in problem for problem in told["problems"]) or told["problems"] == []
     )
     assert "the app has let its socket go: it is stopped and started again" in project.log("web-1.log")
 
@@ -194,7 +194,7 @@ def test_recover_starts_again_what_is_down(project: Project) -> None:
     assert "web-1 is DOWN" in project.zddeploy("status", code=1).stdout.replace("\n", " ")
     said = project.zddeploy("recover").stdout
 
-    assert "web: down, and started again now" in said
+    assert "web: down, starting again now" in said
     assert "web 1" in project.get()
     assert list(project.serving()) == ["web-3"]
     assert list(project.serving("api")) == ["api-1"], "what serves is left alone"

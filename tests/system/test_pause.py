@@ -42,11 +42,11 @@ def test_requests_wait_until_resume(project: Project) -> None:
 
     assert_nothing_lost(report)
     assert report.reconnects == 0
-    assert "requests wait, for 50 s at most (up to " in shown
-    assert [text.split(",")[0] for text in status["notes"]] == ["web-1 is paused", "web-2 is paused"]
+    assert "holding requests for up to 50 s (up to " in shown
+    assert [text.split(" for ")[0] for text in status["notes"]] == ["web-1 is paused", "web-2 is paused"]
     assert status["state"] == "paused"
     assert status["paused"].keys() == {"web-1", "web-2"}
-    assert resumed == "requests are let in to web-1, web-2\n"
+    assert resumed == "released the requests of web-1, web-2\n"
     assert project.zddeploy("resume").stdout == "nothing was paused\n"
 
 
@@ -94,11 +94,11 @@ def test_a_deploy_ends_the_pause(project: Project) -> None:
 def test_what_cannot_wait_is_refused(project: Project) -> None:
     both = service("web", **PLAIN), service("api", **PLAIN_UNIX, path="/api")
     configure(project, *both)
-    assert "nothing of shop serves that could pause" in project.zddeploy("pause", code=2).stderr
+    assert "shop has no running service that can be paused" in project.zddeploy("pause", code=2).stderr
     project.zddeploy()
 
-    assert "requests of api cannot wait" in project.zddeploy("pause", "api", code=2).stderr
-    assert "nginx gives up waiting after 60 s" in project.zddeploy("pause", "--max", "60s", code=2).stderr
+    assert "requests of api cannot be held" in project.zddeploy("pause", "api", code=2).stderr
+    assert "nginx gives up after 60 s" in project.zddeploy("pause", "--max", "60s", code=2).stderr
     assert "has no service 'wbe'" in project.zddeploy("pause", "wbe", code=2).stderr
     assert "api: not paused" in project.zddeploy("pause", "--max", "1s").stdout
 
@@ -120,7 +120,7 @@ def test_maintenance_answers_503_with_a_page_and_nginx_is_not_reloaded(project: 
     assert "text/html" in during
     assert "Back at &lt;noon&gt;" in during
     assert still.startswith("HTTP/1.1 503")
-    assert noted == ["maintenance is on, everything is answered 503: `zddeploy maintenance off` ends it"]
+    assert noted == ["maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it"]
     assert project.get().startswith("HTTP/1.1 200")
     assert project.zddeploy("maintenance", "off").stdout == "maintenance was not on\n"
     assert nginx_workers(project) == workers

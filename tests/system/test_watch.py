@@ -68,7 +68,7 @@ def test_a_deploy_that_is_killed_is_told_as_interrupted(classic: ClassicProject)
         deploy.wait()
         assert watch.wait(60) == 5
 
-    assert "has ended in the middle of a deploy" in watch.said()
+    assert "ended in the middle of a deploy" in watch.said()
     assert "`zddeploy recover` finishes or undoes it" in watch.said()
 
 

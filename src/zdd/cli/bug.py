@@ -1,4 +1,4 @@
-"""A mistake in zdd itself: what is needed to mend it goes to a file, and to the screen only where that is."""
+"""The report of a bug in zdd: everything that helps to fix it goes to a file, whose path is shown."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _EVENTS = 60  # lines of the last deploy's log
 
 
 def report(error: ZddError, argv: Sequence[str]) -> None:
-    """Write down what is needed to mend it, and have the error say where that is, and what serves."""
+    """Write the report, and add its path, and what serves now, to the error."""
     about = f"zddeploy {__version__}, Python {sys.version.split()[0]}, {platform.platform()}\n$ {shlex.join(argv)}"
     parts = [about, "".join(traceback.format_exception(error))]
     folders = [_default_folder(), tempfile.gettempdir()]
     try:
-        project = _site(argv)
+        project = _project(argv)
         parts += _of_project(project)
         error.now_serving = error.now_serving or _what_serves(project)
         if os.path.isdir(project.paths.logs):
             folders.insert(0, project.paths.logs)
-    except Exception as problem:  # there may be no project, or it is what is broken: the rest is worth having
-        parts.append(f"about the project nothing can be said: {problem!r}")
+    except Exception as problem:  # there may be no project, or it is what is broken
+        parts.append(f"nothing is known of the project: {problem!r}")
     path = _write(secret.hide("\n\n".join(parts)) + "\n", folders)
     hint = f"please report it, with {path} (secrets are hidden in it)" if path else "and no report of it can be written"
     error.hint = f"{error.hint}\n  {hint}" if error.hint else hint
@@ -56,8 +56,8 @@ def _what_serves(project: Project) -> str:
     return now_serving(project)
 
 
-def _site(argv: Sequence[str]) -> Project:
-    """Open the project that the command was for."""
+def _project(argv: Sequence[str]) -> Project:
+    """Open the project that the command named."""
     from zdd.conf import read
     from zdd.events import Events
     from zdd.project import open_project
@@ -74,7 +74,7 @@ def _default_folder() -> str:
 
 
 def _write(text: str, folders: Sequence[str]) -> str | None:
-    """Write it into the first of the folders that takes it; returns its path."""
+    """Write a file into the first of the folders where that works; return its path."""
     for folder in folders:
         path = f"{folder}/bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
         try:

@@ -1,4 +1,4 @@
-"""zddeploy check: all that a deploy depends on, looked at."""
+"""zddeploy check: everything that a deploy depends on."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SIGNS = {"error": ("x", "red"), "warning": ("!", "yellow"), "fine": (" ", "gree
 @options.common
 def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Look at everything a deploy depends on, and change nothing.
+    Check everything that a deploy depends on; change nothing.
 
-    Configuration, nginx and what it reads, access, commands, ports, limits, memory, disk, systemd. For each thing that
-    is not right: what, why it matters, and how to mend it. Exits 2 when there is an error: then a deploy would fail, or
-    lose requests.
+    Looks at configuration, nginx and its files, access, commands, ports, limits, memory, disk and systemd. For each
+    problem it says what is wrong, why that matters, and how to fix it. Exits 2 if there is an error, that is, if a
+    deploy would fail or lose requests.
 
     \b
     Examples:
@@ -34,20 +34,20 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
       zddeploy check --json
     """
     try:
-        found = everything.check(options.project_of(conf, verbose, as_json, looks_only=True))
+        results = everything.check(options.project_of(conf, verbose, as_json, looks_only=True))
     except UsageError as problem:
-        found = [everything.Found(check="configuration", finding=everything.broken(problem))]
-    levels: Counter[str] = Counter(one.finding.level for one in found)
+        results = [everything.Found(check="configuration", finding=everything.broken(problem))]
+    levels: Counter[str] = Counter(result.finding.level for result in results)
     if as_json:
-        findings = [{"check": one.check, **msgspec.to_builtins(one.finding)} for one in found]
+        findings = [{"check": result.check, **msgspec.to_builtins(result.finding)} for result in results]
         click.echo(
             msgspec.json.encode({"errors": levels["error"], "warnings": levels["warning"], "findings": findings})
         )
     else:
-        for level in ("fine", "warning", "error"):  # what matters most is nearest to the prompt
-            for one in found:
-                if one.finding.level == level:
-                    _show(one.finding)
+        for level in ("fine", "warning", "error"):  # the worst comes last, nearest to the prompt
+            for result in results:
+                if result.finding.level == level:
+                    _show(result.finding)
         warnings, errors = counted(levels["warning"], "warning"), counted(levels["error"], "error")
         click.echo(f"{levels['fine']} fine, {warnings}, {errors}")
     return UsageError.exit_code if levels["error"] else 0
@@ -56,6 +56,6 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
 def _show(finding: Finding) -> None:
     sign, colour = _SIGNS[finding.level]
     click.secho(fitted(f"{sign} {finding.what}", sys.stdout), fg=colour)
-    for words in (finding.why, finding.fix and f"-> {finding.fix}"):
-        if words:
-            click.echo(fitted(f"    {words}", sys.stdout))
+    for text in (finding.why, finding.fix and f"-> {finding.fix}"):
+        if text:
+            click.echo(fitted(f"    {text}", sys.stdout))

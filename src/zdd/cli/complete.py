@@ -1,4 +1,4 @@
-"""What can be typed next: names of services, instances and versions. It is asked for at each TAB, and must be quick."""
+"""Completion of services, instances and versions. It runs at each TAB, so it must be quick."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
 def _names(find: Callable[[Config], Iterable[str]]) -> Complete:
-    """Return what completes a parameter from the configuration; where that cannot be read nothing is proposed."""
+    """Return the completion of a parameter from the configuration; without a readable one it proposes nothing."""
 
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
         from zdd.conf import read

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-_NAME, _VARIABLE = "zddeploy", "_ZDDEPLOY_COMPLETE"  # click's way: the program itself is asked, by this variable
+_NAME, _VARIABLE = "zddeploy", "_ZDDEPLOY_COMPLETE"  # click runs the program itself, with this variable set
 
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
     r"""
-    Print what makes TAB complete commands and names.
+    Print the shell script that completes commands and names.
 
     \b
     Examples:
@@ -20,7 +20,7 @@ def command(shell: str) -> int:
       zddeploy completion zsh > ~/.zfunc/_zddeploy
       zddeploy completion fish > ~/.config/fish/completions/zddeploy.fish
 
-    For zsh, ~/.zshrc needs `fpath+=~/.zfunc; autoload -Uz compinit; compinit`. A new shell knows it then.
+    For zsh, ~/.zshrc needs `fpath+=~/.zfunc; autoload -Uz compinit; compinit`. New shells use it.
     """
     root = click.get_current_context().find_root().command
     complete = get_completion_class(shell)

@@ -1,4 +1,4 @@
-"""zddeploy config: what zdd understood."""
+"""zddeploy config: the configuration as zdd reads it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from zdd.conf.schema import json_schema
 @options.common
 def command(schema: bool, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Show what zdd understood: every section with all its keys.
+    Show the configuration as zdd reads it, with all keys.
 
-    Ready to be pasted into a deploy.toml: what is not set, or is as it would be anyway, is a comment. Values that look
-    secret are shown as ****.
+    The output is a valid deploy.toml in which keys with their default values are comments. Values that look secret are
+    shown as ****.
 
-    With the file of --schema, and `#:schema ./deploy.schema.json` as the first line of deploy.toml, editors complete
-    its keys and tell what is wrong (taplo, Even Better TOML).
+    If the first line of deploy.toml is `#:schema ./deploy.schema.json`, and that file has the output of --schema,
+    editors complete its keys and show mistakes (taplo, Even Better TOML).
 
     \b
     Examples:
@@ -36,8 +36,8 @@ def command(schema: bool, conf: Path | None, verbose: bool, as_json: bool) -> in
         return 0
     project = options.project_of(conf, verbose, as_json, looks_only=True)
     config, paths = project.config, project.paths
-    found = {"project": config.project, "state_dir": paths.state, "runtime_dir": paths.runtime}
-    shown = show.sections(config, found)
+    defaults = {"project": config.project, "state_dir": paths.state, "runtime_dir": paths.runtime}
+    shown = show.sections(config, defaults)
     if as_json:
         click.echo(msgspec.json.encode({"conf": str(config.path), "project": config.project, "sections": shown}))
     else:

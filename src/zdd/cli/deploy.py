@@ -1,4 +1,4 @@
-"""zddeploy deploy: bring the new version into service."""
+"""zddeploy deploy: put the new version into service."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from zdd.project import Project
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
 @click.option("--dry-run", is_flag=True, help="Print the steps and do nothing.")
 @click.option("--rev", help="Branch, tag or commit to deploy instead of the configured one.")
-@click.option("--label", help="A word of yours that history shows beside the deploy.")
-@click.option("--detach", is_flag=True, help="Return at the switch; the old version drains by itself.")
-@click.option("--strict-drain", is_flag=True, help="Drain at once, and exit 4 when connections had to be cut.")
+@click.option("--label", help="A label that history shows beside the deploy.")
+@click.option("--detach", is_flag=True, help="Return after the switch; the old version drains by itself.")
+@click.option("--strict-drain", is_flag=True, help="Drain at once, and exit 4 if connections had to be cut.")
 def command(
     project: Project,
     services: tuple[str, ...],
@@ -35,7 +35,7 @@ def command(
     r"""
     Start the new version, prove it, and switch to it.
 
-    Where services are named, the others stay as they are, whatever the configuration file says of them now.
+    If services are named, the others stay as they are, whatever the configuration file says about them now.
 
     \b
     Examples:
@@ -50,11 +50,11 @@ def command(
         return Request("deploy", services, label, release, commit)
 
     if rev and project.releases is None:
-        raise UsageError("--rev needs a [release] section: without one the code is where it is, in one version")
+        raise UsageError("--rev needs a [release] section: without it, the code in its folder is the only version")
     project.config.check_names(services)
     if dry_run:
-        wanted = (rev or project.config.release.rev or "of now") if project.config.release else None
-        _show_plan(project, Request("deploy", services, label, wanted))
+        release = (rev or project.config.release.rev or "of now") if project.config.release else None
+        _show_plan(project, Request("deploy", services, label, release))
         return 0
     return deploy(project, "deploy", request, Options(lock_timeout, detach, strict_drain))
 

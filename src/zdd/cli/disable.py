@@ -1,4 +1,4 @@
-"""zddeploy disable: nothing at boot any more."""
+"""zddeploy disable: undo `zddeploy enable`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from zdd.operate import boot, boot_unit
 
 
 @click.command("disable")
-@click.option("--user", metavar="NAME", help="Whose project it is, if not the owner's of the configuration.")
+@click.option("--user", metavar="NAME", help="The project's user, if that is not the configuration's owner.")
 @options.common
 def command(user: str | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Undo `zddeploy enable`; with sudo.
+    Undo `zddeploy enable` (needs sudo).
 
-    What serves goes on serving until the next boot.
+    What serves now keeps serving until the next boot.
 
     \b
     Example:
@@ -42,9 +42,9 @@ def command(user: str | None, conf: Path | None, verbose: bool, as_json: bool) -
                 run(argv, commands)
             events.notice(f"removed {piece.path}")
     if owner.pw_uid and boot.lingering(owner):
-        # Not done here: it would end all that the user runs, what serves now included.
+        # This is left to the user: it would end all processes of the user, also those that serve now.
         name = owner.pw_name
-        events.notice(f"{name} still lingers; once nothing of theirs runs: loginctl disable-linger {name}")
-    text = f"{config.project} does not come up at boot any more"
+        events.notice(f"{name} still lingers; once {name} runs nothing: loginctl disable-linger {name}")
+    text = f"{config.project} no longer starts at boot"
     events.send(Result(outcome="done", cause=None, exit=0, text=text))
     return 0

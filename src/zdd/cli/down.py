@@ -1,4 +1,4 @@
-"""zddeploy down: everything off."""
+"""zddeploy down: stop everything."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from zdd.project import Project
 @options.command("down", "changes")
 def command(project: Project) -> Result:
     r"""
-    Stop everything of this project, in order.
+    Stop the project's nginx and services, in order.
 
-    First nginx, if zdd started it, then the services; `zddeploy up` brings them back.
+    It stops nginx first, if zdd started it, then the services. `zddeploy up` starts them again.
 
-    What stays are releases, shared files, logs and the history, in /var/lib/zdd/PROJECT, of a user's project in
-    ~/.local/state/zdd/PROJECT. To have nothing left of a project, remove that folder after `down`, and, where
-    `zddeploy enable` was run, run `zddeploy disable` before.
+    Releases, shared files, logs and the history stay in /var/lib/zdd/PROJECT, or in ~/.local/state/zdd/PROJECT for a
+    user's project. To remove a project completely, run `zddeploy disable` if it was enabled, then `zddeploy down`, then
+    remove that folder.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""zddeploy enable: up again after every boot."""
+"""zddeploy enable: start the project at every boot."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from zdd.operate.boot import Piece
 
 @click.command("enable")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
-@click.option("--user", metavar="NAME", help="Whose project it is, if not the owner's of the configuration.")
+@click.option("--user", metavar="NAME", help="The project's user, if that is not the configuration's owner.")
 @options.common
 def command(dry_run: bool, user: str | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
     r"""
-    Have the project come up by itself at boot; once, with sudo.
+    Start the project at every boot (once, with sudo).
 
-    Shows the files it writes and the commands it runs: a unit that starts the last good release; for a user's project
-    also the folder of its sockets, lingering, and sudo for testing and reloading nginx.
+    Shows the files that it writes and the commands that it runs: a unit that starts the last good release; for a user's
+    project also the folder of its sockets, lingering, and sudo for testing and reloading nginx.
 
     \b
     Examples:
@@ -39,26 +39,26 @@ def command(dry_run: bool, user: str | None, conf: Path | None, verbose: bool, a
     boot.check_free(config, owner)
     needed = boot.pieces(config, owner, boot_unit.program())
     if not systemd.runs():
-        raise UsageError("systemd does not run this machine: have its init run `zddeploy up` at boot")
+        raise UsageError("this machine does not run systemd: let its init system run `zddeploy up` at boot")
     for piece in needed:
         _show(piece, events)
     if not boot.lingering(owner):
         events.send(Plan(step="run", text=f"$ loginctl enable-linger {owner.pw_name}"))
-    for words in boot.refused(config):
-        events.notice(f"not allowed by this, decide yourself: sudo {' '.join(words)}")
+    for refused in boot.refused(config):
+        events.notice(f"zdd does not allow this command, so decide yourself: sudo {' '.join(refused)}")
     for warning in boot.changeable(config, owner, boot_unit.program()):
         events.notice(warning)
     if dry_run:
         return 0
     require_root(config, "enable")
     _do(needed, owner, Commands(lambda text: events.send(Command(text=text))))
-    text = f"{config.project} comes up at boot, as {owner.pw_name}; checked"
+    text = f"{config.project} starts at boot as {owner.pw_name}; checked"
     events.send(Result(outcome="done", cause=None, exit=0, text=text))
     return 0
 
 
 def require_root(config: Config, name: str) -> None:
-    """Raise UsageError unless we are root."""
+    """Raise UsageError unless we run as root."""
     if os.geteuid() != 0:
         raise UsageError(
             f"only root may {name} a project", hint=f"sudo {' '.join(boot_unit.program())} -c {config.path} {name}"
@@ -66,14 +66,14 @@ def require_root(config: Config, name: str) -> None:
 
 
 def run(argv: list[str], commands: Commands) -> None:
-    """Run a command. Raises ZddError with what it said when it fails."""
+    """Run a command. Raises ZddError with its output if it fails."""
     try:
         result = commands.run(argv)
     except OSError as error:
         raise ZddError(f"cannot run {argv[0]}: {error.strerror}") from error
     if result.status != 0:
-        said = " ".join(result.output.split()) or f"status {result.status}"
-        raise ZddError(f"`{' '.join(argv)}` failed: {said}", hint="`zddeploy disable` undoes what was done")
+        output = " ".join(result.output.split()) or f"status {result.status}"
+        raise ZddError(f"`{' '.join(argv)}` failed: {output}", hint="`zddeploy disable` undoes what was done")
 
 
 def _show(piece: Piece, events: Events) -> None:

@@ -1,4 +1,4 @@
-"""zddeploy history: what was deployed."""
+"""zddeploy history: the deploys so far."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from zdd.terminal import fitted
 @click.option("-n", "--number", type=click.IntRange(1), default=20, show_default=True, help="How many to show.")
 def command(project: Project, number: int, as_json: bool) -> int:
     r"""
-    Show the deploys: when, by whom, and what became of them.
+    Show the deploys: when, by whom, and how each ended.
 
     The newest comes first.
 
@@ -32,16 +32,14 @@ def command(project: Project, number: int, as_json: bool) -> int:
     if as_json:
         for entry in entries:
             click.echo(msgspec.json.encode(entry))
-    else:
-        for text in lines(entries):
-            click.echo(fitted(text, sys.stdout))
-    if not entries and not as_json:
-        click.echo(f"{project.name} has not been deployed yet")
+        return 0
+    for text in lines(entries) or [f"{project.name} has not been deployed yet"]:
+        click.echo(fitted(text, sys.stdout))
     return 0
 
 
 def lines(entries: Sequence[history.Entry]) -> list[str]:
-    """Return the entries as a person reads them; what went wrong is below each."""
+    """Return the entries as lines for a person, each with the cause of its failure below it."""
     width, shown = max((len(entry.action) for entry in entries), default=0), []
     for entry in entries:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started))
@@ -53,7 +51,7 @@ def lines(entries: Sequence[history.Entry]) -> list[str]:
 
 
 def _version(entry: history.Entry) -> str | None:
-    """Return the release; of a rollback also the deploy that it went back to."""
+    """Return the release; for a rollback also the deploy that it went back to."""
     if entry.action != "rollback" or entry.origin is None:
         return entry.release
     return f"back to {entry.release} (deploy {entry.origin})" if entry.release else f"back to deploy {entry.origin}"

@@ -1,4 +1,4 @@
-"""zddeploy init: a first deploy.toml."""
+"""zddeploy init: write a first deploy.toml."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ def command(yes: bool) -> int:
     r"""
     Propose a deploy.toml for the project in this folder.
 
-    It is shown, and written if you agree. Knows Django, FastAPI, Starlette, Litestar, Quart, Flask, Rails, Rack, Node
-    and Procfiles; of others it asks what starts them. A deploy.toml or deploy.conf that is there is never overwritten.
+    The file is shown, and written if you agree. `init` recognizes Django, FastAPI, Starlette, Litestar, Quart, Flask,
+    Rails, Rack, Node and Procfiles; for others it asks for the command. An existing deploy.toml or deploy.conf is never
+    overwritten.
 
     \b
     Examples:
@@ -33,17 +34,16 @@ def command(yes: bool) -> int:
       zddeploy init --yes        then: zddeploy check; zddeploy
     """
     here = Path.cwd()
-    if there := [name for name in NAMES if os.path.lexists(name)]:
-        raise UsageError(
-            f"{here / there[0]} is there already", hint="move it away, and `zddeploy init` proposes another"
-        )
+    if existing := [name for name in NAMES if os.path.lexists(name)]:
+        hint = "move it away, and `zddeploy init` proposes another"
+        raise UsageError(f"{here / existing[0]} exists already", hint=hint)
     may_ask = sys.stdin.isatty() and not yes
     proposal = propose(Folder(here)) or _asked(here, may_ask)
     port = next((port for port in _PORTS if not sock_diag.listening_on(port)), _PORTS[0])
     text = toml(proposal, here.name, port, os.path.lexists(".git"), os.path.isfile(".env"))
     click.echo(text)
     if not yes and not may_ask:
-        raise UsageError("nothing is written: nobody can be asked here", hint="`zddeploy init --yes` writes it")
+        raise UsageError("nothing was written: there is no terminal to ask", hint="`zddeploy init --yes` writes it")
     if may_ask and not click.confirm(f"Write this to {here / NAMES[0]}?", default=True):
         return 1
     files.write(NAMES[0], text)
@@ -54,10 +54,10 @@ def command(yes: bool) -> int:
 def _asked(here: Path, may_ask: bool) -> Proposal:
     if not may_ask:
         raise UsageError(
-            f"cannot tell what kind of project {here} is; looked for {LOOKED_FOR}",
-            hint='write deploy.toml by hand; the least is a section [service.web] with run = "COMMAND"',
+            f"{here} is not a project of a known kind; looked for {LOOKED_FOR}",
+            hint='write deploy.toml by hand; it needs at least a section [service.web] with run = "COMMAND"',
         )
-    click.echo(f"This is none of {LOOKED_FOR}.")
-    run = click.prompt("What starts the app, in the foreground? ({fd} and {port} are replaced)")
+    click.echo(f"This is none of: {LOOKED_FOR}.")
+    run = click.prompt("Which command starts the app in the foreground? ({fd} and {port} are replaced)")
     keys: dict[str, object] = {"run": run} if "{fd}" in run else {"run": run, "socket": "tcp"}
     return Proposal("A project", [Service("web", keys, {"socket": "it listens on {port}, or the port in PORT"})])

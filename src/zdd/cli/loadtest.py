@@ -1,4 +1,4 @@
-"""zddeploy loadtest: the promise, tried on the user's own project."""
+"""zddeploy loadtest: test on the user's own project that a deploy loses no request."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _SHOWN = 20  # failed requests
 @options.command("loadtest", "deploys")
 @click.option("--rate", type=click.FloatRange(1, 100_000), default=100, show_default=True, help="Requests a second.")
 @click.option("--conns", type=click.IntRange(1, 10_000), default=16, show_default=True, help="Keep-alive connections.")
-@click.option("--seconds", type=click.FloatRange(0.1), default=5, show_default=True, help="Load before, and after.")
-@click.option("--url", help="What to ask for; a health_path through nginx if not given.")
-@click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
+@click.option("--seconds", type=click.FloatRange(0.1), default=5, show_default=True, help="Load before and after.")
+@click.option("--url", help="URL to request; by default a health_path through nginx.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def command(
     project: Project,
     rate: float,
@@ -36,10 +36,10 @@ def command(
     lock_timeout: float | None,
 ) -> int:
     r"""
-    Restart what serves under load, and show each failed request.
+    Restart the running release under load; show failed requests.
 
-    GET requests are sent before, during and after, for real; the old version is drained and stopped at once, so that
-    this is under load, too. Exits 1 when a request failed: refused, reset, cut, late, 5xx, or anything but 2xx.
+    It sends real GET requests before, during and after the restart. The old version is drained and stopped at once, so
+    that this happens under load, too. Exits 1 if a request failed: refused, reset, cut, late, 5xx, or anything but 2xx.
 
     \b
     Examples:
@@ -50,9 +50,7 @@ def command(
     path = load.kinds[0].path
     project.events.notice(f"load: {rate:g} GET {path} a second to {load.target} on {conns} connections")
     if not yes:
-        if not sys.stdin.isatty():
-            raise UsageError("nobody can be asked here whether to do it", hint="`zddeploy loadtest --yes`")
-        click.confirm(f"Restart {project.name}, which serves real clients?", abort=True, err=True)
+        _confirm(project)
     timeline = Timeline()
     project.events.listeners.insert(0, timeline)
     failure: ZddError | None = None
@@ -60,31 +58,39 @@ def command(
         time.sleep(seconds)
         try:
             deploy(project, "loadtest", lambda: requests.restart(project, ()), Options(lock_timeout, strict_drain=True))
-        except DeployFailed as error:  # the clients should not have noticed
+        except DeployFailed as error:  # clients must not notice it, so go on
             failure = error
         time.sleep(seconds)
-        found = loadtest.result(running.stop(), timeline)
-    _show(found, click.get_current_context().params["as_json"])
+        result = loadtest.result(running.stop(), timeline)
+    _show(result, click.get_current_context().params["as_json"])
     if failure:
         raise failure
-    return 1 if found.failed else 0
+    return 1 if result.failed else 0
 
 
-def _show(found: Result, as_json: bool) -> None:
+def _confirm(project: Project) -> None:
+    """Ask whether to restart. Raises UsageError if nobody can be asked, Abort if the answer is no."""
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask whether to do it", hint="`zddeploy loadtest --yes`")
+    click.confirm(f"Restart {project.name}, which serves real clients?", abort=True, err=True)
+
+
+def _show(result: Result, as_json: bool) -> None:
     if as_json:
-        click.echo(msgspec.json.encode({"event": "load", **msgspec.structs.asdict(found)}))
+        click.echo(msgspec.json.encode({"event": "load", **msgspec.structs.asdict(result)}))
         return
-    for one in found.failures[:_SHOWN]:
-        click.echo(f"  {one.at:8.3f} s  {one.outcome:<8} {one.request}  while: {one.step}  ({one.detail})")
-    if len(found.failures) > _SHOWN:
-        click.echo(f"  and {len(found.failures) - _SHOWN} more; --json shows them")
-    for words, half, most in (
-        ("steady", found.p50_ms, found.p99_ms),
-        ("deploying", found.p50_ms_deploying, found.p99_ms_deploying),
+    for failure in result.failures[:_SHOWN]:
+        what = f"{failure.outcome:<8} {failure.request}  while: {failure.step}  ({failure.detail})"
+        click.echo(f"  {failure.at:8.3f} s  {what}")
+    if len(result.failures) > _SHOWN:
+        click.echo(f"  and {len(result.failures) - _SHOWN} more; --json shows them")
+    for phase, half, most in (
+        ("steady", result.p50_ms, result.p99_ms),
+        ("deploying", result.p50_ms_deploying, result.p99_ms_deploying),
     ):
         if half is not None:
-            click.echo(f"  {words:<10} half are answered within {half:.1f} ms, 99 % within {most:.1f} ms")
-    classes = ", ".join(f"{count} {outcome}" for outcome, count in found.failed.items())
-    failed = f"{sum(found.failed.values())} failed ({classes})" if classes else "none failed"
-    words = f"{found.requests:,} requests, {failed}; the server closed {found.reconnects} connections"
-    click.secho(words, fg="red" if classes else "green")
+            click.echo(f"  {phase:<10} half are answered within {half:.1f} ms, 99 % within {most:.1f} ms")
+    classes = ", ".join(f"{count} {outcome}" for outcome, count in result.failed.items())
+    failed = f"{sum(result.failed.values())} failed ({classes})" if classes else "none failed"
+    summary = f"{result.requests:,} requests, {failed}; the server closed {result.reconnects} connections"
+    click.secho(summary, fg="red" if classes else "green")

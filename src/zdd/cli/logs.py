@@ -1,4 +1,4 @@
-"""zddeploy logs: what the instances print."""
+"""zddeploy logs: the output of the instances."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from zdd.operate.logs import Line
 from zdd.project import Project
 
 _POLL = 0.2
-_NUMBER = 4  # characters of an instance's name behind that of its service, mostly
+_NUMBER = 4  # characters of an instance's number with its dash, usually
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 
 
 class Moment(click.ParamType[float]):
-    """A time; the value is in seconds of time.time()."""
+    """A time; its value is as of time.time()."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read 10m, which is ten minutes ago, or a date, perhaps with the time of day."""
+        """Read 10m (ten minutes ago) or a date, with or without the time of day."""
         try:
             return time.time() - units.seconds(str(value))
         except ValueError:
@@ -41,10 +41,12 @@ class Moment(click.ParamType[float]):
 
 @options.command("logs", "looks")
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is printed from now, new instances included.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with new output, also of new instances.")
 @click.option("-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Lines of each instance.")
-@click.option("--since", type=Moment(), metavar="TIME", help="All since then, instances of before included.")
-@click.option("--instance", metavar="NAME", shell_complete=complete.instances, help="Only this one, such as web-12.")
+@click.option("--since", type=Moment(), metavar="TIME", help="Everything since then, also of old instances.")
+@click.option(
+    "--instance", metavar="NAME", shell_complete=complete.instances, help="Only this instance, such as web-12."
+)
 def command(
     project: Project,
     services: tuple[str, ...],
@@ -55,10 +57,10 @@ def command(
     as_json: bool,
 ) -> int:
     r"""
-    Show what the instances print, each line with its instance.
+    Show the output of the instances, merged by time.
 
-    Of each service those that serve, and the newest where they do not: that of a deploy that failed, or was rolled
-    back. With --since all of them. Lines are merged by the times that they begin with.
+    For each service it shows the instances that serve and the newest ones even if they do not, as after a failed deploy
+    or a rollback. With --since it shows all instances. Lines are merged by the times at their beginnings.
 
     \b
     Examples:
@@ -67,18 +69,19 @@ def command(
       zddeploy logs --instance web-12 -n 100
     """
     project.config.check_names(services)
-    found = logs.find(project.paths, services or tuple(project.config.services))
+    services = services or tuple(project.config.services)
+    logged = logs.find(project.paths, services)
     if instance:
-        logs.require(found, instance)
-    show = functools.partial(_show, width=max(map(len, found)) + _NUMBER, as_json=as_json)
-    follower = logs.Follower(project.paths, services or tuple(project.config.services), instance)
+        logs.require(logged, instance)
+    show = functools.partial(_show, width=max(map(len, logged)) + _NUMBER, as_json=as_json)
+    follower = logs.Follower(project.paths, services, instance)
     if since is None:
-        wanted = {instance: ""} if instance else logs.wanted(project, found)
+        wanted = {instance: ""} if instance else logs.wanted(project, logged)
         if not instance and set(wanted.values()) - {"serving"}:
             click.echo("; ".join(f"{name}: {state}" for name, state in wanted.items()), err=True)
         any_shown = show(logs.last(project.paths, wanted, lines))
     else:
-        names = [name for names in found.values() for name in names if instance in (None, name)]
+        names = [name for names in logged.values() for name in names if instance in (None, name)]
         any_shown = show(logs.since(project.paths, names, since))
     if not (any_shown or follow or as_json):
         click.echo("nothing has been printed", err=True)
@@ -89,7 +92,7 @@ def command(
 
 
 def _show(lines: Iterable[Line], width: int, as_json: bool) -> bool:
-    """Print them; tells whether there were any."""
+    """Print the lines; return whether there were any."""
     any_shown = False
     for line in lines:
         any_shown = True

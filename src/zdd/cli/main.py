@@ -1,4 +1,4 @@
-"""The program: finds the command, and turns what went wrong into words and an exit code. Nowhere else does."""
+"""The program: it finds the command, and is the only place that turns an error into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zdd import __version__
 from zdd.errors import Unforeseen, UsageError, ZddError, as_zdd_error, last_words
 from zdd.terminal import fitted
 
-# In the order of --help; each is imported only when it is used.
+# In the order of --help. Each command is imported only when it is used.
 COMMANDS = (
     "init",
     "check",
@@ -43,7 +43,7 @@ _WITH_VALUE = ("-c", "--conf", "--label", "--rev", "--lock-timeout", "--max", "-
 
 
 class Program(click.Group):
-    """A group whose commands are modules of this folder, whose default is deploy, and whose options go anywhere."""
+    """A group whose commands are modules of this folder. The default is deploy; options may precede the command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's way)
         """Return the commands in the order of --help."""
@@ -55,12 +55,14 @@ class Program(click.Group):
             return None
         command = getattr(importlib.import_module(f"zdd.cli.{name}"), "command")  # noqa: B009  (a module's attribute)
         assert isinstance(command, click.Command)
-        command.help = (command.help or "").replace("\\b\n", "\b\n")  # docstrings are raw, and click's mark is not
+        command.help = (command.help or "").replace(
+            "\\b\n", "\b\n"
+        )  # click's mark is a control character, but the docstrings are raw
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the command first: options that every command has may stand before it, and no command means deploy."""
-        if ctx.resilient_parsing:  # somebody is still typing
+        """Put the command first: common options may precede it, and no command means deploy."""
+        if ctx.resilient_parsing:  # completion: the user is still typing
             args = _command_first(args) if set(args) & set(COMMANDS) else []
         elif args not in (["--help"], ["-h"], ["--version"]):
             args = _command_first(args)
@@ -75,7 +77,7 @@ def _command_first(args: list[str]) -> list[str]:
         return ["deploy", *args]
     name = args[position]
     if name not in COMMANDS:
-        import difflib  # here, because few mistype a command
+        import difflib  # here, because only a mistyped command needs it
 
         near = difflib.get_close_matches(name, COMMANDS, 1)
         hint = f"did you mean `zddeploy {near[0]}`?" if near else f"to deploy one service: zddeploy deploy {name}"
@@ -87,9 +89,9 @@ def _command_first(args: list[str]) -> list[str]:
 @click.version_option(__version__, prog_name="zddeploy", message="%(prog)s %(version)s")
 def program() -> None:
     """
-    Deploy new versions of web services behind nginx without losing one request.
+    Deploy new versions of web services behind nginx without losing a request.
 
-    Without a command it deploys what ./deploy.toml or ./deploy.conf describes.
+    Without a command it deploys the project of ./deploy.toml or ./deploy.conf.
     """
     from zdd.host import own_process  # here, because --help and --version do not need it
 
@@ -101,7 +103,7 @@ def main() -> NoReturn:
     try:
         status = program.main(standalone_mode=False, color=_colour())
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody left to complain to
+        sys.stderr.close()  # the reader of our output has gone, so nobody would read an error
         status = 1
     except click.ClickException as error:
         error.show()
@@ -111,15 +113,15 @@ def main() -> NoReturn:
         status = 130
     except Exception as error:
         status = _fail(as_zdd_error(error))
-    _leave(status if isinstance(status, int) else 0)
+    _exit(status if isinstance(status, int) else 0)
 
 
-def _leave(status: int) -> NoReturn:
-    """Exit without taking the interpreter apart, which takes a tenth of a deploy's time and frees nothing of worth."""
+def _exit(status: int) -> NoReturn:
+    """Exit without the interpreter's finalization, which takes a tenth of a deploy's time for nothing."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):  # who read it has gone, or we have closed it
+        except (OSError, ValueError):  # the reader has gone, or we have closed the stream
             pass
     os._exit(status)
 
@@ -139,9 +141,11 @@ def _fail(error: ZddError) -> int:
 
 
 def show(error: ZddError) -> None:
-    """Print what went wrong, the output that explains it, and what to do next."""
+    """Print the error, the output that explains it, and what to do next."""
     click.secho(fitted(f"zddeploy: {error.message}", sys.stderr), err=True, fg="red", color=_colour())
-    failed = error if hasattr(error, "output") else error.__cause__  # what could not be undone has a cause of its own
+    failed = (
+        error if hasattr(error, "output") else error.__cause__
+    )  # an undo that failed has the first error as its cause
     output = last_words(error)
     for line in output:
         click.echo(f"  | {line}", err=True)

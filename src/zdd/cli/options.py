@@ -1,4 +1,4 @@
-"""What all commands share: -c, -v and --json, the project that they open, and the lock of those that change it."""
+"""What all commands share: the options -c, -v and --json, opening the project, and locking it for a change."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ Kind = Literal["looks", "changes", "deploys"]
 
 def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """
-    Make a command of a function, which is given the project and the options of its own.
+    Make a command of a function that takes the project and the command's own options.
 
-    One that `looks` is also given `as_json`: it prints an answer of its own, in JSON no events. One that `changes` runs
-    while the project's lock is held, after what was interrupted is finished or undone; it returns the Result to tell.
-    One that `deploys` is given `lock_timeout`, since the deploy itself takes the lock. Both return an exit code.
+    If it `looks`, it also takes `as_json`, prints its own answer instead of events, and returns an exit code.
+    If it `changes`, it runs while the project's lock is held, after an interrupted deploy has been finished or undone,
+    and returns the Result to report.
+    If it `deploys`, it also takes `lock_timeout`, since the deploy takes the lock itself, and returns an exit code.
     """
 
     def make(function: Callable[..., Any]) -> click.Command:
@@ -39,7 +40,7 @@ def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., A
             return _change(project, f"zddeploy {name}", function, **given)
 
         own = list(getattr(run, "__click_params__", []))
-        run.__click_params__ = []  # type: ignore[attr-defined]  # click keeps options in it, the last of --help first
+        run.__click_params__ = []  # type: ignore[attr-defined]  # click keeps the options there, in reverse order of --help
         common(run)
         if kind != "looks":
             lock_timeout(run)
@@ -50,13 +51,11 @@ def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., A
     return make
 
 
-def _change(
-    project: Project, words: str, function: Callable[..., Any], lock_timeout: float | None, **given: Any
-) -> int:
-    from zdd import lock  # here, because commands that only look need nothing of a deploy
+def _change(project: Project, name: str, function: Callable[..., Any], lock_timeout: float | None, **given: Any) -> int:
+    from zdd import lock  # here, because commands that only look do not need it
     from zdd.deploy import recovery
 
-    with lock.holding(project, words, lock_timeout):
+    with lock.holding(project, name, lock_timeout):
         recovery.try_to_finish(project)
         result = function(project, **given)
     project.events.send(result)
@@ -77,7 +76,7 @@ def common(function: F) -> F:
 
 
 class Duration(click.ParamType[float]):
-    """A time as in the configuration; the value is in seconds."""
+    """A duration as in the configuration; its value is in seconds."""
 
     name = "duration"
 
@@ -99,7 +98,7 @@ def project_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool
     """
     Read the configuration and open the project. Raises UsageError.
 
-    A command that `looks_only` has an answer of its own: its JSON is that answer, and no events.
+    With `looks_only`, --json prints no events: the command prints its own answer.
     """
     config, events = configuration_of(conf, verbose, as_json)
     project = open_project(config, events, lambda text: events.send(Command(text=text)))
@@ -113,5 +112,5 @@ def project_of(conf: Path | None, verbose: bool, as_json: bool, looks_only: bool
 
 
 def configuration_of(conf: Path | None, verbose: bool, as_json: bool) -> tuple[Config, Events]:
-    """Read the configuration, and return it with whoever is told what happens. Raises UsageError."""
+    """Read the configuration; return it with the events and their first listener. Raises UsageError."""
     return read.load(read.find(conf, Path.cwd())), Events(JsonLines() if as_json else Screen(verbose))

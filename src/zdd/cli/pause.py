@@ -1,4 +1,4 @@
-"""zddeploy pause: requests wait."""
+"""zddeploy pause: hold incoming requests."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from zdd.project import Project
 
 @options.command("pause", "changes")
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
-@click.option("--max", "longest", type=options.Duration(), default=30.0, metavar="DURATION", help="At most; 30s.")
+@click.option(
+    "--max", "longest", type=options.Duration(), default=30.0, metavar="DURATION", help="For at most this long; 30s."
+)
 def command(project: Project, services: tuple[str, ...], longest: float) -> Result:
     r"""
-    Have requests wait for a while; the apps run on.
+    Hold incoming requests for a while; apps keep running.
 
-    For a short operation that they should not meet. They wait in the kernel until `zddeploy resume`, or for --max,
-    whatever happens to this machine's zddeploy.
+    Use it for a short operation during which no request may arrive. The requests wait in the kernel until `zddeploy
+    resume`, or for --max, even if zddeploy dies.
 
     \b
     Examples:
@@ -27,7 +29,7 @@ def command(project: Project, services: tuple[str, ...], longest: float) -> Resu
     """
     paused = pause(project, services, longest)
     if paused.others:
-        project.events.notice(f"{', '.join(paused.others)}: not paused, as the app has a socket of its own")
+        project.events.notice(f"{', '.join(paused.others)}: not paused, since the app opens its own socket")
     names, limit = ", ".join(paused.services), project.proxy.capacity()
-    text = f"{names}: requests wait, for {longest:g} s at most ({limit}); `zddeploy resume` lets them in"
+    text = f"{names}: holding requests for up to {longest:g} s ({limit}); `zddeploy resume` releases them"
     return Result(outcome="done", cause=None, services=paused.services, exit=0, text=text)

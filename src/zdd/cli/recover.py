@@ -1,4 +1,4 @@
-"""zddeploy recover: finish or undo what was interrupted, and start again what is down."""
+"""zddeploy recover: finish or undo an interrupted deploy, and restart what is down."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from zdd.project import Project
 @options.command("recover", "deploys")
 def command(project: Project, lock_timeout: float | None) -> int:
     r"""
-    Finish or undo what was interrupted; restart what is down.
+    Finish or undo an interrupted deploy; restart what is down.
 
-    Every other command that changes something finishes or undoes an interrupted deploy first, too.
+    Every other command that changes something also finishes or undoes an interrupted deploy first.
 
     \b
     Example:
@@ -22,7 +22,7 @@ def command(project: Project, lock_timeout: float | None) -> int:
     with recovery.changing(project, "zddeploy recover", lock_timeout) as recovered:
         pass
     if broken := requests.broken(project):
-        project.events.notice(f"{', '.join(broken)}: down, and started again now")
+        project.events.notice(f"{', '.join(broken)}: down, starting again now")
         return deploy(project, "recover", lambda: requests.restart(project, broken), Options(lock_timeout))
     if recovered is None:
         project.events.notice("nothing was interrupted")

@@ -1,4 +1,4 @@
-"""zddeploy restart: the same release, anew."""
+"""zddeploy restart: restart the running release."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from zdd.project import Project
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
 def command(project: Project, services: tuple[str, ...], lock_timeout: float | None) -> int:
     r"""
-    Start what serves anew, and switch to it; nothing is built.
+    Restart the running release without downtime. Builds nothing.
 
-    It is the same release, with the configuration and environment that it was deployed with, and goes like a deploy.
-    What has changed in the configuration file since then takes a deploy.
+    New instances start, and requests switch to them, as in a deploy. They get the configuration and environment that
+    the release was deployed with; a changed configuration file needs a deploy.
 
     \b
     Examples:

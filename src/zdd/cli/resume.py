@@ -1,4 +1,4 @@
-"""zddeploy resume: requests that wait are let in."""
+"""zddeploy resume: release the requests that a pause holds."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from zdd.project import Project
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
 def command(project: Project, services: tuple[str, ...]) -> Result:
     r"""
-    Let in the requests that `zddeploy pause` has made wait.
+    Release the requests that `zddeploy pause` holds.
 
     \b
     Example:
       zddeploy resume
     """
     resumed = resume(project, services)
-    text = f"requests are let in to {', '.join(resumed)}" if resumed else "nothing was paused"
+    text = f"released the requests of {', '.join(resumed)}" if resumed else "nothing was paused"
     return Result(outcome="done", cause=None, instances=resumed, exit=0, text=text)

@@ -1,4 +1,4 @@
-"""zddeploy rollback: the version before."""
+"""zddeploy rollback: go back to the previous version."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from zdd.project import Project
 @click.argument("version", required=False, metavar="[DEPLOY or RELEASE]", shell_complete=complete.versions)
 def command(project: Project, version: str | None, lock_timeout: float | None) -> int:
     r"""
-    Go back to the version before; again goes further back.
+    Go back to the previous version; repeat to go further back.
 
-    That is the last one that differs in release, configuration or environment, so restarts are passed over. It comes
-    back with the configuration and environment that it was deployed with. While it is kept warm this is one rename;
-    after that its release is started and proven like a new one.
+    The previous version is the last one with another release, configuration or environment, so restarts do not count.
+    It gets the configuration and environment that it was deployed with. While it is kept warm, a rollback is a single
+    rename; later its release is started and checked like a new one.
 
     \b
     Examples:
-      zddeploy rollback          the last version that was another one
+      zddeploy rollback          the previous version
       zddeploy rollback 17       the version of deploy 17
     """
     return deploy(project, "rollback", lambda: requests.rollback(project, version), Options(lock_timeout))

@@ -1,4 +1,4 @@
-"""zddeploy status: what serves, and whether all is well."""
+"""zddeploy status: what serves, and whether anything is wrong."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ _HOME, _END_OF_LINE, _END = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 @options.command("status", "looks")
-@click.option("-w", "--watch", is_flag=True, help="Look again every second, until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Repeat every second, until Ctrl-C.")
 def command(project: Project, watch: bool, as_json: bool) -> int:
     r"""
     Show what serves, with its instances, connections and memory.
 
-    An instance is up since its app was started. Its connections are nginx's, which keeps each for a second after its
-    last request, also those of zddeploy's own requests. Exits 1 when something that should serve does not.
+    `up` counts from the start of the instance's app. Its connections are nginx's, which keeps each for a moment after
+    its last request, also after zddeploy's own requests. Exits 1 if something that should serve does not.
 
     \b
     Examples:
       zddeploy status
-      zddeploy status --watch      with the CPU that each instance takes
+      zddeploy status --watch      with the CPU use of each instance
       zddeploy status --json
     """
     if watch:
         return _watch(project, as_json)
-    found = status(project)
+    current = status(project)
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(msgspec.json.encode(current))
     else:
-        for line in lines(found, time.time()):
+        for line in lines(current, time.time()):
             click.echo(fitted(line, sys.stdout))
-    return 1 if found.problems else 0
+    return 1 if current.problems else 0
 
 
-def lines(found: Status, now: float, cpu: Mapping[str, float] | None = None) -> list[str]:
-    """Return the status as text; `cpu` are the shares of a core that instances took, where they are shown."""
-    what = "" if found.deploy is None else f"deploy {found.deploy}, "
-    shown = [f"{found.project}: {what}{'nothing is deployed' if found.state == 'nothing' else found.state}"]
-    nginx = found.nginx
+def lines(current: Status, now: float, cpu: Mapping[str, float] | None = None) -> list[str]:
+    """Return the status as text. `cpu` has the share of a core that each instance used, if it is to be shown."""
+    deploy = "" if current.deploy is None else f"deploy {current.deploy}, "
+    shown = [f"{current.project}: {deploy}{'nothing is deployed' if current.state == 'nothing' else current.state}"]
+    nginx = current.nginx
     if nginx.get("pid"):
         shown.append(f"  nginx {nginx['version']}, pid {nginx['pid']}")
-    instances = [(row, service) for service in found.services for row in service.instances]
+    instances = [(row, service) for service in current.services for row in service.instances]
     table = _aligned([_cells(row, service, now, cpu) for row, service in instances])
-    for service in found.services:
-        if found.deploy is None and not service.instances:
+    for service in current.services:
+        if current.deploy is None and not service.instances:
             continue
         about = f", release {service.release}" if service.release else ""
         shown.append(f"  {service.name}{about}" + ("" if service.instances else ": not deployed yet"))
@@ -64,8 +64,8 @@ def lines(found: Status, now: float, cpu: Mapping[str, float] | None = None) -> 
             shown.append(f"    {next(table)}")
             if row.restarts and row.exit:
                 shown.append(f"        restarted last after {row.exit}")
-    shown += [f"  ! {problem}" for problem in found.problems]
-    return shown + [f"  {note}" for note in found.notes]
+    shown += [f"  ! {problem}" for problem in current.problems]
+    return shown + [f"  {note}" for note in current.notes]
 
 
 def _cells(row: InstanceStatus, service: ServiceStatus, now: float, cpu: Mapping[str, float] | None) -> list[str]:
@@ -90,7 +90,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def span(seconds: float) -> str:
-    """Return a length of time as people say it: 12 s, 5 m, 3 h, 4 d."""
+    """Return a duration in its largest fitting unit: 12 s, 5 m, 3 h, 4 d."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -98,7 +98,7 @@ def span(seconds: float) -> str:
 
 
 class Watch:
-    """The status again and again, with the CPU that each instance took since the last look."""
+    """Repeats the status, with the CPU that each instance has used since the last look."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -106,32 +106,32 @@ class Watch:
         self.looked = 0.0
 
     def look(self) -> tuple[Status, dict[str, float]]:
-        """Return the status, and what share of a core each instance took, where that is known already."""
-        found, now = status(self.project), time.monotonic()
-        rows = [row for service in found.services for row in service.instances]
+        """Return the status, and the share of a core that each instance used, if it was there at the last look."""
+        current, now = status(self.project), time.monotonic()
+        rows = [row for service in current.services for row in service.instances]
         used = {row.id: row.cpu_seconds for row in rows if row.cpu_seconds is not None}
         past = now - self.looked
         cpu = {name: max(0.0, seconds - self.used[name]) / past for name, seconds in used.items() if name in self.used}
         self.used, self.looked = used, now
-        return found, cpu
+        return current, cpu
 
 
 def _watch(project: Project, as_json: bool) -> int:
-    """Draw over what was drawn before on a terminal; elsewhere one after the other."""
+    """On a terminal draw each status over the last one; elsewhere print one after the other."""
     looks = Watch(project)
     on_terminal = sys.stdout.isatty() and not as_json
     if on_terminal:
         click.clear()
     with project.interrupts.caught():
         while not project.interrupts.noted:
-            found, cpu = looks.look()
+            current, cpu = looks.look()
             if as_json:
-                click.echo(msgspec.json.encode(found))
+                click.echo(msgspec.json.encode(current))
             elif on_terminal:
                 ends = f"{time.strftime('%H:%M:%S')}, every second; Ctrl-C ends it"
-                _draw([*lines(found, time.time(), cpu), "", ends])
+                _draw([*lines(current, time.time(), cpu), "", ends])
             else:
-                click.echo("\n".join([*lines(found, time.time(), cpu), ""]))
+                click.echo("\n".join([*lines(current, time.time(), cpu), ""]))
             time.sleep(_EVERY)
     return 0
 

@@ -1,4 +1,4 @@
-"""zddeploy up: what was up is up again."""
+"""zddeploy up: start the last good release."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from zdd.project import Project
 @options.command("up", "deploys")
 def command(project: Project, lock_timeout: float | None) -> int:
     r"""
-    Bring the last good release up, after `down` or a reboot.
+    Start the last good release, after `down` or a reboot.
 
-    It has the configuration and environment that it was deployed with. What serves already is left as it is.
+    It gets the configuration and environment that it was deployed with. What serves already stays as it is.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""zddeploy watch: a deploy that somebody else runs."""
+"""zddeploy watch: follow a deploy that somebody else runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def command(project: Project, as_json: bool) -> int:
     r"""
     Follow a deploy that somebody else runs.
 
-    Prints all of it from its first step on, and exits as their zddeploy does. Ctrl-C ends the watching, not the deploy.
+    It prints all steps from the first one on, and exits with the deploy's exit code. Ctrl-C ends only the watching.
 
     \b
     Examples:
@@ -39,6 +39,6 @@ def command(project: Project, as_json: bool) -> int:
     if project.tables.unfinished() is None:
         return 0  # a change without a deploy, such as a pause, has no events
     raise NeedsPerson(
-        f"`zddeploy {change.action}` of {change.who} has ended in the middle of a deploy",
+        f"`zddeploy {change.action}` of {change.who} ended in the middle of a deploy",
         hint="`zddeploy recover` finishes or undoes it",
     )

@@ -9,7 +9,7 @@ from ..system.classic import ClassicProject
 
 @pytest.fixture
 def project() -> Iterator[ClassicProject]:
-    """A project of one classic service, not deployed yet."""
+    """A project with one classic service, not deployed yet."""
     made = ClassicProject()
     yield made
     made.end()
@@ -17,7 +17,7 @@ def project() -> Iterator[ClassicProject]:
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[ClassicProject]:
-    """A project that serves; the tests that share it only look."""
+    """A project that serves; its tests only look at it."""
     made = ClassicProject()
     made.zddeploy()
     yield made

@@ -1,4 +1,4 @@
-"""config: what zdd understood, and what it never shows."""
+"""config: the configuration as zdd reads it, without its secrets."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def test_it_shows_the_whole_configuration_and_where_things_are(project: ClassicP
     assert tomllib.loads(shown)["service"]["web"]["stop"] == "kill"
 
 
-def test_json_tells_each_value_and_whether_it_is_the_default(project: ClassicProject) -> None:
-    found = json.loads(project.zddeploy("config", "--json").stdout)
+def test_json_has_each_value_and_whether_it_is_the_default(project: ClassicProject) -> None:
+    config = json.loads(project.zddeploy("config", "--json").stdout)
 
-    assert (found["project"], found["conf"]) == ("shop", str(project.folder / "deploy.conf"))
-    assert found["sections"]["zdd"]["project"] == {"value": "shop", "default": False}
-    assert found["sections"]["service.web"]["stop_timeout"] == {"value": "10s", "default": True}
+    assert (config["project"], config["conf"]) == ("shop", str(project.folder / "deploy.conf"))
+    assert config["sections"]["zdd"]["project"] == {"value": "shop", "default": False}
+    assert config["sections"]["service.web"]["stop_timeout"] == {"value": "10s", "default": True}
 
 
 def test_it_changes_nothing(project: ClassicProject) -> None:

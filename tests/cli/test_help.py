@@ -1,4 +1,4 @@
-"""Help that can be read at 80 columns, examples that are true, and TAB."""
+"""Help fits into 80 columns, its examples work, and TAB completes names."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ NARROW = os.environ | {"COLUMNS": str(WIDE), "PATH": f"{BIN}:{os.environ['PATH']
 
 
 def command(name: str) -> click.Command:
-    found = program.get_command(click.Context(program), name)
-    assert found is not None
-    return found
+    loaded = program.get_command(click.Context(program), name)
+    assert loaded is not None
+    return loaded
 
 
 def shown(*args: str) -> list[str]:
@@ -32,13 +32,13 @@ def shown(*args: str) -> list[str]:
 
 
 def examples(name: str) -> list[list[str]]:
-    """The examples of a command, each in words, without what explains it."""
+    """Return the examples of a command as lists of words, without their explanations."""
     text = command(name).help or ""
     lines = re.findall(r"(?m)^\s*(?:sudo )?(zddeploy .*?)(?:\s{3,}.*)?$", text.partition("Example")[2])
     return [shlex.split(re.split(" >>? ", line)[0], comments=False) for line in lines]
 
 
-def test_each_command_is_told_of_in_one_whole_sentence() -> None:
+def test_the_summary_of_each_command_is_one_whole_sentence() -> None:
     lines = [line for line in shown() if line.split() and line.split()[0] in COMMANDS]
 
     assert len(lines) == len(COMMANDS)
@@ -56,13 +56,13 @@ def test_each_has_examples_that_stay_on_their_lines(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "words"), [(name, words) for name in COMMANDS for words in examples(name)])
-def test_each_example_is_something_that_can_be_typed(name: str, words: list[str]) -> None:
+def test_each_example_can_be_typed(name: str, words: list[str]) -> None:
     args = words[1:] if words[1:] and words[1] in COMMANDS else ["deploy", *words[1:]]
     assert args[0] == name
 
-    found = command(name)
+    loaded = command(name)
     parent = click.Context(program, **program.context_settings)  # a command keeps the help option of its first context
-    with found.make_context(name, args[1:], parent) as ctx:  # raises for what it does not have
+    with loaded.make_context(name, args[1:], parent) as ctx:  # raises for what it does not have
         assert ctx.info_name == name
 
 
@@ -110,7 +110,7 @@ def test_without_anything_typed_bash_proposes_the_commands(deployed: ClassicProj
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_take_their_script_and_ask_the_same(deployed: ClassicProject, shell: str) -> None:
+def test_other_shells_accept_their_script_and_get_the_same_names(deployed: ClassicProject, shell: str) -> None:
     script = subprocess.run([BIN / "zddeploy", "completion", shell], capture_output=True, text=True, check=True).stdout
     if program_of_shell := shutil.which(shell):
         subprocess.run([program_of_shell, "-n"], input=script, text=True, check=True)

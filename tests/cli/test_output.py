@@ -1,4 +1,4 @@
-"""What is printed: for people, for programs, and before anything is done."""
+"""Output: for people, for programs, and in a dry run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_json_is_one_object_a_line_and_the_last_is_the_result(project: ClassicPr
     assert result.stderr == ""
 
 
-def test_the_last_object_tells_of_a_failure_too(project: ClassicProject) -> None:
+def test_the_last_object_reports_a_failure_too(project: ClassicProject) -> None:
     project.zddeploy()
     project.configure(web={"start": "sh -c 'exit 7'"})
 
@@ -71,7 +71,7 @@ def test_the_json_of_a_command_that_looks_is_its_answer_and_nothing_else(project
         assert json.loads(line)["deploy"] == 1
 
 
-def test_down_tells_programs_that_it_is_done(project: ClassicProject) -> None:
+def test_down_reports_in_json_that_it_is_done(project: ClassicProject) -> None:
     project.zddeploy()
 
     last = project.events("down")[-1]
@@ -93,7 +93,7 @@ def test_verbose_prints_every_command_and_where_it_ran(project: ClassicProject) 
     assert "$ " not in project.zddeploy().stdout
 
 
-def test_the_log_of_a_deploy_has_what_the_screen_left_out(project: ClassicProject) -> None:
+def test_the_log_of_a_deploy_has_what_the_screen_omits(project: ClassicProject) -> None:
     project.zddeploy()
     project.configure(web={"start": "sh -c 'exit 7'"})
     project.zddeploy(code=1)

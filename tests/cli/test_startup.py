@@ -1,4 +1,4 @@
-"""Start-up is a feature: what is not needed is not imported."""
+"""Start-up is fast: unneeded modules are not imported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_program_has_three_names_and_one_version(command: tuple[str, ...]) -
     assert run(*command, "--version").stdout == f"zddeploy {__version__}\n"
 
 
-def test_to_say_the_version_neither_the_schema_nor_any_command_is_imported() -> None:
+def test_the_version_imports_neither_the_schema_nor_any_command() -> None:
     imported = run(sys.executable, "-X", "importtime", "-m", "zdd", "--version").stderr
 
     names = {line.rpartition("|")[2].strip() for line in imported.splitlines()}

@@ -1,4 +1,4 @@
-"""status: what serves, and whether all is well."""
+"""status: what serves, and whether anything is wrong."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def kill(project: ClassicProject) -> None:
 
 
 def test_json_has_the_shape_that_programs_rely_on(deployed: ClassicProject) -> None:
-    found = deployed.status()
+    status = deployed.status()
 
-    since = found["services"][0]["instances"][0].pop("since")
-    memory = found["services"][0]["instances"][0].pop("memory_bytes")
-    version = found["nginx"].pop("version")
+    since = status["services"][0]["instances"][0].pop("since")
+    memory = status["services"][0]["instances"][0].pop("memory_bytes")
+    version = status["nginx"].pop("version")
     assert time.time() - 600 < since < time.time() + 1
     assert memory > 1_000_000
     assert version.count(".") == 2
-    assert found["services"][0]["instances"][0].pop("cpu_seconds") >= 0
+    assert status["services"][0]["instances"][0].pop("cpu_seconds") >= 0
     instance = {"id": "web-1", "state": "serving", "pid": deployed.pid(), "connections": 0, "restarts": 0}
     instance |= {"release": None, "exit": None}
     expected = {
@@ -44,7 +44,7 @@ def test_json_has_the_shape_that_programs_rely_on(deployed: ClassicProject) -> N
         "services": [{"name": "web", "release": None, "instances": [instance]}],
         "problems": [],
     }
-    assert {key: found[key] for key in expected} == expected
+    assert {key: status[key] for key in expected} == expected
 
 
 def test_text_names_deploy_nginx_and_instances(deployed: ClassicProject) -> None:
@@ -58,10 +58,10 @@ def test_text_names_deploy_nginx_and_instances(deployed: ClassicProject) -> None
     assert f"pid {deployed.pid()}" in shown[3]
 
 
-def test_before_the_first_deploy_there_is_nothing_and_nothing_is_made(project: ClassicProject) -> None:
-    found = project.status()
+def test_before_the_first_deploy_status_creates_nothing(project: ClassicProject) -> None:
+    status = project.status()
 
-    assert (found["state"], found["deploy"], found["problems"]) == ("nothing", None, [])
+    assert (status["state"], status["deploy"], status["problems"]) == ("nothing", None, [])
     shown = project.zddeploy("status").stdout.splitlines()
     assert shown == ["shop: nothing is deployed", "  `zddeploy` deploys it for the first time"]
     assert not project.state.exists()
@@ -73,12 +73,12 @@ def test_a_dead_instance_is_a_problem_until_the_next_deploy(project: ClassicProj
     kill(project)
 
     shown = project.zddeploy("status", code=1).stdout
-    found = project.status()
+    status = project.status()
 
     assert "shop: deploy 1, down" in shown
     assert "! web-1 should serve but does not run" in shown
-    assert found["state"] == "down"
-    assert len(found["problems"]) == 1
+    assert status["state"] == "down"
+    assert len(status["problems"]) == 1
 
     project.zddeploy()
     assert project.status()["state"] == "serving"
@@ -95,7 +95,7 @@ def test_a_dead_nginx_is_a_problem_until_the_next_deploy(project: ClassicProject
     project.zddeploy("status")
 
 
-def test_what_is_down_names_the_way_up(project: ClassicProject) -> None:
+def test_a_project_that_is_down_says_how_to_start_it(project: ClassicProject) -> None:
     project.zddeploy()
     project.zddeploy("down")
 

@@ -1,4 +1,4 @@
-"""What a changing command does while it holds the lock."""
+"""A changing command, as it runs while it holds the lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file system on which nothing more fits, from a certain moment on: what exists can be renamed and removed."""
+"""A file system that becomes full: nothing can be made or written, but files can be renamed and removed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zdd.host import files
 
 
 class Full:
-    """Lets `left` more things be made and then none: files, links and folders, or only texts in files."""
+    """Allows `left` more operations: with "inodes" making files, links and folders, else writing files."""
 
     def __init__(self, what: str, left: int) -> None:
         self.what = what
@@ -22,7 +22,7 @@ class Full:
         self.refused = 0
 
     def take(self) -> None:
-        """Make room for one thing. Raises OSError when there is none."""
+        """Count one operation. Raises OSError if none is left."""
         if self.left == 0:
             self.refused += 1
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -31,7 +31,7 @@ class Full:
 
 @contextlib.contextmanager
 def filesystem(full: Full) -> Iterator[None]:
-    """Have zdd's files on such a file system."""
+    """Put zdd's files on such a file system."""
     made: dict[str, Any] = {"symlink": os.symlink, "mkdir": os.mkdir, "open": os.open}
     with pytest.MonkeyPatch.context() as patch:
         if full.what == "inodes":

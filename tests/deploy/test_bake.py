@@ -14,7 +14,7 @@ from zdd.routing.manifest import Instance, Manifest
 
 
 class Baked:
-    """A site with one new instance, which has crashed once this many seconds are over; each sleep takes far longer."""
+    """A project whose only new instance crashes after this many seconds; each sleep takes at least `sleep_takes`."""
 
     def __init__(self, crashes_at: float, sleep_takes: float) -> None:
         self.time, self.crashes_at, self.sleep_takes = 0.0, crashes_at, sleep_takes
@@ -39,12 +39,12 @@ class Baked:
 
 
 @pytest.mark.parametrize("sleep_takes", [0.0, 60.0], ids=["in time", "late"])
-def test_a_crash_is_noticed_though_it_came_just_before_the_end_or_we_look_late(sleep_takes: float) -> None:
+def test_a_crash_just_before_the_end_is_noticed_even_if_we_look_late(sleep_takes: float) -> None:
     with pytest.raises(InstanceFailed, match="web-2 failed in the bake: it ended with exit status 1"):
         Baked(2.9, sleep_takes).bake()
 
 
-def test_what_comes_after_the_end_is_not_looked_for() -> None:
+def test_a_crash_after_the_bake_is_not_noticed() -> None:
     project = Baked(3.1, 0.0)
 
     project.bake()

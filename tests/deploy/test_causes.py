@@ -1,4 +1,4 @@
-"""What failed first stays the cause, whatever fails while it is undone, written down and told."""
+"""The first failure stays the cause, whatever fails later: in the undo, in the history, in the report."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Listener:
         self.events.append(event)
 
 
-def test_where_it_cannot_be_told_what_serves_the_cause_is_told_all_the_same() -> None:
+def test_the_cause_is_reported_even_if_what_serves_is_unknown() -> None:
     listener = Listener()
 
     class Broken:

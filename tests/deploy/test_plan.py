@@ -80,7 +80,7 @@ def test_a_named_service_moves_alone(config: Config) -> None:
     target = planned(config, current, services=("api",))
 
     assert list(target.instances) == ["web-1", "web-2", "api-4"]
-    assert [one.name for one in target.new(current)] == ["api-4"]
+    assert [instance.name for instance in target.new(current)] == ["api-4"]
 
 
 def test_an_unknown_service_is_named_with_the_known_ones(config: Config) -> None:
@@ -98,8 +98,8 @@ def test_a_service_that_left_the_configuration_is_left_out(config: Config, tmp_p
 
 
 def test_new_slots_lead_to_the_old_version_until_the_switch(tmp_path: Path) -> None:
-    one = configured(tmp_path, '[service.web]\nrun = "web"\n')
-    current = planned(one)
+    single = configured(tmp_path, '[service.web]\nrun = "web"\n')
+    current = planned(single)
     three = configured(tmp_path, '[service.web]\nrun = "web"\ninstances = 3\n')
 
     target = planned(three, current)

@@ -1,4 +1,4 @@
-"""What a deploy of some services starts, and what it leaves as it is."""
+"""A deploy of some services: what it starts, and what it leaves as it is."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def configure(folder: Path, web: str, api: str, nginx: str = "") -> None:
 
 
 def path_of(folder: Path, world: World, name: str, *named: str) -> str:
-    """The path that a deploy of these services has nginx route to a service."""
+    """Return the path that nginx routes to a service after a deploy of the named services."""
     service = versions.project_of(world.project(load(folder)), Request("deploy", named)).config.services[name]
     assert isinstance(service, RunService)
     return service.path

@@ -30,13 +30,13 @@ def texts(config: Config, user: pwd.struct_passwd = USER) -> dict[str, str]:
 
 
 def test_a_users_project_needs_a_unit_a_folder_and_a_line_for_sudo(tmp_path: Path) -> None:
-    found = texts(load(tmp_path))
+    files = texts(load(tmp_path))
 
-    unit = found["/etc/systemd/system/zdd-shop.boot.service"]
+    unit = files["/etc/systemd/system/zdd-shop.boot.service"]
     assert f"ExecStart=/opt/zdd/bin/zddeploy -c {tmp_path}/deploy.toml up\n" in unit
     assert "User=nobody\n" in unit
-    assert "d /run/zdd/shop 0711 nobody" in found["/etc/tmpfiles.d/zdd-shop.conf"]
-    assert "nobody ALL=(root) NOPASSWD: /usr/bin/systemctl reload nginx\n" in found["/etc/sudoers.d/zdd-shop"]
+    assert "d /run/zdd/shop 0711 nobody" in files["/etc/tmpfiles.d/zdd-shop.conf"]
+    assert "nobody ALL=(root) NOPASSWD: /usr/bin/systemctl reload nginx\n" in files["/etc/sudoers.d/zdd-shop"]
 
 
 def test_roots_project_needs_the_unit_only(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_line_break_in_a_path_does_not_get_into_a_unit(tmp_path: Path) -> None
         texts(load(folder))
 
 
-def test_the_project_is_its_owners_unless_somebody_is_named(tmp_path: Path) -> None:
+def test_the_project_belongs_to_the_configurations_owner_unless_a_user_is_named(tmp_path: Path) -> None:
     config = load(tmp_path)
 
     assert boot.user_of(config).pw_uid == os.geteuid()
@@ -92,7 +92,7 @@ def test_the_project_is_its_owners_unless_somebody_is_named(tmp_path: Path) -> N
 
 @pytest.fixture
 def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The machine's folders are the test's own; returned is the project's runtime folder, made by another user."""
+    """Replace the machine's folders by the test's own; return the project's runtime folder, which exists already."""
     for module, name in ((boot_unit, "FOLDER"), (boot, "_TMPFILES"), (boot, "_RUNTIME")):
         monkeypatch.setattr(module, name, str(tmp_path / name))
         (tmp_path / name).mkdir()
@@ -106,7 +106,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make fi
 
 @needs_root
 @pytest.mark.parametrize("uid", [0, pwd.getpwnam("daemon").pw_uid, USER.pw_uid])
-def test_nobody_becomes_somebody_else_by_what_a_user_has_written(tmp_path: Path, taken: Path, uid: int) -> None:
+def test_a_claim_written_by_a_user_does_not_decide_whose_project_it_is(tmp_path: Path, taken: Path, uid: int) -> None:
     """Neither root, nor another user, nor whoever has written it."""
     config = load(tmp_path)
     os.chown(config.path, pwd.getpwnam("daemon").pw_uid, -1)
@@ -126,7 +126,7 @@ def test_nobody_becomes_somebody_else_by_what_a_user_has_written(tmp_path: Path,
 
 
 @needs_root
-def test_a_link_to_a_note_of_roots_is_no_note_of_roots(tmp_path: Path, taken: Path) -> None:
+def test_a_link_to_a_claim_of_root_is_not_trusted(tmp_path: Path, taken: Path) -> None:
     config = load(tmp_path)
     os.chown(config.path, USER.pw_uid, -1)
     note = tmp_path / "note"
@@ -138,7 +138,7 @@ def test_a_link_to_a_note_of_roots_is_no_note_of_roots(tmp_path: Path, taken: Pa
 
 
 @needs_root
-def test_what_root_has_deployed_is_roots(tmp_path: Path, taken: Path) -> None:
+def test_a_project_that_root_has_deployed_belongs_to_root(tmp_path: Path, taken: Path) -> None:
     config = load(tmp_path)
     os.chown(config.path, USER.pw_uid, -1)
     (taken / "owner").write_text(json.dumps({"uid": 0, "conf": str(config.path)}))
@@ -178,7 +178,7 @@ def test_a_name_that_is_enabled_for_another_users_project_is_taken(tmp_path: Pat
 
 
 @needs_root
-def test_who_else_can_change_what_is_run_at_boot_is_told(tmp_path: Path) -> None:
+def test_a_file_that_runs_at_boot_and_that_others_can_change_is_warned_of(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     folder.mkdir(mode=0o700)
     os.chmod(tmp_path, 0o755)

@@ -1,4 +1,4 @@
-"""Times in the lines of logs, as programs write them."""
+"""Times in log lines, as programs write them."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ _CANNOT_START = 127  # as shells do; not an exit code of the command
 
 @options.command("exec", "looks", context_settings={"allow_interspersed_args": False})
 @click.argument("service", shell_complete=complete.services)
-@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
-def command(project: Project, service: str, words: tuple[str, ...], as_json: bool) -> int:  # noqa: ARG001
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def command(project: Project, service: str, argv: tuple[str, ...], as_json: bool) -> int:  # noqa: ARG001
     r"""
     Run a command in the live release, like its app.
 
@@ -32,7 +32,7 @@ def command(project: Project, service: str, words: tuple[str, ...], as_json: boo
       zddeploy exec web -- env
       zddeploy exec web -- sh -c 'pwd; ls'
     """
-    argv = words[1:] if words[0] == "--" else words
+    argv = argv[1:] if argv[0] == "--" else argv
     if not argv:
         raise click.UsageError("Missing argument '-- COMMAND...'.")
     there = surroundings(project, service)

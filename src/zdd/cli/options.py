@@ -65,8 +65,8 @@ def _change(project: Project, name: str, function: Callable[..., Any], lock_time
 def common(function: F) -> F:
     """Add -c, -v and --json."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text."),
-        click.option("-v", "--verbose", is_flag=True, help="Print every command that is run, and where."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object per line instead of text."),
+        click.option("-v", "--verbose", is_flag=True, help="Print every command that runs, and its folder."),
         click.option(
             "-c", "--conf", type=click.Path(path_type=Path), help="Configuration file; ./deploy.toml or ./deploy.conf."
         ),
@@ -90,7 +90,7 @@ class Duration(click.ParamType[float]):
 
 def lock_timeout(function: F) -> F:
     """Add --lock-timeout."""
-    text = "How long to wait for another zddeploy to finish."
+    text = "How long to wait until another zddeploy has finished."
     return click.option("--lock-timeout", type=Duration(), metavar="DURATION", help=text)(function)
 
 

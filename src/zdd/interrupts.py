@@ -29,7 +29,7 @@ class Interrupts:
     @contextlib.contextmanager
     def caught(self) -> Iterator[None]:
         """Note signals inside the context."""
-        handlers = {signal.SIGINT: self._note, signal.SIGTERM: self._note, signal.SIGHUP: _ignore}
+        handlers = {signal.SIGINT: self._note, signal.SIGTERM: self._note, signal.SIGHUP: lambda *_: None}
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
@@ -53,7 +53,3 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (the signature of a handler)
         self.noted = signal.Signals(number).name
-
-
-def _ignore(number: int, frame: FrameType | None) -> None:
-    """Do nothing."""

@@ -25,13 +25,17 @@ _EVENTS = 60  # lines of the last deploy's log
 
 def report(error: ZddError, argv: Sequence[str]) -> None:
     """Write the report, and add its path, and what serves now, to the error."""
+    from zdd.paths import default_state
+
     about = f"zddeploy {__version__}, Python {sys.version.split()[0]}, {platform.platform()}\n$ {shlex.join(argv)}"
     parts = [about, "".join(traceback.format_exception(error))]
-    folders = [_default_folder(), tempfile.gettempdir()]
+    folders = [os.path.dirname(default_state("any")), tempfile.gettempdir()]
     try:
+        from zdd.deploy.outcome import now_serving
+
         project = _project(argv)
         parts += _of_project(project)
-        error.now_serving = error.now_serving or _what_serves(project)
+        error.now_serving = error.now_serving or now_serving(project)
         if os.path.isdir(project.paths.logs):
             folders.insert(0, project.paths.logs)
     except Exception as problem:  # there may be no project, or it is what is broken
@@ -50,12 +54,6 @@ def _of_project(project: Project) -> list[str]:
     return ["\n".join(show.toml(show.sections(project.config, {}))), "\n".join(events)]
 
 
-def _what_serves(project: Project) -> str:
-    from zdd.deploy.outcome import now_serving
-
-    return now_serving(project)
-
-
 def _project(argv: Sequence[str]) -> Project:
     """Open the project that the command named."""
     from zdd.conf import read
@@ -65,12 +63,6 @@ def _project(argv: Sequence[str]) -> Project:
     named = [after for option, after in itertools.pairwise(argv) if option in ("-c", "--conf")]
     named += [word.partition("=")[2] for word in argv if word.startswith("--conf=")]
     return open_project(read.load(read.find(Path(named[0]) if named else None, Path.cwd())), Events())
-
-
-def _default_folder() -> str:
-    from zdd.paths import default_state
-
-    return os.path.dirname(default_state("any"))
 
 
 def _write(text: str, folders: Sequence[str]) -> str | None:

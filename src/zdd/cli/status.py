@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 import click
 import msgspec
@@ -54,14 +54,14 @@ def lines(current: Status, now: float, cpu: Mapping[str, float] | None = None) -
     if nginx.get("pid"):
         shown.append(f"  nginx {nginx['version']}, pid {nginx['pid']}")
     instances = [(row, service) for service in current.services for row in service.instances]
-    table = _aligned([_cells(row, service, now, cpu) for row, service in instances])
+    rows = iter(terminal.table([_cells(row, service, now, cpu) for row, service in instances]))
     for service in current.services:
         if current.deploy is None and not service.instances:
             continue
         about = f", release {service.release}" if service.release else ""
         shown.append(f"  {service.name}{about}" + ("" if service.instances else ": not deployed yet"))
         for row in service.instances:
-            shown.append(f"    {next(table)}")
+            shown.append(f"    {next(rows)}")
             if row.restarts and row.exit:
                 shown.append(f"        restarted last after {row.exit}")
     shown += [f"  ! {problem}" for problem in current.problems]
@@ -80,13 +80,6 @@ def _cells(row: InstanceStatus, service: ServiceStatus, now: float, cpu: Mapping
         counted(row.restarts, "restart") if row.restarts else "",
         f"of {row.release}" if row.release and row.release != service.release else "",
     ]
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield each row with its cells below those of the others; a column that all leave empty takes no room."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width).rstrip()
 
 
 def span(seconds: float) -> str:

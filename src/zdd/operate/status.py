@@ -90,9 +90,10 @@ def status(project: Project) -> Status:
     current = None if stale else project.tables.current()
     running = {} if stale else observe(project.paths, _PATIENCE)
     unwanted = in_place.loaded(project, current, running)
+    interrupted = project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
     facts = Facts(
-        [*_problems(project, current, running), *unwanted],
-        _interrupted(project),
+        [*_problems(project, current, running, interrupted), *unwanted],
+        interrupted,
         any(entry.outcome == "done" for entry in history.read(project.paths.history)),
         under_way.look(project),
         {name: instance.paused for name, instance in running.items() if instance.paused is not None},
@@ -101,7 +102,6 @@ def status(project: Project) -> Status:
     names = list(dict.fromkeys([*project.config.services, *(instance.service for instance in running.values())]))
     use = _use(project, running)
     serving = current.by_service() if current else {}
-    by_service = _by_service(running.values())
     return Status(
         project.name,
         str(project.config.path),
@@ -112,7 +112,7 @@ def status(project: Project) -> Status:
         facts.paused,
         facts.maintenance,
         project.proxy.describe(),
-        [_service(name, serving.get(name, []), by_service.get(name, []), use) for name in names],
+        [_service(name, serving.get(name, []), running.values(), use) for name in names],
         facts.problems,
         [
             *_notes(facts),
@@ -171,13 +171,11 @@ def _answers(instance: InstanceState) -> bool:
     return instance.state in ("serving", "warm", "unkept")
 
 
-def _interrupted(project: Project) -> bool:
-    return project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
-
-
-def _problems(project: Project, current: Manifest | None, running: dict[str, InstanceState]) -> list[str]:
+def _problems(
+    project: Project, current: Manifest | None, running: dict[str, InstanceState], interrupted: bool
+) -> list[str]:
     problems = []
-    if _interrupted(project):
+    if interrupted:
         problems.append("a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it")
     if current is None:
         return [*problems, *_lost(project)]
@@ -215,15 +213,9 @@ def _lost(project: Project) -> list[str]:
     return [problem] if lost else []
 
 
-def _by_service(instances: Iterable[InstanceState]) -> dict[str, list[InstanceState]]:
-    """Return the instances of each service, in their order."""
-    services: dict[str, list[InstanceState]] = {}
-    for instance in instances:
-        services.setdefault(instance.service, []).append(instance)
-    return services
-
-
-def _service(name: str, serving: list[Instance], running: list[InstanceState], use: dict[str, Use]) -> ServiceStatus:
+def _service(
+    name: str, serving: list[Instance], running: Iterable[InstanceState], use: dict[str, Use]
+) -> ServiceStatus:
     wanted = {instance.name for instance in serving}
     release = serving[0].release if serving else None
     rows = [
@@ -240,7 +232,7 @@ def _service(name: str, serving: list[Instance], running: list[InstanceState], u
             instance.exit,
         )
         for instance in running
-        if instance.state != "dead" or instance.name in wanted
+        if instance.service == name and (instance.state != "dead" or instance.name in wanted)
     ]
     return ServiceStatus(name, release, rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import click
@@ -44,9 +44,7 @@ class Moment(click.ParamType[float]):
 @click.option("-f", "--follow", is_flag=True, help="Go on with new output, also of new instances.")
 @click.option("-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Lines of each instance.")
 @click.option("--since", type=Moment(), metavar="TIME", help="Everything since then, also of old instances.")
-@click.option(
-    "--instance", metavar="NAME", shell_complete=complete.instances, help="Only this instance, such as web-12."
-)
+@click.option("--instance", metavar="NAME", shell_complete=complete.instances, help="Only this one, such as web-12.")
 def command(
     project: Project,
     services: tuple[str, ...],
@@ -75,20 +73,25 @@ def command(
         logs.require(logged, instance)
     show = functools.partial(_show, width=max(map(len, logged)) + _NUMBER, as_json=as_json)
     follower = logs.Follower(project.paths, services, instance)
-    if since is None:
-        wanted = {instance: ""} if instance else logs.wanted(project, logged)
-        if not instance and set(wanted.values()) - {"serving"}:
-            click.echo("; ".join(f"{name}: {state}" for name, state in wanted.items()), err=True)
-        any_shown = show(logs.last(project.paths, wanted, lines))
-    else:
-        names = [name for names in logged.values() for name in names if instance in (None, name)]
+    names = [name for names in logged.values() for name in names if instance in (None, name)]
+    if since is not None:
         any_shown = show(logs.since(project.paths, names, since))
+    else:
+        any_shown = show(logs.last(project.paths, names if instance else _wanted(project, logged), lines))
     if not (any_shown or follow or as_json):
         click.echo("nothing has been printed", err=True)
     while follow:
         show(follower.new())
         time.sleep(_POLL)
     return 0
+
+
+def _wanted(project: Project, logged: Mapping[str, list[str]]) -> Collection[str]:
+    """Return the instances to show, and print their states if one of them does not serve."""
+    states = logs.wanted(project, logged)
+    if set(states.values()) - {"serving"}:
+        click.echo("; ".join(f"{name}: {state}" for name, state in states.items()), err=True)
+    return states
 
 
 def _show(lines: Iterable[Line], width: int, as_json: bool) -> bool:

@@ -55,9 +55,7 @@ class Program(click.Group):
             return None
         command = getattr(importlib.import_module(f"zdd.cli.{name}"), "command")  # noqa: B009  (a module's attribute)
         assert isinstance(command, click.Command)
-        command.help = (command.help or "").replace(
-            "\\b\n", "\b\n"
-        )  # click's mark is a control character, but the docstrings are raw
+        command.help = (command.help or "").replace("\\b\n", "\b\n")  # click's mark; the docstrings are raw
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -143,9 +141,7 @@ def _fail(error: ZddError) -> int:
 def show(error: ZddError) -> None:
     """Print the error, the output that explains it, and what to do next."""
     click.secho(fitted(f"zddeploy: {error.message}", sys.stderr), err=True, fg="red", color=_colour())
-    failed = (
-        error if hasattr(error, "output") else error.__cause__
-    )  # an undo that failed has the first error as its cause
+    failed = error if hasattr(error, "output") else error.__cause__  # the cause of a failed undo is the first error
     output = last_words(error)
     for line in output:
         click.echo(f"  | {line}", err=True)

@@ -40,7 +40,7 @@ def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., A
             return _change(project, f"zddeploy {name}", function, **given)
 
         own = list(getattr(run, "__click_params__", []))
-        run.__click_params__ = []  # type: ignore[attr-defined]  # click keeps the options there, in reverse order of --help
+        run.__click_params__ = []  # type: ignore[attr-defined]  # click keeps the options there, in reverse
         common(run)
         if kind != "looks":
             lock_timeout(run)

@@ -12,9 +12,7 @@ from zdd.project import Project
 
 @options.command("pause", "changes")
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
-@click.option(
-    "--max", "longest", type=options.Duration(), default=30.0, metavar="DURATION", help="For at most this long; 30s."
-)
+@click.option("--max", "longest", type=options.Duration(), default=30.0, metavar="DURATION", help="At most; 30s.")
 def command(project: Project, services: tuple[str, ...], longest: float) -> Result:
     r"""
     Hold incoming requests for a while; apps keep running.

@@ -85,7 +85,7 @@ def test_an_unhealthy_answer_is_refused(
 def test_a_start_that_died_is_told_of_long_before_its_timeout(serving: ClassicProject) -> None:
     serving.configure(web={"start": "sh -c 'exit 1'"})
 
-    step = next(event for event in serving.events(code=1) if event.get("step") == "probe")
+    step = next(event for event in serving.events(code=1) if (event["event"], event.get("step")) == ("step", "probe"))
 
     assert not step["ok"]
     assert step["seconds"] < 30  # as a rule less than 1; start_timeout is 60

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from zdd.host.command import Commands
+import shutil
+from pathlib import Path
+
+from zdd.host.command import Commands, which
 
 
 def test_of_output_without_end_the_end_is_read() -> None:
@@ -8,3 +11,17 @@ def test_of_output_without_end_the_end_is_read() -> None:
 
     assert result.output.endswith("the end\n")
     assert len(result.output) == 1 << 24
+
+
+def test_a_program_is_found_where_the_shell_would_find_it(tmp_path: Path) -> None:
+    for folder in ("a", "b", "b/tool"):
+        (tmp_path / folder).mkdir()
+    for name, mode in (("a/plain", 0o644), ("b/plain", 0o755), ("a/tool", 0o755)):
+        (tmp_path / name).touch(mode)
+    path = f"{tmp_path}/b::{tmp_path}/a"
+
+    assert which("tool", path) == f"{tmp_path}/a/tool"  # the other one is a folder
+    assert which("plain", f"{tmp_path}/a:{tmp_path}/b") == f"{tmp_path}/b/plain"
+    assert which("missing", path) is None
+    assert which(f"{tmp_path}/a/tool", "") == f"{tmp_path}/a/tool"
+    assert which("sh") == shutil.which("sh")

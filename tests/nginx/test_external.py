@@ -8,9 +8,9 @@ import pytest
 
 from zdd.errors import UsageError
 from zdd.nginx.config import render
-from zdd.nginx.errors import ProxyError
 from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process import running
+from zdd.nginx.process.complaints import ProxyError
 
 from .house import House
 

@@ -10,7 +10,7 @@ from zdd.finding import Finding, error, fine, warning
 from zdd.host import files, process, sock_diag
 from zdd.nginx.config import lint
 from zdd.nginx.config import version as versions
-from zdd.nginx.process import port_conflict
+from zdd.nginx.process import complaints
 from zdd.operate import boot
 from zdd.project import Project
 
@@ -69,7 +69,7 @@ def _port(address: str, own: set[int]) -> Finding:
     sockets = [one.inode for one in sock_diag.listening_on(port) if _overlap(host.strip("[]"), one.address)]
     other = next((inode for inode in sockets if inode not in own), None)
     if other is not None:
-        pid = port_conflict.holder({other})
+        pid = complaints.holder({other})
         who = f"process {pid} ({process.title(pid)[:60]})" if pid else "another user's process"
         return error(f"port {port} is taken by {who}", "nginx cannot listen there", "end it, or change listen")
     if not sockets and port < first and os.geteuid() != 0:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from collections.abc import Iterator
 
 from zdd.conf.schema import RunService
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import reach
+from zdd.host.command import which
 from zdd.instances import environment, user
 from zdd.instances.user import USER_NEEDS
 from zdd.project import Project
@@ -53,7 +53,7 @@ def release(project: Project) -> Iterator[Finding]:
         return
     source = project.config.release.source
     if git.is_repository(source):
-        if shutil.which("git") is None:
+        if which("git") is None:
             yield error("git is not installed", "source is a git repository", "install git")
     elif not os.path.isdir(source):
         yield error(f"[release] source: {source} does not exist", "no release can be built", "correct source")
@@ -77,7 +77,7 @@ def _command(project: Project, service: RunService) -> Iterator[Finding]:
         )
     if "/" not in program:
         path = environment.clean(service, {}).get("PATH", os.defpath)
-        if not shutil.which(program, path=path):
+        if not which(program, path):
             yield error(
                 f"{service.name}: {program} is not in PATH ({path})",
                 "the app cannot be started",

@@ -6,7 +6,6 @@ import os
 import shlex
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, NamedTuple, NoReturn
 
@@ -64,7 +63,7 @@ class Commands:
         raises, the session is killed, too.
         """
         # Output goes to a file, as a pipe ends only when all background processes have ended.
-        with tempfile.TemporaryFile() as output:
+        with _nameless_file() as output:
             child = self._start(argv, cwd, env, output, who)
             status = child.wait(timeout, Clock(), interrupt)
             output.seek(max(0, os.fstat(output.fileno()).st_size - _MOST_SHOWN))
@@ -194,3 +193,27 @@ class Spawned:
         """Prevent Python's warning that the child still runs when we end."""
         if self._child.returncode is None:
             self._child.returncode = 0
+
+
+def which(program: str, path: str | None = None) -> str | None:
+    """Return where a program is, in the folders of `path`, else of PATH; None if it is in none of them."""
+    if "/" in program:
+        return program if _is_program(program) else None
+    folders = (os.environ.get("PATH", os.defpath) if path is None else path).split(os.pathsep)
+    places = (os.path.join(folder, program) for folder in folders if folder)
+    return next((place for place in places if _is_program(place)), None)
+
+
+def _is_program(path: str) -> bool:
+    return os.access(path, os.X_OK) and not os.path.isdir(path)
+
+
+def _nameless_file() -> IO[bytes]:
+    """Return a temporary file that has no name, so that nothing is left of it however zddeploy ends."""
+    try:
+        fd = os.open(os.environ.get("TMPDIR", "/tmp"), os.O_TMPFILE | os.O_RDWR, 0o600)
+    except OSError:  # the file system has no O_TMPFILE, open(2)
+        import tempfile  # here, because it imports much
+
+        return tempfile.TemporaryFile()
+    return os.fdopen(fd, "w+b")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import tempfile
 from collections.abc import Collection
 
 from zdd.host import acl
@@ -38,6 +37,8 @@ def may_link(uid: int) -> bool:
 
     With fs.protected_hardlinks (proc_sys_fs(5)) this needs CAP_FOWNER, which a container's root may lack.
     """
+    import tempfile  # here, because it imports much
+
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as made:
         made.bind(f"{folder}/socket")
         os.chmod(f"{folder}/socket", 0o600)

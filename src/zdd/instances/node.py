@@ -8,6 +8,7 @@ import shlex
 
 from zdd.conf.schema import RunService
 from zdd.host import files
+from zdd.host.command import which
 
 _PROGRAMS = {"node", "nodejs", "npm", "npx", "pnpm", "pnpx", "yarn", "yarnpkg"}
 _PACKAGES = "node_modules/.bin/"
@@ -43,9 +44,7 @@ def install_hook(folder: str, given: str) -> str:
 
 def _is_script(program: str, service: RunService) -> bool:
     """Tell whether it is a program that Node interprets, as pm2-runtime is where it was installed with `npm -g`."""
-    import shutil  # here, because it imports much and is seldom needed
-
-    path = shutil.which(program, path=service.env.get("PATH") or os.environ.get("PATH"))
+    path = which(program, service.env.get("PATH"))
     try:
         with open(path or os.devnull, "rb") as file:
             return re.match(rb"#![^\n]*\bnode(js)?\b", file.read(_FIRST_LINE)) is not None

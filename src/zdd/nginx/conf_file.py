@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 from collections.abc import Iterator
 
@@ -76,7 +75,9 @@ class ConfFile:
 
 def included(pattern: str) -> Iterator[str]:
     """Yield the texts of the files that an `include` means, as far as we may read them."""
-    for path in sorted(glob.glob(pattern)):
+    from glob import glob  # here, because few texts include others
+
+    for path in sorted(glob(pattern)):
         try:
             yield files.read(path) or ""
         except (OSError, UnicodeDecodeError):

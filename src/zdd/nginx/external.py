@@ -18,8 +18,8 @@ from zdd.nginx import conf_file
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
 from zdd.nginx.config import lint, maintenance, parse, render
 from zdd.nginx.config.listen import Address, Visit
-from zdd.nginx.errors import ProxyError, unwritable
 from zdd.nginx.process import running
+from zdd.nginx.process.complaints import ProxyError, unwritable
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import heapq
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -55,7 +54,7 @@ def wanted(project: Project, logged: Mapping[str, list[str]]) -> dict[str, str]:
 def last(paths: Paths, instances: Collection[str], lines: int) -> list[Line]:
     """Return the last lines of each instance, in the order of their times."""
     logs = [_dated(paths, name, _tail(paths.log(name), lines)) for name in instances]
-    return list(heapq.merge(*logs, key=lambda line: line.time))
+    return list(_merged(logs))
 
 
 def since(paths: Paths, instances: Collection[str], moment: float) -> Iterator[Line]:
@@ -66,7 +65,13 @@ def since(paths: Paths, instances: Collection[str], moment: float) -> Iterator[L
     """
     recent = [name for name in instances if os.stat(paths.log(name)).st_mtime >= moment]
     logs = [_dated(paths, name, _whole(paths.log(name))) for name in recent]
-    return (line for line in heapq.merge(*logs, key=lambda line: line.time) if line.time >= moment)
+    return (line for line in _merged(logs) if line.time >= moment)
+
+
+def _merged(logs: Iterable[Iterable[Line]]) -> Iterator[Line]:
+    from heapq import merge  # here, because a deploy only finds logs and reads none
+
+    return merge(*logs, key=lambda line: line.time)
 
 
 class Follower:

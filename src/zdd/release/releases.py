@@ -7,8 +7,8 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from zdd.conf.schema import ReleaseSection
 from zdd.errors import DeployFailed, UsageError, counted, of_system, shorten
@@ -21,8 +21,7 @@ from zdd.release.shelf import Shelf
 from zdd.release.work import BuildFailed, Work
 
 
-@dataclass(frozen=True)
-class Revision:
+class Revision(NamedTuple):
     """A release to build: its `id`, and its commit if the source is a git repository."""
 
     id: str

@@ -15,8 +15,8 @@ from zdd.host import process
 from zdd.host.clock import Clock
 from zdd.host.process import Process
 from zdd.nginx.conf_file import ConfFile
-from zdd.nginx.errors import ProxyError
-from zdd.nginx.process import port_conflict
+from zdd.nginx.process import complaints
+from zdd.nginx.process.complaints import ProxyError
 from zdd.nginx.process.nginx import NginxProcess
 
 from ..app import PATIENCE, Answer, Request, ask, say, wait_until
@@ -366,5 +366,5 @@ def test_an_nginx_that_names_no_text_is_ours_unless_it_is_younger_than_the_pid_f
 
 
 def test_a_port_that_is_free_has_no_listener(house: House) -> None:
-    assert port_conflict.listener(house.port) is None
-    assert port_conflict.listener(free_port()) is None
+    assert complaints.listener(house.port) is None
+    assert complaints.listener(free_port()) is None

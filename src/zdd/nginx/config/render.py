@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from zdd.conf import hosts
 from zdd.nginx.config import maintenance, upstream
@@ -20,8 +20,7 @@ from zdd.nginx.config.version import Version
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """
     Requests for these hosts go to the service if their path is `path` or below it.
 
@@ -34,8 +33,7 @@ class Route:
     path: str = "/"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Setup:
+class Setup(NamedTuple):
     """
     The values in zdd's own text; sizes in bytes, times in seconds, absolute paths.
 

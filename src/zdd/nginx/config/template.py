@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from zdd.nginx.config import parse
 
@@ -19,8 +19,7 @@ _PID_FILE = "nginx_pid_filename"
 _NO_BACKUPS = {"ip_hash", "hash", "random"}
 
 
-@dataclass(frozen=True)
-class Mentions:
+class Mentions(NamedTuple):
     """Names in a template that are no services, and services that it does not mention."""
 
     missing: tuple[str, ...]

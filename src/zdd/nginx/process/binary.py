@@ -8,7 +8,7 @@ import re
 from functools import cached_property
 
 from zdd.errors import UsageError
-from zdd.host.command import Commands
+from zdd.host.command import Commands, which
 from zdd.host.process import Process
 from zdd.nginx.config.version import Version
 
@@ -87,9 +87,7 @@ def _running(master: Process | None) -> str | None:
 
 
 def _installed() -> str | None:
-    import shutil  # here, because it imports much and is seldom needed
-
-    path = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_FOLDERS]))
+    path = which("nginx", os.pathsep.join([os.environ.get("PATH", os.defpath), *_FOLDERS]))
     return os.path.abspath(path) if path else None
 
 

@@ -10,8 +10,8 @@ from typing import Self
 from zdd.host import files, process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
-from zdd.nginx.errors import ProxyError
-from zdd.nginx.process import complaints, port_conflict, running, takeover
+from zdd.nginx.process import complaints, running, takeover
+from zdd.nginx.process.complaints import ProxyError
 
 _ENVIRONMENT = (
     "PATH",
@@ -67,7 +67,7 @@ class Launch:
         """End the processes that were started, and return the error that says why."""
         reason = complaints.in_output("\n".join(files.tail(self._output, 50)))
         if not self._masters():
-            return ProxyError(f"nginx does not start: {reason}", hint=port_conflict.hint(reason))
+            return ProxyError(f"nginx does not start: {reason}", hint=complaints.hint(reason))
         process.end(self._masters(), signal.SIGTERM, 5.0, clock.now)
         return ProxyError(
             f"nginx started, but did not write {pid_file}", hint=f"its configuration must say `pid {pid_file};`"

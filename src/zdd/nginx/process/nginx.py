@@ -13,9 +13,9 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config import listen
-from zdd.nginx.errors import ProxyError, unwritable
-from zdd.nginx.process import complaints, port_conflict, running, takeover
+from zdd.nginx.process import complaints, running, takeover
 from zdd.nginx.process.binary import Binary
+from zdd.nginx.process.complaints import ProxyError, unwritable
 from zdd.nginx.process.launch import Launch
 
 _POLL = 0.02
@@ -88,7 +88,7 @@ class NginxProcess:
                 files.remove(self.pid_file)  # -t creates an empty one, which means nothing
         if result.status != 0:
             reason = complaints.in_output(result.output).replace(staged, self.conf_file)
-            raise ProxyError(f"nginx refuses the new {self.conf_file}: {reason}", hint=port_conflict.hint(reason))
+            raise ProxyError(f"nginx refuses the new {self.conf_file}: {reason}", hint=complaints.hint(reason))
 
     def apply(self, text: str) -> str:
         """
@@ -166,7 +166,7 @@ class NginxProcess:
         if not set(running.workers(master)) & set(old_workers):
             reason += "; and the workers of before are gone, too"
         message = f"nginx did not take the new {self.conf_file}: {reason}"
-        raise ProxyError(message, hint=port_conflict.hint(reason), certain=logs.is_final())
+        raise ProxyError(message, hint=complaints.hint(reason), certain=logs.is_final())
 
     def _start(self, orphans: list[Process]) -> None:
         """Start nginx, on the sockets of workers whose master was killed; these finish their requests."""

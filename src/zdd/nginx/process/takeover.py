@@ -7,13 +7,12 @@ an upgrade: in the variable NGINX. Connections that are not yet accepted stay in
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Sequence
 
 from zdd.host import sock_diag
 from zdd.host.process import Process
-from zdd.nginx.errors import ProxyError
+from zdd.nginx.process.complaints import ProxyError
 
 _SYS_PIDFD_GETFD = 438  # the same on all architectures (Linux 5.6)
 
@@ -40,6 +39,8 @@ def environment(descriptors: Sequence[int]) -> dict[str, str]:
 
 
 def _duplicate(worker: Process, pidfd: int, number: int) -> int:
+    import ctypes  # here, because few deploys need it
+
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor: int = libc.syscall(_SYS_PIDFD_GETFD, pidfd, number, 0)
     if descriptor < 0:

@@ -89,7 +89,7 @@ def test_an_app_at_rest_can_be_started_again_and_again(house: House) -> None:
 
 def test_deserted_before_it_was_told_to_start_the_new_version_gives_back(house: House) -> None:
     old = house.instance().start()
-    new = successor(house, old)
+    new = successor(house, old, hold_max=600)
     rest(old)
     waiting = new.send()
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-# Begun first: one worker runs a file, and the others shall not wait for it in the end.
+pytest_plugins = ["tests.quick"]
+
+# These files start first: one worker runs a whole file, and the others would wait for a long one that starts last.
 LONGEST = ("test_killed_anywhere", "test_recipe_signals", "test_zoo")
 
 

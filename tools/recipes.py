@@ -14,7 +14,7 @@ HEAD = """\
 
 Each of these is a folder of `samples/recipes` with a small app, and each is tested as it stands here: five deploys in
 ten seconds, under 300 requests a second (GET, POST with a body, slow ones) on 32 connections. None of them may fail,
-and where the socket is `fd` or `unix` no connection of a client may be closed. `./dev test --all` does that.
+and where the socket is `fd` or `unix` no connection of a client may be closed. `./dev lab --all` does that.
 
 | server | `socket` | `run` |
 | --- | --- | --- |

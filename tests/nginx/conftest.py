@@ -20,7 +20,7 @@ def _packaged() -> str:
         return binary.find(None, None, Commands()).path
 
 
-@pytest.fixture(params=["system", "packaged"])
+@pytest.fixture(params=["system", pytest.param("packaged", marks=pytest.mark.matrix)])
 def program(request: pytest.FixtureRequest) -> str:
     """Each nginx there is: an old one and a new one."""
     if request.param == "packaged":

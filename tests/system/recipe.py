@@ -27,9 +27,9 @@ FRONTS: dict[str, list[str]] = {
     "Caddyfile": ["setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups", f"{BIN}/caddy", "run"],
     "haproxy.cfg": ["/usr/sbin/haproxy", "-db", "-f", "haproxy.cfg"],
 }
-FIRST = (  # those that run without --all
-    "gunicorn-sync",
+FIRST = (  # those that run without --all; the first one in `./dev test`, too
     "gunicorn-gthread",
+    "gunicorn-sync",
     "gunicorn-uvicorn",
     "uvicorn",
     "uvicorn-workers",
@@ -38,6 +38,13 @@ FIRST = (  # those that run without --all
     "daphne",
 )
 NAMES = sorted(path.parent.name for path in RECIPES.glob("*/deploy.toml"))
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Try a test with each recipe, all but one of them in `./dev lab` only."""
+    names = NAMES if metafunc.config.getoption("--all") else FIRST
+    marks = [() if name == FIRST[0] else pytest.mark.matrix for name in names]
+    metafunc.parametrize("name", [pytest.param(name, marks=mark) for name, mark in zip(names, marks, strict=True)])
 
 
 class Recipe:

@@ -58,6 +58,14 @@ def test_its_other_commands_are_run_by_other_tests_and_by_ci() -> None:
     assert "./dev test" in (ROOT / ".ci/run").read_text()
 
 
+def test_what_it_says_of_dev_is_there() -> None:
+    text = (ROOT / "README.md").read_text()
+    commands = set(re.findall(r"(?m)^([a-z]+)\)", (ROOT / "dev").read_text()))
+
+    assert set(re.findall(r"\./dev ([a-z]+)", text)) <= commands
+    assert set(re.findall(r"\./dev test (--[a-z]+)", text)) == {"--quick"}  # tests/test_quick.py
+
+
 @pytest.mark.parametrize("name", ["gunicorn", "node", "twisted"])
 def test_each_sample_is_tried_as_its_readme_says(sample: Callable[[str], SampleProject], name: str) -> None:
     project = sample(name)

@@ -12,12 +12,12 @@ import os
 import pytest
 
 from .project import Project
-from .recipe import FIRST, NAMES, laid_out
+from .recipe import laid_out, parametrize
 from .signals import MEETINGS, Site, record, recorded
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize("name", NAMES if metafunc.config.getoption("--all") else FIRST)
+    parametrize(metafunc)
 
 
 def test_a_site_survives_what_its_app_meets(project: Project, name: str) -> None:

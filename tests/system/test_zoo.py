@@ -10,7 +10,7 @@ import pytest
 from zdd.load import Kind
 
 from .project import THE_SECOND, Project, assert_nothing_lost
-from .recipe import FIRST, NAMES, Recipe, laid_out
+from .recipe import Recipe, laid_out, parametrize
 
 DEPLOYS = 5
 SECONDS = 10.0
@@ -18,7 +18,7 @@ KINDS = (Kind(weight=60), Kind("POST", "/echo", body=2000, weight=39), Kind(path
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize("name", NAMES if metafunc.config.getoption("--all") else FIRST)
+    parametrize(metafunc)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["tests.quick"]
+pytest_plugins = ["tests.quick", "tests.skips"]
 
 # These files start first: one worker runs a whole file, and the others would wait for a long one that starts last.
 LONGEST = ("test_killed_anywhere", "test_recipe_signals", "test_zoo")

@@ -38,6 +38,11 @@ LISTEN = """
 [nginx]
 listen = "127.0.0.1:8080"
 """
+RELEASE = f"""
+[release]
+source = "."
+build = ["ln -s {BIN.parent} .venv"]
+"""
 WRONG = """
 from django.db import migrations
 class Migration(migrations.Migration):
@@ -80,34 +85,34 @@ def test_what_a_guide_says_is_so_and_its_next_version_costs_no_visitor_anything(
 def test_migrations_run_beside_the_old_version_or_while_nothing_runs_and_a_wrong_one_changes_nothing(
     project: Project,
 ) -> None:
-    """As the guide to migrations says, with the project of that to Django, whose environment is there."""
+    """As the guide to migrations says, with the project of that to Django, whose releases share one environment."""
     typist = Typist(project, "shop", "deploy")
-    (typist.folder / ".venv").symlink_to(BIN.parent)
     django = guide("django")
     for block in (*django.section("The project"), *django.section(NEXT)[:2]):
         typist.follow(block)
     beside, alone = guide("migrations").blocks
     together = re.sub(r"(?m)^(order|before_start|hold_max) = .*\n", "", alone.text)
-    typist.write(beside._replace(text=beside.text + LISTEN + together))
+    typist.write(beside._replace(text=beside.text + RELEASE + LISTEN + together))
 
-    def change(script: str) -> str:
-        return typist.type(f"set -a; . /home/deploy/shop.env; {script}")
+    def deploy(change: str = "true") -> str:
+        return typist.type(f"{change} && git add . && git commit --quiet --message next && zddeploy")
 
     try:
-        assert "shop serves deploy 1" in change(
-            "sed -i \"s/count/filter(text='').count/\" shop/views.py; python3 manage.py makemigrations shop; zddeploy"
+        assert "shop serves deploy 1" in deploy(
+            "git init --quiet; echo __pycache__/ > .gitignore; set -a; . /home/deploy/shop.env;"
+            "sed -i \"s/count/filter(text='').count/\" shop/views.py; python3 manage.py makemigrations shop"
         )
         with project.load(VISITED, host=HOST, **LIGHT, timeout=40) as visitors:
             wrong = typist.folder / "shop/migrations/0002_wrong.py"
             wrong.write_text(WRONG)
-            refused = typist.type("zddeploy")
+            refused = deploy()
             assert "no such table: what_is_not_there" in refused
             assert "deploy 1 still serves" in refused
 
-            typist.write(alone._replace(text=f"{LISTEN}{alone.text}"))
+            typist.write(alone._replace(text=f"{RELEASE}{LISTEN}{alone.text}"))
             wrong.rename(wrong.with_name("0002_words.py")).write_text(RENAMED)
-            assert "shop serves deploy 3" in typist.type(
-                "sed -i s/text/words/ shop/models.py; sed -i 's/text/words/; s/second/third/' shop/views.py; zddeploy"
+            assert "shop serves deploy 3" in deploy(
+                "sed -i s/text/words/ shop/models.py; sed -i 's/text/words/; s/second/third/' shop/views.py"
             )
             assert "the third version, 0 orders" in project.get(host=HOST)
             report = visitors.stop()

@@ -5,7 +5,7 @@ import pytest
 pytest_plugins = ["tests.quick", "tests.skips"]
 
 # These files start first: one worker runs a whole file, and the others would wait for a long one that starts last.
-LONGEST = ("test_killed_anywhere", "test_recipe_signals", "test_zoo")
+LONGEST = ("test_killed_anywhere", "test_broken_releases", "test_outages", "test_walk", "test_interrupted")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +34,15 @@ SERVICES: dict[str, dict[str, Any]] = {
     "stop-first": PLAIN | {"order": "stop-first"},
 }
 LIMITS = {"inodes": "nr_inodes=150", "blocks": "size=300k"}
+DISKS = ["R inodes", "R blocks", "S inodes", "S blocks"]
+
+# Each kind of service on each disk; `./dev test` tries each kind and each disk once.
+ONCE = set(zip(DISKS, SERVICES, strict=True))
+on_each_disk = pytest.mark.parametrize(
+    ("disk", "kind"),
+    [pytest.param(*pair, marks=() if pair in ONCE else pytest.mark.matrix) for pair in product(DISKS, SERVICES)],
+    indirect=["disk"],
+)
 
 
 class Small(NamedTuple):
@@ -50,7 +60,7 @@ class Small(NamedTuple):
             path.unlink()
 
 
-@pytest.fixture(params=["R inodes", "R blocks", "S inodes", "S blocks"])
+@pytest.fixture(params=DISKS)
 def disk(project: Project, request: pytest.FixtureRequest) -> Iterator[Small]:
     name, what = request.param.split()
     folder = project.folder / name
@@ -107,7 +117,7 @@ def lines(project: Project) -> list[str]:
     return (project.folder / "deploy.toml").read_text().splitlines(keepends=True)
 
 
-@pytest.mark.parametrize("kind", SERVICES)
+@on_each_disk
 def test_a_switch_that_cannot_be_kept_is_undone_without_space(project: Project, disk: Small, kind: str) -> None:
     deployed(project, kind)
     hook(project, "after_switch", f"{disk.fill}; exit 1")
@@ -119,7 +129,7 @@ def test_a_switch_that_cannot_be_kept_is_undone_without_space(project: Project, 
     with_room(project, disk, "web-1")
 
 
-@pytest.mark.parametrize("kind", SERVICES)
+@on_each_disk
 def test_a_good_version_is_committed_without_space(project: Project, disk: Small, kind: str) -> None:
     deployed(project, kind)
     hook(project, "after_switch", disk.fill)
@@ -150,7 +160,7 @@ def test_fewer_slots_are_committed_without_space(project: Project, disk: Small) 
     with_room(project, disk, "web-4")
 
 
-@pytest.mark.parametrize("kind", SERVICES)
+@on_each_disk
 def test_without_space_before_the_switch_the_old_version_serves(project: Project, disk: Small, kind: str) -> None:
     deployed(project, kind)
     hook(project, "before_start", disk.fill)
@@ -160,7 +170,7 @@ def test_without_space_before_the_switch_the_old_version_serves(project: Project
     with_room(project, disk, "web-1" if code else "web-2")
 
 
-@pytest.mark.parametrize("kind", SERVICES)
+@on_each_disk
 def test_an_app_that_uses_up_all_space_as_it_starts_costs_nothing(project: Project, disk: Small, kind: str) -> None:
     deployed(project, kind)
     run = str(SERVICES[kind]["run"])

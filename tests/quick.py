@@ -41,6 +41,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def starts_servers(item: pytest.Item) -> bool:
+    if isinstance(item, pytest.Function) and "[fake" in item.name:
+        return False  # of one suite for what is real and for its fake
     folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
     return not SERVERS.get(folder, set()).isdisjoint({"*", *getattr(item, "fixturenames", ())})
 

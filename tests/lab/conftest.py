@@ -20,8 +20,8 @@ def obstacle() -> str | None:
         return None
     if os.geteuid() != 0:
         return "needs root to boot a host"
-    if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
-        return f"needs {', '.join(missing)}; with CI=true they are installed"
+    if not all(map(shutil.which, TOOLS)):
+        return f"needs {', '.join(TOOLS)}; with CI=true they are installed"
     namespaces = subprocess.run(["unshare", "-m", "-n", "true"], capture_output=True, check=False)
     return None if namespaces.returncode == 0 else "needs namespaces, which this machine does not give"
 

@@ -13,6 +13,7 @@ from zdd.conf.schema import Config
 from zdd.errors import UsageError
 from zdd.host import files
 from zdd.host.clock import boot_id
+from zdd.instances.name import name_of
 from zdd.living import Remains
 
 _RUN = "/run/zdd"
@@ -48,6 +49,33 @@ class Paths:
         self.tables = f"{self.runtime}/tables"
         self.current = f"{self.runtime}/current"
         self.maintenance = f"{self.runtime}/maintenance"
+        self.nginx_pid = f"{self.runtime}/nginx.pid"
+        self.nginx_temp = f"{self.nginx}/temp"
+        self.nginx_log = f"{self.logs}/nginx.log"
+        self.code = f"{self.state}/code.json"
+        self.release = f"{self.state}/current"
+        self.mirror = f"{self.state}/repo.git"
+        self.shared = f"{self.state}/shared"
+
+    def control_socket(self, name: str) -> str:
+        """Return the socket on which the instance's keeper answers."""
+        return f"{self.control}/{name}.sock"
+
+    def record(self, name: str) -> str:
+        """Return the file with what the instance's keeper runs."""
+        return f"{self.control}/{name}.json"
+
+    def pids(self, name: str) -> str:
+        """Return the file in which the instance's keeper records the processes."""
+        return f"{self.control}/{name}.pids"
+
+    def classic_record(self, name: str) -> str:
+        """Return the record of a classic instance."""
+        return f"{self.control}/{name}.classic"
+
+    def table(self, name: str | int) -> str:
+        """Return the folder of a table."""
+        return f"{self.tables}/{name}"
 
     def instance(self, name: str) -> str:
         """Return the instance's own folder."""
@@ -216,7 +244,7 @@ class Paths:
 
     def _check_length(self, services: Iterable[str]) -> None:
         for service in services:
-            longest = self.app_socket(f"{service}-{_HIGHEST_NUMBER}")
+            longest = self.app_socket(name_of(service, _HIGHEST_NUMBER))
             length = len(os.fsencode(longest))
             if length > _LONGEST_SOCKET_PATH:
                 raise UsageError(

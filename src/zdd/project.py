@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from zdd.conf.schema import ClassicService, Config
+from zdd.conf.schema import Config, classic
 from zdd.errors import ZddError
 from zdd.events import Events
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
+from zdd.instances.drivers import Drivers
 from zdd.instances.environment import ResolvedService
 from zdd.instances.pool import Instances
 from zdd.interrupts import Interrupts
@@ -64,7 +65,7 @@ class Project(msgspec.Struct, frozen=True):
             built=config.release,
             order=list(instances),
             apps={name: app for name, app in services.items() if isinstance(app, ResolvedService)},
-            classic={name: one for name, one in services.items() if isinstance(one, ClassicService)},
+            classic=classic(services),
         )
 
     def as_of(self, snapshot: Snapshot | None) -> Project:
@@ -120,7 +121,8 @@ def _parts(
 ) -> tuple[Instances, Proxy, Releases | None]:
     """Return the parts that depend on the configuration."""
     proxy = open_proxy(config, paths, commands, clock)
-    instances = Instances(config, paths, commands, clock, events, interrupts, proxy.access)
+    drivers = Drivers(config, paths, commands, clock)
+    instances = Instances(config, drivers, clock, events, interrupts, proxy.access)
     releases = None
     if config.release:
         from zdd.release.releases import Releases

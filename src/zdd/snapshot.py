@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from zdd.conf.schema import ClassicService, Config, NginxSection, ReleaseSection, RunService, ZddSection
+from zdd.conf.schema import ClassicService, Config, NginxSection, ReleaseSection, Service, ZddSection
 from zdd.host import files
 from zdd.instances.environment import ResolvedService
 
@@ -62,7 +62,7 @@ class Snapshot(Header, frozen=True, kw_only=True):
 
     def config(self, today: Config) -> Config:
         """Return the configuration that the deploy had, but for what is always today's."""
-        services: dict[str, ClassicService | RunService] = {}
+        services: dict[str, Service] = {}
         for name in self.order:
             now = today.services.get(name)
             then = self.apps.get(name) or self.classic.get(name) or now
@@ -90,16 +90,9 @@ class Snapshots:
 
     def sync(self, deploy: int) -> None:
         """Have the deploy's file and its name on disk; one that is not there is an earlier zdd's deploy."""
-        try:
-            fd = os.open(self._path(deploy), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        files.sync_path(self.folder)
-        files.sync_path(os.path.dirname(self.folder))
+        with contextlib.suppress(FileNotFoundError):
+            for path in (self._path(deploy), self.folder, os.path.dirname(self.folder)):
+                files.sync_path(path)
 
     def read(self, deploy: int) -> Snapshot | None:
         """Return what the deploy has started from; None when that is not known, as its file is missing or damaged."""
@@ -146,10 +139,8 @@ class Snapshots:
         return self.project / value if kind is Path else value
 
 
-def _with_newest(
-    then: ClassicService | RunService, now: ClassicService | RunService | None
-) -> ClassicService | RunService:
+def _with_newest(then: Service, now: Service | None) -> Service:
     """Return the service as it was, with the newest of the times that hold for instances of every version."""
-    if now is None or isinstance(now, ClassicService) != isinstance(then, ClassicService):
+    if now is None or (now.kind == "classic") != (then.kind == "classic"):
         return then
-    return replace(then, **{key: getattr(now, key) for key in _NEWEST if hasattr(now, key)})
+    return replace(then, **{key: getattr(now, key) for key in _NEWEST if key in then.__struct_fields__})

@@ -94,9 +94,9 @@ BUGS = [
     ),
     Bug(
         "no access for nginx",
-        "instances/supervised.py",
-        '{"access": nginx.users,',
-        '{"access": [],',
+        "instances/spec.py",
+        "access=proxy.users,",
+        "access=[],",
         "tests/system/test_table.py::test_deploys_under_load_lose_nothing_and_close_no_client_connection",
     ),
     Bug(
@@ -199,7 +199,7 @@ BUGS = [
     ),
     Bug(
         "the pid file of a stranger is believed",
-        "instances/classic/claim.py",
+        "instances/classic/evidence.py",
         "return self.pid_file.shared or self.port_file.shared",
         "return False",
         "tests/system/test_classic_strangers.py::test_somebody_elses_process_is_neither_led_to_nor_stopped",

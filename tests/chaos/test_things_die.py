@@ -36,7 +36,7 @@ def kill(pid: int) -> None:
 
 
 def keeper_of(project: Project, name: str) -> int:
-    keeper = client.pids(str(project.runtime / "control"), name).keeper
+    keeper = client.pids(f"{project.runtime}/control/{name}.pids").keeper
     assert keeper is not None
     return keeper.pid
 

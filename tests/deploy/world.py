@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,23 +12,27 @@ from pathlib import Path
 from typing import Any, cast
 
 from zdd.conf import read
-from zdd.conf.schema import ClassicService, Config, RunService
+from zdd.conf.schema import Config, RunService, Service
 from zdd.errors import DeployFailed
 from zdd.events import Events
 from zdd.finding import Finding
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.instances import environment
+from zdd.instances.driver import Driver, Launch, ProxySide
+from zdd.instances.drivers import Drivers
+from zdd.instances.health.failure import InstanceFailed
+from zdd.instances.health.verdict import Health
+from zdd.instances.name import number_of, service_of
+from zdd.instances.pool import Instances
 from zdd.instances.state import InstanceState
-from zdd.instances.supervised import ProxySide
 from zdd.interrupts import Interrupts
 from zdd.nginx.base import MaintenanceCheck
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
 from zdd.paths import Paths
 from zdd.project import Project
-from zdd.routing.manifest import Instance, Manifest
+from zdd.routing.manifest import Manifest
 from zdd.routing.tables import RoutingTables
 from zdd.snapshot import Snapshot, Snapshots
 
@@ -122,17 +127,19 @@ class World:
         """Return a site of this world, as one run of zddeploy has it."""
         paths = Paths(config)
         paths.prepare()
-        instances, proxy = FakeFleet(self, config), FakeProxy(self, routes=config.nginx.template is None)
+        clock, events, interrupts = Clock(), Events(), Interrupts()
+        drivers = FakeDrivers(self, config)
+        proxy = FakeProxy(self, routes=config.nginx.template is None)
         return FakeProject(
             config=config,
             paths=paths,
             tables=FakeTables(paths, self),
-            instances=cast("Any", instances),
+            instances=Instances(config, drivers, clock, events, interrupts, proxy.access),
             proxy=proxy,
-            events=Events(),
-            interrupts=Interrupts(),
+            events=events,
+            interrupts=interrupts,
             commands=Commands(),
-            clock=Clock(),
+            clock=clock,
             releases=None,
         )
 
@@ -265,94 +272,107 @@ class FakeTables(RoutingTables):
         super().discard(deploy)
 
 
-class FakeFleet:
-    """Instances that are only names and states."""
+class FakeDriver(Driver):
+    """An instance that is only a name and a state."""
 
-    def __init__(self, world: World, config: Config) -> None:
+    def __init__(self, world: World, name: str, service: Service) -> None:
         self.world = world
-        self.config = config
+        self.name = name
+        self.service = service
 
-    def service(self, name: str) -> ClassicService | RunService:
-        service = self.config.services[name]
-        return service if isinstance(service, ClassicService) else environment.resolve(service)
+    def problem(self) -> str:
+        return "no answer yet"
 
-    def start(self, target: Manifest, instance: Instance, folder: str, old: Sequence[str] = ()) -> None:
+    def launch(self, launch: Launch) -> None:
         self.world.changes()
         self.world.room()
-        made = FakeInstance(instance.name, instance.service, instance.kind)
-        if instance.stop_first:
-            made.state, made.old = "held", list(old)
-        self.world.instances[instance.name] = made
-        number = int(instance.name.rpartition("-")[2])
-        self.world.highest[instance.service] = max(number, self.world.highest.get(instance.service, 0))
+        made = FakeInstance(self.name, self.service.name, self.service.kind)
+        if launch.predecessors is not None:
+            made.state, made.old = "held", list(launch.predecessors)
+        self.world.instances[self.name] = made
+        self.world.highest[made.service] = max(number_of(self.name), self.world.highest.get(made.service, 0))
 
-    def rest(self, names: Sequence[str], at_most: float, way_back: bool) -> dict[str, int]:
-        for name in names:
-            self.world.changes()
-            if found := self.world.instances.get(name):
-                found.state, found.way_back, found.leased = "resting", found.way_back or way_back, True
-        return {}
+    def attach(self, interrupt: Callable[[], None]) -> None:
+        if instance := self._instance():
+            instance.leased = True
 
-    def take_up(self, instances: Sequence[Instance]) -> None:
-        for instance in instances:
-            self.world.changes()
-            found = self.world.instances[instance.name]
-            found.leased = True
-            if found.state in ("held", "resting"):
-                found.state = "starting"
-
-    def check_ports(self, instances: Sequence[Instance]) -> None:
-        """Nobody else listens."""
-
-    def long_lived(self, name: str) -> int:
-        """All connections are requests."""
-        return 0
-
-    def look(self, name: str) -> InstanceState:
-        return self.running().get(name) or InstanceState(name, name.rpartition("-")[0], False, "dead", None)
-
-    def await_healthy(self, names: Sequence[str], until: float = 0.0) -> dict[str, int | None]:
-        for name in names:
-            instance = self.world.instances[name]
-            if instance.service in self.world.broken and not instance.way_back:
-                raise DeployFailed(f"{instance.service} is broken")
-            self.world.changes()
-            instance.state = "serving"
-        return {name: 1 if self.world.instances[name].kind in ("tcp", "classic") else None for name in names}
-
-    def discard(self, instance: Instance, workers: list[Process] | None) -> None:
-        self.world.changes(f"discard {instance.name}")
-        self.world.instances.pop(instance.name, None)
-
-    def revive(self, instance: Instance) -> None:
+    def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
+        instance = self.world.instances[self.name]
+        if instance.service in self.world.broken and not instance.way_back:
+            raise InstanceFailed(f"{instance.service}: it is broken", [], None)
+        interrupt()
         self.world.changes()
-        found = self.world.instances.get(instance.name)
-        if found is None or found.state != "warm":
-            raise DeployFailed(f"{instance.name} is not warm")
-        found.state = "serving"
+        instance.state = "serving"
+        return Health(0.0, 1 if instance.kind in ("tcp", "classic") else None, None)
 
-    def rewarm(self, instance: Instance) -> None:
+    def state(self) -> InstanceState:
+        if instance := self._instance():
+            state = "starting" if instance.state == "held" else instance.state
+            return InstanceState(self.name, instance.service, instance.kind == "classic", state, None)
+        return InstanceState(self.name, service_of(self.name), False, "dead", None)
+
+    def park(self, at_most: float, fallback: bool) -> str | None:
         self.world.changes()
-        if found := self.world.instances.get(instance.name):
-            found.state = "warm"
+        if instance := self._instance():
+            instance.state, instance.way_back = "resting", instance.way_back or fallback
+        return None
 
-    def running(self) -> dict[str, InstanceState]:
-        return {
-            one.name: InstanceState(one.name, one.service, one.kind == "classic", one.state, None)
-            for one in self.world.instances.values()
-        }
-
-    def retire(self, running: InstanceState, warm: float, workers: list[Process]) -> None:
+    def unpark(self) -> bool:
         self.world.changes()
-        if warm:
-            self.world.instances[running.name].state = "warm"
+        instance = self._instance()
+        if instance and instance.state in ("held", "resting"):
+            instance.state = "starting"
+        return instance is not None
+
+    def revive(self) -> bool:
+        self.world.changes()
+        instance = self._instance()
+        if instance is None or instance.state != "warm":
+            return False
+        instance.state = "serving"
+        return True
+
+    def retire(self, warm: float, workers: Sequence[Process]) -> None:
+        self.world.changes()
+        instance = self._instance()
+        if instance and warm:
+            instance.state = "warm"
         else:
-            del self.world.instances[running.name]
+            self.world.instances.pop(self.name, None)
 
-    def adopt(self, services: Sequence[str]) -> None: ...
+    def await_gone(self, until: float) -> None:
+        self.world.changes()
+        self.world.instances.pop(self.name, None)
+
+    def discard(self, workers: Sequence[Process] | None) -> None:
+        self.world.changes(f"discard {self.name}")
+        self.world.instances.pop(self.name, None)
+
+    def _instance(self) -> FakeInstance | None:
+        return self.world.instances.get(self.name)
+
+
+class FakeDrivers(Drivers):
+    """The instances of a world."""
+
+    def __init__(self, world: World, config: Config) -> None:
+        super().__init__(config, Paths(config), Commands(), Clock())
+        self.world = world
+
+    def new(self, name: str, service: Service) -> Driver:
+        return FakeDriver(self.world, name, service)
+
+    def of(self, name: str) -> Driver:
+        gone = RunService(name=service_of(name), run="")
+        return FakeDriver(self.world, name, self.config.services.get(service_of(name), gone))
+
+    def states(self) -> dict[str, InstanceState]:
+        return {name: self.of(name).state() for name in self.world.instances}
 
     def last_numbers(self) -> dict[str, int]:
         return dict(self.world.highest)
+
+    def adopt(self, names: Sequence[str]) -> None: ...
 
 
 class FakeProxy:

@@ -156,6 +156,7 @@ class Terminal:
         self.time = 1000.0
         data: dict[str, Any] = {
             "version": 1,
+            "project": "test",
             "service": "web",
             "instance": "web-1",
             "argv": ["app"],
@@ -168,12 +169,21 @@ class Terminal:
             "waiting": f"{house}/instance/waiting",
             "app_folder": f"{house}/instance/app",
             "log": f"{house}/log",
+            "log_max": 0,
+            "access": [],
+            "start_timeout": 60.0,
+            "polite_for": 15.0,
+            "stop_signal": 15,
+            "alone": True,
+            "listen_variables": True,
             "current": f"{house}/current",
+            "table": "",
+            "health": {"path": "/", "host": "localhost", "timeout": 5.0},
             "stop_timeout": 10.0,
             "drain_timeout": 30.0,
             "hold_max": 20.0,
         }
-        self.record = Record(f"{house}/control/web-1.json", data | given)
+        self.record = Record.of(f"{house}/control/web-1.json", data | given)
         self.app, self.relay, self.probe, self.control = FakeApp(), FakeRelay(), FakeProbe(), FakeControl()
         self.deadlines = Deadlines(lambda: self.time)
         loop = Loop(self.deadlines)

@@ -132,15 +132,20 @@ class Instance:
             "waiting": f"{self.folder}/waiting",
             "app_folder": self.app_folder.removesuffix(".1"),
             "log": self.log,
+            "log_max": 0,
             "access": [],
             "stop_signal": int(signal.SIGTERM),
+            "start_timeout": 60.0,
+            "polite_for": 15.0,
             "stop_timeout": PATIENCE,
             "drain_timeout": PATIENCE,
             "alone": True,
             "hold_max": PATIENCE,
+            "listen_variables": True,
             "current": f"{self.house.path}/current",
+            "table": "",
             "nginx_pid_file": None,
-            "health": {"path": "/health", "host": "localhost"},
+            "health": {"path": "/health", "host": "localhost", "timeout": 5.0},
         }
         if given.get("socket") == "unix":
             record["argv"].append(self.app_socket)

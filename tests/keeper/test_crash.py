@@ -210,12 +210,12 @@ def test_a_worker_is_restarted(new: New) -> None:
 def test_the_record_of_who_runs_follows_the_app(new: New) -> None:
     web = new().start()
     first = web.process()
-    assert client.pids(f"{web.house.path}/control", web.name).app == first
+    assert client.pids(f"{web.house.path}/control/{web.name}.pids").app == first
 
     web.kill()
     web.await_event("state", count=2, state="serving")
 
-    found = client.pids(f"{web.house.path}/control", web.name)
+    found = client.pids(f"{web.house.path}/control/{web.name}.pids")
     assert found.app == web.process()
     assert found.keeper == web.keeper()
     assert found.app != first

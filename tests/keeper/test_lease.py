@@ -14,7 +14,7 @@ import pytest
 
 from zdd.errors import UsageError
 from zdd.host import files
-from zdd.keeper import client
+from zdd.keeper import client, record
 
 from .conftest import New
 from .instance import PATIENCE, freeze, wait_until
@@ -135,18 +135,19 @@ def test_what_a_killed_keeper_leaves_can_be_removed(new: New) -> None:
     web.keeper().signal(9)
     web.await_end()
     control = f"{web.house.path}/control"
-    left = client.pids(control, web.name)
+    pids = f"{control}/{web.name}.pids"
+    left = client.pids(pids)
     assert left.keeper is None
     assert left.app
     assert left.app.signal(9)
     assert left.app.wait(PATIENCE)
 
-    assert client.pids(control, web.name) == (None, None, None)
-    client.remove(control, web.folder, web.name)
+    assert client.pids(pids) == (None, None, None)
+    record.remove(web.folder, pids, web.path, web.control)
 
     assert not os.path.exists(web.folder)
     assert os.listdir(control) == []
-    assert client.pids(control, web.name) == (None, None, None)
+    assert client.pids(pids) == (None, None, None)
 
 
 def test_status_tells_what_there_is_to_tell(new: New) -> None:

@@ -297,4 +297,4 @@ def test_another_user_on_the_port_of_a_new_version_takes_nobody(
 
 
 def port_of(project: Project, name: str) -> int:
-    return client.pids(str(project.runtime / "control"), name).port or 0
+    return client.pids(f"{project.runtime}/control/{name}.pids").port or 0

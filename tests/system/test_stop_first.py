@@ -152,7 +152,7 @@ def test_the_keeper_of_the_new_version_killed_in_the_gap_brings_the_old_one_back
     release(project, 2, boot=5.0)
     command = project.beside()
     eventually(lambda: alive(project, "web-2"))
-    keeper = client.pids(f"{project.runtime}/control", "web-2").keeper
+    keeper = client.pids(f"{project.runtime}/control/web-2.pids").keeper
     assert keeper is not None
     keeper.signal(signal.SIGKILL)
 
@@ -162,4 +162,4 @@ def test_the_keeper_of_the_new_version_killed_in_the_gap_brings_the_old_one_back
 
 
 def alive(project: Project, instance: str) -> Process | None:
-    return client.pids(f"{project.runtime}/control", instance).app
+    return client.pids(f"{project.runtime}/control/{instance}.pids").app

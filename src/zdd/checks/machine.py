@@ -6,7 +6,6 @@ import os
 import resource
 from collections.abc import Iterator
 
-from zdd.conf.schema import RunService
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import files
 from zdd.operate.status import status
@@ -39,11 +38,7 @@ def limits(project: Project) -> Iterator[Finding]:
 
 def memory(project: Project) -> Iterator[Finding]:
     """Compare the free memory with what a second version needs beside the first."""
-    alone = {
-        one.name
-        for one in project.config.services.values()
-        if isinstance(one, RunService) and one.order == "stop-first"
-    }
+    alone = {one.name for one in project.config.services.values() if one.order == "stop-first"}
     beside = [one for service in status(project).services if service.name not in alone for one in service.instances]
     yield from for_two(sum(one.memory_bytes or 0 for one in beside if one.state == "serving"), available())
 

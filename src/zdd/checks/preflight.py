@@ -102,4 +102,4 @@ def notices(project: Project) -> Iterator[Finding]:
 
 
 def _apps(project: Project) -> list[RunService]:
-    return [one for one in project.config.services.values() if isinstance(one, RunService)]
+    return list(project.config.apps.values())

@@ -21,7 +21,7 @@ def services(project: Project) -> Iterator[Finding]:
     config = project.config
     for words in config.warnings:
         yield warning(words, "the old tool ignored it, and so does this one", "remove it, or correct its name")
-    apps = [one for one in config.services.values() if isinstance(one, RunService)]
+    apps = config.apps.values()
     unproven = [one.name for one in apps if one.socket != "none" and one.health_path is None]
     if unproven:
         yield warning(
@@ -42,9 +42,8 @@ def services(project: Project) -> Iterator[Finding]:
 
 def commands(project: Project) -> Iterator[Finding]:
     """Check that the programs of services exist."""
-    for service in project.config.services.values():
-        if isinstance(service, RunService):
-            yield from _command(project, service)
+    for service in project.config.apps.values():
+        yield from _command(project, service)
 
 
 def release(project: Project) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ import msgspec
 
 from zdd.cli import complete, options
 from zdd.conf import units
+from zdd.instances.name import number_of, service_of
 from zdd.operate import logs
 from zdd.operate.logs import Line
 from zdd.project import Project
@@ -102,7 +103,7 @@ def _show(lines: Iterable[Line], width: int, as_json: bool) -> bool:
         if as_json:
             click.echo(msgspec.json.encode(line._asdict()))
         else:
-            service, _, number = line.instance.rpartition("-")
-            colour = _COLOURS[(len(service) + int(number)) % len(_COLOURS)]
+            shift = len(service_of(line.instance)) + number_of(line.instance)
+            colour = _COLOURS[shift % len(_COLOURS)]
             click.echo(f"{click.style(f'{line.instance:<{width}} |', fg=colour)} {line.text}")
     return any_shown

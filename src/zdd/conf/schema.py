@@ -4,9 +4,10 @@ editors (draft 7) derive from it.
 """
 
 import functools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import NODEFAULT, Meta, Struct, field
 from msgspec.structs import FieldInfo, fields
@@ -71,6 +72,20 @@ class NginxSection(Struct, frozen=True, kw_only=True):
 class ClassicService(Struct, frozen=True, kw_only=True):
     """A service that starts in the background and writes a pid file and a port file."""
 
+    kind: ClassVar[Literal["classic"]] = "classic"
+    is_worker: ClassVar[bool] = False
+    is_routed: ClassVar[bool] = False
+    runs_as_us: ClassVar[bool] = False
+    # What only a service with `run` can set, a classic one has like this.
+    instances: ClassVar[int] = 1
+    order: ClassVar[kinds.StartOrder] = "start-first"
+    host: ClassVar[kinds.Hosts] = []
+    path: ClassVar[str] = "/"
+    before_start: ClassVar[None] = None
+    bake: ClassVar[float] = 0.0
+    keep_warm: ClassVar[float] = 0.0
+    hold_max: ClassVar[float] = math.inf
+
     name: str
     start: Annotated[kinds.Command, doc("Starts the service in the background; split at spaces, no shell.")]
     stop: Annotated[kinds.Command, doc("Stops the old instance; its process number is added as the last word.")]
@@ -121,6 +136,29 @@ class RunService(Struct, frozen=True, kw_only=True):
     hold_max: Annotated[kinds.Timeout, doc("How long requests may wait: for stop-first, or after a crash.")] = 30.0
     before_start: Annotated[kinds.Shell | None, doc("Run in the release before it starts, as its app would.")] = None
 
+    @property
+    def kind(self) -> kinds.SocketWay:
+        """How the service is reached: a classic one says "classic"."""
+        return self.socket
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether nobody connects to the service."""
+        return self.socket == "none"
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether nginx leads to it by its host and path; a classic one's routes stand in a template."""
+        return self.socket != "none"
+
+    @property
+    def runs_as_us(self) -> bool:
+        """Whether it runs as the user who deploys; what a classic one's own commands do is not known."""
+        return self.user is None
+
+
+Service = ClassicService | RunService
+
 
 class ReleaseSection(Struct, frozen=True, kw_only=True):
     """Where code comes from and how a release is built; without this section the code runs in place."""
@@ -141,15 +179,25 @@ class Config(Struct, frozen=True, kw_only=True):
     project: str
     zdd: ZddSection
     nginx: NginxSection
-    services: dict[str, ClassicService | RunService]
+    services: dict[str, Service]
     release: ReleaseSection | None
     warnings: list[str]
+
+    @property
+    def apps(self) -> dict[str, RunService]:
+        """The services with `run`."""
+        return {name: service for name, service in self.services.items() if isinstance(service, RunService)}
 
     def check_names(self, services: Iterable[str]) -> None:
         """Raise UsageError for a name of no service."""
         for name in services:
             if name not in self.services:
                 raise UsageError(f"{self.path} has no service {name!r}", hint=f"it has: {', '.join(self.services)}")
+
+
+def classic(services: Mapping[str, Service]) -> dict[str, ClassicService]:
+    """Return the classic ones among these services."""
+    return {name: service for name, service in services.items() if isinstance(service, ClassicService)}
 
 
 SCHEMAS: dict[str, type[Struct]] = {"zdd": ZddSection, "nginx": NginxSection, "release": ReleaseSection}

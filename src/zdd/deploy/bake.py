@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zdd.conf.schema import Config, RunService
+from zdd.conf.schema import Config, Service
 from zdd.instances.health.failure import InstanceFailed, last_words
 from zdd.instances.state import InstanceState
 from zdd.project import Project
@@ -56,7 +56,7 @@ def _failed(project: Project, instance: InstanceState, reason: str) -> InstanceF
     return InstanceFailed(f"{instance.service}: {instance.name} failed in the bake: {reason}", last_words(log), log)
 
 
-def _services(instances: Iterable[Instance], config: Config) -> dict[str, RunService]:
+def _services(instances: Iterable[Instance], config: Config) -> dict[str, Service]:
     """Return the services with a `bake`, by the names of their instances."""
     services = {instance.name: config.services.get(instance.service) for instance in instances}
-    return {name: service for name, service in services.items() if isinstance(service, RunService) and service.bake}
+    return {name: service for name, service in services.items() if service and service.bake}

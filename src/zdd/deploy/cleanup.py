@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Collection, Mapping
 
-from zdd.conf.schema import RunService
 from zdd.deploy import versions
 from zdd.deploy.watch import DrainWatch
 from zdd.errors import ZddError, as_zdd_error
@@ -75,7 +74,7 @@ def try_to_clean_up(project: Project, keep_warm: bool) -> list[DrainWatch]:
 
 def _warm_seconds(project: Project, instance: InstanceState) -> float:
     service = project.config.services.get(instance.service)
-    return service.keep_warm if isinstance(service, RunService) and service.order == "start-first" else 0.0
+    return service.keep_warm if service and service.order == "start-first" else 0.0
 
 
 def _warm_table(

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from zdd.checks import preflight
-from zdd.conf.schema import RunService
 from zdd.deploy import cleanup, differences, hooks, pipeline, plan, recovery, versions
 from zdd.deploy.outcome import Outcome, write_history
 from zdd.deploy.plan import Observed, Request
@@ -106,7 +105,7 @@ def _begin(project: Project, target: Manifest, request: Request) -> Begin:
 def _warn_of_root(project: Project, instances: list[Instance]) -> None:
     """Warn of services that will run as root because they name no user."""
     services = [project.config.services[name] for name in dict.fromkeys(instance.service for instance in instances)]
-    names = [service.name for service in services if isinstance(service, RunService) and service.user is None]
+    names = [service.name for service in services if service.runs_as_us]
     if names and os.geteuid() == 0:
         project.events.notice(f"{shorten(names, _SHOWN)}: running as root; {USER_NEEDS}")
 

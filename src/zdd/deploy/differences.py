@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import asdict, replace
 
-from zdd.conf.schema import Config, RunService
+from zdd.conf.schema import Config
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
 from zdd.instances import environment
@@ -42,9 +42,9 @@ def differences(project: Project, then: Snapshot, services: tuple[str, ...] = ()
     changed, gone = [], []
     if _sections(old, services) != _sections(new, services):
         changed.append(file)
-    for name, service in new.services.items():
+    for name, service in new.apps.items():
         started = then.apps.get(name)
-        if started is None or not isinstance(service, RunService) or not service.env_file:
+        if started is None or not service.env_file:
             continue
         if services and name not in services:
             continue

@@ -7,7 +7,6 @@ import os
 from typing import NamedTuple
 
 from zdd.claims import user_name
-from zdd.conf.schema import RunService
 from zdd.errors import ProgramFailed, as_zdd_error
 from zdd.host import files
 from zdd.host.command import Surroundings, cannot_run
@@ -57,7 +56,7 @@ def run_late(project: Project, name: str, target: Manifest, outcome: str, cause:
 def before_start_of(project: Project, target: Manifest, services: set[str], within: float = math.inf) -> None:
     """Run the before_start of these services, each for at most `within` seconds. Raises HookFailed."""
     for name, service in project.config.services.items():
-        if name in services and isinstance(service, RunService) and service.before_start:
+        if name in services and service.before_start:
             _run_one(project, Hook("before_start", name, service.before_start), target, within=within)
 
 
@@ -122,9 +121,9 @@ def _surroundings(project: Project, name: str, folder: str, own: dict[str, str])
 
     A service's hook runs as its app does. A project's hook runs as we do, with the variables of all its apps.
     """
-    services = [one for one in project.config.services.values() if isinstance(one, RunService)]
+    apps = project.config.apps
     if name:
-        service = next(one for one in services if one.name == name)
+        service = apps[name]
         return Surroundings(folder, environment.clean(service, own), user.of(service)), name
-    env = environment.inherited() | environment.given(services) | own
-    return Surroundings(folder, env), ", ".join(one.name for one in services if one.env or one.env_file)
+    env = environment.inherited() | environment.given(list(apps.values())) | own
+    return Surroundings(folder, env), ", ".join(one.name for one in apps.values() if one.env or one.env_file)

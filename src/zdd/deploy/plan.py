@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from zdd.conf.schema import ClassicService, Config, RunService
+from zdd.conf.schema import Config, Service
 from zdd.deploy import bake, steps
 from zdd.deploy.steps import Step
-from zdd.routing.manifest import Instance, Kind, Manifest
+from zdd.instances.name import name_of
+from zdd.routing.manifest import Instance, Manifest
 
 if TYPE_CHECKING:
     from zdd.snapshot import Snapshot
@@ -110,7 +111,7 @@ def _before_start(new: Sequence[Instance], config: Config) -> str:
     start_first = {instance.service for instance in new if not instance.stop_first}
     commands = [f"`{config.zdd.before_start}`"] if config.zdd.before_start else []
     for name, service in config.services.items():
-        if name in start_first and isinstance(service, RunService) and service.before_start:
+        if name in start_first and service.before_start:
             commands.append(f"{name} `{service.before_start}`")
     return ", ".join(commands)
 
@@ -177,16 +178,9 @@ def union_slots(target: Manifest, before: Manifest | None) -> dict[str, str] | N
     return old | added
 
 
-def kind_of(service: ClassicService | RunService) -> Kind:
-    """Return how nginx reaches the service."""
-    return "classic" if isinstance(service, ClassicService) else service.socket
-
-
-def _new(service: ClassicService | RunService, last: int, release: str | None, replaces: bool) -> list[Instance]:
-    app = service if isinstance(service, RunService) else None
-    count = app.instances if app else 1
-    stop_first = replaces and app is not None and app.order == "stop-first"
+def _new(service: Service, last: int, release: str | None, replaces: bool) -> list[Instance]:
+    stop_first = replaces and service.order == "stop-first"
     return [
-        Instance(f"{service.name}-{last + number}", service.name, kind_of(service), release, stop_first=stop_first)
-        for number in range(1, count + 1)
+        Instance(name_of(service.name, last + number), service.name, service.kind, release, stop_first=stop_first)
+        for number in range(1, service.instances + 1)
     ]

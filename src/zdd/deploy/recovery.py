@@ -10,10 +10,11 @@ from zdd import lock
 from zdd.deploy import cleanup, pipeline, plan
 from zdd.deploy.outcome import write_history
 from zdd.errors import DeployFailed, NeedsPerson, ZddError, as_zdd_error
+from zdd.instances.state import ORPHANED
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
-_LIVING = ("serving", "warm", "unkept")  # states of instances that answer
+_LIVING = ("serving", "warm", ORPHANED)  # states of instances that answer
 
 
 @contextlib.contextmanager

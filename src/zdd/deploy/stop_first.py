@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from zdd.conf.schema import RunService
 from zdd.deploy import hooks
 from zdd.errors import DeployFailed, NeedsPerson, counted
 from zdd.events import Drain, Notice
+from zdd.instances.name import service_of
+from zdd.instances.state import ORPHANED
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
@@ -34,7 +35,7 @@ def forward(project: Project, target: Manifest, old: Sequence[Instance], new: Se
         names = ", ".join(instance.name for instance in old)
         raise DeployFailed(f"{names} took longer to stop than requests may wait (hold_max {longest:g} s)")
     hooks.before_start_of(project, target, {instance.service for instance in new}, until - project.clock.now())
-    project.instances.take_up(new)
+    project.instances.unpark(new)
     project.instances.await_healthy([instance.name for instance in new], until)
 
 
@@ -44,8 +45,8 @@ def back(project: Project, old: Sequence[Instance], new: Sequence[Instance]) -> 
         _rest(project, new, hold_max(project, new) * _SHARE, way_back=False)
     except DeployFailed as error:
         raise NeedsPerson(error.message) from error
-    stopped = [instance for instance in old if project.instances.look(instance.name).state not in ("serving", "unkept")]
-    project.instances.take_up(stopped)
+    stopped = [instance for instance in old if project.instances.look(instance.name).state not in ("serving", ORPHANED)]
+    project.instances.unpark(stopped)
     project.instances.await_healthy([instance.name for instance in stopped])
 
 
@@ -67,7 +68,7 @@ def await_unattended(project: Project, new: Sequence[Instance]) -> None:
 def hold_max(project: Project, instances: Sequence[Instance]) -> float:
     """Return the seconds for which these services' requests may wait; infinite for workers, which have none."""
     services = [project.config.services.get(instance.service) for instance in instances if instance.has_slot]
-    return min((service.hold_max for service in services if isinstance(service, RunService)), default=math.inf)
+    return min((service.hold_max for service in services if service), default=math.inf)
 
 
 def _warn_of_long_lived(project: Project, old: Sequence[Instance]) -> None:
@@ -81,12 +82,12 @@ def _warn_of_long_lived(project: Project, old: Sequence[Instance]) -> None:
 
 def _longest_start(project: Project, instances: Sequence[Instance]) -> float:
     services = [project.config.services.get(instance.service) for instance in instances]
-    return max((service.start_timeout for service in services if isinstance(service, RunService)), default=0.0)
+    return max((service.start_timeout for service in services if service), default=0.0)
 
 
 def _rest(project: Project, instances: Sequence[Instance], at_most: float, way_back: bool) -> None:
     """Drain and stop these apps, all at once, and report the connections that were cut."""
-    for name, cut in project.instances.rest([instance.name for instance in instances], at_most, way_back).items():
+    for name, cut in project.instances.park([instance.name for instance in instances], at_most, way_back).items():
         text = f"stopped; {counted(cut, 'connection')} cut" if cut else "stopped"
-        project.events.send(Drain(subject=name, service=name.rpartition("-")[0], text=text, cut=cut))
+        project.events.send(Drain(subject=name, service=service_of(name), text=text, cut=cut))
         project.events.cut += cut

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from zdd import history
-from zdd.conf.schema import ClassicService, Config, RunService
+from zdd.conf.schema import Config, Service
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
 from zdd.history import Entry
@@ -139,11 +139,11 @@ def project_of(project: Project, request: Request) -> Project:
     return project.configured(merged)
 
 
-def _check_routes(services: Iterable[ClassicService | RunService]) -> None:
+def _check_routes(services: Iterable[Service]) -> None:
     """Raise UsageError if two services have the same route because only one of them gets its new route."""
     routes: dict[tuple[str, str], str] = {}
     for service in services:
-        if isinstance(service, RunService) and service.socket != "none":
+        if service.is_routed:
             for host in service.host or [""]:
                 other = routes.setdefault((host.lower(), service.path), service.name)
                 if other != service.name:
@@ -154,7 +154,7 @@ def _check_routes(services: Iterable[ClassicService | RunService]) -> None:
                     )
 
 
-def _untouched(project: Project, request: Request) -> Mapping[str, ClassicService | RunService]:
+def _untouched(project: Project, request: Request) -> Mapping[str, Service]:
     """Return the configured services that serve, as they were started; none for a deploy of all services."""
     current = project.tables.current()
     then = project.snapshots.read(current.deploy) if current and request.services else None

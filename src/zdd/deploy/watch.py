@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from zdd.conf.schema import RunService
 from zdd.errors import counted
 from zdd.events import Drain
-from zdd.instances.kept import Kept
 from zdd.instances.state import InstanceState
 from zdd.keeper import client
+from zdd.keeper.record import Record
 from zdd.project import Project
 
 _POLL = 0.1
@@ -35,7 +34,7 @@ class DrainWatch:
 
     def __init__(self, project: Project, running: InstanceState) -> None:
         self.project, self.running = project, running
-        self.control = f"{project.paths.control}/{running.name}.sock"
+        self.control = project.paths.control_socket(running.name)
         self.lease = None if running.classic else self._listen()
         self._last = 0
         self._report_at = project.clock.now() + _SOON
@@ -77,7 +76,7 @@ class DrainWatch:
     def _gone(self, ended: int, cut: int, seconds: float) -> Drained:
         """Report that the instance has ended."""
         service = self.project.config.services.get(self.running.service)
-        if isinstance(service, RunService) and service.socket == "none":
+        if service and service.is_worker:
             text = "stopped"
         elif cut:
             text = f"stopped after {seconds:.1f} s; {_cut(cut)}, {ended} had ended"
@@ -88,7 +87,8 @@ class DrainWatch:
     def _still_stopping(self, status: dict[str, Any]) -> Drained:
         """Report that the app has not stopped yet. It is left to finish its work, and no longer watched."""
         ended, cut = status.get("drained", 0), status.get("cut", 0)  # keepers of earlier versions do not send them
-        seconds = Kept(self.running.name, self.project.paths, self.project.clock).record().get("stop_timeout", 0.0)
+        record = Record.find(self.project.paths.record(self.running.name))
+        seconds = record.stop_timeout if record else 0.0
         text = f"was told to stop and is still working; it may take up to {seconds:g} s"
         text += f"; {_cut(cut)}" if cut else ""
         return self._report(text, connections=status["connections"], drained=ended, cut=cut)

@@ -1,28 +1,22 @@
-"""The instances of a project: those that are started, and those that run."""
+"""A project's instances as a deploy needs them: many at a time, by name, with what is said of them."""
 
 from __future__ import annotations
 
 import math
-import os
-import re
 import threading
 from collections.abc import Callable, Sequence
 
-from zdd.conf.schema import ClassicService, Config, RunService
+from zdd.conf.schema import Config, Service
 from zdd.errors import DeployFailed, UsageError
 from zdd.events import Events, Healthy, Notice
 from zdd.host.clock import Clock
-from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.instances import environment, supervised
-from zdd.instances.classic import record
-from zdd.instances.classic.driver import ClassicInstance
+from zdd.instances import environment, spec
+from zdd.instances.driver import Driver, Launch, ProxySide
+from zdd.instances.drivers import Drivers
 from zdd.instances.health.verdict import Health
-from zdd.instances.kept import Kept
-from zdd.instances.state import InstanceState, observe, observe_one
-from zdd.instances.supervised import AppInstance, ProxySide
+from zdd.instances.state import ORPHANED, InstanceState
 from zdd.interrupts import Interrupts
-from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
 
 _AT_ONCE = 16  # instances that are probed at the same time
@@ -35,115 +29,100 @@ class Instances:
     def __init__(
         self,
         config: Config,
-        paths: Paths,
-        commands: Commands,
+        drivers: Drivers,
         clock: Clock,
         events: Events,
         interrupts: Interrupts,
         proxy_side: Callable[[], ProxySide],
     ) -> None:
         self.config = config
-        self.paths = paths
-        self.commands = commands
+        self.drivers = drivers
         self.clock = clock
         self.events = events
         self.interrupts = interrupts
         self.proxy_side = proxy_side
-        self._started: dict[str, AppInstance | ClassicInstance] = {}
-        self._resolved: dict[str, RunService] = {}
+        self._attached: dict[str, Driver] = {}
+        self._resolved: dict[str, Service] = {}
 
     def require(self) -> None:
-        """Raise UsageError, while nothing is touched yet, where what an app shall be given is not there."""
-        for service in self.config.services.values():
-            if isinstance(service, RunService):
-                supervised.require(service)
+        """Raise UsageError, before anything is touched, where what an app needs is missing."""
+        for service in self.config.apps.values():
+            spec.require(service)
 
     def start(self, target: Manifest, instance: Instance, folder: str, old: Sequence[str] = ()) -> None:
         """
         Start a new instance of the code in `folder`, without waiting for it.
 
-        The app of a stop-first one is not started: `old` are the instances that must rest before.
+        The app of a stop-first one is not started: `old` are the instances that must be parked before.
         """
-        driver = self._driver_of(instance.name, self.service(instance.service))
-        self._started[instance.name] = driver
-        if isinstance(driver, ClassicInstance):
-            driver.launch()
-        else:
-            own = {
-                "ZDD_PROJECT": self.config.project,
-                "ZDD_SERVICE": instance.service,
-                "ZDD_INSTANCE": instance.name,
-                "ZDD_DEPLOY": str(target.deploy),
-                "ZDD_RELEASE": instance.release or "",
-                "ZDD_RELEASE_PATH": folder,
-            }
-            driver.launch(target.deploy, folder, self.proxy_side(), own, old if instance.stop_first else None)
-        if len(self._started) % _AT_ONCE == 0:  # of many, the last are started after the first one's keeper gave up
+        driver = self.drivers.new(instance.name, self.service(instance.service))
+        self._attached[instance.name] = driver
+        predecessors = old if instance.stop_first else None
+        driver.launch(Launch(target.deploy, instance.release, folder, self.proxy_side, predecessors))
+        if len(self._attached) % _AT_ONCE == 0:  # of many, the last are started after the first one's keeper gave up
             self._attach()
 
-    def service(self, name: str) -> ClassicService | RunService:
+    def service(self, name: str) -> Service:
         """
-        Return the service, one with `run` together with the environment that its new instances are given.
+        Return the service, one with `run` together with the environment of its new instances.
 
-        That is read once, when the first of them starts: after before_start, which may write env_file, and the same for
-        all of them and for the deploy's record. Raises UsageError for an env_file that cannot be read.
+        The environment is read once, when the first of them starts: after before_start, which may write env_file, and
+        the same for all of them and for the deploy's record. Raises UsageError for an env_file that cannot be read.
         """
-        service = self.config.services[name]
-        if isinstance(service, ClassicService):
-            return service
         if name not in self._resolved:
-            self._resolved[name] = environment.resolve(service)
+            app = self.config.apps.get(name)
+            self._resolved[name] = environment.resolve(app) if app else self.config.services[name]
         return self._resolved[name]
 
-    def rest(self, names: Sequence[str], at_most: float, way_back: bool) -> dict[str, int]:
+    def park(self, names: Sequence[str], at_most: float, fallback: bool) -> dict[str, int]:
         """
-        Drain and stop the apps of these instances, but keep their places; returns how many connections each had cut.
+        Drain and stop the apps of these instances, but keep their places; return how many connections each had cut.
 
-        `at_most` are the seconds that draining may take, besides the service's `drain_timeout`; `way_back` says that
-        they stay even without us, for they may have to serve again. Raises DeployFailed when one runs on.
+        Draining takes the service's `drain_timeout`, and `at_most` this long. A `fallback` stays even when this process
+        dies, for it may have to serve again. Raises DeployFailed when an app cannot be stopped.
         """
-        self._care_for(names)
-        found = [self._kept(name) for name in names]
-        for kept in found:
-            if why_not := kept.rest(at_most, way_back):
-                raise DeployFailed(f"{kept.name} could not be stopped: {why_not}")
-        cut = {kept.name: kept.await_rest(self.interrupts.check) for kept in found}
+        self._attach(names)
+        drivers = [self._driver(name) for name in names]
+        for driver in drivers:
+            if why_not := driver.park(at_most, fallback):
+                raise DeployFailed(f"{driver.name} could not be stopped: {why_not}")
+        cut = {driver.name: driver.await_parked(self.interrupts.check) for driver in drivers}
         if running := [name for name in names if self.look(name).state == "serving"]:
             raise DeployFailed(f"{', '.join(running)} could not be stopped")
         return cut
 
+    def unpark(self, instances: Sequence[Instance]) -> None:
+        """Start the apps of instances that are parked or held. Raises DeployFailed when one is gone."""
+        names = [instance.name for instance in instances]
+        self._attach(names)
+        for name in names:
+            driver = self._driver(name)
+            driver.await_parked(self.interrupts.check)
+            if not driver.unpark():
+                hint = "`zddeploy restart` starts another"
+                raise DeployFailed(f"{name} is gone and cannot be started again", hint=hint)
+
     def pause(self, name: str, seconds: float) -> None:
-        """Have an instance's requests wait, at most this long. Raises UsageError when it does not serve."""
-        if not self._kept(name).pause(seconds):
+        """Hold an instance's requests for at most this long. Raises UsageError when it does not serve."""
+        if not self._driver(name).pause(seconds):
             state = self.look(name).state
             raise UsageError(f"{name} cannot pause: it is {state}", hint="`zddeploy status` tells more")
 
     def resume(self, name: str) -> bool:
-        """Let them in; False when they had not to wait."""
-        return self._kept(name).resume()
-
-    def take_up(self, instances: Sequence[Instance]) -> None:
-        """Start the apps of instances that are held or rest. Raises DeployFailed when one is gone."""
-        names = [instance.name for instance in instances]
-        self._care_for(names)
-        for name in names:
-            self._kept(name).await_rest(self.interrupts.check)
-            if isinstance(driver := self._started.get(name), AppInstance):
-                driver.forget_past()
-            if not self._kept(name).start():
-                raise _gone(name)
+        """Release an instance's held requests; return whether it was paused."""
+        return self._driver(name).resume()
 
     def await_healthy(self, names: Sequence[str], until: float = math.inf) -> dict[str, int | None]:
         """
-        Wait until all these instances are healthy, at most until then; returns their ports.
+        Wait until all these instances are healthy, at most until then; return their ports.
 
-        The first one that fails ends the waiting for all of them, and what it raised is raised. Of stop-first ones that
-        were started, the sockets are there when this returns.
+        The first failure ends the wait for all of them and is raised. The sockets of stop-first instances that were
+        started exist when this returns.
         """
         self._attach()
         results: dict[str, Health] = {}
         failures: list[BaseException] = []
-        told: set[str] = set()  # services of which it was said that they take long
+        slow: set[str] = set()  # services of which it was said that they take long
         queue = list(names)
 
         def check() -> None:
@@ -155,7 +134,7 @@ class Instances:
             while queue and not failures:
                 try:
                     name = queue.pop(0)
-                    results[name] = self._await_one(name, check, until, told)
+                    results[name] = self._await_one(name, check, until, slow)
                 except IndexError:
                     return
                 except BaseException as error:  # whatever it is, it belongs to the thread that waits for us
@@ -174,146 +153,86 @@ class Instances:
     def check_ports(self, instances: Sequence[Instance]) -> None:
         """Raise DeployFailed where another user's program listens on an instance's port: clients would be led to it."""
         for instance in instances:
-            status = self._kept(instance.name).status() if instance.kind == "tcp" else {}
-            if stranger := status.get("stranger"):
-                raise DeployFailed(f"{instance.service}: {stranger}", hint="end it; `ss -ltnp` shows who listens where")
+            if instance.kind == "tcp" and (conflict := self._driver(instance.name).port_conflict()):
+                raise DeployFailed(f"{instance.service}: {conflict}", hint="end it; `ss -ltnp` shows who listens where")
 
     def long_lived(self, name: str) -> int:
-        """Return how many connections to an instance have been open for so long that they may never end."""
-        return int(self._kept(name).status().get("long_lived", 0))
+        """Count the connections to an instance that have been open for so long that they may never end."""
+        return self._driver(name).long_lived()
 
     def discard(self, instance: Instance, workers: list[Process] | None) -> None:
         """
         Undo a start: stop the instance and leave nothing of it.
 
-        `workers` are those of nginx's that may still send it something and are drained first; None when it never got
-        a request of anybody's.
+        `workers` are nginx's workers that may still send it requests; it is drained first. None: it never got one.
         """
-        if instance.kind == "classic":
-            if known := self._classic(instance.name):
-                for worker in workers or ():
-                    worker.wait(known.service.drain_timeout)
-                known.discard()
-        elif workers is None:
-            self._kept(instance.name).stop()
-        else:
-            self._kept(instance.name).retire(0.0, workers)
+        self._driver(instance.name).discard(workers)
 
     def running(self) -> dict[str, InstanceState]:
         """Return every instance that has left a trace, by name."""
-        return observe(self.paths)
+        return self.drivers.states()
 
     def look(self, name: str) -> InstanceState:
-        """Return one instance as it is now."""
-        return observe_one(self.paths, name)
+        """Return an instance's state now."""
+        return self._driver(name).state()
 
     def revive(self, instance: Instance) -> None:
-        """Have an instance that was kept warm serve again. Raises DeployFailed when it has begun to drain."""
-        if not self._kept(instance.name).unretire():
+        """Make a warm instance serve again. Raises DeployFailed when it has begun to drain."""
+        driver = self._driver(instance.name)
+        if not driver.revive():
             raise DeployFailed(f"{instance.name} is no longer kept warm", hint="run the same command again")
-        self._started[instance.name] = self._driver_of(instance.name, self.config.services[instance.service])
+        self._attached[instance.name] = driver
 
     def rewarm(self, instance: Instance) -> None:
         """Undo a revival: keep the instance warm again."""
         service = self.config.services.get(instance.service)
-        self._kept(instance.name).retire(service.keep_warm if isinstance(service, RunService) else 0.0, [])
+        self._driver(instance.name).retire(service.keep_warm if service else 0.0, [])
 
     def ask_once(self, name: str) -> str | None:
-        """Ask a running instance once whether it is well; returns what is wrong, None when nothing is known to be."""
-        driver = self._driver_of(name, self.config.services[name.rpartition("-")[0]])
-        return driver.ask_once() if isinstance(driver, AppInstance) else None
+        """Ask a running instance once whether it is healthy; return what is wrong, None if nothing is known to be."""
+        return self._driver(name).ask_once()
 
     def retire(self, running: InstanceState, warm: float, workers: list[Process]) -> None:
-        """
-        Let an instance go that nothing leads to any more: keep it warm, drain it, stop it; returns at once.
-
-        `workers` are nginx's workers of before a reload, which may still send it something. What a classic service's
-        stop command left alive is ended now, so that at most one such leftover exists.
-        """
-        if not running.classic:
-            self._kept(running.name).retire(warm, workers)
-        elif known := self._classic(running.name):
-            if running.state == "serving":
-                known.retire(workers, known.service.drain_timeout)
-            else:
-                known.finish()
+        """Retire an instance that no slot points to: keep it warm, drain it, stop it; return at once."""
+        self._driver(running.name).retire(warm, workers)
 
     def await_gone(self, running: InstanceState, until: float) -> None:
-        """Wait until a retired instance has ended; one that still drains at `until` is told to stop."""
-        if running.classic:
-            if known := self._classic(running.name):
-                known.stop()
-            return
-        kept = self._kept(running.name)
-        if not kept.await_gone(min(kept.longest_stop(), until - self.clock.now())):
-            kept.stop()
-        kept.finish()
+        """Wait until a retired instance has ended; stop one that still drains at `until`."""
+        self._driver(running.name).await_gone(until)
 
     def adopt(self, services: Sequence[str]) -> None:
-        """Write down classic instances that an earlier zdd, which kept no records, has left serving."""
-        classic = [one for name in services if isinstance(one := self.config.services[name], ClassicService)]
-        recorded = {running.service for running in self.running().values()} if classic else set()
-        for service in classic:
-            if service.name not in recorded:
-                name = f"{service.name}-{self.last_numbers().get(service.name, 0) + 1}"
-                instance = ClassicInstance(name, service, self.paths, self.commands, self.clock)
-                if found := instance.unrecorded():
-                    instance.adopt(*found)
+        """Write records of the classic instances that an earlier zdd, which kept none, has left serving."""
+        self.drivers.adopt(services)
 
     def last_numbers(self) -> dict[str, int]:
-        """Return the highest instance number each service has used, as far as sockets, records and logs tell."""
-        last: dict[str, int] = {}
-        for folder in (self.paths.instances, self.paths.control, self.paths.logs):
-            for entry in os.listdir(folder) if os.path.isdir(folder) else ():
-                if match := re.fullmatch(r"(.+)-([0-9]+)(\.[a-z]+)?", entry):
-                    last[match[1]] = max(last.get(match[1], 0), int(match[2]))
-        return last
+        """Return the highest instance number each service has used."""
+        return self.drivers.last_numbers()
 
-    def _care_for(self, names: Sequence[str]) -> None:
-        """Have it noticed when we die in the middle of what is done to these instances."""
+    def _attach(self, names: Sequence[str] = ()) -> None:
+        """Attach to what was started, and to these instances: their keepers notice when this process dies."""
         for name in names:
-            if self.look(name).state not in ("dead", "unkept"):
-                service = self.config.services[name.rpartition("-")[0]]
-                self._started.setdefault(name, self._driver_of(name, service))
-        self._attach()
-
-    def _attach(self) -> None:
-        for driver in self._started.values():
+            if name not in self._attached and self.look(name).state not in ("dead", ORPHANED):
+                self._attached[name] = self.drivers.of(name)
+        for driver in self._attached.values():
             driver.attach(self.interrupts.check)
 
-    def _await_one(self, name: str, check: Callable[[], None], until: float, told: set[str]) -> Health:
-        driver, since = self._started[name], self.clock.now()
+    def _await_one(self, name: str, check: Callable[[], None], until: float, slow: set[str]) -> Health:
+        driver, since = self._attached[name], self.clock.now()
         service = driver.service.name
 
-        def wonder() -> None:
+        def check_and_report() -> None:
             check()
-            if self.clock.now() - since > _LONG and service not in told:
-                told.add(service)
+            if self.clock.now() - since > _LONG and service not in slow:
+                slow.add(service)
                 seconds = min(driver.service.start_timeout, until - since)
-                text = f"{name}: not healthy after {_LONG:g} s, and may take {seconds:.3g} s: {driver.met}"
+                text = f"{name}: not healthy after {_LONG:g} s, and may take {seconds:.3g} s: {driver.problem()}"
                 self.events.send(Notice(service=service, instance=name, text=text))
 
-        health = driver.await_healthy(wonder, until)
+        health = driver.await_healthy(check_and_report, until)
         self.events.send(Healthy(service=service, instance=name, seconds=round(health.seconds, 3)))
         if health.notice:
             self.events.send(Notice(service=service, instance=name, text=f"{service}: {health.notice}"))
         return health
 
-    def _driver_of(self, name: str, service: ClassicService | RunService) -> AppInstance | ClassicInstance:
-        if isinstance(service, ClassicService):
-            return ClassicInstance(name, service, self.paths, self.commands, self.clock)
-        return AppInstance(name, self._kept(name).as_started(service), self.paths, self.commands, self.clock)
-
-    def _classic(self, name: str) -> ClassicInstance | None:
-        """Return a classic instance as it was started; None when nothing is known of it."""
-        known = record.read(self.paths.control, name)
-        if known is None:
-            return None
-        return ClassicInstance(name, known.service, self.paths, self.commands, self.clock)
-
-    def _kept(self, name: str) -> Kept:
-        return Kept(name, self.paths, self.clock)
-
-
-def _gone(name: str) -> DeployFailed:
-    return DeployFailed(f"{name} is gone and cannot be started again", hint="`zddeploy restart` starts another")
+    def _driver(self, name: str) -> Driver:
+        return self._attached.get(name) or self.drivers.of(name)

@@ -1,25 +1,28 @@
-"""What runs: asked of the keepers and read from the records, never remembered."""
+"""The state of instances: the keepers answer for it and the records name it; zdd never remembers it."""
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from zdd.host import files
 from zdd.host.process import Process
 from zdd.instances.classic import record
+from zdd.instances.name import service_of
 from zdd.keeper import client
 from zdd.paths import Paths
+
+_FROM_KEEPER = ("since", "restarts", "port", "exit", "paused", "release", "restart_in")
+ORPHANED = "unkept"  # the word in `status --json`
 
 
 class InstanceState(NamedTuple):
     """
     An instance as it is now.
 
-    `state` is starting, serving, down, warm, draining, stopping or failed as its keeper says; `unkept` for an app whose
-    keeper died, which goes on serving; `dead` when only its files are left. A classic instance is serving, or stopping
-    once its stop command was run. `since` is in seconds of time.time(); `paused` for how many seconds more requests
-    may wait; `restart_in` in how many seconds an app that has crashed is started again.
+    `state` is the keeper's word (starting, serving, down, warm, draining, stopping, failed, resting), ORPHANED for an
+    app whose keeper died and that goes on serving, "dead" if only files are left. A classic instance is serving, or
+    stopping once its stop command was run. `since` is in seconds of time.time(). Requests may wait `paused` seconds
+    more. A crashed app is started again in `restart_in` seconds.
     """
 
     name: str
@@ -37,13 +40,8 @@ class InstanceState(NamedTuple):
 
     @property
     def is_broken(self) -> bool:
-        """Tell whether nobody serves here, and nothing but a command will change that for sure."""
+        """Whether the instance serves nobody, and may not recover without a command."""
         return self.state in ("dead", "down", "failed")
-
-
-def observe_one(paths: Paths, name: str) -> InstanceState:
-    """Return one instance as it is now."""
-    return _classic(paths, name) if files.read(record.path(paths.control, name)) else _app(paths, name)
 
 
 def observe(paths: Paths, patience: float = client.PATIENCE) -> dict[str, InstanceState]:
@@ -60,43 +58,34 @@ def observe(paths: Paths, patience: float = client.PATIENCE) -> dict[str, Instan
     for entry in entries:
         name, _, kind = entry.rpartition(".")
         if kind == "classic":
-            found[name] = _classic(paths, name)
+            found[name] = classic(paths, name)
         elif kind == "json":
-            found[name] = _app(paths, name, patience)
+            found[name] = supervised(paths, name, patience)
     return found
 
 
-def _classic(paths: Paths, name: str) -> InstanceState:
-    known = record.read(paths.control, name)
+def classic(paths: Paths, name: str) -> InstanceState:
+    """Return the state of a classic instance, by its record."""
+    known = record.read(paths.classic_record(name))
     if known is None:
-        return InstanceState(name, name.rpartition("-")[0], True, "dead", None)
+        return InstanceState(name, service_of(name), True, "dead", None)
     main = known.main()
     state = "dead" if main is None else "stopping" if known.stop else "serving"
     return InstanceState(name, known.service.name, True, state, main, _since(main), port=known.port)
 
 
-def _app(paths: Paths, name: str, patience: float = client.PATIENCE) -> InstanceState:
-    service = name.rpartition("-")[0]
+def supervised(paths: Paths, name: str, patience: float = client.PATIENCE) -> InstanceState:
+    """Return the state of a supervised instance, by its keeper's answer."""
+    service = service_of(name)
     try:
-        status = client.ask(f"{paths.control}/{name}.sock", "status", patience, brief=True)
+        status = client.ask(paths.control_socket(name), "status", patience, brief=True)
     except client.Gone:
-        left = client.pids(paths.control, name)
-        app = left.app if left.app and left.app.alive() else None
-        return InstanceState(name, service, False, "unkept" if app else "dead", app, _since(app), port=left.port)
-    return InstanceState(
-        name,
-        service,
-        False,
-        status["state"],
-        Process.find(status["pid"]) if status["pid"] else None,
-        status["since"],
-        status["restarts"],
-        status["port"],
-        status["exit"],
-        status.get("paused"),
-        status.get("release"),
-        status.get("restart_in"),
-    )
+        left = client.pids(paths.pids(name))
+        state = ORPHANED if left.app else "dead"
+        return InstanceState(name, service, False, state, left.app, _since(left.app), port=left.port)
+    main = Process.find(status["pid"]) if status["pid"] else None
+    more: dict[str, Any] = {key: status.get(key) for key in _FROM_KEEPER}
+    return InstanceState(name, service, False, status["state"], main, **more)
 
 
 def _since(main: Process | None) -> float | None:

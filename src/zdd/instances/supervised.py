@@ -2,299 +2,238 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from zdd import keeper
 from zdd.conf.schema import RunService
-from zdd.host import acl, files, systemd, usage
+from zdd.host import process, sock_diag, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
-from zdd.instances import environment, node, user
-from zdd.instances.health import command as health_command
-from zdd.instances.health import verdict, where
-from zdd.instances.health.failure import InstanceFailed, last_words, why_ended, why_never_ran
-from zdd.instances.health.verdict import Asked, Health, NotHealthy
-from zdd.instances.kept import KEEPER_TIMEOUT, Kept
+from zdd.host.process import Process
+from zdd.instances import environment, spec
+from zdd.instances.driver import Driver, Launch
+from zdd.instances.health.probe import Probe
+from zdd.instances.health.verdict import Asked, Health
+from zdd.instances.spec import KEEPER_TIMEOUT
+from zdd.instances.state import InstanceState, supervised
 from zdd.keeper import client
+from zdd.keeper.record import Record, remove
 from zdd.paths import Paths
 
 _POLL = 0.01
-_COMMAND_PAUSE = 0.2  # between two runs of health_command
-_LISTEN_FD = 3
-_POLITE = 0.25  # of start_timeout: so long a start gives way to what serves already; then it needs what is left
 
 
-class ProxySide(NamedTuple):
-    """What an instance must know of nginx: the users its workers run as, who must get in, and its pid file."""
+class SupervisedInstance(Driver):
+    """
+    One instance of a service with `run`; its keeper does the work.
 
-    users: list[int]
-    pid_file: str
-
-
-class AppInstance:
-    """One instance of a service with `run`; its keeper does the work and answers for it."""
+    `service` is proved the way it was when the instance started. If its keeper died, this class does the keeper's last
+    duties.
+    """
 
     def __init__(self, name: str, service: RunService, paths: Paths, commands: Commands, clock: Clock) -> None:
         self.name = name
-        self.service = service
         self.paths = paths
         self.commands = commands
         self.clock = clock
-        self.log = paths.log(name)
-        self.kept = Kept(name, paths, clock)
+        self.control = paths.control_socket(name)
         self.lease: client.Lease | None = None
-        self.memory_kills = usage.kills_anywhere()  # so far
-        self.met = "no answer yet"  # the last that was no good, while it is waited for
+        self.service: RunService = _as_started(service, self._record())
+        self.probe = Probe(name, self.service, paths, commands, clock)
 
-    def launch(
-        self, deploy: int, cwd: str, nginx: ProxySide, own: Mapping[str, str], after: Sequence[str] | None = None
-    ) -> None:
-        """
-        Start the keeper, which starts the app.
+    def problem(self) -> str:
+        """Return why the instance is not healthy yet, as of the last attempt."""
+        return self.probe.problem
 
-        `own` are the ZDD_* variables and what they name. With `after`, the instances that must rest before, the app is
-        held until it is told to start. Raises UsageError for a user that does not exist.
-        """
-        record = self._record(deploy, cwd, own) | {"access": nginx.users, "nginx_pid_file": nginx.pid_file}
-        if after is not None:
-            record |= {"held": True, "predecessors": [self._predecessor(name) for name in after]}
-        self._make_folder([*nginx.users, *([] if record["uid"] is None else [record["uid"]])])
-        if record["listen_variables"] and node.wants_hook(self.service):
-            record["env"]["NODE_OPTIONS"] = node.install_hook(record["folder"], record["env"].get("NODE_OPTIONS", ""))
-        files.write(self.kept.record_path, json.dumps(record), mode=0o600)
+    def launch(self, launch: Launch) -> None:
+        """Start the keeper, which starts the app unless that must wait. Raises UsageError for an unknown user."""
+        record = spec.record_of(self.name, self.service, self.paths, launch)
+        spec.make_folder(record, self.paths)
+        spec.install_hook(record, self.service)
+        record.write()
         if self.commands.log:
-            self.commands.log(f"{shlex.join(record['argv'])}  (in {record['cwd']})")
-        argv = [sys.executable, "-I", "-S", f"{os.path.dirname(keeper.__file__)}/__main__.py", self.kept.record_path]
-        if not systemd.start(self._unit(), argv, self.log, Commands()):
+            self.commands.log(f"{shlex.join(record.argv)}  (in {record.cwd})")
+        argv = [sys.executable, "-I", "-S", f"{os.path.dirname(keeper.__file__)}/__main__.py", record.file]
+        unit = spec.unit_of(self.name, self.service, record.project)
+        if not systemd.start(unit, argv, record.log, Commands()):
             # Its environment is what CI systems kill by, and would keep a job's secrets.
-            Commands().spawn(argv, env=environment.base(), output=self.log).forget()
-
-    def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
-        """
-        Return when its health_command succeeds, or else when it answers its health request (a worker: when it has lived
-        for min_uptime).
-
-        Raises InstanceFailed when the app ended before, or after start_timeout, or at the moment `until`.
-        """
-        begun = self.clock.now()
-        deadline = min(begun + self.service.start_timeout, until)
-        status = client.ask(self.kept.control, "status", brief=True)
-        port, address = status["port"], status["address"]
-
-        def check() -> None:
-            interrupt()
-            self._check_alive()
-
-        notice = None
-        if self.service.health_command:
-            self._await_command(self.service.health_command, deadline, check)
-        elif self.service.socket == "none":
-            self._meet("it counts as healthy after min_uptime")
-            self._await_uptime(begun, check)
-        else:
-            notice = self._await_answer(address, begun, deadline, check)
-        answer = client.ask(self.kept.control, "healthy")
-        if not answer["ok"]:  # what forks away may answer once
-            check()
-            raise self._failed(answer.get("stranger") or "it ended as soon as it had answered")
-        return Health(self.clock.now() - begun, port, notice)
-
-    def ask_once(self) -> str | None:
-        """Ask it once whether it is well; returns what is wrong, None when nothing is or there is no way to ask."""
-        if self.service.health_command:
-            return self._ask_command(self.service.health_command, self.service.health_timeout, lambda: None)
-        if self.service.socket == "none":
-            return None
-        address = client.pids(self.paths.control, self.name).port or self.paths.keep(self.name)
-        return verdict.ask_once(address, self.service, self.clock)
+            Commands().spawn(argv, env=environment.base(), output=record.log).forget()
 
     def attach(self, interrupt: Callable[[], None]) -> None:
         """
-        Take a lease at the keeper: from now on it ends with us, unless the instance has been switched to.
+        Take a lease: the keeper ends when this process does, unless the instance was switched to.
 
-        To be done soon after `launch`: a keeper that nobody attaches to within 10 s ends by itself.
+        Attach soon after `launch`: a keeper without a lease ends after 10 s.
         """
-        deadline = self.clock.now() + KEEPER_TIMEOUT
-        while self.lease is None:
-            interrupt()
+        gone: client.Gone | None = None
+        for _ in self.clock.poll(_POLL, self.clock.now() + KEEPER_TIMEOUT, interrupt):
             try:
-                self.lease = client.Lease(self.kept.control)
+                self.lease = self.lease or client.Lease(self.control)
                 return
             except client.Gone as error:
-                if self.clock.now() >= deadline:
-                    raise self._failed(f"nobody answers for it on {self.kept.control}") from error
-            self.clock.sleep(_POLL)
+                gone = error
+        raise self.probe.failed(f"nobody answers for it on {self.control}") from gone
 
-    def forget_past(self) -> None:
-        """Take no notice of how the app has ended so far: it is about to be started again."""
+    def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
+        """Return once health_command succeeds, the health request is answered, or a worker has lived min_uptime."""
+        return self.probe.await_healthy(self.lease.events if self.lease else list, interrupt, until)
+
+    def ask_once(self) -> str | None:
+        """Ask the instance once whether it is healthy; return what is wrong, None if nothing is known to be."""
+        return self.probe.ask_once()
+
+    def state(self) -> InstanceState:
+        """Return the instance's state now."""
+        return supervised(self.paths, self.name)
+
+    def port_conflict(self) -> str | None:
+        """Return which other program listens on the instance's port, None if none does."""
+        return self._ask("status").get("stranger")
+
+    def long_lived(self) -> int:
+        """Count the connections that have been open for so long that they may never end."""
+        return int(self._ask("status").get("long_lived", 0))
+
+    def pause(self, seconds: float) -> bool:
+        """Hold requests for at most this long; return whether the instance can."""
+        return bool(self._ask("pause", seconds=seconds).get("ok"))
+
+    def resume(self) -> bool:
+        """Release held requests; return whether the instance was paused."""
+        return bool(self._ask("resume").get("ok"))
+
+    def park(self, at_most: float, fallback: bool) -> str | None:
+        """
+        Drain and stop the app, but keep the instance's place; return at once, with the reason if it cannot be.
+
+        An app whose keeper died is stopped for good.
+        """
+        drain = min(self._times().drain_timeout, at_most)
+        answer = self._ask("rest", drain=drain, way_back=fallback)
+        if not answer:
+            self._drain(drain, [])
+            self._finish()
+            return None
+        going = answer["ok"] or answer.get("state") in ("draining", "stopping")
+        return None if going else str(answer.get("error"))
+
+    def await_parked(self, interrupt: Callable[[], None]) -> int:
+        """Wait until the app has stopped; return how many connections were cut. Raises TimeoutError."""
+        for _ in self.clock.poll(_POLL, self.clock.now() + self._longest_stop(), interrupt):
+            status = self._ask("status", brief=True)
+            if status.get("state") not in ("draining", "stopping"):
+                return int(status.get("cut", 0))
+        raise TimeoutError(f"{self.name} cannot be stopped, not even by SIGKILL")
+
+    def unpark(self) -> bool:
+        """Start the app of a parked or held instance; return whether it runs, or will."""
         if self.lease:
-            self.lease.events()
+            self.lease.events()  # how the app ended before is no sign of how it starts
+        answer = self._ask("start")
+        return bool(answer["ok"]) if answer else self._pids().app is not None
 
-    def _await_answer(self, address: str | int, begun: float, deadline: float, check: Callable[[], None]) -> str | None:
-        service = self.service
+    def revive(self) -> bool:
+        """Make a warm instance serve again; return False if it is too late for that."""
+        return bool(self._ask("unretire").get("ok"))
+
+    def retire(self, warm: float, workers: Sequence[Process]) -> None:
+        """
+        Keep the instance warm for some seconds, drain it and stop it; return at once.
+
+        Without a keeper, drain and stop the app here, and wait for its end.
+        """
+        drain = self._times().drain_timeout
+        pairs = [[worker.pid, worker.start_time] for worker in workers]
+        if not self._ask("retire", warm=warm, drain=drain, workers=pairs):
+            self._drain(drain, workers)
+            self._finish()
+
+    def discard(self, workers: Sequence[Process] | None) -> None:
+        """Undo the start: stop the instance, or drain and stop it if it may have got requests."""
+        if workers is None:
+            self.stop()
+        else:
+            self.retire(0.0, workers)
+
+    def await_gone(self, until: float) -> None:
+        """Wait until a retired instance has ended; stop one that has not at the moment `until`."""
+        if not self._is_gone_within(min(self._longest_stop(), until - self.clock.now())):
+            self.stop()
+        self._finish()
+
+    def stop(self) -> None:
+        """Stop the instance without draining; return when it is gone."""
+        if self._ask("stop"):
+            self._is_gone_within(self._times().stop_timeout + KEEPER_TIMEOUT)
+        self._finish()
+
+    def _finish(self) -> None:
+        """
+        End what a dead keeper left behind: the app and all its children, the socket, the records.
+
+        First kill a keeper that is alive but does not answer: it would restart its app.
+        """
+        if silent := self._pids().keeper:
+            process.end([silent], signal.SIGKILL, 1.0, self.clock.now)
+        if app := self._pids().app:
+            below = [child for pid in process.descendants(app.pid) if (child := Process.find(pid))]
+            stop_signal = record.stop_signal if (record := self._record()) else signal.SIGTERM
+            process.end([app], stop_signal, self._times().stop_timeout, self.clock.now)
+            process.end(below, signal.SIGKILL, 1.0, self.clock.now)
+        paths = self.paths
+        remove(paths.instance(self.name), paths.pids(self.name), paths.record(self.name), self.control)
+
+    def _drain(self, seconds: float, workers: Sequence[Process]) -> None:
+        until = self.clock.now() + seconds
+        for worker in workers:
+            worker.wait(until - self.clock.now())
+        for _ in self.clock.poll(_POLL, until):
+            if not self._connections():
+                break
+
+    def _connections(self) -> int:
+        """Count the connections to the instance, also from other network namespaces that know its socket's name."""
+        path, port = self.paths.keep(self.name), self._pids().port
+        if port is not None:
+            return sock_diag.connections_to_port(port)
+        return sock_diag.connections_to(sock_diag.file_of(path)) or sock_diag.connections_by_name(path, os.getpid())
+
+    def _is_gone_within(self, seconds: float) -> bool:
+        return any(not self._ask("status", brief=True) for _ in self.clock.poll(_POLL, self.clock.now() + seconds))
+
+    def _ask(self, op: str, **args: Any) -> dict[str, Any]:
+        """Return the keeper's answer, empty if the keeper is gone."""
         try:
-            held = service.socket == "fd"
-            return verdict.await_answer(address, service, deadline, self.clock, check, self._meet, held)
-        except NotHealthy as error:
-            app, folder = self.kept.app(), self.paths.instance(self.name)
-            port = address if isinstance(address, int) else None
-            hint = where.elsewhere(app.pid, service.socket, folder, port, error.last.taken) if app else None
-            words = f"not healthy after {deadline - begun:.3g} s: {self._as_told(str(error))}"
-            raise self._failed(words, hint=hint or error.last.hint) from error
+            return client.ask(self.control, op, **args)
+        except client.Gone:
+            return {}
 
-    def _meet(self, words: str) -> None:
-        self.met = self._as_told(words)
+    def _pids(self) -> client.Pids:
+        return client.pids(self.paths.pids(self.name))
 
-    def _as_told(self, words: str) -> str:
-        """Name a socket that the app binds as the app was told it, and not as its keeper does."""
-        if self.service.socket != "unix":
-            return words
-        return words.replace(self.paths.keep(self.name), self.paths.app_socket(self.name))
+    def _record(self) -> Record | None:
+        return Record.find(self.paths.record(self.name))
 
-    def _await_uptime(self, begun: float, check: Callable[[], None]) -> None:
-        while self.clock.now() - begun < self.service.min_uptime:
-            check()
-            self.clock.sleep(_POLL)
+    def _times(self) -> Record | RunService:
+        """Return what knows drain_timeout and stop_timeout: what the instance was started with, if that is left."""
+        return self._record() or self.service
 
-    def _await_command(self, command: str, deadline: float, check: Callable[[], None]) -> None:
-        last, whole = "", self.service.health_timeout
-        while True:
-            seconds = min(whole, max(_COMMAND_PAUSE, deadline - self.clock.now()))
-            words = self._ask_command(command, seconds, check)
-            if words is None:
-                return
-            last = words if seconds == whole or not last else last
-            self._meet(last)
-            check()
-            if self.clock.now() >= deadline:
-                raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {last}")
-            self.clock.sleep(_COMMAND_PAUSE)
-
-    def _ask_command(self, command: str, seconds: float, interrupt: Callable[[], None]) -> str | None:
-        port = client.pids(self.paths.control, self.name).port
-        return health_command.ask(command, self.kept.record(), port, self.commands, seconds, interrupt)
-
-    def _check_alive(self) -> None:
-        for event in self.lease.events() if self.lease else ():
-            if event["event"] == "exit":
-                raise self._ended(event["words"], event["status"])
-            if event["event"] == "gone":
-                raise self._failed("it was stopped by somebody else while it started")
-
-    def _ended(self, how: str, status: int) -> InstanceFailed:
-        """Return what to raise for an app that ended: `how` is "exit status 1", or why it could not be started."""
-        if how.startswith("cannot "):
-            record = self.kept.record()
-            path = record["env"].get("PATH", os.defpath)
-            hint = why_never_ran(how, record["argv"][0], path, self.service.user)
-            return InstanceFailed(f"{self.service.name}: {how}", [], None, hint=hint)
-        return self._failed(f"`{self.service.run}` ended with {how} before it was healthy", why_ended(status))
-
-    def _record(self, deploy: int, cwd: str, own: Mapping[str, str]) -> dict[str, Any]:
-        """Return what the keeper is told, as the keeper's record.py describes it."""
-        service = self.service
-        paths, name = self.paths, self.name
-        values = {"socket": paths.app_socket(name), "fd": str(_LISTEN_FD), "instance": name}
-        values["release"] = own["ZDD_RELEASE"]
-        who = user.of(service)
-        env = environment.clean(service, own)
-        return {
-            "version": keeper.VERSION,
-            "project": self.paths.config.project,
-            "service": service.name,
-            "instance": self.name,
-            "release": own["ZDD_RELEASE"] or None,
-            "argv": [_fill(word, values) for word in shlex.split(service.run)],
-            "env": {name: _fill(value, values) for name, value in env.items()},
-            "cwd": str(service.cwd or cwd),
-            "socket": service.socket,
-            "folder": paths.instance(name),
-            "path": paths.socket(name),
-            "keep": paths.keep(name),
-            "waiting": paths.waiting(name),
-            "app_folder": paths.app_folder(name),
-            "log": self.log,
-            "log_max": self.paths.config.zdd.log_max,
-            "uid": who.uid,
-            "gid": who.gid,
-            "groups": who.groups,
-            "start_timeout": service.start_timeout,
-            "polite_for": service.start_timeout * _POLITE,
-            "stop_signal": signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"].value,
-            "stop_timeout": service.stop_timeout,
-            "drain_timeout": service.drain_timeout,
-            "listen_variables": not _names_descriptor(service),
-            "alone": service.instances == 1,
-            "stop_first": service.order == "stop-first",
-            "hold_max": service.hold_max,
-            "current": self.paths.current,
-            "table": f"{self.paths.tables}/{deploy}",
-            "asked": msgspec.to_builtins(Asked.by(service)),
-            "health": {
-                "path": service.health_path or "/",
-                "host": verdict.host_of(service),
-                "timeout": service.health_timeout,
-            },
-        }
-
-    def _predecessor(self, name: str) -> dict[str, str | None]:
-        socket = None if self.paths.is_of_0_1(name) else self.paths.socket(name)
-        return {"control": f"{self.paths.control}/{name}.sock", "socket": socket}
-
-    def _unit(self) -> systemd.Unit:
-        """Return the unit that the instance is in where systemd runs."""
-        service, project = self.service, self.paths.config.project
-        properties = {"TimeoutStopSec": f"{service.stop_timeout + KEEPER_TIMEOUT:g}"}
-        if os.geteuid() == 0:  # a shutdown goes the other way round: nginx sends nobody here any more when this ends
-            properties |= {"After": "network.target", "Before": "nginx.service"}
-        if service.memory_max:
-            properties["MemoryMax"] = str(service.memory_max)
-        if service.cpu_weight:
-            properties["CPUWeight"] = str(service.cpu_weight)
-        return systemd.Unit(systemd.unit_name(project, self.name), f"{self.name} of {project}", properties)
-
-    def _make_folder(self, users: list[int]) -> None:
-        """Make the instance's folder, which only we, nginx's workers and the app's user can pass."""
-        folder = self.paths.instance(self.name)
-        files.make_folder(folder, 0o700)
-        acl.let_pass(folder, users)
-        if not os.path.lexists(link := self.paths.old_socket_folder(self.name)):
-            os.symlink(".", link)
-
-    def _failed(self, words: str, hint: str | None = None) -> InstanceFailed:
-        if killed := usage.kills_anywhere() - self.memory_kills:
-            processes = "a process" if killed == 1 else f"{killed} processes"
-            limit = f"; its memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
-            ran_out = f"memory ran out: the kernel has killed {processes} of this machine meanwhile (`dmesg`){limit}"
-            hint = f"{hint}\n  {ran_out}" if hint else ran_out
-        return InstanceFailed(f"{self.service.name}: {words}", last_words(self.log), self.log, hint=hint)
+    def _longest_stop(self) -> float:
+        return self._times().drain_timeout + self._times().stop_timeout + KEEPER_TIMEOUT
 
 
-def require(service: RunService) -> None:
-    """Raise UsageError where the service's user, group or env_file could not be had."""
-    user.of(service)
-    environment.clean(service, {})
-
-
-def _names_descriptor(service: RunService) -> bool:
-    """
-    Tell whether the app is told of its socket by {fd}; then LISTEN_FDS would tell it twice.
-
-    gunicorn with `-b fd://{fd}` would take both for a socket each, and fail (measured with 27.0.1).
-    """
-    return any("{fd}" in text for text in (service.run, *service.env.values()))
-
-
-def _fill(text: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        text = text.replace("{" + name + "}", value)
-    return text
+def _as_started(service: RunService, record: Record | None) -> RunService:
+    """Return the service with the health request by which the instance was proved, whatever is asked today."""
+    try:
+        asked = msgspec.convert(record and record.asked, Asked)
+    except msgspec.ValidationError:  # a new instance, or one of an older zddeploy
+        return service
+    return msgspec.structs.replace(service, **msgspec.structs.asdict(asked))

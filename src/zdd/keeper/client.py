@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from zdd.errors import UsageError
 from zdd.host import files
 from zdd.host.process import Process
-from zdd.keeper import OLDEST, VERSION, record
+from zdd.keeper import OLDEST, VERSION
 
 PATIENCE = 20.0  # seconds: who is gone is known at once, so this is for a machine that stands still
 _AGAIN = 0.01  # seconds between connects to a keeper whose queue is full
@@ -74,24 +74,12 @@ class Pids(NamedTuple):
     port: int | None
 
 
-def pids(control_folder: str, instance: str) -> Pids:
+def pids(path: str) -> Pids:
     """Return what the keeper wrote down for the case that it is killed."""
-    try:
-        found = json.loads(files.read(f"{control_folder}/{instance}.pids") or "{}")
-    except ValueError:
-        found = {}
-    keeper, app = (Process(*found[who]) if found.get(who) else None for who in ("keeper", "app"))
-    return Pids(_living(keeper), _living(app), found.get("port"))
-
-
-def remove(control_folder: str, instance_folder: str, instance: str) -> None:
-    """Remove everything that a keeper which is gone has left of the instance."""
-    stem = f"{control_folder}/{instance}"
-    record.remove(instance_folder, f"{stem}.pids", f"{stem}.json", f"{stem}.sock")
-
-
-def _living(process: Process | None) -> Process | None:
-    return process if process and process.alive() else None
+    written = files.read_object(path)
+    pairs = {who: Process(*written[who]) for who in ("keeper", "app") if written.get(who)}
+    living = {who: process for who, process in pairs.items() if process.alive()}
+    return Pids(living.get("keeper"), living.get("app"), written.get("port"))
 
 
 def _request(

@@ -67,7 +67,7 @@ class Presence:
             self._doubts = 0
         else:
             self._asks = True
-            self.deadlines.at(_PATIENCE if self._is_released else self.record.health_timeout, self._unanswered)
+            self.deadlines.at(_PATIENCE if self._is_released else self.record.health["timeout"], self._unanswered)
             self.probe.ask(self.listener.address, self._on_answer)
 
     def _on_answer(self, status: int | None) -> None:

@@ -11,60 +11,115 @@ from zdd.keeper import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from dataclasses import dataclass
     from typing import Any
+else:
+
+    def dataclass(**_):
+        """Do nothing: the real one would cost a keeper modules that it needs for nothing else."""
+        return lambda cls: cls
 
 
+# Names on disk that differ from ours, and stay: keepers of other versions read them.
+_ON_DISK = {"kind": "socket", "socket": "path"}
+
+
+@dataclass(kw_only=True)
 class Record:
-    """R/control/INSTANCE.json, read once. What is not there has a default; what nobody knows is ignored."""
+    """
+    What a keeper runs, and how: R/control/INSTANCE.json, which the command line writes and the keeper reads once.
 
-    def __init__(self, path: str, data: dict[str, Any]) -> None:
-        if data.get("version") != VERSION:
-            raise ValueError(f"{path} is of version {data.get('version')!r}; this keeper reads {VERSION}")
-        stem = path.removesuffix(".json")
-        self.path, self.control, self.pids = path, f"{stem}.sock", f"{stem}.pids"
-        self.service: str = data["service"]
-        self.instance: str = data["instance"]
-        self.release: str | None = data.get("release")
-        self.argv: list[str] = data["argv"]
-        self.env: dict[str, str] = data["env"]
-        self.cwd: str = data["cwd"]
-        self.kind: str = data["socket"]
-        self.folder: str = data["folder"]
-        self.socket: str = data["path"]  # what slots lead to; it and the next two are names in the folder
-        self.keep: str = data["keep"]
-        self.waiting: str = data["waiting"]
-        self.app_folder: str = data["app_folder"]  # with a number: the app's own
-        self.app_socket = f"{self.app_folder}.1/socket"  # of an app that binds it itself
-        self.log: str = data["log"]
-        self.log_max: int = data.get("log_max", 0)
-        self.uid: int | None = data.get("uid")
-        self.gid: int | None = data.get("gid")
-        self.groups: list[int] | None = data.get("groups")
-        self.access: list[int] = data.get("access", [])
-        self.start_timeout: float = data.get("start_timeout", 60.0)
-        self.polite_for: float = data.get("polite_for", 15.0)
-        self.stop_signal: int = data.get("stop_signal", 15)
-        self.stop_timeout: float = data.get("stop_timeout", 10.0)
-        self.drain_timeout: float = data.get("drain_timeout", 30.0)
-        self.alone: bool = data.get("alone", True)
-        self.hold_max: float = data.get("hold_max", 30.0)
-        self.held: bool = data.get("held", False)
-        self.stop_first: bool = data.get("stop_first", False)
-        self.predecessors: list[dict[str, str | None]] = data.get("predecessors", [])
-        self.listen_variables: bool = data.get("listen_variables", True)
-        self.current: str = data["current"]
-        self.table: str = data.get("table") or ""
-        self.nginx_pid_file: str | None = data.get("nginx_pid_file")
-        health = data.get("health") or {}
-        self.health_path: str = health.get("path") or "/"
-        self.health_host: str = health.get("host") or "localhost"
-        self.health_timeout: float = health.get("timeout") or 5.0
+    A field with a value here is optional. Fields that this version does not know are ignored.
+    """
+
+    file: str  # the record's own
+    version: int = VERSION
+    project: str
+    service: str
+    instance: str
+    release: str | None = None
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    kind: str
+    folder: str
+    socket: str  # what slots lead to; it and the next two are names in the folder
+    keep: str = ""  # zdd 0.1.0 has none of these three
+    waiting: str = ""
+    app_folder: str = ""  # with a number: the app's own
+    log: str
+    log_max: int
+    uid: int | None = None
+    gid: int | None = None
+    groups: list[int] | None = None
+    access: list[int]
+    start_timeout: float = 0.0  # not written by 0.1.0
+    polite_for: float
+    stop_signal: int
+    stop_timeout: float
+    drain_timeout: float
+    alone: bool
+    hold_max: float
+    held: bool = False
+    stop_first: bool = False
+    predecessors: Sequence[dict[str, str | None]] = ()
+    listen_variables: bool
+    current: str
+    table: str
+    nginx_pid_file: str | None = None
+    health: dict[str, Any]  # the path, the host and the timeout of the health request, for the keeper
+    asked: dict[str, Any] | None = None  # how the instance was proved, for the command line
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **fields):
+            self.__dict__.update(fields)
+            if missing := [name for name in type(self).__annotations__ if not hasattr(self, name)]:
+                raise ValueError(f"{fields.get('file')} lacks {', '.join(missing)}")
 
     @classmethod
-    def read(cls, path: str) -> Record:
-        """Raises OSError, ValueError or KeyError for a record that is missing or damaged."""
-        with open(path, encoding="utf-8") as file:
-            return cls(path, json.load(file))
+    def read(cls, file: str) -> Record:
+        """Return a keeper's own record. Raises OSError or ValueError where it is missing, damaged or another one's."""
+        with open(file, encoding="utf-8") as opened:
+            record = cls.of(file, json.load(opened))
+        if record.version != VERSION:
+            raise ValueError(f"{file} is of version {record.version!r}; this keeper reads {VERSION}")
+        return record
+
+    @classmethod
+    def find(cls, file: str) -> Record | None:
+        """Return the record of any version's keeper, None where it is missing or damaged."""
+        try:
+            return cls.of(file, files.read_object(file))
+        except ValueError:
+            return None
+
+    @classmethod
+    def of(cls, file: str, data: dict[str, Any]) -> Record:
+        """Return the record of such a file. Raises ValueError where it lacks a field."""
+        keys = {name: _ON_DISK.get(name, name) for name in cls.__annotations__}
+        return cls(**{name: data[key] for name, key in keys.items() if key in data} | {"file": file})
+
+    def write(self) -> None:
+        """Replace the file."""
+        data = {_ON_DISK.get(name, name): value for name, value in vars(self).items() if name != "file"}
+        files.write(self.file, json.dumps({"version": VERSION} | data), mode=0o600)
+
+    @property
+    def control(self) -> str:
+        """The keeper's control socket."""
+        return f"{self.file.removesuffix('.json')}.sock"
+
+    @property
+    def pids(self) -> str:
+        """The file that says which processes run."""
+        return f"{self.file.removesuffix('.json')}.pids"
+
+    @property
+    def app_socket(self) -> str:
+        """The socket of an app that binds it itself."""
+        return f"{self.app_folder}.1/socket"
 
     def published(self) -> bool:
         """
@@ -127,7 +182,7 @@ class Record:
 
     def remove(self) -> None:
         """Leave nothing of the instance: its folder, then what is in R/control, the control socket last."""
-        remove(self.folder, self.pids, self.path, self.control)
+        remove(self.folder, self.pids, self.file, self.control)
 
 
 def remove(folder: str, *paths: str) -> None:

@@ -40,7 +40,7 @@ def main(path: str) -> int:
     deadlines = Deadlines(time.monotonic)
     loop = Loop(deadlines)
     control = Control(loop, record.control)
-    app, relay, probe = App(record, log), Relay(loop), Probe(loop, record.health_path, record.health_host)
+    app, relay, probe = App(record, log), Relay(loop), Probe(loop, record.health["path"], record.health["host"])
     keeper = Keeper(record, app, _listener(record, loop), relay, probe, loop, control, write)
     signals = _signals()
 

@@ -17,7 +17,7 @@ from zdd.host import files, reach
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.instances.supervised import ProxySide
+from zdd.instances.driver import ProxySide
 from zdd.nginx import gate
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config.listen import Visit
@@ -209,7 +209,7 @@ class NginxBase(ABC):
         ]
 
     def _kept(self, deploy: int) -> str:
-        return f"{self.paths.tables}/{deploy}/nginx.before"
+        return f"{self.paths.table(deploy)}/nginx.before"
 
     def _configured_user(self) -> str:
         """Return the configured user, else the one that distributions make for nginx, else the compiled-in one."""

@@ -178,10 +178,7 @@ class ExternalNginx(NginxBase):
 
     def _reachable(self) -> dict[str, RunService]:
         """Return the services that nginx leads to."""
-        services = self.config.services.items()
-        return {
-            name: service for name, service in services if isinstance(service, RunService) and service.socket != "none"
-        }
+        return {name: service for name, service in self.config.apps.items() if service.is_routed}
 
     def _go_back(self, before: str | None, reload: bool) -> None:
         self.file.put(before)

@@ -9,11 +9,12 @@ import socket
 from collections.abc import Sequence
 
 from zdd.conf import hosts
-from zdd.conf.schema import ClassicService, Config, RunService
+from zdd.conf.schema import Config, Service
 from zdd.errors import DeployFailed
 from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.instances.health import request
+from zdd.instances.name import service_of
 from zdd.keeper import client
 from zdd.nginx.config.listen import Address, Visit
 from zdd.paths import Paths
@@ -79,7 +80,7 @@ def _left_out(paths: Paths, target: Manifest) -> dict[str, list[str]]:
     for entry in os.listdir(paths.control):
         name, _, kind = entry.rpartition(".")
         if kind == "sock" and name not in target.instances:
-            left_out.setdefault(name.rpartition("-")[0], []).append(name)
+            left_out.setdefault(service_of(name), []).append(name)
     return left_out
 
 
@@ -87,7 +88,7 @@ def _connected(paths: Paths, names: Sequence[str]) -> bool:
     """Return whether anybody is connected to one of these instances."""
     for name in names:
         try:
-            if client.ask(f"{paths.control}/{name}.sock", "status")["connections"]:
+            if client.ask(paths.control_socket(name), "status")["connections"]:
                 return True
         except client.Gone:
             continue
@@ -99,10 +100,10 @@ def visits(config: Config, target: Manifest, address: Address) -> list[Visit]:
     requests = []
     for name in target.services():
         service = config.services[name]
-        if isinstance(service, ClassicService):
+        if service.kind == "classic":
             if service.health_path:
                 requests.append(Visit(name, address, service.health_host or "localhost", service.health_path))
-        elif service.socket != "none":
+        elif not service.is_worker:
             host = service.health_host or hosts.asked(service.host or config.nginx.server_name) or "localhost"
             requests.append(Visit(name, address, host, _path(service)))
     return requests
@@ -131,7 +132,7 @@ def _without_doubt(connection: socket.socket, host: str) -> socket.socket:
     return context.wrap_socket(connection, server_hostname=host)
 
 
-def _path(service: RunService) -> str:
+def _path(service: Service) -> str:
     """Return a path that nginx routes to the service: the health path visit it is below its route."""
     if service.health_path and service.health_path.startswith(service.path):
         return service.health_path

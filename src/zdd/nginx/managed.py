@@ -8,7 +8,7 @@ import pwd
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from zdd.conf.schema import Config, RunService
+from zdd.conf.schema import Config
 from zdd.errors import DeployFailed, UsageError
 from zdd.finding import Finding, error, warning
 from zdd.host import files, systemd
@@ -40,8 +40,8 @@ class ManagedNginx(NginxBase):
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
         super().__init__(config, paths, commands, clock)
         self.conf_file = paths.nginx_conf
-        self.pid_file = str(config.nginx.pid_file or f"{paths.runtime}/nginx.pid")
-        self.error_log = f"{paths.logs}/nginx.log"
+        self.pid_file = str(config.nginx.pid_file or paths.nginx_pid)
+        self.error_log = paths.nginx_log
         self.template = str(config.nginx.template) if config.nginx.template else None
         self.prefix = str(config.folder) if self.template else paths.nginx
         self.routes = self.template is None
@@ -202,14 +202,13 @@ class ManagedNginx(NginxBase):
 
     def _setup(self, targets: dict[str, list[str]]) -> Setup:
         nginx = self.config.nginx
-        services = [self.config.services[name] for name in targets]
-        apps = [service for service in services if isinstance(service, RunService)]
+        apps = [self.config.apps[name] for name in targets if name in self.config.apps]
         user = self._worker_user() if os.geteuid() == 0 else None
         assets = self.config.release.assets if self.config.release else []
         return Setup(
             pid_file=self.pid_file,
             error_log=self.error_log,
-            temp_folder=f"{self.paths.nginx}/temp",
+            temp_folder=self.paths.nginx_temp,
             listen=nginx.listen,
             routes=[Route(app.name, app.host, app.path) for app in apps],
             upstreams=targets,

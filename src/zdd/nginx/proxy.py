@@ -10,7 +10,7 @@ from zdd.finding import Finding
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.instances.supervised import ProxySide
+from zdd.instances.driver import ProxySide
 from zdd.nginx.base import MaintenanceCheck
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.external import ExternalNginx

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 
-from zdd.conf.schema import ClassicService
 from zdd.errors import UsageError
 from zdd.host.command import Identity, Surroundings
 from zdd.instances import environment
-from zdd.instances.kept import Kept
+from zdd.keeper.record import Record
 from zdd.project import Project
 
 _TERMINAL = ("TERM", "COLUMNS", "LINES", "NO_COLOR")  # the user's terminal, which the app does not have
@@ -25,11 +24,11 @@ def surroundings(project: Project, name: str) -> Surroundings:
     instances = current.of(name) if current else []
     if not instances:
         raise UsageError(f"no version of {name} is deployed", hint="`zddeploy` deploys one")
-    if isinstance(service, ClassicService):
+    if service.kind == "classic":
         return Surroundings(str(service.cwd), environment.inherited())
-    record = Kept(instances[0].name, project.paths, project.clock).record()
-    if not record:
+    record = Record.find(project.paths.record(instances[0].name))
+    if record is None:
         raise UsageError(f"{instances[0].name} does not run", hint="`zddeploy restart` starts it again")
     ours = {variable: os.environ[variable] for variable in _TERMINAL if variable in os.environ}
-    who = Identity(record["uid"], record["gid"], record["groups"])
-    return Surroundings(record["cwd"], ours | record["env"], who)
+    who = Identity(record.uid, record.gid, record.groups)
+    return Surroundings(record.cwd, ours | record.env, who)

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from zdd import history
-from zdd.conf.schema import RunService
 from zdd.host import files
-from zdd.instances.kept import Kept
 from zdd.instances.state import InstanceState
+from zdd.keeper.record import Record
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
@@ -43,8 +42,7 @@ def remember(project: Project, deploy: int) -> None:
     """Record what the code of this deploy is. On a full disk only this comparison is lost."""
     if project.releases:
         return
-    services = [one for one in project.config.services.values() if isinstance(one, RunService)]
-    folders = {str(service.cwd or project.config.folder) for service in services}
+    folders = {str(service.cwd or project.config.folder) for service in project.config.apps.values()}
     codes = {folder: _look(project, folder) for folder in folders}
     records = _records(project)
     records[str(deploy)] = {
@@ -66,7 +64,8 @@ def loaded(project: Project, current: Manifest | None, running: Mapping[str, Ins
         instance = running.get(name)
         if instance is None or instance.classic or instance.state in ("dead", "warm"):
             continue
-        where = str(Kept(name, project.paths, project.clock).record().get("cwd") or project.config.folder)
+        record = Record.find(project.paths.record(name))
+        where = record.cwd if record else str(project.config.folder)
         since = instance.since or time.time()  # without `since` it is about to start
         unwanted = next((unwanted for unwanted in _unwanted(project, current) if unwanted.since < since), None)
         if unwanted and _is_loaded(project, unwanted, current, where, since):
@@ -163,7 +162,7 @@ def _conf(project: Project) -> str:
 
 
 def _path(project: Project) -> str:
-    return f"{project.paths.state}/code.json"
+    return project.paths.code
 
 
 def _records(project: Project) -> dict[str, dict[str, Any]]:

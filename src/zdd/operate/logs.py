@@ -8,9 +8,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from zdd.conf.schema import RunService
 from zdd.errors import UsageError
 from zdd.host import files, rotation
+from zdd.instances.name import name_of, parts_of
 from zdd.paths import Paths
 from zdd.project import Project
 
@@ -31,10 +31,10 @@ def find(paths: Paths, services: Collection[str]) -> dict[str, list[str]]:
     """Return the instances of each service that have a log, oldest first."""
     found: dict[str, list[int]] = {service: [] for service in services}
     for name in os.listdir(paths.logs) if os.path.isdir(paths.logs) else ():
-        match = re.fullmatch(r"(.+)-([0-9]+)\.log", name)
-        if match and match[1] in found:
-            found[match[1]].append(int(match[2]))
-    return {service: [f"{service}-{number}" for number in sorted(numbers)] for service, numbers in found.items()}
+        service, number = parts_of(name.removesuffix(".log")) or ("", 0)
+        if service in found and name.endswith(".log"):
+            found[service].append(number)
+    return {service: [name_of(service, number) for number in sorted(numbers)] for service, numbers in found.items()}
 
 
 def wanted(project: Project, logged: Mapping[str, list[str]]) -> dict[str, str]:
@@ -127,7 +127,7 @@ def time_of(text: str) -> float | None:
 def count(project: Project, service: str) -> int:
     """Return how many instances a service has; 1 if it is not configured any more."""
     found = project.config.services.get(service)
-    return found.instances if isinstance(found, RunService) else 1
+    return found.instances if found else 1
 
 
 def _dated(paths: Paths, name: str, lines: Iterable[str] | bytes) -> Iterator[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from zdd.conf.schema import RunService
+from zdd.conf.schema import Service
 from zdd.errors import UsageError
 from zdd.project import Project
 
@@ -30,13 +30,13 @@ def pause(project: Project, names: Sequence[str], seconds: float) -> Paused:
             hint=f"use a --max below {limit:g}s, or a longer proxy_read_timeout in [nginx]",
         )
     wanted = _services(project, names)
-    others = [service.name for service in wanted if service.socket != "fd"]
+    others = [service.name for service in wanted if service.kind != "fd"]
     if others and (names or len(others) == len(wanted)):
         raise UsageError(
             f"requests of {', '.join(others)} cannot be held: the app opens its own socket",
             hint='only services with socket = "fd" can be paused; `zddeploy maintenance on` answers with 503',
         )
-    paused = [service.name for service in wanted if service.socket == "fd"]
+    paused = [service.name for service in wanted if service.kind == "fd"]
     instances = _serving(project, paused)
     if not instances:
         raise UsageError(f"{project.name} has no running service that can be paused", hint="see `zddeploy status`")
@@ -51,10 +51,10 @@ def resume(project: Project, names: Sequence[str]) -> list[str]:
     return [name for name in _serving(project, services) if project.instances.resume(name)]
 
 
-def _services(project: Project, names: Sequence[str]) -> list[RunService]:
+def _services(project: Project, names: Sequence[str]) -> list[Service]:
     project.config.check_names(names)
     services = [project.config.services[name] for name in names or project.config.services]
-    return [service for service in services if isinstance(service, RunService) and service.socket != "none"]
+    return [service for service in services if service.is_routed]
 
 
 def _serving(project: Project, services: Sequence[str]) -> list[str]:

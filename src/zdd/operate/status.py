@@ -9,7 +9,7 @@ import msgspec
 
 from zdd import history
 from zdd.host import lock, sock_diag, usage
-from zdd.instances.state import InstanceState, observe
+from zdd.instances.state import ORPHANED, InstanceState, observe
 from zdd.operate import in_place, maintenance, under_way
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
@@ -168,7 +168,7 @@ def _state(current: Manifest | None, running: dict[str, InstanceState], facts: F
 
 
 def _answers(instance: InstanceState) -> bool:
-    return instance.state in ("serving", "warm", "unkept")
+    return instance.state in ("serving", "warm", ORPHANED)
 
 
 def _problems(
@@ -185,7 +185,7 @@ def _problems(
         instance = running.get(name)
         if instance is None or instance.state == "dead":
             problems.append(f"{name} should serve but does not run: `zddeploy restart` starts it again")
-        elif instance.state == "unkept":
+        elif instance.state == ORPHANED:
             problems.append(f"the keeper of {name} has died; its app still serves, and the next deploy replaces it")
         elif instance.state not in ("serving", "warm"):
             problems.append(_not_serving(instance))

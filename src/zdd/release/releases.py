@@ -47,12 +47,12 @@ class Releases(Shelf):
         self.section = section
         self.commands = commands
         self.interrupt = interrupt
-        self.state = paths.state
+        self.paths = paths
         self.project = paths.config.project
         self.conf = paths.config.path
         self._reported_unreadable = False
         self._not_source = {os.path.realpath(paths.state), os.path.realpath(paths.runtime)}
-        self._mirror = git.Mirror(f"{paths.state}/repo.git", section.source, commands, interrupt)
+        self._mirror = git.Mirror(paths.mirror, section.source, commands, interrupt)
 
     def resolve(self, rev: str | None = None) -> Revision:
         """
@@ -115,7 +115,7 @@ class Releases(Shelf):
         """
         if not self.section.assets:
             return None
-        union = f"{self.state}/assets"
+        union = self.paths.assets
         try:
             closed = assets.unite(union, [self.path(release) for release in self.ids()], self.section.assets)
         except OSError as error:
@@ -148,7 +148,7 @@ class Releases(Shelf):
             self._mirror.checkout(commit, path, log)
             if os.path.lexists(f"{path}/.gitmodules"):
                 self.notice(f"submodules of {commit[:12]} are not fetched: `build` must clone those it needs")
-        shared.link(path, f"{self.state}/shared", self.section.shared, self.notice)
+        shared.link(path, self.paths.shared, self.section.shared, self.notice)
         self._run_commands(revision.id, log)
         disk.sync(path)
         files.write(self.marker(revision.id), self._made_of(commit, own_process.UMASK), sync=True)

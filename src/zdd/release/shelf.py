@@ -27,7 +27,7 @@ class Shelf:
 
     def __init__(self, paths: Paths, notice: Callable[[str], None]) -> None:
         self.folder = paths.releases
-        self.link = f"{paths.state}/current"
+        self.link = paths.release
         self.notice = notice
 
     def path(self, release: str) -> str:

@@ -44,19 +44,19 @@ class RoutingTables:
 
     def write(self, manifest: Manifest, sync: bool = False) -> None:
         """Write the table's manifest, making its folder; replaced whole, never half."""
-        files.make_folder(self._folder(manifest.deploy), _MODE)
+        files.make_folder(self.paths.table(manifest.deploy), _MODE)
         files.write(self._manifest(manifest.deploy), msgspec.json.encode(manifest).decode(), mode=0o600, sync=sync)
 
     def build(self, deploy: int, slots: dict[str, str], name: str | None = None) -> str:
         """Make the slots' links below `tables/NAME` (the deploy's number unless given); bears being done twice."""
         name = name or str(deploy)
         for slot, instance in slots.items():
-            link = f"{self.paths.tables}/{name}/{slot}"
+            link = f"{self.paths.table(name)}/{slot}"
             files.make_folder(os.path.dirname(link), _MODE)
             files.point(link, f"../../../{os.path.relpath(self.paths.socket(instance), self.paths.runtime)}")
         if name != str(deploy):
             manifest = files.read(self._manifest(deploy)) or ""
-            files.write(f"{self.paths.tables}/{name}/manifest.json", manifest, mode=0o600)
+            files.write(f"{self.paths.table(name)}/manifest.json", manifest, mode=0o600)
         return name
 
     def make_ready(self, target: Manifest, names: Iterable[str]) -> None:
@@ -69,7 +69,7 @@ class RoutingTables:
             files.point(self._link(target.deploy, name), f"tables/{name}")
         for state, manifest in (("committed", committed(target)), ("back", turned_back(target))):
             text = msgspec.json.encode(manifest).decode()
-            files.write(f"{self._folder(target.deploy)}/manifest.{state}", text, mode=0o600, sync=True)
+            files.write(f"{self.paths.table(target.deploy)}/manifest.{state}", text, mode=0o600, sync=True)
 
     def publish(self, name: str) -> None:
         """Switch: from this moment every new connection goes where this table leads."""
@@ -94,7 +94,7 @@ class RoutingTables:
         """Write durably that nothing of this deploy is undone from now on."""
         done = committed(target)
         if self._take(target.deploy, "committed"):
-            files.sync_path(self._folder(target.deploy))
+            files.sync_path(self.paths.table(target.deploy))
         else:
             self.write(done, sync=True)
         target.stage, target.committed, target.exposed = done.stage, done.committed, done.exposed
@@ -168,7 +168,7 @@ class RoutingTables:
         for name in os.listdir(self.paths.tables):
             kept = name == published or (name.isdigit() and int(name) in keep)
             if not kept and (bound is None or _number(name) < bound):
-                _remove(f"{self.paths.tables}/{name}")
+                _remove(self.paths.table(name))
 
     def _settled(self, moment: float) -> int | None:
         """
@@ -179,7 +179,7 @@ class RoutingTables:
         if os.lstat(self.paths.current).st_mtime < moment:
             return None
         for number in reversed(self.numbers()):
-            if os.stat(self._folder(number)).st_mtime < moment:
+            if os.stat(self.paths.table(number)).st_mtime < moment:
                 found = self.read(number)
                 if found and found.rule.is_version:
                     return number
@@ -187,30 +187,27 @@ class RoutingTables:
 
     def discard(self, deploy: int) -> None:
         """Remove a table that was never in force."""
-        _remove(self._folder(deploy))
+        _remove(self.paths.table(deploy))
 
     def _take(self, deploy: int, state: str) -> bool:
         """Replace the manifest by the one that lies ready for this state; return whether there was one."""
         try:
-            os.rename(f"{self._folder(deploy)}/manifest.{state}", self._manifest(deploy))
+            os.rename(f"{self.paths.table(deploy)}/manifest.{state}", self._manifest(deploy))
         except FileNotFoundError:
             return False
         return True
 
     def _tidy(self, deploy: int) -> None:
         """Remove what lay ready and is of no use any more."""
-        for name in os.listdir(self._folder(deploy)):
+        for name in os.listdir(self.paths.table(deploy)):
             if name.startswith("current.") or name in ("manifest.back", "manifest.committed"):
-                files.remove(f"{self._folder(deploy)}/{name}")
+                files.remove(f"{self.paths.table(deploy)}/{name}")
 
     def _link(self, deploy: int, name: str) -> str:
-        return f"{self._folder(deploy)}/current.{name}"
-
-    def _folder(self, deploy: int) -> str:
-        return f"{self.paths.tables}/{deploy}"
+        return f"{self.paths.table(deploy)}/current.{name}"
 
     def _manifest(self, deploy: int) -> str:
-        return f"{self._folder(deploy)}/manifest.json"
+        return f"{self.paths.table(deploy)}/manifest.json"
 
 
 def committed(target: Manifest) -> Manifest:

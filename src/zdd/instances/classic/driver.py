@@ -22,12 +22,14 @@ from zdd.host.guarded import Untrusted
 from zdd.host.process import Process, ended
 from zdd.instances import environment
 from zdd.instances.classic import after_workers, record
-from zdd.instances.classic.claim import Claim
+from zdd.instances.classic.evidence import Evidence
 from zdd.instances.classic.pid_files import PidFiles
 from zdd.instances.classic.record import ClassicRecord
+from zdd.instances.driver import Driver, Launch
 from zdd.instances.health import request, verdict
 from zdd.instances.health.failure import InstanceFailed
 from zdd.instances.health.verdict import Health, NotHealthy
+from zdd.instances.state import InstanceState, classic
 from zdd.paths import Paths
 
 _POLL = 0.02
@@ -38,24 +40,24 @@ _SECRET = "ZDD_START"  # what no other user can know: the environment of a proce
 _HIGHEST_PORT = 65535
 
 
-class ClassicInstance:
+class ClassicInstance(Driver):
     """One instance of a classic service, new or of an earlier deploy."""
 
     def __init__(self, name: str, service: ClassicService, paths: Paths, commands: Commands, clock: Clock) -> None:
         self.name = name
-        self.service = service
+        self.service: ClassicService = service
         self.paths = paths
         self.commands = commands
         self.clock = clock
         self.pid_files = PidFiles(str(service.pid_file))
         self.log = paths.log(name)
         self.started: Spawned | None = None
-        self.met = "no answer yet"  # the last that was no good, while it is waited for
+        self._problem = "no answer yet"
         self._missed = 0
         self._secret = os.urandom(16).hex()
         self._since = 0
 
-    def launch(self) -> None:
+    def launch(self, launch: Launch) -> None:
         """Move the old instance's pid file away and run the start command, in its own session."""
         self._write(ClassicRecord(self.service, self.pid_files.texts()))
         try:
@@ -68,9 +70,6 @@ class ClassicInstance:
             self.started = self._spawn(self.commands, argv, self.name, own)
         except OSError as error:
             raise self._failed(cannot_run(argv[0], error)) from error
-
-    def attach(self, interrupt: Callable[[], None]) -> None:
-        """Nobody else cares for a classic instance: there is nothing to attach to."""
 
     def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
         """Return when it listens and answers. Raises InstanceFailed when it ended before, or at the deadline."""
@@ -87,8 +86,27 @@ class ClassicInstance:
         notice = self._await_answer(main, port, deadline, interrupt) if self.service.health_path else None
         return Health(self.clock.now() - begun, port, notice)
 
-    def retire(self, workers: list[Process], seconds: float) -> None:
-        """Have the stop command run once these nginx workers ended, in `seconds` at the latest; returns at once."""
+    def problem(self) -> str:
+        """Return why the instance is not healthy yet, as of the last attempt."""
+        return self._problem
+
+    def state(self) -> InstanceState:
+        """Return the instance's state now."""
+        return classic(self.paths, self.name)
+
+    def retire(self, warm: float, workers: Sequence[Process]) -> None:
+        """
+        Run the stop command once these nginx workers ended, or after drain_timeout; return at once.
+
+        If the stop command has run before, end what it left alive, so that at most one such leftover exists.
+        """
+        if self.state().state == "serving":
+            self._run_stop(workers, self.service.drain_timeout)
+        elif not (known := self.record()).stopping():
+            self._end(known)
+
+    def _run_stop(self, workers: Sequence[Process], seconds: float) -> None:
+        """Run the stop command once these nginx workers ended, after `seconds` at the latest; return at once."""
         known = self.record()
         main = known.main()
         if main is None or known.stop:
@@ -98,50 +116,31 @@ class ClassicInstance:
             self.commands.log(f"{shlex.join(argv)}  (in {self.service.cwd}, when nginx's old workers have ended)")
         waited_for = ",".join(f"{worker.pid}:{worker.start_time}" for worker in workers)
         checked = f"{main.pid}:{main.start_time}" if self.pid_files.shared() else ""
-        waiter = [
-            sys.executable,
-            "-I",
-            "-S",
-            str(after_workers.__file__),
-            str(seconds),
-            waited_for,
-            checked,
-            "--",
-            *argv,
-        ]
+        program = [sys.executable, "-I", "-S", str(after_workers.__file__)]
+        waiter = [*program, str(seconds), waited_for, checked, "--", *argv]
         spawned = self._spawn(Commands(), waiter, f"{self.name}-stop", {})
         spawned.forget()
         known.stop = (spawned.process.pid, spawned.process.start_time)
         self._write(known)
 
-    def finish(self) -> bool:
-        """
-        End what the stop command left alive, TERM first, then KILL; True when nothing of the instance is left.
-
-        A stop command that still runs is given its time, also when the instance has ended: then nothing is done.
-        """
-        known = self.record()
-        if known.stopping():
-            return False
-        self._end(known)
-        return True
-
-    def discard(self) -> None:
-        """Undo the start: end whatever of it runs, and put the pid files back as they were."""
+    def discard(self, workers: Sequence[Process] | None) -> None:
+        """Undo the start: wait for these nginx workers, end the instance, and restore the pid files."""
+        for worker in workers or ():
+            worker.wait(self.service.drain_timeout)
         known = self.record()
         self._end(known)
         if newcomer := self.pid_files.newcomer(known.files_before):
             self.pid_files.remove_port(newcomer)
         self.pid_files.restore(known.files_before)
 
-    def stop(self) -> None:
+    def await_gone(self, until: float) -> None:
         """
-        Run the stop command and see to it that the instance has ended.
+        Run the stop command, and end the instance.
 
-        It may go on with open connections for drain_timeout. What the stop command, once it has ended, has left
-        without any (gunicorn's master after WINCH) is made to end.
+        An instance with open connections gets drain_timeout. One without, after its stop command has ended (gunicorn's
+        master after WINCH), is ended at once.
         """
-        self.retire([], 0)
+        self._run_stop([], 0)
         known = self.record()
         stopping = known.stopping()
         if main := known.main():
@@ -156,7 +155,7 @@ class ClassicInstance:
 
     def record(self) -> ClassicRecord:
         """Return what is written down of it."""
-        return record.read(self.paths.control, self.name) or ClassicRecord(self.service, {})
+        return record.read(self.paths.classic_record(self.name)) or ClassicRecord(self.service, {})
 
     def unrecorded(self) -> tuple[Process, int] | None:
         """
@@ -166,11 +165,11 @@ class ClassicInstance:
         """
         for path in (self.pid_files.own, self.pid_files.current):
             try:
-                claim = self._claim(path)
+                evidence = self._evidence(path)
             except Untrusted:
                 continue
-            if isinstance(claim, Claim) and claim.is_adopted():
-                return claim.main, claim.port
+            if isinstance(evidence, Evidence) and evidence.is_adopted():
+                return evidence.main, evidence.port
         return None
 
     def adopt(self, main: Process, port: int) -> None:
@@ -193,24 +192,23 @@ class ClassicInstance:
         return spawned
 
     def _await_port(self, deadline: float, interrupt: Callable[[], None]) -> tuple[Process, int]:
-        while True:
-            interrupt()
-            found = self._look()
-            if not isinstance(found, str):
-                return found
+        missing = ""
+        for _ in self.clock.poll(_POLL, deadline, interrupt):
+            instance = self._look()
+            if not isinstance(instance, str):
+                return instance
+            missing = instance
             self._check_alive()
-            if self.clock.now() >= deadline:
-                raise self._failed(f"not ready after {self.service.start_timeout:g} s: {found}")
-            self.clock.sleep(_POLL)
+        raise self._failed(f"not ready after {self.service.start_timeout:g} s: {missing}")
 
     def _look(self) -> tuple[Process, int] | str:
         """Return the instance once it listens, else what is missing. Raises Untrusted."""
-        claim = self._claim(self.pid_files.own)
-        if isinstance(claim, str):
-            return claim
-        main, port = claim.main, claim.port
+        evidence = self._evidence(self.pid_files.own)
+        if isinstance(evidence, str):
+            return evidence
+        main, port = evidence.main, evidence.port
         port_file = self.pid_files.port_file(main.pid)
-        if claim.shared and (doubt := claim.doubt(self._of_this_start(), self._since)):
+        if evidence.shared and (doubt := evidence.doubt(self._of_this_start(), self._since)):
             words = f"{self.pid_files.own} names process {main.pid} and {port_file} port {port}, but {doubt}"
             return f"{words}; another user can write these files, so root takes nobody's word for it"
         try:
@@ -219,7 +217,7 @@ class ClassicInstance:
             return f"nobody answers on 127.0.0.1:{port}, the port in {port_file} ({error.strerror or error})"
         return main, port
 
-    def _claim(self, path: str) -> Claim | str:
+    def _evidence(self, path: str) -> Evidence | str:
         """Return what a pid file and the port file say, or what of it is missing. Raises Untrusted."""
         found = self.pid_files.look(path)
         pid = found.number if found else None
@@ -233,7 +231,7 @@ class ClassicInstance:
         port = told.number if told else None
         if told is None or port is None or port > _HIGHEST_PORT:
             return f"no port number in {port_file}"
-        return Claim(main, port, found, told)
+        return Evidence(main, port, found, told)
 
     def _named(self) -> Process | None:
         """Return the living process that the server's own pid file names."""
@@ -257,12 +255,12 @@ class ClassicInstance:
             self._check_alive(main)
 
         try:
-            return verdict.await_answer(port, self.service, deadline, self.clock, check, self._meet)
+            return verdict.await_answer(port, self.service, deadline, self.clock, check, self._note)
         except NotHealthy as error:
             raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {error}") from error
 
-    def _meet(self, words: str) -> None:
-        self.met = words
+    def _note(self, problem: str) -> None:
+        self._problem = problem
 
     def _end(self, known: ClassicRecord) -> None:
         main = known.main()
@@ -279,7 +277,7 @@ class ClassicInstance:
                 break
         if known.process:
             self.pid_files.remove(known.process[0])
-        files.remove(record.path(self.paths.control, self.name))
+        files.remove(self.paths.classic_record(self.name))
 
     def _members(self) -> list[int]:
         """Return the processes that the start command started and that live, wherever they daemonized to."""
@@ -300,7 +298,7 @@ class ClassicInstance:
         return InstanceFailed(f"{self.service.name}: {error}", files.tail(self.log, 20), self.log, hint=hint)
 
     def _write(self, known: ClassicRecord) -> None:
-        record.write(self.paths.control, self.name, known)
+        record.write(self.paths.classic_record(self.name), known)
 
 
 def split(command: str) -> list[str]:

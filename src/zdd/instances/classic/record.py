@@ -35,20 +35,15 @@ class ClassicRecord(msgspec.Struct, omit_defaults=True):
         return _living(self.stop)
 
 
-def path(control: str, name: str) -> str:
-    """Return where the record of a classic instance is."""
-    return f"{control}/{name}.classic"
-
-
-def write(control: str, name: str, record: ClassicRecord) -> None:
+def write(path: str, record: ClassicRecord) -> None:
     """Replace the instance's record."""
-    files.write(path(control, name), msgspec.json.encode(record, enc_hook=str).decode(), mode=0o600)
+    files.write(path, msgspec.json.encode(record, enc_hook=str).decode(), mode=0o600)
 
 
-def read(control: str, name: str) -> ClassicRecord | None:
+def read(path: str) -> ClassicRecord | None:
     """Return the instance's record; None when there is none or it is damaged, which is the same: nothing is known."""
     try:
-        text = files.read(path(control, name)) or ""
+        text = files.read(path) or ""
         return msgspec.json.decode(text, type=ClassicRecord, dec_hook=_decode)
     except msgspec.MsgspecError:
         return None

@@ -6,10 +6,18 @@ import errno
 import os
 import signal
 
+from zdd.conf.kinds import SocketWay
 from zdd.errors import ProgramFailed
-from zdd.host import files
+from zdd.host import files, process, sock_diag
+from zdd.instances import node
 
 _SHOWN_LINES = 20
+_WANTED = {
+    "fd": "the socket it inherits as descriptor 3 ({fd} in run; LISTEN_FDS)",
+    "unix": "{socket}",
+    "tcp": "127.0.0.1 and the port in PORT, here %s",
+}
+_REACH_LOOPBACK = ("127.0.0.1", "0.0.0.0", "::")
 
 
 class InstanceFailed(ProgramFailed):
@@ -39,3 +47,28 @@ def why_never_ran(how: str, program: str, path: str, user: str | None) -> str | 
     if how.endswith(os.strerror(errno.ENOENT)) and "/" not in program:
         return f"it is in none of PATH's folders ({path}); one of the release is named with a /: .venv/bin/{program}"
     return None
+
+
+def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bool) -> str | None:
+    """
+    Say where the app or its children listen, None if that is where they should.
+
+    `folder` is the instance's, with its UNIX socket. `taken` says that the app accepted our connection: an app can
+    inherit the socket and ignore it.
+    """
+    pids = [app, *process.descendants(app)]
+    paths, ports = sock_diag.listening_paths(pids), sock_diag.listeners(pids)
+    wrong = [f"{address}:{number}" for address, number in ports if number != port or address not in _REACH_LOOPBACK]
+    others = [path for path in paths if not path.startswith(f"{folder}/")]
+    right = len(wrong) < len(ports) or len(others) < len(paths)
+    hooked = node.has_hook(folder)
+    if not right or hooked:
+        wrong += others
+    if right and (taken or not wrong):
+        return None
+    wanted = _WANTED[way].replace("%s", str(port))
+    if hooked:
+        wanted += "; its first listen on a port takes it, or on a path that run or env names"
+    elif way == "fd" and any(process.title(pid).startswith("node ") for pid in pids):
+        wanted += ', which runtime = "node" does for it'
+    return f"the app listens {'on ' + ', '.join(wrong) if wrong else 'nowhere'}; it must serve on {wanted}"

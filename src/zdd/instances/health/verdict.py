@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from zdd.conf import hosts
-from zdd.conf.schema import ClassicService, RunService
+from zdd.conf.schema import RunService, Service
 from zdd.conf.units import Statuses
 from zdd.host import sock_diag
 from zdd.host.clock import Clock
@@ -63,13 +63,12 @@ class Asked(msgspec.Struct):
         return cls(service.health_path, service.health_status, host_of(service), service.health_command)
 
 
-def host_of(service: ClassicService | RunService) -> str:
+def host_of(service: Service) -> str:
     """Return the Host header of the health request: health_host, else the first name routed to it, else localhost."""
-    routed = service.host if isinstance(service, RunService) else []
-    return service.health_host or hosts.asked([name for name in routed if "*" not in name]) or "localhost"
+    return service.health_host or hosts.asked([name for name in service.host if "*" not in name]) or "localhost"
 
 
-def judge(answer: Answer, service: ClassicService | RunService) -> Verdict:
+def judge(answer: Answer, service: Service) -> Verdict:
     """Compare the answer with `health_status`; without a `health_path` any status under 500 will do."""
     path = service.health_path or "/"
     said = f"GET {path} was answered {answer.status}" + (f" (Location: {answer.location})" if answer.location else "")
@@ -81,7 +80,7 @@ def judge(answer: Answer, service: ClassicService | RunService) -> Verdict:
     return Verdict(False, _with_excerpt(words, answer), _advice(answer, path, service))
 
 
-def _advice(answer: Answer, path: str, service: ClassicService | RunService) -> str | None:
+def _advice(answer: Answer, path: str, service: Service) -> str | None:
     """Say what mends such an answer most of the time."""
     host = host_of(service)
     match answer.status:
@@ -115,46 +114,44 @@ def _redirected(location: str, status: int, path: str, host: str) -> str:
 
 def await_answer(
     address: Address,
-    service: ClassicService | RunService,
+    service: Service,
     deadline: float,
     clock: Clock,
     interrupt: Callable[[], None],
-    met: Callable[[str], None],
-    held: bool = False,
+    note: Callable[[str], None],
+    listening: bool = False,
 ) -> str | None:
     """
-    Ask until the answer is that of a healthy instance; returns what there is to note of it.
+    Ask until the instance is healthy; return what there is to note of its answer.
 
-    `held` says that the socket listens already while the app does not accept yet: then one request waits in the queue
-    from the start, and health_timeout counts from the moment the app takes it. `interrupt` raises when waiting became
-    pointless; `met` is told what an attempt met that was no good. Raises NotHealthy at the deadline.
+    `listening` says that the socket listens before the app accepts: then one request waits in its queue from the start,
+    and health_timeout counts from the moment the app accepts it. `interrupt` may raise; `note` is given the problem of
+    each attempt. Raises NotHealthy at the deadline.
     """
     last: Verdict | None = None
     pause = _POLL
     while True:
-        patience = _Patience(address if held and isinstance(address, str) else None, service, deadline, clock)
+        patience = _Patience(address if listening and isinstance(address, str) else None, service, deadline, clock)
         verdict = _attempt(address, service, patience, interrupt)
         if verdict.healthy:
             return verdict.words or None
         interrupt()
         last = last if last and patience.was_cut_short() else verdict
-        met(last.words)
+        note(last.words)
         if clock.now() >= deadline:
             raise NotHealthy(last)
         clock.sleep(pause)
         pause = min(2 * pause, _LONGEST_POLL) if verdict.taken else _POLL
 
 
-def ask_once(address: Address, service: ClassicService | RunService, clock: Clock) -> str | None:
+def ask_once(address: Address, service: Service, clock: Clock) -> str | None:
     """Send one health request; returns what is wrong, None when the answer is that of a healthy instance."""
     patience = _Patience(None, service, clock.now() + service.health_timeout, clock)
     verdict = _attempt(address, service, patience, lambda: None)
     return None if verdict.healthy else verdict.words
 
 
-def _attempt(
-    address: Address, service: ClassicService | RunService, patience: _Patience, interrupt: Callable[[], None]
-) -> Verdict:
+def _attempt(address: Address, service: Service, patience: _Patience, interrupt: Callable[[], None]) -> Verdict:
     try:
         connection = request.connect(address, service.health_timeout)
         answer = request.ask(connection, service.health_path or "/", host_of(service), patience.left, interrupt)
@@ -172,7 +169,7 @@ def _attempt(
 class _Patience:
     """How long one attempt may still take: while it waits in a held queue, until the deadline of all."""
 
-    def __init__(self, queue: str | None, service: ClassicService | RunService, deadline: float, clock: Clock) -> None:
+    def __init__(self, queue: str | None, service: Service, deadline: float, clock: Clock) -> None:
         self.queue = queue
         self.service = service
         self.deadline = deadline

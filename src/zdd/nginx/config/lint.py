@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from zdd.conf.schema import ClassicService, RunService
+from zdd.conf.schema import Service
 from zdd.finding import Finding, warning
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.parse import Directive, Place, walk
@@ -33,14 +33,14 @@ class Pass(NamedTuple):
     upstream: Directive | None
 
 
-def served(services: Mapping[str, ClassicService | RunService]) -> dict[str, Served]:
+def served(services: Mapping[str, Service]) -> dict[str, Served]:
     """Return the services that nginx sends requests to."""
     reached = {}
     for name, service in services.items():
-        if not isinstance(service, RunService):
+        if service.kind == "classic":
             reached[name] = Served(1, by_link=False)
-        elif service.socket != "none":
-            reached[name] = Served(service.instances, by_link=service.socket != "tcp")
+        elif not service.is_worker:
+            reached[name] = Served(service.instances, by_link=service.kind != "tcp")
     return reached
 
 

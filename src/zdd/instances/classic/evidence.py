@@ -18,7 +18,7 @@ from zdd.host.guarded import Found
 from zdd.host.process import Process
 
 
-class Claim(NamedTuple):
+class Evidence(NamedTuple):
     """What a pid file and a port file say: this process is the instance, and listens on this port."""
 
     main: Process

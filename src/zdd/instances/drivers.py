@@ -1,0 +1,65 @@
+"""The instances of a project on this machine, and the one choice of which class drives an instance."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+from zdd.conf.schema import ClassicService, Config, RunService, Service, classic
+from zdd.host.clock import Clock
+from zdd.host.command import Commands
+from zdd.instances.classic import record
+from zdd.instances.classic.driver import ClassicInstance
+from zdd.instances.driver import Driver
+from zdd.instances.name import name_of, parts_of, service_of
+from zdd.instances.state import InstanceState, observe
+from zdd.instances.supervised import SupervisedInstance
+from zdd.paths import Paths
+
+
+class Drivers:
+    """Makes the driver of an instance, and knows which instances there are."""
+
+    def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
+        self.config = config
+        self.paths = paths
+        self.commands = commands
+        self.clock = clock
+
+    def new(self, name: str, service: Service) -> Driver:
+        """Return the driver of an instance of this service."""
+        if isinstance(service, ClassicService):
+            return ClassicInstance(name, service, self.paths, self.commands, self.clock)
+        return SupervisedInstance(name, service, self.paths, self.commands, self.clock)
+
+    def of(self, name: str) -> Driver:
+        """Return the driver of an instance that was started before; its service may have left the configuration."""
+        if known := record.read(self.paths.classic_record(name)):
+            return self.new(name, known.service)
+        service = self.config.services.get(service_of(name))
+        return self.new(name, service if isinstance(service, RunService) else RunService(name=service_of(name), run=""))
+
+    def states(self) -> dict[str, InstanceState]:
+        """Return every instance that has left a trace, by name."""
+        return observe(self.paths)
+
+    def last_numbers(self) -> dict[str, int]:
+        """Return the highest instance number each service has used, as far as sockets, records and logs show."""
+        last: dict[str, int] = {}
+        for folder in (self.paths.instances, self.paths.control, self.paths.logs):
+            for entry in os.listdir(folder) if os.path.isdir(folder) else ():
+                if parts := parts_of(re.sub(r"\.[a-z]+$", "", entry)):
+                    last[parts[0]] = max(last.get(parts[0], 0), parts[1])
+        return last
+
+    def adopt(self, names: Sequence[str]) -> None:
+        """Write records of the classic instances that an earlier zdd, which kept none, has left serving."""
+        services = classic({name: self.config.services[name] for name in names})
+        recorded = {state.service for state in self.states().values()} if services else set()
+        for service in services.values():
+            if service.name not in recorded:
+                name = name_of(service.name, self.last_numbers().get(service.name, 0) + 1)
+                instance = ClassicInstance(name, service, self.paths, self.commands, self.clock)
+                if process_and_port := instance.unrecorded():
+                    instance.adopt(*process_and_port)

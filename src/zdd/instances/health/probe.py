@@ -1,0 +1,158 @@
+"""Whether a supervised instance is healthy: by its health request, its health_command or its uptime."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from zdd.conf.schema import RunService
+from zdd.host import usage
+from zdd.host.clock import Clock
+from zdd.host.command import Commands, Identity
+from zdd.host.process import ended
+from zdd.instances.health import failure, verdict
+from zdd.instances.health.failure import InstanceFailed
+from zdd.instances.health.verdict import Health, NotHealthy
+from zdd.keeper import client
+from zdd.keeper.record import Record
+from zdd.paths import Paths
+
+_POLL = 0.01
+_COMMAND_PAUSE = 0.2  # between two runs of health_command
+_SHOWN = 200  # characters of what it printed
+
+Check = Callable[[], None]
+
+
+class Probe:
+    """Asks one instance of a service with `run`; made before the app starts, so that it notices the kernel's kills."""
+
+    def __init__(self, name: str, service: RunService, paths: Paths, commands: Commands, clock: Clock) -> None:
+        self.name = name
+        self.service = service
+        self.paths = paths
+        self.commands = commands
+        self.clock = clock
+        self.problem = "no answer yet"
+        self._kills_before = usage.kills_anywhere()
+
+    def await_healthy(self, events: Callable[[], Iterable[dict[str, Any]]], interrupt: Check, until: float) -> Health:
+        """Return once the instance is healthy; `events` returns its keeper's. Raises InstanceFailed."""
+        begun = self.clock.now()
+        deadline = min(begun + self.service.start_timeout, until)
+        control = self.paths.control_socket(self.name)
+        status = client.ask(control, "status", brief=True)
+
+        def check() -> None:
+            interrupt()
+            self._check_alive(events())
+
+        notice = None
+        if self.service.health_command:
+            self._await_command(self.service.health_command, deadline, check)
+        elif self.service.is_worker:
+            self._note("it counts as healthy after min_uptime")
+            for _ in self.clock.poll(_POLL, begun + self.service.min_uptime, check):
+                pass
+        else:
+            notice = self._await_answer(status["address"], begun, deadline, check)
+        answer = client.ask(control, "healthy")
+        if not answer["ok"]:  # an app that forks into the background may answer once
+            check()
+            raise self.failed(answer.get("stranger") or "it ended as soon as it had answered")
+        return Health(self.clock.now() - begun, status["port"], notice)
+
+    def ask_once(self) -> str | None:
+        """Ask once; return what is wrong, None if nothing is or if there is no way to ask."""
+        if self.service.health_command:
+            return self._ask_command(self.service.health_command, self.service.health_timeout, lambda: None)
+        if self.service.is_worker:
+            return None
+        return verdict.ask_once(self._port() or self.paths.keep(self.name), self.service, self.clock)
+
+    def failed(self, words: str, hint: str | None = None) -> InstanceFailed:
+        """Return what to raise: the words, the app's last output, and whether memory ran out meanwhile."""
+        if killed := usage.kills_anywhere() - self._kills_before:
+            processes = "a process" if killed == 1 else f"{killed} processes"
+            limit = f"; its memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
+            ran_out = f"memory ran out: the kernel has killed {processes} of this machine meanwhile (`dmesg`){limit}"
+            hint = f"{hint}\n  {ran_out}" if hint else ran_out
+        log = self.paths.log(self.name)
+        return InstanceFailed(f"{self.service.name}: {words}", failure.last_words(log), log, hint=hint)
+
+    def _await_answer(self, address: str | int, begun: float, deadline: float, check: Check) -> str | None:
+        service = self.service
+        try:
+            listening = service.socket == "fd"
+            return verdict.await_answer(address, service, deadline, self.clock, check, self._note, listening)
+        except NotHealthy as error:
+            app, folder = client.pids(self.paths.pids(self.name)).app, self.paths.instance(self.name)
+            port = address if isinstance(address, int) else None
+            hint = failure.elsewhere(app.pid, service.socket, folder, port, error.last.taken) if app else None
+            words = f"not healthy after {deadline - begun:.3g} s: {self._for_the_app(str(error))}"
+            raise self.failed(words, hint=hint or error.last.hint) from error
+
+    def _await_command(self, command: str, deadline: float, check: Check) -> None:
+        last, whole = "", self.service.health_timeout
+        for _ in self.clock.poll(_COMMAND_PAUSE, math.inf):
+            seconds = min(whole, max(_COMMAND_PAUSE, deadline - self.clock.now()))
+            problem = self._ask_command(command, seconds, check)
+            if problem is None:
+                return
+            last = problem if seconds == whole or not last else last
+            self._note(last)
+            check()
+            if self.clock.now() >= deadline:
+                raise self.failed(f"not healthy after {self.service.start_timeout:g} s: {last}")
+
+    def _ask_command(self, command: str, seconds: float, interrupt: Check) -> str | None:
+        """
+        Run health_command as the app is run: its user, its folder, its environment; return what is wrong.
+
+        PORT or ZDD_SOCKET says where the app listens. The command is killed after `seconds`.
+        """
+        record, port = Record.find(self.paths.record(self.name)), self._port()
+        if record is None:
+            return f"nothing is known of {self.name} any more"
+        where = {"ZDD_SOCKET": record.keep or record.socket} if port is None else {"PORT": str(port)}
+        env = {name: value.replace("{port}", str(port)) for name, value in record.env.items()} | where
+        who = Identity(record.uid, record.gid, record.groups)
+        try:
+            result = self.commands.run(["/bin/sh", "-ec", command], record.cwd, env, seconds, who, interrupt)
+        except OSError as error:
+            return f"health_command cannot be run: {error.strerror or os.strerror(error.errno or 0)}"
+        if result.status == 0:
+            return None
+        printed = " ".join(result.output.split())[-_SHOWN:]
+        how = f"health_command ended with {ended(result.status)}"
+        return f"{how}: {printed}" if printed else f"{how} and printed nothing"
+
+    def _port(self) -> int | None:
+        return client.pids(self.paths.pids(self.name)).port
+
+    def _note(self, problem: str) -> None:
+        self.problem = self._for_the_app(problem)
+
+    def _for_the_app(self, words: str) -> str:
+        """Name a socket that the app binds by the path that the app knows, which is not its keeper's."""
+        if self.service.socket != "unix":
+            return words
+        return words.replace(self.paths.keep(self.name), self.paths.app_socket(self.name))
+
+    def _check_alive(self, events: Iterable[dict[str, Any]]) -> None:
+        for event in events:
+            if event["event"] == "exit":
+                raise self._ended(event["words"], event["status"])
+            if event["event"] == "gone":
+                raise self.failed("it was stopped by somebody else while it started")
+
+    def _ended(self, how: str, status: int) -> InstanceFailed:
+        """Return what to raise for an app that ended: `how` is "exit status 1", or why it could not be started."""
+        record = Record.find(self.paths.record(self.name))
+        if how.startswith("cannot ") and record:
+            path = record.env.get("PATH", os.defpath)
+            hint = failure.why_never_ran(how, record.argv[0], path, self.service.user)
+            return InstanceFailed(f"{self.service.name}: {how}", [], None, hint=hint)
+        return self.failed(f"`{self.service.run}` ended with {how} before it was healthy", failure.why_ended(status))

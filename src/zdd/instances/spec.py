@@ -1,0 +1,134 @@
+"""What a supervised instance is given when it starts: its keeper's record, its folder and its systemd unit."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from collections.abc import Mapping
+
+import msgspec
+
+from zdd.conf.schema import RunService
+from zdd.host import acl, files, systemd
+from zdd.instances import environment, node, user
+from zdd.instances.driver import Launch
+from zdd.instances.health import verdict
+from zdd.instances.health.verdict import Asked
+from zdd.keeper.record import Record
+from zdd.paths import Paths
+
+KEEPER_TIMEOUT = 10.0  # seconds a keeper may take beyond the app's own time; it needs some 30 ms to start
+_LISTEN_FD = "3"
+_LOW_PRIORITY = 0.25  # of start_timeout: how long a starting app yields to running ones; then it needs the rest itself
+
+
+def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> Record:
+    """Return the record of a new instance's keeper. Raises UsageError for an unknown user or a bad env_file."""
+    who, proxy, predecessors = user.of(service), launch.proxy(), launch.predecessors
+    values = {"socket": paths.app_socket(name), "fd": _LISTEN_FD, "instance": name, "release": launch.release or ""}
+    return Record(
+        file=paths.record(name),
+        project=paths.config.project,
+        service=service.name,
+        instance=name,
+        release=launch.release,
+        argv=[_fill(word, values) for word in shlex.split(service.run)],
+        env={key: _fill(value, values) for key, value in _environment(name, service, paths, launch).items()},
+        cwd=str(service.cwd or launch.folder),
+        kind=service.socket,
+        folder=paths.instance(name),
+        socket=paths.socket(name),
+        keep=paths.keep(name),
+        waiting=paths.waiting(name),
+        app_folder=paths.app_folder(name),
+        log=paths.log(name),
+        log_max=paths.config.zdd.log_max,
+        **who._asdict(),
+        access=proxy.users,
+        start_timeout=service.start_timeout,
+        polite_for=service.start_timeout * _LOW_PRIORITY,
+        stop_signal=signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"].value,
+        stop_timeout=service.stop_timeout,
+        drain_timeout=service.drain_timeout,
+        alone=service.instances == 1,
+        hold_max=service.hold_max,
+        held=predecessors is not None,
+        stop_first=service.order == "stop-first",
+        predecessors=[_predecessor(other, paths) for other in predecessors or ()],
+        listen_variables=not _names_descriptor(service),
+        current=paths.current,
+        table=paths.table(launch.deploy),
+        nginx_pid_file=proxy.pid_file,
+        health=_health(service),
+        asked=msgspec.to_builtins(Asked.by(service)),
+    )
+
+
+def require(service: RunService) -> None:
+    """Raise UsageError where the service's user, group or env_file is not usable."""
+    user.of(service)
+    environment.clean(service, {})
+
+
+def make_folder(record: Record, paths: Paths) -> None:
+    """Make the instance's folder, which only we, nginx's workers and the app's user can pass."""
+    files.make_folder(record.folder, 0o700)
+    acl.let_pass(record.folder, [*record.access, *([] if record.uid is None else [record.uid])])
+    if not os.path.lexists(link := paths.old_socket_folder(record.instance)):
+        os.symlink(".", link)
+
+
+def install_hook(record: Record, service: RunService) -> None:
+    """Give a Node app the hook that turns its first listen into the inherited socket."""
+    if record.listen_variables and node.wants_hook(service):
+        record.env["NODE_OPTIONS"] = node.install_hook(record.folder, record.env.get("NODE_OPTIONS", ""))
+
+
+def unit_of(name: str, service: RunService, project: str) -> systemd.Unit:
+    """Return the unit that the instance is in where systemd runs."""
+    properties = {"TimeoutStopSec": f"{service.stop_timeout + KEEPER_TIMEOUT:g}"}
+    if os.geteuid() == 0:  # shutdown reverses this order: nginx stops first and sends no request to a stopped app
+        properties |= {"After": "network.target", "Before": "nginx.service"}
+    if service.memory_max:
+        properties["MemoryMax"] = str(service.memory_max)
+    if service.cpu_weight:
+        properties["CPUWeight"] = str(service.cpu_weight)
+    return systemd.Unit(systemd.unit_name(project, name), f"{name} of {project}", properties)
+
+
+def _environment(name: str, service: RunService, paths: Paths, launch: Launch) -> dict[str, str]:
+    own = {
+        "ZDD_PROJECT": paths.config.project,
+        "ZDD_SERVICE": service.name,
+        "ZDD_INSTANCE": name,
+        "ZDD_DEPLOY": str(launch.deploy),
+        "ZDD_RELEASE": launch.release or "",
+        "ZDD_RELEASE_PATH": launch.folder,
+    }
+    return environment.clean(service, own)
+
+
+def _predecessor(name: str, paths: Paths) -> dict[str, str | None]:
+    socket = None if paths.is_of_0_1(name) else paths.socket(name)
+    return {"control": paths.control_socket(name), "socket": socket}
+
+
+def _health(service: RunService) -> dict[str, object]:
+    path, host = service.health_path or "/", verdict.host_of(service)
+    return {"path": path, "host": host, "timeout": service.health_timeout}
+
+
+def _names_descriptor(service: RunService) -> bool:
+    """
+    Return whether the app gets its socket as {fd}; LISTEN_FDS would then name it a second time.
+
+    gunicorn with `-b fd://{fd}` would take both for a socket each, and fail (measured with 27.0.1).
+    """
+    return any("{fd}" in text for text in (service.run, *service.env.values()))
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text

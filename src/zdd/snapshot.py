@@ -2,10 +2,10 @@
 What each committed deploy has started from: its configuration, environment and releases, in S/deploys/N.json.
 
 The configuration is the file's sections as they were read. The environment is, for each service with `run`, the content
-of env_file and what was taken over from the shell of whoever deployed. So these files hold secrets, and nobody but
-their owner may read them. A classic service inherits the whole environment of whoever deploys; that is not written
-down, since it may hold the secrets of a CI job. Paths inside the project's folder are written relative to it, so that
-the folder can be renamed. A file that the configuration only names is read where it is: the template of nginx's text.
+of env_file and some variables of the deploying user's shell. These files hold secrets, so only their owner may read
+them. A classic service inherits the whole environment of the deploying user, which is not written here, since it may
+hold the secrets of a CI job. Paths inside the project's folder are relative to it, so that the folder can be renamed.
+A file that the configuration only names, such as nginx's template, is read where it is.
 
 Restart, rollback, up and a reboot start from these files and not from the configuration file of today. Only this is
 today's: where the project is, `lock_timeout`, `keep_releases`, and `drain_timeout`, `stop_timeout` and `keep_warm`,
@@ -33,10 +33,10 @@ _NEWEST = ("drain_timeout", "stop_timeout", "keep_warm")
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """
-    Which version it is: the number of the deploy, and the releases of its services.
+    A version: the number of the deploy, and the releases of its services.
 
-    `origin` is the deploy that this one is the same version as: a restart, an up or a rollback has one, and a deploy is
-    its own. `release` is the deploy's own; a service that it left alone may have another one.
+    `origin` is the deploy whose version this is: an earlier one after a restart, an up or a rollback, else the deploy
+    itself. `release` is the deploy's own; a service that it did not touch may have another one.
     """
 
     deploy: int
@@ -49,8 +49,8 @@ class Snapshot(Header, frozen=True, kw_only=True):
     """
     One such file.
 
-    `apps` and `classic` are the services; `order` has the names of all services that the deploy had. One that is in
-    neither was started by a zdd that wrote no such files: what it started from is not known.
+    `apps` and `classic` are the services, `order` the names of all services of the deploy. A service in neither was
+    started by a zdd that wrote no such files, so what it started from is unknown.
     """
 
     zdd: ZddSection
@@ -61,7 +61,7 @@ class Snapshot(Header, frozen=True, kw_only=True):
     classic: dict[str, ClassicService]
 
     def config(self, today: Config) -> Config:
-        """Return the configuration that the deploy had, but for what is always today's."""
+        """Return the configuration that the deploy had, with the values that are always today's."""
         services: dict[str, Service] = {}
         for name in self.order:
             now = today.services.get(name)
@@ -89,13 +89,13 @@ class Snapshots:
         files.write(self._path(snapshot.deploy), text, mode=0o600)
 
     def sync(self, deploy: int) -> None:
-        """Have the deploy's file and its name on disk; one that is not there is an earlier zdd's deploy."""
+        """Write the deploy's file and its name to disk; a deploy of an earlier zdd has no file."""
         with contextlib.suppress(FileNotFoundError):
             for path in (self._path(deploy), self.folder, os.path.dirname(self.folder)):
                 files.sync_path(path)
 
     def read(self, deploy: int) -> Snapshot | None:
-        """Return what the deploy has started from; None when that is not known, as its file is missing or damaged."""
+        """Return what the deploy started from, None if its file is missing or damaged."""
         try:
             text = files.read(self._path(deploy)) or ""
             return msgspec.json.decode(text, type=Snapshot, dec_hook=self._read)
@@ -103,7 +103,7 @@ class Snapshots:
             return None
 
     def headers(self) -> dict[int, Header]:
-        """Return which version each file is of, by deploy, oldest first; damaged ones are left out."""
+        """Return the version in each file, by deploy, oldest first; skip damaged files."""
         found = {}
         for number in self._numbers():
             with contextlib.suppress(OSError, UnicodeDecodeError, msgspec.MsgspecError):
@@ -111,12 +111,12 @@ class Snapshots:
         return found
 
     def remove(self, deploy: int) -> None:
-        """Remove the deploy's file, if there is one."""
+        """Remove the deploy's file, if it exists."""
         with contextlib.suppress(NotADirectoryError):
             files.remove(self._path(deploy))
 
     def prune(self, keep: Collection[int]) -> None:
-        """Remove all files but those of these deploys, half-written ones too: the secrets in them serve nobody."""
+        """Remove all files but those of these deploys, half-written ones too: they hold secrets."""
         kept = {os.path.basename(self._path(number)) for number in keep}
         for name in os.listdir(self.folder) if os.path.isdir(self.folder) else ():
             if name not in kept:
@@ -131,7 +131,7 @@ class Snapshots:
         return f"{self.folder}/{deploy}.json"
 
     def _written(self, value: Any) -> str:
-        """Return a path as it is written: one inside the project's folder is relative to that."""
+        """Return a path as the file has it: relative to the project's folder if it is inside that."""
         path = Path(value)
         return str(path.relative_to(self.project)) if path.is_relative_to(self.project) else str(path)
 
@@ -140,7 +140,7 @@ class Snapshots:
 
 
 def _with_newest(then: Service, now: Service | None) -> Service:
-    """Return the service as it was, with the newest of the times that hold for instances of every version."""
+    """Return the service as it was, with today's values of the times that hold for instances of every version."""
     if now is None or (now.kind == "classic") != (then.kind == "classic"):
         return then
     return replace(then, **{key: getattr(now, key) for key in _NEWEST if key in then.__struct_fields__})

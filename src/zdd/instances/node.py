@@ -1,4 +1,4 @@
-"""Node apps: their first listen is turned into the inherited socket by a hook (listen.cjs), so they need no change."""
+"""Node apps: a hook (listen.cjs) turns their first listen into the inherited socket, so they need no change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIRST_LINE = 256  # bytes that the kernel reads of it
 
 
 def wants_hook(service: RunService) -> bool:
-    """Tell whether the hook is for this service: as its `runtime` says, or else by the program that it runs."""
+    """Return whether this service needs the hook, by its `runtime` or the program it runs."""
     if service.runtime == "auto" and service.socket == "fd":
         program = shlex.split(service.run)[0]
         return os.path.basename(program) in _PROGRAMS or _PACKAGES in program or _is_script(program, service)
@@ -25,15 +25,15 @@ def wants_hook(service: RunService) -> bool:
 
 
 def has_hook(folder: str) -> bool:
-    """Tell whether the instance with this folder was started with the hook."""
+    """Return whether the instance with this folder was started with the hook."""
     return os.path.exists(f"{folder}/{_NAME}")
 
 
 def install_hook(folder: str, given: str) -> str:
     """
-    Copy the hook into the instance's folder; returns the NODE_OPTIONS that load it, with those that are `given`.
+    Copy the hook into the instance's folder; return the NODE_OPTIONS that load it, added to the `given` ones.
 
-    A copy, since the app may be restarted when the package it came from is upgraded or gone.
+    The app may be restarted after zdd was upgraded or removed, so it needs a copy.
     """
     source = files.read(f"{os.path.dirname(__file__)}/{_NAME}") or ""
     copy = f"{folder}/{_NAME}"
@@ -43,7 +43,7 @@ def install_hook(folder: str, given: str) -> str:
 
 
 def _is_script(program: str, service: RunService) -> bool:
-    """Tell whether it is a program that Node interprets, as pm2-runtime is where it was installed with `npm -g`."""
+    """Return whether Node interprets this program, such as pm2-runtime installed with `npm -g`."""
     path = which(program, service.env.get("PATH"))
     try:
         with open(path or os.devnull, "rb") as file:

@@ -20,7 +20,7 @@ from zdd.interrupts import Interrupts
 from zdd.routing.manifest import Instance, Manifest
 
 _AT_ONCE = 16  # instances that are probed at the same time
-_LONG = 5.0  # seconds after which somebody who waits wants to know for what
+_LONG = 5.0  # seconds after which a waiting user is told the reason
 
 
 class Instances:
@@ -59,7 +59,7 @@ class Instances:
         self._attached[instance.name] = driver
         predecessors = old if instance.stop_first else None
         driver.launch(Launch(target.deploy, instance.release, folder, self.proxy_side, predecessors))
-        if len(self._attached) % _AT_ONCE == 0:  # of many, the last are started after the first one's keeper gave up
+        if len(self._attached) % _AT_ONCE == 0:  # starting many takes longer than a keeper waits for a lease
             self._attach()
 
     def service(self, name: str) -> Service:
@@ -137,7 +137,7 @@ class Instances:
                     results[name] = self._await_one(name, check, until, slow)
                 except IndexError:
                     return
-                except BaseException as error:  # whatever it is, it belongs to the thread that waits for us
+                except BaseException as error:  # the thread that called us raises it
                     failures.append(error)
 
         threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_ONCE, len(names)) - 1)]

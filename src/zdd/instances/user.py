@@ -1,4 +1,4 @@
-"""Whom a service runs as."""
+"""The user that a service runs as."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ USER_NEEDS = "set user to one who can read the code, and write where the app wri
 
 
 def of(service: RunService) -> Identity:
-    """Return whom to run as. Raises UsageError for a user or group that is not there, or not for us to become."""
+    """
+    Return the uid, gid and groups to run as.
+
+    Raises UsageError if the user or group is unknown, or if we may not switch to it.
+    """
     if service.user is None and service.group is None:
         return Identity()
     try:

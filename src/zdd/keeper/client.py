@@ -1,4 +1,4 @@
-"""The other side of the control socket: what a command asks of an instance's keeper, and what it leaves behind."""
+"""The command line's side of the control socket, and the processes that a keeper has recorded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zdd.host import files
 from zdd.host.process import Process
 from zdd.keeper import OLDEST, VERSION
 
-PATIENCE = 20.0  # seconds: who is gone is known at once, so this is for a machine that stands still
+PATIENCE = 20.0  # seconds; a keeper that is gone is noticed at once, so this is for a machine that stalls
 _AGAIN = 0.01  # seconds between connects to a keeper whose queue is full
 
 
@@ -23,9 +23,9 @@ class Gone(Exception):  # noqa: N818  (a state, not a mistake)
 
 def ask(control_path: str, op: str, timeout: float = PATIENCE, **args: object) -> dict[str, Any]:
     """
-    Return the keeper's answer: `ok`, and `error` where that is False.
+    Return the keeper's answer: `ok`, and `error` if that is False.
 
-    Raises Gone, and UsageError for a keeper of another zddeploy that has not learned this, or no more.
+    Raises Gone, and UsageError if the keeper is of another zddeploy that does not know this request.
     """
     connection, answer, _ = _request(control_path, op, timeout, args)
     connection.close()
@@ -33,7 +33,7 @@ def ask(control_path: str, op: str, timeout: float = PATIENCE, **args: object) -
 
 
 class Lease:
-    """While it is open, somebody cares for the instance; what happens to it arrives as events. Raises Gone."""
+    """A connection that keeps an unpublished instance alive, and on which events arrive. Raises Gone."""
 
     def __init__(self, control_path: str) -> None:
         self._connection, answer, self._received = _request(control_path, "attach", PATIENCE, {})
@@ -47,7 +47,7 @@ class Lease:
         return self._connection.fileno()
 
     def events(self) -> list[dict[str, Any]]:
-        """Return what has arrived since the last time, without waiting."""
+        """Return the events since the last call, without waiting."""
         events, self._first = self._first, []
         while not self.ended:
             try:
@@ -62,12 +62,12 @@ class Lease:
         return events + [json.loads(line) for line in lines]
 
     def close(self) -> None:
-        """Give the lease up; an instance that `current` does not lead to ends with its last one."""
+        """Give up the lease; an instance that is not published ends with its last lease."""
         self._connection.close()
 
 
 class Pids(NamedTuple):
-    """Who ran at the last word of the keeper, as far as they live, and the app's port."""
+    """The processes that the keeper recorded, if they are alive, and the app's port."""
 
     keeper: Process | None
     app: Process | None
@@ -75,7 +75,7 @@ class Pids(NamedTuple):
 
 
 def pids(path: str) -> Pids:
-    """Return what the keeper wrote down for the case that it is killed."""
+    """Return what the keeper recorded for the case that it is killed."""
     written = files.read_object(path)
     pairs = {who: Process(*written[who]) for who in ("keeper", "app") if written.get(who)}
     living = {who: process for who, process in pairs.items() if process.alive()}
@@ -85,7 +85,7 @@ def pids(path: str) -> Pids:
 def _request(
     path: str, op: str, timeout: float, args: dict[str, object], version: int = VERSION
 ) -> tuple[socket.socket, dict[str, Any], bytes]:
-    """Return the connection, the answer, and what has come after it; an older keeper is spoken to as it speaks."""
+    """Return the connection, the answer and the data after it; an older keeper is asked in its own version."""
     connection, answer, rest = _say(path, {"version": version, "op": op} | args, timeout)
     if not {"oldest", "unknown"} & answer.keys():
         return connection, answer, rest
@@ -103,7 +103,7 @@ def _request(
 
 
 def _connect(connection: socket.socket, path: str, timeout: float) -> None:
-    """Connect, also to a keeper whose queue is full at this moment: it lives. Raises OSError."""
+    """Connect; retry if the keeper's queue is full, for then it is alive. Raises OSError."""
     deadline = time.monotonic() + timeout
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What the command line wrote down of an instance, and the files that the keeper puts beside it."""
+"""The record of an instance, which the command line writes for its keeper, and the keeper's files beside it."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ class Record:
 
     def published(self) -> bool:
         """
-        Tell whether clients are led here: by `current`, or because nginx was told of the instance's table by a reload.
+        Return whether clients are sent here: by `current`, or by an nginx text that names the instance.
 
-        In doubt they are: what serves must not end over a bad read.
+        If a file cannot be read the answer is yes: a bad read must not end an instance that serves.
         """
         try:
             return self.current_leads_here() or _manifest(self.table).get("exposed") is True
@@ -133,7 +133,7 @@ class Record:
             return True
 
     def current_leads_here(self) -> bool:
-        """Tell whether `current` lists the instance; in doubt, as when it leads to a table that is gone, it does."""
+        """Return whether `current` lists the instance; also True if that cannot be read or its table is missing."""
         try:
             manifest = _manifest(self.current)
             return self.instance in manifest.get("instances", ()) or (not manifest and os.path.islink(self.current))
@@ -142,10 +142,10 @@ class Record:
 
     def sibling(self) -> str | int | None:
         """
-        Return where another instance of the service listens that serves now: its socket, or its port.
+        Return the socket or the port of another serving instance of the service.
 
-        Never by a name that an app could have made: the slot only tells which instance it is, and in that one's folder
-        there are names that its keeper gives.
+        The slot only says which instance that is. The socket's name is one that the other keeper made in its folder:
+        an app could have made any other name.
         """
         if self.kind == "tcp":
             return self._sibling_port()
@@ -156,8 +156,8 @@ class Record:
             return None
         instances = os.path.dirname(self.folder)
         names = [target.partition("/instances/")[2].partition("/")[0] for target in targets]
-        found = (_socket_in(f"{instances}/{name}") for name in names if name not in ("", self.instance))
-        return next((path for path in found if path), None)
+        sockets = (_socket_in(f"{instances}/{name}") for name in names if name not in ("", self.instance))
+        return next((path for path in sockets if path), None)
 
     def _sibling_port(self) -> int | None:
         """Return the port of another instance of the table in force."""
@@ -166,30 +166,30 @@ class Record:
         except (OSError, ValueError, AttributeError):
             return None
         ports = [
-            one.get("port")
-            for name, one in instances.items()
-            if name != self.instance and one.get("service") == self.service
+            other.get("port")
+            for name, other in instances.items()
+            if name != self.instance and other.get("service") == self.service
         ]
         return next((port for port in ports if isinstance(port, int)), None)
 
     def write_pids(self, app: int | None, port: int | None) -> None:
-        """Write down who runs, so that the app is found when the keeper is killed."""
+        """Record the processes, so that the app is found if the keeper is killed."""
         pids = {"keeper": _pair(os.getpid()), "app": app and _pair(app), "port": port}
         try:
             files.write(self.pids, json.dumps(pids), mode=0o600)
-        except OSError:  # a full disk: the app runs all the same
+        except OSError:  # a full disk does not stop the app
             pass
 
     def remove(self) -> None:
-        """Leave nothing of the instance: its folder, then what is in R/control, the control socket last."""
+        """Remove the instance's folder, then its files in R/control, the control socket last."""
         remove(self.folder, self.pids, self.file, self.control)
 
 
 def remove(folder: str, *paths: str) -> None:
     """
-    Remove a folder and what is in it, then files. What somebody still writes to is left to the next command.
+    Remove a folder with its content, then files.
 
-    The app may have written there, whatever it liked: that stops nobody from removing the rest.
+    The app may still write into the folder: then the rest of it is left to the next command.
     """
     try:
         files.remove_tree(folder)
@@ -201,18 +201,18 @@ def remove(folder: str, *paths: str) -> None:
 
 def _socket_in(folder: str) -> str | None:
     """
-    Return where connections to an instance are led, by a name that its keeper has made; None while they are not.
+    Return the socket that takes an instance's connections, by a name that its keeper made; None if there is none.
 
-    While the instance holds requests that is where they wait. A keeper of zdd 0.1 has such a name only of the app's own
-    socket: name, or name.1, name.2, of which the highest is the newest.
+    While the instance holds requests, they wait in that socket. A keeper of zdd 0.1 names only the app's own socket:
+    name, or name.1, name.2, of which the highest is the newest.
     """
     try:
         names = [name for name in os.listdir(folder) if name.partition(".")[0] == "name"]
     except OSError:
         return None
     newest = sorted(names, key=lambda name: int(name.partition(".")[2] or 0))[-1:]
-    found = (f"{folder}/{name}" for name in ["socket", *newest])
-    return next((path for path in found if os.path.exists(path)), None)
+    paths = (f"{folder}/{name}" for name in ["socket", *newest])
+    return next((path for path in paths if os.path.exists(path)), None)
 
 
 def _manifest(table: str) -> dict[str, Any]:
@@ -221,5 +221,5 @@ def _manifest(table: str) -> dict[str, Any]:
 
 
 def _pair(pid: int) -> list[int] | None:
-    found = Process.find(pid)
-    return [found.pid, found.start_time] if found else None
+    process = Process.find(pid)
+    return [process.pid, process.start_time] if process else None

@@ -15,8 +15,8 @@ class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     One running copy of a service, as the table names it.
 
-    `port` is there for tcp and classic ones only. `stop_first` says that its app starts only after the switch, when the
-    old one's has stopped.
+    Only tcp and classic instances have a `port`. With `stop_first` its app starts after the switch, when the old app
+    has stopped.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def has_slot(self) -> bool:
-        """Tell whether nginx reaches it through a slot of the table."""
+        """Whether nginx reaches it through a slot of the table."""
         return self.kind in ("fd", "unix")
 
 

@@ -5,14 +5,14 @@ The tables of a project, and the switch from one to the next.
     R/tables/17/manifest.json                what the table is
     R/tables/17/web/00 -> ../../../instances/web-12/socket
 
-nginx resolves `current/web/00` anew at each connect(2), so whoever connects meets the old table or the new one.
+nginx resolves `current/web/00` at each connect(2), so a connection meets either the old table or the new one.
 
-What the way back and the commit need lies ready before the switch, in the table's own folder. Either is then one
-rename(2) onto a name that is there, which needs no inode and no block:
+What the undo and the commit need is written before the switch, into the table's own folder. Then either is one
+rename(2) onto an existing name, which needs no inode and no block:
 
-    R/tables/17/current.16                   becomes R/current, should deploy 17 be undone
+    R/tables/17/current.16                   becomes R/current if deploy 17 is undone
     R/tables/17/manifest.committed           becomes R/tables/17/manifest.json at the commit
-    R/tables/17/manifest.back                becomes it before the first undo step, once clients were led here
+    R/tables/17/manifest.back                becomes it before the first undo step, if requests were sent here
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from zdd.routing.manifest import Manifest
 # Seconds. A worker that read the link just before the rename walks the old table a moment later: removed at once,
 # 442 of millions of connects met ENOENT on the way; kept 1 s, none.
 KEEP_REPLACED = 10.0
-_MODE = 0o711  # nginx's workers walk through to a slot whose name they know; nobody else needs to see what there is
+_MODE = 0o711  # nginx's workers know the name of a slot; nobody needs to list the folder
 
 
 class RoutingTables:
@@ -48,7 +48,7 @@ class RoutingTables:
         files.write(self._manifest(manifest.deploy), msgspec.json.encode(manifest).decode(), mode=0o600, sync=sync)
 
     def build(self, deploy: int, slots: dict[str, str], name: str | None = None) -> str:
-        """Make the slots' links below `tables/NAME` (the deploy's number unless given); bears being done twice."""
+        """Make the slots' links below `tables/NAME` (by default, the deploy's number). Idempotent."""
         name = name or str(deploy)
         for slot, instance in slots.items():
             link = f"{self.paths.table(name)}/{slot}"
@@ -61,9 +61,9 @@ class RoutingTables:
 
     def make_ready(self, target: Manifest, names: Iterable[str]) -> None:
         """
-        Lay down what committing `target`, and going back from it to these tables, will need.
+        Write what the commit of `target`, and going back from it to these tables, will need.
 
-        Call it once all instances of `target` are known with their ports, and before the first publish.
+        Call this before the first publish, once the ports of all instances of `target` are known.
         """
         for name in names:
             files.point(self._link(target.deploy, name), f"tables/{name}")
@@ -72,14 +72,14 @@ class RoutingTables:
             files.write(f"{self.paths.table(target.deploy)}/manifest.{state}", text, mode=0o600, sync=True)
 
     def publish(self, name: str) -> None:
-        """Switch: from this moment every new connection goes where this table leads."""
+        """Switch: every new connection goes where this table leads."""
         files.point(self.paths.current, f"tables/{name}")
 
     def go_back(self, name: str, deploy: int) -> None:
         """
         Switch back, from this deploy to an older table or the union with it.
 
-        Needs no space where `make_ready` was called for that, or where `current` leads there already.
+        This needs no disk space if `make_ready` was called for that table, or if `current` leads there already.
         """
         ready = self._link(deploy, name)
         if self.published() == name:
@@ -91,7 +91,7 @@ class RoutingTables:
             self.publish(name)
 
     def commit(self, target: Manifest) -> None:
-        """Write durably that nothing of this deploy is undone from now on."""
+        """Write durably that this deploy is never undone."""
         done = committed(target)
         if self._take(target.deploy, "committed"):
             files.sync_path(self.paths.table(target.deploy))
@@ -102,13 +102,13 @@ class RoutingTables:
             self._tidy(target.deploy)
 
     def turn_back(self, target: Manifest) -> None:
-        """Write that this deploy goes back. Of one that clients were led to, that needs no space."""
+        """Write that this deploy goes back. This needs no disk space if clients were sent to it."""
         target.direction = "back"
         if not (target.exposed and self._take(target.deploy, "back")):
             self.write(target)
 
     def unpublish(self) -> None:
-        """Take back the first publish of all: nothing serves, as before it."""
+        """Undo the first publish of all: nothing serves, as before it."""
         files.remove(self.paths.current)
 
     def published(self) -> str | None:
@@ -119,17 +119,17 @@ class RoutingTables:
             return None
 
     def current(self) -> Manifest | None:
-        """Return the manifest of the table in force, None when nothing is."""
+        """Return the manifest of the table in force, None if there is none."""
         name = self.published()
         return None if name is None else self.read(int(name.partition("+")[0]))
 
     def astray(self) -> str | None:
-        """Return the name of the table that `current` leads to when there is no such table."""
+        """Return the name of the table that `current` leads to, if that table is missing."""
         name = self.published()
         return name if name is not None and self.current() is None else None
 
     def read(self, deploy: int) -> Manifest | None:
-        """Return a table's manifest, None when there is no such table. Raises NeedsPerson when it is damaged."""
+        """Return a table's manifest, None if there is no such table. Raises NeedsPerson if it is damaged."""
         path = self._manifest(deploy)
         text = files.read(path)
         if text is None:
@@ -160,7 +160,7 @@ class RoutingTables:
         return next((table for table in tables if table and table.rule.unfinished), None)
 
     def prune(self, keep: set[int]) -> None:
-        """Remove tables that nobody walks any more: not these, not the one in force, none replaced in the last 10 s."""
+        """Remove unused tables: none of these, not the one in force, none that was replaced in the last 10 s."""
         published = self.published()
         if published is None:
             return
@@ -190,7 +190,7 @@ class RoutingTables:
         _remove(self.paths.table(deploy))
 
     def _take(self, deploy: int, state: str) -> bool:
-        """Replace the manifest by the one that lies ready for this state; return whether there was one."""
+        """Replace the manifest by the one prepared for this state; return whether there was one."""
         try:
             os.rename(f"{self.paths.table(deploy)}/manifest.{state}", self._manifest(deploy))
         except FileNotFoundError:
@@ -198,7 +198,7 @@ class RoutingTables:
         return True
 
     def _tidy(self, deploy: int) -> None:
-        """Remove what lay ready and is of no use any more."""
+        """Remove prepared files that are not needed any more."""
         for name in os.listdir(self.paths.table(deploy)):
             if name.startswith("current.") or name in ("manifest.back", "manifest.committed"):
                 files.remove(f"{self.paths.table(deploy)}/{name}")
@@ -227,5 +227,5 @@ def _number(name: str) -> float:
 
 
 def _remove(table: str) -> None:
-    with contextlib.suppress(OSError):  # what is left of it is pruned by the next deploy
+    with contextlib.suppress(OSError):  # the next deploy prunes the rest
         files.remove_tree(table)

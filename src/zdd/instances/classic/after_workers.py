@@ -1,11 +1,10 @@
 """
-Waits for nginx workers of before a reload to end, then becomes the classic service's stop command.
+Waits until nginx's old workers have ended, then becomes the classic service's stop command.
 
-A worker that is shutting down may still hold a request whose body it has not read whole, and will connect to the old
-instance only then. Run as a program of its own (`PYTHON -I -S after_workers.py SECONDS PID:START,... PID:START --
-STOP...`), so that it goes on when the command line is done; exec(2) keeps its process number, which zdd has written
-down. The second PID:START is the instance, "" where only root decides which process that is: if it has ended, its
-number may be that of somebody else's process by now, so there is nothing to stop.
+A worker that is shutting down may still read a request's body, and connects to the old instance only afterwards. This
+is a program of its own (`PYTHON -I -S after_workers.py SECONDS PID:START,... PID:START -- STOP...`), so it survives the
+command line. exec(2) keeps its process number, which zdd has recorded. The second PID:START is the instance, "" where
+only root decides which process that is: if it has ended, another process may have its number, so nothing is stopped.
 """
 
 import os

@@ -1,8 +1,8 @@
 """
-Classic services: started by a command of theirs, known by a pid file and the port file PID.port beside it.
+Classic services: started by their own command, known by a pid file and the port file PID.port beside it.
 
-The contract is zdd's oldest and stays as it was: the old pid file is moved away, `start` runs, and the new instance is
-there when the pid file names a living process whose PID.port can be read and connected to.
+The contract is zdd's oldest and does not change: zdd moves the old pid file away and runs `start`. The new instance is
+up when the pid file names a living process, and the port in its PID.port accepts connections.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from zdd.instances.state import InstanceState, classic
 from zdd.paths import Paths
 
 _POLL = 0.02
-_LOOKS = 25  # half a second of them, at no process of it, until a start counts as dead: one misses what forks on
-_ROUNDS = 100  # of killing what those who are being killed have started
+_LOOKS = 25  # a start without any process is dead after half a second: a single look misses a process that forks
+_ROUNDS = 100  # of killing: a process can start another one while it is being killed
 _MARK = "ZDD_INSTANCE"
-_SECRET = "ZDD_START"  # what no other user can know: the environment of a process is its own user's to read
+_SECRET = "ZDD_START"  # only the process's own user can read its environment, so no other user knows it
 _HIGHEST_PORT = 65535
 
 
@@ -72,7 +72,7 @@ class ClassicInstance(Driver):
             raise self._failed(cannot_run(argv[0], error)) from error
 
     def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
-        """Return when it listens and answers. Raises InstanceFailed when it ended before, or at the deadline."""
+        """Return once the instance listens and answers. Raises InstanceFailed if it ends first, or at the deadline."""
         begun = self.clock.now()
         deadline = min(begun + self.service.start_timeout, until)
         try:
@@ -149,19 +149,21 @@ class ClassicInstance(Driver):
                 if not known.stopping() and not (known.port and sock_diag.connections_to_port(known.port)):
                     break
         self._end(known)
-        if stopping:  # its victim is gone, and the number may be somebody else's by the time it wakes up
+        if (
+            stopping
+        ):  # the instance is gone: the stop command may otherwise wake up and stop a process that got its number
             left = [stopping, *_processes(process.descendants(stopping.pid))]
             process.end(left, signal.SIGKILL, 1.0, self.clock.now)
 
     def record(self) -> ClassicRecord:
-        """Return what is written down of it."""
+        """Return the instance's record."""
         return record.read(self.paths.classic_record(self.name)) or ClassicRecord(self.service, {})
 
     def unrecorded(self) -> tuple[Process, int] | None:
         """
-        Return the process and port of an instance that an earlier zdd started and of which nothing is written down.
+        Return the process and port of an instance that an earlier zdd started, and that has no record.
 
-        A pid file may name anybody by now. It is believed only of a process that listens on the port in PID.port.
+        A pid file may be stale. It is believed only of a process that listens on the port in its PID.port.
         """
         for path in (self.pid_files.own, self.pid_files.current):
             try:
@@ -173,14 +175,14 @@ class ClassicInstance(Driver):
         return None
 
     def adopt(self, main: Process, port: int) -> None:
-        """Write down an instance that an earlier zdd started."""
+        """Write the record of an instance that an earlier zdd started."""
         self._write(ClassicRecord(self.service, {}, (main.pid, main.start_time), port))
 
     def _spawn(self, commands: Commands, argv: Sequence[str], what: str, own: Mapping[str, str]) -> Spawned:
         """
-        Start a command of the service's, with the umask that zdd was called with, as ever.
+        Start one of the service's commands, with the umask that zdd was called with.
 
-        Where systemd runs it is in a unit: a logout would end what it leaves running.
+        Where systemd runs, the command gets a unit of its own: otherwise a logout would end what it left running.
         """
         project = self.paths.config.project
         unit = systemd.Unit(systemd.unit_name(project, what), f"{what} of {project}", {})
@@ -188,7 +190,7 @@ class ClassicInstance(Driver):
         env = {**environment.inherited(), **more, **own}
         spawned = commands.spawn(argv, str(self.service.cwd), env, self.log, umask=own_process.callers_umask())
         while spawned.status() is None and process.title(spawned.process.pid).startswith("systemd-run "):
-            self.clock.sleep(_POLL)  # until it is in its unit, our end may be its own
+            self.clock.sleep(_POLL)  # until it is in its unit, it may end with us
         return spawned
 
     def _await_port(self, deadline: float, interrupt: Callable[[], None]) -> tuple[Process, int]:
@@ -202,7 +204,7 @@ class ClassicInstance(Driver):
         raise self._failed(f"not ready after {self.service.start_timeout:g} s: {missing}")
 
     def _look(self) -> tuple[Process, int] | str:
-        """Return the instance once it listens, else what is missing. Raises Untrusted."""
+        """Return the instance's process and port once it listens, else what is missing. Raises Untrusted."""
         evidence = self._evidence(self.pid_files.own)
         if isinstance(evidence, str):
             return evidence
@@ -218,20 +220,20 @@ class ClassicInstance(Driver):
         return main, port
 
     def _evidence(self, path: str) -> Evidence | str:
-        """Return what a pid file and the port file say, or what of it is missing. Raises Untrusted."""
-        found = self.pid_files.look(path)
-        pid = found.number if found else None
-        if found is None or pid is None:
+        """Return what a pid file and its port file say, or which part is missing. Raises Untrusted."""
+        pid_file = self.pid_files.look(path)
+        pid = pid_file.number if pid_file else None
+        if pid_file is None or pid is None:
             return f"no process number in {path}"
         main = Process.find(pid)
         if main is None:
             return f"{path} names process {pid}, which does not run"
-        port_file = self.pid_files.port_file(pid)
-        told = self.pid_files.look(port_file)
-        port = told.number if told else None
-        if told is None or port is None or port > _HIGHEST_PORT:
-            return f"no port number in {port_file}"
-        return Evidence(main, port, found, told)
+        port_path = self.pid_files.port_file(pid)
+        port_file = self.pid_files.look(port_path)
+        port = port_file.number if port_file else None
+        if port_file is None or port is None or port > _HIGHEST_PORT:
+            return f"no port number in {port_path}"
+        return Evidence(main, port, pid_file, port_file)
 
     def _named(self) -> Process | None:
         """Return the living process that the server's own pid file names."""
@@ -239,7 +241,7 @@ class ClassicInstance(Driver):
         return Process.find(pid) if pid else None
 
     def _check_alive(self, main: Process | None = None) -> None:
-        """Raise when the start command failed, or is done and left nothing running that could still become ready."""
+        """Raise InstanceFailed if the start command failed, or ended and left no process that can become ready."""
         status = self.started.status() if self.started else None
         if status:
             raise self._failed(f"`{self.service.start}` ended with {ended(status)} before it was ready")
@@ -265,26 +267,26 @@ class ClassicInstance(Driver):
     def _end(self, known: ClassicRecord) -> None:
         main = known.main()
         tree = [main.pid, *process.descendants(main.pid)] if main else []
-        found = _processes(list(dict.fromkeys([*tree, *self._members()])))
-        process.end([main] if main else found, signal.SIGTERM, self.service.stop_timeout, self.clock.now)
-        killed: set[Process] = set()  # or left, since nothing else can be done: what cannot be killed (state D)
+        members = _processes(list(dict.fromkeys([*tree, *self._members()])))
+        process.end([main] if main else members, signal.SIGTERM, self.service.stop_timeout, self.clock.now)
+        killed: set[Process] = set()  # or unkillable (state D): nothing more can be done about those
         for _ in range(_ROUNDS):
-            process.end(found, signal.SIGKILL, 1.0, self.clock.now)
-            killed |= set(found)
-            self.clock.sleep(_POLL)  # in the middle of exec(2) nobody has an environment to be found by
-            found = [each for each in _processes(self._members()) if each not in killed]
-            if not found:
+            process.end(members, signal.SIGKILL, 1.0, self.clock.now)
+            killed |= set(members)
+            self.clock.sleep(_POLL)  # during exec(2) a process has no environment, so `_members` cannot find it
+            members = [member for member in _processes(self._members()) if member not in killed]
+            if not members:
                 break
         if known.process:
             self.pid_files.remove(known.process[0])
         files.remove(self.paths.classic_record(self.name))
 
     def _members(self) -> list[int]:
-        """Return the processes that the start command started and that live, wherever they daemonized to."""
+        """Return the living processes that the start command started, daemonized or not."""
         return process.with_environment(_MARK, self._mark())
 
     def _of_this_start(self) -> list[int]:
-        """Return those of them that nobody else can have started."""
+        """Return the processes that only this start can have started."""
         return process.with_environment(_SECRET, self._secret)
 
     def _mark(self) -> str:
@@ -302,7 +304,7 @@ class ClassicInstance(Driver):
 
 
 def split(command: str) -> list[str]:
-    """Split a classic command as a shell would; one that was never written for that, at its spaces, as of old."""
+    """Split a classic command as a shell would; at its spaces, as older versions did, if it cannot be split so."""
     try:
         return shlex.split(command)
     except ValueError:
@@ -310,4 +312,4 @@ def split(command: str) -> list[str]:
 
 
 def _processes(pids: list[int]) -> list[Process]:
-    return [found for pid in pids if (found := Process.find(pid))]
+    return [process for pid in pids if (process := Process.find(pid))]

@@ -1,11 +1,11 @@
 """
-Whether a process is the instance that pid files name, where another user could have written them.
+Whether a process is the instance that a pid file names, where another user could have written that file.
 
-Whoever can write a pid file can name any process, and root will stop that process one day. Whoever can write a port
-file can name anybody's port, and nginx is led there. So neither is believed without a proof. Either the process was
-started with a secret that only this start was given. Or, for a daemon that has lost its environment, the process
-listens on that port itself, and its pid file was written by the very user it runs as, who could stop it and answer on
-its port in any case; a file that root wrote is believed of a process that is younger than the start.
+A user who can write a pid file can name any process, and root will stop that process later. A user who can write a port
+file can name any port, and nginx will send requests there. So zdd believes neither file without a proof. The first
+proof: the process has a secret in its environment that only this start was given. The second one is for a daemon that
+has dropped its environment: the process listens on that port itself, and its own user wrote its pid file; that user
+could stop it and answer on its port anyway. A file that root wrote is believed of a process younger than the start.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from zdd.host.process import Process
 
 
 class Evidence(NamedTuple):
-    """What a pid file and a port file say: this process is the instance, and listens on this port."""
+    """What a pid file and a port file say: this process is the instance, and it listens on this port."""
 
     main: Process
     port: int
@@ -28,14 +28,15 @@ class Evidence(NamedTuple):
 
     @property
     def shared(self) -> bool:
-        """Tell whether another user than root could have made it up."""
+        """Whether another user than root could have written one of the files."""
         return self.pid_file.shared or self.port_file.shared
 
     def doubt(self, started: Collection[int], since: int) -> str | None:
         """
-        Return why the claim of a new instance is not believed, None when it is.
+        Return why the files are not believed of a new instance, None if they are.
 
-        `started` are the processes known to be of this start, `since` the moment of it, as a process's start time.
+        `started` are the processes that this start is known to have started, `since` is its moment, as a process's
+        start time.
         """
         if self.main.pid in started:
             return self._doubt_of_port({*started, *self._tree()})
@@ -44,17 +45,17 @@ class Evidence(NamedTuple):
         return self._doubt_without_secret(root_may_speak=True)
 
     def is_adopted(self) -> bool:
-        """Tell whether the claim is believed of an instance that an earlier zdd left and nothing is written down of."""
+        """Return whether the files are believed of an instance that an earlier zdd left, without a record."""
         if self.shared:
             return self._doubt_without_secret(root_may_speak=False) is None
         return any(port == self.port for _, port in sock_diag.listeners(self._tree()))
 
     def _doubt_without_secret(self, root_may_speak: bool) -> str | None:
         """
-        Return why a process without the secret is not believed.
+        Return why a process without the secret is not believed, None if it is.
 
-        Of an old process a file that root wrote proves nothing: it may have spoken of another one, and files can be
-        renamed by whoever owns their folder.
+        A file that root wrote proves nothing about an old process: it may have named another one, and the owner of the
+        folder can rename files.
         """
         if not self.pid_file.shared:
             return self._doubt_of_port(self._tree())
@@ -64,8 +65,8 @@ class Evidence(NamedTuple):
         return self._doubt_of_port({self.main.pid})
 
     def _doubt_of_port(self, pids: Collection[int]) -> str | None:
-        found = sock_diag.listeners(list(pids))
-        if not any(port == self.port and address in sock_diag.AT_LOOPBACK for address, port in found):
+        listeners = sock_diag.listeners(list(pids))
+        if not any(port == self.port and address in sock_diag.AT_LOOPBACK for address, port in listeners):
             return f"it does not listen on port {self.port}"
         return None if self.main.alive() else "it has ended"
 

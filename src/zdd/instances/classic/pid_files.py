@@ -11,11 +11,11 @@ from zdd.host.guarded import Found, Untrusted
 
 class PidFiles:
     """
-    `gunicorn.pid` is the server's own; `gunicorn.current.pid` and `gunicorn.previous.pid` are zdd's memory of which
-    instances those are, also when a server has unlinked its own file; `PID.port` tells where an instance listens.
+    The server writes `gunicorn.pid`. zdd remembers the current and the previous instance in `gunicorn.current.pid` and
+    `gunicorn.previous.pid`, since a server may unlink its own file. `PID.port` has the port of an instance.
 
-    Where root deploys and another user can write their folder they are read as `guarded` says: only `look` tells what
-    is wrong with one of them, for all else it is not there.
+    Where root deploys and another user can write their folder, `guarded` reads them. Only `look` says what is wrong
+    with such a file; all other methods treat it as missing.
     """
 
     def __init__(self, pid_file: str) -> None:
@@ -26,14 +26,14 @@ class PidFiles:
         self.previous = f"{self.folder}/{root}.previous{suffix}"
 
     def look(self, path: str) -> Found | None:
-        """Return what one of the files holds if that can be a number. Raises Untrusted for what root may not read."""
+        """Return what a file holds, None if it cannot be read. Raises Untrusted if root must not read it."""
         try:
             return guarded.look(path)
         except (OSError, ValueError):  # unreadable, or no text
             return None
 
     def shared(self) -> bool:
-        """Tell whether another user than root decides what stands in them, where root deploys."""
+        """Return whether root deploys and another user decides what the files hold."""
         return guarded.is_shared(self.own)
 
     def texts(self) -> dict[str, str | None]:
@@ -45,7 +45,7 @@ class PidFiles:
         return self.number(self.own) if self.own in texts and texts[self.own] != self._text(self.own) else None
 
     def restore(self, texts: dict[str, str | None]) -> None:
-        """Put the files back as they were; another user's doing does not keep a deploy from being undone."""
+        """Restore the files; what another user does to them does not stop the undo of a deploy."""
         for path, text in texts.items():
             with contextlib.suppress(Untrusted):
                 if text is None:
@@ -61,7 +61,7 @@ class PidFiles:
         guarded.remove(self.own)
 
     def remember(self, pid: int) -> None:
-        """Write down which instance is the current one. Raises Untrusted."""
+        """Record the current instance. Raises Untrusted."""
         guarded.write(self.current, str(pid))
 
     def port_file(self, pid: int) -> str:
@@ -69,15 +69,15 @@ class PidFiles:
         return f"{self.folder}/{pid}.port"
 
     def number(self, path: str) -> int | None:
-        """Return the number in one of the files, None where it is missing or anything else."""
+        """Return the number in a file, None if the file is missing or holds anything else."""
         try:
-            found = self.look(path)
+            file = self.look(path)
         except Untrusted:
             return None
-        return found.number if found else None
+        return file.number if file else None
 
     def remove(self, pid: int) -> None:
-        """Remove what speaks of this process, which has ended."""
+        """Remove the files that name this process, which has ended."""
         self.remove_port(pid)
         for path in (self.own, self.current, self.previous):
             if self.number(path) == pid:
@@ -89,13 +89,13 @@ class PidFiles:
 
     def _text(self, path: str) -> str | None:
         try:
-            found = guarded.look(path)
+            file = guarded.look(path)
         except Untrusted:
             return None
-        return found.text if found and (found.number or not found.shared) else None
+        return file.text if file and (file.number or not file.shared) else None
 
 
 def _remove(path: str) -> None:
-    """Remove a file; another user's doing does not keep anything from being cleaned up."""
+    """Remove a file; what another user does to it does not stop the clean-up."""
     with contextlib.suppress(Untrusted):
         guarded.remove(path)

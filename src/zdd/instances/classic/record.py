@@ -1,4 +1,4 @@
-"""What is written down of a classic instance, for which no keeper answers, in R/control (0700)."""
+"""The record of a classic instance, which has no keeper: a file in R/control (0700)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from zdd.host.process import Process
 
 class ClassicRecord(msgspec.Struct, omit_defaults=True):
     """
-    Which process it is, where it listens, what its pid files were before it, and what stops it.
+    Its process, its port, its pid files as they were before its start, and its stop command.
 
-    `service` is the configuration it was started with, which may have left the file since. Processes are (pid, start
-    time); `files_before` has None for a file that was not there.
+    `service` is the configuration it was started with. Processes are (pid, start time). `files_before` has None for a
+    file that did not exist.
     """
 
     service: ClassicService
@@ -27,11 +27,11 @@ class ClassicRecord(msgspec.Struct, omit_defaults=True):
     stop: tuple[int, int] | None = None
 
     def main(self) -> Process | None:
-        """Return the instance's process if it lives."""
+        """Return the instance's process if it is alive."""
         return _living(self.process)
 
     def stopping(self) -> Process | None:
-        """Return the stop command's process while it runs."""
+        """Return the stop command's process if it is alive."""
         return _living(self.stop)
 
 
@@ -41,7 +41,7 @@ def write(path: str, record: ClassicRecord) -> None:
 
 
 def read(path: str) -> ClassicRecord | None:
-    """Return the instance's record; None when there is none or it is damaged, which is the same: nothing is known."""
+    """Return the instance's record, None if it is missing or damaged."""
     try:
         text = files.read(path) or ""
         return msgspec.json.decode(text, type=ClassicRecord, dec_hook=_decode)

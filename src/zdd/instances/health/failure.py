@@ -1,4 +1,4 @@
-"""Why an instance did not become healthy, in words for somebody who was not there."""
+"""Why an instance did not become healthy: the most likely causes, and where to look."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class InstanceFailed(ProgramFailed):
 
 
 def last_words(log: str) -> list[str]:
-    """Return the last lines that an app has printed, without those that zdd has put among them."""
+    """Return the last lines that an app printed, without zdd's own lines in the log."""
     return [line for line in files.tail(log, 2 * _SHOWN_LINES) if not line.startswith("zdd: ")]
 
 
 def why_ended(status: int) -> str | None:
-    """Say what is behind it most of the time that an app ends so before it is healthy."""
+    """Return the usual cause of an app ending with this status before it is healthy."""
     if status == -signal.SIGKILL:
         return "zdd did not kill it: when the kernel did, for lack of memory, `dmesg` or `journalctl -k` says so"
     if status == 0:
@@ -39,7 +39,7 @@ def why_ended(status: int) -> str | None:
 
 
 def why_never_ran(how: str, program: str, path: str, user: str | None) -> str | None:
-    """Say what to look for when the user could not run this program; `path` is the PATH that it was looked for in."""
+    """Return what to check when the user could not run this program; `path` is the PATH that was searched."""
     if how.endswith(os.strerror(errno.EACCES)):
         reach = f"user {user} must be able to pass every folder on the way there" if user else ""
         executable = "" if how.startswith("cannot enter") else "it must be executable (chmod +x)"

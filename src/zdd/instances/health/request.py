@@ -1,4 +1,4 @@
-"""The health request: an instance answers on its own socket before anyone else is sent there."""
+"""The health request: an instance answers on its own socket before nginx sends anyone there."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from zdd import __version__
 Address = str | int
 """Where an instance listens: the path of a UNIX socket, or a port on 127.0.0.1."""
 
-_SLICE = 0.05  # seconds between looks at whether waiting is still worth it
-_SHOWN = 2048  # bytes of a body that are read, to be shown
+_SLICE = 0.05  # seconds between calls of `interrupt`
+_SHOWN = 2048  # bytes of a body that are read, for display
 _LONGEST_HEAD = 65536
 CLOSED = "the connection was closed without an answer"
 EXPECTS_TLS = "should it expect TLS, switch that off: nginx speaks plain HTTP to the app"
@@ -22,7 +22,7 @@ _SETTINGS = b"\x04\0\0\0\0\0"  # type, flags and stream of the frame that an HTT
 
 
 class Answer(NamedTuple):
-    """What came back: the status, the Location of a redirect, and the beginning of the body's text, to be shown."""
+    """An answer: its status, the Location of a redirect, and the beginning of the body's text, for display."""
 
     status: int
     location: str
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 class NotHttp(Exception):  # noqa: N818  (what it is, not what went wrong)
-    """Something answered, but not HTTP/1; the argument is what it said, `hint` what may mend it."""
+    """The answer was not HTTP/1; the argument says what it was, `hint` what may fix it."""
 
     def __init__(self, words: str, hint: str | None = None) -> None:
         super().__init__(words)
@@ -61,10 +61,10 @@ def ask(
     """
     Send one GET and return the answer's head (RFC 9112), closing the connection.
 
-    `timeout` is asked again and again how many seconds are left, as patience may begin only when the app accepts;
-    `interrupt` raises when waiting became pointless. Raises TimeoutError, NotHttp and OSError.
+    `timeout` returns how many seconds are left, since they may count only from the moment the app accepts. `interrupt`
+    may raise. Raises TimeoutError, NotHttp and OSError.
     """
-    data, ready = b"", select.poll()  # select(2) knows no descriptor above 1023, and of many instances there are more
+    data, ready = b"", select.poll()  # select(2) cannot watch descriptors above 1023, which many instances need
     with connection:
         ready.register(connection, select.POLLIN)
         send(connection, path, host)
@@ -84,9 +84,9 @@ def ask(
 
 
 def _is_enough(data: bytes) -> bool:
-    """Tell whether the head and as much of the body as is shown are there: not every app closes when it is asked to."""
-    head, found, body = data.partition(b"\r\n\r\n")
-    if not found:
+    """Return whether the head and the shown part of the body have arrived: some apps ignore `Connection: close`."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end:
         return len(data) > _LONGEST_HEAD
     fields = head.lower()
     if length := re.search(rb"\r\ncontent-length: *([0-9]+)", fields):
@@ -96,7 +96,7 @@ def _is_enough(data: bytes) -> bool:
 
 
 def send(connection: socket.socket, path: str, host: str) -> None:
-    """Send the request, and leave its answer to the caller."""
+    """Send the request; the caller reads the answer."""
     request = (
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: zddeploy/{__version__}\r\n"
         "Accept: */*\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
@@ -105,7 +105,7 @@ def send(connection: socket.socket, path: str, host: str) -> None:
 
 
 def _receive(connection: socket.socket, before: bytes) -> bytes:
-    """Return what comes next; a reset after some words ends them, as it does when the app never read our request."""
+    """Return the next data; a reset after some data is its end, as when the app never read our request."""
     try:
         return connection.recv(65536)
     except ConnectionResetError:
@@ -132,9 +132,9 @@ def _parse(data: bytes) -> Answer:
 
 
 def _unchunked(body: bytes) -> bytes:
-    """Return what the chunks hold (RFC 9112, 7.1), as far as they came."""
+    """Return the content of the chunks that have arrived (RFC 9112, 7.1)."""
     whole = b""
-    while (found := re.match(rb"([0-9a-fA-F]{1,8})[^\n]*\n", body)) and (size := int(found[1], 16)):
-        whole += body[found.end() : found.end() + size]
-        body = body[found.end() + size + 2 :]
+    while (chunk := re.match(rb"([0-9a-fA-F]{1,8})[^\n]*\n", body)) and (size := int(chunk[1], 16)):
+        whole += body[chunk.end() : chunk.end() + size]
+        body = body[chunk.end() + size + 2 :]
     return whole

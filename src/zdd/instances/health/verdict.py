@@ -1,4 +1,4 @@
-"""Whether an instance is healthy: what its answers mean, and waiting for the one that will do."""
+"""Whether an instance is healthy: what its answers mean, and the wait for a healthy one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from zdd.host.clock import Clock
 from zdd.instances.health import request
 from zdd.instances.health.request import Address, Answer
 
-_TELLING = 0.5  # seconds that an attempt must have had for its timeout to mean something
+_TELLING = 0.5  # seconds an attempt needs before its timeout means anything
 _POLL = 0.01  # seconds between attempts to connect; a connect to nothing costs microseconds
-_LONGEST_POLL = 0.2  # after answers that were no good, which an app may log
+_LONGEST_POLL = 0.2  # after bad answers, which an app may log
 
 
 class Health(NamedTuple):
-    """An instance is healthy: after how many seconds, on which port (None with a UNIX socket), and what to note."""
+    """A healthy instance: after how many seconds, on which port (None with a UNIX socket), and what to note."""
 
     seconds: float
     port: int | None
@@ -30,9 +30,10 @@ class Health(NamedTuple):
 
 class Verdict(NamedTuple):
     """
-    Whether an attempt met a healthy instance; `words` explain a no, or note what a yes rests on, `hint` may mend a no.
+    Whether one attempt found the instance healthy.
 
-    `taken` tells whether the app took the connection.
+    `words` say why not, or what the yes rests on. `hint` may fix a no. `taken` says that the app accepted the
+    connection.
     """
 
     healthy: bool
@@ -42,7 +43,7 @@ class Verdict(NamedTuple):
 
 
 class NotHealthy(Exception):  # noqa: N818  (a state, not a mistake)
-    """The deadline has passed; `last` is what the last attempt met."""
+    """The deadline has passed; `last` is the last attempt's verdict."""
 
     def __init__(self, last: Verdict) -> None:
         super().__init__(last.words)
@@ -50,7 +51,7 @@ class NotHealthy(Exception):  # noqa: N818  (a state, not a mistake)
 
 
 class Asked(msgspec.Struct):
-    """How an instance is asked whether it is healthy, by the names of the settings."""
+    """How an instance's health is checked, by the names of the settings."""
 
     health_path: str | None
     health_status: Statuses
@@ -59,7 +60,7 @@ class Asked(msgspec.Struct):
 
     @classmethod
     def by(cls, service: RunService) -> Asked:
-        """Return how this service's instances are asked."""
+        """Return how the health of this service's instances is checked."""
         return cls(service.health_path, service.health_status, host_of(service), service.health_command)
 
 
@@ -69,7 +70,7 @@ def host_of(service: Service) -> str:
 
 
 def judge(answer: Answer, service: Service) -> Verdict:
-    """Compare the answer with `health_status`; without a `health_path` any status under 500 will do."""
+    """Compare the answer with `health_status`; without a `health_path` any status under 500 is healthy."""
     path = service.health_path or "/"
     said = f"GET {path} was answered {answer.status}" + (f" (Location: {answer.location})" if answer.location else "")
     if service.health_path is None and answer.status < 500:
@@ -81,7 +82,7 @@ def judge(answer: Answer, service: Service) -> Verdict:
 
 
 def _advice(answer: Answer, path: str, service: Service) -> str | None:
-    """Say what mends such an answer most of the time."""
+    """Return what usually fixes such an answer."""
     host = host_of(service)
     match answer.status:
         case 400:
@@ -99,7 +100,7 @@ def _advice(answer: Answer, path: str, service: Service) -> str | None:
 
 
 def _redirected(location: str, status: int, path: str, host: str) -> str:
-    from urllib.parse import urlsplit  # here, because most never need it
+    from urllib.parse import urlsplit  # imported here: most deploys never need it
 
     target = urlsplit(location)
     if target.hostname not in (None, host):
@@ -145,7 +146,7 @@ def await_answer(
 
 
 def ask_once(address: Address, service: Service, clock: Clock) -> str | None:
-    """Send one health request; returns what is wrong, None when the answer is that of a healthy instance."""
+    """Send one health request; return what is wrong, None if the instance is healthy."""
     patience = _Patience(None, service, clock.now() + service.health_timeout, clock)
     verdict = _attempt(address, service, patience, lambda: None)
     return None if verdict.healthy else verdict.words
@@ -167,7 +168,7 @@ def _attempt(address: Address, service: Service, patience: _Patience, interrupt:
 
 
 class _Patience:
-    """How long one attempt may still take: while it waits in a held queue, until the deadline of all."""
+    """How long one attempt may still take; while it waits in the queue of the socket, until the common deadline."""
 
     def __init__(self, queue: str | None, service: Service, deadline: float, clock: Clock) -> None:
         self.queue = queue
@@ -186,11 +187,11 @@ class _Patience:
         return self.until - self.clock.now()
 
     def was_cut_short(self) -> bool:
-        """Tell whether the deadline of all came so soon that this attempt tells less than the one before it."""
+        """Return whether the common deadline cut the attempt so short that the one before it says more."""
         return self.until - self.since < min(_TELLING, self.service.health_timeout) and self.left() <= 0
 
     def verdict(self) -> Verdict:
-        """Say what it was that took so long."""
+        """Return the verdict of an attempt whose time is up."""
         path, service = self.service.health_path or "/", self.service
         if self.queue:
             longer = f"if it only starts slowly, raise start_timeout (now {service.start_timeout:g} s)"

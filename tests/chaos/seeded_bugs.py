@@ -118,21 +118,21 @@ BUGS = [
         "deploy/recovery.py",
         "    project.tables.turn_back(target)\n",
         "",
-        "tests/deploy/test_walk.py::test_once_it_goes_back_it_goes_on_going_back",
+        "tests/deploy/test_walk.py::test_a_deploy_that_goes_back_never_goes_forward_again",
     ),
     Bug(
         "who goes back does not write down that it had switched",
         "deploy/recovery.py",
         "    target.exposed = target.exposed or project.tables.published() == str(target.deploy)\n",
         "",
-        "tests/deploy/test_walk.py::test_who_has_had_requests_outlives_a_zddeploy_that_is_killed_while_it_goes_back",
+        "tests/deploy/test_walk.py::test_an_instance_that_has_had_requests_outlives_a_zddeploy_killed_in_its_undo",
     ),
     Bug(
         "who serves ends while another version is tried",
         "routing/tables.py",
         "committed=True, exposed=True)",
         "committed=True)",
-        "tests/deploy/test_walk.py::test_who_serves_is_known_to_have_had_requests_while_another_version_is_tried",
+        "tests/deploy/test_walk.py::test_what_serves_counts_as_exposed_while_another_version_is_tried",
     ),
     Bug(
         "a reload is not announced to the keepers",
@@ -253,7 +253,7 @@ BUGS = [
         "deploy/recovery.py",
         'if target.direction == "forward" and ',
         "if ",
-        "tests/deploy/test_walk.py::test_once_it_goes_back_it_goes_on_going_back",
+        "tests/deploy/test_walk.py::test_a_deploy_that_goes_back_never_goes_forward_again",
     ),
     Bug(
         "a keeper goes on after a line that is no request",

@@ -1,6 +1,6 @@
 """
-Every crash there can be, one after the other: zddeploy is killed at each operation that changes something, recovered,
-and killed again at each operation of the recovery.
+Every possible crash, one after the other: zddeploy is killed at each operation that changes something, then recovered,
+then killed again at each operation of the recovery.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def points(request: pytest.FixtureRequest, name: str) -> Callable[[], Iterator[int]]:
-    """The operations at which something goes wrong: each one; with --quick each fifth, other ones in each case."""
+    """Return the operations that fail: all; with --quick every fifth, beginning at another one in each case."""
     step = 5 if request.config.getoption("--quick") else 1
     return lambda: count(1 + zlib.crc32(name.encode()) % step, step)
 
@@ -191,7 +191,7 @@ def committed_now(world: World) -> bool:
     return current is not None and current.committed and current.deploy > 2
 
 
-def test_once_it_goes_back_it_goes_on_going_back(folder: Path) -> None:
+def test_a_deploy_that_goes_back_never_goes_forward_again(folder: Path) -> None:
     world = prepared(folder, WEB, WEB).awake()
     world.dies_before = "publish 2"  # the first step of the undo
     with pytest.raises(Killed):
@@ -207,7 +207,7 @@ def test_once_it_goes_back_it_goes_on_going_back(folder: Path) -> None:
     assert current.deploy == 2
 
 
-def test_who_has_had_requests_outlives_a_zddeploy_that_is_killed_while_it_goes_back(folder: Path) -> None:
+def test_an_instance_that_has_had_requests_outlives_a_zddeploy_killed_in_its_undo(folder: Path) -> None:
     world = prepared(folder, WEB, WEB).awake()
     world.dies_before = "discard web-3"
     with pytest.raises(Killed):
@@ -218,13 +218,13 @@ def test_who_has_had_requests_outlives_a_zddeploy_that_is_killed_while_it_goes_b
     assert "web-3" in world.instances
 
 
-def test_who_serves_is_known_to_have_had_requests_while_another_version_is_tried(folder: Path) -> None:
+def test_what_serves_counts_as_exposed_while_another_version_is_tried(folder: Path) -> None:
     world = prepared(folder, WEB, WEB).awake()
 
     current = world.project(load(folder)).tables.current()
 
     assert current is not None
-    assert current.exposed  # by this its keeper knows, and does not end, though for a moment nothing leads to it
+    assert current.exposed  # so its keeper does not end it, even if no slot leads to it for a moment
 
 
 def recover(world: World) -> object:
@@ -232,7 +232,7 @@ def recover(world: World) -> object:
 
 
 def prepared(folder: Path, first: str, then: str) -> Asleep:
-    """A world with two deploys done, and the configuration of the change in place."""
+    """Return a world with two deploys done, and with the configuration of the change in place."""
     world = World(folder)
     configure(folder, first)
     new_version(world)
@@ -249,7 +249,7 @@ def configure(folder: Path, services: str) -> None:
 
 
 def killed_in(before: Asleep, change: Change, point: int) -> Asleep | None:
-    """Kill zddeploy at this operation of the change; None when the change has fewer."""
+    """Kill zddeploy at this operation of the change; return None if the change has fewer operations."""
     world = before.awake()
     world.watch = lambda: serves(world, waiting=True)
     world.dies_at = point
@@ -267,9 +267,9 @@ def killed_in(before: Asleep, change: Change, point: int) -> Asleep | None:
 
 def serves(world: World, waiting: bool = False) -> None:
     """
-    Invariants of every moment: who is reached is healthy, and all of a service that serves.
+    Check the invariants of every moment: each instance that clients reach is healthy.
 
-    While zddeploy lives, clients of a stop-first service may wait; never do two versions of it run.
+    While zddeploy lives, clients of a stop-first service may wait, but two versions of it never run at once.
     """
     services = load(world.folder).services
     for service, instances in world.serving().items():
@@ -281,17 +281,17 @@ def serves(world: World, waiting: bool = False) -> None:
     for service, configured in services.items():
         if getattr(configured, "order", "") == "stop-first":
             running = [
-                one.name
-                for one in world.instances.values()
-                if one.service == service and one.state in ("starting", "serving")
+                instance.name
+                for instance in world.instances.values()
+                if instance.service == service and instance.state in ("starting", "serving")
             ]
             assert len(running) <= 1, f"two versions of {service} run: {running}"
 
 
 def settles(crashed: Asleep) -> None:
     """
-    Invariants after a recovery: nothing is pending, one generation waits at most, and again changes nothing; there is a
-    record of what serves, and none of what was refused.
+    Check the invariants after a recovery: nothing is pending, at most one generation is warm, and a second recovery
+    changes nothing. There is a snapshot of what serves, and none of a failed deploy.
     """
     world = crashed.awake()
     recover(world)
@@ -302,15 +302,15 @@ def settles(crashed: Asleep) -> None:
     assert current.committed
     assert project.tables.published() == str(current.deploy)
     for name in current.instances:
-        assert world.instances[name].state == "serving", "the table claims more than is so"
-    leftover = [one for one in world.instances.values() if one.name not in current.instances]
-    assert all(one.state == "warm" for one in leftover)
+        assert world.instances[name].state == "serving", "the table names an instance that does not serve"
+    leftover = [instance for instance in world.instances.values() if instance.name not in current.instances]
+    assert all(instance.state == "warm" for instance in leftover)
     before = project.tables.before(current)
     assert before is not None
-    assert {one.name for one in leftover} <= set(before.instances), "more than one generation is left"
+    assert {instance.name for instance in leftover} <= set(before.instances), "more than one generation is left"
     recorded = project.snapshots.headers().keys()
-    assert current.deploy in recorded, "a committed deploy has no record"
-    assert recorded <= set(project.tables.numbers()), "a refused deploy has left a record"
+    assert current.deploy in recorded, "a committed deploy has no snapshot"
+    assert recorded <= set(project.tables.numbers()), "a failed deploy has left a snapshot"
     once = world.asleep()
     recover(world)
     assert world.asleep() == once

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
 
 from zdd.conf.kinds import SocketWay
@@ -38,13 +37,17 @@ def why_ended(status: int) -> str | None:
     return None
 
 
-def why_never_ran(how: str, program: str, path: str, user: str | None) -> str | None:
-    """Return what to check when the user could not run this program; `path` is the PATH that was searched."""
-    if how.endswith(os.strerror(errno.EACCES)):
+def why_never_ran(stage: str, error: int | None, program: str, path: str, user: str | None) -> str | None:
+    """
+    Return what to check when the user could not run this program; `path` is the PATH that was searched.
+
+    `stage` and `error` (an errno) are what the keeper reports of a start that failed.
+    """
+    if error == errno.EACCES:
         reach = f"user {user} must be able to pass every folder on the way there" if user else ""
-        executable = "" if how.startswith("cannot enter") else "it must be executable (chmod +x)"
+        executable = "" if stage == "folder" else "it must be executable (chmod +x)"
         return "; ".join(filter(None, [executable, reach])) or None
-    if how.endswith(os.strerror(errno.ENOENT)) and "/" not in program:
+    if (stage, error) == ("run", errno.ENOENT) and "/" not in program:
         return f"it is in none of PATH's folders ({path}); one of the release is named with a /: .venv/bin/{program}"
     return None
 

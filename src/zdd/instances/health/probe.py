@@ -144,15 +144,16 @@ class Probe:
     def _check_alive(self, events: Iterable[dict[str, Any]]) -> None:
         for event in events:
             if event["event"] == "exit":
-                raise self._ended(event["words"], event["status"])
+                raise self._ended(event)
             if event["event"] == "gone":
                 raise self.failed("it was stopped by somebody else while it started")
 
-    def _ended(self, how: str, status: int) -> InstanceFailed:
-        """Return what to raise for an app that ended: `how` is "exit status 1", or why it could not be started."""
-        record = Record.find(self.paths.record(self.name))
-        if how.startswith("cannot ") and record:
+    def _ended(self, event: dict[str, Any]) -> InstanceFailed:
+        """Return what to raise for an app that ended, or could not be started; a keeper of zdd 0.1 knows no stages."""
+        how, stage, record = event["words"], event.get("stage"), Record.find(self.paths.record(self.name))
+        if stage and record:
             path = record.env.get("PATH", os.defpath)
-            hint = failure.why_never_ran(how, record.argv[0], path, self.service.user)
+            hint = failure.why_never_ran(stage, event["errno"], record.argv[0], path, self.service.user)
             return InstanceFailed(f"{self.service.name}: {how}", [], None, hint=hint)
-        return self.failed(f"`{self.service.run}` ended with {how} before it was healthy", failure.why_ended(status))
+        why = failure.why_ended(event["status"])
+        return self.failed(f"`{self.service.run}` ended with {how} before it was healthy", why)

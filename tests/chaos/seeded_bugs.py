@@ -39,7 +39,7 @@ BUGS = [
     Bug(
         "the new version starts before the old one has stopped",
         "deploy/stop_first.py",
-        "    _rest(project, old, longest * _SHARE, way_back=True)\n",
+        "    _park(project, old, longest * _SHARE, fallback=True)\n",
         "",
         f"{STOP_FIRST}_versions_never_overlap_and_requests_wait",
     ),

@@ -39,7 +39,7 @@ def test_what_is_written_is_what_the_keeper_reads(tmp_path: Path) -> None:
     assert (known.kind, known.stop_signal, known.stop_timeout) == ("fd", 2, 7.0)
     assert known.argv == ["app", "3"]
     assert not known.listen_variables
-    assert known.held
+    assert known.start_held
     places = {"control": f"{tmp_path}/R/control/web-11.sock", "socket": f"{tmp_path}/R/instances/web-11/socket"}
     assert known.predecessors == [places]
 

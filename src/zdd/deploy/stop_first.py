@@ -30,7 +30,7 @@ def forward(project: Project, target: Manifest, old: Sequence[Instance], new: Se
     longest = hold_max(project, new)
     until = project.clock.now() + longest
     _warn_of_long_lived(project, old)
-    _rest(project, old, longest * _SHARE, way_back=True)
+    _park(project, old, longest * _SHARE, fallback=True)
     if project.clock.now() >= until:
         names = ", ".join(instance.name for instance in old)
         raise DeployFailed(f"{names} took longer to stop than requests may wait (hold_max {longest:g} s)")
@@ -42,7 +42,7 @@ def forward(project: Project, target: Manifest, old: Sequence[Instance], new: Se
 def back(project: Project, old: Sequence[Instance], new: Sequence[Instance]) -> None:
     """Start the old instances again. Raises DeployFailed if one cannot start, NeedsPerson if a new one still runs."""
     try:
-        _rest(project, new, hold_max(project, new) * _SHARE, way_back=False)
+        _park(project, new, hold_max(project, new) * _SHARE, fallback=False)
     except DeployFailed as error:
         raise NeedsPerson(error.message) from error
     stopped = [instance for instance in old if project.instances.look(instance.name).state not in ("serving", ORPHANED)]
@@ -85,9 +85,9 @@ def _longest_start(project: Project, instances: Sequence[Instance]) -> float:
     return max((service.start_timeout for service in services if service), default=0.0)
 
 
-def _rest(project: Project, instances: Sequence[Instance], at_most: float, way_back: bool) -> None:
+def _park(project: Project, instances: Sequence[Instance], at_most: float, fallback: bool) -> None:
     """Drain and stop these apps, all at once, and report the connections that were cut."""
-    for name, cut in project.instances.park([instance.name for instance in instances], at_most, way_back).items():
+    for name, cut in project.instances.park([instance.name for instance in instances], at_most, fallback).items():
         text = f"stopped; {counted(cut, 'connection')} cut" if cut else "stopped"
         project.events.send(Drain(subject=name, service=service_of(name), text=text, cut=cut))
         project.events.cut += cut

@@ -50,7 +50,7 @@ class Keeper:
     ) -> None:
         self.record, self.app, self.listener = record, app, listener
         self.deadlines, self.control, self.log = loop.deadlines, control, log
-        self.life = Lifecycle(states.HELD if record.held else states.STARTING, control, log)
+        self.life = Lifecycle(states.HELD if record.start_held else states.STARTING, control, log)
         deadlines, on = loop.deadlines, self.life.on
         self.runner = Runner(record, app, listener, relay, deadlines, lambda: on(states.ALL_ENDED), log)
         self.hold = Hold(listener, relay, loop, self._overdue)
@@ -100,7 +100,7 @@ class Keeper:
             self._app_ended(NeverRan("listen", error.errno, words))
             return
         self.record.write_pids(None, self.listener.port)
-        if self.record.held:
+        if self.record.start_held:
             self.hold.begin(self.record.hold_max)
         else:
             self._start(low_priority=True)

@@ -61,8 +61,8 @@ class Outage:
 
     def begin(self) -> None:
         """Hold new connections, or lead them to the siblings: the app does not answer any more."""
-        self.listener.cover(self.record.alone)
-        if self.record.alone:
+        self.listener.cover(self.record.sole_instance)
+        if self.record.sole_instance:
             self.deadlines.at(self.record.hold_max, self._give_up)
             if self.listener.ends_with_app:
                 self.hold.begin(self.record.hold_max)
@@ -73,7 +73,7 @@ class Outage:
 
         Or `at_once`, though not more than once a second.
         """
-        self.listener.cover(self.record.alone)
+        self.listener.cover(self.record.sole_instance)
         self.relay.take(self.listener.queues())
         self._pass_on()
         self.app.signal_all(self.record.stop_signal)  # pre-fork workers would go on accepting
@@ -134,10 +134,10 @@ class Outage:
 
     def _pass_on(self) -> None:
         """While no app runs, relay arriving connections to a sibling; close them if they are refused."""
-        if (self.record.alone and not self.refusing) or self.app.pid is not None:
+        if (self.record.sole_instance and not self.refusing) or self.app.pid is not None:
             return
         self.relay.take(self.listener.queues())
-        sibling = None if self.record.alone else self.record.sibling()
+        sibling = None if self.record.sole_instance else self.record.sibling()
         if sibling is not None or self.refusing:
             self.relay.release(sibling)
         self.deadlines.at(_AGAIN, self._pass_on)
@@ -145,7 +145,7 @@ class Outage:
     def _restart(self) -> None:
         if self.app.has_children and self.deadlines.now() < self._kill_until:
             self.app.signal_all(signal.SIGKILL)
-            self.listener.cover(self.record.alone)
+            self.listener.cover(self.record.sole_instance)
             self.deadlines.at(_AGAIN, self._restart)
         else:
             self.restarts += 1
@@ -154,7 +154,7 @@ class Outage:
 
     def _on_answer(self, status: int | None) -> None:
         # For a sole instance, an app that answers with errors is better than none.
-        if status is not None and (self.record.alone or 0 < status < _SERVER_ERROR) and self._is_the_app():
+        if status is not None and (self.record.sole_instance or 0 < status < _SERVER_ERROR) and self._is_the_app():
             self.on(states.ANSWERED)
         else:
             self.deadlines.at(_AGAIN, self.ask)

@@ -22,7 +22,13 @@ else:
 
 
 # Names on disk that differ from ours, and stay: keepers of other versions read them.
-_ON_DISK = {"kind": "socket", "socket": "path"}
+_ON_DISK = {
+    "kind": "socket",
+    "socket": "path",
+    "low_priority_for": "polite_for",
+    "sole_instance": "alone",
+    "start_held": "held",
+}
 
 
 @dataclass(kw_only=True)
@@ -55,13 +61,13 @@ class Record:
     groups: list[int] | None = None
     access: list[int]
     start_timeout: float = 0.0  # not written by 0.1.0
-    polite_for: float
+    low_priority_for: float
     stop_signal: int
     stop_timeout: float
     drain_timeout: float
-    alone: bool
+    sole_instance: bool
     hold_max: float
-    held: bool = False
+    start_held: bool = False
     stop_first: bool = False
     predecessors: Sequence[dict[str, str | None]] = ()
     listen_variables: bool

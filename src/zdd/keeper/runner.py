@@ -62,7 +62,7 @@ class Runner:
         self.tend()
         self._tend_log()
         if low_priority:
-            self.deadlines.at(self.record.polite_for, self.full_speed)
+            self.deadlines.at(self.record.low_priority_for, self.full_speed)
         return None
 
     def tend(self) -> None:

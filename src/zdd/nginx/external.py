@@ -16,7 +16,7 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx import conf_file
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
-from zdd.nginx.config import lint, maintenance, parse, render
+from zdd.nginx.config import maintenance, parse, render
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.process import running
 from zdd.nginx.process.complaints import ProxyError, unwritable
@@ -146,6 +146,8 @@ class ExternalNginx(NginxBase):
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the configuration that includes our file."""
+        from zdd.nginx.config import lint  # here, because only `check` asks
+
         master = self.master()
         path = (running.conf_file_of(process.title(master.pid)) if master else None) or self.binary.conf_path
         main = files.read(path) if path and os.access(path, os.R_OK) else None

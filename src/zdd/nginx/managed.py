@@ -18,7 +18,7 @@ from zdd.host.process import Process
 from zdd.nginx import conf_file, gate
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
 from zdd.nginx.conf_file import read_template
-from zdd.nginx.config import lint, listen, maintenance, parse, render, template, upstream
+from zdd.nginx.config import listen, maintenance, parse, render, template, upstream
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.render import Route, Setup
 from zdd.nginx.process import running
@@ -160,6 +160,8 @@ class ManagedNginx(NginxBase):
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the template; zdd's own text needs no look."""
+        from zdd.nginx.config import lint  # here, because only `check` asks
+
         if self.template is None:
             return
         source, services = self._source(), lint.served(self.config.services)

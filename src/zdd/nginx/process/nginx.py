@@ -13,10 +13,9 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config import listen
-from zdd.nginx.process import complaints, running, takeover
+from zdd.nginx.process import complaints, running
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.complaints import ProxyError, unwritable
-from zdd.nginx.process.launch import Launch
 
 _POLL = 0.02
 
@@ -170,6 +169,9 @@ class NginxProcess:
 
     def _start(self, orphans: list[Process]) -> None:
         """Start nginx, on the sockets of workers whose master was killed; these finish their requests."""
+        from zdd.nginx.process import takeover  # here, because nginx runs before most deploys
+        from zdd.nginx.process.launch import Launch
+
         argv = [self.binary.path, "-p", self.prefix, "-c", self.conf_file]
         sockets = takeover.listeners(orphans, listen.ports(self.text() or ""))
         try:

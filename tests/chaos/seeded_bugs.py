@@ -272,8 +272,8 @@ BUGS = [
     Bug(
         "the old ones retired before the commit",
         "deploy/steps.py",
-        "        project.instances.check_ports(target.new(before))\n",
-        "        from zdd.deploy.cleanup import clean_up\n\n        clean_up(project, keep_warm=False)\n",
+        "        new = target.new(before)\n",
+        "        from zdd.deploy.cleanup import clean_up\n\n        clean_up(project, keep_warm=False)\n        new = target.new(before)\n",
         f"{WALK}[unreachable through nginx]",
     ),
 ]

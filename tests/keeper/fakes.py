@@ -33,6 +33,9 @@ class FakeApp:
         self.ended: Ended | None = None
         self.fails: OSError | None = None
 
+    def leaves_its_session(self) -> bool:
+        return False
+
     def start(self, listener: Listener, low_priority: bool) -> None:
         if self.fails:
             raise self.fails

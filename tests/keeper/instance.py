@@ -171,7 +171,7 @@ class Instance:
         """Launch, wait for the app's answer, and call it healthy."""
         self.launch()
         self.await_output("up")
-        assert self.ask("healthy")["ok"]
+        assert self.ask("healthy", sure=True)["ok"]
         return self
 
     def _attach(self) -> bool:

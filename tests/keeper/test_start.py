@@ -255,3 +255,29 @@ def test_the_keeper_is_where_orphans_go(new: New) -> None:
     web = new(env={"PRELUDE": prelude}).start()
 
     wait_until(lambda: sum(parent == web.keeper().pid for parent in process.parents().values()) == 2)
+
+
+@pytest.mark.parametrize(
+    "prelude",
+    [
+        "if os.fork() == 0:\n    os.setsid(); time.sleep(600)\n",
+        "if os.fork() == 0:\n    if os.fork() == 0:\n        os.setsid(); time.sleep(600)\n    os._exit(0)\n",
+    ],
+    ids=["its child", "an orphan of it"],
+)
+def test_an_app_of_which_a_process_left_its_session_is_healthy_only_for_sure(new: New, prelude: str) -> None:
+    """What goes into the background may answer before the app has ended."""
+    web = new(env={"PRELUDE": prelude}).launch()
+    web.await_output("up")
+
+    wait_until(lambda: web.ask("healthy").get("background"))
+
+    assert web.ask("status")["state"] == "starting"
+    assert web.ask("healthy", sure=True)["ok"]
+
+
+def test_workers_of_a_server_have_not_left_its_session(new: New) -> None:
+    web = new(env={"PRELUDE": "if os.fork() == 0:\n    time.sleep(600)\n"}).launch()
+    web.await_output("up")
+
+    assert web.ask("healthy")["ok"]

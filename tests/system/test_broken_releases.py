@@ -127,6 +127,12 @@ RELEASES = [
         ["ended with exit status 0 before it was healthy", "run must keep the app in the foreground: no daemon mode"],
         "forks_away",
     ),
+    Broken(
+        "goes into the background once it has answered",
+        AT_ONCE,
+        ["ended with exit status 0", "run must keep the app in the foreground: no daemon mode"],
+        "forks_away_once_it_has_answered",
+    ),
     Broken("gives up after 3 s", WHEN_IT_ENDS, ["ended with exit status 1", "the database says no"], "exits_after_3_s"),
     Broken(
         "is killed, as the kernel does for lack of memory",

@@ -103,7 +103,11 @@ def before_commit(target: Manifest, before: Manifest | None, config: Config) -> 
 
 def after_switch(target: Manifest, before: Manifest | None, config: Config) -> list[Step]:
     """Return the remaining steps of a deploy that was interrupted after its switch."""
-    return [steps.swapped(target.swapped(before)), steps.check(target), *_last(target, target.new(before), config)]
+    return [
+        steps.swapped(target.swapped(before)),
+        steps.check(target, restarts=True),
+        *_last(target, target.new(before), config),
+    ]
 
 
 def _before_start(new: Sequence[Instance], config: Config) -> str:

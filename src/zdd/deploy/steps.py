@@ -185,13 +185,16 @@ def swapped(new: Sequence[Instance]) -> Step:
     return Step("swap", "wait for the interrupted swap", lambda project: stop_first.await_unattended(project, new))
 
 
-def check(target: Manifest) -> Step:
+def check(target: Manifest, restarts: bool = False) -> Step:
     """Send one request through nginx to each changed service, as a client would."""
 
     def do(project: Project) -> None:
         before = project.tables.before(target)
-        project.instances.check_ports(target.new(before))
+        new = target.new(before)
+        project.instances.check_ports(new)
         project.proxy.check(target, before)
+        if not restarts:  # a deploy that was interrupted may have run for long
+            project.instances.check_lives(new)
 
     return Step("check", "one request for each changed service through nginx", do)
 

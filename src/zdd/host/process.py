@@ -166,6 +166,11 @@ def parents() -> dict[int, int]:
     return {pid: int(stat[1]) for pid in numbers if (stat := stat_fields(pid)) is not None}
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that the main thread of a process has started or adopted; empty if it has ended."""
+    return [int(child) for child in read(f"/proc/{pid}/task/{pid}/children").split()]
+
+
 def descendants(root: int) -> list[int]:
     """Return all processes below this one, children before grandchildren."""
     return trees([root])[root]

@@ -10,10 +10,11 @@ from zdd.conf.schema import Config, Service
 from zdd.errors import DeployFailed, UsageError
 from zdd.events import Events, Healthy, Notice
 from zdd.host.clock import Clock
-from zdd.host.process import Process
+from zdd.host.process import Process, ended
 from zdd.instances import environment, spec
 from zdd.instances.driver import Driver, Launch, ProxySide
 from zdd.instances.drivers import Drivers
+from zdd.instances.health.failure import InstanceFailed, last_words, why_ended
 from zdd.instances.health.verdict import Health
 from zdd.instances.state import ORPHANED, InstanceState
 from zdd.interrupts import Interrupts
@@ -155,6 +156,20 @@ class Instances:
         for instance in instances:
             if instance.kind == "tcp" and (conflict := self._driver(instance.name).port_conflict()):
                 raise DeployFailed(f"{instance.service}: {conflict}", hint="end it; `ss -ltnp` shows who listens where")
+
+    def check_lives(self, instances: Sequence[Instance]) -> None:
+        """
+        Raise InstanceFailed for an instance that has ended since it was healthy, even if it was started again.
+
+        What an app leaves running when it goes into the background may answer before the app has ended.
+        """
+        for name in (instance.name for instance in instances):
+            state = self.look(name)
+            if state.exit or state.restarts or state.state not in ("serving", ORPHANED):
+                log = self.drivers.paths.log(name)
+                words = f"{name} ended with {state.exit or state.state} right after it was healthy"
+                hint = why_ended(0) if state.exit == ended(0) else None
+                raise InstanceFailed(f"{state.service}: {words}", last_words(log), log, hint=hint)
 
     def long_lived(self, name: str) -> int:
         """Count the connections to an instance that have been open for so long that they may never end."""

@@ -168,6 +168,15 @@ class App:
         finally:
             os._exit(CANNOT_START)
 
+    def leaves_its_session(self) -> bool:
+        """
+        Return whether a process of the app is in another session than the app, as a daemon is.
+
+        Then the app itself may be about to end. A server that is quick to start answers before that.
+        """
+        others = [*process.children(os.getpid()), *process.children(self.pid or 0)]
+        return any(pid != self.pid and _session(pid) not in (self.pid, None) for pid in others)
+
     def _command(self, listener: Listener) -> tuple[list[str], dict[str, str]]:
         """Return the app's arguments and environment, with its port in place of {port}."""
         argv, env, port = list(self.record.argv), dict(self.record.env), listener.port
@@ -186,6 +195,13 @@ class App:
             os.set_inheritable(socket, True)
         elif socket is not None:
             os.dup2(socket, _LISTEN_FD)
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:  # it has ended
+        return None
 
 
 def _reported(stage: str, what: str, error: BaseException) -> bytes:

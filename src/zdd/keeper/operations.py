@@ -25,7 +25,7 @@ class Operations:
             "attach": lambda _: self._attach(),
             "rest": self._park,
             "start": lambda request: self._answer(keeper.start(bool(request.get("alone"))), "nothing to start"),
-            "healthy": lambda _: self._healthy(),
+            "healthy": self._healthy,
             "retire": self._retire,
             "unretire": lambda _: self._answer(keeper.unretire(), "it is too late for that"),
             "pause": lambda request: self._answer(keeper.pause(float(request["seconds"])), "its requests cannot wait"),
@@ -80,8 +80,11 @@ class Operations:
             "stranger": keeper.listener.stranger(),
         }
 
-    def _healthy(self) -> Message:
-        """Refuse if another program has answered in place of the app."""
+    def _healthy(self, request: Message) -> Message:
+        """Refuse if another program has answered in place of the app, or, unless asked for sure, perhaps a daemon."""
+        if not request.get("sure") and self.keeper.app.leaves_its_session():
+            error = "a process of the app has left its session"
+            return {"ok": False, "state": self.keeper.life.shown, "background": True, "error": error}
         if stranger := self.keeper.listener.stranger():
             return {"ok": False, "state": self.keeper.life.shown, "stranger": stranger, "error": stranger}
         return self._answer(self.keeper.healthy(), "nothing runs that could serve")

@@ -91,6 +91,20 @@ def forks_away(where):
     plain.main(where)
 
 
+def forks_away_once_it_has_answered(where):
+    ready, answered = os.pipe()
+    if os.fork():
+        os.read(ready, 1)
+        os._exit(0)
+    os.setsid()
+
+    def converse(connection):
+        plain.converse(connection)
+        os.write(answered, b".")
+
+    plain.serve(plain.listen(where), converse)
+
+
 def talks_too_much(where):
     for _ in range(1000):
         sys.stdout.write("bla " * 25_000 + "\n")

@@ -20,6 +20,7 @@ from zdd.keeper.record import Record
 from zdd.paths import Paths
 
 _POLL = 0.01
+_PARTING = 1.0  # seconds that an app gets to end, if a process of it seems to have gone into the background
 _COMMAND_PAUSE = 0.2  # between two runs of health_command
 _SHOWN = 200  # characters of what it printed
 
@@ -59,6 +60,10 @@ class Probe:
         else:
             notice = self._await_answer(status["address"], begun, deadline, check)
         answer = client.ask(control, "healthy")
+        if answer.get("background"):
+            for _ in self.clock.poll(_POLL, self.clock.now() + _PARTING, check):
+                pass
+            answer = client.ask(control, "healthy", sure=True)
         if not answer["ok"]:  # an app that forks into the background may answer once
             check()
             raise self.failed(answer.get("stranger") or "it ended as soon as it had answered")

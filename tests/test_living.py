@@ -14,7 +14,7 @@ import pytest
 from zdd import living
 from zdd.host import sock_diag
 from zdd.host.process import Process, title
-from zdd.living import Remains
+from zdd.layout import Layout
 
 from .system.project import eventually
 
@@ -22,11 +22,10 @@ SLEEP = ["sleep", "60"]
 
 
 @pytest.fixture
-def remains(tmp_path: Path) -> Remains:
+def layout(tmp_path: Path) -> Layout:
     for folder in ("control", "instances/web-1/sock", "logs"):
         (tmp_path / folder).mkdir(parents=True)
-    names = ("control", "instances", "logs", "owner", "current", "nginx.conf")
-    return Remains(str(tmp_path), *(f"{tmp_path}/{name}" for name in names))
+    return Layout(str(tmp_path), str(tmp_path), f"{tmp_path}/nginx.conf")
 
 
 def started(child: subprocess.Popen[bytes]) -> Process:
@@ -36,10 +35,10 @@ def started(child: subprocess.Popen[bytes]) -> Process:
     return process
 
 
-def record(remains: Remains, child: subprocess.Popen[bytes], port: int | None = None) -> None:
+def record(layout: Layout, child: subprocess.Popen[bytes], port: int | None = None) -> None:
     process = started(child)
     pids = {"keeper": None, "app": [process.pid, process.start_time], "port": port}
-    Path(remains.control, "web-1.pids").write_text(json.dumps(pids))
+    Path(layout.control, "web-1.pids").write_text(json.dumps(pids))
 
 
 @pytest.fixture
@@ -51,82 +50,82 @@ def children() -> Iterator[list[subprocess.Popen[bytes]]]:
         child.wait()
 
 
-def test_nothing_lives_in_files_alone(remains: Remains) -> None:
-    for path in (f"{remains.control}/web-1.sock", f"{remains.instances}/web-1/sock/socket"):
+def test_nothing_lives_in_files_alone(layout: Layout) -> None:
+    for path in (f"{layout.control}/web-1.sock", f"{layout.instances}/web-1/sock/socket"):
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(path)
             left.listen()
-    Path(remains.control, "web-1.pids").write_text('{"keeper": [4194304, 7], "app": null, "port": null}')
-    Path(remains.control, "web-2.pids").write_text("{")
-    Path(remains.runtime, "nginx.pid").write_text(str(os.getpid()))
+    Path(layout.control, "web-1.pids").write_text('{"keeper": [4194304, 7], "app": null, "port": null}')
+    Path(layout.control, "web-2.pids").write_text("{")
+    Path(layout.runtime, "nginx.pid").write_text(str(os.getpid()))
 
-    assert living.find(remains) is None
+    assert living.find(layout) is None
 
 
-def test_a_control_socket_that_somebody_listens_on_is_a_keeper(remains: Remains) -> None:
+def test_a_control_socket_that_somebody_listens_on_is_a_keeper(layout: Layout) -> None:
     with socket.socket(socket.AF_UNIX) as keeper:
-        keeper.bind(f"{remains.control}/web-1.sock")
+        keeper.bind(f"{layout.control}/web-1.sock")
         keeper.listen(0)
 
         for _ in range(3):  # nobody accepts, so its queue is full after the first ones
-            assert living.find(remains) == "the keeper of web-1 answers"
+            assert living.find(layout) == "the keeper of web-1 answers"
 
 
-def test_an_app_that_listens_lives_without_its_keeper(remains: Remains) -> None:
-    path = f"{remains.instances}/web-1/sock/socket"
+def test_an_app_that_listens_lives_without_its_keeper(layout: Layout) -> None:
+    path = f"{layout.instances}/web-1/sock/socket"
     with socket.socket(socket.AF_UNIX) as app:
         app.bind(path)
         app.listen()
 
-        assert living.find(remains) == f"somebody listens on {path}"
+        assert living.find(layout) == f"somebody listens on {path}"
         assert sock_diag.queued(sock_diag.file_of(path)) == 0, "the app was connected to"
 
 
 def test_another_process_with_the_number_and_time_of_one_before_the_reboot_is_not_it(
-    remains: Remains, children: list[subprocess.Popen[bytes]]
+    layout: Layout, children: list[subprocess.Popen[bytes]]
 ) -> None:
     children.append(subprocess.Popen(SLEEP))
-    record(remains, children[0])
+    record(layout, children[0])
 
-    assert living.find(remains) is None
+    assert living.find(layout) is None
 
 
 @pytest.mark.parametrize("mark", ["environment", "log"])
 def test_a_recorded_process_with_a_mark_of_the_instance_lives(
-    remains: Remains, children: list[subprocess.Popen[bytes]], mark: str
+    layout: Layout, children: list[subprocess.Popen[bytes]], mark: str
 ) -> None:
     env = os.environ | ({"ZDD_INSTANCE": "web-1"} if mark == "environment" else {})
-    with Path(remains.logs, "web-1.log" if mark == "log" else "other.log").open("wb") as log:
+    with Path(layout.logs, "web-1.log" if mark == "log" else "other.log").open("wb") as log:
         children.append(subprocess.Popen(SLEEP, env=env, stderr=log))
-    record(remains, children[0])
+    record(layout, children[0])
 
-    assert living.find(remains) == f"process {children[0].pid} of web-1 runs"
+    assert living.find(layout) == f"process {children[0].pid} of web-1 runs"
 
 
 def test_a_process_that_opens_and_closes_files_all_the_time_lives(
-    remains: Remains, children: list[subprocess.Popen[bytes]]
+    layout: Layout, children: list[subprocess.Popen[bytes]]
 ) -> None:
     busy = ["sh", "-c", "while :; do : </dev/null; done"]
     children.append(subprocess.Popen(busy, env=os.environ | {"ZDD_INSTANCE": "web-1"}))
-    record(remains, children[0])
+    record(layout, children[0])
 
-    assert {living.find(remains) for _ in range(500)} == {f"process {children[0].pid} of web-1 runs"}
+    assert {living.find(layout) for _ in range(500)} == {f"process {children[0].pid} of web-1 runs"}
 
 
-def test_a_keeper_is_known_by_its_record(remains: Remains, children: list[subprocess.Popen[bytes]]) -> None:
-    script = ["sh", "-c", "sleep 60; exit", f"{remains.control}/web-1.json"]
+def test_a_keeper_is_known_by_its_record(layout: Layout, children: list[subprocess.Popen[bytes]]) -> None:
+    script = ["sh", "-c", "sleep 60; exit", f"{layout.control}/web-1.json"]
     children.append(subprocess.Popen(script))
-    record(remains, children[0])
+    record(layout, children[0])
 
-    assert living.find(remains) == f"process {children[0].pid} of web-1 runs"
+    assert living.find(layout) == f"process {children[0].pid} of web-1 runs"
 
 
-def test_a_classic_instance_is_known_by_its_port(remains: Remains, children: list[subprocess.Popen[bytes]]) -> None:
+def test_a_classic_instance_is_known_by_its_port(layout: Layout, children: list[subprocess.Popen[bytes]]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         children.append(subprocess.Popen(SLEEP, pass_fds=[server.fileno()]))
         process = started(children[0])
         known = {"process": [process.pid, process.start_time], "port": port}
-        Path(remains.control, "old-1.classic").write_text(json.dumps(known))
+        Path(layout.control, "old-1.classic").write_text(json.dumps(known))
 
-        assert living.find(remains) == f"process {process.pid} of old-1 runs"
+        assert living.find(layout) == f"process {process.pid} of old-1 runs"

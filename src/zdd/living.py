@@ -22,24 +22,13 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from zdd.errors import UsageError
 from zdd.host import files, process, sock_diag
 from zdd.host.clock import boot_id
 from zdd.host.process import Process
-
-
-class Remains(NamedTuple):
-    """Where to look: R, folders and files in R and S, and the configuration file of the project's own nginx."""
-
-    runtime: str
-    control: str
-    instances: str
-    logs: str
-    owner: str
-    current: str
-    nginx_conf: str
+from zdd.layout import Layout
 
 
 def check_proc() -> None:
@@ -51,46 +40,46 @@ def check_proc() -> None:
         )
 
 
-def is_stale(remains: Remains) -> bool:
+def is_stale(layout: Layout) -> bool:
     """Return whether R is left over from another boot: its boot id is not ours, and nothing in R runs."""
-    return not _is_of_this_boot(remains) and find(remains) is None
+    return not _is_of_this_boot(layout) and find(layout) is None
 
 
-def doubt(remains: Remains) -> str | None:
+def doubt(layout: Layout) -> str | None:
     """Return why R is kept or cleared if the boot id does not decide that; None if it does."""
-    if _is_of_this_boot(remains) or not os.path.lexists(remains.current):
+    if _is_of_this_boot(layout) or not os.path.lexists(layout.current):
         return None
-    recorded, ours = files.read_object(remains.owner).get("boot_id"), boot_id()
-    life = find(remains)
+    recorded, ours = files.read_object(layout.owner).get("boot_id"), boot_id()
+    life = find(layout)
     if recorded and ours:
-        return f"{remains.runtime} was made under another boot id, but {life}: so it is kept" if life else None
+        return f"{layout.runtime} was made under another boot id, but {life}: so it is kept" if life else None
     unknown = "/proc/sys/kernel/random/boot_id cannot be read here" if not ours else "its boot id was not known"
     known = f"{life}: so it is kept" if life else "nothing in it runs, as after a reboot"
-    return f"it is unknown whether {remains.runtime} is of this boot ({unknown}), but {known}"
+    return f"it is unknown whether {layout.runtime} is of this boot ({unknown}), but {known}"
 
 
-def _is_of_this_boot(remains: Remains) -> bool:
+def _is_of_this_boot(layout: Layout) -> bool:
     """Return whether R is known to be of this boot or is new; False if that is unknown."""
-    owner, ours = files.read_object(remains.owner), boot_id()
+    owner, ours = files.read_object(layout.owner), boot_id()
     return not owner or (bool(ours) and owner.get("boot_id") == ours)
 
 
-def find(remains: Remains) -> str | None:
+def find(layout: Layout) -> str | None:
     """Return the first sign of life as a phrase; None proves that nothing runs."""
     for search in (_keepers, _listeners, _recorded, _nginx):
-        for life in search(remains):
+        for life in search(layout):
             return life
     return None
 
 
-def _keepers(remains: Remains) -> Iterator[str]:
-    for name in _names(remains.control, ".sock"):
-        if _accepts(f"{remains.control}/{name}.sock"):
+def _keepers(layout: Layout) -> Iterator[str]:
+    for name in _names(layout.control, ".sock"):
+        if _accepts(layout.control_socket(name)):
             yield f"the keeper of {name} answers"
 
 
-def _listeners(remains: Remains) -> Iterator[str]:
-    sockets = list(_sockets(remains.instances))
+def _listeners(layout: Layout) -> Iterator[str]:
+    sockets = list(_sockets(layout.instances))
     try:
         listening = sock_diag.listening_files() if sockets else set()
     except OSError as error:
@@ -101,30 +90,31 @@ def _listeners(remains: Remains) -> Iterator[str]:
             yield f"somebody listens on {path}"
 
 
-def _recorded(remains: Remains) -> Iterator[str]:
-    for ending, roles in ((".pids", ("keeper", "app")), (".classic", ("process", "stop"))):
-        for name in _names(remains.control, ending):
-            record = files.read_object(f"{remains.control}/{name}{ending}")
+def _recorded(layout: Layout) -> Iterator[str]:
+    kinds = ((".pids", layout.pids, ("keeper", "app")), (".classic", layout.classic_record, ("process", "stop")))
+    for ending, path_of, roles in kinds:
+        for name in _names(layout.control, ending):
+            record = files.read_object(path_of(name))
             for role in roles:
                 match record.get(role):
-                    case [int(pid), int(start_time)] if _lives(remains, name, Process(pid, start_time), record):
+                    case [int(pid), int(start_time)] if _lives(layout, name, Process(pid, start_time), record):
                         yield f"process {pid} of {name} runs"
 
 
-def _nginx(remains: Remains) -> Iterator[str]:
-    pid = files.read_number(f"{remains.runtime}/nginx.pid")
+def _nginx(layout: Layout) -> Iterator[str]:
+    pid = files.read_number(layout.nginx_pid)
     title = process.title(pid) if pid else ""
-    if title.startswith(process.NGINX_MASTER) and f"-c {remains.nginx_conf}" in title:
+    if title.startswith(process.NGINX_MASTER) and f"-c {layout.nginx_conf}" in title:
         yield f"nginx, process {pid}, runs"
 
 
-def _lives(remains: Remains, name: str, recorded: Process, record: dict[str, Any]) -> bool:
+def _lives(layout: Layout, name: str, recorded: Process, record: dict[str, Any]) -> bool:
     pid = recorded.pid
     if not recorded.alive():
         return _is_hidden(pid)
-    if f"{remains.control}/{name}.json" in process.title(pid):
+    if layout.record(name) in process.title(pid):
         return True
-    marks = {name, f"{remains.runtime}:{name}"}
+    marks = {name, f"{layout.runtime}:{name}"}
     port = record.get("port")
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
@@ -134,7 +124,7 @@ def _lives(remains: Remains, name: str, recorded: Process, record: dict[str, Any
         return False
     except OSError:
         return True
-    if f"{remains.logs}/{name}.log" in outputs or variables & {os.fsencode(f"ZDD_INSTANCE={mark}") for mark in marks}:
+    if layout.log(name) in outputs or variables & {os.fsencode(f"ZDD_INSTANCE={mark}") for mark in marks}:
         return True
     tree = [pid, *process.descendants(pid)] if port else []
     return any(number == port for _, number in sock_diag.listeners(tree)) if tree else False

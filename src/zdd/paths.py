@@ -1,10 +1,9 @@
-"""Where a project's files are: S, the state, which survives a reboot, and R, the runtime folder."""
+"""Where a project's files are: which S and R it has, and whether it may have them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable
 
 from zdd import claims, living
@@ -14,16 +13,16 @@ from zdd.errors import UsageError
 from zdd.host import files
 from zdd.host.clock import boot_id
 from zdd.instances.name import name_of
-from zdd.living import Remains
+from zdd.layout import Layout
 
 _RUN = "/run/zdd"
 _LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes with its closing zero (unix(7))
 _HIGHEST_NUMBER = 99_999  # the highest instance number that fits into a socket's path
 
 
-class Paths:
+class Paths(Layout):
     """
-    The paths of one project.
+    The paths of the project of a configuration, chosen, checked and made.
 
     S is `/var/lib/zdd/PROJECT` for root and `~/.local/state/zdd/PROJECT` for others, with the home from passwd instead
     of $HOME: CI, cron and sudo must all find the same folder. R is `/run/zdd/PROJECT` if we can use it, else S/run; the
@@ -32,108 +31,9 @@ class Paths:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.state = str(config.zdd.state_dir or default_state(config.project))
-        self.runtime = str(config.zdd.runtime_dir or self._recorded() or self._choose())
-        self.logs = f"{self.state}/logs"
-        self.history = f"{self.state}/history.jsonl"
-        self.environment = f"{self.state}/environment.json"
-        self.deploys = f"{self.state}/deploys"
-        self.releases = f"{self.state}/releases"
-        self.assets = f"{self.state}/assets"
-        self.nginx = f"{self.state}/nginx"
-        self.nginx_conf = config.nginx.rendered or f"{self.nginx}/nginx.conf"  # what an nginx of ours reads
-        self.lock = f"{self.runtime}/lock"
-        self.owner = f"{self.runtime}/owner"
-        self.control = f"{self.runtime}/control"
-        self.instances = f"{self.runtime}/instances"
-        self.tables = f"{self.runtime}/tables"
-        self.current = f"{self.runtime}/current"
-        self.maintenance = f"{self.runtime}/maintenance"
-        self.nginx_pid = f"{self.runtime}/nginx.pid"
-        self.nginx_temp = f"{self.nginx}/temp"
-        self.nginx_log = f"{self.logs}/nginx.log"
-        self.code = f"{self.state}/code.json"
-        self.release = f"{self.state}/current"
-        self.mirror = f"{self.state}/repo.git"
-        self.shared = f"{self.state}/shared"
-
-    def control_socket(self, name: str) -> str:
-        """Return the socket on which the instance's keeper answers."""
-        return f"{self.control}/{name}.sock"
-
-    def record(self, name: str) -> str:
-        """Return the file with what the instance's keeper runs."""
-        return f"{self.control}/{name}.json"
-
-    def pids(self, name: str) -> str:
-        """Return the file in which the instance's keeper records the processes."""
-        return f"{self.control}/{name}.pids"
-
-    def classic_record(self, name: str) -> str:
-        """Return the record of a classic instance."""
-        return f"{self.control}/{name}.classic"
-
-    def table(self, name: str | int) -> str:
-        """Return the folder of a table."""
-        return f"{self.tables}/{name}"
-
-    def instance(self, name: str) -> str:
-        """Return the instance's own folder."""
-        return f"{self.instances}/{name}"
-
-    def socket(self, name: str) -> str:
-        """Return the path that slots lead to: the instance's socket, or another one while requests are held."""
-        return f"{self.instances}/{name}/{'sock/' if self.is_of_0_1(name) else ''}socket"
-
-    def keep(self, name: str) -> str:
-        """Return the keeper's own name for the instance's socket, which no app can change."""
-        folder = self.instance(name)
-        if not self.is_of_0_1(name):
-            return f"{folder}/keep"
-        names = [entry for entry in os.listdir(folder) if re.fullmatch(r"name(\.[0-9]+)?", entry)]
-        return f"{folder}/{max(names, key=lambda entry: int(entry[5:] or 0), default='name')}"
-
-    def waiting(self, name: str) -> str:
-        """Return the socket in which the instance's requests are held."""
-        return f"{self.instance(name)}/waiting"
-
-    def app_folder(self, name: str) -> str:
-        """Return the prefix of the app's own folders; a dot and a number follow it."""
-        return f"{self.instance(name)}/app"
-
-    def app_socket(self, name: str) -> str:
-        """Return the path at which an app binds its socket if it does so itself."""
-        return f"{self.app_folder(name)}.1/socket"
-
-    def old_socket_folder(self, name: str) -> str:
-        """
-        Return the folder in which zdd 0.1 keeps an instance's socket.
-
-        Its instances continue to serve, and its slots lead there. So a new instance has a link there to its own folder.
-        """
-        return f"{self.instance(name)}/sock"
-
-    def is_of_0_1(self, name: str) -> bool:
-        """Return whether zdd 0.1 started the instance; it has the layout of that version."""
-        folder = self.old_socket_folder(name)
-        return os.path.isdir(folder) and not os.path.islink(folder)
-
-    def log(self, name: str) -> str:
-        """Return the file with the instance's output."""
-        return f"{self.logs}/{name}.log"
-
-    def deploy_log(self, deploy: int) -> str:
-        """Return the file that tells of a deploy, whatever became of it."""
-        return f"{self.logs}/deploy-{deploy}.log"
-
-    def deploy_events(self, deploy: int) -> str:
-        """Return the file of a deploy's events, one JSON object a line."""
-        return f"{self.logs}/deploy-{deploy}.jsonl"
-
-    def logged_deploys(self) -> list[int]:
-        """Return the numbers of all deploys that have a log; such a number is not used again."""
-        names = os.listdir(self.logs) if os.path.isdir(self.logs) else []
-        return [int(match[1]) for name in names if (match := re.fullmatch(r"deploy-([0-9]+)\.log", name))]
+        state = str(config.zdd.state_dir or default_state(config.project))
+        runtime = str(config.zdd.runtime_dir or _recorded(state) or _choose(state, config.project))
+        super().__init__(state, runtime, config.nginx.rendered)
 
     def check(self) -> None:
         """
@@ -171,7 +71,7 @@ class Paths:
         for path, more in ((self.owner, {"uid": os.geteuid(), "boot_id": boot}), (f"{self.state}/owner", {})):
             if files.read(path) != (text := claims.encode(claim, **more)):
                 files.write(path, text)  # readable for other users, see claims.py
-        if self._recorded() != self.runtime:
+        if _recorded(self.state) != self.runtime:
             files.write(f"{self.state}/runtime", self.runtime + "\n")
         return notice
 
@@ -209,29 +109,11 @@ class Paths:
 
     def stale(self) -> bool:
         """Return whether R is left over from another boot: its boot id is not ours, and nothing in R runs."""
-        return living.is_stale(self._remains())
+        return living.is_stale(self)
 
     def doubt(self) -> str | None:
         """Return why R is kept or cleared if the boot id does not decide that; None if it does."""
-        return living.doubt(self._remains())
-
-    def _remains(self) -> Remains:
-        return Remains(self.runtime, self.control, self.instances, self.logs, self.owner, self.current, self.nginx_conf)
-
-    def _recorded(self) -> str | None:
-        """Return the runtime folder chosen before, as long as it holds a table of a deploy."""
-        recorded = (files.read(f"{self.state}/runtime") or "").strip()
-        tables = f"{recorded}/tables"
-        return recorded if recorded and os.path.isdir(tables) and os.listdir(tables) else None
-
-    def _choose(self) -> str:
-        shared = f"{_RUN}/{self.config.project}"
-        if os.path.isdir(shared):
-            usable = os.stat(shared).st_uid == os.geteuid()
-        else:
-            parent = _RUN if os.path.isdir(_RUN) else "/run"
-            usable = os.access(parent, os.W_OK | os.X_OK)
-        return shared if usable else f"{self.state}/run"
+        return living.doubt(self)
 
     def moved_from(self) -> str | None:
         """Return the path by which this project was deployed, if that file no longer exists; else None."""
@@ -256,6 +138,23 @@ class Paths:
 def default_state(project: str) -> str:
     """Return the default of S."""
     return claims.state_of(project, os.geteuid())
+
+
+def _recorded(state: str) -> str | None:
+    """Return the runtime folder chosen before, as long as it holds a table of a deploy."""
+    recorded = (files.read(f"{state}/runtime") or "").strip()
+    tables = f"{recorded}/tables"
+    return recorded if recorded and os.path.isdir(tables) and os.listdir(tables) else None
+
+
+def _choose(state: str, project: str) -> str:
+    shared = f"{_RUN}/{project}"
+    if os.path.isdir(shared):
+        usable = os.stat(shared).st_uid == os.geteuid()
+    else:
+        parent = _RUN if os.path.isdir(_RUN) else "/run"
+        usable = os.access(parent, os.W_OK | os.X_OK)
+    return shared if usable else f"{state}/run"
 
 
 def _remove_tree(folder: str) -> None:

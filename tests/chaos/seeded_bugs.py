@@ -186,7 +186,7 @@ BUGS = [
     Bug(
         "a boot id that differs is taken for a reboot, whatever lives",
         "living.py",
-        " and find(remains) is None",
+        " and find(layout) is None",
         "",
         "tests/system/test_boot_id.py::test_a_broken_version_costs_nothing_where_the_boot_id_is_no_help[hidden]",
     ),

@@ -1,0 +1,114 @@
+"""Every path of a project, spelled once: below S, the state, which survives a reboot, and R, the runtime folder."""
+
+from __future__ import annotations
+
+import os
+import re
+
+
+class Layout:
+    """The paths of a project whose S and R are known; `nginx_conf` is what our nginx reads, if not zdd's text."""
+
+    def __init__(self, state: str, runtime: str, nginx_conf: str | None = None) -> None:
+        self.state = state
+        self.runtime = runtime
+        self.logs = f"{self.state}/logs"
+        self.history = f"{self.state}/history.jsonl"
+        self.environment = f"{self.state}/environment.json"
+        self.deploys = f"{self.state}/deploys"
+        self.releases = f"{self.state}/releases"
+        self.assets = f"{self.state}/assets"
+        self.nginx = f"{self.state}/nginx"
+        self.nginx_conf = nginx_conf or f"{self.nginx}/nginx.conf"  # what an nginx of ours reads
+        self.lock = f"{self.runtime}/lock"
+        self.owner = f"{self.runtime}/owner"
+        self.control = f"{self.runtime}/control"
+        self.instances = f"{self.runtime}/instances"
+        self.tables = f"{self.runtime}/tables"
+        self.current = f"{self.runtime}/current"
+        self.maintenance = f"{self.runtime}/maintenance"
+        self.nginx_pid = f"{self.runtime}/nginx.pid"
+        self.nginx_temp = f"{self.nginx}/temp"
+        self.nginx_log = f"{self.logs}/nginx.log"
+        self.code = f"{self.state}/code.json"
+        self.release = f"{self.state}/current"
+        self.mirror = f"{self.state}/repo.git"
+        self.shared = f"{self.state}/shared"
+
+    def control_socket(self, name: str) -> str:
+        """Return the socket on which the instance's keeper answers."""
+        return f"{self.control}/{name}.sock"
+
+    def record(self, name: str) -> str:
+        """Return the file with what the instance's keeper runs."""
+        return f"{self.control}/{name}.json"
+
+    def pids(self, name: str) -> str:
+        """Return the file in which the instance's keeper records the processes."""
+        return f"{self.control}/{name}.pids"
+
+    def classic_record(self, name: str) -> str:
+        """Return the record of a classic instance."""
+        return f"{self.control}/{name}.classic"
+
+    def table(self, name: str | int) -> str:
+        """Return the folder of a table."""
+        return f"{self.tables}/{name}"
+
+    def instance(self, name: str) -> str:
+        """Return the instance's own folder."""
+        return f"{self.instances}/{name}"
+
+    def socket(self, name: str) -> str:
+        """Return the path that slots lead to: the instance's socket, or another one while requests are held."""
+        return f"{self.instances}/{name}/{'sock/' if self.is_of_0_1(name) else ''}socket"
+
+    def keep(self, name: str) -> str:
+        """Return the keeper's own name for the instance's socket, which no app can change."""
+        folder = self.instance(name)
+        if not self.is_of_0_1(name):
+            return f"{folder}/keep"
+        names = [entry for entry in os.listdir(folder) if re.fullmatch(r"name(\.[0-9]+)?", entry)]
+        return f"{folder}/{max(names, key=lambda entry: int(entry[5:] or 0), default='name')}"
+
+    def waiting(self, name: str) -> str:
+        """Return the socket in which the instance's requests are held."""
+        return f"{self.instance(name)}/waiting"
+
+    def app_folder(self, name: str) -> str:
+        """Return the prefix of the app's own folders; a dot and a number follow it."""
+        return f"{self.instance(name)}/app"
+
+    def app_socket(self, name: str) -> str:
+        """Return the path at which an app binds its socket if it does so itself."""
+        return f"{self.app_folder(name)}.1/socket"
+
+    def old_socket_folder(self, name: str) -> str:
+        """
+        Return the folder in which zdd 0.1 keeps an instance's socket.
+
+        Its instances continue to serve, and its slots lead there. So a new instance has a link there to its own folder.
+        """
+        return f"{self.instance(name)}/sock"
+
+    def is_of_0_1(self, name: str) -> bool:
+        """Return whether zdd 0.1 started the instance; it has the layout of that version."""
+        folder = self.old_socket_folder(name)
+        return os.path.isdir(folder) and not os.path.islink(folder)
+
+    def log(self, name: str) -> str:
+        """Return the file with the instance's output."""
+        return f"{self.logs}/{name}.log"
+
+    def deploy_log(self, deploy: int) -> str:
+        """Return the file that tells of a deploy, whatever became of it."""
+        return f"{self.logs}/deploy-{deploy}.log"
+
+    def deploy_events(self, deploy: int) -> str:
+        """Return the file of a deploy's events, one JSON object a line."""
+        return f"{self.logs}/deploy-{deploy}.jsonl"
+
+    def logged_deploys(self) -> list[int]:
+        """Return the numbers of all deploys that have a log; such a number is not used again."""
+        names = os.listdir(self.logs) if os.path.isdir(self.logs) else []
+        return [int(match[1]) for name in names if (match := re.fullmatch(r"deploy-([0-9]+)\.log", name))]

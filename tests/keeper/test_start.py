@@ -260,18 +260,18 @@ def test_the_keeper_is_where_orphans_go(new: New) -> None:
 @pytest.mark.parametrize(
     "prelude",
     [
-        "if os.fork() == 0:\n    os.setsid(); time.sleep(600)\n",
-        "if os.fork() == 0:\n    if os.fork() == 0:\n        os.setsid(); time.sleep(600)\n    os._exit(0)\n",
+        "if os.fork() == 0:\n    leave()\n",
+        "if os.fork() == 0:\n    if os.fork() == 0:\n        leave()\n    os._exit(0)\n",
     ],
     ids=["its child", "an orphan of it"],
 )
 def test_an_app_of_which_a_process_left_its_session_is_healthy_only_for_sure(new: New, prelude: str) -> None:
     """What goes into the background may answer before the app has ended."""
-    web = new(env={"PRELUDE": prelude}).launch()
+    leave = "def leave():\n    os.setsid(); os.write(left, b'.'); time.sleep(600)\nwait, left = os.pipe()\n"
+    web = new(env={"PRELUDE": f"{leave}{prelude}os.read(wait, 1)\n"}).launch()
     web.await_output("up")
 
-    wait_until(lambda: web.ask("healthy").get("background"))
-
+    assert web.ask("healthy")["background"]
     assert web.ask("status")["state"] == "starting"
     assert web.ask("healthy", sure=True)["ok"]
 

@@ -42,7 +42,7 @@ def test_requests_wait_until_resume(project: Project) -> None:
 
     assert_nothing_lost(report)
     assert report.reconnects == 0
-    assert "holding requests for up to 50 s (up to " in shown
+    assert "holding requests for up to 50 s (at most " in shown
     assert [text.split(" for ")[0] for text in status["notes"]] == ["web-1 is paused", "web-2 is paused"]
     assert status["state"] == "paused"
     assert status["paused"].keys() == {"web-1", "web-2"}

@@ -171,6 +171,14 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in read(f"/proc/{pid}/task/{pid}/children").split()]
 
 
+def session(pid: int) -> int | None:
+    """Return the session of a process, None if it has ended."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
 def descendants(root: int) -> list[int]:
     """Return all processes below this one, children before grandchildren."""
     return trees([root])[root]

@@ -175,7 +175,7 @@ class App:
         Then the app itself may be about to end. A server that is quick to start answers before that.
         """
         others = [*process.children(os.getpid()), *process.children(self.pid or 0)]
-        return any(pid != self.pid and _session(pid) not in (self.pid, None) for pid in others)
+        return any(pid != self.pid and process.session(pid) not in (self.pid, None) for pid in others)
 
     def _command(self, listener: Listener) -> tuple[list[str], dict[str, str]]:
         """Return the app's arguments and environment, with its port in place of {port}."""
@@ -195,13 +195,6 @@ class App:
             os.set_inheritable(socket, True)
         elif socket is not None:
             os.dup2(socket, _LISTEN_FD)
-
-
-def _session(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except OSError:  # it has ended
-        return None
 
 
 def _reported(stage: str, what: str, error: BaseException) -> bytes:

@@ -148,7 +148,7 @@ class NginxBase(ABC):
         """
         limits = [(files.read_number(_SOMAXCONN) or 128, "net.core.somaxconn"), *self.limits()]
         most, limit = min(limits)
-        return f"up to {most}, by {limit}"
+        return f"at most {most:,}: {limit}"
 
     def access(self) -> ProxySide:
         """Return what an instance needs in order to let nginx in, and only nginx."""

@@ -156,7 +156,7 @@ class ManagedNginx(NginxBase):
         connections = parse.first(source, "worker_connections", "512")
         workers = parse.first(source, "worker_processes", "1")
         count = (os.cpu_count() or 1) if workers == "auto" else _number(workers, 1)
-        return [(_number(connections, 512) * count // _PER_REQUEST, "nginx's worker_connections")]
+        return [(_number(connections, 512) * count // _PER_REQUEST, "nginx worker_connections")]
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the template; zdd's own text needs no look."""

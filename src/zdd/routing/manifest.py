@@ -40,7 +40,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     until the first undo step, then back. `before` is the deploy whose table this one replaced, None for the first.
     `committed` is true exactly in the stage of that name: until 0.3 it is written for zdd 0.1.0, which knows no stages,
     and a manifest of 0.1.0 has the stage that follows from it. `exposed` says that
-    clients may be sent to these instances also while the table is not in force: nginx was told of them by a reload, or
+    clients may be sent to these instances also while the table is not in force: a reload made nginx know them, or
     led to them before. So their keepers do not end by themselves.
     `revived` are instances that were kept warm and serve again; `origin` is the deploy whose version a rollback, a
     restart or an up starts again; `commit` is what the release is built of, where that is a git repository.

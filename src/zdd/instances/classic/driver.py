@@ -149,11 +149,9 @@ class ClassicInstance(Driver):
                 if not known.stopping() and not (known.port and sock_diag.connections_to_port(known.port)):
                     break
         self._end(known)
-        if (
-            stopping
-        ):  # the instance is gone: the stop command may otherwise wake up and stop a process that got its number
-            left = [stopping, *_processes(process.descendants(stopping.pid))]
-            process.end(left, signal.SIGKILL, 1.0, self.clock.now)
+        if stopping:  # it might wake up and stop another process that has got the instance's number
+            members = [stopping, *_processes(process.descendants(stopping.pid))]
+            process.end(members, signal.SIGKILL, 1.0, self.clock.now)
 
     def record(self) -> ClassicRecord:
         """Return the instance's record."""

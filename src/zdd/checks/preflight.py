@@ -77,7 +77,7 @@ def notices(project: Project) -> Iterator[Finding]:
         needs = "they need systemd and, for you, `loginctl enable-linger`"
         yield warning("memory_max and cpu_weight have no effect", "systemd applies them, to units", needs)
     if systemd.runs() and not boot_unit.is_enabled(project.name):
-        cure = f"to have it so, once: `{boot_unit.enable_command(project.config)}`"
+        cure = f"to start it at boot, once: `{boot_unit.enable_command(project.config)}`"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
     elif gone := boot_unit.lost_configuration(boot_unit.path(project.name)):
         cure = f"to rewrite it, once: `{boot_unit.enable_command(project.config)}`"

@@ -10,11 +10,8 @@ from zdd import lock
 from zdd.deploy import cleanup, pipeline, plan
 from zdd.deploy.outcome import write_history
 from zdd.errors import DeployFailed, NeedsPerson, ZddError, as_zdd_error
-from zdd.instances.state import ORPHANED
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
-
-_LIVING = ("serving", "warm", ORPHANED)  # states of instances that answer
 
 
 @contextlib.contextmanager
@@ -45,10 +42,10 @@ def finish_interrupted(project: Project) -> Manifest | None:
     """
     recovered = recover(project)
     if recovered:
-        outcome = "done" if recovered.rule.is_version else "undone"
-        end = "finished" if recovered.rule.is_version else "undone"
+        done = recovered.rule.is_version
+        outcome, end, cause = ("done", "finished", None) if done else ("undone", "undone", "interrupted")
         project.events.notice(f"deploy {recovered.deploy} was interrupted; it is {end} now")
-        write_history(project, recovered, outcome, None if recovered.rule.is_version else "interrupted")
+        write_history(project, recovered, outcome, cause)
     restored = restore_lost_table(project)
     if project.releases:
         project.releases.discard_half_built()
@@ -97,10 +94,11 @@ def restore_lost_table(project: Project) -> Manifest | None:
     lost = project.tables.astray()
     if lost is None:
         return None
-    states = {name: instance.state for name, instance in project.instances.running().items()}
+    running = project.instances.running()
+    answering = {name for name, instance in running.items() if instance.answers}
     known = [table for number in reversed(project.tables.numbers()) if (table := project.tables.read(number))]
     committed = [table for table in known if table.rule.is_version]
-    chosen = next((table for table in committed if all(states.get(name) in _LIVING for name in table.instances)), None)
+    chosen = next((table for table in committed if answering.issuperset(table.instances)), None)
     if chosen is None and os.path.isdir(project.paths.current):
         raise NeedsPerson(
             f"{project.paths.current}/manifest.json is missing, and no earlier version is running",
@@ -113,10 +111,10 @@ def restore_lost_table(project: Project) -> Manifest | None:
         project.events.notice(f"{problem}, and so are all earlier ones: `zddeploy up` or `zddeploy` starts afresh")
         return None
     for name, instance in chosen.instances.items():
-        if states.get(name) == "warm":
+        if name in running and running[name].state == "warm":
             project.instances.revive(instance)
     project.tables.publish(str(chosen.deploy))
-    dead = [name for name in chosen.instances if states.get(name) not in _LIVING]
+    dead = [name for name in chosen.instances if name not in answering]
     more = f"; {', '.join(dead)} must be started: `zddeploy restart`" if dead else ""
     project.events.notice(f"{problem}: deploy {chosen.deploy} serves again{more}")
     return chosen

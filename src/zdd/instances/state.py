@@ -39,6 +39,11 @@ class InstanceState(NamedTuple):
     restart_in: float | None = None
 
     @property
+    def answers(self) -> bool:
+        """Whether the app answers requests, even if nothing leads to it or its keeper has died."""
+        return self.state in ("serving", "warm", ORPHANED)
+
+    @property
     def is_broken(self) -> bool:
         """Whether the instance serves nobody, and may not recover without a command."""
         return self.state in ("dead", "down", "failed")

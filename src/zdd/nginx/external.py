@@ -96,7 +96,7 @@ class ExternalNginx(NginxBase):
             self.change(text)
 
     def master(self) -> Process | None:
-        """Return the master that the pid file names, or else the only one there is; None when that cannot be told."""
+        """Return the master that the pid file names, or else the only one that runs; None if none or several run."""
         pid = files.read_number(self.pid_file)
         named = Process.find(pid) if pid else None
         if named and running.is_master(named.pid):

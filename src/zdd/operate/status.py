@@ -94,7 +94,7 @@ def status(project: Project) -> Status:
     facts = Facts(
         [*_problems(project, current, running, interrupted), *unwanted],
         interrupted,
-        any(entry.outcome == "done" for entry in history.read(project.paths.history)),
+        current is not None or any(entry.outcome == "done" for entry in history.read(project.paths.history)),
         under_way.look(project),
         {name: instance.paused for name, instance in running.items() if instance.paused is not None},
         maintenance.is_on(project),
@@ -160,15 +160,11 @@ def _state(current: Manifest | None, running: dict[str, InstanceState], facts: F
         return "deploying"
     if current is None:
         return "down" if facts.problems or facts.was_deployed else "nothing"
-    if current.instances and not any(name in running and _answers(running[name]) for name in current.instances):
+    if current.instances and not any(name in running and running[name].answers for name in current.instances):
         return "down"
     if facts.problems:
         return "degraded"
     return "maintenance" if facts.maintenance else "paused" if facts.paused else "serving"
-
-
-def _answers(instance: InstanceState) -> bool:
-    return instance.state in ("serving", "warm", ORPHANED)
 
 
 def _problems(

@@ -89,10 +89,10 @@ class Follower:
             path, begin = self.paths.log(name), self.shown.get(name, 0)
             size = files.size(path)
             if size < begin:  # it was rotated: first show the rest of the old file
-                yield from _dated(self.paths, name, _read(rotation.older(path), begin))
+                yield from _dated(self.paths, name, lines_from(rotation.older(path), begin))
                 begin = 0
             if size > begin:
-                whole = _read(path, begin)
+                whole = lines_from(path, begin)
                 self.shown[name] = begin + len(whole)
                 yield from _dated(self.paths, name, whole)
 
@@ -159,11 +159,11 @@ def _tail(path: str, lines: int) -> list[str]:
     return tail[len(tail) - min(lines, len(tail)) :]
 
 
-def _read(path: str, begin: int) -> bytes:
-    """Return the complete lines from this offset on."""
+def lines_from(path: str, offset: int) -> bytes:
+    """Return the complete lines after this offset; none if the file does not exist yet."""
     try:
         with open(path, "rb") as log:
-            log.seek(begin)
+            log.seek(offset)
             text = log.read()
     except FileNotFoundError:
         return b""

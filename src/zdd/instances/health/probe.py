@@ -90,8 +90,7 @@ class Probe:
     def _await_answer(self, address: str | int, begun: float, deadline: float, check: Check) -> str | None:
         service = self.service
         try:
-            listening = service.socket == "fd"
-            return verdict.await_answer(address, service, deadline, self.clock, check, self._note, listening)
+            return verdict.await_answer(address, service, deadline, self.clock, check, self._note)
         except NotHealthy as error:
             app, folder = client.pids(self.paths.pids(self.name)).app, self.paths.instance(self.name)
             port = address if isinstance(address, int) else None

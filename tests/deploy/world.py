@@ -303,7 +303,7 @@ class FakeDriver(Driver):
         interrupt()
         self.world.changes()
         instance.state = "serving"
-        return Health(0.0, 1 if instance.kind in ("tcp", "classic") else None, None)
+        return Health(0.0, 1 if instance.kind in ("tcp", "classic") else None, "")
 
     def state(self) -> InstanceState:
         if instance := self._instance():

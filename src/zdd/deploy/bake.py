@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zdd.conf.schema import Config, Service
-from zdd.instances.health.failure import InstanceFailed, last_words
+from zdd.instances.health import failure
+from zdd.instances.health.failure import InstanceFailed
 from zdd.instances.state import InstanceState
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
@@ -52,8 +53,8 @@ def _look(project: Project, instance: InstanceState, failures: dict[str, int]) -
 
 
 def _failed(project: Project, instance: InstanceState, reason: str) -> InstanceFailed:
-    log = project.paths.log(instance.name)
-    return InstanceFailed(f"{instance.service}: {instance.name} failed in the bake: {reason}", last_words(log), log)
+    words = f"{instance.name} failed in the bake: {reason}"
+    return failure.failed(instance.service, words, project.paths.log(instance.name))
 
 
 def _services(instances: Iterable[Instance], config: Config) -> dict[str, Service]:

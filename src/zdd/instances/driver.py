@@ -52,6 +52,10 @@ class Driver(Protocol):
         """Start the instance, without waiting for it. Raises UsageError for a user that does not exist."""
         ...
 
+    def adopt(self) -> None:
+        """Write the record of an instance that an earlier zdd, which wrote none, has left serving; if there is one."""
+        return
+
     def attach(self, interrupt: Callable[[], None]) -> None:
         """Make a new instance end with this process, until it is switched to. `interrupt` may raise."""
         return

@@ -14,7 +14,7 @@ from zdd.host.process import Process, ended
 from zdd.instances import environment, spec
 from zdd.instances.driver import Driver, Launch, ProxySide
 from zdd.instances.drivers import Drivers
-from zdd.instances.health.failure import InstanceFailed, last_words, why_ended
+from zdd.instances.health import failure
 from zdd.instances.health.verdict import Health
 from zdd.instances.state import ORPHANED, InstanceState
 from zdd.interrupts import Interrupts
@@ -166,10 +166,9 @@ class Instances:
         for name in (instance.name for instance in instances):
             state = self.look(name)
             if state.exit or state.restarts or state.state not in ("serving", ORPHANED):
-                log = self.drivers.paths.log(name)
                 words = f"{name} ended with {state.exit or state.state} right after it was healthy"
-                hint = why_ended(0) if state.exit == ended(0) else None
-                raise InstanceFailed(f"{state.service}: {words}", last_words(log), log, hint=hint)
+                hint = failure.why_ended(0) if state.exit == ended(0) else None
+                raise failure.failed(state.service, words, self.drivers.paths.log(name), hint)
 
     def long_lived(self, name: str) -> int:
         """Count the connections to an instance that have been open for so long that they may never end."""

@@ -23,9 +23,10 @@ class InstanceFailed(ProgramFailed):
     """An instance did not become healthy."""
 
 
-def last_words(log: str) -> list[str]:
-    """Return the last lines that an app printed, without zdd's own lines in the log."""
-    return [line for line in files.tail(log, 2 * _SHOWN_LINES) if not line.startswith("zdd: ")]
+def failed(service: str, words: str, log: str, hint: str | None = None) -> InstanceFailed:
+    """Return what to raise, with the last lines that the app printed; zdd's own lines in the log are left out."""
+    output = [line for line in files.tail(log, 2 * _SHOWN_LINES) if not line.startswith("zdd: ")]
+    return InstanceFailed(f"{service}: {words}", output, log, hint=hint)
 
 
 def why_ended(status: int) -> str | None:

@@ -14,7 +14,7 @@ from zdd.host.command import Commands, Identity
 from zdd.host.process import ended
 from zdd.instances.health import failure, verdict
 from zdd.instances.health.failure import InstanceFailed
-from zdd.instances.health.verdict import Health, NotHealthy
+from zdd.instances.health.verdict import Health
 from zdd.keeper import client
 from zdd.keeper.record import Record
 from zdd.paths import Paths
@@ -50,7 +50,7 @@ class Probe:
             interrupt()
             self._check_alive(events())
 
-        notice = None
+        notice = ""
         if self.service.health_command:
             self._await_command(self.service.health_command, deadline, check)
         elif self.service.is_worker:
@@ -84,19 +84,17 @@ class Probe:
             limit = f"; its memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
             ran_out = f"memory ran out: the kernel has killed {processes} of this machine meanwhile (`dmesg`){limit}"
             hint = f"{hint}\n  {ran_out}" if hint else ran_out
-        log = self.paths.log(self.name)
-        return InstanceFailed(f"{self.service.name}: {words}", failure.last_words(log), log, hint=hint)
+        return failure.failed(self.service.name, words, self.paths.log(self.name), hint)
 
-    def _await_answer(self, address: str | int, begun: float, deadline: float, check: Check) -> str | None:
-        service = self.service
-        try:
-            return verdict.await_answer(address, service, deadline, self.clock, check, self._note)
-        except NotHealthy as error:
+    def _await_answer(self, address: str | int, begun: float, deadline: float, check: Check) -> str:
+        last = verdict.await_healthy(address, self.service, deadline, self.clock, check, self._note)
+        if not last.healthy:
             app, folder = client.pids(self.paths.pids(self.name)).app, self.paths.instance(self.name)
             port = address if isinstance(address, int) else None
-            hint = failure.elsewhere(app.pid, service.socket, folder, port, error.last.taken) if app else None
-            words = f"not healthy after {deadline - begun:.3g} s: {self._for_the_app(str(error))}"
-            raise self.failed(words, hint=hint or error.last.hint) from error
+            hint = failure.elsewhere(app.pid, self.service.socket, folder, port, last.taken) if app else None
+            words = f"not healthy after {deadline - begun:.3g} s: {self._for_the_app(last.words)}"
+            raise self.failed(words, hint=hint or last.hint)
+        return last.words
 
     def _await_command(self, command: str, deadline: float, check: Check) -> None:
         last, whole = "", self.service.health_timeout

@@ -21,11 +21,11 @@ _LONGEST_POLL = 0.2  # after bad answers, which an app may log
 
 
 class Health(NamedTuple):
-    """A healthy instance: after how many seconds, on which port (None with a UNIX socket), and what to note."""
+    """A healthy instance: after how many seconds, on which port (None with a UNIX socket), and what to note, if any."""
 
     seconds: float
     port: int | None
-    notice: str | None
+    notice: str
 
 
 class Verdict(NamedTuple):
@@ -40,14 +40,6 @@ class Verdict(NamedTuple):
     words: str
     hint: str | None = None
     taken: bool = True
-
-
-class NotHealthy(Exception):  # noqa: N818  (a state, not a mistake)
-    """The deadline has passed; `last` is the last attempt's verdict."""
-
-    def __init__(self, last: Verdict) -> None:
-        super().__init__(last.words)
-        self.last = last
 
 
 class Asked(msgspec.Struct):
@@ -114,34 +106,34 @@ def _redirected(location: str, status: int, path: str, host: str) -> str:
     )
 
 
-def await_answer(
+def await_healthy(
     address: Address,
     service: Service,
     deadline: float,
     clock: Clock,
     interrupt: Callable[[], None],
     note: Callable[[str], None],
-) -> str | None:
+) -> Verdict:
     """
-    Ask until the instance is healthy; return what there is to note of its answer.
+    Ask until the instance is healthy, or until the deadline; return the last verdict.
 
     A keeper's socket (fd) listens before the app accepts: one request waits in its queue from the start, and
     health_timeout counts from the moment the app accepts it. `interrupt` may raise; `note` is given the problem of each
-    attempt. Raises NotHealthy at the deadline.
+    attempt.
     """
     queue = str(address) if service.kind == "fd" else None
     last: Verdict | None = None
     pause = _POLL / 2
-    for _ in clock.poll(lambda: pause, deadline, interrupt):
+    for _ in clock.poll(lambda: pause, deadline, interrupt):  # noqa: B023  (the pause as it is then)
         patience = _Patience(queue, service, deadline, clock)
         verdict = _attempt(address, service, patience, interrupt)
         if verdict.healthy:
-            return verdict.words or None
+            return verdict
         last = last if last and patience.was_cut_short() else verdict
         note(last.words)
         pause = min(2 * pause, _LONGEST_POLL) if verdict.taken else _POLL
     interrupt()  # an app that ended meanwhile says more
-    raise NotHealthy(last or verdict)
+    return last or verdict
 
 
 def ask_once(address: Address, service: Service, clock: Clock) -> str | None:

@@ -36,18 +36,18 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
     try:
         results = everything.check(options.project_of(conf, verbose, as_json, looks_only=True))
     except UsageError as problem:
-        results = [everything.Found(check="configuration", finding=everything.broken(problem))]
-    levels: Counter[str] = Counter(result.finding.level for result in results)
+        results = [("configuration", everything.broken(problem))]
+    levels: Counter[str] = Counter(finding.level for _, finding in results)
     if as_json:
-        findings = [{"check": result.check, **msgspec.to_builtins(result.finding)} for result in results]
+        findings = [{"check": check, **msgspec.to_builtins(finding)} for check, finding in results]
         click.echo(
             msgspec.json.encode({"errors": levels["error"], "warnings": levels["warning"], "findings": findings})
         )
     else:
         for level in ("fine", "warning", "error"):  # the worst comes last, nearest to the prompt
-            for result in results:
-                if result.finding.level == level:
-                    _show(result.finding)
+            for _, finding in results:
+                if finding.level == level:
+                    _show(finding)
         warnings, errors = counted(levels["warning"], "warning"), counted(levels["error"], "error")
         click.echo(f"{levels['fine']} fine, {warnings}, {errors}")
     return UsageError.exit_code if levels["error"] else 0

@@ -66,7 +66,7 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
 
     Raises ZddError if the change failed; then the version before it serves.
     """
-    project.instances.adopt(request.services or tuple(project.config.services))
+    project.instances.drivers.adopt(request.services or tuple(project.config.services))
     target = plan.manifest(project.config, observe(project), request, time.time())
     before = project.tables.before(target)
     project.events.send(_begin(project, target, request))
@@ -89,7 +89,7 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
 def observe(project: Project) -> Observed:
     """Return the state that a plan depends on."""
     last = max([0, *project.tables.numbers(), *project.paths.logged_deploys()])
-    return Observed(project.tables.current(), last, project.instances.last_numbers())
+    return Observed(project.tables.current(), last, project.instances.drivers.last_numbers())
 
 
 def _begin(project: Project, target: Manifest, request: Request) -> Begin:

@@ -7,15 +7,14 @@ import threading
 from collections.abc import Callable, Sequence
 
 from zdd.conf.schema import Config, Service
-from zdd.errors import DeployFailed, UsageError
+from zdd.errors import DeployFailed
 from zdd.events import Events, Healthy, Notice
 from zdd.host.clock import Clock
-from zdd.host.process import Process, ended
+from zdd.host.process import ended
 from zdd.instances import environment, spec
 from zdd.instances.driver import Driver, Launch, ProxySide
 from zdd.instances.drivers import Drivers
 from zdd.instances.health import failure
-from zdd.instances.health.verdict import Health
 from zdd.instances.state import ORPHANED, InstanceState
 from zdd.interrupts import Interrupts
 from zdd.routing.manifest import Instance, Manifest
@@ -75,6 +74,10 @@ class Instances:
             self._resolved[name] = environment.resolve(app) if app else self.config.services[name]
         return self._resolved[name]
 
+    def of(self, name: str) -> Driver:
+        """Return the driver of an instance, the one that is attached to it if there is one."""
+        return self._attached.get(name) or self.drivers.of(name)
+
     def park(self, names: Sequence[str], at_most: float, fallback: bool) -> dict[str, int]:
         """
         Drain and stop the apps of these instances, but keep their places; return how many connections each had cut.
@@ -83,7 +86,7 @@ class Instances:
         dies, for it may have to serve again. Raises DeployFailed when an app cannot be stopped.
         """
         self._attach(names)
-        drivers = [self._driver(name) for name in names]
+        drivers = [self.of(name) for name in names]
         for driver in drivers:
             if why_not := driver.park(at_most, fallback):
                 raise DeployFailed(f"{driver.name} could not be stopped: {why_not}")
@@ -97,21 +100,11 @@ class Instances:
         names = [instance.name for instance in instances]
         self._attach(names)
         for name in names:
-            driver = self._driver(name)
+            driver = self.of(name)
             driver.await_parked(self.interrupts.check)
             if not driver.unpark():
                 hint = "`zddeploy restart` starts another"
                 raise DeployFailed(f"{name} is gone and cannot be started again", hint=hint)
-
-    def pause(self, name: str, seconds: float) -> None:
-        """Hold an instance's requests for at most this long. Raises UsageError when it does not serve."""
-        if not self._driver(name).pause(seconds):
-            state = self.look(name).state
-            raise UsageError(f"{name} cannot pause: it is {state}", hint="`zddeploy status` tells more")
-
-    def resume(self, name: str) -> bool:
-        """Release an instance's held requests; return whether it was paused."""
-        return self._driver(name).resume()
 
     def await_healthy(self, names: Sequence[str], until: float = math.inf) -> dict[str, int | None]:
         """
@@ -121,10 +114,10 @@ class Instances:
         started exist when this returns.
         """
         self._attach()
-        results: dict[str, Health] = {}
+        ports: dict[str, int | None] = {}
         failures: list[BaseException] = []
         slow: set[str] = set()  # services of which it was said that they take long
-        queue = list(names)
+        queue = iter(names)  # of all threads
 
         def check() -> None:
             self.interrupts.check()
@@ -132,14 +125,12 @@ class Instances:
                 raise DeployFailed("another instance failed")
 
         def work() -> None:
-            while queue and not failures:
-                try:
-                    name = queue.pop(0)
-                    results[name] = self._await_one(name, check, until, slow)
-                except IndexError:
-                    return
-                except BaseException as error:  # the thread that called us raises it
-                    failures.append(error)
+            try:
+                for name in queue:
+                    check()
+                    ports[name] = self._await_one(name, check, until, slow)
+            except BaseException as error:  # the thread that called us raises it
+                failures.append(error)
 
         threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_ONCE, len(names)) - 1)]
         for thread in threads:
@@ -149,12 +140,12 @@ class Instances:
             thread.join()
         if failures:
             raise failures[0]
-        return {name: health.port for name, health in results.items()}
+        return ports
 
     def check_ports(self, instances: Sequence[Instance]) -> None:
         """Raise DeployFailed where another user's program listens on an instance's port: clients would be led to it."""
         for instance in instances:
-            if instance.kind == "tcp" and (conflict := self._driver(instance.name).port_conflict()):
+            if instance.kind == "tcp" and (conflict := self.of(instance.name).port_conflict()):
                 raise DeployFailed(f"{instance.service}: {conflict}", hint="end it; `ss -ltnp` shows who listens where")
 
     def check_lives(self, instances: Sequence[Instance]) -> None:
@@ -170,29 +161,17 @@ class Instances:
                 hint = failure.why_ended(0) if state.exit == ended(0) else None
                 raise failure.failed(state.service, words, self.drivers.paths.log(name), hint)
 
-    def long_lived(self, name: str) -> int:
-        """Count the connections to an instance that have been open for so long that they may never end."""
-        return self._driver(name).long_lived()
-
-    def discard(self, instance: Instance, workers: list[Process] | None) -> None:
-        """
-        Undo a start: stop the instance and leave nothing of it.
-
-        `workers` are nginx's workers that may still send it requests; it is drained first. None: it never got one.
-        """
-        self._driver(instance.name).discard(workers)
-
     def running(self) -> dict[str, InstanceState]:
         """Return every instance that has left a trace, by name."""
         return self.drivers.states()
 
     def look(self, name: str) -> InstanceState:
         """Return an instance's state now."""
-        return self._driver(name).state()
+        return self.of(name).state()
 
     def revive(self, instance: Instance) -> None:
         """Make a warm instance serve again. Raises DeployFailed when it has begun to drain."""
-        driver = self._driver(instance.name)
+        driver = self.of(instance.name)
         if not driver.revive():
             raise DeployFailed(f"{instance.name} is no longer kept warm", hint="run the same command again")
         self._attached[instance.name] = driver
@@ -200,27 +179,7 @@ class Instances:
     def rewarm(self, instance: Instance) -> None:
         """Undo a revival: keep the instance warm again."""
         service = self.config.services.get(instance.service)
-        self._driver(instance.name).retire(service.keep_warm if service else 0.0, [])
-
-    def ask_once(self, name: str) -> str | None:
-        """Ask a running instance once whether it is healthy; return what is wrong, None if nothing is known to be."""
-        return self._driver(name).ask_once()
-
-    def retire(self, running: InstanceState, warm: float, workers: list[Process]) -> None:
-        """Retire an instance that no slot points to: keep it warm, drain it, stop it; return at once."""
-        self._driver(running.name).retire(warm, workers)
-
-    def await_gone(self, running: InstanceState, until: float) -> None:
-        """Wait until a retired instance has ended; stop one that still drains at `until`."""
-        self._driver(running.name).await_gone(until)
-
-    def adopt(self, services: Sequence[str]) -> None:
-        """Write records of the classic instances that an earlier zdd, which kept none, has left serving."""
-        self.drivers.adopt(services)
-
-    def last_numbers(self) -> dict[str, int]:
-        """Return the highest instance number each service has used."""
-        return self.drivers.last_numbers()
+        self.of(instance.name).retire(service.keep_warm if service else 0.0, [])
 
     def _attach(self, names: Sequence[str] = ()) -> None:
         """Attach to what was started, and to these instances: their keepers notice when this process dies."""
@@ -230,7 +189,7 @@ class Instances:
         for driver in self._attached.values():
             driver.attach(self.interrupts.check)
 
-    def _await_one(self, name: str, check: Callable[[], None], until: float, slow: set[str]) -> Health:
+    def _await_one(self, name: str, check: Callable[[], None], until: float, slow: set[str]) -> int | None:
         driver, since = self._attached[name], self.clock.now()
         service = driver.service.name
 
@@ -246,7 +205,4 @@ class Instances:
         self.events.send(Healthy(service=service, instance=name, seconds=round(health.seconds, 3)))
         if health.notice:
             self.events.send(Notice(service=service, instance=name, text=f"{service}: {health.notice}"))
-        return health
-
-    def _driver(self, name: str) -> Driver:
-        return self._attached.get(name) or self.drivers.of(name)
+        return health.port

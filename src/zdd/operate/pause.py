@@ -40,15 +40,17 @@ def pause(project: Project, names: Sequence[str], seconds: float) -> Paused:
     instances = _serving(project, paused)
     if not instances:
         raise UsageError(f"{project.name} has no running service that can be paused", hint="see `zddeploy status`")
-    for name in instances:
-        project.instances.pause(name, seconds)
+    for instance in map(project.instances.of, instances):
+        if not instance.pause(seconds):
+            message = f"{instance.name} cannot pause: it is {instance.state().state}"
+            raise UsageError(message, hint="`zddeploy status` tells more")
     return Paused(paused, others)
 
 
 def resume(project: Project, names: Sequence[str]) -> list[str]:
     """Release the requests of these services (all, if none is named); return the instances that were paused."""
     services = [service.name for service in _services(project, names)]
-    return [name for name in _serving(project, services) if project.instances.resume(name)]
+    return [name for name in _serving(project, services) if project.instances.of(name).resume()]
 
 
 def _services(project: Project, names: Sequence[str]) -> list[Service]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,7 +12,7 @@ from zdd.instances.state import ORPHANED, InstanceState, observe
 from zdd.operate import in_place, maintenance, under_way
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
-from zdd.routing.manifest import Instance, Manifest
+from zdd.routing.manifest import Manifest
 
 _PATIENCE = 2.0  # seconds for each keeper: a person is waiting
 
@@ -21,7 +20,11 @@ State = Literal["nothing", "serving", "deploying", "paused", "maintenance", "deg
 
 
 class InstanceStatus(msgspec.Struct):
-    """One instance. `since` is as of time.time(), `exit` says how the app ended last; None means unknown."""
+    """
+    One instance. `since` is as of time.time(), `exit` says how the app ended last; None means unknown.
+
+    Memory and CPU time are of its process tree, connections of our network namespace.
+    """
 
     id: str
     state: str
@@ -65,25 +68,6 @@ class Status(msgspec.Struct):
     notes: list[str]
 
 
-class Use(NamedTuple):
-    """What an instance uses: memory and CPU time of its process tree, connections in our network namespace."""
-
-    memory_bytes: int | None
-    cpu_seconds: float | None
-    connections: int | None
-
-
-class Facts(NamedTuple):
-    """The facts from which the project's state follows."""
-
-    problems: list[str]
-    interrupted: bool
-    was_deployed: bool
-    change: UnderWay | None
-    paused: dict[str, float]
-    maintenance: bool
-
-
 def status(project: Project) -> Status:
     """Return the project's status now."""
     stale = project.paths.stale()
@@ -91,42 +75,29 @@ def status(project: Project) -> Status:
     running = {} if stale else observe(project.paths, _PATIENCE)
     unwanted = in_place.loaded(project, current, running)
     interrupted = project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
-    facts = Facts(
-        [*_problems(project, current, running, interrupted), *unwanted],
-        interrupted,
-        current is not None or any(entry.outcome == "done" for entry in history.read(project.paths.history)),
-        under_way.look(project),
-        {name: instance.paused for name, instance in running.items() if instance.paused is not None},
-        maintenance.is_on(project),
-    )
-    names = list(dict.fromkeys([*project.config.services, *(instance.service for instance in running.values())]))
-    use = _use(project, running)
-    serving = current.by_service() if current else {}
-    return Status(
+    was_deployed = current is not None or any(entry.outcome == "done" for entry in history.read(project.paths.history))
+    now = Status(
         project.name,
         str(project.config.path),
         current.deploy if current else None,
         current.release if current else None,
-        _state(current, running, facts),
-        facts.change,
-        facts.paused,
-        facts.maintenance,
+        "serving",
+        under_way.look(project),
+        {name: instance.paused for name, instance in running.items() if instance.paused is not None},
+        maintenance.is_on(project),
         project.proxy.describe(),
-        [_service(name, serving.get(name, []), running.values(), use) for name in names],
-        facts.problems,
-        [
-            *_notes(facts),
-            *([] if unwanted else in_place.warning(project, current)),
-            *_how_to_start(project, current, facts.was_deployed),
-            *_doubt(project),
-        ],
+        _services(project, current, running),
+        [*_problems(project, current, running, interrupted), *unwanted],
+        [] if unwanted else in_place.warning(project, current),
     )
-
-
-def _doubt(project: Project) -> list[str]:
-    """Say why the runtime folder counts as current or as stale, if the boot's id cannot tell."""
-    doubt = project.paths.doubt()
-    return [doubt] if doubt else []
+    now.state = _state(now, current, running, interrupted, was_deployed)
+    now.notes = [
+        *_notes(now),
+        *now.notes,
+        *_how_to_start(project, current, was_deployed),
+        *filter(None, [project.paths.doubt()]),
+    ]
+    return now
 
 
 def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:
@@ -139,32 +110,34 @@ def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool
     return [f"it is down: `zddeploy up` brings {f'release {release}' if release else 'it'} back"]
 
 
-def _notes(facts: Facts) -> list[str]:
+def _notes(now: Status) -> list[str]:
     """Say what somebody has begun on purpose, and how it ends."""
     notes = [
         f"{name} is paused for {seconds:.0f} s more: its requests are held; `zddeploy resume` releases them"
-        for name, seconds in facts.paused.items()
+        for name, seconds in now.paused.items()
     ]
-    if facts.maintenance:
+    if now.maintenance:
         notes.append("maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it")
-    if change := facts.change:
+    if change := now.running:
         notes.append(f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it")
     return notes
 
 
-def _state(current: Manifest | None, running: dict[str, InstanceState], facts: Facts) -> State:
+def _state(
+    now: Status, current: Manifest | None, running: dict[str, InstanceState], interrupted: bool, was_deployed: bool
+) -> State:
     """Return the project's state. A state that needs a person takes precedence over one that is on purpose."""
-    if facts.interrupted:
+    if interrupted:
         return "interrupted"
-    if facts.change and facts.change.deploy:
+    if now.running and now.running.deploy:
         return "deploying"
     if current is None:
-        return "down" if facts.problems or facts.was_deployed else "nothing"
+        return "down" if now.problems or was_deployed else "nothing"
     if current.instances and not any(name in running and running[name].answers for name in current.instances):
         return "down"
-    if facts.problems:
+    if now.problems:
         return "degraded"
-    return "maintenance" if facts.maintenance else "paused" if facts.paused else "serving"
+    return "maintenance" if now.maintenance else "paused" if now.paused else "serving"
 
 
 def _problems(
@@ -209,39 +182,33 @@ def _lost(project: Project) -> list[str]:
     return [problem] if lost else []
 
 
-def _service(
-    name: str, serving: list[Instance], running: Iterable[InstanceState], use: dict[str, Use]
-) -> ServiceStatus:
-    wanted = {instance.name for instance in serving}
-    release = serving[0].release if serving else None
-    rows = [
-        InstanceStatus(
-            instance.name,
+def _services(project: Project, current: Manifest | None, running: dict[str, InstanceState]) -> list[ServiceStatus]:
+    """Return the services that are configured or run, with their instances."""
+    serving = current.by_service() if current else {}
+    services = {
+        name: ServiceStatus(name, serving[name][0].release if name in serving else None, [])
+        for name in [*project.config.services, *(instance.service for instance in running.values())]
+    }
+    used = usage.use_of_trees([instance.main.pid for instance in running.values() if instance.main])
+    counts = sock_diag.connections_to_files()
+    for name, instance in running.items():
+        if instance.state == "dead" and not (current and name in current.instances):
+            continue
+        pid = instance.main.pid if instance.main else None
+        memory, cpu = used.get(pid, (None, None)) if pid else (None, None)
+        file = sock_diag.file_of(project.paths.keep(name))
+        to_file = counts.get(file) if file else None
+        row = InstanceStatus(
+            name,
             instance.state,
-            instance.main.pid if instance.main else None,
+            pid,
             instance.since,
-            use[instance.name].connections,
+            sock_diag.connections_to_port(instance.port) if instance.port else to_file,
             instance.restarts,
-            use[instance.name].memory_bytes,
-            use[instance.name].cpu_seconds,
+            memory,
+            cpu,
             instance.release,
             instance.exit,
         )
-        for instance in running
-        if instance.service == name and (instance.state != "dead" or instance.name in wanted)
-    ]
-    return ServiceStatus(name, release, rows)
-
-
-def _use(project: Project, running: dict[str, InstanceState]) -> dict[str, Use]:
-    """Return what each instance uses, from one scan of processes and sockets for all of them."""
-    used = usage.use_of_trees([instance.main.pid for instance in running.values() if instance.main])
-    counts = sock_diag.connections_to_files()
-    use = {}
-    for name, instance in running.items():
-        file = sock_diag.file_of(project.paths.keep(name))
-        to_file = counts.get(file) if file else None
-        connections = sock_diag.connections_to_port(instance.port) if instance.port else to_file
-        memory, cpu = used.get(instance.main.pid, (None, None)) if instance.main else (None, None)
-        use[name] = Use(memory, cpu, connections)
-    return use
+        services[instance.service].instances.append(row)
+    return list(services.values())

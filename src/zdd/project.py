@@ -122,7 +122,7 @@ def _parts(
     """Return the parts that depend on the configuration."""
     proxy = open_proxy(config, paths, commands, clock)
     drivers = Drivers(config, paths, commands, clock)
-    instances = Instances(config, drivers, clock, events, interrupts, proxy.access)
+    instances = Instances(drivers, events, interrupts, proxy.access)
     releases = None
     if config.release:
         from zdd.release.releases import Releases

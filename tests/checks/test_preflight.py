@@ -25,7 +25,7 @@ def test_a_kernel_that_cannot_count_connections_is_refused_with_the_way_out(
     monkeypatch.setattr(sock_diag, "connections_to_files", dump)  # no kernel here lacks it
 
     with pytest.raises(UsageError, match="connections to UNIX sockets") as refused:
-        preflight.check(World(tmp_path).project(load(tmp_path)))
+        preflight.require(World(tmp_path).project(load(tmp_path)))
 
     assert "modprobe unix_diag" in str(refused.value.hint)
 

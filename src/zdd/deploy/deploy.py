@@ -16,7 +16,7 @@ from zdd.deploy.plan import Observed, Request
 from zdd.deploy.watch import DrainWatch, watch
 from zdd.errors import ZddError, as_zdd_error, last_words, shorten
 from zdd.events import Begin
-from zdd.instances.user import USER_NEEDS
+from zdd.instances.environment import USER_NEEDS
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 

@@ -11,7 +11,7 @@ from zdd.errors import ProgramFailed, as_zdd_error
 from zdd.host import files
 from zdd.host.command import Surroundings, cannot_run
 from zdd.host.process import ended
-from zdd.instances import environment, user
+from zdd.instances import environment
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
@@ -124,6 +124,6 @@ def _surroundings(project: Project, name: str, folder: str, own: dict[str, str])
     apps = project.config.apps
     if name:
         service = apps[name]
-        return Surroundings(folder, environment.clean(service, own), user.of(service)), name
+        return Surroundings(folder, environment.clean(service, own), environment.identity_of(service)), name
     env = environment.inherited() | environment.given(list(apps.values())) | own
     return Surroundings(folder, env), ", ".join(one.name for one in apps.values() if one.env or one.env_file)

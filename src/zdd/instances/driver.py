@@ -46,11 +46,9 @@ class Driver(Protocol):
 
     def problem(self) -> str:
         """Return why the instance is not healthy yet, as of the last attempt."""
-        ...
 
     def launch(self, launch: Launch) -> None:
         """Start the instance, without waiting for it. Raises UsageError for a user that does not exist."""
-        ...
 
     def adopt(self) -> None:
         """Write the record of an instance that an earlier zdd, which wrote none, has left serving; if there is one."""
@@ -66,7 +64,6 @@ class Driver(Protocol):
 
         Raises InstanceFailed when it has ended, after start_timeout, or at the moment `until`.
         """
-        ...
 
     def ask_once(self) -> str | None:
         """Ask the instance once whether it is healthy; return what is wrong, None if nothing is known to be."""
@@ -74,7 +71,6 @@ class Driver(Protocol):
 
     def state(self) -> InstanceState:
         """Return the instance's state now."""
-        ...
 
     def port_conflict(self) -> str | None:
         """Return which other program listens on the instance's port, None if none does."""
@@ -118,11 +114,9 @@ class Driver(Protocol):
 
         `workers` are nginx's workers of before a reload, which may still send it requests.
         """
-        ...
 
     def await_gone(self, until: float) -> None:
         """Wait until a retired instance has ended; stop one that has not at the moment `until`."""
-        ...
 
     def discard(self, workers: Sequence[Process] | None) -> None:
         """
@@ -130,4 +124,3 @@ class Driver(Protocol):
 
         `workers` are nginx's workers that may still send it requests; it is drained first. None: it never got one.
         """
-        ...

@@ -6,10 +6,9 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 
-from zdd.conf.schema import Config, Service
+from zdd.conf.schema import Service
 from zdd.errors import DeployFailed
 from zdd.events import Events, Healthy, Notice
-from zdd.host.clock import Clock
 from zdd.host.process import ended
 from zdd.instances import environment, spec
 from zdd.instances.driver import Driver, Launch, ProxySide
@@ -27,17 +26,11 @@ class Instances:
     """Starts, proves, retires and counts instances, whatever their kind."""
 
     def __init__(
-        self,
-        config: Config,
-        drivers: Drivers,
-        clock: Clock,
-        events: Events,
-        interrupts: Interrupts,
-        proxy_side: Callable[[], ProxySide],
+        self, drivers: Drivers, events: Events, interrupts: Interrupts, proxy_side: Callable[[], ProxySide]
     ) -> None:
-        self.config = config
         self.drivers = drivers
-        self.clock = clock
+        self.config = drivers.config
+        self.clock = drivers.clock
         self.events = events
         self.interrupts = interrupts
         self.proxy_side = proxy_side
@@ -202,7 +195,7 @@ class Instances:
                 self.events.send(Notice(service=service, instance=name, text=text))
 
         health = driver.await_healthy(check_and_report, until)
-        self.events.send(Healthy(service=service, instance=name, seconds=round(health.seconds, 3)))
+        self.events.send(Healthy(service=service, instance=name, seconds=round(self.clock.now() - since, 3)))
         if health.notice:
             self.events.send(Notice(service=service, instance=name, text=f"{service}: {health.notice}"))
         return health.port

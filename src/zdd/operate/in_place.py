@@ -46,11 +46,11 @@ def remember(project: Project, deploy: int) -> None:
     codes = {folder: _look(project, folder) for folder in folders}
     records = _records(project)
     records[str(deploy)] = {
-        "conf": _conf(project),
+        "conf": hashlib.sha256((files.read(str(project.config.path)) or "").encode()).hexdigest(),
         "folders": {folder: code.digest if code else None for folder, code in codes.items()},
     }
     try:
-        files.write(_path(project), json.dumps(dict(list(records.items())[-_KEPT:])), mode=0o600)
+        files.write(project.paths.code, json.dumps(dict(list(records.items())[-_KEPT:])), mode=0o600)
     except OSError:
         pass
 
@@ -157,17 +157,9 @@ def _content(path: str, status: os.stat_result) -> bytes:
         return hashlib.sha256(file.read(_MOST_BYTES)).digest()
 
 
-def _conf(project: Project) -> str:
-    return hashlib.sha256((files.read(str(project.config.path)) or "").encode()).hexdigest()
-
-
-def _path(project: Project) -> str:
-    return project.paths.code
-
-
 def _records(project: Project) -> dict[str, dict[str, Any]]:
     try:
-        return files.read_object(_path(project))
+        return files.read_object(project.paths.code)
     except OSError:
         return {}
 

@@ -36,11 +36,10 @@ def look(project: Project) -> UnderWay | None:
     if not lock.is_held(project.paths.lock):
         return None
     holder = files.read_object(project.paths.lock)
-    try:
-        held = msgspec.convert(holder, _Holder)
-    except msgspec.ValidationError:  # the lock's holder has not written its name yet
+    if not holder:  # it has not written its name yet
         return None
-    change = UnderWay(None, held.command.partition(" ")[2] or "deploy", held.who, held.pid, held.since, None)
+    action = holder["command"].partition(" ")[2] or "deploy"
+    change = UnderWay(None, action, holder["who"], holder["pid"], holder["since"], None)
     if file := _events_of(project, change):
         begin, *events = file.new()
         change.deploy = begin.deploy if isinstance(begin, Begin) else None
@@ -79,13 +78,6 @@ class EventFile:
                 yield msgspec.json.decode(line, type=AnyEvent)
             except msgspec.MsgspecError:
                 continue
-
-
-class _Holder(msgspec.Struct):
-    who: str
-    pid: int
-    command: str
-    since: float
 
 
 def _events_of(project: Project, change: UnderWay) -> EventFile | None:

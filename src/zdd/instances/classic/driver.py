@@ -69,8 +69,7 @@ class ClassicInstance(Driver):
 
     def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
         """Return once the instance listens and answers. Raises InstanceFailed if it ends first, or at the deadline."""
-        begun = self.clock.now()
-        deadline = min(begun + self.service.start_timeout, until)
+        deadline = min(self.clock.now() + self.service.start_timeout, until)
         try:
             evidence = self._await_port(deadline, interrupt)
             self._write(ClassicRecord(self.service, self.record().files_before, evidence.identity, evidence.port))
@@ -78,7 +77,7 @@ class ClassicInstance(Driver):
         except Untrusted as error:
             raise self._distrusts(error) from error
         notice = self._await_answer(evidence, deadline, interrupt) if self.service.health_path else ""
-        return Health(self.clock.now() - begun, evidence.port, notice)
+        return Health(evidence.port, notice)
 
     def problem(self) -> str:
         """Return why the instance is not healthy yet, as of the last attempt."""

@@ -67,7 +67,7 @@ class Probe:
         if not answer["ok"]:  # an app that forks into the background may answer once
             check()
             raise self.failed(answer.get("stranger") or "it ended as soon as it had answered")
-        return Health(self.clock.now() - begun, status["port"], notice)
+        return Health(status["port"], notice)
 
     def ask_once(self) -> str | None:
         """Ask once; return what is wrong, None if nothing is or if there is no way to ask."""

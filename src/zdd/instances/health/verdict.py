@@ -21,9 +21,8 @@ _LONGEST_POLL = 0.2  # after bad answers, which an app may log
 
 
 class Health(NamedTuple):
-    """A healthy instance: after how many seconds, on which port (None with a UNIX socket), and what to note, if any."""
+    """A healthy instance: on which port it listens (None with a UNIX socket), and what to note, if anything."""
 
-    seconds: float
     port: int | None
     notice: str
 

@@ -61,7 +61,7 @@ def sudo(project: Project) -> Iterator[Finding]:
 def _port(address: str, own: set[int]) -> Finding:
     host, _, number = address.rpartition(":")
     port, first = int(number), files.read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 0
-    sockets = [one.inode for one in sock_diag.listening_on(port) if _overlap(host.strip("[]"), one.address)]
+    sockets = [socket.inode for socket in sock_diag.listening_on(port) if _overlap(host.strip("[]"), socket.address)]
     other = next((inode for inode in sockets if inode not in own), None)
     if other is not None:
         pid = complaints.holder({other})

@@ -73,9 +73,9 @@ def notices(project: Project) -> Iterator[Finding]:
     if systemd.runs() and not boot_unit.is_enabled(project.name):
         cure = f"to start it at boot, once: `{boot_unit.enable_command(project.config)}`"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
-    elif gone := boot_unit.lost_configuration(boot_unit.path(project.name)):
+    elif (unit := boot_unit.started(boot_unit.path(project.name))) and not os.path.exists(conf := unit[1]):
         cure = f"to rewrite it, once: `{boot_unit.enable_command(project.config)}`"
-        yield warning(f"at boot {gone} is read, which is gone", "the site would be down until somebody deploys", cure)
+        yield warning(f"at boot {conf} is read, which is gone", "the site would be down until somebody deploys", cure)
     if waiting := [app.name for app in apps if app.order == "stop-first" and app.socket == "fd"]:
         yield fine(f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {project.proxy.capacity()}")
         if project.releases is None:

@@ -25,9 +25,9 @@ def command(project: Project, services: tuple[str, ...], longest: float) -> Resu
       zddeploy pause --max 10s
       zddeploy pause web
     """
-    paused = pause(project, services, longest)
-    if paused.others:
-        project.events.notice(f"{', '.join(paused.others)}: not paused, since the app opens its own socket")
-    names, limit = ", ".join(paused.services), project.proxy.capacity()
+    paused, others = pause(project, services, longest)
+    if others:
+        project.events.notice(f"{', '.join(others)}: not paused, since the app opens its own socket")
+    names, limit = ", ".join(paused), project.proxy.capacity()
     text = f"{names}: holding requests for up to {longest:g} s ({limit}); `zddeploy resume` releases them"
-    return Result(outcome="done", cause=None, services=paused.services, exit=0, text=text)
+    return Result(outcome="done", cause=None, services=paused, exit=0, text=text)

@@ -10,7 +10,7 @@ from zdd.conf.schema import Service
 from zdd.errors import DeployFailed
 from zdd.events import Events, Healthy, Notice
 from zdd.host.process import ended
-from zdd.instances import environment, spec
+from zdd.instances import environment
 from zdd.instances.driver import Driver, Launch, ProxySide
 from zdd.instances.drivers import Drivers
 from zdd.instances.health import failure
@@ -38,9 +38,10 @@ class Instances:
         self._resolved: dict[str, Service] = {}
 
     def require(self) -> None:
-        """Raise UsageError, before anything is touched, where what an app needs is missing."""
+        """Raise UsageError, before anything is touched, where a service's user, group or env_file is not usable."""
         for service in self.config.apps.values():
-            spec.require(service)
+            environment.identity_of(service)
+            environment.clean(service, {})
 
     def start(self, target: Manifest, instance: Instance, folder: str, old: Sequence[str] = ()) -> None:
         """

@@ -65,12 +65,6 @@ def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> R
     )
 
 
-def require(service: RunService) -> None:
-    """Raise UsageError where the service's user, group or env_file is not usable."""
-    environment.identity_of(service)
-    environment.clean(service, {})
-
-
 def make_folder(record: Record, paths: Paths) -> None:
     """Make the instance's folder, which only we, nginx's workers and the app's user can pass."""
     files.make_folder(record.folder, 0o700)

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from zdd.conf.schema import Service
 from zdd.errors import UsageError
 from zdd.project import Project
 
 
-class Paused(NamedTuple):
-    """The services whose requests are held now, and those whose requests cannot be held."""
-
-    services: list[str]
-    others: list[str]
-
-
-def pause(project: Project, names: Sequence[str], seconds: float) -> Paused:
+def pause(project: Project, names: Sequence[str], seconds: float) -> tuple[list[str], list[str]]:
     """
     Hold the requests of these services (all, if none is named) for at most this long.
 
-    The keepers release them after that time, even if we have died. Raises UsageError if no request can be held.
+    Return the services whose requests are held now, and those whose requests cannot be held. The keepers release them
+    after that time, even if we have died. Raises UsageError if no request can be held.
     """
     limit = project.proxy.read_timeout
     if limit is not None and seconds >= limit:
@@ -44,7 +37,7 @@ def pause(project: Project, names: Sequence[str], seconds: float) -> Paused:
         if not instance.pause(seconds):
             message = f"{instance.name} cannot pause: it is {instance.state().state}"
             raise UsageError(message, hint="`zddeploy status` tells more")
-    return Paused(paused, others)
+    return paused, others
 
 
 def resume(project: Project, names: Sequence[str]) -> list[str]:

@@ -51,4 +51,4 @@ def tree(root: Process) -> list[Process]:
 
 def living(pids: list[int]) -> list[Process]:
     """Return the processes with these numbers that live."""
-    return [found for pid in pids if (found := Process.find(pid))]
+    return [member for pid in pids if (member := Process.find(pid))]

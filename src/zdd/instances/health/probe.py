@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -98,16 +97,15 @@ class Probe:
 
     def _await_command(self, command: str, deadline: float, check: Check) -> None:
         last, whole = "", self.service.health_timeout
-        for _ in self.clock.poll(_COMMAND_PAUSE, math.inf):
+        for _ in self.clock.poll(_COMMAND_PAUSE, deadline, check):
             seconds = min(whole, max(_COMMAND_PAUSE, deadline - self.clock.now()))
             problem = self._ask_command(command, seconds, check)
             if problem is None:
                 return
             last = problem if seconds == whole or not last else last
             self._note(last)
-            check()
-            if self.clock.now() >= deadline:
-                raise self.failed(f"not healthy after {self.service.start_timeout:g} s: {last}")
+        check()
+        raise self.failed(f"not healthy after {self.service.start_timeout:g} s: {last}")
 
     def _ask_command(self, command: str, seconds: float, interrupt: Check) -> str | None:
         """

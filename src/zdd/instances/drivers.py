@@ -38,8 +38,8 @@ class Drivers:
         """Return the driver of an instance that was started before; its service may have left the configuration."""
         if known := record.read(self.paths.classic_record(name)):
             return self.new(name, known.service)
-        service = self.config.services.get(service_of(name))
-        return self.new(name, service if isinstance(service, RunService) else RunService(name=service_of(name), run=""))
+        service = service_of(name)
+        return self.new(name, self.config.apps.get(service) or RunService(name=service, run=""))
 
     def states(self) -> dict[str, InstanceState]:
         """Return every instance that has left a trace, by name."""

@@ -77,8 +77,7 @@ def check_free(config: Config, user: pwd.struct_passwd) -> None:
     It is taken if its runtime folder is another user's, or if a unit starts another configuration as another user.
     """
     for folder in dict.fromkeys((f"{_RUNTIME}/{config.project}", _runtime(config))):
-        owner = _taken_by(folder, user)
-        if owner:
+        if owner := _taken_by(folder, user):
             raise UsageError(
                 f"{folder} belongs to {owner}, but project {config.project} would belong to {user.pw_name}",
                 hint=f"if the project belongs to {owner}, add --user {owner}; "

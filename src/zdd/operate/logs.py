@@ -87,14 +87,12 @@ class Follower:
         """Yield the lines that are new since the last call; an incomplete line waits for its end."""
         for name in self._names():
             path, begin = self.paths.log(name), self.shown.get(name, 0)
-            size = files.size(path)
-            if size < begin:  # it was rotated: first show the rest of the old file
+            if files.size(path) < begin:  # it was rotated: first show the rest of the old file
                 yield from _dated(self.paths, name, lines_from(rotation.older(path), begin))
                 begin = 0
-            if size > begin:
-                whole = lines_from(path, begin)
-                self.shown[name] = begin + len(whole)
-                yield from _dated(self.paths, name, whole)
+            lines = lines_from(path, begin)
+            self.shown[name] = begin + len(lines)
+            yield from _dated(self.paths, name, lines)
 
     def _names(self) -> list[str]:
         logged = find(self.paths, self.services)

@@ -41,8 +41,7 @@ def main() -> None:
     deadline = time.monotonic() + seconds
 
     def named(words: str) -> Process:
-        pid, _, start_time = words.partition(":")
-        return Process(int(pid), int(start_time))
+        return Process(*map(int, words.split(":")))
 
     for worker in filter(None, workers.split(",")):
         named(worker).wait(deadline - time.monotonic())

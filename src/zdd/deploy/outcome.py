@@ -80,10 +80,10 @@ def now_serving(project: Project) -> str:
     current = project.tables.current()
     if current:
         running = project.instances.running()
-        unwanted = in_place.loaded(project, current, running)
+        unwanted = list(in_place.loaded(project, current, running))
         down = [f"{name} is down" for name in current.instances if name not in running or running[name].is_broken]
         serves = "is still in force" if unwanted or down else "still serves"
-        notes = unwanted or in_place.warning(project, current)
+        notes = unwanted or list(in_place.warning(project, current))
         return "; ".join([f"deploy {current.deploy} {serves}", *down, *notes])
     if any(state.state == "serving" for state in project.instances.running().values()):
         return "what an earlier zdd has started still serves"

@@ -79,8 +79,7 @@ class Instances:
         Draining takes the service's `drain_timeout`, and `at_most` this long. A `fallback` stays even when this process
         dies, for it may have to serve again. Raises DeployFailed when an app cannot be stopped.
         """
-        self._attach(names)
-        drivers = [self.of(name) for name in names]
+        drivers = self._attach(names)
         for driver in drivers:
             if why_not := driver.park(at_most, fallback):
                 raise DeployFailed(f"{driver.name} could not be stopped: {why_not}")
@@ -91,14 +90,11 @@ class Instances:
 
     def unpark(self, instances: Sequence[Instance]) -> None:
         """Start the apps of instances that are parked or held. Raises DeployFailed when one is gone."""
-        names = [instance.name for instance in instances]
-        self._attach(names)
-        for name in names:
-            driver = self.of(name)
+        for driver in self._attach([instance.name for instance in instances]):
             driver.await_parked(self.interrupts.check)
             if not driver.unpark():
                 hint = "`zddeploy restart` starts another"
-                raise DeployFailed(f"{name} is gone and cannot be started again", hint=hint)
+                raise DeployFailed(f"{driver.name} is gone and cannot be started again", hint=hint)
 
     def await_healthy(self, names: Sequence[str], until: float = math.inf) -> dict[str, int | None]:
         """
@@ -175,13 +171,18 @@ class Instances:
         service = self.config.services.get(instance.service)
         self.of(instance.name).retire(service.keep_warm if service else 0.0, [])
 
-    def _attach(self, names: Sequence[str] = ()) -> None:
-        """Attach to what was started, and to these instances: their keepers notice when this process dies."""
+    def _attach(self, names: Sequence[str] = ()) -> list[Driver]:
+        """
+        Attach to what was started, and to these instances; return the drivers of these.
+
+        The keepers of attached instances notice when this process dies.
+        """
         for name in names:
             if name not in self._attached and self.look(name).state not in ("dead", ORPHANED):
                 self._attached[name] = self.drivers.of(name)
         for driver in self._attached.values():
             driver.attach(self.interrupts.check)
+        return [self.of(name) for name in names]
 
     def _await_one(self, name: str, check: Callable[[], None], until: float, slow: set[str]) -> int | None:
         driver, since = self._attached[name], self.clock.now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -73,7 +74,7 @@ def status(project: Project) -> Status:
     stale = project.paths.stale()
     current = None if stale else project.tables.current()
     running = {} if stale else observe(project.paths, _PATIENCE)
-    unwanted = in_place.loaded(project, current, running)
+    unwanted = list(in_place.loaded(project, current, running))
     interrupted = project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
     was_deployed = current is not None or any(entry.outcome == "done" for entry in history.read(project.paths.history))
     now = Status(
@@ -88,15 +89,13 @@ def status(project: Project) -> Status:
         project.proxy.describe(),
         _services(project, current, running),
         [*_problems(project, current, running, interrupted), *unwanted],
-        [] if unwanted else in_place.warning(project, current),
+        [],
     )
     now.state = _state(now, current, running, interrupted, was_deployed)
-    now.notes = [
-        *_notes(now),
-        *now.notes,
-        *_how_to_start(project, current, was_deployed),
-        *filter(None, [project.paths.doubt()]),
-    ]
+    now.notes += _notes(now)
+    now.notes += [] if unwanted else in_place.warning(project, current)
+    now.notes += _how_to_start(project, current, was_deployed)
+    now.notes += filter(None, [project.paths.doubt()])
     return now
 
 
@@ -110,17 +109,14 @@ def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool
     return [f"it is down: `zddeploy up` brings {f'release {release}' if release else 'it'} back"]
 
 
-def _notes(now: Status) -> list[str]:
+def _notes(now: Status) -> Iterator[str]:
     """Say what somebody has begun on purpose, and how it ends."""
-    notes = [
-        f"{name} is paused for {seconds:.0f} s more: its requests are held; `zddeploy resume` releases them"
-        for name, seconds in now.paused.items()
-    ]
+    for name, seconds in now.paused.items():
+        yield f"{name} is paused for {seconds:.0f} s more: its requests are held; `zddeploy resume` releases them"
     if now.maintenance:
-        notes.append("maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it")
+        yield "maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it"
     if change := now.running:
-        notes.append(f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it")
-    return notes
+        yield f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it"
 
 
 def _state(
@@ -142,23 +138,22 @@ def _state(
 
 def _problems(
     project: Project, current: Manifest | None, running: dict[str, InstanceState], interrupted: bool
-) -> list[str]:
-    problems = []
+) -> Iterator[str]:
     if interrupted:
-        problems.append("a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it")
+        yield "a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it"
     if current is None:
-        return [*problems, *_lost(project)]
+        yield from _lost(project)
+        return
     if problem := project.proxy.problem():
-        problems.append(problem)
+        yield problem
     for name in current.instances:
         instance = running.get(name)
         if instance is None or instance.state == "dead":
-            problems.append(f"{name} should serve but does not run: `zddeploy restart` starts it again")
+            yield f"{name} should serve but does not run: `zddeploy restart` starts it again"
         elif instance.state == ORPHANED:
-            problems.append(f"the keeper of {name} has died; its app still serves, and the next deploy replaces it")
+            yield f"the keeper of {name} has died; its app still serves, and the next deploy replaces it"
         elif instance.state not in ("serving", "warm"):
-            problems.append(_not_serving(instance))
-    return problems
+            yield _not_serving(instance)
 
 
 def _not_serving(instance: InstanceState) -> str:

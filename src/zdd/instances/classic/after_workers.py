@@ -36,9 +36,8 @@ def main() -> None:
     sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../../..")
     from zdd.host.process import Process
 
-    seconds, workers, instance = float(sys.argv[1]), sys.argv[2], sys.argv[3]
-    stop = sys.argv[sys.argv.index("--") + 1 :]
-    deadline = time.monotonic() + seconds
+    _, seconds, workers, instance, _, *stop = sys.argv
+    deadline = time.monotonic() + float(seconds)
 
     def named(words: str) -> Process:
         return Process(*map(int, words.split(":")))

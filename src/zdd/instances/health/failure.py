@@ -16,7 +16,6 @@ _WANTED = {
     "unix": "{socket}",
     "tcp": "127.0.0.1 and the port in PORT, here %s",
 }
-_REACH_LOOPBACK = ("127.0.0.1", "0.0.0.0", "::")
 
 
 class InstanceFailed(ProgramFailed):
@@ -62,7 +61,7 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
     """
     pids = [app, *process.descendants(app)]
     paths, ports = sock_diag.listening_paths(pids), sock_diag.listeners(pids)
-    wrong = [f"{address}:{number}" for address, number in ports if number != port or address not in _REACH_LOOPBACK]
+    wrong = [f"{address}:{number}" for address, number in ports if number != port or address not in sock_diag.AT_LOOPBACK]
     others = [path for path in paths if not path.startswith(f"{folder}/")]
     right = len(wrong) < len(ports) or len(others) < len(paths)
     hooked = node.has_hook(folder)

@@ -61,7 +61,7 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
     """
     pids = [app, *process.descendants(app)]
     paths, ports = sock_diag.listening_paths(pids), sock_diag.listeners(pids)
-    wrong = [f"{address}:{number}" for address, number in ports if number != port or address not in sock_diag.AT_LOOPBACK]
+    wrong = [f"{host}:{number}" for host, number in ports if number != port or host not in sock_diag.AT_LOOPBACK]
     others = [path for path in paths if not path.startswith(f"{folder}/")]
     right = len(wrong) < len(ports) or len(others) < len(paths)
     hooked = node.has_hook(folder)

@@ -51,7 +51,7 @@ class Driver(Protocol):
         """Start the instance, without waiting for it. Raises UsageError for a user that does not exist."""
 
     def adopt(self) -> None:
-        """Write the record of an instance that an earlier zdd, which wrote none, has left serving; if there is one."""
+        """Write the record of a serving instance that an earlier zdd started without a record, if there is one."""
         return
 
     def attach(self, interrupt: Callable[[], None]) -> None:

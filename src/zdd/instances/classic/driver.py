@@ -146,7 +146,7 @@ class ClassicInstance(Driver):
 
     def adopt(self) -> None:
         """
-        Write the record of an instance that an earlier zdd, which wrote none, has left serving; if there is one.
+        Write the record of a serving instance that an earlier zdd started without a record, if there is one.
 
         A pid file may be stale. It is believed only of a process that listens on the port in its PID.port.
         """

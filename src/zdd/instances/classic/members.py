@@ -16,13 +16,13 @@ _ROUNDS = 100  # of killing: a process can start another one while it is being k
 
 
 class Members:
-    """They are known by two variables: `mark` names the instance, and the secret is known to this start alone."""
+    """Finds the members by two variables: `mark` names the instance, and a secret is known to this start alone."""
 
     def __init__(self, mark: str) -> None:
         self.environment = {_MARK: mark, _SECRET: os.urandom(16).hex()}
 
     def pids(self) -> list[int]:
-        """Return the living ones."""
+        """Return the living members."""
         return process.with_environment(_MARK, self.environment[_MARK])
 
     def of_this_start(self) -> list[int]:
@@ -30,7 +30,7 @@ class Members:
         return process.with_environment(_SECRET, self.environment[_SECRET])
 
     def end(self, main: Process | None, patience: float, clock: Clock) -> None:
-        """End them and all below `main`, which gets SIGTERM and `patience` seconds; without it, they all get these."""
+        """End all members and all below `main`. `main` (or else every member) first gets SIGTERM and `patience` seconds."""
         members = tree(main) if main else []
         members += [member for member in living(self.pids()) if member not in members]
         process.end([main] if main else members, signal.SIGTERM, patience, clock.now)

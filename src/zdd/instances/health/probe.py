@@ -91,7 +91,7 @@ class Probe:
             app, folder = client.pids(self.paths.pids(self.name)).app, self.paths.instance(self.name)
             port = address if isinstance(address, int) else None
             hint = failure.elsewhere(app.pid, self.service.socket, folder, port, last.taken) if app else None
-            words = f"not healthy after {deadline - begun:.3g} s: {self._for_the_app(last.words)}"
+            words = f"not healthy after {deadline - begun:.3g} s: {self.problem}"
             raise self.failed(words, hint=hint or last.hint)
         return last.words
 
@@ -133,13 +133,10 @@ class Probe:
         return client.pids(self.paths.pids(self.name)).port
 
     def _note(self, problem: str) -> None:
-        self.problem = self._for_the_app(problem)
-
-    def _for_the_app(self, words: str) -> str:
-        """Name a socket that the app binds by the path that the app knows, which is not its keeper's."""
-        if self.service.socket != "unix":
-            return words
-        return words.replace(self.paths.keep(self.name), self.paths.app_socket(self.name))
+        """Keep the problem; a socket that the app binds is named by the app's own path, not by its keeper's."""
+        if self.service.socket == "unix":
+            problem = problem.replace(self.paths.keep(self.name), self.paths.app_socket(self.name))
+        self.problem = problem
 
     def _check_alive(self, events: Iterable[dict[str, Any]]) -> None:
         for event in events:

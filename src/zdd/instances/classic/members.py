@@ -30,7 +30,7 @@ class Members:
         return process.with_environment(_SECRET, self.environment[_SECRET])
 
     def end(self, main: Process | None, patience: float, clock: Clock) -> None:
-        """End all members and all below `main`. `main` (or else every member) first gets SIGTERM and `patience` seconds."""
+        """End all members and all below `main`. First `main`, or else every member, gets SIGTERM and `patience` s."""
         members = tree(main) if main else []
         members += [member for member in living(self.pids()) if member not in members]
         process.end([main] if main else members, signal.SIGTERM, patience, clock.now)

@@ -13,6 +13,7 @@ from zdd.keeper.control import Control
 from zdd.keeper.keeper import Keeper
 from zdd.keeper.listener import Listener
 from zdd.keeper.loop import Deadlines, Loop
+from zdd.keeper.part import Shared
 from zdd.keeper.probe import Probe
 from zdd.keeper.record import Record
 from zdd.keeper.relay import Relay
@@ -192,7 +193,7 @@ class Terminal:
         loop = Loop(self.deadlines)
         self.listener = FakeListener(self.record, loop)
         self.logged: list[str] = []
-        self.keeper = Keeper(
+        shared = Shared(
             self.record,
             cast("App", self.app),
             self.listener,
@@ -202,6 +203,7 @@ class Terminal:
             cast("Control", self.control),
             self.logged.append,
         )
+        self.keeper = Keeper(shared)
         self.keeper.begin()
 
     def push(self, seconds: float) -> None:

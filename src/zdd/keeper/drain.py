@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from zdd.keeper.part import Part
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from zdd.host.process import Process
-    from zdd.keeper.listener import Listener
-    from zdd.keeper.loop import Deadlines
+    from zdd.keeper.part import Shared
 
 _SHARE, _SHORTEST, _LONGEST = 20, 0.01, 0.5  # a pause is 20 times as long as the last count, within bounds
 _ENDLESS = 2.0  # seconds for connections that may never end, if requests wait for the end of the drain
@@ -16,21 +17,16 @@ _SURE = 2  # counts of 0 in a row: nginx may have looked up the path just before
 _LONG = 10.0  # seconds; a connection that has been open for twice as long surely counts as long-lived
 
 
-class Drain:
+class Drain(Part):
     """
     Counts connections until none is left, or the time is up; then calls `done`.
 
     A retired instance stays warm before that, until `due` is called.
     """
 
-    def __init__(
-        self,
-        connections: Callable[[], int],
-        deadlines: Deadlines,
-        due: Callable[[], object],
-        done: Callable[[], object],
-    ) -> None:
-        self.connections, self.deadlines, self.due, self.done = connections, deadlines, due, done
+    def __init__(self, shared: Shared, due: Callable[[], object], done: Callable[[], object]) -> None:
+        super().__init__(shared)
+        self.due, self.done = due, done
         self.cut = 0  # how many were left when the time was up
         self.seconds = 0.0  # how long it took
         self._since = self._warm = 0.0
@@ -74,7 +70,7 @@ class Drain:
     def _look(self) -> None:
         self.deadlines.at(_LONGEST, self._look)  # even if counting fails
         began = self.deadlines.now()
-        count = self.connections()
+        count = self.listener.connections()
         cost = self.deadlines.now() - began
         self._most = max(self._most, count)
         self._workers = [worker for worker in self._workers if worker.alive()]
@@ -88,7 +84,7 @@ class Drain:
 
     def _time_is_up(self) -> None:
         try:
-            self.cut = self.connections()
+            self.cut = self.listener.connections()
         finally:
             self._most = max(self._most, self.cut)
             self._end()
@@ -99,15 +95,15 @@ class Drain:
         self.done()
 
 
-class LongLived:
+class LongLived(Part):
     """
     Knows which connections have been open for at least _LONG seconds, by looking at intervals.
 
     Connections are known by the inodes of their sockets. So those of an nginx in another network namespace are unknown.
     """
 
-    def __init__(self, listener: Listener, deadlines: Deadlines) -> None:
-        self.listener, self.deadlines = listener, deadlines
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
         self._seen: set[int] = set()
         self._old: set[int] = set()
 

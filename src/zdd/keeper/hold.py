@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import select
 
+from zdd.keeper.part import Part
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from zdd.keeper.listener import Listener
-    from zdd.keeper.loop import Loop
-    from zdd.keeper.relay import Relay
+    from zdd.keeper.part import Shared
 
 _AGAIN = 0.05
 
 
-class Hold:
+class Hold(Part):
     """
     While `on`, the path that nginx connects to leads to the waiting socket, and only the keeper knows the app's own.
 
@@ -25,9 +25,9 @@ class Hold:
     `overdue` is called when one has waited for `longest` seconds. Without a waiting socket only `on` is set.
     """
 
-    def __init__(self, listener: Listener, relay: Relay, loop: Loop, overdue: Callable[[], None]) -> None:
-        self.listener, self.relay, self.loop, self.overdue = listener, relay, loop, overdue
-        self.deadlines = loop.deadlines
+    def __init__(self, shared: Shared, overdue: Callable[[], None]) -> None:
+        super().__init__(shared)
+        self.overdue = overdue
         self.on = False
         self.paused_until: float | None = None
         self._longest = 0.0

@@ -16,6 +16,7 @@ from zdd.keeper.listener import Listener
 from zdd.keeper.log import Log
 from zdd.keeper.loop import Deadlines, Loop
 from zdd.keeper.operations import Operations
+from zdd.keeper.part import Shared
 from zdd.keeper.port_listener import PortListener
 from zdd.keeper.probe import Probe
 from zdd.keeper.record import Record
@@ -41,7 +42,7 @@ def main(path: str) -> int:
     loop = Loop(deadlines)
     control = Control(loop, record.control)
     app, relay, probe = App(record, log), Relay(loop), Probe(loop, record.health["path"], record.health["host"])
-    keeper = Keeper(record, app, _listener(record, loop), relay, probe, loop, control, write)
+    keeper = Keeper(Shared(record, app, _listener(record, loop), relay, probe, loop, control, write))
     signals = _signals()
 
     def on_signal(_: int) -> None:

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
+from zdd.keeper.part import Part
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from zdd.keeper.control import Control
     from zdd.keeper.drain import Drain
     from zdd.keeper.hold import Hold
-    from zdd.keeper.listener import Listener
-    from zdd.keeper.loop import Deadlines
-    from zdd.keeper.record import Record
-    from zdd.keeper.relay import Relay
+    from zdd.keeper.part import Shared
 
 _AGAIN = 0.05
 
 
-class Shutdown:
+class Shutdown(Part):
     """
     Removes the instance from where others see it; connections that arrived after the last count are relayed.
 
     `over` when none is left, or after `drain_timeout`.
     """
 
-    def __init__(
-        self, record: Record, listener: Listener, hold: Hold, relay: Relay, deadlines: Deadlines, control: Control
-    ) -> None:
-        self.record, self.listener, self.hold, self.relay = record, listener, hold, relay
-        self.deadlines, self.control = deadlines, control
+    def __init__(self, shared: Shared, hold: Hold, drain: Drain) -> None:
+        super().__init__(shared)
+        self.hold, self.drain = hold, drain
         self.over = False
 
-    def begin(self, drain: Drain) -> None:
+    def begin(self) -> None:
         """Remove the instance, and report how its connections ended."""
         self.deadlines.clear()
         self.deadlines.at(self.record.drain_timeout, self._finish)
         self.listener.withdraw()
         self.hold.abandon()
-        event = {"event": "gone", "drained": drain.drained, "cut": drain.cut, "seconds": round(drain.seconds, 3)}
-        self.control.push(event)
+        seconds = round(self.drain.seconds, 3)
+        self.control.push({"event": "gone", "drained": self.drain.drained, "cut": self.drain.cut, "seconds": seconds})
         self.record.remove()
         self.control.close()
         self._relay_rest()

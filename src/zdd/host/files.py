@@ -60,7 +60,7 @@ def point(link: str, target: str) -> None:
 
 def _replace(path: str, make: Callable[[str], None]) -> None:
     """Rename to the path what `make` creates beside it under a temporary name, which a failure removes."""
-    temporary = f"{path}.{os.getpid()}.tmp"
+    temporary = f"{path}.{os.urandom(8).hex()}.tmp"  # nobody can guess it: see guarded.py
     try:
         make(temporary)
         os.rename(temporary, path)

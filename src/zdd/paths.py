@@ -78,11 +78,8 @@ class Paths(Layout):
     def _make(self, folders: Iterable[tuple[str, int]]) -> None:
         try:
             for folder, mode in folders:
-                if folder in self._above():
+                if folder in self._above() or not os.path.isdir(folder):
                     files.open_folder(folder, mode, never=0o022)  # an older zdd made it under the caller's umask
-                elif not os.path.isdir(folder):
-                    os.makedirs(folder, exist_ok=True)
-                    os.chmod(folder, mode)  # whatever the umask says
         except OSError as error:
             raise UsageError(
                 f"cannot make {error.filename}: {error.strerror}",

@@ -76,8 +76,7 @@ class Project(msgspec.Struct, frozen=True):
 
     def configured(self, config: Config) -> Project:
         """Return the same project, with the same paths and listeners, but another configuration."""
-        instances, proxy, releases = _parts(config, self.paths, self.commands, self.clock, self.events, self.interrupts)
-        return msgspec.structs.replace(self, config=config, instances=instances, proxy=proxy, releases=releases)
+        return _build(config, self.paths, self.commands, self.clock, self.events, self.interrupts)
 
     def folder_of(self, release: str | None) -> str:
         """Return the folder of a release's code; without [release] it is the configuration's folder."""
@@ -112,20 +111,18 @@ def open_project(config: Config, events: Events, log: Callable[[str], None] | No
     paths.check()
     if old := paths.moved_from():
         events.notice(f"project {config.project} was deployed as {old}, which is gone; {config.path} takes its place")
-    instances, proxy, releases = _parts(config, paths, commands, clock, events, interrupts)
-    return Project(config, paths, RoutingTables(paths), instances, proxy, events, interrupts, commands, clock, releases)
+    return _build(config, paths, commands, clock, events, interrupts)
 
 
-def _parts(
+def _build(
     config: Config, paths: Paths, commands: Commands, clock: Clock, events: Events, interrupts: Interrupts
-) -> tuple[Instances, Proxy, Releases | None]:
-    """Return the parts that depend on the configuration."""
+) -> Project:
+    tables, drivers = RoutingTables(paths), Drivers(config, paths, commands, clock)
     proxy = open_proxy(config, paths, commands, clock)
-    drivers = Drivers(config, paths, commands, clock)
     instances = Instances(drivers, events, interrupts, proxy.access)
     releases = None
     if config.release:
         from zdd.release.releases import Releases
 
         releases = Releases(config.release, paths, commands, events.notice, interrupts.check)
-    return instances, proxy, releases
+    return Project(config, paths, tables, instances, proxy, events, interrupts, commands, clock, releases)

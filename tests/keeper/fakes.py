@@ -19,6 +19,15 @@ from zdd.keeper.record import Record
 from zdd.keeper.relay import Relay
 
 
+class FakeLog:
+    def __init__(self) -> None:
+        self.tended = 0
+
+    def tend(self) -> str | None:
+        self.tended += 1
+        return None
+
+
 class FakeApp:
     """Lives and dies to order; `descendants` stay when it dies, unless they are killed."""
 
@@ -27,7 +36,8 @@ class FakeApp:
         self.pid: int | None = None
         self.since: float | None = None
         self.has_children = False
-        self.starts = self.log_tended = 0
+        self.starts = 0
+        self.log = FakeLog()
         self.signals: list[object] = []
         self.dies_of: set[int] = {15, 9}
         self.descendants = self.unkillable = self.low_priority = False
@@ -63,10 +73,6 @@ class FakeApp:
             self.descendants = self.has_children = self.unkillable
             if self.pid:
                 self.die(-9)
-
-    def tend_log(self) -> str | None:
-        self.log_tended += 1
-        return None
 
     def full_speed(self) -> bool:
         self.low_priority = False

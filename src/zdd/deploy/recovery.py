@@ -42,7 +42,7 @@ def finish_interrupted(project: Project) -> Manifest | None:
     """
     recovered = recover(project)
     if recovered:
-        done = recovered.rule.is_version
+        done = recovered.is_version
         outcome, end, cause = ("done", "finished", None) if done else ("undone", "undone", "interrupted")
         project.events.notice(f"deploy {recovered.deploy} was interrupted; it is {end} now")
         write_history(project, recovered, outcome, cause)
@@ -97,7 +97,7 @@ def restore_lost_table(project: Project) -> Manifest | None:
     running = project.instances.running()
     answering = {name for name, instance in running.items() if instance.answers}
     known = [table for number in reversed(project.tables.numbers()) if (table := project.tables.read(number))]
-    committed = [table for table in known if table.rule.is_version]
+    committed = [table for table in known if table.is_version]
     chosen = next((table for table in committed if answering.issuperset(table.instances)), None)
     if chosen is None and os.path.isdir(project.paths.current):
         raise NeedsPerson(

@@ -40,7 +40,7 @@ def committed(project: Project) -> list[Version]:
     done = {entry.deploy: entry for entry in reversed(entries) if entry.outcome == "done"}
     refused = {entry.deploy for entry in entries} - done.keys()
     tables = {number: table for number in project.tables.numbers() if (table := project.tables.read(number))}
-    refused |= {number for number, table in tables.items() if not table.rule.is_version}
+    refused |= {number for number, table in tables.items() if not table.is_version}
     headers = project.snapshots.headers()
     versions: list[Version] = []
     for number in sorted({*done, *tables, *headers} - refused):

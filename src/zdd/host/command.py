@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, NamedTuple, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn
 
 from zdd.host.clock import Clock
 from zdd.host.own_process import change_user
@@ -17,12 +17,11 @@ _MOST_SHOWN = 1 << 24  # bytes: only the end of longer output is read, as a serv
 _PAUSE = 0.01  # seconds between looks at whether a program has ended
 
 
-class Result:
+class Result(NamedTuple):
     """How a program ended: its exit status (minus the signal's number if killed) and its output."""
 
-    def __init__(self, status: int, output: str) -> None:
-        self.status = status
-        self.output = output
+    status: int
+    output: str
 
 
 class Identity(NamedTuple):
@@ -114,21 +113,9 @@ class Commands:
     ) -> Spawned:
         if self.log:
             self.log(f"{shlex.join(argv)}  (in {cwd})")
-        child = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            pass_fds=descriptors,
-            umask=umask,
-            user=who.uid,
-            group=who.gid,
-            extra_groups=who.groups if os.geteuid() == 0 else None,
-        )
-        return Spawned(child)
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+        there = Surroundings(cwd, os.environ if env is None else env, who)
+        return Spawned(start(argv, there, pass_fds=descriptors, umask=umask, **streams))
 
 
 class Surroundings(NamedTuple):
@@ -137,6 +124,16 @@ class Surroundings(NamedTuple):
     cwd: str
     env: Mapping[str, str]
     who: Identity = _OURSELVES
+
+
+def start(argv: Sequence[str], there: Surroundings, **more: Any) -> subprocess.Popen[bytes]:
+    """Start a program in its own session; `more` is for Popen."""
+    cwd, env, (uid, gid, groups) = there
+    if os.geteuid() != 0:
+        groups = None  # nobody else may set them
+    more |= {"user": uid, "group": gid, "extra_groups": groups}
+    child: subprocess.Popen[bytes] = subprocess.Popen(argv, cwd=cwd, env=env, start_new_session=True, **more)
+    return child
 
 
 def become(argv: Sequence[str], there: Surroundings) -> NoReturn:

@@ -216,10 +216,9 @@ def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Ca
 
     A process that cannot be killed (state D) gets 5 s more; then this returns without it.
     """
-    running = [process for process in processes if process.signal(stop_signal)]
-    for number, seconds in ((None, patience), (signal.SIGKILL, 5.0)):
-        if number is not None:
-            running = [process for process in running if process.signal(number)]
+    running = list(processes)
+    for number, seconds in ((stop_signal, patience), (signal.SIGKILL, 5.0)):
+        running = [process for process in running if process.signal(number)]
         deadline = now() + seconds
         running = [process for process in running if not process.wait(deadline - now())]
 

@@ -18,7 +18,7 @@ import termios
 import tty
 from collections.abc import Iterator, Sequence
 
-from zdd.host.command import Surroundings
+from zdd.host.command import Surroundings, start
 
 _FORWARDED = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCONT")
 _CHUNK = 65536
@@ -58,21 +58,8 @@ def _start(
         if terminal is not None:
             fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
-    return subprocess.Popen(
-        argv,
-        cwd=there.cwd,
-        env=there.env,
-        stdin=streams[0],
-        stdout=streams[1],
-        stderr=streams[2],
-        close_fds=True,
-        start_new_session=True,
-        user=there.who.uid,
-        group=there.who.gid,
-        extra_groups=there.who.groups,
-        umask=0o022,
-        preexec_fn=take_terminal,
-    )
+    stdin, stdout, stderr = streams
+    return start(argv, there, stdin=stdin, stdout=stdout, stderr=stderr, umask=0o022, preexec_fn=take_terminal)
 
 
 @contextlib.contextmanager

@@ -75,11 +75,6 @@ class Hold(Part):
             self._to = address
             self._relay_waiting()
 
-    def refuse(self) -> None:
-        """Close the waiting connections."""
-        self.relay.take(self.queues)
-        self.relay.release(None)
-
     def abandon(self) -> None:
         """Stop managing waiting connections; `Shutdown` relays them."""
         self.deadlines.cancel(self.overdue, self._relay_waiting)
@@ -91,9 +86,6 @@ class Hold(Part):
             self.loop.forget(self._queue.fileno())
             self.deadlines.at(self._longest, self.overdue)
 
-    def _arrived(self, _: int) -> None:
-        self._relay_waiting()
-
     def _relay_waiting(self) -> None:
         """Relay as many connections as descriptors and the app's queue allow, and the rest a moment later."""
         if not self._queue:
@@ -101,6 +93,6 @@ class Hold(Part):
         self.loop.forget(self._queue.fileno())
         took_all = self.relay.take([self._queue])
         if self.relay.release(self._to) and took_all:
-            self.loop.watch(self._queue.fileno(), select.POLLIN, self._arrived)
+            self.loop.watch(self._queue.fileno(), select.POLLIN, lambda _: self._relay_waiting())
         else:
             self.deadlines.at(_AGAIN, self._relay_waiting)

@@ -10,13 +10,13 @@ from zdd.keeper import states
 from zdd.keeper.app import NeverRan
 from zdd.keeper.drain import Drain, LongLived
 from zdd.keeper.hold import Hold
-from zdd.keeper.lifecycle import Lifecycle
 from zdd.keeper.outage import Outage
 from zdd.keeper.parking import Parking
 from zdd.keeper.part import Part
 from zdd.keeper.presence import Presence
 from zdd.keeper.runner import Runner
 from zdd.keeper.shutdown import Shutdown
+from zdd.keeper.states import Lifecycle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Keeper(Part):
             "restart soon": [runner.cancel_kill, lambda: outage.restart(runner.lived, at_once=runner.ended_well)],
             "end app": [presence.pause, runner.end],
             "kill later": [runner.kill_later],
-            "signal rest": [runner.end_rest],
+            "signal rest": [lambda: self.app.signal_all(self.record.stop_signal)],
             "keep warm": [self.hold.resume, self.drain.keep_warm],
             "stay": [self.drain.cancel, self._expect_lease],
             "drain": [self.drain.cancel, outage.pause, presence.pause, self._begin_drain],

@@ -45,7 +45,7 @@ class Outage(Part):
 
     def begin(self) -> None:
         """Hold new connections, or lead them to the siblings: the app does not answer any more."""
-        self.listener.cover(self.record.sole_instance)
+        self.listener.cover()
         if self.record.sole_instance:
             self.deadlines.at(self.record.hold_max, self._give_up)
             if self.listener.ends_with_app:
@@ -57,7 +57,7 @@ class Outage(Part):
 
         Or `at_once`, though not more than once a second.
         """
-        self.listener.cover(self.record.sole_instance)
+        self.listener.cover()
         self.relay.take(self.listener.queues())
         self._pass_on()
         self.app.signal_all(self.record.stop_signal)  # pre-fork workers would go on accepting
@@ -101,7 +101,7 @@ class Outage(Part):
         self.log(f"DOWN: the app has not answered for {seconds}; connections are refused until it does")
         self.listener.withdraw()
         if self.listener.ends_with_app:
-            self.hold.refuse()
+            self.relay.take(self.hold.queues)
         self.relay.release(None)
         self._pass_on()
 
@@ -129,7 +129,7 @@ class Outage(Part):
     def _restart(self) -> None:
         if self.app.has_children and self.deadlines.now() < self._kill_until:
             self.app.signal_all(signal.SIGKILL)
-            self.listener.cover(self.record.sole_instance)
+            self.listener.cover()
             self.deadlines.at(_AGAIN, self._restart)
         else:
             self.restarts += 1

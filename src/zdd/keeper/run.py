@@ -23,10 +23,6 @@ from zdd.keeper.record import Record
 from zdd.keeper.relay import Relay
 from zdd.keeper.unix_listener import UnixListener
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import FrameType
-
 _PAUSE = 0.1  # after an unexpected error, which may occur again at once
 
 
@@ -98,12 +94,8 @@ def _signals() -> int:
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-
-    def nothing(_: int, __: FrameType | None) -> None:
-        pass
-
     for number in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(number, nothing)
+        signal.signal(number, lambda *_: None)
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

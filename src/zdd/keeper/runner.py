@@ -68,10 +68,6 @@ class Runner(Part):
         """Send the app its stop signal."""
         self.app.signal(self.record.stop_signal)
 
-    def end_rest(self) -> None:
-        """Send the stop signal to all processes of the app."""
-        self.app.signal_all(self.record.stop_signal)
-
     def stop(self) -> None:
         """End the app and all its processes, then call `all_ended`."""
         if self.app.has_children:
@@ -90,7 +86,7 @@ class Runner(Part):
 
     def _tend_log(self) -> None:
         self.deadlines.at(_TEND_LOG, self._tend_log)
-        if line := self.app.tend_log():
+        if line := self.app.log.tend():
             self.log(line)
 
     def _kill(self) -> None:

@@ -106,22 +106,22 @@ class Releases(Shelf):
         kept = {*ids[: self.section.keep_releases], *keep, self.current()}
         return self.discard([release for release in ids if release not in kept]) + self.discard_half_built(keep)
 
-    def unite_assets(self) -> str | None:
+    def unite_assets(self) -> None:
         """
-        Update S/assets from the `assets` folders of all complete releases, the newest first, and return its path.
+        Update S/assets from the `assets` folders of all complete releases, the newest first.
 
-        A file keeps its path in the release: public/app.css is S/assets/public/app.css. Returns None without `assets`.
+        A file keeps its path in the release: public/app.css is S/assets/public/app.css. Does nothing without `assets`.
         Raises DeployFailed; then no file that existed is missing.
         """
         if not self.section.assets:
-            return None
-        union = self.paths.assets
+            return
         try:
-            closed = assets.unite(union, [self.path(release) for release in self.ids()], self.section.assets)
+            closed = assets.unite(
+                self.paths.assets, [self.path(release) for release in self.ids()], self.section.assets
+            )
         except OSError as error:
             raise DeployFailed(f"cannot unite the assets: {of_system(error)}") from error
         self._report_unreadable(closed)
-        return union
 
     def _report_unreadable(self, paths: list[str]) -> None:
         """Report, once, the files of root's that nginx's workers, another user, cannot read."""

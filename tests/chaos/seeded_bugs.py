@@ -151,7 +151,7 @@ BUGS = [
     Bug(
         "the queue stays as short as the app has made it",
         "keeper/fd_listener.py",
-        "                self.listen_socket.listen(BACKLOG)\n",
+        "            self.listen_socket.listen(BACKLOG)\n",
         "",
         "tests/keeper/test_socket.py::test_the_queue_grows_again_when_the_app_cuts_it_while_it_runs",
     ),

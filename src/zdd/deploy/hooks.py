@@ -86,7 +86,8 @@ def _run_one(
         argv = ["/bin/sh", "-ec", hook.command]
         prefix = f"{hook.service}: " if hook.service else ""
         try:
-            status = project.commands.attend(argv, there, log, timeout, project.clock, project.interrupts.check)
+            child = project.commands.spawn(argv, there.cwd, there.env, log, who=there.who)
+            status = child.wait(timeout, project.clock, project.interrupts.check)
         except OSError as error:
             message = f"{prefix}{hook.name}: {cannot_run(hook.command, error)}"
             raise HookFailed(message, [], log, hint=f"it is run by /bin/sh in {folder}") from error

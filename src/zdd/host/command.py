@@ -35,89 +35,6 @@ class Identity(NamedTuple):
 _OURSELVES = Identity()
 
 
-class Commands:
-    """
-    Runs programs. `log` is called with each command line and its folder.
-
-    Raises OSError if a program cannot be started.
-    """
-
-    def __init__(self, log: Callable[[str], None] | None = None) -> None:
-        self.log = log
-
-    def run(
-        self,
-        argv: Sequence[str],
-        cwd: str = "/",
-        env: Mapping[str, str] | None = None,
-        timeout: float = 30.0,
-        who: Identity = _OURSELVES,
-        interrupt: Callable[[], None] = lambda: None,
-    ) -> Result:
-        """
-        Wait for the program's end and return its output: stdout and stderr together, at most the last 16 MiB.
-
-        After `timeout` seconds its whole session is killed: the status is then -9 (SIGKILL), and the output says so.
-        Background processes that keep its output open are not waited for. `interrupt` is called repeatedly; if it
-        raises, the session is killed, too.
-        """
-        # Output goes to a file, as a pipe ends only when all background processes have ended.
-        with _nameless_file() as output:
-            child = self._start(argv, cwd, env, output, who)
-            status = child.wait(timeout, Clock(), interrupt)
-            output.seek(max(0, os.fstat(output.fileno()).st_size - _MOST_SHOWN))
-            printed = output.read().decode(errors="replace")
-        if status is None:
-            return Result(-signal.SIGKILL, f"{printed}(killed: not done after {timeout:g} s)\n")
-        return Result(status, printed)
-
-    def attend(
-        self,
-        argv: Sequence[str],
-        there: Surroundings,
-        output: str,
-        timeout: float,
-        clock: Clock,
-        interrupt: Callable[[], None],
-    ) -> int | None:
-        """Wait for the program's end; append its output to the file `output`. Return as `Spawned.wait` does."""
-        return self.spawn(argv, there.cwd, there.env, output, who=there.who).wait(timeout, clock, interrupt)
-
-    def spawn(
-        self,
-        argv: Sequence[str],
-        cwd: str = "/",
-        env: Mapping[str, str] | None = None,
-        output: str = os.devnull,
-        descriptors: Sequence[int] = (),
-        who: Identity = _OURSELVES,
-        umask: int = -1,
-    ) -> Spawned:
-        """
-        Start a program in its own session and leave it running; its output is appended to the file `output`.
-
-        It inherits only `descriptors`, under the same numbers. An `umask` of -1 means ours.
-        """
-        with open(output, "ab") as log:
-            return self._start(argv, cwd, env, log, who, descriptors, umask)
-
-    def _start(
-        self,
-        argv: Sequence[str],
-        cwd: str,
-        env: Mapping[str, str] | None,
-        output: IO[bytes],
-        who: Identity,
-        descriptors: Sequence[int] = (),
-        umask: int = -1,
-    ) -> Spawned:
-        if self.log:
-            self.log(f"{shlex.join(argv)}  (in {cwd})")
-        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
-        there = Surroundings(cwd, os.environ if env is None else env, who)
-        return Spawned(start(argv, there, pass_fds=descriptors, umask=umask, **streams))
-
-
 class Surroundings(NamedTuple):
     """The folder, environment and user of a program."""
 
@@ -134,6 +51,65 @@ def start(argv: Sequence[str], there: Surroundings, **more: Any) -> subprocess.P
     more |= {"user": uid, "group": gid, "extra_groups": groups}
     child: subprocess.Popen[bytes] = subprocess.Popen(argv, cwd=cwd, env=env, start_new_session=True, **more)
     return child
+
+
+class Commands:
+    """
+    Runs programs. `log` is called with each command line and its folder.
+
+    Raises OSError if a program cannot be started.
+    """
+
+    def __init__(self, log: Callable[[str], None] | None = None) -> None:
+        self.log = log
+
+    def run(
+        self,
+        argv: Sequence[str],
+        cwd: str = "/",
+        env: Mapping[str, str] = os.environ,
+        timeout: float = 30.0,
+        who: Identity = _OURSELVES,
+        interrupt: Callable[[], None] = lambda: None,
+    ) -> Result:
+        """
+        Wait for the program's end and return its output: stdout and stderr together, at most the last 16 MiB.
+
+        After `timeout` seconds its whole session is killed: the status is then -9 (SIGKILL), and the output says so.
+        Background processes that keep its output open are not waited for. `interrupt` is called repeatedly; if it
+        raises, the session is killed, too.
+        """
+        # Output goes to a file, as a pipe ends only when all background processes have ended.
+        with _nameless_file() as output:
+            status = self._start(argv, Surroundings(cwd, env, who), output).wait(timeout, Clock(), interrupt)
+            output.seek(max(0, os.fstat(output.fileno()).st_size - _MOST_SHOWN))
+            printed = output.read().decode(errors="replace")
+        if status is None:
+            return Result(-signal.SIGKILL, f"{printed}(killed: not done after {timeout:g} s)\n")
+        return Result(status, printed)
+
+    def spawn(
+        self,
+        argv: Sequence[str],
+        cwd: str = "/",
+        env: Mapping[str, str] = os.environ,
+        output: str = os.devnull,
+        descriptors: Sequence[int] = (),
+        who: Identity = _OURSELVES,
+        umask: int = -1,
+    ) -> Spawned:
+        """
+        Start a program in its own session and leave it running; its output is appended to the file `output`.
+
+        It inherits only `descriptors`, under the same numbers. An `umask` of -1 means ours.
+        """
+        with open(output, "ab") as log:
+            return self._start(argv, Surroundings(cwd, env, who), log, pass_fds=descriptors, umask=umask)
+
+    def _start(self, argv: Sequence[str], there: Surroundings, output: IO[bytes], **more: Any) -> Spawned:
+        if self.log:
+            self.log(f"{shlex.join(argv)}  (in {there.cwd})")
+        return Spawned(start(argv, there, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **more))
 
 
 def become(argv: Sequence[str], there: Surroundings) -> NoReturn:

@@ -103,12 +103,6 @@ def connections_to_port(port: int) -> int:
     return sum(1 for family in (socket.AF_INET, socket.AF_INET6) for _ in _tcp_sockets(family, states, port))
 
 
-def listening(pid: int) -> list[tuple[int, int]]:
-    """Return the process's listening TCP sockets, as (port, inode)."""
-    inodes = {inode for inode, _ in socket_descriptors(pid)}
-    return [(listener.port, listener.inode) for listener in _listening_on_tcp(0) if listener.inode in inodes]
-
-
 def listening_on(port: int) -> list[TcpSocket]:
     """Return the sockets that listen on a TCP port."""
     return [listener for listener in _listening_on_tcp(port) if listener.port == port]

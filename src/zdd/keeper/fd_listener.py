@@ -65,17 +65,6 @@ class FdListener(PathListener):
         if self.listen_socket:
             self.tend()
 
-    def tend(self) -> float:
-        """Restore the length of the queue, which the app's own listen(2) shortens, and both names."""
-        try:
-            if self.listen_socket:
-                self.listen_socket.listen(BACKLOG)
-                if not self._has_name():
-                    self._replace(self.listen_socket, by_app=False)
-        except OSError:  # the folder is missing now, but may come back
-            pass
-        return super().tend()
-
     def served(self) -> int:
         """Count the accepted connections: all connections less the queued ones."""
         return max(0, self.connections() - (sock_diag.queued(self._file) or 0))
@@ -97,6 +86,13 @@ class FdListener(PathListener):
             self.loop.forget(queue.fileno())
             queue.close()
         self.listen_socket = self.placeholder = self._file = None
+
+    def _mend(self) -> None:
+        """Restore the length of the queue, which the app's own listen(2) shortens, and both names."""
+        if self.listen_socket:
+            self.listen_socket.listen(BACKLOG)
+            if not self._has_name():
+                self._replace(self.listen_socket, by_app=False)
 
     def _bound_to(self) -> list[tuple[tuple[int, int] | None, str]]:
         former = [(file, name) for _, name, file in self._former]

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from zdd.keeper import states
 from zdd.keeper.app import NeverRan
-from zdd.keeper.drain import Drain, LongLived
+from zdd.keeper.drain import Drain, LongLived, Shutdown
 from zdd.keeper.hold import Hold
 from zdd.keeper.outage import Outage
 from zdd.keeper.parking import Parking
 from zdd.keeper.part import Part
 from zdd.keeper.presence import Presence
 from zdd.keeper.runner import Runner
-from zdd.keeper.shutdown import Shutdown
 from zdd.keeper.states import Lifecycle
 
 TYPE_CHECKING = False

@@ -47,11 +47,12 @@ class PathListener(Listener):
         self.tend()
 
     def tend(self) -> float:
-        """Restore the path."""
-        try:
-            self._publish()
-        except OSError:  # the folder is missing, or no link can be made; this may change
-            pass
+        """Look after the socket, and restore the path."""
+        for step in (self._mend, self._publish):
+            try:
+                step()
+            except OSError:  # the folder or the socket is missing, or no link can be made; this may change
+                pass
         return NOW_AND_THEN
 
     def withdraw(self) -> None:
@@ -77,6 +78,10 @@ class PathListener(Listener):
 
     def _bound_to(self) -> list[tuple[tuple[int, int] | None, str]]:
         """Return the file and the bound name of each socket that may have connections; the last one is the app's."""
+        raise NotImplementedError
+
+    def _mend(self) -> None:
+        """Look after the app's own socket. Raises OSError."""
         raise NotImplementedError
 
     def _publish(self) -> None:

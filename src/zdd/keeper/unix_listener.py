@@ -33,11 +33,7 @@ class UnixListener(PathListener):
             files.remove(path)
 
     def tend(self) -> float:
-        """Link the app's socket if it is a new one, and set who may connect."""
-        try:
-            self._take_over()
-        except OSError:  # not there yet, or removed again
-            pass
+        """Look again soon until the app has bound its socket."""
         due = super().tend()
         return due if same_file(self.record.app_socket, self.record.keep) else SOON
 
@@ -48,7 +44,8 @@ class UnixListener(PathListener):
     def _bound_to(self) -> list[tuple[tuple[int, int] | None, str]]:
         return [(sock_diag.file_of(self.record.keep), self.record.app_socket)]
 
-    def _take_over(self) -> None:
+    def _mend(self) -> None:
+        """Link the app's socket if it is a new one, and set who may connect."""
         keep = self.record.keep
         if not same_file(self.record.app_socket, keep):
             fresh = f"{keep}.tmp"

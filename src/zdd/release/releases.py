@@ -48,8 +48,6 @@ class Releases(Shelf):
         self.commands = commands
         self.interrupt = interrupt
         self.paths = paths
-        self.project = paths.config.project
-        self.conf = paths.config.path
         self._reported_unreadable = False
         self._not_source = {os.path.realpath(paths.state), os.path.realpath(paths.runtime)}
         self._mirror = git.Mirror(paths.mirror, section.source, commands, interrupt)
@@ -132,7 +130,7 @@ class Releases(Shelf):
 
     def _report_uncommitted(self, commit: str) -> None:
         """Report uncommitted files, which are not deployed. The configuration does not count: it is read in place."""
-        ours = os.path.relpath(self.conf, self.section.source)
+        ours = os.path.relpath(self.paths.config.path, self.section.source)
         if names := [name for name in self._mirror.uncommitted(commit) if name != ours]:
             changes = f"uncommitted changes in {self.section.source} ({counted(len(names), 'file')})"
             self.notice(f"{changes} are not deployed: {shorten(names, 3)}")
@@ -155,7 +153,7 @@ class Releases(Shelf):
 
     def _run_commands(self, release: str, log: str) -> None:
         path = self.path(release)
-        own = {"ZDD_PROJECT": self.project, "ZDD_RELEASE": release, "ZDD_RELEASE_PATH": path}
+        own = {"ZDD_PROJECT": self.paths.config.project, "ZDD_RELEASE": release, "ZDD_RELEASE_PATH": path}
         building = Work(self.commands, path, git.inherited() | own, self.interrupt)
         for command in self.section.build:
             with open(log, "a", encoding="utf-8") as file:

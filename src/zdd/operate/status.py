@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from zdd import history
+from zdd import history, living
 from zdd.host import lock, sock_diag, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
 from zdd.operate import in_place, maintenance, under_way
@@ -71,7 +71,7 @@ class Status(msgspec.Struct):
 
 def status(project: Project) -> Status:
     """Return the project's status now."""
-    stale = project.paths.stale()
+    stale = living.is_stale(project.paths)
     current = None if stale else project.tables.current()
     running = {} if stale else observe(project.paths, _PATIENCE)
     unwanted = list(in_place.loaded(project, current, running))
@@ -95,7 +95,7 @@ def status(project: Project) -> Status:
     now.notes += _notes(now)
     now.notes += [] if unwanted else in_place.warning(project, current)
     now.notes += _how_to_start(project, current, was_deployed)
-    now.notes += filter(None, [project.paths.doubt()])
+    now.notes += filter(None, [living.doubt(project.paths)])
     return now
 
 
@@ -172,7 +172,7 @@ def _not_serving(instance: InstanceState) -> str:
 
 def _lost(project: Project) -> list[str]:
     """Say so if `current` leads nowhere: nginx then answers every request with 502."""
-    lost = None if project.paths.stale() else project.tables.astray()
+    lost = None if living.is_stale(project.paths) else project.tables.astray()
     problem = f"the routing table in force ({lost}) is missing, so nothing serves: `zddeploy recover` repairs it"
     return [problem] if lost else []
 

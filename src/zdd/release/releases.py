@@ -131,7 +131,7 @@ class Releases(Shelf):
     def _report_uncommitted(self, commit: str) -> None:
         """Report uncommitted files, which are not deployed. The configuration does not count: it is read in place."""
         ours = os.path.relpath(self.paths.config.path, self.section.source)
-        if names := [name for name in self._mirror.uncommitted(commit) if name != ours]:
+        if names := [name for name in self._mirror.folder.uncommitted(commit) if name != ours]:
             changes = f"uncommitted changes in {self.section.source} ({counted(len(names), 'file')})"
             self.notice(f"{changes} are not deployed: {shorten(names, 3)}")
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from zdd.claims import who
 from zdd.conf.schema import Config, classic
-from zdd.errors import ZddError
+from zdd.errors import Locked, ZddError
 from zdd.events import Events
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
+from zdd.host.lock import Busy, Lock
 from zdd.instances.drivers import Drivers
 from zdd.instances.environment import ResolvedService
 from zdd.instances.pool import Instances
@@ -99,6 +104,47 @@ class Project(msgspec.Struct, frozen=True):
             revision = Revision(target.release, target.commit)
             self.releases.build(revision, self.paths.deploy_log(target.deploy))
             self.releases.unite_assets()
+
+    @contextlib.contextmanager
+    def locked(self, command: str, timeout: float | None) -> Iterator[None]:
+        """
+        Make the folders, hold the lock and note signals while a changing command runs: one at a time.
+
+        Raises Locked if another command holds the lock for longer than `timeout` seconds, by default the project's
+        lock_timeout.
+        """
+        lock = Lock(self.paths.lock)
+        try:
+            self._acquire(lock, command, self.config.zdd.lock_timeout if timeout is None else timeout)
+        except Busy as busy:
+            raise _is_locked(self.name, busy.holder) from None
+        try:
+            if notice := self.paths.prepare():
+                self.events.notice(notice)
+            with self.interrupts.caught():
+                yield
+        finally:
+            lock.release()
+
+    def _acquire(self, lock: Lock, command: str, timeout: float) -> None:
+        holder: dict[str, object] = {"who": who(), "pid": os.getpid(), "command": command, "since": time.time()}
+        deadline = time.monotonic() + timeout
+        while lock.fd is None:
+            self.paths.make_room()
+            try:
+                lock.acquire(holder, deadline - time.monotonic())
+            except FileNotFoundError:
+                continue  # `down` removed the folder while we waited for its lock
+
+
+def _is_locked(project: str, holder: dict[str, object]) -> Locked:
+    since = holder.get("since")
+    ago = f", for {time.time() - since:.0f} s" if isinstance(since, float) else ""
+    return Locked(
+        f"{project} is being changed by {holder.get('who', 'somebody')}: "
+        f"`{holder.get('command', 'zddeploy')}`, pid {holder.get('pid', 'unknown')}{ago}",
+        hint="wait, or let zddeploy wait: --lock-timeout 60s",
+    )
 
 
 def open_project(config: Config, events: Events, log: Callable[[str], None] | None = None) -> Project:

@@ -52,10 +52,9 @@ def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., A
 
 
 def _change(project: Project, name: str, function: Callable[..., Any], lock_timeout: float | None, **given: Any) -> int:
-    from zdd import lock  # here, because commands that only look do not need it
-    from zdd.deploy import recovery
+    from zdd.deploy import recovery  # here, because commands that only look do not need it
 
-    with lock.holding(project, name, lock_timeout):
+    with project.locked(name, lock_timeout):
         recovery.try_to_finish(project)
         result = function(project, **given)
     project.events.send(result)

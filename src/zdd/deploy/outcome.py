@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from zdd import history, secret
+from zdd.claims import who
 from zdd.deploy.watch import Drained
 from zdd.errors import ZddError, as_zdd_error, last_words
 from zdd.events import Result
 from zdd.history import Entry
 from zdd.instances import environment
-from zdd.lock import who
 from zdd.operate import in_place
 from zdd.project import Project
 from zdd.routing.manifest import Manifest

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from zdd import lock
 from zdd.deploy import cleanup, pipeline, plan
 from zdd.deploy.outcome import write_history
 from zdd.errors import DeployFailed, NeedsPerson, ZddError, as_zdd_error
@@ -21,7 +20,7 @@ def changing(project: Project, command: str, timeout: float | None) -> Iterator[
 
     Raises Locked, and what `finish_interrupted` raises.
     """
-    with lock.holding(project, command, timeout):
+    with project.locked(command, timeout):
         yield finish_interrupted(project)
 
 

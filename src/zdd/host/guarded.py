@@ -114,14 +114,32 @@ def _reached(path: str, done: str, through_link: bool = False) -> Iterator[tuple
     """
     Give a path to the file for what is `done` to it, and whether another user may replace or change the file.
 
-    Then the path names the open folder, which was reached name by name; each name is checked before it is entered. Only
-    links that root alone can have made are followed; at the end of the path only with `through_link`. Raises Untrusted
-    for any other link, and OSError. An OSError that the caller gets from a shared file becomes Untrusted, too, since
-    the folder's owner may have caused it; a missing file is no such error.
+    If so, the path goes through the open folder that `_walk` has reached, and an OSError that the caller gets from it
+    becomes Untrusted, since the folder's owner may have caused it; a missing file is no such error.
     """
     if os.geteuid() != 0:
         yield path, False
         return
+    fd, name, shared = _walk(path, through_link)
+    try:
+        yield (f"/proc/self/fd/{fd}/{name}" if shared else path), shared
+    except OSError as error:
+        if not shared or isinstance(error, FileNotFoundError):
+            raise
+        why = f"{error.strerror}; another user can change what is there"
+        raise Untrusted(f"{path} cannot be {done}: {why}") from error
+    finally:
+        os.close(fd)
+
+
+def _walk(path: str, through_link: bool) -> tuple[int, str, bool]:
+    """
+    Open the folder that an absolute path leads to, name by name; each name is checked before it is entered.
+
+    Return the folder, the name in it, and whether another user may replace or change the file. Only links that root
+    alone can have made are followed; at the end of the path only with `through_link`. Raises Untrusted for any other
+    link, and OSError.
+    """
     fd, shared, links = os.open("/", _FOLDER), False, 0
     parts = [part for part in reversed(path.split("/")) if part]
     try:
@@ -131,7 +149,7 @@ def _reached(path: str, done: str, through_link: bool = False) -> Iterator[tuple
             shared = shared or _may_be_replaced(folder, entry) or (not parts and _is_others(folder))
             is_link = entry is not None and stat.S_ISLNK(entry.st_mode)
             if not parts and not (is_link and through_link and not shared):
-                break
+                return fd, name, shared or _is_others(entry)
             if is_link:
                 links += 1
                 if shared:
@@ -145,16 +163,9 @@ def _reached(path: str, done: str, through_link: bool = False) -> Iterator[tuple
                 below = os.open(name, _FOLDER, dir_fd=fd)
             os.close(fd)
             fd = below
-        shared = shared or _is_others(entry)
-        try:
-            yield (f"/proc/self/fd/{fd}/{name}" if shared else path), shared
-        except OSError as error:
-            if not shared or isinstance(error, FileNotFoundError):
-                raise
-            why = f"{error.strerror}; another user can change what is there"
-            raise Untrusted(f"{path} cannot be {done}: {why}") from error
-    finally:
+    except BaseException:
         os.close(fd)
+        raise
 
 
 def _read(path: str, place: str) -> Found:

@@ -106,16 +106,15 @@ class Project(msgspec.Struct, frozen=True):
             self.releases.unite_assets()
 
     @contextlib.contextmanager
-    def locked(self, command: str, timeout: float | None) -> Iterator[None]:
+    def locked(self, command: str) -> Iterator[None]:
         """
         Make the folders, hold the lock and note signals while a changing command runs: one at a time.
 
-        Raises Locked if another command holds the lock for longer than `timeout` seconds, by default the project's
-        lock_timeout.
+        Raises Locked if another command holds the lock for longer than the project's lock_timeout.
         """
         lock = Lock(self.paths.lock)
         try:
-            self._acquire(lock, command, self.config.zdd.lock_timeout if timeout is None else timeout)
+            self._acquire(lock, command)
         except Busy as busy:
             raise _is_locked(self.name, busy.holder) from None
         try:
@@ -126,9 +125,9 @@ class Project(msgspec.Struct, frozen=True):
         finally:
             lock.release()
 
-    def _acquire(self, lock: Lock, command: str, timeout: float) -> None:
+    def _acquire(self, lock: Lock, command: str) -> None:
         holder: dict[str, object] = {"who": who(), "pid": os.getpid(), "command": command, "since": time.time()}
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + self.config.zdd.lock_timeout
         while lock.fd is None:
             self.paths.make_room()
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from pathlib import Path
+from collections.abc import Callable
 
 import click
 import msgspec
@@ -13,14 +13,14 @@ from zdd.checks import everything
 from zdd.cli import options
 from zdd.errors import UsageError, counted
 from zdd.finding import Finding
+from zdd.project import Project
 from zdd.terminal import fitted
 
 _SIGNS = {"error": ("x", "red"), "warning": ("!", "yellow"), "fine": (" ", "green")}
 
 
-@click.command("check")
-@options.common
-def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
+@options.command("check", "opens")
+def command(opened: Callable[[], Project], as_json: bool) -> int:
     r"""
     Check everything that a deploy depends on; change nothing.
 
@@ -34,15 +34,14 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
       zddeploy check --json
     """
     try:
-        results = everything.check(options.project_of(conf, verbose, as_json, looks_only=True))
+        results = everything.check(opened())
     except UsageError as problem:
         results = [("configuration", everything.broken(problem))]
     levels: Counter[str] = Counter(finding.level for _, finding in results)
     if as_json:
         findings = [{"check": check, **msgspec.to_builtins(finding)} for check, finding in results]
-        click.echo(
-            msgspec.json.encode({"errors": levels["error"], "warnings": levels["warning"], "findings": findings})
-        )
+        counts = {"errors": levels["error"], "warnings": levels["warning"]}
+        click.echo(msgspec.json.encode({**counts, "findings": findings}))
     else:
         for level in ("fine", "warning", "error"):  # the worst comes last, nearest to the prompt
             for _, finding in results:

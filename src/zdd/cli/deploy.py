@@ -6,9 +6,9 @@ import time
 
 import click
 
-from zdd.cli import complete, options
+from zdd.cli import options
 from zdd.deploy import plan
-from zdd.deploy.deploy import Options, deploy, observe
+from zdd.deploy.deploy import deploy, observe
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
 from zdd.events import Plan
@@ -16,7 +16,7 @@ from zdd.project import Project
 
 
 @options.command("deploy", "deploys")
-@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
+@options.services
 @click.option("--dry-run", is_flag=True, help="Print the steps and do nothing.")
 @click.option("--rev", help="Branch, tag or commit to deploy instead of the configured one.")
 @click.option("--label", help="A label that history shows beside the deploy.")
@@ -30,7 +30,6 @@ def command(
     label: str | None,
     detach: bool,
     strict_drain: bool,
-    lock_timeout: float | None,
 ) -> int:
     r"""
     Start the new version, prove it, and switch to it.
@@ -56,7 +55,7 @@ def command(
         release = (rev or project.config.release.rev or "of now") if project.config.release else None
         _show_plan(project, Request("deploy", services, label, release))
         return 0
-    return deploy(project, "deploy", request, Options(lock_timeout, detach, strict_drain))
+    return deploy(project, "deploy", request, detach, strict_drain)
 
 
 def _show_plan(project: Project, request: Request) -> None:

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from zdd.cli import complete, options
+from zdd.cli import completion, options
 from zdd.errors import ZddError
 from zdd.host.command import Surroundings, become
 from zdd.host.own_process import die_of
@@ -17,9 +17,9 @@ _CANNOT_START = 127  # as shells do; not an exit code of the command
 
 
 @options.command("exec", "looks", context_settings={"allow_interspersed_args": False})
-@click.argument("service", shell_complete=complete.services)
+@click.argument("service", shell_complete=completion.services)
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
-def command(project: Project, service: str, argv: tuple[str, ...], as_json: bool) -> int:  # noqa: ARG001
+def command(project: Project, service: str, argv: tuple[str, ...]) -> int:
     r"""
     Run a command in the live release, like its app.
 

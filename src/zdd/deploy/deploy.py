@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from msgspec import UNSET
 
@@ -23,18 +22,9 @@ from zdd.routing.manifest import Instance, Manifest
 _SHOWN = 5  # names in a notice
 
 
-class Options(NamedTuple):
-    """How to carry out a change. A `lock_timeout` of None means the project's own."""
-
-    lock_timeout: float | None = None
-    detach: bool = False
-    strict_drain: bool = False
-
-
-_DEFAULT = Options()
-
-
-def deploy(project: Project, action: str, ask: Callable[[], Request], options: Options = _DEFAULT) -> int:
+def deploy(
+    project: Project, action: str, ask: Callable[[], Request], detach: bool = False, strict_drain: bool = False
+) -> int:
     """
     Change which version serves, report the outcome, and return the exit code.
 
@@ -45,19 +35,19 @@ def deploy(project: Project, action: str, ask: Callable[[], Request], options: O
     try:
         if action == "deploy":
             preflight.require(project)
-        with recovery.changing(project, f"zddeploy {action}", options.lock_timeout):
+        with recovery.changing(project, f"zddeploy {action}"):
             request = ask()
             today, project = project, versions.project_of(project, request)
             if action != "deploy":
                 preflight.require(project)
             if text := differences.notice(today, request):
                 project.events.notice(text)
-            target, replaced = carry_out(project, request, keep_warm=not options.strict_drain)
+            target, replaced = carry_out(project, request, keep_warm=not strict_drain)
             seconds = outcome.seconds()
     except Exception as error:
         raise outcome.failed(as_zdd_error(error))  # noqa: B904  (it keeps its own cause)
-    drained = None if options.detach else watch(project, replaced)
-    return outcome.done(target, seconds, drained, options.strict_drain)
+    drained = None if detach else watch(project, replaced)
+    return outcome.done(target, seconds, drained, strict_drain)
 
 
 def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tuple[Manifest, list[DrainWatch]]:

@@ -14,13 +14,13 @@ from zdd.routing.manifest import Manifest
 
 
 @contextlib.contextmanager
-def changing(project: Project, command: str, timeout: float | None) -> Iterator[Manifest | None]:
+def changing(project: Project, command: str) -> Iterator[Manifest | None]:
     """
     Hold the project's lock, and first finish or undo an interrupted deploy; yield what `finish_interrupted` returns.
 
     Raises Locked, and what `finish_interrupted` raises.
     """
-    with project.locked(command, timeout):
+    with project.locked(command):
         yield finish_interrupted(project)
 
 

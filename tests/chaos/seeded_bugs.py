@@ -60,8 +60,8 @@ BUGS = [
     Bug(
         "switch before healthy",
         "deploy/plan.py",
-        "return [*preparing, *_switch(target, before), ",
-        "return [*preparing[:-1], *_switch(target, before), preparing[-1], ",
+        "return [*preparing, *_switch(target, before, union), ",
+        "return [*preparing[:-1], *_switch(target, before, union), preparing[-1], ",
         f"{WALK}[one service]",
     ),
     Bug(

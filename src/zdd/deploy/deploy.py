@@ -9,7 +9,8 @@ from collections.abc import Callable
 from msgspec import UNSET
 
 from zdd.checks import preflight
-from zdd.deploy import cleanup, differences, hooks, pipeline, plan, recovery, versions
+from zdd.conf.schema import RunService
+from zdd.deploy import cleanup, hooks, pipeline, plan, recovery, versions
 from zdd.deploy.outcome import Outcome, write_history
 from zdd.deploy.plan import Observed, Request
 from zdd.deploy.watch import DrainWatch, watch
@@ -40,7 +41,7 @@ def deploy(
             today, project = project, versions.project_of(project, request)
             if action != "deploy":
                 preflight.require(project)
-            if text := differences.notice(today, request):
+            if text := versions.differences(today, request):
                 project.events.notice(text)
             target, replaced = carry_out(project, request, keep_warm=not strict_drain)
             seconds = outcome.seconds()
@@ -59,7 +60,15 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
     project.instances.drivers.adopt(request.services or tuple(project.config.services))
     target = plan.manifest(project.config, observe(project), request, time.time())
     before = project.tables.before(target)
-    project.events.send(_begin(project, target, request))
+    project.events.send(
+        Begin(
+            deploy=target.deploy,
+            action=target.action,
+            project=project.name,
+            started=target.started,
+            text=request.where or UNSET,
+        )
+    )
     _warn_of_root(project, target.new(before))
     _warn_of_old_layout(project, list(target.instances))
     try:
@@ -82,20 +91,10 @@ def observe(project: Project) -> Observed:
     return Observed(project.tables.current(), last, project.instances.drivers.last_numbers())
 
 
-def _begin(project: Project, target: Manifest, request: Request) -> Begin:
-    return Begin(
-        deploy=target.deploy,
-        action=target.action,
-        project=project.name,
-        started=target.started,
-        text=request.where or UNSET,
-    )
-
-
 def _warn_of_root(project: Project, instances: list[Instance]) -> None:
     """Warn of services that will run as root because they name no user."""
     services = [project.config.services[name] for name in dict.fromkeys(instance.service for instance in instances)]
-    names = [service.name for service in services if service.runs_as_us]
+    names = [service.name for service in services if isinstance(service, RunService) and service.user is None]
     if names and os.geteuid() == 0:
         project.events.notice(f"{shorten(names, _SHOWN)}: running as root; {USER_NEEDS}")
 

@@ -45,8 +45,6 @@ class Outcome:
         release = f", release {target.release}" if target.release else ""
         project.events.send(
             Result(
-                outcome="done",
-                cause=None,
                 deploy=target.deploy,
                 exit=code,
                 seconds=round(seconds, 3),

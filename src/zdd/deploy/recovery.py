@@ -58,12 +58,17 @@ def recover(project: Project) -> Manifest | None:
 
     If the deploy had switched and was not going back, only its last checks are missing: they run now, and the deploy is
     committed. Every other deploy is undone. A recovery may be interrupted and repeated.
+    Raises NeedsPerson if the deploy serves and the table before it is missing.
     """
     target = project.tables.unfinished()
     if target is None:
         return None
     before = project.tables.before(target)
-    _require_before(project, target, before)
+    if target.before is not None and before is None and project.tables.published() == str(target.deploy):
+        raise NeedsPerson(
+            f"deploy {target.deploy} was interrupted and serves, and deploy {target.before} before it is missing",
+            hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, starts afresh",
+        )
     project = project.as_of(project.snapshots.read(target.deploy))  # with the configuration that the deploy began with
     steps = plan.before_commit(target, before, project.config)
     if target.direction == "forward" and project.tables.published() == str(target.deploy):
@@ -117,13 +122,3 @@ def restore_lost_table(project: Project) -> Manifest | None:
     more = f"; {', '.join(dead)} must be started: `zddeploy restart`" if dead else ""
     project.events.notice(f"{problem}: deploy {chosen.deploy} serves again{more}")
     return chosen
-
-
-def _require_before(project: Project, target: Manifest, before: Manifest | None) -> None:
-    """Raise NeedsPerson if the interrupted deploy serves and the table before it is missing."""
-    if target.before is None or before is not None or project.tables.published() != str(target.deploy):
-        return
-    raise NeedsPerson(
-        f"deploy {target.deploy} was interrupted and serves, and deploy {target.before} before it is missing",
-        hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, starts afresh",
-    )

@@ -43,7 +43,7 @@ def command(
       zddeploy --dry-run         what would be done
     """
 
-    def request() -> Request:
+    def wanted() -> Request:
         revision = project.releases.resolve(rev) if project.releases else None
         release, commit = (revision.id, revision.commit) if revision else (None, None)
         return Request("deploy", services, label, release, commit)
@@ -53,13 +53,9 @@ def command(
     project.config.check_names(services)
     if dry_run:
         release = (rev or project.config.release.rev or "of now") if project.config.release else None
-        _show_plan(project, Request("deploy", services, label, release))
+        request = Request("deploy", services, label, release)
+        target = plan.manifest(project.config, observe(project), request, time.time())
+        for step in plan.before_commit(target, project.tables.current(), project.config):
+            project.events.send(Plan(step=step.name, text=step.line))
         return 0
-    return deploy(project, "deploy", request, detach, strict_drain)
-
-
-def _show_plan(project: Project, request: Request) -> None:
-    current = project.tables.current()
-    target = plan.manifest(project.config, observe(project), request, time.time())
-    for step in plan.before_commit(target, current, project.config):
-        project.events.send(Plan(step=step.name, text=step.line))
+    return deploy(project, "deploy", wanted, detach, strict_drain)

@@ -8,7 +8,8 @@ import click
 
 from zdd.cli import completion, options
 from zdd.errors import ZddError
-from zdd.host.command import Surroundings, become
+from zdd.host import pseudo_terminal
+from zdd.host.command import become
 from zdd.host.own_process import die_of
 from zdd.operate.exec_context import surroundings
 from zdd.project import Project
@@ -37,19 +38,13 @@ def command(project: Project, service: str, argv: tuple[str, ...]) -> int:
         raise click.UsageError("Missing argument '-- COMMAND...'.")
     there = surroundings(project, service)
     try:
-        return _run(argv, there)
+        if there.who.uid in (None, os.geteuid()):
+            become(argv, there)
+        status = pseudo_terminal.run(argv, there)
     except OSError as error:
         failure = ZddError(f"cannot run {argv[0]!r} in {there.cwd}: {error.strerror}")
         failure.exit_code = _CANNOT_START
         raise failure from error
-
-
-def _run(argv: tuple[str, ...], there: Surroundings) -> int:
-    if there.who.uid in (None, os.geteuid()):
-        become(argv, there)
-    from zdd.host import pseudo_terminal  # here, because only this command needs it
-
-    status = pseudo_terminal.run(argv, there)
     if status < 0:
         die_of(-status)
     return status

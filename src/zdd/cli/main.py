@@ -53,8 +53,7 @@ class Program(click.Group):
         """Import the command."""
         if name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"zdd.cli.{name}"), "command")  # noqa: B009  (a module's attribute)
-        assert isinstance(command, click.Command)
+        command: click.Command = importlib.import_module(f"zdd.cli.{name}").command
         command.help = (command.help or "").replace("\\b\n", "\b\n")  # click's mark; the docstrings are raw
         return command
 
@@ -125,16 +124,11 @@ def _exit(status: int) -> NoReturn:
 
 
 def _fail(error: ZddError) -> int:
+    """Print the error, the output that explains it, and what to do next; return the exit code."""
     if isinstance(error, Unforeseen) or isinstance(error.__cause__, Unforeseen):
         from zdd.cli import bug
 
         bug.report(error, sys.argv)
-    show(error)
-    return error.exit_code
-
-
-def show(error: ZddError) -> None:
-    """Print the error, the output that explains it, and what to do next."""
     terminal = Terminal(sys.stderr)
     terminal.say(fitted(f"zddeploy: {error.message}", sys.stderr), "red")
     failed = error if hasattr(error, "output") else error.__cause__  # the cause of a failed undo is the first error
@@ -147,3 +141,4 @@ def show(error: ZddError) -> None:
         click.echo(fitted(f"  {error.hint}", sys.stderr), err=True)
     if error.now_serving:
         terminal.say(fitted(error.now_serving, sys.stderr), "green")
+    return error.exit_code

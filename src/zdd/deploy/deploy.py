@@ -11,7 +11,7 @@ from msgspec import UNSET
 from zdd.checks import preflight
 from zdd.conf.schema import RunService
 from zdd.deploy import cleanup, hooks, pipeline, plan, recovery, versions
-from zdd.deploy.outcome import Outcome, write_history
+from zdd.deploy.outcome import known_to_serve, report_done, report_failure, write_history
 from zdd.deploy.plan import Observed, Request
 from zdd.deploy.watch import DrainWatch, watch
 from zdd.errors import ZddError, as_zdd_error, last_words, shorten
@@ -32,23 +32,23 @@ def deploy(
     `ask` returns the request; it is called while the lock is held. A deploy uses today's configuration, whose needs are
     checked before the lock is taken. If the change failed, it is reported and ZddError is raised.
     """
-    outcome = Outcome(project)
+    today, before, begun = project, known_to_serve(project), time.monotonic()
     try:
         if action == "deploy":
             preflight.require(project)
         with recovery.changing(project, f"zddeploy {action}"):
             request = ask()
-            today, project = project, versions.project_of(project, request)
+            project = versions.project_of(today, request)
             if action != "deploy":
                 preflight.require(project)
             if text := versions.differences(today, request):
                 project.events.notice(text)
             target, replaced = carry_out(project, request, keep_warm=not strict_drain)
-            seconds = outcome.seconds()
+            seconds = time.monotonic() - begun
     except Exception as error:
-        raise outcome.failed(as_zdd_error(error))  # noqa: B904  (it keeps its own cause)
+        raise report_failure(today, as_zdd_error(error), before)  # noqa: B904  (it keeps its own cause)
     drained = None if detach else watch(project, replaced)
-    return outcome.done(target, seconds, drained, strict_drain)
+    return report_done(today, target, seconds, drained, strict_drain)
 
 
 def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tuple[Manifest, list[DrainWatch]]:

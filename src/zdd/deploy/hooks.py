@@ -25,7 +25,7 @@ def run(project: Project, name: str, target: Manifest, outcome: str = "", cause:
     else beside the configuration. Raises ProgramFailed if a hook cannot run, fails or takes longer than hook_timeout.
     """
     if command := getattr(project.config.zdd, name):
-        _run_one(project, name, "", command, target, outcome, cause)
+        _run_one(project, target, name, command, ZDD_OUTCOME=outcome, ZDD_CAUSE=cause)
     if name == "before_start":
         new = target.new(project.tables.before(target))
         before_start_of(project, target, {instance.service for instance in new if not instance.stop_first})
@@ -44,26 +44,19 @@ def before_start_of(project: Project, target: Manifest, services: set[str], with
     """Run the before_start of these services, each for at most `within` seconds. Raises ProgramFailed."""
     for name, service in project.config.services.items():
         if name in services and service.before_start:
-            _run_one(project, "before_start", name, service.before_start, target, within=within)
+            _run_one(project, target, "before_start", service.before_start, name, within, ZDD_OUTCOME="", ZDD_CAUSE="")
 
 
 def _run_one(
-    project: Project,
-    name: str,
-    service: str,
-    command: str,
-    target: Manifest,
-    outcome: str = "",
-    cause: str = "",
-    within: float = math.inf,
+    project: Project, target: Manifest, name: str, command: str, service: str = "", within: float = math.inf, **own: str
 ) -> None:
-    """Run the command of one hook; `service` is "" for a project's hook."""
+    """Run the command of one hook with its `own` variables; a project's hook has no service."""
     before = project.tables.before(target)
     code = project.folder_of(target.release)
     folder = code
     if name == "on_failure" and not os.path.isdir(code):
         code, folder = "", _folder_without_release(project, before)
-    own = {
+    own |= {
         "ZDD_PROJECT": project.name,
         "ZDD_SERVICE": service,
         "ZDD_RELEASE": target.release or "",
@@ -71,8 +64,6 @@ def _run_one(
         "ZDD_PREVIOUS_RELEASE": (before.release if before else None) or "",
         "ZDD_DEPLOY": str(target.deploy),
         "ZDD_ACTION": target.action,
-        "ZDD_OUTCOME": outcome,
-        "ZDD_CAUSE": cause,
     }
     there, env_services = _surroundings(project, service, folder, own)
     log, timeout = _log_of(project, target), min(project.config.zdd.hook_timeout, within)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 
@@ -21,56 +22,51 @@ from zdd.routing.manifest import Manifest
 CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
 
 
-class Outcome:
-    """Reports how one command ended. Made before the command changes anything, to know what served then."""
+def known_to_serve(project: Project) -> int | None:
+    """Return the deploy in force; None also if that cannot be read: the command will fail for this and report it."""
+    with contextlib.suppress(ZddError, OSError):
+        return _serving(project)
+    return None
 
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        self._begun = time.monotonic()
-        self._before: int | None = None
-        try:
-            self._before = _serving(project)
-        except (ZddError, OSError):
-            pass  # the command will fail for the same reason and report it
 
-    def seconds(self) -> float:
-        """Return the seconds since the command began."""
-        return time.monotonic() - self._begun
-
-    def done(self, target: Manifest, seconds: float, drained: Drained | None, strict: bool) -> int:
-        """Report that the target serves, and return the exit code. `drained` is None if nobody watched."""
-        project = self.project
-        cut = project.events.cut + (drained.cut if drained else 0)
-        code = CUT if strict and cut else 0
-        release = f", release {target.release}" if target.release else ""
-        project.events.send(
-            Result(
-                deploy=target.deploy,
-                exit=code,
-                seconds=round(seconds, 3),
-                drained=drained.ended if drained else None,
-                cut=cut,
-                text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}",
-            )
+def report_done(project: Project, target: Manifest, seconds: float, drained: Drained | None, strict: bool) -> int:
+    """Report that the target serves, and return the exit code. `drained` is None if nobody watched."""
+    cut = project.events.cut + (drained.cut if drained else 0)
+    code = CUT if strict and cut else 0
+    release = f", release {target.release}" if target.release else ""
+    project.events.send(
+        Result(
+            deploy=target.deploy,
+            exit=code,
+            seconds=round(seconds, 3),
+            drained=drained.ended if drained else None,
+            cut=cut,
+            text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}",
         )
-        return code
+    )
+    return code
 
-    def failed(self, error: ZddError) -> ZddError:
-        """Report that the command failed, add to the error what serves now, and return it."""
-        number = self._before
-        try:
-            number = _serving(self.project)
-            if error.exit_code == 1:
-                error.now_serving = now_serving(self.project)
-        except Exception as another:  # it must not replace the first error
-            self.project.events.notice(f"cannot tell what serves: {as_zdd_error(another).message}")
-        committed = (number or 0) > (self._before or 0)  # the failure came after the commit
-        outcome = "undone" if error.exit_code == 1 and not committed else "failed"
-        output = list(last_words(error)) or UNSET
-        self.project.events.send(
-            Result(outcome=outcome, cause=error.message, output=output, deploy=number, exit=error.exit_code)
-        )
-        return error
+
+def report_failure(project: Project, error: ZddError, before: int | None) -> ZddError:
+    """
+    Report that the command failed, add to the error what serves now, and return it.
+
+    `before` is the deploy that served when the command began.
+    """
+    number = before
+    try:
+        number = _serving(project)
+        if error.exit_code == 1:
+            error.now_serving = now_serving(project)
+    except Exception as another:  # it must not replace the first error
+        project.events.notice(f"cannot tell what serves: {as_zdd_error(another).message}")
+    committed = (number or 0) > (before or 0)  # the failure came after the commit
+    outcome = "undone" if error.exit_code == 1 and not committed else "failed"
+    output = list(last_words(error)) or UNSET
+    project.events.send(
+        Result(outcome=outcome, cause=error.message, output=output, deploy=number, exit=error.exit_code)
+    )
+    return error
 
 
 def now_serving(project: Project) -> str:

@@ -103,18 +103,21 @@ def kept(project: Project, tables: Collection[int]) -> set[int]:
     Return the deploys whose snapshots are kept: those of the kept tables, whose instances serve or are warm, and the
     newest versions whose releases still exist, since a rollback can go to them.
     """
-    from zdd.release.shelf import Shelf  # here, because a project without releases needs none
-
-    headers = project.snapshots.headers()
-    shelf = Shelf(project.paths, lambda _: None)
+    headers = reversed(project.snapshots.headers().items())
     own = [
-        number
-        for number, header in reversed(headers.items())
-        if header.origin == number
-        and all(release and shelf.is_complete(release) for release in header.releases.values())
+        number for number, header in headers if header.origin == number and _exist(project, header.releases.values())
     ]
     most = max(_KEPT, project.config.release.keep_releases if project.config.release else 0)
     return {*tables, *own[:most]}
+
+
+def _exist(project: Project, releases: Collection[str | None]) -> bool:
+    if not all(releases):
+        return False  # the code of a project without releases is never kept
+    from zdd.release.shelf import Shelf  # here, because such a project needs none
+
+    shelf = Shelf(project.paths, lambda _: None)
+    return all(release and shelf.is_complete(release) for release in releases)
 
 
 def project_of(project: Project, request: Request) -> Project:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from zdd.cli import options
 from zdd.deploy import plan
-from zdd.deploy.deploy import deploy, observe
+from zdd.deploy.deploy import deploy, planned
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
 from zdd.events import Plan
@@ -53,8 +51,7 @@ def command(
     project.config.check_names(services)
     if dry_run:
         release = (rev or project.config.release.rev or "of now") if project.config.release else None
-        request = Request("deploy", services, label, release)
-        target = plan.manifest(project.config, observe(project), request, time.time())
+        target = planned(project, Request("deploy", services, label, release))
         for step in plan.before_commit(target, project.tables.current(), project.config):
             project.events.send(Plan(step=step.name, text=step.line))
         return 0

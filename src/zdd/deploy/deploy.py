@@ -58,7 +58,7 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
     Raises ZddError if the change failed; then the version before it serves.
     """
     project.instances.drivers.adopt(request.services or tuple(project.config.services))
-    target = plan.manifest(project.config, observe(project), request, time.time())
+    target = planned(project, request)
     before = project.tables.before(target)
     project.events.send(
         Begin(
@@ -85,10 +85,11 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
     return target, replaced
 
 
-def observe(project: Project) -> Observed:
-    """Return the state that a plan depends on."""
+def planned(project: Project, request: Request) -> Manifest:
+    """Return the manifest of the table that would carry out the request now. Raises UsageError."""
     last = max([0, *project.tables.numbers(), *project.paths.logged_deploys()])
-    return Observed(project.tables.current(), last, project.instances.drivers.last_numbers())
+    observed = Observed(project.tables.current(), last, project.instances.drivers.last_numbers())
+    return plan.manifest(project.config, observed, request, time.time())
 
 
 def _warn_of_root(project: Project, instances: list[Instance]) -> None:

@@ -51,17 +51,11 @@ class Folder:
     @cached_property
     def requirements(self) -> set[str]:
         """The normalized names of the Python packages that the project declares."""
-        project = self.pyproject.get("project", {})
-        lines = [
-            *project.get("dependencies", []),
-            *self.pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}),
-        ]
-        for path in [
-            *self.path.glob("requirements*.txt"),
-            *self.path.glob("requirements/*.txt"),
-            self.path / "Pipfile",
-        ]:
-            lines += self.text(str(path.relative_to(self.path))).splitlines()
+        poetry = self.pyproject.get("tool", {}).get("poetry", {})
+        lines = [*self.pyproject.get("project", {}).get("dependencies", []), *poetry.get("dependencies", {})]
+        for pattern in ("requirements*.txt", "requirements/*.txt", "Pipfile"):
+            for path in self.path.glob(pattern):
+                lines += self.text(str(path.relative_to(self.path))).splitlines()
         names = (re.match(r"\s*([A-Za-z0-9][\w.-]*)", line) for line in lines)
         return {re.sub("[-_.]+", "-", name[1]).lower() for name in names if name}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 
+from zdd.conf.read import valid_name
 from zdd.init import python
 from zdd.init.folder import Folder
-from zdd.init.proposal import Proposal, Service, service_name
+from zdd.init.proposal import Proposal, Service
 
 LOOKED_FOR = "Django, FastAPI, Starlette, Litestar, Quart, Flask, Rails, Rack, package.json, Procfile"
 
@@ -101,7 +102,7 @@ def _service(name: str, command: str, is_python: bool) -> Service:
         command = python.BIN + command
     keys: dict[str, object] = _web(command) if name == "web" else {"run": _run(command), "socket": "none"}
     comment = {"none": "nobody connects to it", "tcp": "it listens on the port in PORT"}.get(str(keys.get("socket")))
-    return Service(service_name(name), keys, {"socket": comment} if comment else {})
+    return Service(valid_name(name) or "web", keys, {"socket": comment} if comment else {})
 
 
 def _web(command: str) -> dict[str, object]:

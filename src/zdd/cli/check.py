@@ -16,7 +16,8 @@ from zdd.finding import Finding
 from zdd.project import Project
 from zdd.terminal import fitted
 
-_SIGNS = {"error": ("x", "red"), "warning": ("!", "yellow"), "fine": (" ", "green")}
+# The worst comes last, nearest to the prompt.
+_SIGNS = {"fine": (" ", "green"), "warning": ("!", "yellow"), "error": ("x", "red")}
 
 
 @options.command("check", "opens")
@@ -43,10 +44,8 @@ def command(opened: Callable[[], Project], as_json: bool) -> int:
         counts = {"errors": levels["error"], "warnings": levels["warning"]}
         click.echo(msgspec.json.encode({**counts, "findings": findings}))
     else:
-        for level in ("fine", "warning", "error"):  # the worst comes last, nearest to the prompt
-            for _, finding in results:
-                if finding.level == level:
-                    _show(finding)
+        for _, finding in sorted(results, key=lambda result: list(_SIGNS).index(result[1].level)):
+            _show(finding)
         warnings, errors = counted(levels["warning"], "warning"), counted(levels["error"], "error")
         click.echo(f"{levels['fine']} fine, {warnings}, {errors}")
     return UsageError.exit_code if levels["error"] else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import time
@@ -24,20 +25,20 @@ _COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 
 def _moment(text: str) -> float:
     """Read 10m (ten minutes ago) or a date, with or without the time of day, as of time.time()."""
-    try:
+    with contextlib.suppress(ValueError):
         return time.time() - units.seconds(text)
-    except ValueError:
+    try:
         return datetime.datetime.fromisoformat(text).timestamp()
-
-
-_MOMENT = options.Seconds("time", _moment, "is neither a duration such as 10m nor a time such as 2026-01-31 12:00")
+    except ValueError:
+        wrong = f"{text!r} is neither a duration such as 10m nor a time such as 2026-01-31 12:00"
+        raise click.BadParameter(wrong) from None
 
 
 @options.command("logs", "looks")
 @options.services
 @click.option("-f", "--follow", is_flag=True, help="Go on with new output, also of new instances.")
 @click.option("-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Lines of each instance.")
-@click.option("--since", type=_MOMENT, metavar="TIME", help="Everything since then, also of old instances.")
+@click.option("--since", type=_moment, metavar="TIME", help="Everything since then, also of old instances.")
 @click.option("--instance", metavar="NAME", shell_complete=completion.instances, help="Only this one, such as web-12.")
 def command(
     project: Project,

@@ -12,7 +12,7 @@ from zdd.project import Project
 
 @options.command("pause", "changes")
 @options.services
-@click.option("--max", "longest", type=options.DURATION, default=30.0, metavar="DURATION", help="At most; 30s.")
+@click.option("--max", "longest", type=options.duration, default=30.0, metavar="DURATION", help="At most; 30s.")
 def command(project: Project, services: tuple[str, ...], longest: float) -> Result:
     r"""
     Hold incoming requests for a while; apps keep running.

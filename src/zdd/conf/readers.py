@@ -12,14 +12,12 @@ from zdd.conf import hosts
 from zdd.conf.document import Document
 
 
-class KindError(ValueError):
-    """`value`, perhaps one item of a list, is not allowed; `why` and `instead` may say more."""
+class KindError(hosts.Mistake):
+    """`value`, perhaps one item of a list, is not allowed."""
 
     def __init__(self, value: object, why: str | None = None, instead: str | list[str] | None = None) -> None:
-        super().__init__(value)
+        super().__init__(why, instead)
         self.value = value
-        self.why = why
-        self.instead = instead
 
 
 Json = dict[str, Any]

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from msgspec import UNSET
 
 from zdd.checks import preflight
-from zdd.conf.schema import RunService
 from zdd.deploy import cleanup, hooks, pipeline, plan, recovery, versions
 from zdd.deploy.outcome import known_to_serve, report_done, report_failure, write_history
 from zdd.deploy.plan import Observed, Request
@@ -94,8 +93,8 @@ def planned(project: Project, request: Request) -> Manifest:
 
 def _warn_of_root(project: Project, instances: list[Instance]) -> None:
     """Warn of services that will run as root because they name no user."""
-    services = [project.config.services[name] for name in dict.fromkeys(instance.service for instance in instances)]
-    names = [service.name for service in services if isinstance(service, RunService) and service.user is None]
+    new, apps = {instance.service for instance in instances}, project.config.apps
+    names = [name for name, app in apps.items() if name in new and app.user is None]
     if names and os.geteuid() == 0:
         project.events.notice(f"{shorten(names, _SHOWN)}: running as root; {USER_NEEDS}")
 

@@ -9,7 +9,7 @@ is a version of its own. Deploys of zdd 0.1.0 have no snapshot, only an entry in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from msgspec.structs import asdict, replace
@@ -129,13 +129,17 @@ def project_of(project: Project, request: Request) -> Project:
     """
     if request.snapshot or request.action != "deploy":
         return project.as_of(request.snapshot)
-    then = _untouched(project, request)
-    services = {name: service for name, service in then.items() if name not in request.services}
-    if not services:
+    then = _serving_snapshot(project, request)
+    if then is None:
         return project
-    merged = replace(project.config, services={**project.config.services, **services})
+    known = {*then.apps, *then.classic} & project.config.services.keys()
+    stay = known - set(request.services)
+    if not stay:
+        return project
+    started = {name: service for name, service in then.config(project.config).services.items() if name in stay}
+    merged = replace(project.config, services={**project.config.services, **started})
     if project.proxy.routes:
-        _check_routes([service for name, service in merged.services.items() if name in {*then, *request.services}])
+        _check_routes([service for name, service in merged.services.items() if name in {*known, *request.services}])
     return project.configured(merged)
 
 
@@ -152,15 +156,6 @@ def _check_routes(services: Iterable[Service]) -> None:
                         "it now, the other keeps the route that it was deployed with",
                         hint=f"deploy both: `zddeploy deploy {other} {service.name}`",
                     )
-
-
-def _untouched(project: Project, request: Request) -> Mapping[str, Service]:
-    """Return the configured services that serve, as they were started; none for a deploy of all services."""
-    then = _serving_snapshot(project, request)
-    if then is None:
-        return {}
-    known = {*then.apps, *then.classic} & project.config.services.keys()
-    return {name: service for name, service in then.config(project.config).services.items() if name in known}
 
 
 def _serving_snapshot(project: Project, request: Request) -> Snapshot | None:

@@ -32,10 +32,11 @@ class Folder:
         except OSError:
             return ""
 
-    def json(self, name: str) -> dict[str, Any]:
-        """Return the object in a JSON file, empty if it is missing or holds anything else."""
+    @cached_property
+    def package(self) -> dict[str, Any]:
+        """The object in package.json, empty if it is missing or holds anything else."""
         try:
-            value = json.loads(self.text(name) or "{}")
+            value = json.loads(self.text("package.json") or "{}")
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}

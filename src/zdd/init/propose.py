@@ -50,7 +50,7 @@ def _ruby(folder: Folder) -> Proposal | None:
 
 def _node(folder: Folder) -> Proposal | None:
     """Return a proposal for a Node project, None for any other."""
-    package = folder.json("package.json")
+    package = folder.package
     scripts, needs = package.get("scripts", {}), package.get("dependencies", {})
     if not package or not (needs or scripts):
         return None
@@ -68,7 +68,7 @@ def _node_command(folder: Folder, what: str, scripts: dict[str, str]) -> str:
         return "node dist/main"
     if re.fullmatch(r"node [\w./=-]+( [\w./=-]+)*", start):
         return start
-    main = folder.json("package.json").get("main", "index.js")
+    main = folder.package.get("main", "index.js")
     entry = next((name for name in (main, "server.js", "app.js", "index.js") if folder.has(str(name))), None)
     return "npm start" if start or entry is None else f"node {entry}"
 

@@ -31,7 +31,7 @@ def deploy(
     `ask` returns the request; it is called while the lock is held. A deploy uses today's configuration, whose needs are
     checked before the lock is taken. If the change failed, it is reported and ZddError is raised.
     """
-    today, before, begun = project, known_to_serve(project), time.monotonic()
+    today, begun, before = project, time.monotonic(), known_to_serve(project)
     try:
         if action == "deploy":
             preflight.require(project)

@@ -88,6 +88,31 @@ class Notice(Event, frozen=True, kw_only=True, tag="notice"):
     instance: str | UnsetType = UNSET
 
 
+class Unproved(Event, frozen=True, kw_only=True, tag="unproved"):
+    """
+    The deploy could not prove that visitors reach the new version of this service.
+
+    `reason` is one of REASONS, `text` says it to a person.
+    """
+
+    service: str
+    reason: str
+    text: str
+
+
+REASONS = {
+    "no-request": "zdd knows no request that leads there",
+    "no-answer": "what listens there did not answer",
+    "closed": "nginx closed the connection without an answer",
+    "no-mark": "the answer does not show which version it is from",
+    "redirect": "nginx answers with a redirect",
+    "nginx": "nginx answers by itself",
+    "maintenance": "the maintenance page is on",
+    "processes": "no answer shows which text nginx runs, only its processes do",
+}
+"""Why something could not be proved: the closed list of an event's `reason`."""
+
+
 class Plan(Event, frozen=True, kw_only=True, tag="plan"):
     """A step that would be done."""
 
@@ -109,10 +134,11 @@ class Result(Event, frozen=True, kw_only=True, tag="result"):
     seconds: float | UnsetType = UNSET
     drained: int | UnsetType | None = UNSET
     cut: int | UnsetType = UNSET
+    unproved: list[dict[str, str]] | UnsetType = UNSET
     text: str | UnsetType = UNSET
 
 
-AnyEvent = Begin | Doing | Step | Healthy | Proxy | Drain | Command | Notice | Plan | Result
+AnyEvent = Begin | Doing | Step | Healthy | Proxy | Drain | Command | Notice | Unproved | Plan | Result
 
 
 class Listener(Protocol):
@@ -123,12 +149,13 @@ class Listener(Protocol):
 
 
 class Events:
-    """Sends events to listeners. Remembers how long each step took and how many connections were cut."""
+    """Sends events to listeners. Remembers how long each step took, what was cut and what could not be proved."""
 
     def __init__(self, *listeners: Listener) -> None:
         self.listeners = list(listeners)
         self.steps: list[dict[str, object]] = []
         self.cut = 0
+        self.unproved: list[Unproved] = []
 
     def send(self, event: Event) -> None:
         """
@@ -137,6 +164,8 @@ class Events:
         A listener that fails, for example because its terminal is gone, gets no more events; the deploy goes on.
         """
         event = _without_secrets(event)
+        if isinstance(event, Unproved):
+            self.unproved.append(event)
         for listener in list(self.listeners):
             try:
                 listener.take(event)

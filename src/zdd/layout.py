@@ -30,6 +30,7 @@ class Layout:
         self.nginx_pid = f"{self.runtime}/nginx.pid"
         self.nginx_temp = f"{self.nginx}/temp"
         self.nginx_log = f"{self.logs}/nginx.log"
+        self.gate = f"{self.state}/gate"  # the secret words by which nginx says which text it runs
         self.code = f"{self.state}/code.json"
         self.release = f"{self.state}/current"
         self.mirror = f"{self.state}/repo.git"

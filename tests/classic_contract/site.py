@@ -18,7 +18,7 @@ from tests.machine import free_port
 
 # The bounds of pooled connections in {NAME.servers}: keepalive_time and keepalive_timeout. The one line here that may
 # be changed; see the folder's __init__.py.
-KEEPALIVE = ("1s", "1s")
+KEEPALIVE = ("60ms", "60ms")
 
 BIN = Path(sys.executable).parent
 SERVER = Path(__file__).with_name("server.py")

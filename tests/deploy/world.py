@@ -14,7 +14,7 @@ from typing import Any, cast
 from zdd.conf import read
 from zdd.conf.schema import Config, RunService, Service
 from zdd.errors import DeployFailed
-from zdd.events import Events
+from zdd.events import Events, Unproved
 from zdd.finding import Finding
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
@@ -419,11 +419,14 @@ class FakeProxy:
             self.world.room()
             self.world.text = self.world.text_before[deploy]
 
-    def check(self, target: Manifest, before: Manifest | None) -> None:
+    def look_before(self, target: Manifest, before: Manifest | None) -> None: ...
+
+    def check(self, target: Manifest, before: Manifest | None) -> list[Unproved]:
         if self.world.failing == "check":
             raise DeployFailed("502")
+        return []
 
-    def visits(self, target: Manifest) -> list[Visit]:
+    def visits(self, services: Sequence[str]) -> list[Visit]:
         return []
 
     def unasked(self) -> list[str]:

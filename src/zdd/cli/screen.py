@@ -10,14 +10,14 @@ import time
 import click
 import msgspec
 
-from zdd.events import Begin, Command, Doing, Drain, Event, Healthy, Notice, Plan, Proxy, Result, Step
+from zdd.events import Begin, Command, Doing, Drain, Event, Healthy, Notice, Plan, Proxy, Result, Step, Unproved
 from zdd.paths import Paths
 from zdd.terminal import Terminal, fitted
 
 _TICK, _SOON = 0.1, 0.2  # seconds: between updates of the living line, and until a step gets one
 _DONE = {"publish": "switched", "build": "built", "swap": "swapped", "bake": "baked"}
 _LEAST = 0.01  # seconds: a shorter step had nothing to do
-_COLOUR: dict[type[Event], str] = {Notice: "yellow", Result: "green", Command: "bright_black"}
+_COLOUR: dict[type[Event], str] = {Notice: "yellow", Unproved: "yellow", Result: "green", Command: "bright_black"}
 
 
 class Screen:
@@ -133,7 +133,7 @@ def line(event: Event, verbose: bool) -> str | None:
             return f"  {done:<24} {seconds:.2f} s" + ("" if ok else "  FAILED")
         case Command(text=text):
             return f"  $ {text}" if verbose else None
-        case Notice(text=text):
+        case Notice(text=text) | Unproved(text=text):
             return text
         case Result(outcome="done", text=str(text)):
             return text

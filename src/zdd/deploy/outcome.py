@@ -41,6 +41,7 @@ def report_done(project: Project, target: Manifest, seconds: float, drained: Dra
             seconds=round(seconds, 3),
             drained=drained.ended if drained else None,
             cut=cut,
+            unproved=[{"service": event.service, "reason": event.reason} for event in project.events.unproved],
             text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}",
         )
     )

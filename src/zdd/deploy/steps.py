@@ -144,6 +144,7 @@ def proxy(target: Manifest) -> Step:
 
     def do(project: Project) -> None:
         text = project.proxy.text(target)
+        project.proxy.look_before(target, project.tables.before(target))
         if not project.proxy.runs(text):
             target.exposed = True  # from a reload on, clients may meet the new instances
             project.tables.write(target)
@@ -192,7 +193,8 @@ def check(target: Manifest, restarts: bool = False) -> Step:
         before = project.tables.before(target)
         new = target.new(before)
         project.instances.check_ports(new)
-        project.proxy.check(target, before)
+        for unproved in project.proxy.check(target, before):
+            project.events.send(unproved)
         if not restarts:  # a deploy that was interrupted may have run for long
             project.instances.check_lives(new)
 

@@ -12,16 +12,20 @@ from typing import Any, NamedTuple
 
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
+from zdd.events import Unproved
 from zdd.finding import Finding
 from zdd.host import files, reach
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
-from zdd.nginx import gate
+from zdd.nginx import client, gate, words
 from zdd.nginx.conf_file import ConfFile
+from zdd.nginx.config import upstream
 from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.mark import Mark, Seen
 from zdd.nginx.config.version import dotted
+from zdd.nginx.gate import Door, Gate
 from zdd.nginx.process import binary, running
 from zdd.nginx.process.binary import Binary
 from zdd.paths import Paths
@@ -52,6 +56,7 @@ class NginxBase(ABC):
     conf_file: str
     pid_file: str
     error_log: str
+    is_ours: bool  # whether zdd starts it, and so knows where it listens
 
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
         self.config = config
@@ -73,8 +78,8 @@ class NginxBase(ABC):
         """Return whether there is an nginx that answers."""
 
     @abstractmethod
-    def visits(self, target: Manifest) -> list[Visit]:
-        """Return the requests that lead through nginx to each service."""
+    def visits(self, services: Sequence[str]) -> list[Visit]:
+        """Return the requests that lead through nginx to these services, as far as they are known."""
 
     @abstractmethod
     def change(self, text: str) -> str:
@@ -92,6 +97,22 @@ class NginxBase(ABC):
     def worker_users(self) -> list[int]:
         """Return the users that nginx's workers run as."""
 
+    @abstractmethod
+    def doors(self, text: str) -> list[Visit]:
+        """Return requests to the servers of a text that show its mark, as far as they are known."""
+
+    @cached_property
+    def mark(self) -> Mark:
+        """The project's mark, which shows which text nginx runs."""
+        return words.mark_of(self.paths)
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What asks nginx before and after the switch."""
+        services = self.config.services.items()
+        timeouts = {name: max(client.TIMEOUT, service.health_timeout) for name, service in services}
+        return Gate(self.paths, Door(self.mark, self.error_log, self.is_ours, timeouts), self.clock)
+
     @cached_property
     def binary(self) -> Binary:
         """The nginx program, found when it is first needed. Raises UsageError when there is none."""
@@ -100,6 +121,7 @@ class NginxBase(ABC):
 
     def apply(self, deploy: int, text: str) -> str:
         """Bring nginx to the text, and keep the one of before for `restore`; returns what was done, in words."""
+        words.keep(self.paths, self.mark)
         kept = self._kept(deploy)
         if files.read(kept) is None:
             files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)
@@ -111,17 +133,32 @@ class NginxBase(ABC):
             before = json.loads(kept)
             self.change_back(before["text"], stop=not before["ran"])
 
-    def check(self, target: Manifest, before: Manifest | None) -> None:
+    def look_before(self, target: Manifest, before: Manifest | None) -> None:
+        """Remember how the version that serves answers, for services whose health request leaves that open."""
+        changed = target.changed(before) if before else []
+        visits = [visit for visit in self.visits(changed) if before and before.of(visit.service)]
+        self.gate.look_before([visit for visit in visits if not self.config.services[visit.service].health_path])
+
+    def check(self, target: Manifest, before: Manifest | None) -> list[Unproved]:
         """
         Send one request through nginx to each service that changed, or to all when nginx got another text.
 
-        Raises Unreachable.
+        Returns what could not be proved. Raises Unreachable.
         """
         changed = target.changed(before)
-        kept = files.read(self._kept(target.deploy))
-        everywhere = kept is None or json.loads(kept)["text"] != self.file.text()
-        visits = [visit for visit in self.visits(target) if everywhere or visit.service in changed]
-        gate.send(self.paths, target, visits, self.error_log, self.clock)
+        text, kept = self.file.text() or "", files.read(self._kept(target.deploy))
+        text_before = (json.loads(kept)["text"] or "") if kept else ""
+        everywhere = kept is None or text_before != text
+        asked = [name for name in target.services() if everywhere or name in changed]
+        visits = self.visits(asked)
+        unproved = self.gate.prove(target, visits, max(upstream.tail(text), upstream.tail(text_before)))
+        unknown = [name for name in self.unasked() if name in asked]
+        return [*unproved, *(gate.unproved(name, "no-request") for name in unknown)]
+
+    def seen(self, text: str) -> Seen | None:
+        """Return the mark of an answer of nginx, which has this text or will have it; None if no answer shows one."""
+        looks = (client.seen(visit, self.mark, self.clock) for visit in self.doors(text))
+        return next((seen for seen in looks if seen), None)
 
     def workers(self, shutting_down: bool = False) -> list[Process]:
         """Return the workers that take new requests; or all, also those that only finish what they have."""
@@ -182,7 +219,9 @@ class NginxBase(ABC):
 
     def unasked(self) -> list[str]:
         """Return the services that would be asked through nginx if the user said how."""
-        return []
+        services = [name for name, service in self.config.services.items() if not service.is_worker]
+        known = {visit.service for visit in self.visits(services)}
+        return [name for name in services if name not in known]
 
     def quit(self) -> list[Process]:
         """Make an nginx of ours take nothing new; returns its workers, which finish what they have."""

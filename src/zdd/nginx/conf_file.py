@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from zdd.errors import UsageError
 from zdd.host import files
+from zdd.nginx.config import mark
 
 
 class ConfFile:
@@ -31,14 +32,14 @@ class ConfFile:
         if text is None:
             files.remove(self.path)
         else:
-            files.write(os.path.realpath(self.path), text, self._mode())
+            files.write(os.path.realpath(self.path), text, self._mode(text))
 
     @contextlib.contextmanager
     def staged(self, text: str) -> Iterator[str]:
         """Yield the path of a temporary copy of `text` beside the real file: relative includes resolve there."""
         path = f"{self.path}.{os.getpid()}.test"
         try:
-            files.write(path, text, self._mode())
+            files.write(path, text, self._mode(text))
             yield path
         finally:
             files.remove(path)
@@ -66,11 +67,13 @@ class ConfFile:
         """Return whether there is no mark."""
         return not os.path.exists(self._mark)
 
-    def _mode(self) -> int:
+    def _mode(self, text: str) -> int:
+        """Return the mode for a text: one with the words of a mark is for nginx and the deployer alone."""
         try:
-            return os.stat(self.path).st_mode & 0o777
+            mode = os.stat(self.path).st_mode & 0o777
         except FileNotFoundError:
-            return 0o644
+            mode = 0o644
+        return mode & 0o600 if mark.is_in(text) else mode
 
 
 def included(pattern: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 
 from zdd.conf.schema import Config, RunService
@@ -16,10 +16,11 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx import conf_file
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
-from zdd.nginx.config import maintenance, parse, render
+from zdd.nginx.config import maintenance, parse, render, upstream
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.process import running
 from zdd.nginx.process.complaints import ProxyError, unwritable
+from zdd.nginx.process.reload import Reload
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
@@ -27,7 +28,9 @@ _PID_FILE = "/run/nginx.pid"  # where distributions have it
 _PORTS = ((443, True), (80, False))  # where a client would ask, and whether nginx speaks TLS there
 _TIMEOUT = 60.0  # seconds for one command
 _POLL = 0.02
+_READS = 3  # how often a text may be read until nginx runs it: somebody else's reload, ours, and one to be sure
 _SUDO = "nobody can type a password here: `sudo zddeploy enable` writes the line for /etc/sudoers.d that this needs"
+_WHY = "nginx's error log says why"
 _NAMES = "upstreams have the names of services, and another file has this one already: rename the service"
 _WRITABLE = "use a file in a folder of yours, and have nginx's configuration `include` it inside `http { }`"
 
@@ -41,7 +44,8 @@ class ExternalNginx(NginxBase):
 
     routes = False  # the user's server blocks do
     read_timeout: float | None = None  # only they know it
-    patience = 10.0  # seconds for a reload
+    patience = 10.0  # seconds for a reload, besides what its test took
+    is_ours = False
 
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
         super().__init__(config, paths, commands, clock)
@@ -58,32 +62,31 @@ class ExternalNginx(NginxBase):
 
     def text(self, target: Manifest) -> str:
         """Return the upstreams for this table."""
-        return render.include(self.config.project, self.targets(target), self.binary.version)
+        return render.include(self.config.project, self.targets(target), self.binary.version, self.mark)
 
     def runs(self, text: str) -> bool:
         """Return whether nginx was made to read this text, so that there is nothing to do."""
         return text == self.file.text() and self.file.is_trusted()
 
     def change(self, text: str) -> str:
-        """Put the text in place, test it, reload."""
-        before = self.file.text()
+        """Put the text in place, test it, reload, and wait for the proof that nginx runs it."""
+        before, trusted = self.file.text(), self.file.is_trusted()
         if self.runs(text):
             return "unchanged"
-        old_workers = self.workers()
+        reload = self._expect(text)
         try:
             self.file.try_out(text)
         except OSError as problem:
             raise unwritable(f"cannot write {self.conf_file}: {problem.strerror}", problem, _WRITABLE) from problem
-        reloading = False
         try:
+            begun = self.clock.now()
             self._run("test", self.config.nginx.test)
-            reloading = True
-            verified = self._reload(old_workers)
+            self._reload(reload, text, before, _READS * (self.clock.now() - begun))
         except ProxyError:
-            self._go_back(before, reloading)
+            self._go_back(before, trusted, reload)
             raise
         self.file.trust()
-        return "reloaded" if verified else "reloaded, says its command; its processes cannot be seen here"
+        return "reloaded" if reload else "reloaded, says its command; its processes cannot be seen here"
 
     def change_back(self, text_before: str | None, stop: bool | None = None) -> None:  # noqa: ARG002
         """
@@ -116,7 +119,7 @@ class ExternalNginx(NginxBase):
         """Return what `status` says of nginx."""
         return super().describe() | {"managed": False}
 
-    def visits(self, target: Manifest) -> list[Visit]:
+    def visits(self, services: Sequence[str]) -> list[Visit]:
         """Return a request for each service whose `health_host` says what to ask for."""
         if not (listening := _listening()):
             return []
@@ -124,17 +127,18 @@ class ExternalNginx(NginxBase):
         return [
             Visit(name, address, service.health_host, service.health_path or "/", tls)
             for name, service in self._reachable().items()
-            if service.health_host and name in target.services()
+            if service.health_host and name in services
         ]
 
-    def unasked(self) -> list[str]:
-        """Return the services that no request can be sent to through nginx, since only its server blocks know how."""
-        nowhere = _listening() is None
-        return [name for name, service in self._reachable().items() if nowhere or not service.health_host]
+    def doors(self, text: str) -> list[Visit]:  # noqa: ARG002
+        """Return the requests to the services, and one to the server that answers for any other name."""
+        if not (listening := _listening()):
+            return []
+        return [*self.visits(list(self.config.services)), Visit("nginx", listening[0], "localhost", "/", listening[1])]
 
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:
         """Return how to see that the user's server blocks answer with the page: by a request to each service."""
-        visits = self.visits(serving) if serving else []
+        visits = self.visits(serving.services()) if serving else []
         unasked = [name for name in self._reachable() if name not in {visit.service for visit in visits}]
         lines = maintenance.shown(self.paths.maintenance)
         return MaintenanceCheck(visits, unasked, f"your server block needs (once, and a reload):\n{lines}")
@@ -182,26 +186,49 @@ class ExternalNginx(NginxBase):
         """Return the services that nginx leads to."""
         return {name: service for name, service in self.config.apps.items() if service.is_routed}
 
-    def _go_back(self, before: str | None, reload: bool) -> None:
+    def _expect(self, text: str) -> Reload | None:
+        """Return what watches the reload to come; None if the master cannot be seen."""
+        master = self.master()
+        return Reload(master, self.clock, self.mark.digest(text), lambda: self.seen(text)) if master else None
+
+    def _go_back(self, before: str | None, trusted: bool, reload: Reload | None) -> None:
+        """Put the text of before back; reload unless nginx runs it still and has not read the other one meanwhile."""
         self.file.put(before)
-        if reload:
+        if reload is None or not trusted or not reload.has_changed_nothing():
             try:
-                self._reload(self.workers())
+                self._reload(self._expect(before or ""), before or "", None, self.patience)
             except ProxyError:
                 return  # the mark stays, so the next command tries again
         self.file.trust()
 
-    def _reload(self, old_workers: list[Process]) -> bool:
-        """Reload and wait until new workers have taken over; return False where the workers cannot be seen."""
-        reload = self.config.nginx.reload or ""  # the configuration's check has seen that there is one
-        self._run("reload", reload)
-        if not old_workers:
-            return False
-        for _ in self.clock.poll(_POLL, self.clock.now() + self.patience):
-            if running.have_taken_over(self.workers(), old_workers):
-                return True
-        reason = f"no new worker came within {self.patience:g} s after `{reload}`"
-        raise ProxyError(f"nginx did not take the new {self.conf_file}: {reason}", certain=False)
+    def _reload(self, reload: Reload | None, text: str, before: str | None, more: float) -> None:
+        """Reload and wait until nginx has proved that it runs the text. Raises ProxyError otherwise."""
+        command = self.config.nginx.reload or ""  # the configuration's check has seen that there is one
+        self._run("reload", command)
+        if reload is None:
+            self._require_proof(text, before)
+            return
+        patience = round(self.patience + more, 1)
+        outcome = None
+        for _ in self.clock.poll(_POLL, self.clock.now() + patience):
+            if outcome := reload.outcome():
+                break
+        if outcome != "done":
+            reason = "it goes on as before" if outcome else f"no new worker came within {patience:g} s"
+            message = f"nginx did not take the new {self.conf_file}: {reason} after `{command}`"
+            raise ProxyError(message, hint=_WHY, certain=reload.has_changed_nothing())
+
+    def _require_proof(self, text: str, before: str | None) -> None:
+        """Raise ProxyError if nginx's processes cannot be seen, and its answers do not show a text with new ports."""
+        seen = self.seen(text)
+        if seen and seen.digest == self.mark.digest(text):
+            return
+        if upstream.ports(text) != upstream.ports(before or text):
+            raise ProxyError(
+                f"nothing shows which text nginx runs after `{self.config.nginx.reload}`: its master cannot be seen",
+                hint="set pid_file in [nginx] to the pid file of the nginx that includes it",
+                certain=False,
+            )
 
     def _run(self, name: str, command: str | None) -> None:
         if command is None:

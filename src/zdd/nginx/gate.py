@@ -1,148 +1,208 @@
-"""The gate: one request to each service through nginx, as a client would send it, before the commit."""
+"""The gate: before the commit, one request to each changed service through nginx must arrive at the new version."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from zdd.conf import hosts
-from zdd.conf.schema import Config, Service
 from zdd.errors import DeployFailed
+from zdd.events import REASONS, Unproved
 from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.instances.health import request
+from zdd.instances.health.request import Answer, NotHttp, Request
 from zdd.instances.name import service_of
-from zdd.keeper import client
-from zdd.nginx.config.listen import Address, Visit
+from zdd.keeper import client as keeper
+from zdd.nginx import client
+from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.mark import HEADER, Mark, Seen
 from zdd.paths import Paths
-from zdd.routing.manifest import Manifest
+from zdd.routing.manifest import Instance, Manifest
 
+_POLL = 0.01
+_SURE = 2  # counts of 0 in a row: nginx may have looked up a slot just before it changed
 _UNREACHABLE = (502, 504)  # nginx's own answers when it cannot reach an instance
-_TIMEOUT = 20.0
-_AGAIN, _OTHERS, _SURE = 0.004, 4, 2
-_POOLED = 2.2  # an upstream's connection ends 1 s after its first request, with the next one, or when 1 s unused
+_HOST_REFUSED = (400, 404, 421)  # what apps answer to a Host that they do not know
 
 
 class Unreachable(DeployFailed):
-    """The instance is healthy, but nginx does not reach it; `output` is what nginx logged."""
+    """The instance is healthy, but visitors do not get its answers; `output` is what nginx logged."""
 
-    def __init__(self, message: str, output: list[str]) -> None:
-        super().__init__(
-            message, hint="nginx must be able to reach the socket: its worker user, its routes, its network namespace"
-        )
-        self.output = output
+    def __init__(self, message: str, output: Sequence[str] = (), hint: str | None = None) -> None:
+        usual = "nginx must be able to reach the socket: its worker user, its routes, its network namespace"
+        super().__init__(message, hint=hint or usual)
+        self.output = list(output)
 
 
-def send(paths: Paths, target: Manifest, visits: Sequence[Visit], log: str, clock: Clock) -> None:
+class Door(NamedTuple):
     """
-    Send these requests. nginx writes to `log` why it cannot reach a service. Raises Unreachable.
+    One nginx, as the gate needs to know it.
 
-    While nginx's pool has connections to the old version, an answer may come from there, which proves nothing. Then the
-    request is sent again, behind others that occupy the pool, until nginx keeps connections to the new version.
+    `log` is where nginx says why it cannot reach an instance. `is_ours` says that zdd has written where it listens, so
+    that no answer at all is a fault. `timeouts` are each service's seconds for an answer.
     """
-    left_out = _left_out(paths, target) if visits else {}
-    for visit in visits:
-        old, new = (
-            left_out.get(visit.service, ()),
-            [instance.name for instance in target.of(visit.service) if instance.has_slot],
+
+    mark: Mark
+    log: str
+    is_ours: bool
+    timeouts: Mapping[str, float]
+
+
+class Gate:
+    """
+    Asks nginx before and after the switch, and compares.
+
+    A proof is an answer with the mark and the address of an instance of the new version. A slot leads to the new
+    version from the switch on, but a pooled connection may still lead to the old one until `tail` seconds later.
+    """
+
+    def __init__(self, paths: Paths, door: Door, clock: Clock) -> None:
+        self.paths = paths
+        self.door = door
+        self.clock = clock
+        self._before: dict[str, int] = {}
+
+    def look_before(self, visits: Sequence[Visit]) -> None:
+        """Remember how the version that serves answers these requests."""
+        for visit in visits:
+            try:
+                self._before[visit.service] = self._ask(visit).status
+            except (OSError, NotHttp):
+                continue
+
+    def prove(self, target: Manifest, visits: Sequence[Visit], tail: float) -> list[Unproved]:
+        """
+        Send these requests after the switch; return what could not be proved.
+
+        Raises Unreachable if one of them surely does not arrive.
+        """
+        self._await_tail(target, visits, tail)
+        verdicts = [self._verdict(target, visit) for visit in visits]
+        return [unproved for unproved in verdicts if unproved]
+
+    def _await_tail(self, target: Manifest, visits: Sequence[Visit], tail: float) -> None:
+        """Wait until no pooled connection can lead to an instance that the target leaves out."""
+        old, zeros = _left_out(self.paths, target, {visit.service for visit in visits}), 0
+        for _ in self.clock.poll(_POLL, self.clock.now() + tail) if old else ():
+            zeros = 0 if _connected(self.paths, old) else zeros + 1
+            if zeros == _SURE:
+                return
+
+    def _verdict(self, target: Manifest, visit: Visit) -> Unproved | None:
+        since = files.size(self.door.log)
+        try:
+            answer = self._ask(visit)
+        except TimeoutError:
+            seconds = f"{self.door.timeouts.get(visit.service, client.TIMEOUT):g}"
+            raise Unreachable(f"{_healthy(visit, 'does not answer')} within {seconds} s", self._logged(since)) from None
+        except (OSError, NotHttp) as error:
+            if self.door.is_ours and not isinstance(error, NotHttp):
+                where = f"{visit.address[0]}:{visit.address[1]}"
+                raise Unreachable(
+                    _healthy(visit, f"does not answer on {where} ({error})"), self._logged(since)
+                ) from error
+            return unproved(visit.service, "closed" if str(error) == request.CLOSED else "no-answer", str(error))
+        seen = self.door.mark.read(answer.all(HEADER))
+        self._require_own_answer(target, visit, answer, seen, since)
+        self._compare(visit, answer)
+        return self._unproved(target, visit, answer, seen)
+
+    def _require_own_answer(
+        self, target: Manifest, visit: Visit, answer: Answer, seen: Seen | None, since: int
+    ) -> None:
+        """Raise Unreachable for an error that nginx answers and the instance itself does not."""
+        upstream = seen.status if seen and seen.status else answer.status
+        failed = next((status for status in (upstream, answer.status) if status >= 500), None)
+        nginx_has_not_tried = seen is not None and seen.address is None
+        if failed is None or nginx_has_not_tried or (seen is None and failed not in _UNREACHABLE):
+            return
+        direct = self._ask_instance(target.of(visit.service)[0], visit)
+        if direct is None or direct < 500:
+            raise Unreachable(_healthy(visit, f"answers {failed}"), self._logged(since))
+
+    def _compare(self, visit: Visit, answer: Answer) -> None:
+        """Raise Unreachable for an app that knows the host no more, which only a health_path would have shown."""
+        before = self._before.get(visit.service)
+        if before and 200 <= before < 400 and answer.status in _HOST_REFUSED:
+            raise Unreachable(
+                f"{visit.service}: the new version answers {answer.status} for GET {visit.path} with Host "
+                f"{visit.host}, where the one before answered {before}",
+                hint="the app may refuse this Host: set health_host; or ask something else: health_path, health_status",
+            )
+
+    def _unproved(self, target: Manifest, visit: Visit, answer: Answer, seen: Seen | None) -> Unproved | None:
+        """Return None if the answer came from the target's instance. Raises Unreachable for that of another one."""
+        if seen is None:
+            return unproved(visit.service, "no-mark", _asked(visit))
+        if seen.address is None:
+            reason = "redirect" if 300 <= answer.status < 400 else "nginx"
+            if answer.status == 503 and os.path.exists(self.paths.maintenance):
+                reason = "maintenance"
+            return unproved(visit.service, reason, f"{answer.status} for {_asked(visit)}")
+        reached = _reached(self.paths, target, seen.address)
+        if reached == visit.service:
+            return None
+        whose = f"service {reached}" if reached else f"{seen.address}, which is none of this version"
+        raise Unreachable(
+            f"{visit.service}: {_asked(visit)} is answered by {whose}",
+            hint=f"no visitor may get to {visit.service} like that: look at the hosts and paths of the services",
         )
-        until, since = clock.now() + _POOLED, files.size(log)
-        others = sure = 0
-        for _ in clock.poll(_AGAIN, until):
-            pooled = bool(new) and clock.now() < until and _connected(paths, old)
-            _send_one(visit, log, clock, others)
-            if not pooled:
-                break
-            sure = sure + 1 if _connected(paths, new) and files.size(log) == since else 0
-            if sure == _SURE:
-                break
-            others = _OTHERS
+
+    def _ask(self, visit: Visit) -> Answer:
+        timeout = self.door.timeouts.get(visit.service, client.TIMEOUT)
+        return client.ask(visit, self.clock, timeout, client.asking(self.door.mark))
+
+    def _ask_instance(self, instance: Instance, visit: Visit) -> int | None:
+        """Return the status of the instance's own answer to the same request, None if it gives none."""
+        until = self.clock.now() + client.TIMEOUT
+        address = self.paths.keep(instance.name) if instance.has_slot else instance.port
+        try:
+            connection = request.connect(address or 0, client.TIMEOUT)
+            return request.ask(connection, Request(visit.path, visit.host), lambda: until - self.clock.now()).status
+        except (OSError, NotHttp):
+            return None
+
+    def _logged(self, since: int) -> list[str]:
+        return files.tail(self.door.log, 5, since)
 
 
-def _send_one(visit: Visit, log: str, clock: Clock, others: int) -> None:
-    since = files.size(log)
-    try:
-        status = ask(visit, clock, others).status
-        failure = f"answers {status}" if status in _UNREACHABLE else None
-    except (OSError, request.NotHttp) as error:
-        failure = f"does not answer on {visit.address[0]}:{visit.address[1]} ({error})"
-    if failure:
-        message = f"{visit.service}: healthy, but nginx {failure} for GET {visit.path} with Host {visit.host}"
-        raise Unreachable(message, files.tail(log, 5, since))
+def unproved(service: str, reason: str, more: str = "") -> Unproved:
+    """Return the event for a service of which it could not be proved that visitors reach the new version."""
+    text = f"{service}: not proved that visitors get this version: {REASONS[reason]}"
+    return Unproved(service=service, reason=reason, text=f"{text} ({more})" if more else text)
 
 
-def _left_out(paths: Paths, target: Manifest) -> dict[str, list[str]]:
-    """Return the running instances that are not in the table, by service."""
-    left_out: dict[str, list[str]] = {}
-    for entry in os.listdir(paths.control):
-        name, _, kind = entry.rpartition(".")
-        if kind == "sock" and name not in target.instances:
-            left_out.setdefault(service_of(name), []).append(name)
-    return left_out
+def _asked(visit: Visit) -> str:
+    return f"GET {visit.path} with Host {visit.host}"
+
+
+def _healthy(visit: Visit, failure: str) -> str:
+    return f"{visit.service}: healthy, but nginx {failure} for {_asked(visit)}"
+
+
+def _reached(paths: Paths, target: Manifest, address: str) -> str | None:
+    """Return the service of the table that an address of nginx's leads to, None if it leads to none of them."""
+    prefix = f"unix:{paths.current}/"
+    if address.startswith(prefix):
+        name = target.slots().get(address.removeprefix(prefix))
+        return target.instances[name].service if name else None
+    ports = {f"127.0.0.1:{one.port}": one.service for one in target.instances.values() if one.port}
+    return ports.get(address)
+
+
+def _left_out(paths: Paths, target: Manifest, services: set[str]) -> list[str]:
+    """Return the running instances of these services that are not in the table."""
+    names = [entry.removesuffix(".sock") for entry in os.listdir(paths.control) if entry.endswith(".sock")]
+    return [name for name in names if name not in target.instances and service_of(name) in services]
 
 
 def _connected(paths: Paths, names: Sequence[str]) -> bool:
     """Return whether anybody is connected to one of these instances."""
     for name in names:
         try:
-            if client.ask(paths.control_socket(name), "status")["connections"]:
+            if keeper.ask(paths.control_socket(name), "status")["connections"]:
                 return True
-        except client.Gone:
+        except keeper.Gone:
             continue
     return False
-
-
-def visits(config: Config, target: Manifest, address: Address) -> list[Visit]:
-    """Return the requests to send there; none for workers, and for classic services only with a health_path."""
-    requests = []
-    for name in target.services():
-        service = config.services[name]
-        if service.kind == "classic":
-            if service.health_path:
-                requests.append(Visit(name, address, service.health_host or "localhost", service.health_path))
-        elif not service.is_worker:
-            host = service.health_host or hosts.asked(service.host or config.nginx.server_name) or "localhost"
-            requests.append(Visit(name, address, host, _path(service)))
-    return requests
-
-
-def ask(visit: Visit, clock: Clock, others: int = 0) -> request.Answer:
-    """Send one request, behind others that only occupy connections, and return its answer. Raises OSError, NotHttp."""
-    until = clock.now() + _TIMEOUT
-    with contextlib.ExitStack() as stack:
-        for _ in range(others):
-            request.send(stack.enter_context(_connect(visit)), visit.path, visit.host)
-        return request.ask(_connect(visit), visit.path, visit.host, lambda: until - clock.now(), lambda: None)
-
-
-def _connect(visit: Visit) -> socket.socket:
-    connection = socket.create_connection(visit.address, _TIMEOUT)
-    return _without_doubt(connection, visit.host) if visit.tls else connection
-
-
-def _without_doubt(connection: socket.socket, host: str) -> socket.socket:
-    """Speak TLS to the nginx of this machine, whatever certificate it has."""
-    import ssl  # here, as its import takes longer than all the rest
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context.wrap_socket(connection, server_hostname=host)
-
-
-def _path(service: Service) -> str:
-    """Return a path that nginx routes to the service: the health path visit it is below its route."""
-    if service.health_path and service.health_path.startswith(service.path):
-        return service.health_path
-    return _encoded(service.path)
-
-
-def _encoded(path: str) -> str:
-    """Return the path as a request spells it; nginx decodes it before it compares."""
-    if re.fullmatch(r"[A-Za-z0-9._~/!$&'()*+,;=:@-]+", path):
-        return path
-    from urllib.parse import quote  # here, because few have such a path
-
-    return quote(path, safe="/!$&'()*+,;=:@")

@@ -15,11 +15,12 @@ from zdd.host import files, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.nginx import conf_file, gate
+from zdd.nginx import conf_file
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
 from zdd.nginx.conf_file import read_template
-from zdd.nginx.config import listen, maintenance, parse, render, template, upstream
-from zdd.nginx.config.listen import Visit
+from zdd.nginx.config import listen, maintenance, parse, render, template, upstream, visits
+from zdd.nginx.config.listen import Address, Visit
+from zdd.nginx.config.mark import PLACEHOLDER
 from zdd.nginx.config.render import Route, Setup
 from zdd.nginx.process import running
 from zdd.nginx.process.nginx import NginxProcess
@@ -36,6 +37,8 @@ class ManagedNginx(NginxBase):
     It is either the user's template, rendered beside itself, or zdd's own text below S. Either way zdd starts it
     when it does not run.
     """
+
+    is_ours = True
 
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
         super().__init__(config, paths, commands, clock)
@@ -55,7 +58,15 @@ class ManagedNginx(NginxBase):
         properties = {"KillSignal": "SIGQUIT", "TimeoutStopSec": "30"}
         unit = systemd.Unit(name, f"nginx of {self.config.project}", properties)
         return NginxProcess(
-            self.binary, self.conf_file, self.pid_file, self.prefix, self.commands, self.clock, unit=unit
+            self.binary,
+            self.conf_file,
+            self.pid_file,
+            self.prefix,
+            self.commands,
+            self.clock,
+            unit=unit,
+            digest=self.mark.digest,
+            look=lambda: self.seen(self.file.text() or ""),
         )
 
     def require(self) -> None:
@@ -70,13 +81,13 @@ class ManagedNginx(NginxBase):
             return render.render(self._setup(targets), self.binary.version)
         source = self._source()
         backups = template.takes_backups(source)
-        values = {"nginx_pid_filename": self.pid_file}
+        values = {"nginx_pid_filename": self.pid_file, PLACEHOLDER: self.mark.lines()}
         for name, paths in targets.items():
             values[f"{name}.servers"] = upstream.servers(paths, self.binary.version, backups)
             port = target.of(name)[0].port
             if port is not None:
                 values[name] = str(port)
-        return template.render(source, values)
+        return self.mark.seal(template.render(source, values))
 
     def runs(self, text: str) -> bool:
         """Return whether nginx runs this very text already."""
@@ -128,11 +139,28 @@ class ManagedNginx(NginxBase):
             return list(self.config.nginx.listen)
         return [f":{port}" for port in sorted(listen.ports(self._source()))]
 
-    def visits(self, target: Manifest) -> list[Visit]:
-        """Return the requests that lead through nginx to each service."""
+    def visits(self, services: Sequence[str]) -> list[Visit]:
+        """Return the requests that lead through nginx to these services, as far as they are known."""
+        if (address := self._address()) is None:
+            return []
+        nginx = self.config.nginx
+        if self.template is None:
+            return visits.visits(self.config.apps, services, nginx.server_name, address)
+        known = [self.config.services[name] for name in services]
+        asked = [service for service in known if service.health_path or service.is_routed]
+        return [
+            Visit(service.name, address, service.health_host or "localhost", service.health_path or "/")
+            for service in asked
+        ]
+
+    def doors(self, text: str) -> list[Visit]:  # noqa: ARG002
+        """Return a request to the first address that takes plain HTTP."""
+        address = self._address()
+        return [Visit("nginx", address, "localhost", "/")] if address else []
+
+    def _address(self) -> Address | None:
         own = [[address] for address in self.config.nginx.listen]
-        address = listen.http_address(listen.listens(self._source()) if self.template else own)
-        return gate.visits(self.config, target, address) if address else []
+        return listen.http_address(listen.listens(self._source()) if self.template else own)
 
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:  # noqa: ARG002
         """
@@ -222,6 +250,7 @@ class ManagedNginx(NginxBase):
             maintenance_file=self.paths.maintenance,
             assets=[f"{self.paths.assets}/{folder}" for folder in assets],
             reloads=any(app.socket == "tcp" for app in apps),
+            mark=self.mark,
         )
 
 

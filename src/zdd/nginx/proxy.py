@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from zdd.conf.schema import Config
+from zdd.events import Unproved
 from zdd.finding import Finding
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
@@ -56,15 +57,18 @@ class Proxy(Protocol):
     def restore(self, deploy: int) -> None:
         """Bring nginx back to the text that `apply` replaced; do nothing where `apply` was never called. Idempotent."""
 
-    def check(self, target: Manifest, before: Manifest | None) -> None:
+    def look_before(self, target: Manifest, before: Manifest | None) -> None:
+        """Remember, before the switch, how the version that serves answers what `check` will ask."""
+
+    def check(self, target: Manifest, before: Manifest | None) -> list[Unproved]:
         """
         Send one request through nginx to each service that changed, or to all when nginx got another text.
 
-        Raises DeployFailed where one does not arrive.
+        Returns what could not be proved. Raises DeployFailed where a request surely does not arrive.
         """
 
-    def visits(self, target: Manifest) -> list[Visit]:
-        """Return the requests that lead through nginx to each service, as far as they are known."""
+    def visits(self, services: Sequence[str]) -> list[Visit]:
+        """Return the requests that lead through nginx to these services, as far as they are known."""
 
     def unasked(self) -> list[str]:
         """Return the services that would be asked through nginx if the user said how."""

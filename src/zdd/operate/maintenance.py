@@ -8,7 +8,7 @@ from pathlib import Path
 from zdd.errors import DeployFailed, UsageError
 from zdd.host import files
 from zdd.instances.health import request
-from zdd.nginx import gate
+from zdd.nginx import client
 from zdd.nginx.config.listen import Visit
 from zdd.project import Project
 
@@ -93,7 +93,7 @@ def is_on(project: Project) -> bool:
 def _ask(project: Project, visit: Visit, needed: str | None) -> None:
     where = f"{visit.address[0]}:{visit.address[1]}"
     try:
-        status = gate.ask(visit, project.clock).status
+        status = client.ask(visit, project.clock).status
     except (OSError, request.NotHttp) as error:
         message = f"maintenance is not on: nginx does not answer on {where}: {error}"
         raise DeployFailed(message, hint=project.proxy.problem()) from error

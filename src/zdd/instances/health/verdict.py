@@ -13,7 +13,7 @@ from zdd.conf.units import Statuses
 from zdd.host import sock_diag
 from zdd.host.clock import Clock
 from zdd.instances.health import request
-from zdd.instances.health.request import Address, Answer
+from zdd.instances.health.request import Address, Answer, Request
 
 _TELLING = 0.5  # seconds an attempt needs before its timeout means anything
 _POLL = 0.01  # seconds between attempts to connect; a connect to nothing costs microseconds
@@ -145,7 +145,9 @@ def ask_once(address: Address, service: Service, clock: Clock) -> str | None:
 def _attempt(address: Address, service: Service, patience: _Patience, interrupt: Callable[[], None]) -> Verdict:
     try:
         connection = request.connect(address, service.health_timeout)
-        answer = request.ask(connection, service.health_path or "/", host_of(service), patience.left, interrupt)
+        answer = request.ask(
+            connection, Request(service.health_path or "/", host_of(service)), patience.left, interrupt
+        )
     except TimeoutError:
         return patience.verdict()
     except request.NotHttp as error:

@@ -22,6 +22,7 @@ class Visit(NamedTuple):
     host: str
     path: str
     tls: bool = False
+    proxy_protocol: bool = False
 
 
 def listens(text: str) -> list[list[str]]:

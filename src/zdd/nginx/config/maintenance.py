@@ -23,18 +23,20 @@ location = /zdd-maintenance {{
     default_type "text/html; charset=utf-8";
     add_header Retry-After 30 always;
     add_header Cache-Control no-store always;
-    alias {file};
+    {more}alias {file};
 }}"""
 
 
-def lines(file: str) -> str:
+def lines(file: str, header: str = "") -> str:
     """
     Return the lines with which a server block answers 503 with this file as the page, for as long as it exists.
+
+    `header` is one more line for the page's location: it has add_header lines, so it inherits none.
 
     The page is a URI and no named location: only then a POST becomes a GET (error_page), which a file can answer.
     Requests for the page itself pass the first condition, as nginx asks it again for them.
     """
-    return _LINES.format(file=quoted(file))
+    return _LINES.format(file=quoted(file), more=f"{header}\n    " if header else "")
 
 
 def shown(file: str) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from zdd.conf import hosts
 from zdd.nginx.config import maintenance, upstream
 from zdd.nginx.config import version as versions
+from zdd.nginx.config.mark import HEADER, REQUEST_HEADER, Mark
 from zdd.nginx.config.upstream import quoted
 from zdd.nginx.config.version import Version
 
@@ -56,24 +57,25 @@ class Setup(NamedTuple):
     maintenance_file: str | None = None  # while it exists, every answer is 503; the workers must be able to see it
     assets: Sequence[str] = ()  # folders whose files nginx serves itself, under the last part of the folder's name
     reloads: bool = False
+    mark: Mark | None = None
 
 
 def render(setup: Setup, version: Version) -> str:
     """Return the whole text."""
     parts = [_http(setup, version), _PROXY, *_upstreams(setup.upstreams, version), *_servers(setup)]
-    return MAIN.format(
+    text = MAIN.format(
         user=f"user {' '.join(filter(None, [setup.user, setup.group]))};\n" if setup.user else "",
         pid=quoted(setup.pid_file),
         error_log=quoted(setup.error_log),
         http=textwrap.indent("\n".join(parts), "    "),
     )
+    return setup.mark.seal(text) if setup.mark else text
 
 
-def include(project: str, upstreams: Mapping[str, Sequence[str]], version: Version) -> str:
-    """Return an upstream for each service, to be named in the user's own server blocks."""
-    return f"# Written by zddeploy for {project}; what is changed here is lost.\n" + "\n".join(
-        _upstreams(upstreams, version)
-    )
+def include(project: str, upstreams: Mapping[str, Sequence[str]], version: Version, mark: Mark) -> str:
+    """Return an upstream for each service, to be named in the user's own server blocks, and the mark."""
+    first = f"# Written by zddeploy for {project}; what is changed here is lost."
+    return mark.seal("\n".join([first, *_upstreams(upstreams, version), mark.lines(), ""]))
 
 
 def _upstreams(upstreams: Mapping[str, Sequence[str]], version: Version) -> list[str]:
@@ -96,6 +98,8 @@ def _http(setup: Setup, version: Version) -> str:
     ]
     if setup.reloads and version >= versions.KEEPALIVE_MIN_TIMEOUT:
         lines.append("keepalive_min_timeout 5s;  # clients' connections outlive a reload for as long")
+    if setup.mark:
+        lines.append(setup.mark.lines())
     if setup.assets:  # without types most files are text/plain, which browsers refuse as style sheets and scripts
         lines.append(_TYPES)
     return "\n".join(lines) + "\n"
@@ -133,8 +137,11 @@ def _locations(routes: Sequence[Route]) -> dict[str, str]:
 def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], default: str) -> str:
     lines = [f"listen {address}{default};" for address in setup.listen]
     lines.append(f"server_name {' '.join(map(quoted, names))};")
+    header = setup.mark.header() if setup.mark else ""
+    if header:
+        lines.append(header)
     if setup.maintenance_file and locations:
-        lines.append(maintenance.lines(setup.maintenance_file))
+        lines.append(maintenance.lines(setup.maintenance_file, header))
     blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
     blocks = blocks | {"/": blocks.get("/", "return 404;")} | _assets(setup, locations)
     lines += [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
@@ -223,15 +230,15 @@ types {
     video/webm webm;
 }"""
 
-_PROXY = """\
+_PROXY = f"""\
 # Only WebSockets are upgraded (an h2c upgrade would tunnel past these rules); all others keep the upstream's
 # connection, for which Connection must be empty.
-map $http_upgrade $zdd_upgrade { default ""; websocket websocket; }
-map $zdd_upgrade $zdd_connection { default upgrade; "" ""; }
-map $http_host $zdd_host { default $http_host; "" $host; }
-map $http_x_request_id $zdd_request_id { default $http_x_request_id; "" $request_id; }
+map $http_upgrade $zdd_upgrade {{ default ""; websocket websocket; }}
+map $zdd_upgrade $zdd_connection {{ default upgrade; "" ""; }}
+map $http_host $zdd_host {{ default $http_host; "" $host; }}
+map $http_x_request_id $zdd_request_id {{ default $http_x_request_id; "" $request_id; }}
 # This nginx speaks no TLS: when somebody before it does, only they can tell.
-map $http_x_forwarded_proto $zdd_proto { default $scheme; http http; https https; }
+map $http_x_forwarded_proto $zdd_proto {{ default $scheme; http http; https https; }}
 
 proxy_http_version 1.1;
 proxy_set_header Upgrade $zdd_upgrade;
@@ -242,6 +249,8 @@ proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
 proxy_set_header X-Forwarded-Proto $zdd_proto;
 proxy_set_header X-Forwarded-Host $zdd_host;
 proxy_set_header X-Request-ID $zdd_request_id;
+proxy_set_header {REQUEST_HEADER} "";  # apps learn neither word of the mark
+proxy_hide_header {HEADER};
 proxy_redirect off;
 proxy_buffer_size 16k;
 proxy_buffers 8 16k;

@@ -27,10 +27,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zdd.nginx.config import parse
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.version import Version
 
-_POOL = ["keepalive 64;", "keepalive_time 1s;", "keepalive_timeout 1s;"]
+_POOL = ["keepalive 64;", "keepalive_time 60ms;", "keepalive_timeout 60ms;"]
 _NOWHERE = "server 127.0.0.1:1 down;"  # an upstream must have a server; nginx never tries this one and answers 502
 
 
@@ -60,3 +61,15 @@ def quoted(word: str) -> str:
     if word and not set(word) & set(" \t\r\n;{}\"'\\#"):
         return word
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def tail(text: str) -> float:
+    """Return for how many seconds after a switch a pooled connection of this text may lead to the old version."""
+    return 2.0 if "keepalive_time 1s" in text else 0.12
+
+
+def ports(text: str) -> set[str]:
+    """Return the ports that the text's upstreams connect to."""
+    places = parse.walk(parse.parse(text))
+    servers = [place.directive.args[0] for place in places if place.directive.name == "server" and place.directive.args]
+    return {server.rpartition(":")[2] for server in servers if not server.startswith("unix:")}

@@ -13,18 +13,23 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config import listen
+from zdd.nginx.config.mark import Seen
 from zdd.nginx.process import complaints, running
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.complaints import ProxyError, unwritable
+from zdd.nginx.process.reload import Reload
 
 _POLL = 0.02
+_READS = 3  # how often a text may be read until nginx runs it: somebody else's reload, ours, and one to be sure
 
 
 class NginxProcess:
     """
     The nginx that reads `conf_file` and writes `pid_file`, both absolute. Relative paths in its text start at `prefix`.
 
-    `patience` is how many seconds a start or a reload may take; `unit` is the scope of its processes under systemd.
+    `patience` is how many seconds a start or a reload may take, besides three times what the test of the text took;
+    `unit` is the scope of its processes under systemd. `digest` returns the hash in a text, None if it has no mark, and
+    `look` asks nginx for the mark of its answers.
     """
 
     def __init__(
@@ -37,6 +42,8 @@ class NginxProcess:
         clock: Clock,
         patience: float = 10.0,
         unit: systemd.Unit | None = None,
+        digest: Callable[[str], str | None] = lambda text: None,  # noqa: ARG005
+        look: Callable[[], Seen | None] = lambda: None,
     ) -> None:
         self.binary = binary
         self.conf_file = conf_file
@@ -44,6 +51,9 @@ class NginxProcess:
         self.prefix = prefix
         self.patience = patience
         self.unit = unit
+        self._digest = digest
+        self._look = look
+        self._tested = 0.0  # how many seconds the last test took
         self._file = ConfFile(conf_file)
         self._commands = commands
         self._clock = clock
@@ -76,6 +86,7 @@ class NginxProcess:
     def test(self, text: str) -> None:
         """Test the text (`nginx -t`). Raises ProxyError, which quotes nginx."""
         had_pid_file = os.path.lexists(self.pid_file)
+        begun = self._clock.now()
         try:
             with self._file.staged(text) as staged:
                 result = self._commands.run([self.binary.path, "-t", "-q", "-p", self.prefix, "-c", staged])
@@ -85,6 +96,7 @@ class NginxProcess:
         finally:
             if not had_pid_file and files.size(self.pid_file) == 0:
                 files.remove(self.pid_file)  # -t creates an empty one, which means nothing
+            self._tested = self._clock.now() - begun
         if result.status != 0:
             reason = complaints.in_output(result.output).replace(staged, self.conf_file)
             raise ProxyError(f"nginx refuses the new {self.conf_file}: {reason}", hint=complaints.hint(reason))
@@ -103,12 +115,11 @@ class NginxProcess:
         if master:
             _check_may_signal(master)
         self.test(text)
-        old_workers = running.workers(master) if master else []
         logs = complaints.Logs(master, text, self.prefix) if master else None
         orphans = [] if master else self.orphans()
         self._file.try_out(text)
         try:
-            self._reload(master, old_workers, logs) if master and logs else self._start(orphans)
+            self._reload(master, text, logs) if master and logs else self._start(orphans)
         except ProxyError as error:
             self._file.put(before)
             if error.certain:  # else nginx may still take the text, so the next apply must reload
@@ -152,20 +163,26 @@ class NginxProcess:
         process.end([master] if master else [], signal.SIGTERM, 5.0, self._clock.now)
         process.end(workers, signal.SIGTERM, 5.0, self._clock.now)  # a killed master leaves them behind
 
-    def _reload(self, master: Process, old_workers: list[Process], logs: complaints.Logs) -> None:
-        """Send SIGHUP and wait until new workers take requests and no old one does."""
+    def _reload(self, master: Process, text: str, logs: complaints.Logs) -> None:
+        """Send SIGHUP and wait until nginx has proved that it runs the text, or has refused it."""
+        reload, patience = Reload(master, self._clock, self._digest(text), self._look), self._patience()
         master.signal(signal.SIGHUP)
-
-        def is_done() -> bool:
-            return running.have_taken_over(running.workers(master), old_workers)
-
-        if self._wait(is_done, lambda: logs.is_final() or not master.alive()):
-            return
-        reason = logs.reason() or f"no new worker came within {self.patience:g} s"
-        if not set(running.workers(master)) & set(old_workers):
+        for _ in self._clock.poll(_POLL, self._clock.now() + patience):
+            outcome = reload.outcome()
+            if outcome == "done":
+                return
+            if outcome or logs.is_final() or not master.alive():
+                break
+        reason = logs.reason() or f"no new worker came within {patience:g} s"
+        if not set(running.workers(master)) & reload.old:
             reason += "; and the workers of before are gone, too"
         message = f"nginx did not take the new {self.conf_file}: {reason}"
-        raise ProxyError(message, hint=complaints.hint(reason), certain=logs.is_final())
+        certain = logs.is_final() or reload.has_changed_nothing()
+        raise ProxyError(message, hint=complaints.hint(reason), certain=certain)
+
+    def _patience(self) -> float:
+        """Return for how many seconds to wait: nginx reads the text again as it did for the test."""
+        return round(self.patience + _READS * self._tested, 1)
 
     def _start(self, orphans: list[Process]) -> None:
         """Start nginx, on the sockets of workers whose master was killed; these finish their requests."""
@@ -185,7 +202,7 @@ class NginxProcess:
             orphan.signal(signal.SIGQUIT)
 
     def _wait(self, is_done: Callable[[], object], is_lost: Callable[[], bool]) -> bool:
-        for _ in self._clock.poll(_POLL, self._clock.now() + self.patience):
+        for _ in self._clock.poll(_POLL, self._clock.now() + self._patience()):
             if is_done():
                 return True
             if is_lost():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 
 from zdd.host import guarded, process, sock_diag
 from zdd.host.guarded import Untrusted
@@ -77,9 +78,25 @@ def orphans(ports: set[int]) -> list[Process]:
     return [worker for pid in serving if (worker := Process.find(pid))]
 
 
-def have_taken_over(serving: list[Process], old_workers: list[Process]) -> bool:
-    """Return whether workers take new requests, and none of the old ones is among them."""
-    return bool(serving) and not set(serving) & set(old_workers)
+def is_settled(master: Process) -> bool:
+    """
+    Return whether the master has handled all signals that it got, so no reload is under way or pending.
+
+    It blocks them except while it waits for the next one (/proc/PID/status, see proc_pid_status(5)).
+    """
+    status = process.read(f"/proc/{master.pid}/status").decode(errors="replace")
+    masks = [
+        int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd", "ShdPnd", "SigBlk"))
+    ]
+    return bool(masks) and not any(mask >> (signal.SIGHUP - 1) & 1 for mask in masks)
+
+
+def own_number(worker: Process) -> int:
+    """Return the number that the process has in its own PID namespace, by which it calls itself."""
+    for line in process.read(f"/proc/{worker.pid}/status").decode(errors="replace").splitlines():
+        if line.startswith("NSpid:"):
+            return int(line.split()[-1])
+    return worker.pid
 
 
 def conf_file_of(title: str) -> str | None:

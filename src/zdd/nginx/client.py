@@ -1,0 +1,64 @@
+"""A client of nginx on this machine: it asks as a visitor would, with TLS or the PROXY protocol if wanted."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+
+from zdd.host.clock import Clock
+from zdd.instances.health import request
+from zdd.instances.health.request import Answer, NotHttp, Request
+from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.mark import HEADER, REQUEST_HEADER, Mark, Seen
+
+TIMEOUT = 20.0
+_PROXIED = b"PROXY UNKNOWN\r\n"  # the PROXY protocol's words for: nobody knows where this client comes from
+_SOON = 2.0  # seconds in which nginx answers a request by itself
+
+
+def ask(visit: Visit, clock: Clock, timeout: float = TIMEOUT, more: Mapping[str, str] = {}) -> Answer:
+    """Send the visit's request with these further headers. Raises OSError (TimeoutError included) and NotHttp."""
+    until = clock.now() + timeout
+    wanted = Request(visit.path, visit.host, more)
+    return request.ask(_connect(visit, timeout), wanted, lambda: until - clock.now())
+
+
+def seen(visit: Visit, mark: Mark, clock: Clock) -> Seen | None:
+    """
+    Return the mark by which nginx says which text it runs; None if no answer shows it.
+
+    The request is one that nginx itself always answers, with 405, before it looks for a location: TRACE. So it reaches
+    no app, and the server's own headers are in the answer, not those of a location.
+    """
+    until = clock.now() + _SOON
+    wanted = Request(visit.path, visit.host, asking(mark), "TRACE")
+    try:
+        answer = request.ask(_connect(visit, _SOON), wanted, lambda: until - clock.now())
+    except (OSError, NotHttp):
+        return None
+    return mark.read(answer.all(HEADER))
+
+
+def asking(mark: Mark) -> dict[str, str]:
+    """Return the header that makes nginx show the mark."""
+    return {REQUEST_HEADER: mark.secret}
+
+
+def _connect(visit: Visit, timeout: float) -> socket.socket:
+    connection = socket.create_connection(visit.address, timeout)
+    try:
+        if visit.proxy_protocol:
+            connection.sendall(_PROXIED)
+        return _without_doubt(connection, visit.host) if visit.tls else connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _without_doubt(connection: socket.socket, host: str) -> socket.socket:
+    """Speak TLS to the nginx of this machine, whatever certificate it has."""
+    import ssl  # here, as its import takes longer than all the rest
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(connection, server_hostname=host)

@@ -1,0 +1,78 @@
+"""
+One reload of nginx: what must be seen before it is believed.
+
+A master handles one signal after the other and blocks all others meanwhile (ngx_master_process_cycle: it waits in
+sigsuspend(2) with an empty mask). So /proc shows whether a reload is under way: SIGHUP is blocked or pending then.
+Somebody else's reload, and a configuration that takes long to load, look like that, too. Once the master waits again,
+every reload that it was asked for has ended: well if new workers have replaced the old ones, badly if the old ones are
+still there. Which text the new workers run, only an answer of theirs can tell: the mark.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Literal
+
+from zdd.host.clock import Clock
+from zdd.host.process import Process
+from zdd.nginx.config.mark import Seen
+from zdd.nginx.process import running
+
+Outcome = Literal["done", "refused"]
+
+_STABLE = 0.05  # seconds for which the same workers must be there: old ones need a moment to begin to shut down
+_GENERATIONS = 0.1  # seconds: nginx waits as long between starting new workers and ending the old ones
+_MIXED = 2.0  # seconds instead of _STABLE if the workers did not start together, for example after one crashed
+_SURE = 1.0  # seconds after which a master that waits and goes on as before has refused
+
+
+class Reload:
+    """
+    Made before the master is asked to reload: it remembers the workers of then.
+
+    `digest` is the hash of the text to come, None if it has no mark. `look` asks nginx for the mark of its answers.
+    """
+
+    def __init__(self, master: Process, clock: Clock, digest: str | None, look: Callable[[], Seen | None]) -> None:
+        self.master = master
+        self.clock = clock
+        self.digest = digest
+        self.look = look
+        self.old = set(running.workers(master))
+        self._seen: set[Process] = set()
+        self._since = clock.now()
+
+    def outcome(self) -> Outcome | None:
+        """Look once: "done" if only workers of the new text take requests, "refused" if nginx goes on as before."""
+        serving, settled = set(running.workers(self.master)), running.is_settled(self.master)
+        if serving != self._seen or not settled:
+            self._seen, self._since = serving, self.clock.now()
+            return None
+        stable = self.clock.now() - self._since
+        if not serving - self.old:
+            return "refused" if stable > _SURE else None
+        if serving & self.old or stable < (_MIXED if _spread(serving) > _GENERATIONS else _STABLE):
+            return None
+        return self._by_mark(serving, stable > _SURE)
+
+    def has_changed_nothing(self) -> bool:
+        """Return whether nginx has the workers of before, and is not about to get others."""
+        return running.is_settled(self.master) and set(running.workers(self.master)) == self.old
+
+    def _by_mark(self, serving: set[Process], sure: bool) -> Outcome | None:
+        """Decide by the mark of an answer; without one the processes have shown it."""
+        seen = self.look() if self.digest else None
+        if seen is None:
+            return "done"
+        if seen.pid not in {running.own_number(worker) for worker in serving}:
+            return "done" if sure else None  # somebody else answers there, or a worker that just ends
+        if seen.digest == self.digest:
+            return "done"
+        return "refused" if sure else None
+
+
+def _spread(workers: set[Process]) -> float:
+    """Return how many seconds lie between the starts of the first and the last of the workers."""
+    starts = [worker.start_time for worker in workers]
+    return (max(starts) - min(starts)) / os.sysconf("SC_CLK_TCK")

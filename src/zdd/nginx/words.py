@@ -1,0 +1,29 @@
+"""The two words of a project's mark, kept in S/gate."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+
+from zdd.host import files
+from zdd.layout import Layout
+from zdd.nginx.config.mark import Mark
+
+_BYTES = 16  # of a word: longer ones do not fit into nginx's map_hash_bucket_size
+
+
+def mark_of(paths: Layout) -> Mark:
+    """Return the project's mark; a project that has none yet gets a new one, which `keep` writes."""
+    text = files.read(paths.gate) or ""
+    if not re.fullmatch(r"[0-9a-f]{32} [0-9a-f]{32}\n", text):
+        text = f"{os.urandom(_BYTES).hex()} {os.urandom(_BYTES).hex()}\n"
+    secret, word = text.split()
+    return Mark(hashlib.sha256(os.fsencode(paths.runtime)).hexdigest()[:12], secret, word)
+
+
+def keep(paths: Layout, mark: Mark) -> None:
+    """Write the words, so that every later command has the same mark; only their owner may read them."""
+    text = f"{mark.secret} {mark.word}\n"
+    if files.read(paths.gate) != text:
+        files.write(paths.gate, text, mode=0o600)

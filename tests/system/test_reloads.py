@@ -1,0 +1,72 @@
+"""Reloads beside those of somebody else, and of texts that take long to read: the one that counts is waited for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from .project import PLAIN_TCP, Project, assert_only_reloads_cost, configure, service, version
+from .slow_nginx import SlowNginx
+
+SITE = """\
+user www-data;
+pid {nginx_pid_filename};
+error_log error.log;
+worker_processes 2;
+events { worker_connections 512; }
+http {
+    access_log off;
+    client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp; uwsgi_temp_path temp; scgi_temp_path temp;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    {zdd.mark}
+    include FOLDER/slow.conf*;
+    upstream web { {web.servers} }
+    server { listen 127.0.0.1:PORT; server_name shop.test; location / { proxy_pass http://web; } }
+}
+"""
+
+
+@pytest.fixture(params=["with the mark", "without"])
+def shop(project: Project, request: pytest.FixtureRequest) -> Project:
+    """A service whose every deploy needs a reload, and whose old instances are stopped at once."""
+    web = service("web", **PLAIN_TCP, keep_warm="0s", health_host="shop.test", health_path="/")
+    configure(project, web)
+    text = SITE.replace("PORT", str(project.port)).replace("FOLDER", str(project.folder))
+    project.write("nginx.conf.template", text if request.param == "with the mark" else text.replace("{zdd.mark}", ""))
+    project.replace("deploy.toml", f'listen = "127.0.0.1:{project.port}"', 'template = "nginx.conf.template"')
+    project.zddeploy()
+    return project
+
+
+def master(project: Project) -> int:
+    return int((project.runtime / "nginx.pid").read_text())
+
+
+def test_somebody_elses_reload_just_before_ours_does_not_pass_for_it(shop: Project) -> None:
+    with SlowNginx(shop.folder / "slow.conf", 1.5), shop.load(host="shop.test") as load:
+        for number in (2, 3, 4):
+            version(shop, number)
+            threading.Timer(1.7, os.kill, (master(shop), signal.SIGHUP)).start()  # while ours is being tested
+            shop.zddeploy()
+        time.sleep(1)
+        report = load.stop()
+
+    assert_only_reloads_cost(report)
+    assert list(report.answered)[-1] == "4"
+
+
+@pytest.mark.matrix
+def test_a_text_that_takes_longer_to_read_than_any_patience_is_waited_for(shop: Project) -> None:
+    """The old instance stays until it is known which text runs."""
+    with SlowNginx(shop.folder / "slow.conf", 12), shop.load(host="shop.test", rate=50) as load:
+        version(shop, 2)
+        shop.zddeploy()
+        report = load.stop()
+
+    assert_only_reloads_cost(report)
+    assert list(report.answered) == ["1", "2"]

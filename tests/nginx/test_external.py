@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,35 @@ def test_the_text_has_an_upstream_for_each_service_and_no_date() -> None:
 
     assert text.index("upstream api {") < text.index("upstream web {")
     assert text == render.include("shop", {"api": ["127.0.0.1:8000"], "web": ["unix:/r/web/00"]}, (1, 22, 1), MARK)
+
+
+def test_a_refused_text_that_somebody_elses_reload_has_read_is_taken_back_by_a_reload(
+    house: House, included: ExternalNginx
+) -> None:
+    nginx = f"{house.binary.path} -p {house.folder} -c {house.conf_file}"
+    reload = f"echo reload >>{house.folder}/ran; {nginx} -s reload"
+    failing = house.external(reload, f"{nginx} -s reload; sleep 1; echo too late; false")
+
+    with pytest.raises(ProxyError, match="too late"):
+        failing.change(OTHER)
+
+    assert failing.runs(GOOD)
+    assert reloads(house) == 1
+
+
+def test_a_reload_that_fails_for_another_sites_fault_is_told_soon_and_leaves_no_doubt(
+    house: House, included: ExternalNginx
+) -> None:
+    before = set(included.workers())
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        text = Path(house.conf_file).read_text()
+        server = f"server {{ listen 127.0.0.1:{other.getsockname()[1]}; }}"
+        Path(house.conf_file).write_text(text.replace("server {", f"{server}\n    server {{", 1))
+        without_test = house.external(f"{house.binary.path} -p {house.folder} -c {house.conf_file} -s reload")
+
+        with pytest.raises(ProxyError, match=r"bind\(\) to .* failed \(98: ") as refused:
+            without_test.change(OTHER)
+
+    assert refused.value.certain
+    assert included.runs(GOOD)
+    assert set(included.workers()) == before

@@ -18,7 +18,7 @@ from zdd.nginx import conf_file
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
 from zdd.nginx.config import maintenance, parse, render, upstream
 from zdd.nginx.config.listen import Address, Visit
-from zdd.nginx.process import running
+from zdd.nginx.process import complaints, running
 from zdd.nginx.process.complaints import ProxyError, unwritable
 from zdd.nginx.process.reload import Reload
 from zdd.paths import Paths
@@ -204,19 +204,21 @@ class ExternalNginx(NginxBase):
     def _reload(self, reload: Reload | None, text: str, before: str | None, more: float) -> None:
         """Reload and wait until nginx has proved that it runs the text. Raises ProxyError otherwise."""
         command = self.config.nginx.reload or ""  # the configuration's check has seen that there is one
+        logs = complaints.Logs(reload.master) if reload else None
         self._run("reload", command)
-        if reload is None:
+        if reload is None or logs is None:
             self._require_proof(text, before)
             return
-        patience = round(self.patience + more, 1)
-        outcome = None
+        patience, outcome = round(self.patience + more, 1), None
         for _ in self.clock.poll(_POLL, self.clock.now() + patience):
             if outcome := reload.outcome():
                 break
         if outcome != "done":
-            reason = "it goes on as before" if outcome else f"no new worker came within {patience:g} s"
-            message = f"nginx did not take the new {self.conf_file}: {reason} after `{command}`"
-            raise ProxyError(message, hint=_WHY, certain=reload.has_changed_nothing())
+            seen = "it goes on as before" if outcome else f"no new worker came within {patience:g} s"
+            reason = logs.reason()
+            message = f"nginx did not take the new {self.conf_file}: {reason or seen} after `{command}`"
+            hint = complaints.hint(reason) if reason else _WHY
+            raise ProxyError(message, hint=hint, certain=reload.has_changed_nothing())
 
     def _require_proof(self, text: str, before: str | None) -> None:
         """Raise ProxyError if nginx's processes cannot be seen, and its answers do not show a text with new ports."""

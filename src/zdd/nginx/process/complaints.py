@@ -47,7 +47,7 @@ class Logs:
     bind ports to the log that the new text names.
     """
 
-    def __init__(self, master: Process, new_text: str, prefix: str) -> None:
+    def __init__(self, master: Process, new_text: str = "", prefix: str = "/") -> None:
         self._master = master
         named = parse.first(new_text, "error_log", "")
         paths = [f"/proc/{master.pid}/fd/2", *([os.path.join(prefix, named)] if named else [])]

@@ -16,7 +16,7 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx import conf_file
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
-from zdd.nginx.config import maintenance, parse, render
+from zdd.nginx.config import include, maintenance, render
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.process import running
 from zdd.nginx.process.complaints import ProxyError, unwritable
@@ -29,6 +29,7 @@ _TIMEOUT = 60.0  # seconds for one command
 _POLL = 0.02
 _SUDO = "nobody can type a password here: `sudo zddeploy enable` writes the line for /etc/sudoers.d that this needs"
 _NAMES = "upstreams have the names of services, and another file has this one already: rename the service"
+_UNREAD = "look at it as root"
 _WRITABLE = "use a file in a folder of yours, and have nginx's configuration `include` it inside `http { }`"
 
 
@@ -146,29 +147,25 @@ class ExternalNginx(NginxBase):
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the configuration that includes our file."""
-        from zdd.nginx.config import lint  # here, because only `check` asks
+        from zdd.nginx.config import lint, target  # here, because only `check` asks
 
         master = self.master()
         path = (running.conf_file_of(process.title(master.pid)) if master else None) or self.binary.conf_path
         main = files.read(path) if path and os.access(path, os.R_OK) else None
         if path is None or main is None:
-            yield warning(f"cannot read {path or 'nginx.conf'}", "what it says was not looked at", "look at it as root")
+            yield warning(f"cannot read {path or 'nginx.conf'}", "what it says was not looked at", _UNREAD)
             return
-        patterns: list[str] = []
-
-        def read(pattern: str) -> Iterator[str]:
-            patterns.append(pattern)
-            return conf_file.included(pattern)
-
-        text = parse.expand(main, os.path.dirname(path), read)
-        if not any(fnmatch(self.conf_file, pattern) for pattern in patterns):
+        text, included, unread = include.expand(main, path, conf_file.included)
+        for file in unread:
+            yield warning(f"cannot read {file}, which {path} includes", "what it says was not looked at", _UNREAD)
+        if not any(fnmatch(self.conf_file, pattern) for pattern in included):
             yield error(
                 f"{path} does not include {self.conf_file}",
                 "nginx would never learn of the services",
                 f"include {self.conf_file}; inside http {{ }}",
             )
         services = lint.served(self.config.services)
-        passes = lint.passes(text, services, named=True)
+        passes = target.passes(text, services, named=True)
         for name in services.keys() - {passing.service for passing in passes}:
             yield warning(f"no server block leads to {name}", "no request reaches it", f"proxy_pass http://{name};")
         yield from lint.judge(text, self.binary.version, services, passes)

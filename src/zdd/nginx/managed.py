@@ -10,7 +10,7 @@ from functools import cached_property
 
 from zdd.conf.schema import Config
 from zdd.errors import DeployFailed, UsageError
-from zdd.finding import Finding, error, warning
+from zdd.finding import Finding, error
 from zdd.host import files, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
@@ -18,8 +18,10 @@ from zdd.host.process import Process
 from zdd.nginx import conf_file, gate
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
 from zdd.nginx.conf_file import read_template
-from zdd.nginx.config import listen, maintenance, parse, render, template, upstream
+from zdd.nginx.config import include, listen, maintenance, parse, render, template, upstream
+from zdd.nginx.config import target as targets
 from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.render import Route, Setup
 from zdd.nginx.process import running
 from zdd.nginx.process.nginx import NginxProcess
@@ -68,15 +70,15 @@ class ManagedNginx(NginxBase):
         targets = self.targets(target)
         if self.template is None:
             return render.render(self._setup(targets), self.binary.version)
-        source = self._source()
-        backups = template.takes_backups(source)
-        values = {"nginx_pid_filename": self.pid_file}
+        values, binding = {"nginx_pid_filename": self.pid_file}, {}
         for name, paths in targets.items():
-            values[f"{name}.servers"] = upstream.servers(paths, self.binary.version, backups)
+            values[f"{name}.servers"] = upstream.servers(paths, self.binary.version)
+            binding[f"{name}.servers"] = upstream.servers(paths, self.binary.version, backups=False)
             port = target.of(name)[0].port
             if port is not None:
                 values[name] = str(port)
-        return template.render(source, values)
+        classic = all(service.kind == "classic" for service in self.config.services.values())
+        return template.render(self._source(), values, values | binding, everywhere=classic)
 
     def runs(self, text: str) -> bool:
         """Return whether nginx runs this very text already."""
@@ -126,7 +128,7 @@ class ManagedNginx(NginxBase):
         """Return the addresses that nginx listens on."""
         if self.template is None:
             return list(self.config.nginx.listen)
-        return [f":{port}" for port in sorted(listen.ports(self._source()))]
+        return [f":{port}" for port in sorted(listen.ports_of(self._tree()))]
 
     def visits(self, target: Manifest) -> list[Visit]:
         """Return the requests that lead through nginx to each service."""
@@ -144,17 +146,17 @@ class ManagedNginx(NginxBase):
         if self.template and file not in self._source():
             hint = f"put this into its server block and deploy:\n{maintenance.shown(file)}"
             raise UsageError(f"{self.template} does not look for {file}", hint=hint)
-        folder = os.path.dirname(self.conf_file)
-        visits, unasked = maintenance.visits(parse.expand(self.file.text() or "", folder, conf_file.included), file)
+        text = include.expand(self.file.text() or "", self.conf_file, conf_file.included).directives
+        visits, unasked = maintenance.visits(text, file)
         if not visits and not unasked:
             raise DeployFailed(f"nginx does not look for {file} yet", hint="`zddeploy` brings it to the text that does")
         return MaintenanceCheck(visits, [f"the server {name}" for name in unasked], None)
 
     def limits(self) -> Sequence[tuple[int, str]]:
         """Return how many requests nginx itself has room for."""
-        source = self._source()
-        connections = parse.first(source, "worker_connections", "512")
-        workers = parse.first(source, "worker_processes", "1")
+        tree = self._tree()
+        connections = parse.value(tree, "events", "worker_connections", default="512")
+        workers = parse.value(tree, "worker_processes", default="1")
         count = (os.cpu_count() or 1) if workers == "auto" else _number(workers, 1)
         return [(_number(connections, 512) * count // _PER_REQUEST, "nginx worker_connections")]
 
@@ -165,28 +167,16 @@ class ManagedNginx(NginxBase):
         if self.template is None:
             return
         source, services = self._source(), lint.served(self.config.services)
-        known = template.mentions(source, self.config.services)
-        for name in known.missing:
-            yield error(f"the template has {{{name}}}, and no service {name}", "nginx refuses it", "correct the name")
-        for name in known.unmentioned:
-            if name in services:
-                yield warning(
-                    f"the template does not mention {name}", "no request reaches it", f"use {{{name}.servers}}"
-                )
-        values = {"nginx_pid_filename": self.pid_file}
-        for name in services:
-            mark = lint.mark(name)
-            values |= {name: mark, f"{name}.servers": upstream.servers([mark], self.binary.version)}
-        folder = os.path.dirname(self.conf_file)
-        text = parse.expand(template.render(source, values), folder, conf_file.included)
-        named = [directive.args[0] for directive in text if directive.name == "pid" and directive.args]
+        yield from lint.names(template.mentions(source, self.config.services), services)
+        text = self._tree()
+        named = [directive.args[0] for directive in parse.at(text, "pid")]
         if [os.path.join(self.prefix, path) for path in named] != [self.pid_file]:
             yield error(
                 f"the template's pid is {named[0] if named else 'not set'}, and pid_file {self.pid_file}",
                 "zdd would not find nginx, and start a second one",
                 "write pid {nginx_pid_filename}; in the template",
             )
-        yield from lint.judge(text, self.binary.version, services, lint.passes(text, services, named=False))
+        yield from lint.judge(text, self.binary.version, services, targets.passes(text, services, named=False))
 
     def worker_users(self) -> list[int]:
         """Return the user of its workers: ours, unless we are root."""
@@ -196,11 +186,21 @@ class ManagedNginx(NginxBase):
         """Return the text that zdd fills in. Raises UsageError where the template cannot be read."""
         return read_template(self.template) if self.template else render.MAIN
 
+    def _tree(self) -> list[Directive]:
+        """Return what zdd fills in with marks for the services and with the included files, in the template's lines."""
+        if self.template is None:
+            return parse.parse(render.MAIN.format(user="", pid="", error_log="", http=""))
+        values = targets.marks(self.config.services, self.binary.version) | {"nginx_pid_filename": self.pid_file}
+        text = template.render(self._source(), values)
+        return include.expand(text, self.template, conf_file.included, os.path.dirname(self.conf_file)).directives
+
     def _has_run(self) -> bool:
         return self.master() is not None or os.path.exists(self.conf_file)
 
     def _worker_user(self) -> str:
-        return parse.first(self._source(), "user", self.binary.user) if self.template else self._configured_user()
+        if self.template:
+            return parse.value(self._tree(), "user", default=self.binary.user)
+        return self._configured_user()
 
     def _setup(self, targets: dict[str, list[str]]) -> Setup:
         nginx = self.config.nginx

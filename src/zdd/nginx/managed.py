@@ -18,7 +18,7 @@ from zdd.host.process import Process
 from zdd.nginx import conf_file, gate
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
 from zdd.nginx.conf_file import read_template
-from zdd.nginx.config import include, listen, maintenance, parse, render, template, upstream
+from zdd.nginx.config import include, listen, maintenance, parse, render, template, upstream, visit
 from zdd.nginx.config import target as targets
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.parse import Directive
@@ -132,9 +132,18 @@ class ManagedNginx(NginxBase):
 
     def visits(self, target: Manifest) -> list[Visit]:
         """Return the requests that lead through nginx to each service."""
-        own = [[address] for address in self.config.nginx.listen]
-        address = listen.http_address(listen.listens(self._source()) if self.template else own)
+        if self.template:
+            found = [request for request in self._requests().values() if isinstance(request, Visit)]
+            # The gate speaks neither the PROXY protocol nor to UNIX sockets.
+            spoken = [request for request in found if not request.proxy_protocol and request.unix is None]
+            return [request for request in spoken if request.service in target.services()]
+        address = listen.http_address([address] for address in self.config.nginx.listen)
         return gate.visits(self.config, target, address) if address else []
+
+    def unasked(self) -> list[str]:
+        """Return the services that no request is known for, each with the reason."""
+        found = self._requests().items() if self.template else ()
+        return [f"{name} ({why.value})" for name, why in found if not isinstance(why, Visit)]
 
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:  # noqa: ARG002
         """
@@ -193,6 +202,10 @@ class ManagedNginx(NginxBase):
         values = targets.marks(self.config.services, self.binary.version) | {"nginx_pid_filename": self.pid_file}
         text = template.render(self._source(), values)
         return include.expand(text, self.template, conf_file.included, os.path.dirname(self.conf_file)).directives
+
+    def _requests(self) -> dict[str, Visit | visit.Unknown]:
+        wishes = visit.wishes(self.config.services)
+        return visit.find(self._tree(), wishes, named=False, port=80 if os.geteuid() == 0 else 8000)
 
     def _has_run(self) -> bool:
         return self.master() is not None or os.path.exists(self.conf_file)

@@ -84,6 +84,15 @@ def test_where_no_request_is_known_the_reason_is_told(tmp_path: Path, program: s
     assert nginx.unasked() == ["web (only regular expressions lead to it, of names or of paths)"]
 
 
+def test_what_only_another_proxy_may_ask_is_told(tmp_path: Path, program: str) -> None:
+    nginx = managed(tmp_path, program, GOOD.replace("listen 18080;", "listen 18080 proxy_protocol;"))
+
+    assert nginx.visits(WEB) == []
+    assert nginx.unasked() == [
+        "web (its server block listens for another proxy: with proxy_protocol, or on a UNIX socket)"
+    ]
+
+
 def test_directives_count_at_their_level_and_in_included_files(tmp_path: Path, program: str) -> None:
     text = "include main;\n" + GOOD.replace("worker_connections 4096;", "include events;")
     text = text.replace("http {", "http {\n    map $uri $x { user root; worker_connections 1; }", 1)

@@ -18,7 +18,7 @@ from zdd.host.process import Process
 from zdd.nginx import conf_file, gate
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
 from zdd.nginx.conf_file import read_template
-from zdd.nginx.config import include, listen, maintenance, parse, render, template, upstream, visit
+from zdd.nginx.config import include, listen, maintenance, parse, render, template, upstream
 from zdd.nginx.config import target as targets
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.parse import Directive
@@ -134,16 +134,14 @@ class ManagedNginx(NginxBase):
         """Return the requests that lead through nginx to each service."""
         if self.template:
             found = [request for request in self._requests().values() if isinstance(request, Visit)]
-            # The gate speaks neither the PROXY protocol nor to UNIX sockets.
-            spoken = [request for request in found if not request.proxy_protocol and request.unix is None]
-            return [request for request in spoken if request.service in target.services()]
+            return [request for request in found if request.service in target.services()]
         address = listen.http_address([address] for address in self.config.nginx.listen)
         return gate.visits(self.config, target, address) if address else []
 
     def unasked(self) -> list[str]:
         """Return the services that no request is known for, each with the reason."""
-        found = self._requests().items() if self.template else ()
-        return [f"{name} ({why.value})" for name, why in found if not isinstance(why, Visit)]
+        found = self._requests() if self.template else {}
+        return [f"{name} ({why})" for name, why in found.items() if isinstance(why, str)]
 
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:  # noqa: ARG002
         """
@@ -164,10 +162,10 @@ class ManagedNginx(NginxBase):
     def limits(self) -> Sequence[tuple[int, str]]:
         """Return how many requests nginx itself has room for."""
         tree = self._tree()
-        connections = parse.value(tree, "events", "worker_connections", default="512")
-        workers = parse.value(tree, "worker_processes", default="1")
-        count = (os.cpu_count() or 1) if workers == "auto" else _number(workers, 1)
-        return [(_number(connections, 512) * count // _PER_REQUEST, "nginx worker_connections")]
+        connections = parse.number(tree, "events", "worker_connections", default=512)
+        is_auto = parse.value(tree, "worker_processes", default="1") == "auto"
+        count = (os.cpu_count() or 1) if is_auto else parse.number(tree, "worker_processes", default=1)
+        return [(connections * count // _PER_REQUEST, "nginx worker_connections")]
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the template; zdd's own text needs no look."""
@@ -203,9 +201,12 @@ class ManagedNginx(NginxBase):
         text = template.render(self._source(), values)
         return include.expand(text, self.template, conf_file.included, os.path.dirname(self.conf_file)).directives
 
-    def _requests(self) -> dict[str, Visit | visit.Unknown]:
-        wishes = visit.wishes(self.config.services)
-        return visit.find(self._tree(), wishes, named=False, port=80 if os.geteuid() == 0 else 8000)
+    def _requests(self) -> dict[str, Visit | str]:
+        from zdd.nginx.config import visit  # here, because only a deploy and `check` ask
+
+        port = 80 if os.geteuid() == 0 else 8000
+        found = visit.find(self._tree(), visit.wishes(self.config.services), named=False, port=port)
+        return {name: visit.without_proxy(request) for name, request in found.items()}
 
     def _has_run(self) -> bool:
         return self.master() is not None or os.path.exists(self.conf_file)
@@ -236,10 +237,6 @@ class ManagedNginx(NginxBase):
             assets=[f"{self.paths.assets}/{folder}" for folder in assets],
             reloads=any(app.socket == "tcp" for app in apps),
         )
-
-
-def _number(word: str, default: int) -> int:
-    return int(word) if word.isdecimal() else default
 
 
 def _group_of(user: str) -> str | None:

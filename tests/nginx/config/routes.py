@@ -199,6 +199,7 @@ CLOSED = [
     Closed("closed", f"server {{ {LISTEN} return 404; location / {{ {TO_WEB} }} }}", Unknown.OWN_ANSWER),
     Closed("a password", f"server {{ {LISTEN} location / {{ auth_basic x; {TO_WEB} }} }}", Unknown.ACCESS),
     Closed("only others", f"server {{ {LISTEN} deny all; location / {{ {TO_WEB} }} }}", Unknown.ACCESS),
+    Closed("no TLS", f"server {{ {CERTIFIED} ssl_reject_handshake on; location / {{ {TO_WEB} }} }}", Unknown.ACCESS),
     Closed("old HTTP/2", f"server {{ listen {PLAIN} http2; location / {{ {TO_WEB} }} }}", Unknown.NOT_HTTP1),
     Closed(
         "another address gets what this machine sends",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from zdd.nginx.config import lexer
 
 DATA = frozenset({"map", "geo", "types", "split_clients", "charset_map"})  # blocks whose lines are no directives
+_DIGITS = 10
 _DEPTH = 64  # of blocks; what is deeper is left out
 
 
@@ -126,6 +127,12 @@ def at(directives: Iterable[Directive], *names: str) -> list[Directive]:
 def value(directives: Iterable[Directive], *names: str, default: str) -> str:
     """Return the first argument of the first directive at this place, or the default."""
     return next((directive.args[0] for directive in at(directives, *names)), default)
+
+
+def number(directives: Iterable[Directive], *names: str, default: int) -> int:
+    """Return the first argument of the first directive at this place as a number; the default if it is none."""
+    word = value(directives, *names, default="")
+    return int(word) if word.isascii() and word.isdecimal() and len(word) < _DIGITS else default
 
 
 def first(text: str, name: str, default: str) -> str:

@@ -35,7 +35,7 @@ class Request(NamedTuple):
 
 def follow(request: Request, server: Server) -> Place | Answer:
     """Return the proxy_pass, or the like, that the request comes to, or how it ends. Raises location.Unclear."""
-    if _asks_for_certificate(request, server):
+    if _refuses_tls(request, server):
         return Answer.REFUSED
     block = server.place.directive
     if answer := _rewritten(request, block):
@@ -129,6 +129,8 @@ def _rules(block: Directive) -> list[Directive]:
     return [inner for inner in block.block or () if inner.name in ("allow", "deny") and inner.args]
 
 
-def _asks_for_certificate(request: Request, server: Server) -> bool:
-    asked = Place(server.place.directive, server.above).inherited("ssl_verify_client")
-    return request.listen.tls and any(directive.args[:1] == ["on"] for directive in asked[:1])
+def _refuses_tls(request: Request, server: Server) -> bool:
+    """Return whether nginx asks for a client's certificate, or speaks TLS with nobody who asks for this server."""
+    place = Place(server.place.directive, server.above)
+    said = [first for name in ("ssl_verify_client", "ssl_reject_handshake") for first in place.inherited(name)[:1]]
+    return request.listen.tls and any(directive.args[:1] == ["on"] for directive in said)

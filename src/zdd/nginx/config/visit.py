@@ -26,7 +26,7 @@ _MOST = 50  # paths that are tried in a server block
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~/!$&'()*+,;=:@-")
 
 
-class Unknown(enum.Enum):
+class Unknown(enum.StrEnum):
     """Why no request is known that reaches a service; `value` goes on after "the gate cannot ask SERVICE: "."""
 
     NOWHERE = "no server block of http leads to it"
@@ -70,6 +70,15 @@ def find(text: list[Directive], wishes: Mapping[str, Wish], named: bool, port: i
         outcome = _find(name, wish, doors, own)
         found[name] = Unknown.VARIABLE if outcome is Unknown.NOWHERE and has_open else outcome
     return found
+
+
+def without_proxy(request: Visit | Unknown) -> Visit | str:
+    """Return the request, or in words why there is none for a client that speaks HTTP and TLS over TCP alone."""
+    if isinstance(request, Unknown):
+        return request.value
+    if request.proxy_protocol or request.unix is not None:
+        return "its server block listens for another proxy: with proxy_protocol, or on a UNIX socket"
+    return request
 
 
 def _find(name: str, wish: Wish, doors: Sequence[Door], ways: list[Pass]) -> Visit | Unknown:

@@ -45,6 +45,15 @@ def test_where_no_request_is_known_it_is_said_why(closed: Closed) -> None:
     assert found(closed.text, closed.wish) is closed.why
 
 
+def test_what_is_always_to_be_asked_for_is_asked_for_though_nginx_answers_itself() -> None:
+    text = f"server {{ listen {PLAIN}; location / {{ return 502; }} location /other {{ proxy_pass http://web; }} }}"
+
+    assert found(text, Wish("shop", "/health")) == Visit("web", ("127.0.0.1", int(PLAIN)), "shop", "/other")
+    assert found(text, Wish("shop", "/health", always=True)) == Visit(
+        "web", ("127.0.0.1", int(PLAIN)), "shop", "/health"
+    )
+
+
 def test_neither_stream_nor_mail_is_asked() -> None:
     text = """
     stream { upstream web { server 10.0.0.1:1; } server { listen 80; proxy_pass web; } }

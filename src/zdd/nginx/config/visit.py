@@ -39,16 +39,21 @@ class Unknown(enum.StrEnum):
 
 
 class Wish(NamedTuple):
-    """What the configuration says to ask a service for, if anything: they are tried first."""
+    """
+    What the configuration says to ask a service for, if anything: it is tried first.
+
+    With `always` nothing else is asked for: where nginx answers such a request by itself, its answer is what counts.
+    """
 
     host: str | None = None
     path: str | None = None
+    always: bool = False
 
 
 def wishes(services: Mapping[str, Service]) -> dict[str, Wish]:
     """Return what to ask each service for that is asked through nginx: no workers; classic ones with a health_path."""
     return {
-        name: Wish(service.health_host or hosts.asked(service.host), service.health_path)
+        name: Wish(service.health_host or hosts.asked(service.host), service.health_path, service.kind == "classic")
         for name, service in services.items()
         if (service.health_path if service.kind == "classic" else not service.is_worker)
     }
@@ -83,7 +88,8 @@ def without_proxy(request: Visit | Unknown) -> Visit | str:
 
 def _find(name: str, wish: Wish, doors: Sequence[Door], ways: list[Pass]) -> Visit | Unknown:
     reasons: list[Unknown] = []
-    for door in _doors_to(doors, ways):
+    near = _doors_to(doors, ways)
+    for door in near:
         if not door.listen.speaks_http1:
             reasons.append(Unknown.NOT_HTTP1)
             continue
@@ -91,12 +97,19 @@ def _find(name: str, wish: Wish, doors: Sequence[Door], ways: list[Pass]) -> Vis
             for asked, path in _paths(door, wish, ways):
                 outcome = _outcome(doors, door, host, path, ways)
                 if outcome is None:
-                    where = door.listen
-                    return Visit(name, where.address, host, asked, where.tls, where.proxy_protocol, where.unix)
+                    return _visit(name, door, host, asked)
                 reasons.append(outcome)
+    best = next((door for door in near if door.listen.speaks_http1), None)
+    if wish.always and wish.path and best:
+        return _visit(name, best, server.asked(best.server, wish.host)[0], wish.path)
     # The best reason is the one that came nearest to an arrival.
     order = (Unknown.ACCESS, Unknown.VARIABLE, Unknown.OWN_ANSWER, Unknown.PATTERN, Unknown.HIDDEN, Unknown.NOT_HTTP1)
     return next((reason for reason in order if reason in reasons), Unknown.NOWHERE)
+
+
+def _visit(name: str, door: Door, host: str, path: str) -> Visit:
+    where = door.listen
+    return Visit(name, where.address, host, path, where.tls, where.proxy_protocol, where.unix)
 
 
 def _doors_to(doors: Sequence[Door], ways: list[Pass]) -> list[Door]:
@@ -110,6 +123,8 @@ def _paths(door: Door, wish: Wish, ways: list[Pass]) -> Iterator[tuple[str, str]
     """Yield the paths to try, as a request spells them and as nginx compares them: the wish, those around, all."""
     if wish.path:
         yield wish.path, _decoded(wish.path)
+    if wish.path and wish.always:
+        return
     here = door.server.place.directive
     around = [
         outer

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine import free_port
 from zdd.errors import UsageError
 from zdd.nginx.config import render
+from zdd.nginx.config.listen import Visit
 from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process import running
 from zdd.nginx.process.complaints import ProxyError
+from zdd.routing.manifest import Instance, Manifest
 
 from .house import House
 
@@ -119,3 +122,25 @@ def test_the_text_has_an_upstream_for_each_service_and_no_date() -> None:
 
     assert text.index("upstream api {") < text.index("upstream web {")
     assert text == render.include("shop", {"api": ["127.0.0.1:8000"], "web": ["unix:/r/web/00"]}, (1, 22, 1))
+
+
+@pytest.mark.parametrize("words", ["", "proxy_protocol"])
+def test_what_the_server_block_takes_is_asked_whoever_has_port_443(house: House, words: str) -> None:
+    port = free_port()
+    site = (
+        f"server {{ listen 127.0.0.1:{port} {words}; server_name shop.test; location / {{ proxy_pass http://web; }} }}"
+    )
+    Path(house.folder, "site").write_text(site)
+    house.nginx.apply(house.simple("here").replace("http {", f"http {{ {GOOD} include site;", 1))
+    nginx = house.external("true", more='health_host = "shop.test"')
+    target = Manifest(1, "deploy", {"web-1": Instance("web-1", "web", "fd")})
+
+    if words:
+        assert nginx.visits(target) == []
+        assert nginx.unasked() == [
+            "web (its server block listens for another proxy: with proxy_protocol, or on a UNIX socket)"
+        ]
+    else:
+        assert nginx.visits(target) == [Visit("web", ("127.0.0.1", port), "shop.test", "/")]
+        assert nginx.unasked() == []
+    assert not [one for one in nginx.text_findings() if "leads to web" in one.what]

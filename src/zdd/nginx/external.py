@@ -119,19 +119,13 @@ class ExternalNginx(NginxBase):
 
     def visits(self, target: Manifest) -> list[Visit]:
         """Return a request for each service whose `health_host` says what to ask for."""
-        if not (listening := _listening()):
-            return []
-        address, tls = listening
-        return [
-            Visit(name, address, service.health_host, service.health_path or "/", tls)
-            for name, service in self._reachable().items()
-            if service.health_host and name in target.services()
-        ]
+        requests = [request for request in self._requests().values() if isinstance(request, Visit)]
+        return [request for request in requests if request.service in target.services()]
 
     def unasked(self) -> list[str]:
-        """Return the services that no request can be sent to through nginx, since only its server blocks know how."""
-        nowhere = _listening() is None
-        return [name for name, service in self._reachable().items() if nowhere or not service.health_host]
+        """Return the services that no request can be sent to through nginx, where known with the reason."""
+        found = {name: self._requests().get(name, "") for name in self._reachable()}
+        return [f"{name} ({why})" if why else name for name, why in found.items() if isinstance(why, str)]
 
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:
         """Return how to see that the user's server blocks answer with the page: by a request to each service."""
@@ -149,13 +143,12 @@ class ExternalNginx(NginxBase):
         """Look at the configuration that includes our file."""
         from zdd.nginx.config import lint, target  # here, because only `check` asks
 
-        master = self.master()
-        path = (running.conf_file_of(process.title(master.pid)) if master else None) or self.binary.conf_path
-        main = files.read(path) if path and os.access(path, os.R_OK) else None
-        if path is None or main is None:
+        path = self._main_file()
+        configuration = self._configuration(path)
+        if path is None or configuration is None:
             yield warning(f"cannot read {path or 'nginx.conf'}", "what it says was not looked at", _UNREAD)
             return
-        text, included, unread = include.expand(main, path, conf_file.included)
+        text, included, unread = configuration
         for file in unread:
             yield warning(f"cannot read {file}, which {path} includes", "what it says was not looked at", _UNREAD)
         if not any(fnmatch(self.conf_file, pattern) for pattern in included):
@@ -178,6 +171,32 @@ class ExternalNginx(NginxBase):
     def _reachable(self) -> dict[str, RunService]:
         """Return the services that nginx leads to."""
         return {name: service for name, service in self.config.apps.items() if service.is_routed}
+
+    def _requests(self) -> dict[str, Visit | str]:
+        """Return a request, or why none is known, for each service whose `health_host` says what to ask for."""
+        from zdd.nginx.config import visit  # here, because only a deploy and `check` ask
+
+        services = {name: service for name, service in self._reachable().items() if service.health_host}
+        configuration = self._configuration(self._main_file())
+        if configuration and not configuration.unread:
+            found = visit.find(configuration.directives, visit.wishes(services), named=True)
+            return {name: visit.without_proxy(request) for name, request in found.items()}
+        if not (listening := _listening()):
+            return {}
+        address, tls = listening
+        return {
+            name: Visit(name, address, service.health_host or "", service.health_path or "/", tls)
+            for name, service in services.items()
+        }
+
+    def _main_file(self) -> str | None:
+        master = self.master()
+        return (running.conf_file_of(process.title(master.pid)) if master else None) or self.binary.conf_path
+
+    def _configuration(self, path: str | None) -> include.Expanded | None:
+        """Return all that nginx reads, None where its main file cannot be read."""
+        text = files.read(path) if path and os.access(path, os.R_OK) else None
+        return include.expand(text, path, conf_file.included) if path and text is not None else None
 
     def _go_back(self, before: str | None, reload: bool) -> None:
         self.file.put(before)

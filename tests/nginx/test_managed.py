@@ -119,6 +119,14 @@ def test_findings_name_the_line_in_the_template(tmp_path: Path, program: str) ->
     ]
 
 
+def test_an_included_file_that_cannot_be_read_is_told(tmp_path: Path, program: str) -> None:
+    told = findings(managed(tmp_path, program, GOOD + "include gone;"))
+
+    assert [finding.what for finding in told] == [
+        f"cannot read {tmp_path}/gone, which {tmp_path}/nginx.conf.template includes"
+    ]
+
+
 def test_only_the_upstream_that_binds_gets_no_backups_and_comments_stay(tmp_path: Path, program: str) -> None:
     text = GOOD.replace("server {", "# {web.servers}\n    upstream b { ip_hash; {web.servers} }\n    server {", 1)
 

@@ -29,7 +29,6 @@ _TIMEOUT = 60.0  # seconds for one command
 _POLL = 0.02
 _SUDO = "nobody can type a password here: `sudo zddeploy enable` writes the line for /etc/sudoers.d that this needs"
 _NAMES = "upstreams have the names of services, and another file has this one already: rename the service"
-_UNREAD = "look at it as root"
 _WRITABLE = "use a file in a folder of yours, and have nginx's configuration `include` it inside `http { }`"
 
 
@@ -146,11 +145,10 @@ class ExternalNginx(NginxBase):
         path = self._main_file()
         configuration = self._configuration(path)
         if path is None or configuration is None:
-            yield warning(f"cannot read {path or 'nginx.conf'}", "what it says was not looked at", _UNREAD)
+            yield warning(f"cannot read {path or 'nginx.conf'}", "what it says was not looked at", "look at it as root")
             return
         text, included, unread = configuration
-        for file in unread:
-            yield warning(f"cannot read {file}, which {path} includes", "what it says was not looked at", _UNREAD)
+        yield from lint.unread(unread, path)
         if not any(fnmatch(self.conf_file, pattern) for pattern in included):
             yield error(
                 f"{path} does not include {self.conf_file}",

@@ -21,7 +21,6 @@ from zdd.nginx.conf_file import read_template
 from zdd.nginx.config import include, listen, maintenance, parse, render, template, upstream
 from zdd.nginx.config import target as targets
 from zdd.nginx.config.listen import Visit
-from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.render import Route, Setup
 from zdd.nginx.process import running
 from zdd.nginx.process.nginx import NginxProcess
@@ -128,7 +127,7 @@ class ManagedNginx(NginxBase):
         """Return the addresses that nginx listens on."""
         if self.template is None:
             return list(self.config.nginx.listen)
-        return [f":{port}" for port in sorted(listen.ports_of(self._tree()))]
+        return [f":{port}" for port in sorted(listen.ports_of(self._filled().directives))]
 
     def visits(self, target: Manifest) -> list[Visit]:
         """Return the requests that lead through nginx to each service."""
@@ -161,7 +160,7 @@ class ManagedNginx(NginxBase):
 
     def limits(self) -> Sequence[tuple[int, str]]:
         """Return how many requests nginx itself has room for."""
-        tree = self._tree()
+        tree = self._filled().directives
         connections = parse.number(tree, "events", "worker_connections", default=512)
         is_auto = parse.value(tree, "worker_processes", default="1") == "auto"
         count = (os.cpu_count() or 1) if is_auto else parse.number(tree, "worker_processes", default=1)
@@ -175,7 +174,8 @@ class ManagedNginx(NginxBase):
             return
         source, services = self._source(), lint.served(self.config.services)
         yield from lint.names(template.mentions(source, self.config.services), services)
-        text = self._tree()
+        text, _, unread = self._filled()
+        yield from lint.unread(unread, self.template)
         named = [directive.args[0] for directive in parse.at(text, "pid")]
         if [os.path.join(self.prefix, path) for path in named] != [self.pid_file]:
             yield error(
@@ -193,19 +193,19 @@ class ManagedNginx(NginxBase):
         """Return the text that zdd fills in. Raises UsageError where the template cannot be read."""
         return read_template(self.template) if self.template else render.MAIN
 
-    def _tree(self) -> list[Directive]:
+    def _filled(self) -> include.Expanded:
         """Return what zdd fills in with marks for the services and with the included files, in the template's lines."""
         if self.template is None:
-            return parse.parse(render.MAIN.format(user="", pid="", error_log="", http=""))
+            return include.Expanded(parse.parse(render.MAIN.format(user="", pid="", error_log="", http="")), [], [])
         values = targets.marks(self.config.services, self.binary.version) | {"nginx_pid_filename": self.pid_file}
         text = template.render(self._source(), values)
-        return include.expand(text, self.template, conf_file.included, os.path.dirname(self.conf_file)).directives
+        return include.expand(text, self.template, conf_file.included, os.path.dirname(self.conf_file))
 
     def _requests(self) -> dict[str, Visit | str]:
         from zdd.nginx.config import visit  # here, because only a deploy and `check` ask
 
         port = 80 if os.geteuid() == 0 else 8000
-        found = visit.find(self._tree(), visit.wishes(self.config.services), named=False, port=port)
+        found = visit.find(self._filled().directives, visit.wishes(self.config.services), named=False, port=port)
         return {name: visit.without_proxy(request) for name, request in found.items()}
 
     def _has_run(self) -> bool:
@@ -213,7 +213,7 @@ class ManagedNginx(NginxBase):
 
     def _worker_user(self) -> str:
         if self.template:
-            return parse.value(self._tree(), "user", default=self.binary.user)
+            return parse.value(self._filled().directives, "user", default=self.binary.user)
         return self._configured_user()
 
     def _setup(self, targets: dict[str, list[str]]) -> Setup:

@@ -15,6 +15,7 @@ OLD: Version = (1, 22, 1)
 NEW: Version = (1, 29, 7)
 UPGRADE = "proxy_set_header Upgrade $http_upgrade;"
 SERVED = {"web": Served(1, by_link=True)}
+TAILS = {"a": "60ms", "b": "1s", "c": "1h", "d": "1s"}
 BOUND = "proxy_next_upstream_tries 2;"
 
 
@@ -139,6 +140,18 @@ def test_the_tail_is_how_long_a_pool_may_lead_to_the_old_version(
 
     assert lint.tail(upstream, version) == pytest.approx(seconds)
     assert lint.tail(None, version) == 0
+
+
+def test_the_longest_tail_of_a_service_counts() -> None:
+    bounds = "keepalive 9; keepalive_time {0}; keepalive_timeout {0};"
+    text = "".join(f"upstream {name} {{ server {mark('web')}; {bounds.format(time)} }}" for name, time in TAILS.items())
+    leads = [f"location /{name} {{ proxy_pass http://{name}; }}" for name in TAILS]
+
+    some = passes(parse.parse(text + "".join(leads[:2])), ["web", "api"], named=False)
+    every = passes(parse.parse(text + "".join(leads)), ["web", "api"], named=False)
+
+    assert lint.tails(some, OLD) == {"web": 2}
+    assert lint.tails(every, OLD) == {"web": None}
 
 
 def test_a_second_keepalive_is_told_in_one_line() -> None:

@@ -33,10 +33,10 @@ def test_a_variable_in_braces_is_part_of_its_word() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "}", "} }", "{", "a {", "a", '"', "a { b; } }", "\\", "a ${b", "map $x $y { {} }"]
+    "text", ["", "}", "} }", "{", "a {", "a", '"', "a { b; } }", "\\", "a ${b", "map $x $y { {} }", "a {" * 9999]
 )
 def test_whatever_it_is_nothing_is_raised(text: str) -> None:
-    assert isinstance(parse.parse(text), list)
+    assert isinstance(list(parse.walk(parse.parse(text))), list)
 
 
 def test_comments_begin_where_words_do_and_words_go_over_lines() -> None:

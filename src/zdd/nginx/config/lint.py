@@ -52,6 +52,15 @@ def tail(upstream: Directive | None, version: Version) -> float | None:
     return total if len(known) == len(bounds) and total <= _SHORT else None
 
 
+def tails(passes: list[Pass], version: Version) -> dict[str, float | None]:
+    """Return the longest `tail` of each service among the upstreams that lead to it; None if one has no bound."""
+    longest: dict[str, float | None] = {}
+    for passing in passes:
+        own, other = tail(passing.upstream, version), longest.get(passing.service, 0.0)
+        longest[passing.service] = None if own is None or other is None else max(own, other)
+    return longest
+
+
 def names(mentions: Mentions, services: Collection[str]) -> Iterator[Finding]:
     """Yield the findings about the names in a template; `services` are those that nginx sends requests to."""
     for name in mentions.missing:
@@ -59,6 +68,13 @@ def names(mentions: Mentions, services: Collection[str]) -> Iterator[Finding]:
     for name in mentions.unmentioned:
         if name in services:
             yield warning(f"the template does not mention {name}", "no request reaches it", f"use {{{name}.servers}}")
+
+
+def unread(files: list[str], main: str) -> Iterator[Finding]:
+    """Yield the findings about files that `main` includes, itself or through others, and that could not be read."""
+    for file in dict.fromkeys(files):
+        what = f"cannot read {file}, which {main} includes"
+        yield warning(what, "what it says was not looked at", "look at it as root, and whether it includes itself")
 
 
 def judge(

@@ -108,6 +108,7 @@ REASONS = {
     "redirect": "nginx answers with a redirect",
     "nginx": "nginx answers by itself",
     "maintenance": "the maintenance page is on",
+    "pool": "nginx's pooled connections may lead to the version before for longer than 5 s",
     "processes": "no answer shows which text nginx runs, only its processes do",
 }
 """Why something could not be proved: the closed list of an event's `reason`."""

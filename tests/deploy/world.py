@@ -429,8 +429,8 @@ class FakeProxy:
     def visits(self, services: Sequence[str]) -> list[Visit]:
         return []
 
-    def unasked(self) -> list[str]:
-        return []
+    def unasked(self) -> dict[str, str]:
+        return {}
 
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:
         return MaintenanceCheck([], [], None)

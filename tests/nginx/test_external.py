@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine import free_port
 from zdd.errors import UsageError
 from zdd.nginx.config import render
+from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process import running
@@ -157,3 +159,18 @@ def test_a_reload_that_fails_for_another_sites_fault_is_told_soon_and_leaves_no_
     assert refused.value.certain
     assert included.runs(GOOD)
     assert set(included.workers()) == before
+
+
+@pytest.mark.parametrize("words", ["", "proxy_protocol"])
+def test_what_the_server_block_takes_is_asked_whoever_has_port_443(house: House, words: str) -> None:
+    port = free_port()
+    site = (
+        f"server {{ listen 127.0.0.1:{port} {words}; server_name shop.test; location / {{ proxy_pass http://web; }} }}"
+    )
+    Path(house.folder, "site").write_text(site)
+    house.nginx.apply(house.simple("here").replace("http {", f"http {{ {GOOD} include site;", 1))
+    nginx = house.external("true", more='health_host = "shop.test"')
+
+    assert nginx.visits(["web"]) == [Visit("web", ("127.0.0.1", port), "shop.test", "/", proxy_protocol=bool(words))]
+    assert nginx.unasked() == {}
+    assert not [one for one in nginx.text_findings() if "leads to web" in one.what]

@@ -70,7 +70,7 @@ NGINX = """\
 By default zdd runs an nginx of its own. With `template` it is an nginx of your own text, with `include` one that
 somebody else runs. A template may say `{nginx_pid_filename}`, the absolute path of `pid_file`; `{NAME}`, the port of a
 classic or tcp service; and `{NAME.servers}`, the `server` lines of an upstream for any service, with what keeps pooled
-connections short.
+connections short. In comments they are left alone.
 """
 
 CLASSIC = """\

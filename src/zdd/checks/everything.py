@@ -15,6 +15,7 @@ CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
     "release": services.release,
     "nginx": nginx.nginx,
     "text": lambda project: project.proxy.text_findings(),
+    "gate": nginx.gate,
     "ports": nginx.ports,
     "access": preflight.access,
     "sudo": nginx.sudo,

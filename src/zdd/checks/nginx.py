@@ -40,6 +40,16 @@ def nginx(project: Project) -> Iterator[Finding]:
     proxy.require()
 
 
+def gate(project: Project) -> Iterator[Finding]:
+    """Check whether the gate knows a request to each service, and will see which version has answered."""
+    for name, reason in project.proxy.unasked().items():
+        yield warning(
+            f"{name}: no deploy can prove that visitors reach it: {reason}",
+            "what is wrong between nginx and a new version would not undo the deploy",
+            "give it a health_host, or a server block that leads to it",
+        )
+
+
 def ports(project: Project) -> Iterator[Finding]:
     """Check whether nginx can listen on its addresses."""
     own = {inode for ours in project.proxy.processes() for inode, _ in sock_diag.socket_descriptors(ours.pid)}

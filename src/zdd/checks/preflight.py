@@ -62,7 +62,7 @@ def _links(project: Project) -> Iterator[Finding]:
 
 
 def notices(project: Project) -> Iterator[Finding]:
-    """Yield what may surprise later: what ends with the login, or at a reboot, and which services have no gate."""
+    """Yield what may surprise later: what ends with the login, or at a reboot, and what has no effect."""
     us, manager, apps = user_name(os.geteuid()), systemd.manager(), project.config.apps.values()
     if manager is None and (fate := systemd.fate(project.commands)):
         cure = f"to prevent it, once: `sudo loginctl enable-linger {us}`"
@@ -84,10 +84,3 @@ def notices(project: Project) -> Iterator[Finding]:
                 "the old version's code is gone by then",
                 "have releases built: [release] source",
             )
-    if unasked := project.proxy.unasked():
-        names = ", ".join(unasked)
-        yield warning(
-            f"no request goes through nginx to {names} before the commit",
-            "what is wrong between nginx and the new version would not undo the deploy",
-            "set health_host; nginx must listen on port 443 or 80",
-        )

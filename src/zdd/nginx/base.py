@@ -21,7 +21,7 @@ from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
 from zdd.nginx import client, gate, words
 from zdd.nginx.conf_file import ConfFile
-from zdd.nginx.config import upstream
+from zdd.nginx.config import pool
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark, Seen
 from zdd.nginx.config.version import dotted
@@ -31,6 +31,8 @@ from zdd.nginx.process.binary import Binary
 from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
 
+_DOORS = 5  # server blocks that are asked for the mark: those of one text agree
+_NOT_SAID = "no health_path says what to ask for"
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
 
 
@@ -78,8 +80,8 @@ class NginxBase(ABC):
         """Return whether there is an nginx that answers."""
 
     @abstractmethod
-    def visits(self, services: Sequence[str]) -> list[Visit]:
-        """Return the requests that lead through nginx to these services, as far as they are known."""
+    def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
+        """Return a request that reaches each of these services through nginx, or why none is known."""
 
     @abstractmethod
     def change(self, text: str) -> str:
@@ -98,8 +100,8 @@ class NginxBase(ABC):
         """Return the users that nginx's workers run as."""
 
     @abstractmethod
-    def doors(self, text: str) -> list[Visit]:
-        """Return requests to the servers of a text that show its mark, as far as they are known."""
+    def doors(self) -> list[Visit]:
+        """Return requests to server blocks that may show the mark, as far as they are known."""
 
     @cached_property
     def mark(self) -> Mark:
@@ -150,14 +152,20 @@ class NginxBase(ABC):
         text_before = (json.loads(kept)["text"] or "") if kept else ""
         everywhere = kept is None or text_before != text
         asked = [name for name in target.services() if everywhere or name in changed]
-        visits = self.visits(asked)
-        unproved = self.gate.prove(target, visits, max(upstream.tail(text), upstream.tail(text_before)))
-        unknown = [name for name in self.unasked() if name in asked]
-        return [*unproved, *(gate.unproved(name, "no-request") for name in unknown)]
+        unasked = self.unasked()
+        tails = [pool.longest(each, self.binary.version, self.paths.current) for each in (text, text_before)]
+        return [
+            *self.gate.prove(target, self.visits(asked), tails),
+            *(gate.unproved(name, "no-request", unasked[name]) for name in asked if name in unasked),
+        ]
 
-    def seen(self, text: str) -> Seen | None:
-        """Return the mark of an answer of nginx, which has this text or will have it; None if no answer shows one."""
-        looks = (client.seen(visit, self.mark, self.clock) for visit in self.doors(text))
+    def visits(self, services: Sequence[str]) -> list[Visit]:
+        """Return the requests that lead through nginx to these services, as far as they are known."""
+        return [request for request in self.requests(services).values() if isinstance(request, Visit)]
+
+    def seen(self) -> Seen | None:
+        """Return the mark of one of nginx's answers; None if no answer shows it."""
+        looks = (client.seen(visit, self.mark, self.clock) for visit in self.doors()[:_DOORS])
         return next((seen for seen in looks if seen), None)
 
     def workers(self, shutting_down: bool = False) -> list[Process]:
@@ -217,11 +225,12 @@ class NginxBase(ABC):
         """Return all processes that may listen on `listen`."""
         return []
 
-    def unasked(self) -> list[str]:
-        """Return the services that would be asked through nginx if the user said how."""
+    def unasked(self) -> dict[str, str]:
+        """Return the services that no request is known for, each with the reason."""
         services = [name for name, service in self.config.services.items() if not service.is_worker]
-        known = {visit.service for visit in self.visits(services)}
-        return [name for name in services if name not in known]
+        requests = self.requests(services)
+        reasons = {name: requests.get(name, _NOT_SAID) for name in services}
+        return {name: reason for name, reason in reasons.items() if isinstance(reason, str)}
 
     def quit(self) -> list[Process]:
         """Make an nginx of ours take nothing new; returns its workers, which finish what they have."""

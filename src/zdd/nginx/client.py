@@ -45,7 +45,10 @@ def asking(mark: Mark) -> dict[str, str]:
 
 
 def _connect(visit: Visit, timeout: float) -> socket.socket:
-    connection = socket.create_connection(visit.address, timeout)
+    if visit.unix is not None:
+        connection = request.connect(visit.unix, timeout)
+    else:
+        connection = socket.create_connection(visit.address, timeout)
     try:
         if visit.proxy_protocol:
             connection.sendall(_PROXIED)

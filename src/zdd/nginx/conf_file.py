@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 
 from zdd.errors import UsageError
 from zdd.host import files
 from zdd.nginx.config import mark
+from zdd.nginx.config.include import Source
 
 
 class ConfFile:
@@ -76,15 +78,25 @@ class ConfFile:
         return mode & 0o600 if mark.is_in(text) else mode
 
 
-def included(pattern: str) -> Iterator[str]:
-    """Yield the texts of the files that an `include` means, as far as we may read them."""
-    from glob import glob  # here, because few texts include others
+def included(pattern: str) -> Iterator[Source]:
+    """Yield the files that an `include` means; a name without wildcards is one even where there is no such file."""
+    from glob import glob, has_magic  # here, because few texts include others
 
-    for path in sorted(glob(pattern)):
-        try:
-            yield files.read(path) or ""
-        except (OSError, UnicodeDecodeError):
-            continue
+    for path in sorted(glob(pattern)) if has_magic(pattern) else [pattern]:
+        yield Source(path, _text(path))
+
+
+def _text(path: str) -> str | None:
+    """Return the text of a plain file, whatever its bytes are, None where it cannot be read."""
+    if path == os.devnull:
+        return ""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return file.read()
+    except OSError:
+        return None
 
 
 def read_template(path: str) -> str:

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
+from functools import cached_property
 
 from zdd.conf.schema import Config, RunService
 from zdd.errors import UsageError
@@ -16,7 +17,7 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx import conf_file
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
-from zdd.nginx.config import maintenance, parse, render, upstream
+from zdd.nginx.config import include, maintenance, mark, render, upstream
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.process import complaints, running
 from zdd.nginx.process.complaints import ProxyError, unwritable
@@ -119,22 +120,29 @@ class ExternalNginx(NginxBase):
         """Return what `status` says of nginx."""
         return super().describe() | {"managed": False}
 
-    def visits(self, services: Sequence[str]) -> list[Visit]:
-        """Return a request for each service whose `health_host` says what to ask for."""
-        if not (listening := _listening()):
-            return []
-        address, tls = listening
-        return [
-            Visit(name, address, service.health_host, service.health_path or "/", tls)
-            for name, service in self._reachable().items()
-            if service.health_host and name in services
-        ]
+    def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
+        """Return a request through nginx to each service, or why none is known."""
+        from zdd.nginx.config import visit  # here, because only a deploy and `check` ask
 
-    def doors(self, text: str) -> list[Visit]:  # noqa: ARG002
-        """Return the requests to the services, and one to the server that answers for any other name."""
+        wanted = {name: service for name, service in self._reachable().items() if name in services}
+        _, configuration = self._configuration
+        if configuration and not configuration.unread:
+            return dict(visit.find(configuration.directives, visit.wishes(wanted), named=True))
+        return {name: self._likely(service) for name, service in wanted.items()}
+
+    def _likely(self, service: RunService) -> Visit | str:
+        """Return a request to where nginx usually listens, if its configuration cannot be read."""
+        if not service.health_host:
+            return "nginx's configuration cannot be read: set health_host"
         if not (listening := _listening()):
-            return []
-        return [*self.visits(list(self.config.services)), Visit("nginx", listening[0], "localhost", "/", listening[1])]
+            return "nobody listens on port 443 or 80"
+        return Visit(service.name, listening[0], service.health_host, service.health_path or "/", listening[1])
+
+    def doors(self) -> list[Visit]:
+        """Return the requests to the services, and one to the server that answers for any other name."""
+        listening = _listening()
+        other = [Visit("nginx", listening[0], "localhost", "/", listening[1])] if listening else []
+        return [*self.visits(list(self.config.services)), *other]
 
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:
         """Return how to see that the user's server blocks answer with the page: by a request to each service."""
@@ -150,32 +158,27 @@ class ExternalNginx(NginxBase):
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the configuration that includes our file."""
-        from zdd.nginx.config import lint  # here, because only `check` asks
+        from zdd.nginx.config import lint, target  # here, because only `check` asks
 
-        master = self.master()
-        path = (running.conf_file_of(process.title(master.pid)) if master else None) or self.binary.conf_path
-        main = files.read(path) if path and os.access(path, os.R_OK) else None
-        if path is None or main is None:
+        path, configuration = self._configuration
+        if path is None or configuration is None:
             yield warning(f"cannot read {path or 'nginx.conf'}", "what it says was not looked at", "look at it as root")
             return
-        patterns: list[str] = []
-
-        def read(pattern: str) -> Iterator[str]:
-            patterns.append(pattern)
-            return conf_file.included(pattern)
-
-        text = parse.expand(main, os.path.dirname(path), read)
-        if not any(fnmatch(self.conf_file, pattern) for pattern in patterns):
+        text, included, unread = configuration
+        yield from lint.unread(unread, path)
+        if not any(fnmatch(self.conf_file, pattern) for pattern in included):
             yield error(
                 f"{path} does not include {self.conf_file}",
                 "nginx would never learn of the services",
                 f"include {self.conf_file}; inside http {{ }}",
             )
         services = lint.served(self.config.services)
-        passes = lint.passes(text, services, named=True)
+        passes = target.passes(text, services, named=True)
         for name in services.keys() - {passing.service for passing in passes}:
             yield warning(f"no server block leads to {name}", "no request reaches it", f"proxy_pass http://{name};")
         yield from lint.judge(text, self.binary.version, services, passes)
+        if mark.is_in(self.file.text() or ""):  # else the next deploy brings the mark
+            yield from lint.hidden(passes, self.mark)
 
     def worker_users(self) -> list[int]:
         """Return the users that its workers are now, or else the configured or usual one."""
@@ -186,10 +189,18 @@ class ExternalNginx(NginxBase):
         """Return the services that nginx leads to."""
         return {name: service for name, service in self.config.apps.items() if service.is_routed}
 
+    @cached_property
+    def _configuration(self) -> tuple[str | None, include.Expanded | None]:
+        """The main file of nginx, and all that it reads; None where that cannot be read."""
+        master = self.master()
+        path = (running.conf_file_of(process.title(master.pid)) if master else None) or self.binary.conf_path
+        text = files.read(path) if path and os.access(path, os.R_OK) else None
+        return path, include.expand(text, path, conf_file.included) if path and text is not None else None
+
     def _expect(self, text: str) -> Reload | None:
         """Return what watches the reload to come; None if the master cannot be seen."""
         master = self.master()
-        return Reload(master, self.clock, self.mark.digest(text), lambda: self.seen(text)) if master else None
+        return Reload(master, self.clock, self.mark.digest(text), self.seen) if master else None
 
     def _go_back(self, before: str | None, trusted: bool, reload: Reload | None) -> None:
         """Put the text of before back; reload unless nginx runs it still and has not read the other one meanwhile."""
@@ -222,7 +233,7 @@ class ExternalNginx(NginxBase):
 
     def _require_proof(self, text: str, before: str | None) -> None:
         """Raise ProxyError if nginx's processes cannot be seen, and its answers do not show a text with new ports."""
-        seen = self.seen(text)
+        seen = self.seen()
         if seen and seen.digest == self.mark.digest(text):
             return
         if upstream.ports(text) != upstream.ports(before or text):

@@ -15,6 +15,7 @@ from zdd.instances.health.request import Answer, NotHttp, Request
 from zdd.instances.name import service_of
 from zdd.keeper import client as keeper
 from zdd.nginx import client
+from zdd.nginx.config import pool
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import HEADER, Mark, Seen
 from zdd.paths import Paths
@@ -54,7 +55,7 @@ class Gate:
     Asks nginx before and after the switch, and compares.
 
     A proof is an answer with the mark and the address of an instance of the new version. A slot leads to the new
-    version from the switch on, but a pooled connection may still lead to the old one until `tail` seconds later.
+    version from the switch on, but a pooled connection may still lead to the old one for as long as the pool's tail.
     """
 
     def __init__(self, paths: Paths, door: Door, clock: Clock) -> None:
@@ -71,23 +72,30 @@ class Gate:
             except (OSError, NotHttp):
                 continue
 
-    def prove(self, target: Manifest, visits: Sequence[Visit], tail: float) -> list[Unproved]:
+    def prove(self, target: Manifest, visits: Sequence[Visit], tails: Sequence[float | None]) -> list[Unproved]:
         """
         Send these requests after the switch; return what could not be proved.
 
-        Raises Unreachable if one of them surely does not arrive.
+        `tails` are those of the texts that nginx's workers may run, None for a pool without a bound.
+        Raises Unreachable if a request surely does not arrive.
         """
-        self._await_tail(target, visits, tail)
+        is_over = self._await_tail(target, visits, tails)
         verdicts = [self._verdict(target, visit) for visit in visits]
-        return [unproved for unproved in verdicts if unproved]
+        if not is_over:
+            verdicts = [
+                verdict or unproved(visit.service, "pool") for verdict, visit in zip(verdicts, visits, strict=True)
+            ]
+        return [verdict for verdict in verdicts if verdict]
 
-    def _await_tail(self, target: Manifest, visits: Sequence[Visit], tail: float) -> None:
-        """Wait until no pooled connection can lead to an instance that the target leaves out."""
+    def _await_tail(self, target: Manifest, visits: Sequence[Visit], tails: Sequence[float | None]) -> bool:
+        """Wait until no pooled connection leads to an instance that the target leaves out; return whether it is so."""
         old, zeros = _left_out(self.paths, target, {visit.service for visit in visits}), 0
-        for _ in self.clock.poll(_POLL, self.clock.now() + tail) if old else ():
+        longest = max(pool.LONGEST if tail is None else tail for tail in tails)
+        for _ in self.clock.poll(_POLL, self.clock.now() + longest) if old else ():
             zeros = 0 if _connected(self.paths, old) else zeros + 1
             if zeros == _SURE:
-                return
+                return True
+        return not old or None not in tails
 
     def _verdict(self, target: Manifest, visit: Visit) -> Unproved | None:
         since = files.size(self.door.log)

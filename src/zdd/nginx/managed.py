@@ -10,7 +10,7 @@ from functools import cached_property
 
 from zdd.conf.schema import Config
 from zdd.errors import DeployFailed, UsageError
-from zdd.finding import Finding, error, warning
+from zdd.finding import Finding, error
 from zdd.host import files, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
@@ -18,7 +18,8 @@ from zdd.host.process import Process
 from zdd.nginx import conf_file
 from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
 from zdd.nginx.conf_file import read_template
-from zdd.nginx.config import listen, maintenance, parse, render, template, upstream, visits
+from zdd.nginx.config import include, listen, maintenance, parse, render, template, upstream, visits
+from zdd.nginx.config import target as targets
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.mark import PLACEHOLDER
 from zdd.nginx.config.render import Route, Setup
@@ -66,7 +67,7 @@ class ManagedNginx(NginxBase):
             self.clock,
             unit=unit,
             digest=self.mark.digest,
-            look=lambda: self.seen(self.file.text() or ""),
+            look=self.seen,
         )
 
     def require(self) -> None:
@@ -79,15 +80,15 @@ class ManagedNginx(NginxBase):
         targets = self.targets(target)
         if self.template is None:
             return render.render(self._setup(targets), self.binary.version)
-        source = self._source()
-        backups = template.takes_backups(source)
-        values = {"nginx_pid_filename": self.pid_file, PLACEHOLDER: self.mark.lines()}
+        values, binding = {"nginx_pid_filename": self.pid_file, PLACEHOLDER: self.mark.lines()}, {}
         for name, paths in targets.items():
-            values[f"{name}.servers"] = upstream.servers(paths, self.binary.version, backups)
+            values[f"{name}.servers"] = upstream.servers(paths, self.binary.version)
+            binding[f"{name}.servers"] = upstream.servers(paths, self.binary.version, backups=False)
             port = target.of(name)[0].port
             if port is not None:
                 values[name] = str(port)
-        return self.mark.seal(template.render(source, values))
+        classic = all(service.kind == "classic" for service in self.config.services.values())
+        return self.mark.seal(template.render(self._source(), values, values | binding, everywhere=classic))
 
     def runs(self, text: str) -> bool:
         """Return whether nginx runs this very text already."""
@@ -137,30 +138,29 @@ class ManagedNginx(NginxBase):
         """Return the addresses that nginx listens on."""
         if self.template is None:
             return list(self.config.nginx.listen)
-        return [f":{port}" for port in sorted(listen.ports(self._source()))]
+        return [f":{port}" for port in sorted(listen.ports_of(self._filled().directives))]
 
-    def visits(self, services: Sequence[str]) -> list[Visit]:
-        """Return the requests that lead through nginx to these services, as far as they are known."""
-        if (address := self._address()) is None:
-            return []
-        nginx = self.config.nginx
+    def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
+        """Return a request through nginx to each service, or why none is known."""
         if self.template is None:
-            return visits.visits(self.config.apps, services, nginx.server_name, address)
-        known = [self.config.services[name] for name in services]
-        asked = [service for service in known if service.health_path or service.is_routed]
-        return [
-            Visit(service.name, address, service.health_host or "localhost", service.health_path or "/")
-            for service in asked
-        ]
+            address = self._address()
+            return visits.find(self.config.apps, services, self.config.nginx.server_name, address) if address else {}
+        from zdd.nginx.config import visit  # here, because zdd's own text needs no look
 
-    def doors(self, text: str) -> list[Visit]:  # noqa: ARG002
-        """Return a request to the first address that takes plain HTTP."""
+        port = 80 if os.geteuid() == 0 else 8000
+        wanted = visit.wishes({name: self.config.services[name] for name in services})
+        return dict(visit.find(self._filled().directives, wanted, named=False, port=port))
+
+    def doors(self) -> list[Visit]:
+        """Return a request to zdd's own text, or to the services of a template."""
+        if self.template:
+            return self.visits(list(self.config.services))
         address = self._address()
         return [Visit("nginx", address, "localhost", "/")] if address else []
 
     def _address(self) -> Address | None:
-        own = [[address] for address in self.config.nginx.listen]
-        return listen.http_address(listen.listens(self._source()) if self.template else own)
+        """Return the first address on which zdd's own text listens."""
+        return listen.http_address([address] for address in self.config.nginx.listen)
 
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:  # noqa: ARG002
         """
@@ -172,19 +172,19 @@ class ManagedNginx(NginxBase):
         if self.template and file not in self._source():
             hint = f"put this into its server block and deploy:\n{maintenance.shown(file)}"
             raise UsageError(f"{self.template} does not look for {file}", hint=hint)
-        folder = os.path.dirname(self.conf_file)
-        visits, unasked = maintenance.visits(parse.expand(self.file.text() or "", folder, conf_file.included), file)
+        text = include.expand(self.file.text() or "", self.conf_file, conf_file.included).directives
+        visits, unasked = maintenance.visits(text, file)
         if not visits and not unasked:
             raise DeployFailed(f"nginx does not look for {file} yet", hint="`zddeploy` brings it to the text that does")
         return MaintenanceCheck(visits, [f"the server {name}" for name in unasked], None)
 
     def limits(self) -> Sequence[tuple[int, str]]:
         """Return how many requests nginx itself has room for."""
-        source = self._source()
-        connections = parse.first(source, "worker_connections", "512")
-        workers = parse.first(source, "worker_processes", "1")
-        count = (os.cpu_count() or 1) if workers == "auto" else _number(workers, 1)
-        return [(_number(connections, 512) * count // _PER_REQUEST, "nginx worker_connections")]
+        tree = self._filled().directives
+        connections = parse.number(tree, "events", "worker_connections", default=512)
+        is_auto = parse.value(tree, "worker_processes", default="1") == "auto"
+        count = (os.cpu_count() or 1) if is_auto else parse.number(tree, "worker_processes", default=1)
+        return [(connections * count // _PER_REQUEST, "nginx worker_connections")]
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the template; zdd's own text needs no look."""
@@ -193,28 +193,19 @@ class ManagedNginx(NginxBase):
         if self.template is None:
             return
         source, services = self._source(), lint.served(self.config.services)
-        known = template.mentions(source, self.config.services)
-        for name in known.missing:
-            yield error(f"the template has {{{name}}}, and no service {name}", "nginx refuses it", "correct the name")
-        for name in known.unmentioned:
-            if name in services:
-                yield warning(
-                    f"the template does not mention {name}", "no request reaches it", f"use {{{name}.servers}}"
-                )
-        values = {"nginx_pid_filename": self.pid_file}
-        for name in services:
-            mark = lint.mark(name)
-            values |= {name: mark, f"{name}.servers": upstream.servers([mark], self.binary.version)}
-        folder = os.path.dirname(self.conf_file)
-        text = parse.expand(template.render(source, values), folder, conf_file.included)
-        named = [directive.args[0] for directive in text if directive.name == "pid" and directive.args]
+        yield from lint.names(template.mentions(source, self.config.services), services)
+        text, _, unread = self._filled()
+        yield from lint.unread(unread, self.template)
+        named = [directive.args[0] for directive in parse.at(text, "pid")]
         if [os.path.join(self.prefix, path) for path in named] != [self.pid_file]:
             yield error(
                 f"the template's pid is {named[0] if named else 'not set'}, and pid_file {self.pid_file}",
                 "zdd would not find nginx, and start a second one",
                 "write pid {nginx_pid_filename}; in the template",
             )
-        yield from lint.judge(text, self.binary.version, services, lint.passes(text, services, named=False))
+        passes = targets.passes(text, services, named=False)
+        yield from lint.judge(text, self.binary.version, services, passes)
+        yield from lint.hidden([one for one in passes if one.service in self.config.apps], self.mark)
 
     def worker_users(self) -> list[int]:
         """Return the user of its workers: ours, unless we are root."""
@@ -224,11 +215,22 @@ class ManagedNginx(NginxBase):
         """Return the text that zdd fills in. Raises UsageError where the template cannot be read."""
         return read_template(self.template) if self.template else render.MAIN
 
+    def _filled(self) -> include.Expanded:
+        """Return what zdd fills in with marks for the services and with the included files, in the template's lines."""
+        if self.template is None:
+            return include.Expanded(parse.parse(render.MAIN.format(user="", pid="", error_log="", http="")), [], [])
+        values = targets.marks(self.config.services, self.binary.version)
+        values |= {"nginx_pid_filename": self.pid_file, PLACEHOLDER: self.mark.lines().replace("\n", " ")}
+        text = template.render(self._source(), values)
+        return include.expand(text, self.template, conf_file.included, os.path.dirname(self.conf_file))
+
     def _has_run(self) -> bool:
         return self.master() is not None or os.path.exists(self.conf_file)
 
     def _worker_user(self) -> str:
-        return parse.first(self._source(), "user", self.binary.user) if self.template else self._configured_user()
+        if self.template:
+            return parse.value(self._filled().directives, "user", default=self.binary.user)
+        return self._configured_user()
 
     def _setup(self, targets: dict[str, list[str]]) -> Setup:
         nginx = self.config.nginx
@@ -252,10 +254,6 @@ class ManagedNginx(NginxBase):
             reloads=any(app.socket == "tcp" for app in apps),
             mark=self.mark,
         )
-
-
-def _number(word: str, default: int) -> int:
-    return int(word) if word.isdecimal() else default
 
 
 def _group_of(user: str) -> str | None:

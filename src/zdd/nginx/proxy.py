@@ -70,8 +70,8 @@ class Proxy(Protocol):
     def visits(self, services: Sequence[str]) -> list[Visit]:
         """Return the requests that lead through nginx to these services, as far as they are known."""
 
-    def unasked(self) -> list[str]:
-        """Return the services that would be asked through nginx if the user said how."""
+    def unasked(self) -> dict[str, str]:
+        """Return the services that no request is known for, each with the reason."""
 
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:
         """

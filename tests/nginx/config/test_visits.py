@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from zdd.conf.schema import RunService
-from zdd.nginx.config.visits import visits
+from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.visits import find
 
 ADDRESS = ("127.0.0.1", 80)
 
@@ -15,8 +16,8 @@ def service(name: str, **keys: object) -> RunService:
 
 
 def asked(wanted: str, *services: RunService, server_name: tuple[str, ...] = ()) -> tuple[str, str] | None:
-    found = visits({each.name: each for each in services}, [wanted], server_name, ADDRESS)
-    return (found[0].host, found[0].path) if found else None
+    request = find({each.name: each for each in services}, [wanted], server_name, ADDRESS).get(wanted)
+    return (request.host, request.path) if isinstance(request, Visit) else None
 
 
 def test_a_host_of_the_service_is_asked_for_if_the_health_requests_one_leads_elsewhere() -> None:

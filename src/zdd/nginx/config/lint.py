@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from zdd.conf.schema import Service
-from zdd.finding import Finding, warning
+from zdd.finding import Finding, error, warning
+from zdd.nginx.config import pool
 from zdd.nginx.config import version as versions
-from zdd.nginx.config.parse import Directive, Place, walk
+from zdd.nginx.config.mark import HEADER, PLACEHOLDER, Mark
+from zdd.nginx.config.parse import Directive, at
+from zdd.nginx.config.target import Pass, inside
+from zdd.nginx.config.template import Mentions
 from zdd.nginx.config.version import Version
 
-_SHORT = 5.0  # seconds for which a pooled connection may go on leading to an old instance
-_SECONDS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600, "d": 86400}
-_BOUNDS = "keepalive_time 1s; keepalive_timeout 1s;"
+_BOUNDS = "keepalive_time 60ms; keepalive_timeout 60ms;"
 _FEW = 1024  # worker_connections: a request takes two, and nginx's default is 512
 
 
@@ -23,14 +24,6 @@ class Served(NamedTuple):
 
     instances: int
     by_link: bool
-
-
-class Pass(NamedTuple):
-    """A place that sends requests to a service, through an upstream unless that is None."""
-
-    service: str
-    place: Place
-    upstream: Directive | None
 
 
 def served(services: Mapping[str, Service]) -> dict[str, Served]:
@@ -44,28 +37,20 @@ def served(services: Mapping[str, Service]) -> dict[str, Served]:
     return reached
 
 
-def mark(service: str) -> str:
-    """Return a text in place of a service's addresses, by which `passes` finds the service."""
-    return f"zdd~{service}~"
+def names(mentions: Mentions, services: Collection[str]) -> Iterator[Finding]:
+    """Yield the findings about the names in a template; `services` are those that nginx sends requests to."""
+    for name in mentions.missing:
+        yield error(f"the template has {{{name}}}, and no service {name}", "nginx refuses it", "correct the name")
+    for name in mentions.unmentioned:
+        if name in services:
+            yield warning(f"the template does not mention {name}", "no request reaches it", f"use {{{name}.servers}}")
 
 
-def passes(text: list[Directive], services: Collection[str], named: bool) -> list[Pass]:
-    """Return where a text sends requests to services: to upstreams of their names (`named`), or to their marks."""
-    places = [place for place in walk(text) if place.directive.args]
-    upstreams = {place.directive.args[0]: place.directive for place in places if place.directive.name == "upstream"}
-    found = []
-    for place in places:
-        if place.directive.name.endswith("_pass"):
-            target = place.directive.args[0]
-            name = re.split("[/:]", target.partition("://")[2] or target)[0]
-            upstream = upstreams.get(name)
-            words = [target, *(word for inner in _inside(upstream) for word in inner.args)]
-            found += [
-                Pass(service, place, upstream)
-                for service in services
-                if (named and service == name) or any(mark(service) in word for word in words)
-            ]
-    return found
+def unread(files: list[str], main: str) -> Iterator[Finding]:
+    """Yield the findings about files that `main` includes, itself or through others, and that could not be read."""
+    for file in dict.fromkeys(files):
+        what = f"cannot read {file}, which {main} includes"
+        yield warning(what, "what it says was not looked at", "look at it as root, and whether it includes itself")
 
 
 def judge(
@@ -73,39 +58,70 @@ def judge(
 ) -> Iterator[Finding]:
     """Yield the findings about a text; `passes` are its places that send requests to services."""
     yield from advise(passes, version, services)
-    for place in walk(text):
-        few = place.directive.args[0] if place.directive.name == "worker_connections" and place.directive.args else ""
-        if few.isdecimal() and int(few) < _FEW:
-            yield warning(
-                f"worker_connections is {few}",
-                "a request takes two, and while requests are held beyond it even static files are not served",
-                "worker_connections 4096;",
+    for directive in at(text, "events", "worker_connections"):
+        few = directive.args[0]
+        if few.isdecimal() and len(few) < 9 and int(few) < _FEW:
+            yield _at(
+                directive,
+                warning(
+                    f"worker_connections is {few}",
+                    "a request takes two, and while requests are held beyond it even static files are not served",
+                    "worker_connections 4096;",
+                ),
             )
 
 
 def advise(passes: list[Pass], version: Version, services: Mapping[str, Served]) -> list[Finding]:
     """Return the findings about such places. A finding is an error if deploys lose requests by it."""
-    advice = []
+    advice: list[Finding] = []
     for passing in passes:
-        service = services[passing.service]
-        advice += [*_pool(passing, version, service.by_link), *_retries(passing, service.instances), *_upgrade(passing)]
+        service, place = services[passing.service], passing.place
+        advice += _pool(passing, version, service.by_link)
+        if place.is_http():
+            about_place = [*_retries(passing, service.instances), *_upgrade(passing)]
+            advice += [_at(place.directive, finding) for finding in about_place]
     return list(dict.fromkeys(advice))
 
 
+def hidden(passes: list[Pass], mark: Mark) -> Iterator[Finding]:
+    """Yield the places whose answers do not show the mark, so that no deploy can prove that visitors reach them."""
+    for passing in passes:
+        headers = [directive.args[0] for directive in passing.place.inherited("add_header") if directive.args]
+        merged = any(directive.args == ["merge"] for directive in passing.place.inherited("add_header_inherit"))
+        if passing.place.is_http() and HEADER not in headers and not merged:
+            own = bool(headers)
+            yield _at(
+                passing.place.directive,
+                warning(
+                    f"{_where(passing)}: {'add_header there hides' if own else 'nothing shows'} which version answers",
+                    "a deploy cannot prove that visitors get the new version",
+                    mark.header() if own else f"{{{PLACEHOLDER}}} inside http {{ }}",
+                ),
+            )
+
+
 def _pool(passing: Pass, version: Version, by_link: bool) -> Iterator[Finding]:
-    directives = {inner.name: inner.args for inner in _inside(passing.upstream)}
-    by_default = "32" if version >= versions.POOLS_BY_DEFAULT and passing.upstream else "0"
-    if directives.get("keepalive", [by_default])[:1] == ["0"]:
-        return
-    bounds = (directives.get("keepalive_time", ["1h"]), directives.get("keepalive_timeout", ["60s"]))
-    if max(map(_seconds, bounds)) > _SHORT:
+    pools = [inner for inner in inside(passing.upstream) if inner.name == "keepalive"]
+    name = passing.upstream.args[0] if passing.upstream else passing.service
+    if len(pools) > 1:
+        yield _at(
+            pools[0],
+            error(
+                f"upstream {name}: keepalive is there twice",
+                f"{{{passing.service}.servers}} has a keepalive with short bounds, and nginx refuses a second one",
+                "leave keepalive, keepalive_time and keepalive_timeout out",
+            ),
+        )
+    elif pool.tail(passing.upstream, version) is None:
         unasked = f"nginx {versions.dotted(version)} pools unasked"
-        how = "keepalive has no short bounds" if "keepalive" in directives else unasked
-        yield Finding(
-            "error" if by_link else "warning",
-            f"upstream {passing.upstream.args[0] if passing.upstream else passing.service}: {how}",
-            "pooled connections lead to the old instance until it stops; a POST on one of them is then answered 502",
-            f"put {{{passing.service}.servers}} in the upstream, or keepalive 64; {_BOUNDS}",
+        yield _at(
+            passing.upstream or passing.place.directive,
+            Finding(
+                "error" if by_link else "warning",
+                f"upstream {name}: {'keepalive has no short bounds' if pools else unasked}",
+                "pooled connections lead to the old instance until it stops; a POST on one is then answered 502",
+                f"put {{{passing.service}.servers}} in the upstream, or keepalive 64; {_BOUNDS}",
+            ),
         )
 
 
@@ -139,16 +155,13 @@ def _upgrade(passing: Pass) -> Iterator[Finding]:
 
 def _where(passing: Pass) -> str:
     """Return the place as a person would look for it."""
-    location = next((outer for outer in reversed(passing.place.above) if outer.name == "location"), None)
-    inside = f"location {' '.join(location.args)}: " if location else ""
-    return f"{inside}{passing.place.directive.name} to {passing.service}"
+    location = passing.place.enclosing("location")
+    around = f"location {' '.join(location.args)}: " if location else ""
+    return f"{around}{passing.place.directive.name} to {passing.service}"
 
 
-def _inside(upstream: Directive | None) -> list[Directive]:
-    return (upstream.block if upstream else None) or []
-
-
-def _seconds(args: list[str]) -> float:
-    """Return the seconds of one of nginx's times, such as 1h 30m; infinity for what nginx would refuse."""
-    parts = re.findall(r"([0-9]+)(ms|[smhd]?)", "".join(args))
-    return sum(int(number) * _SECONDS[unit] for number, unit in parts) if parts else float("inf")
+def _at(directive: Directive, finding: Finding) -> Finding:
+    """Return the finding with the file and the line of a directive before it, where they are known."""
+    if not directive.spot.file:
+        return finding
+    return Finding(finding.level, f"{directive.spot}: {finding.what}", finding.why, finding.fix)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from zdd.nginx.config.parse import parse, walk
+from zdd.nginx.config.parse import Directive, parse, walk
 
 Address = tuple[str, int]
 
 # Before nginx 1.25.1 an address with `http2` speaks nothing else to clients without TLS.
 _NOT_PLAIN_HTTP = {"ssl", "quic", "http2"}
+_EVERYWHERE = {"": "0.0.0.0", "*": "0.0.0.0"}
+_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_PORT = 80
 
 
 class Visit(NamedTuple):
-    """One request that leads through nginx to a service or a server block, named in messages by `service`."""
+    """
+    One request that leads through nginx to a service or a server block, named in messages by `service`.
+
+    With `proxy_protocol` the connection begins with a line of the PROXY protocol, before TLS. Where `unix` is a path,
+    nginx listens there and not at the address.
+    """
 
     service: str
     address: Address
@@ -23,21 +30,82 @@ class Visit(NamedTuple):
     path: str
     tls: bool = False
     proxy_protocol: bool = False
+    unix: str | None = None
+
+
+class Listen(NamedTuple):
+    """One `listen`: an IP address (or a name) and a port, or the path of a UNIX socket, and its words."""
+
+    host: str
+    port: int
+    unix: str | None = None
+    words: frozenset[str] = frozenset()
+
+    @property
+    def tls(self) -> bool:
+        """Whether clients speak TLS there."""
+        return "ssl" in self.words
+
+    @property
+    def proxy_protocol(self) -> bool:
+        """Whether a connection begins with a line of the PROXY protocol."""
+        return "proxy_protocol" in self.words
+
+    @property
+    def is_default(self) -> bool:
+        """Whether its server is told to answer for hosts that no server names."""
+        return bool({"default_server", "default"} & self.words)
+
+    @property
+    def speaks_http1(self) -> bool:
+        """Whether a client that speaks HTTP/1.1 is understood: not with QUIC, nor with HTTP/2 without TLS."""
+        return "quic" not in self.words and ("http2" not in self.words or self.tls)
+
+    @property
+    def address(self) -> Address:
+        """Where a client on this machine connects."""
+        return _HERE.get(self.host, self.host), self.port
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it is for all addresses of its kind."""
+        return self.host in _HERE
+
+
+def parsed(args: Sequence[str]) -> Listen | None:
+    """
+    Return what the arguments of a `listen` say; None for what nginx refuses.
+
+    >>> parsed(["[::]:443", "ssl"]).address, parsed(["8080"]).host
+    (('::1', 443), '0.0.0.0')
+    """
+    if not args:
+        return None
+    where, words = args[0], frozenset(args[1:])
+    if where.startswith("unix:"):
+        return Listen("", 0, where.removeprefix("unix:"), words)
+    if where.startswith("["):
+        host, _, rest = where[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif _is_number(where.partition("-")[0]):
+        host, port = "", where
+    else:
+        host, _, port = where.partition(":")
+    number = port.partition("-")[0] or str(_PORT)  # of a range of ports the first
+    if not _is_number(number) or (not host and not port):
+        return None
+    return Listen(_EVERYWHERE.get(host, host), int(number), None, words)
 
 
 def listens(text: str) -> list[list[str]]:
     """Return the arguments of each `listen` directive of a text, without those of the files that it includes."""
-    return [
-        place.directive.args for place in walk(parse(text)) if place.directive.name == "listen" and place.directive.args
-    ]
+    return [directive.args for directive in _listens(parse(text))]
 
 
-def address(args: list[str]) -> Address | None:
+def address(args: Sequence[str]) -> Address | None:
     """Return where to connect for the arguments of a `listen`; None if they name no TCP port."""
-    if not (match := re.fullmatch(r"(?:(\[[^]]+\]|[^:\[\]]+):)?([0-9]+)", args[0])):
-        return None
-    host = (match[1] or "127.0.0.1").strip("[]")
-    return {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(match[2])
+    listen = parsed(args)
+    return listen.address if listen and listen.unix is None else None
 
 
 def http_address(directives: Iterable[list[str]]) -> Address | None:
@@ -46,6 +114,18 @@ def http_address(directives: Iterable[list[str]]) -> Address | None:
 
 
 def ports(text: str) -> set[int]:
-    """Return the TCP ports of a text's `listen` directives."""
-    on_tcp = [args for args in listens(text) if not args[0].startswith("unix:")]
-    return {where[1] if (where := address(args)) else 80 for args in on_tcp}
+    """Return the TCP ports of a text's `listen` directives, without those of the files that it includes."""
+    return ports_of(parse(text))
+
+
+def ports_of(directives: list[Directive]) -> set[int]:
+    """Return the TCP ports of all `listen` directives, be they of http, stream or mail."""
+    return {where[1] for directive in _listens(directives) if (where := address(directive.args))}
+
+
+def _listens(directives: list[Directive]) -> Iterator[Directive]:
+    return (place.directive for place in walk(directives) if place.directive.name == "listen" and place.directive.args)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= 5

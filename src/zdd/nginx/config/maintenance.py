@@ -6,18 +6,19 @@ import textwrap
 
 from zdd.conf import hosts
 from zdd.nginx.config import listen, parse
-from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.listen import Listen, Visit
 from zdd.nginx.config.parse import Directive, Place
 from zdd.nginx.config.upstream import quoted
 
-_NOT_TCP = {"quic", "proxy_protocol"}  # a visitor's plain TCP connection is not understood there
 _NO_NAME = "localhost"
+_PORT = 80
 
 _LINES = """\
+open_file_cache off;
 set $zdd_maintenance "";
 if (-f {file}) {{ set $zdd_maintenance $uri; }}
-if ($zdd_maintenance !~ "^(/zdd-maintenance)?$") {{ return 503; }}
-error_page 503 /zdd-maintenance;
+if ($zdd_maintenance !~ "^(/zdd-maintenance)?\\z") {{ return 418; }}
+error_page 418 =503 /zdd-maintenance;
 location = /zdd-maintenance {{
     internal;
     default_type "text/html; charset=utf-8";
@@ -28,13 +29,15 @@ location = /zdd-maintenance {{
 
 
 def lines(file: str, header: str = "") -> str:
-    """
+    r"""
     Return the lines with which a server block answers 503 with this file as the page, for as long as it exists.
 
     `header` is one more line for the page's location: it has add_header lines, so it inherits none.
 
     The page is a URI and no named location: only then a POST becomes a GET (error_page), which a file can answer.
-    Requests for the page itself pass the first condition, as nginx asks it again for them.
+    Requests for the page itself pass the second condition, as nginx asks it again for them; "\z", as "$" would let
+    /zdd-maintenance%0A pass, too. The status inside is 418, so that a 503 of somebody else, such as limit_req, stays
+    what it is. open_file_cache would answer for seconds as if the file were there, or were not.
     """
     return _LINES.format(file=quoted(file), more=f"{header}\n    " if header else "")
 
@@ -52,7 +55,7 @@ def visits(text: list[Directive], file: str) -> tuple[list[Visit], list[str]]:
     """
     servers: dict[int, tuple[Directive, str]] = {}
     for place in parse.walk(text):
-        server = next((outer for outer in place.above if outer.name == "server"), None)
+        server = place.enclosing("server")
         if server and any(file in word for word in place.directive.args):
             servers.setdefault(id(server), (server, _path(place)))
     known, unknown = [], []
@@ -67,10 +70,11 @@ def visits(text: list[Directive], file: str) -> tuple[list[Visit], list[str]]:
 def _visit(server: Directive, path: str) -> Visit | None:
     names = _names(server)
     host = hosts.asked(names)
-    for args in [inner.args for inner in server.block or () if inner.name == "listen" and inner.args] or [["80"]]:
-        where, is_default = listen.address(args), bool({"default_server", "default"} & set(args))
-        if where and not _NOT_TCP & set(args) and (host or is_default or not names):
-            return Visit(_name(server), where, host or _NO_NAME, path, "ssl" in args)
+    listens = [where for inner in server.inner("listen") if (where := listen.parsed(inner.args))]
+    for where in listens or [Listen("0.0.0.0", _PORT)]:
+        answers = host or where.is_default or not names
+        if answers and where.unix is None and where.speaks_http1 and not where.proxy_protocol:
+            return Visit(_name(server), where.address, host or _NO_NAME, path, where.tls)
     return None
 
 

@@ -8,10 +8,10 @@ braces belong to nginx's language or to a log format, and stay.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from zdd.nginx.config import parse
+from zdd.nginx.config import lexer, parse
 
 _PLACEHOLDER = re.compile(r"\{([^{}\s;]+)\}")
 _SERVERS = ".servers"
@@ -26,20 +26,28 @@ class Mentions(NamedTuple):
     unmentioned: tuple[str, ...]
 
 
-def render(template_text: str, values: Mapping[str, str]) -> str:
+def render(
+    template_text: str, values: Mapping[str, str], binding: Mapping[str, str] | None = None, everywhere: bool = False
+) -> str:
     """
     Replace every placeholder that has a value, in one pass: a value is never expanded again.
 
-    Further lines of a value get the indent of the first.
+    Placeholders in comments and variables, such as ${web}, stay; with `everywhere` they are replaced, too, as before
+    0.2 and still for classic services. Further lines of a value get the indent of the first. `binding` has the values
+    in those upstream blocks that accept no `backup` servers.
     """
-
-    def value(placeholder: re.Match[str]) -> str:
-        if placeholder[1] not in values:
-            return placeholder[0]
-        before = template_text[template_text.rfind("\n", 0, placeholder.start()) + 1 : placeholder.start()]
-        return values[placeholder[1]].replace("\n", "\n" + before if before.isspace() else "\n")
-
-    return _PLACEHOLDER.sub(value, template_text)
+    parts, position = [], 0
+    blocks = _binding_blocks(template_text) if binding else []
+    for placeholder in _PLACEHOLDER.finditer(template_text) if everywhere else _placeholders(template_text):
+        start = placeholder.start()
+        binds = binding is not None and any(start in block for block in blocks)
+        value = (binding if binding is not None and binds else values).get(placeholder[1])
+        if value is not None:
+            before = template_text[template_text.rfind("\n", 0, start) + 1 : start]
+            value = value.replace("\n", "\n" + before if before.isspace() else "\n")
+            parts += [template_text[position:start], value]
+            position = placeholder.end()
+    return "".join([*parts, template_text[position:]])
 
 
 def mentions(template_text: str, services: Collection[str]) -> Mentions:
@@ -48,12 +56,36 @@ def mentions(template_text: str, services: Collection[str]) -> Mentions:
 
     A number in braces is a repetition in a regular expression, not the name of a missing service.
     """
-    names = {name.removesuffix(_SERVERS) for name in _PLACEHOLDER.findall(parse.without_comments(template_text))}
+    names = {placeholder[1].removesuffix(_SERVERS) for placeholder in _placeholders(template_text)}
     wordlike = {name for name in names if re.fullmatch(r"[A-Za-z0-9_-]+", name) and not name.isdecimal()}
     missing = wordlike - set(services) - {_PID_FILE}
     return Mentions(tuple(sorted(missing)), tuple(sorted(set(services) - names)))
 
 
 def takes_backups(template_text: str) -> bool:
-    """Return whether nginx accepts `backup` servers in this text: not beside ip_hash, hash and random."""
-    return all(place.directive.name not in _NO_BACKUPS for place in parse.walk(parse.parse(template_text)))
+    """Return whether nginx accepts `backup` servers in all upstream blocks: not beside ip_hash, hash and random."""
+    return not _binding_blocks(template_text)
+
+
+def _placeholders(template_text: str) -> Iterator[re.Match[str]]:
+    """Yield the placeholders that are neither in a comment nor a variable of nginx."""
+    comments = [token for token in lexer.tokens(template_text, template=True) if token.kind == "comment"]
+    comments.reverse()
+    for placeholder in _PLACEHOLDER.finditer(template_text):
+        start = placeholder.start()
+        while comments and comments[-1].end <= start:
+            comments.pop()
+        in_comment = comments and comments[-1].start <= start
+        if not in_comment and not template_text.startswith("$", start - 1 if start else 1):
+            yield placeholder
+
+
+def _binding_blocks(template_text: str) -> list[range]:
+    """Return where the upstream blocks stand whose method binds clients to servers."""
+    blocks = []
+    for place in parse.walk(parse.parse(template_text, template=True)):
+        upstream = place.directive
+        if upstream.name == "upstream" and any(inner.name in _NO_BACKUPS for inner in upstream.block or ()):
+            end = max(inner.spot.end for inner in upstream.block or ())
+            blocks.append(range(upstream.spot.start, end))
+    return blocks

@@ -63,11 +63,6 @@ def quoted(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def tail(text: str) -> float:
-    """Return for how many seconds after a switch a pooled connection of this text may lead to the old version."""
-    return 2.0 if "keepalive_time 1s" in text else 0.12
-
-
 def ports(text: str) -> set[str]:
     """Return the ports that the text's upstreams connect to."""
     places = parse.walk(parse.parse(text))

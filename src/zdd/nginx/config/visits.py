@@ -9,16 +9,17 @@ from zdd.conf import hosts
 from zdd.conf.schema import RunService
 from zdd.nginx.config.listen import Address, Visit
 
+_UNKNOWN = "no host or path is known that leads to it alone: set health_host"
 _UNNAMED = ("localhost", "zdd.invalid")  # hosts for a service that names none, unless another one names them
 
 
-def visits(
+def find(
     services: Mapping[str, RunService], wanted: Collection[str], server_name: Sequence[str], address: Address
-) -> list[Visit]:
-    """Return a request to this address for each of the wanted services that one is known for."""
+) -> dict[str, Visit | str]:
+    """Return for each of the wanted services a request to this address that reaches it, or why none is known."""
     routed = {name: service for name, service in services.items() if service.is_routed}
     known = {name: _request(routed, routed[name], server_name) for name in wanted if name in routed}
-    return [Visit(name, address, *request) for name, request in known.items() if request]
+    return {name: Visit(name, address, *request) if request else _UNKNOWN for name, request in known.items()}
 
 
 def _request(

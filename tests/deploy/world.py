@@ -30,6 +30,8 @@ from zdd.interrupts import Interrupts
 from zdd.nginx.base import MaintenanceCheck
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
+from zdd.nginx.process.master import Absent
+from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.paths import Paths
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
@@ -386,6 +388,12 @@ class FakeProxy:
         self.routes = routes
 
     def require(self) -> None: ...
+
+    def whereabouts(self) -> Whereabouts:
+        return Whereabouts(Absent("nginx is a fake"))
+
+    def worker_users(self) -> list[int]:
+        return []
 
     def text(self, target: Manifest) -> str:
         upstreams = {

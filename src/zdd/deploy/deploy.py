@@ -17,6 +17,7 @@ from zdd.deploy.watch import DrainWatch, watch
 from zdd.errors import ZddError, as_zdd_error, last_words, shorten
 from zdd.events import Begin
 from zdd.instances.user import USER_NEEDS
+from zdd.operate import admission
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
@@ -46,10 +47,11 @@ def deploy(project: Project, action: str, ask: Callable[[], Request], options: O
         if action == "deploy":
             preflight.require(project)
         with recovery.changing(project, f"zddeploy {action}", options.lock_timeout):
+            admission.mend(project)
             request = ask()
             today, project = project, versions.project_of(project, request)
             if action != "deploy":
-                preflight.require(project)
+                preflight.require(project, action)
             if text := differences.notice(today, request):
                 project.events.notice(text)
             target, replaced = carry_out(project, request, keep_warm=not options.strict_drain)

@@ -20,6 +20,8 @@ from zdd.routing.manifest import Manifest
 
 CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
 
+NOBODY = 5  # for: done, but somebody else's nginx is down, so that it is for a person to start
+
 
 class Outcome:
     """Reports how one command ended. Made before the command changes anything, to know what served then."""
@@ -41,7 +43,8 @@ class Outcome:
         """Report that the target serves, and return the exit code. `drained` is None if nobody watched."""
         project = self.project
         cut = project.events.cut + (drained.cut if drained else 0)
-        code = CUT if strict and cut else 0
+        down = project.proxy.whereabouts().down
+        code = NOBODY if down else CUT if strict and cut else 0
         release = f", release {target.release}" if target.release else ""
         project.events.send(
             Result(
@@ -52,7 +55,8 @@ class Outcome:
                 seconds=round(seconds, 3),
                 drained=drained.ended if drained else None,
                 cut=cut,
-                text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}",
+                text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}"
+                + (f", but visitors get nothing: {down}" if down else ""),
             )
         )
         return code

@@ -120,6 +120,14 @@ class Driver(Protocol):
         """Wait until a retired instance has ended; stop one that has not at the moment `until`."""
         ...
 
+    def lacking(self, users: Sequence[int]) -> list[int]:
+        """Return the users, of those given, who cannot connect to the instance."""
+        return []
+
+    def admit(self, users: Sequence[int]) -> None:
+        """Let these users connect to the instance, and no others but the app's own."""
+        return
+
     def discard(self, workers: Sequence[Process] | None) -> None:
         """
         Undo the start: stop the instance and leave nothing of it.

@@ -24,7 +24,7 @@ from zdd.instances.health.probe import Probe
 from zdd.instances.health.verdict import Asked, Health
 from zdd.instances.spec import KEEPER_TIMEOUT
 from zdd.instances.state import InstanceState, supervised
-from zdd.keeper import client
+from zdd.keeper import access, client
 from zdd.keeper.record import Record, remove
 from zdd.paths import Paths
 
@@ -155,6 +155,22 @@ class SupervisedInstance(Driver):
         if not self._ask("retire", warm=warm, drain=drain, workers=pairs):
             self._drain(drain, workers)
             self._finish()
+
+    def lacking(self, users: Sequence[int]) -> list[int]:
+        """Return the users, of those given, who cannot connect to the instance."""
+        record = None if self.paths.is_of_0_1(self.name) else self._record()
+        return access.lacking(record, users) if record and record.kind in ("fd", "unix") else []
+
+    def admit(self, users: Sequence[int]) -> None:
+        """
+        Let these users connect to the instance, and no others but the app's own.
+
+        A keeper that does not know how, or is dead, leaves it to us; then it holds until its app is restarted.
+        """
+        record = self._record()
+        if record and not self._ask("access", users=list(users)).get("ok"):
+            access.grant(record, users)
+            record.write()
 
     def discard(self, workers: Sequence[Process] | None) -> None:
         """Undo the start: stop the instance, or drain and stop it if it may have got requests."""

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from zdd.conf.schema import Config
-from zdd.errors import UsageError
+from zdd.errors import DeployFailed
 from zdd.finding import Finding
-from zdd.host import files, reach
+from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
-from zdd.nginx import gate
+from zdd.nginx import foreseen, gate, users
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.version import dotted
 from zdd.nginx.process import binary, running
 from zdd.nginx.process.binary import Binary
+from zdd.nginx.process.master import Answer
+from zdd.nginx.process.whereabouts import Whereabouts, refuse_replacing
+from zdd.nginx.told import Told
 from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
 
+_POLL = 0.05
+_REPLACING = 5.0  # seconds that the replacement of nginx's program may take
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
 
 
@@ -65,12 +68,20 @@ class NginxBase(ABC):
         return ConfFile(self.conf_file)
 
     @abstractmethod
-    def master(self) -> Process | None:
-        """Return nginx's master process if it runs and can be seen."""
+    def which(self) -> Answer:
+        """Return nginx's master process, or why it is not known. Whatever asks about a running nginx asks this."""
 
     @abstractmethod
     def serves(self) -> bool:
         """Return whether there is an nginx that answers."""
+
+    @abstractmethod
+    def text(self, target: Manifest) -> str:
+        """Return the text nginx should have for this table."""
+
+    @abstractmethod
+    def runs(self, text: str) -> bool:
+        """Return whether nginx runs this text already."""
 
     @abstractmethod
     def visits(self, target: Manifest) -> list[Visit]:
@@ -92,6 +103,25 @@ class NginxBase(ABC):
     def worker_users(self) -> list[int]:
         """Return the users that nginx's workers run as."""
 
+    def require(self) -> None:
+        """Raise UsageError where a deploy would reload while nginx's program is being replaced."""
+        whereabouts = self.whereabouts()
+        if whereabouts.replacing() is None or not self._will_reload():
+            return
+        for _ in self.clock.poll(_POLL, self.clock.now() + _REPLACING):  # distributions replace it within seconds
+            if (both := self.whereabouts().replacing()) is None:
+                return
+            old, new = both
+        raise refuse_replacing(old, new)
+
+    def whereabouts(self) -> Whereabouts:
+        """Return what is known of the running nginx."""
+        return Whereabouts(self.which(), self.pid_file)
+
+    def master(self) -> Process | None:
+        """Return nginx's master process if it is known."""
+        return self.whereabouts().master
+
     @cached_property
     def binary(self) -> Binary:
         """The nginx program, found when it is first needed. Raises UsageError when there is none."""
@@ -103,13 +133,18 @@ class NginxBase(ABC):
         kept = self._kept(deploy)
         if files.read(kept) is None:
             files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)
-        return self.change(text)
+        if not self.runs(text) and (both := self.whereabouts().replacing()):
+            raise DeployFailed(refuse_replacing(*both).message, hint=refuse_replacing(*both).hint)
+        done = self.change(text)
+        Told(self.paths.nginx_told).keep(self.file.text())
+        return done
 
     def restore(self, deploy: int) -> None:
         """Bring nginx back to the text that `apply` replaced; do nothing where `apply` was never called."""
         if (kept := files.read(self._kept(deploy))) is not None:
             before = json.loads(kept)
             self.change_back(before["text"], stop=not before["ran"])
+            Told(self.paths.nginx_told).keep(self.file.text())
 
     def check(self, target: Manifest, before: Manifest | None) -> None:
         """
@@ -122,6 +157,12 @@ class NginxBase(ABC):
         everywhere = kept is None or json.loads(kept)["text"] != self.file.text()
         visits = [visit for visit in self.visits(target) if everywhere or visit.service in changed]
         gate.send(self.paths, target, visits, self.error_log, self.clock)
+
+    def altered(self) -> str | None:
+        """Return that another hand has changed the file since nginx was told of it; None if that is not known."""
+        if not Told(self.paths.nginx_told).differs(self.file.text()):
+            return None
+        return f"{self.conf_file} is not what zdd has written: another hand changed it; `zddeploy up` puts it back"
 
     def workers(self, shutting_down: bool = False) -> list[Process]:
         """Return the workers that take new requests; or all, also those that only finish what they have."""
@@ -156,15 +197,12 @@ class NginxBase(ABC):
 
     def first_unsearchable_folder(self) -> tuple[str, str] | None:
         """Return a folder on the way to the sockets that a user of nginx's workers cannot search, and that user."""
-        for uid in self.worker_users():
-            try:
-                user = pwd.getpwuid(uid)
-                name, groups = user.pw_name, os.getgrouplist(user.pw_name, user.pw_gid)
-            except KeyError:
-                name, groups = str(uid), []
-            if folder := reach.first_unsearchable_folder(self.paths.runtime, uid, groups):
-                return folder, name
-        return None
+        return users.first_unsearchable_folder(self.paths.runtime, self.worker_users())
+
+    def _will_reload(self) -> bool:
+        """Return whether a deploy of this configuration would change nginx's text."""
+        target = foreseen.table(self.config)
+        return target is None or not self.runs(self.text(target))
 
     # What only one kind of nginx has, the other has like this.
 
@@ -213,19 +251,4 @@ class NginxBase(ABC):
 
     def _configured_user(self) -> str:
         """Return the configured user, else the one that distributions make for nginx, else the compiled-in one."""
-        if self.config.nginx.user:
-            return self.config.nginx.user
-        for name in ("www-data", "nginx"):
-            try:
-                return pwd.getpwnam(name).pw_name
-            except KeyError:
-                continue
-        return self.binary.user
-
-
-def uid_of(worker_user: str) -> int:
-    """Return the number of the user that workers run as. Raises UsageError when there is no such user."""
-    try:
-        return pwd.getpwnam(worker_user).pw_uid
-    except KeyError:
-        raise UsageError(f"nginx's workers run as user {worker_user!r}, who does not exist") from None
+        return self.config.nginx.user or users.usual() or self.binary.user

@@ -10,20 +10,23 @@ from fnmatch import fnmatch
 from zdd.conf.schema import Config, RunService
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, warning
-from zdd.host import files, process
+from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.nginx import conf_file
-from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
+from zdd.instances.driver import ProxySide
+from zdd.nginx import conf_file, whose
+from zdd.nginx.base import MaintenanceCheck, NginxBase
 from zdd.nginx.config import maintenance, parse, render
 from zdd.nginx.config.listen import Address, Visit
-from zdd.nginx.process import running
+from zdd.nginx.process import master, replaced, running
 from zdd.nginx.process.complaints import ProxyError, unwritable
+from zdd.nginx.process.master import USUAL_PID_FILE, Absent, Answer, Master, Unknown
+from zdd.nginx.process.reads import Readers
+from zdd.nginx.users import uid_of
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
-_PID_FILE = "/run/nginx.pid"  # where distributions have it
 _PORTS = ((443, True), (80, False))  # where a client would ask, and whether nginx speaks TLS there
 _TIMEOUT = 60.0  # seconds for one command
 _POLL = 0.02
@@ -46,7 +49,8 @@ class ExternalNginx(NginxBase):
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
         super().__init__(config, paths, commands, clock)
         self.conf_file = str(config.nginx.include)
-        self.pid_file = str(config.nginx.pid_file or _PID_FILE)
+        self.pid_file = str(config.nginx.pid_file or USUAL_PID_FILE)
+        self.readers = Readers(self.conf_file, str(config.nginx.binary) if config.nginx.binary else None, commands)
         self.error_log = os.devnull  # only the configuration of that nginx knows it
 
     def require(self) -> None:
@@ -55,10 +59,13 @@ class ExternalNginx(NginxBase):
         if not os.access(os.path.dirname(os.path.realpath(self.conf_file)), os.W_OK | os.X_OK):
             message = f"cannot write {self.conf_file}: its folder is missing or not yours to write to"
             raise UsageError(message, hint=_WRITABLE)
+        whose.require_own(self.conf_file, self.file.text() or "", self.paths.runtime, self.config.path)
+        super().require()
 
     def text(self, target: Manifest) -> str:
         """Return the upstreams for this table."""
-        return render.include(self.config.project, self.targets(target), self.binary.version)
+        line = whose.first_line(self.config.project, self.paths.runtime)
+        return render.include(line, self.targets(target), self.binary.version)
 
     def runs(self, text: str) -> bool:
         """Return whether nginx was made to read this text, so that there is nothing to do."""
@@ -95,22 +102,27 @@ class ExternalNginx(NginxBase):
         if text := text_before or self.file.text():
             self.change(text)
 
-    def master(self) -> Process | None:
-        """Return the master that the pid file names, or else the only one that runs; None if none or several run."""
-        pid = files.read_number(self.pid_file)
-        named = Process.find(pid) if pid else None
-        if named and running.is_master(named.pid):
-            return named
-        masters = [master for pid in process.parents() if running.is_master(pid) and (master := Process.find(pid))]
-        return masters[0] if len(masters) == 1 else None
+    def which(self) -> Answer:
+        """Return the master that reads our file: the one that pid_file names, or else the only one that includes it."""
+        pid_file = self.config.nginx.pid_file
+        return master.that_reads(self.conf_file, str(pid_file) if pid_file else None, self.readers.includes)
 
     def serves(self) -> bool:
         """Return whether an nginx can be seen."""
         return self.master() is not None
 
     def problem(self) -> str | None:
-        """Return what is wrong with nginx, None when it runs."""
-        return None if self.master() else f"no nginx can be seen that would read {self.conf_file}"
+        """Return what is wrong with nginx, None when it runs or may run where it cannot be seen."""
+        answer = self.which()
+        return answer.reason if isinstance(answer, Absent) else self.altered()
+
+    def access(self) -> ProxySide:
+        """
+        Return what an instance needs in order to let nginx in, and only nginx.
+
+        Where keepers know no pid file of that nginx, its number is written where they look for it.
+        """
+        return ProxySide(self.worker_users(), self._for_keepers())
 
     def describe(self) -> dict[str, object]:
         """Return what `status` says of nginx."""
@@ -140,16 +152,22 @@ class ExternalNginx(NginxBase):
         return MaintenanceCheck(visits, unasked, f"your server block needs (once, and a reload):\n{lines}")
 
     def findings(self) -> Iterator[Finding]:
-        """Look whether it runs."""
+        """Look whether it runs, whose the include is, and whether the program was replaced."""
+        whereabouts = self.whereabouts()
         if problem := self.problem():
-            yield warning(problem, "a reload would have no effect", "start nginx, or set pid_file")
+            fix = "`zddeploy up`" if whereabouts.master else "start nginx, include the file, or set pid_file"
+            yield error(problem, "visitors may get nothing", fix)
+        if doubt := whereabouts.doubt:
+            yield warning(doubt, "a reload is not verified, and access is given to the usual user", "")
+        yield from replaced.findings(whereabouts, self.binary)
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the configuration that includes our file."""
         from zdd.nginx.config import lint  # here, because only `check` asks
 
-        master = self.master()
-        path = (running.conf_file_of(process.title(master.pid)) if master else None) or self.binary.conf_path
+        found = self.master()
+        reading = self.readers.configuration(found) if found else None
+        path = reading.path if reading and not reading.root else self.binary.conf_path
         main = files.read(path) if path and os.access(path, os.R_OK) else None
         if path is None or main is None:
             yield warning(f"cannot read {path or 'nginx.conf'}", "what it says was not looked at", "look at it as root")
@@ -175,12 +193,25 @@ class ExternalNginx(NginxBase):
 
     def worker_users(self) -> list[int]:
         """Return the users that its workers are now, or else the configured or usual one."""
-        uids = {uid for worker in self.workers() if (uid := process.user_id(worker.pid)) is not None}
-        return sorted(uids) or [uid_of(self._configured_user())]
+        return self.whereabouts().users() or [uid_of(self._configured_user())]
 
     def _reachable(self) -> dict[str, RunService]:
         """Return the services that nginx leads to."""
         return {name: service for name, service in self.config.apps.items() if service.is_routed}
+
+    def _for_keepers(self) -> str:
+        """Return the pid file by which keepers find nginx: its own where that is known, else one that zdd writes."""
+        answer = self.which()
+        candidates = answer.candidates if isinstance(answer, Unknown) else ()
+        found = answer.process if isinstance(answer, Master) else candidates[0] if len(candidates) == 1 else None
+        if found is None:
+            return self.pid_file
+        reading = self.readers.configuration(found)
+        named = [self.pid_file, reading.pid_file() if reading and not reading.root else None]
+        if known := next((path for path in named if path and files.read_number(path) == found.pid), None):
+            return known
+        files.write(self.paths.nginx_seen, f"{found.pid}\n")
+        return self.paths.nginx_seen
 
     def _go_back(self, before: str | None, reload: bool) -> None:
         self.file.put(before)

@@ -10,7 +10,7 @@ import msgspec
 from zdd import history
 from zdd.host import lock, sock_diag, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
-from zdd.operate import in_place, maintenance, under_way
+from zdd.operate import admission, in_place, maintenance, under_way
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
@@ -118,15 +118,15 @@ def status(project: Project) -> Status:
             *_notes(facts),
             *([] if unwanted else in_place.warning(project, current)),
             *_how_to_start(project, current, facts.was_deployed),
-            *_doubt(project),
+            *_doubt(project, current),
         ],
     )
 
 
-def _doubt(project: Project) -> list[str]:
-    """Say why the runtime folder counts as current or as stale, if the boot's id cannot tell."""
-    doubt = project.paths.doubt()
-    return [doubt] if doubt else []
+def _doubt(project: Project, current: Manifest | None) -> list[str]:
+    """Say why R counts as current or as stale, if the boot's id cannot tell; and what cannot be told of nginx."""
+    doubts = [project.paths.doubt(), project.proxy.whereabouts().doubt if current else None]
+    return [doubt for doubt in doubts if doubt]
 
 
 def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:
@@ -176,6 +176,8 @@ def _problems(
     if current is None:
         return [*problems, *_lost(project)]
     if problem := project.proxy.problem():
+        problems.append(problem)
+    if problem := admission.problem(project):
         problems.append(problem)
     for name in current.instances:
         instance = running.get(name)

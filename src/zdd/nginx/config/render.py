@@ -69,9 +69,9 @@ def render(setup: Setup, version: Version) -> str:
     )
 
 
-def include(project: str, upstreams: Mapping[str, Sequence[str]], version: Version) -> str:
+def include(first_line: str, upstreams: Mapping[str, Sequence[str]], version: Version) -> str:
     """Return an upstream for each service, to be named in the user's own server blocks."""
-    return f"# Written by zddeploy for {project}; what is changed here is lost.\n" + "\n".join(
+    return f"{first_line}\n# Written by zddeploy; what is changed here is lost.\n" + "\n".join(
         _upstreams(upstreams, version)
     )
 

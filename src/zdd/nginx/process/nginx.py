@@ -78,7 +78,7 @@ class NginxProcess:
         had_pid_file = os.path.lexists(self.pid_file)
         try:
             with self._file.staged(text) as staged:
-                result = self._commands.run([self.binary.path, "-t", "-q", "-p", self.prefix, "-c", staged])
+                result = self._commands.run([self.binary.reader, "-t", "-q", "-p", self.prefix, "-c", staged])
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             raise unwritable(f"cannot test {self.conf_file}: {error.strerror}{where}", error) from error

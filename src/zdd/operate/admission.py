@@ -1,0 +1,30 @@
+"""Whether nginx's workers may connect to the instances: they run as another user if nginx was configured anew."""
+
+from __future__ import annotations
+
+from zdd.claims import user_name
+from zdd.project import Project
+
+
+def problem(project: Project) -> str | None:
+    """Return which serving instances the running workers cannot connect to; None if there are none."""
+    shut = _shut(project)
+    return (
+        f"{_names(project)}, who cannot connect to {', '.join(shut)}: `zddeploy up` gives access anew" if shut else None
+    )
+
+
+def mend(project: Project) -> None:
+    """Let the running workers connect to all serving instances."""
+    if shut := _shut(project):
+        project.instances.admit(shut, project.proxy.worker_users())
+        project.events.notice(f"{_names(project)}, who could not connect to {', '.join(shut)}; now they can")
+
+
+def _shut(project: Project) -> list[str]:
+    current = project.tables.current()
+    return project.instances.lacking(list(current.instances), project.proxy.whereabouts().users()) if current else []
+
+
+def _names(project: Project) -> str:
+    return f"nginx's workers run as {' and '.join(map(user_name, project.proxy.whereabouts().users()))}"

@@ -331,12 +331,14 @@ def test_a_stranger_with_nginx_s_title_is_not_believed(project: Project, foreign
     argv = ["setpriv", "--reuid", "games", "--clear-groups", "bash", "-c", f"exec -a '{title}' cat"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as stranger:
         eventually(lambda: process.title(stranger.pid) == title)
-        assert project.zddeploy() and project.status()["nginx"]["pid"] == foreign.master
+        project.zddeploy()
+        assert project.status()["nginx"]["pid"] == foreign.master
         foreign.stop()
         shown = project.status()
         assert shown["nginx"]["pid"] is None
         assert [note for note in shown["notes"] if f"process {stranger.pid} has nginx's title" in note]
-        stranger.stdin and stranger.stdin.close()
+        assert stranger.stdin
+        stranger.stdin.close()
 
 
 def test_load_is_not_lost_while_access_is_given_anew(project: Project, foreign: Foreign) -> None:

@@ -171,15 +171,6 @@ class Instances:
                 hint = why_ended(0) if state.exit == ended(0) else None
                 raise InstanceFailed(f"{state.service}: {words}", last_words(log), log, hint=hint)
 
-    def admit(self, names: Sequence[str], users: Sequence[int]) -> None:
-        """Let these users, nginx's, connect to the instances."""
-        for name in names:
-            self._driver(name).admit(users)
-
-    def lacking(self, names: Sequence[str], users: Sequence[int]) -> list[str]:
-        """Return the instances that one of these users cannot connect to."""
-        return [name for name in names if self._driver(name).lacking(users)]
-
     def long_lived(self, name: str) -> int:
         """Count the connections to an instance that have been open for so long that they may never end."""
         return self._driver(name).long_lived()

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
 from zdd import keeper
 from zdd.conf.schema import RunService
 from zdd.host import process, sock_diag, systemd
@@ -21,10 +19,11 @@ from zdd.host.process import Process
 from zdd.instances import environment, spec
 from zdd.instances.driver import Driver, Launch
 from zdd.instances.health.probe import Probe
-from zdd.instances.health.verdict import Asked, Health
+from zdd.instances.health.verdict import Health
 from zdd.instances.spec import KEEPER_TIMEOUT
 from zdd.instances.state import InstanceState, supervised
 from zdd.keeper import access, client
+from zdd.keeper.listener import count_connections
 from zdd.keeper.record import Record, remove
 from zdd.paths import Paths
 
@@ -46,7 +45,7 @@ class SupervisedInstance(Driver):
         self.clock = clock
         self.control = paths.control_socket(name)
         self.lease: client.Lease | None = None
-        self.service: RunService = _as_started(service, self._record())
+        self.service: RunService = spec.as_started(service, self._record())
         self.probe = Probe(name, self.service, paths, commands, clock)
 
     def problem(self) -> str:
@@ -216,11 +215,10 @@ class SupervisedInstance(Driver):
                 break
 
     def _connections(self) -> int:
-        """Count the connections to the instance, also from other network namespaces that know its socket's name."""
-        path, port = self.paths.keep(self.name), self._pids().port
-        if port is not None:
+        """Count the connections to the instance, also those of an nginx in another network namespace."""
+        if (port := self._pids().port) is not None:
             return sock_diag.connections_to_port(port)
-        return sock_diag.connections_to(sock_diag.file_of(path)) or sock_diag.connections_by_name(path, os.getpid())
+        return count_connections(self._record(), self.paths.keep(self.name))
 
     def _is_gone_within(self, seconds: float) -> bool:
         return any(not self._ask("status", brief=True) for _ in self.clock.poll(_POLL, self.clock.now() + seconds))
@@ -244,12 +242,3 @@ class SupervisedInstance(Driver):
 
     def _longest_stop(self) -> float:
         return self._times().drain_timeout + self._times().stop_timeout + KEEPER_TIMEOUT
-
-
-def _as_started(service: RunService, record: Record | None) -> RunService:
-    """Return the service with the health request by which the instance was proved, whatever is asked today."""
-    try:
-        asked = msgspec.convert(record and record.asked, Asked)
-    except msgspec.ValidationError:  # a new instance, or one of an older zddeploy
-        return service
-    return msgspec.structs.replace(service, **msgspec.structs.asdict(asked))

@@ -23,13 +23,11 @@ from zdd.nginx.config.version import dotted
 from zdd.nginx.process import binary, running
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.master import Answer
-from zdd.nginx.process.whereabouts import Whereabouts, refuse_replacing
+from zdd.nginx.process.whereabouts import Whereabouts, refuse_replacing, told_of
 from zdd.nginx.told import Told
 from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
 
-_POLL = 0.05
-_REPLACING = 5.0  # seconds that the replacement of nginx's program may take
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
 
 
@@ -66,6 +64,11 @@ class NginxBase(ABC):
     def file(self) -> ConfFile:
         """The file that zdd writes."""
         return ConfFile(self.conf_file)
+
+    @property
+    def told(self) -> Told:
+        """The text that nginx was made to run last."""
+        return Told(self.paths.nginx_told, self.paths.current)
 
     @abstractmethod
     def which(self) -> Answer:
@@ -105,14 +108,10 @@ class NginxBase(ABC):
 
     def require(self) -> None:
         """Raise UsageError where a deploy would reload while nginx's program is being replaced."""
-        whereabouts = self.whereabouts()
-        if whereabouts.replacing() is None or not self._will_reload():
-            return
-        for _ in self.clock.poll(_POLL, self.clock.now() + _REPLACING):  # distributions replace it within seconds
-            if (both := self.whereabouts().replacing()) is None:
-                return
-            old, new = both
-        raise refuse_replacing(old, new)
+        if self.whereabouts().replacing():
+            target = foreseen.table(self.config)
+            if target is None or not self.runs(self.text(target)):
+                refuse_replacing(lambda: self.whereabouts().replacing(), self.clock)
 
     def whereabouts(self) -> Whereabouts:
         """Return what is known of the running nginx."""
@@ -134,9 +133,9 @@ class NginxBase(ABC):
         if files.read(kept) is None:
             files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)
         if not self.runs(text) and (both := self.whereabouts().replacing()):
-            raise DeployFailed(refuse_replacing(*both).message, hint=refuse_replacing(*both).hint)
+            raise DeployFailed(told_of(*both).message, hint=told_of(*both).hint)
         done = self.change(text)
-        Told(self.paths.nginx_told).keep(self.file.text())
+        self.told.keep(deploy, self.file.text())
         return done
 
     def restore(self, deploy: int) -> None:
@@ -144,7 +143,7 @@ class NginxBase(ABC):
         if (kept := files.read(self._kept(deploy))) is not None:
             before = json.loads(kept)
             self.change_back(before["text"], stop=not before["ran"])
-            Told(self.paths.nginx_told).keep(self.file.text())
+            self.told.keep(deploy, self.file.text())
 
     def check(self, target: Manifest, before: Manifest | None) -> None:
         """
@@ -160,7 +159,7 @@ class NginxBase(ABC):
 
     def altered(self) -> str | None:
         """Return that another hand has changed the file since nginx was told of it; None if that is not known."""
-        if not Told(self.paths.nginx_told).differs(self.file.text()):
+        if not self.told.differs(self.file.text()):
             return None
         return f"{self.conf_file} is not what zdd has written: another hand changed it; `zddeploy up` puts it back"
 
@@ -198,11 +197,6 @@ class NginxBase(ABC):
     def first_unsearchable_folder(self) -> tuple[str, str] | None:
         """Return a folder on the way to the sockets that a user of nginx's workers cannot search, and that user."""
         return users.first_unsearchable_folder(self.paths.runtime, self.worker_users())
-
-    def _will_reload(self) -> bool:
-        """Return whether a deploy of this configuration would change nginx's text."""
-        target = foreseen.table(self.config)
-        return target is None or not self.runs(self.text(target))
 
     # What only one kind of nginx has, the other has like this.
 

@@ -21,7 +21,7 @@ from zdd.nginx.config import maintenance, parse, render
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.process import master, replaced, running
 from zdd.nginx.process.complaints import ProxyError, unwritable
-from zdd.nginx.process.master import USUAL_PID_FILE, Absent, Answer, Master, Unknown
+from zdd.nginx.process.master import USUAL_PID_FILE, Absent, Answer
 from zdd.nginx.process.reads import Readers
 from zdd.nginx.users import uid_of
 from zdd.paths import Paths
@@ -201,14 +201,10 @@ class ExternalNginx(NginxBase):
 
     def _for_keepers(self) -> str:
         """Return the pid file by which keepers find nginx: its own where that is known, else one that zdd writes."""
-        answer = self.which()
-        candidates = answer.candidates if isinstance(answer, Unknown) else ()
-        found = answer.process if isinstance(answer, Master) else candidates[0] if len(candidates) == 1 else None
+        found = self.whereabouts().likely
         if found is None:
             return self.pid_file
-        reading = self.readers.configuration(found)
-        named = [self.pid_file, reading.pid_file() if reading and not reading.root else None]
-        if known := next((path for path in named if path and files.read_number(path) == found.pid), None):
+        if known := self.readers.pid_file(found, self.pid_file):
             return known
         files.write(self.paths.nginx_seen, f"{found.pid}\n")
         return self.paths.nginx_seen

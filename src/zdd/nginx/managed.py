@@ -64,7 +64,8 @@ class ManagedNginx(NginxBase):
         """Raise UsageError where there is no nginx program, or no template that can be read."""
         _ = self.binary.version
         self._source()
-        self._require_ports()
+        known = listen.ports(self.file.text() or "") if self.serves() else set[int]()
+        ports.require(self.listen(), known, self.processes())
         super().require()
 
     def text(self, target: Manifest) -> str:
@@ -206,13 +207,6 @@ class ManagedNginx(NginxBase):
     def _source(self) -> str:
         """Return the text that zdd fills in. Raises UsageError where the template cannot be read."""
         return read_template(self.template) if self.template else render.MAIN
-
-    def _require_ports(self) -> None:
-        """Raise UsageError if nginx would have to listen where the nginx of another project does."""
-        known = listen.ports(self.file.text() or "") if self.serves() else set[int]()
-        for address in self.listen():
-            if int(address.rpartition(":")[2]) not in known:
-                ports.require(address, self.processes())
 
     def _has_run(self) -> bool:
         return self.master() is not None or os.path.exists(self.conf_file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from zdd.errors import UsageError
@@ -54,10 +54,12 @@ def listening(address: str) -> list[sock_diag.TcpSocket]:
     return [one for one in sock_diag.listening_on(int(number)) if _overlap(host.strip("[]"), one.address)]
 
 
-def require(address: str, own: Sequence[Process]) -> None:
-    """Raise UsageError if another project's nginx listens on this address."""
-    if (found := taken(address, own)) and found.is_project:
-        raise UsageError(found.words, hint=found.fix)
+def require(addresses: Sequence[str], known: Collection[int], own: Sequence[Process]) -> None:
+    """Raise UsageError if another project's nginx listens on one of these; ours has the ports `known` already."""
+    for address in addresses:
+        new = int(address.rpartition(":")[2]) not in known
+        if new and (found := taken(address, own)) and found.is_project:
+            raise UsageError(found.words, hint=found.fix)
 
 
 def _overlap(host: str, other: str) -> bool:

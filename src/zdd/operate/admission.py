@@ -17,13 +17,16 @@ def problem(project: Project) -> str | None:
 def mend(project: Project) -> None:
     """Let the running workers connect to all serving instances."""
     if shut := _shut(project):
-        project.instances.admit(shut, project.proxy.worker_users())
+        for name in shut:
+            project.instances.drivers.of(name).admit(project.proxy.worker_users())
         project.events.notice(f"{_names(project)}, who could not connect to {', '.join(shut)}; now they can")
 
 
 def _shut(project: Project) -> list[str]:
     current = project.tables.current()
-    return project.instances.lacking(list(current.instances), project.proxy.whereabouts().users()) if current else []
+    users = project.proxy.whereabouts().users() if current else []
+    drivers = [project.instances.drivers.of(name) for name in (current.instances if current and users else ())]
+    return [driver.name for driver in drivers if driver.lacking(users)]
 
 
 def _names(project: Project) -> str:

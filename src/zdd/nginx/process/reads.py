@@ -112,6 +112,12 @@ class Readers:
         path = os.path.join(prefix or "", path or "")
         return Configuration(path, namespaces.root(master.pid)) if os.path.isabs(path) and path[-1] != "/" else None
 
+    def pid_file(self, master: Process, usual: str) -> str | None:
+        """Return the pid file that this nginx has written: the usual one, or what its configuration says."""
+        reading = self.configuration(master)
+        named = [usual, reading.pid_file() if reading and not reading.root else None]
+        return next((path for path in named if path and files.read_number(path) == master.pid), None)
+
     def _program(self, master: Process) -> Binary | None:
         """Return the program of a master, or else the one that its title names, or else the one of this machine."""
         named = _ABSOLUTE.match(process.title(master.pid))

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from zdd.finding import Finding, warning
 from zdd.nginx.process.binary import Binary
-from zdd.nginx.process.whereabouts import Whereabouts, refuse_replacing
+from zdd.nginx.process.whereabouts import Whereabouts, told_of
 
 
 def findings(whereabouts: Whereabouts, binary: Binary) -> Iterator[Finding]:
     """Yield a warning for each; nginx serves on meanwhile."""
     if both := whereabouts.replacing():
-        refusal = refuse_replacing(*both)
+        refusal = told_of(*both)
         yield warning(refusal.message, "a deploy that needs a reload is refused", refusal.hint or "")
     elif binary.running and (found := whereabouts.master):
         yield warning(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from zdd.errors import UsageError
 from zdd.host import namespaces, process
+from zdd.host.clock import Clock
 from zdd.host.process import Process
 from zdd.nginx.process import master, running
 from zdd.nginx.process.master import Absent, Answer, Master, Unknown
+
+_POLL = 0.05
+_PATIENCE = 5.0  # seconds; distributions replace the program of a running nginx within a few
 
 
 class Whereabouts(NamedTuple):
@@ -21,6 +26,12 @@ class Whereabouts(NamedTuple):
     def master(self) -> Process | None:
         """The master process if it is known."""
         return self.answer.process if isinstance(self.answer, Master) else None
+
+    @property
+    def likely(self) -> Process | None:
+        """The master, or the only one that it may be."""
+        candidates = self.answer.candidates if isinstance(self.answer, Unknown) else ()
+        return self.master or (candidates[0] if len(candidates) == 1 else None)
 
     @property
     def doubt(self) -> str | None:
@@ -50,7 +61,7 @@ class Whereabouts(NamedTuple):
 
         Connections are counted in the network namespace of whoever made them, and keepers know of one nginx.
         """
-        if found := self.master:
+        if found := self.likely:
             return [found] if namespaces.shares_network(found.pid) is None else []
         candidates = self.answer.candidates if isinstance(self.answer, Unknown) else ()
         return [candidate for candidate in candidates if not namespaces.shares_network(candidate.pid)]
@@ -64,7 +75,17 @@ class Whereabouts(NamedTuple):
         return (found, other) if found.start_time < other.start_time else (other, found)
 
 
-def refuse_replacing(old: Process, new: Process) -> UsageError:
+def refuse_replacing(replacing: Callable[[], tuple[Process, Process] | None], clock: Clock) -> None:
+    """Wait for the end of a replacement. Raises UsageError if it does not come: a reload would reach one of two."""
+    both = None
+    for _ in clock.poll(_POLL, clock.now() + _PATIENCE):
+        if (both := replacing()) is None:
+            return
+    if both:
+        raise told_of(*both)
+
+
+def told_of(old: Process, new: Process) -> UsageError:
     """Return the error for a reload that would reach only one of two masters."""
     return UsageError(
         f"nginx's program is being replaced: processes {old.pid} and {new.pid} both take requests, "

@@ -154,9 +154,11 @@ class ExternalNginx(NginxBase):
     def findings(self) -> Iterator[Finding]:
         """Look whether it runs, whose the include is, and whether the program was replaced."""
         whereabouts = self.whereabouts()
-        if problem := self.problem():
-            fix = "`zddeploy up`" if whereabouts.master else "start nginx, include the file, or set pid_file"
-            yield error(problem, "visitors may get nothing", fix)
+        if isinstance(whereabouts.answer, Absent):
+            reason = whereabouts.answer.reason
+            yield warning(reason, "a reload would have no effect", "start nginx, include the file, or set pid_file")
+        elif altered := self.altered():
+            yield error(altered, "nginx may not lead to the services", "`zddeploy up`")
         if doubt := whereabouts.doubt:
             yield warning(doubt, "a reload is not verified, and access is given to the usual user", "")
         yield from replaced.findings(whereabouts, self.binary)

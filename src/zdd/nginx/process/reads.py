@@ -67,8 +67,10 @@ class Configuration(NamedTuple):
 
     def _is_closed(self, pattern: str) -> bool:
         """Return whether we cannot list the folder of an include, or pass it."""
-        folder = os.path.dirname(f"{self.root}{pattern}")
-        return os.path.lexists(folder) and not os.access(folder, os.R_OK | os.X_OK)
+        folder = wanted = os.path.dirname(f"{self.root}{pattern}")
+        while not os.path.lexists(folder):
+            folder = os.path.dirname(folder)
+        return not os.access(folder, os.X_OK | (os.R_OK if folder == wanted else 0))
 
     def _means(self, pattern: str, file: str) -> bool:
         """Return whether an include of this pattern reads the file."""

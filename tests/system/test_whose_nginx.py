@@ -355,3 +355,56 @@ def test_load_is_not_lost_while_access_is_given_anew(project: Project, foreign: 
         report = load.stop()
 
     assert_nothing_lost(report)
+
+
+def test_an_include_of_zdd_0_1_is_known_by_its_slots(project: Project, foreign: Foreign) -> None:
+    foreign.start()
+    configured(project, foreign)
+    project.zddeploy()
+    text = (project.folder / "upstreams.conf").read_text().split("\n", 2)[2]
+    project.write("upstreams.conf", "# Written by zddeploy for shop; what is changed here is lost.\n" + text)
+    other = Project()
+    try:
+        configured(other, foreign)
+        other.replace("deploy.toml", 'include = "upstreams.conf"', f'include = "{project.folder}/upstreams.conf"')
+
+        assert f"{project.folder}/deploy.toml, which serves by it" in said(other, code=2)
+        project.zddeploy()
+    finally:
+        other.end()
+
+
+def test_our_own_text_is_put_back_as_well(project: Project) -> None:
+    """G12, for zdd's own nginx."""
+    configure(project, service("web", **PLAIN))
+    project.zddeploy()
+    conf = project.state / "nginx/nginx.conf"
+    before = conf.read_text()
+    conf.write_text(before.replace("proxy_pass http://web;", "return 404;"))
+
+    words = "nginx.conf is not what zdd has written: another hand changed it"
+    assert words in said(project, "status", code=1)
+    assert words in said(project, "check", code=2)
+    project.zddeploy("up")
+    assert conf.read_text() == before
+    project.zddeploy("status")
+
+
+def test_while_our_own_nginx_is_replaced_no_reload_is_tried(project: Project) -> None:
+    """X3, for zdd's own nginx."""
+    configure(project, service("web", **PLAIN_TCP, keep_warm="0s"))
+    project.zddeploy()
+    pid_file = project.runtime / "nginx.pid"
+    old = int(pid_file.read_text())
+    os.kill(old, signal.SIGUSR2)
+    eventually(lambda: pid_file.exists() and pid_file.read_text().strip() not in ("", str(old)))
+    new = int(pid_file.read_text())
+    eventually(lambda: process.children(new))
+    version(project, 2)
+    try:
+        assert f"processes {old} and {new} both take requests" in said(project, code=2)
+    finally:
+        os.kill(old, signal.SIGQUIT)
+        eventually(lambda: Process.find(old) is None)
+    project.zddeploy()
+    assert "web 2" in project.get()

@@ -19,7 +19,7 @@ from zdd.nginx import conf_file, whose
 from zdd.nginx.base import MaintenanceCheck, NginxBase
 from zdd.nginx.config import maintenance, parse, render
 from zdd.nginx.config.listen import Address, Visit
-from zdd.nginx.process import master, replaced, running
+from zdd.nginx.process import replaced, running
 from zdd.nginx.process.complaints import ProxyError, unwritable
 from zdd.nginx.process.master import USUAL_PID_FILE, Absent, Answer
 from zdd.nginx.process.reads import Readers
@@ -105,7 +105,7 @@ class ExternalNginx(NginxBase):
     def which(self) -> Answer:
         """Return the master that reads our file: the one that pid_file names, or else the only one that includes it."""
         pid_file = self.config.nginx.pid_file
-        return master.that_reads(self.conf_file, str(pid_file) if pid_file else None, self.readers.includes)
+        return self.readers.which(str(pid_file) if pid_file else None, self.clock.now())
 
     def serves(self) -> bool:
         """Return whether an nginx can be seen."""
@@ -117,11 +117,7 @@ class ExternalNginx(NginxBase):
         return answer.reason if isinstance(answer, Absent) else self.altered()
 
     def access(self) -> ProxySide:
-        """
-        Return what an instance needs in order to let nginx in, and only nginx.
-
-        Where keepers know no pid file of that nginx, its number is written where they look for it.
-        """
+        """Return what an instance needs in order to let nginx in, and only nginx."""
         return ProxySide(self.worker_users(), self._for_keepers())
 
     def describe(self) -> dict[str, object]:
@@ -204,12 +200,10 @@ class ExternalNginx(NginxBase):
     def _for_keepers(self) -> str:
         """Return the pid file by which keepers find nginx: its own where that is known, else one that zdd writes."""
         found = self.whereabouts().likely
-        if found is None:
-            return self.pid_file
-        if known := self.readers.pid_file(found, self.pid_file):
-            return known
-        files.write(self.paths.nginx_seen, f"{found.pid}\n")
-        return self.paths.nginx_seen
+        known = self.readers.pid_file(found, self.pid_file) if found else self.pid_file
+        if found and not known:
+            files.write(self.paths.nginx_seen, f"{found.pid}\n")
+        return known or self.paths.nginx_seen
 
     def _go_back(self, before: str | None, reload: bool) -> None:
         self.file.put(before)

@@ -87,22 +87,38 @@ def lives(owner: Owner, text: str) -> bool:
     return not slots
 
 
+def of_state(folder: str) -> Owner | None:
+    """Return the project whose state folder this is; other users may read whose it is, but not its nginx text."""
+    try:
+        uid = os.lstat(folder).st_uid
+    except OSError:
+        return None
+    claim = claims.decode(guarded.read_of_user(f"{folder}/owner", uid))
+    runtime = (guarded.read_of_user(f"{folder}/runtime", uid) or "").strip()
+    return Owner(runtime, uid, claim) if claim and runtime else None
+
+
 def at_port(port: int, holder: int | None) -> tuple[Owner, int] | None:
     """Return the project whose nginx listens on a port, and that nginx; `holder` is a process that does, if known."""
-    for found, text in _texts():
-        if port in listen.ports(text) and (owner := of_text(text)):
+    uids = {socket.uid for socket in sock_diag.listening_on(port)}
+    hidden = []
+    for found, path in _configurations():
+        text = text_of(path)
+        if text is None:
+            owner = of_state(path.removesuffix("/nginx/nginx.conf"))
+            hidden += [(owner, found)] if owner and owner.uid in uids else []
+        elif port in listen.ports(text) and (owner := of_text(text)):
             family = {found, *(pid for pid, parent in process.parents().items() if parent == found)}
             if holder is None or holder in family:
                 return owner, found
-    return None
+    return hidden[0] if len(hidden) == 1 and holder is None else None
 
 
-def _texts() -> Iterator[tuple[int, str]]:
-    """Yield each nginx that names its configuration, and the text of that."""
+def _configurations() -> Iterator[tuple[int, str]]:
+    """Yield each nginx that names its configuration, and the path of that."""
     for found in master.visible():
-        path = running.conf_file_of(process.title(found.pid))
-        if path and (text := text_of(path)):
-            yield found.pid, text
+        if path := running.conf_file_of(process.title(found.pid)):
+            yield found.pid, path
 
 
 def require_own(file: str, text: str, runtime: str, conf: Path) -> None:

@@ -59,6 +59,8 @@ def that_reads(file: str, pid_file: str | None, reads: Reads) -> Answer:
         return Master(readers[0], f"its configuration includes {file}")
     if readers:
         return Unknown(f"{_several(readers)} include {file}", _SET_IT, tuple(readers))
+    if pid_file and _is_missing(pid_file):  # nginx removes it when it ends
+        return _none(file, pid_file, believed)
     if doubtful := [master for master in believed if verdicts[master] is None]:
         reason = f"whether nginx ({_numbers(doubtful)}) includes {file} is unknown: its configuration cannot be read"
         return Unknown(reason, _SET_IT, tuple(doubtful))
@@ -137,6 +139,16 @@ def _none(file: str, pid_file: str | None, others: list[Process]) -> Absent:
     if others:
         return Absent(f"no nginx includes {file}: {_numbers(others)} runs without it")
     return Absent(f"no nginx runs that would read {file}", namespaces.is_first_of_pids())
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _number(pid_file: str) -> tuple[int | None, bool]:

@@ -17,9 +17,11 @@ from zdd.host.process import Process
 from zdd.nginx.config import parse
 from zdd.nginx.process import running
 from zdd.nginx.process.binary import Binary, find, program_of
+from zdd.nginx.process.master import Answer, that_reads
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _LARGEST = 64 << 20
+_FRESH = 0.1  # seconds
 _MOST = 10_000  # files of one configuration
 _OPTIONS = re.compile(r" -(?P<option>[cp]) ?(?P<value>\S.*?)(?= -[a-zA-Z](?: |$)|$)")
 _ABSOLUTE = re.compile(rf"{re.escape(running.MASTER)} (/\S+)")
@@ -95,6 +97,14 @@ class Readers:
         self.configured = configured
         self.commands = commands
         self._verdicts: dict[Process, bool | None] = {}
+        self._last: tuple[float, Answer] | None = None
+
+    def which(self, pid_file: str | None, now: float) -> Answer:
+        """Return the nginx that reads our file. A search through all processes is good for a moment."""
+        if pid_file is None and self._last and now - self._last[0] < _FRESH:
+            return self._last[1]
+        self._last = now, that_reads(self.file, pid_file, self.includes)
+        return self._last[1]
 
     def includes(self, master: Process) -> bool | None:
         """Return whether this nginx reads our file, None if that cannot be told."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from zdd.errors import UsageError
+from zdd.nginx import external
 from zdd.nginx.config import render
 from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process import running
 from zdd.nginx.process.complaints import ProxyError
+from zdd.routing.manifest import Instance, Manifest
 
 from .house import House
 
@@ -119,3 +122,18 @@ def test_the_text_has_an_upstream_for_each_service_and_no_date() -> None:
 
     assert text.index("upstream api {") < text.index("upstream web {")
     assert text == render.include("shop", {"api": ["127.0.0.1:8000"], "web": ["unix:/r/web/00"]}, (1, 22, 1))
+
+
+def test_what_another_program_answers_is_not_asked(
+    house: House, included: ExternalNginx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8: 443 belonged to another program, and each deploy was refused for that one's TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        ports = ((stranger.getsockname()[1], True), (house.port, False))
+        monkeypatch.setattr(external, "_PORTS", ports)
+        proxy = house.external("true", more='health_host = "shop.test"')
+
+        (visit,) = proxy.visits(Manifest(1, "deploy", {"web-1": Instance("web-1", "web", "fd")}))
+
+    assert visit.address == ("127.0.0.1", house.port)
+    assert not visit.tls

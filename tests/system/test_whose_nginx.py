@@ -408,3 +408,19 @@ def test_while_our_own_nginx_is_replaced_no_reload_is_tried(project: Project) ->
         eventually(lambda: Process.find(old) is None)
     project.zddeploy()
     assert "web 2" in project.get()
+
+
+def test_a_version_that_is_kept_warm_is_let_in_as_well(project: Project, foreign: Foreign) -> None:
+    """X8: a rollback would lead visitors to it."""
+    foreign.start()
+    configured(project, foreign)
+    project.replace("deploy.toml", 'keep_warm = "0s"', 'keep_warm = "60s"')
+    project.zddeploy()
+    version(project, 2)
+    project.zddeploy()
+    foreign.lead()
+    foreign.stop()
+    foreign.start(user="games")
+
+    assert "who could not connect to web-1, web-2; now they can" in said(project, "rollback", code=0)
+    assert "web 1" in project.get()

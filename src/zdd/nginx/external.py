@@ -126,7 +126,7 @@ class ExternalNginx(NginxBase):
 
     def visits(self, target: Manifest) -> list[Visit]:
         """Return a request for each service whose `health_host` says what to ask for."""
-        if not (listening := _listening()):
+        if not (listening := self._listening()):
             return []
         address, tls = listening
         return [
@@ -137,7 +137,7 @@ class ExternalNginx(NginxBase):
 
     def unasked(self) -> list[str]:
         """Return the services that no request can be sent to through nginx, since only its server blocks know how."""
-        nowhere = _listening() is None
+        nowhere = self._listening() is None
         return [name for name, service in self._reachable().items() if nowhere or not service.health_host]
 
     def maintenance(self, serving: Manifest | None) -> MaintenanceCheck:
@@ -193,6 +193,17 @@ class ExternalNginx(NginxBase):
         """Return the users that its workers are now, or else the configured or usual one."""
         return self.whereabouts().users() or [uid_of(self._configured_user())]
 
+    def _listening(self) -> tuple[Address, bool] | None:
+        """Return where a client on this machine would ask; None when no nginx listens at the usual ports."""
+        for port, tls in _PORTS:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1.0).close()
+            except OSError:
+                continue
+            if self.whereabouts().holds(port) is not False:
+                return ("127.0.0.1", port), tls
+        return None
+
     def _reachable(self) -> dict[str, RunService]:
         """Return the services that nginx leads to."""
         return {name: service for name, service in self.config.apps.items() if service.is_routed}
@@ -236,14 +247,3 @@ class ExternalNginx(NginxBase):
             raise ProxyError(
                 f"[nginx] {name} `{command}` ended with status {result.status}: {output[-600:]}", hint=hint
             )
-
-
-def _listening() -> tuple[Address, bool] | None:
-    """Return where a client on this machine would ask; None when nobody listens at the usual ports."""
-    for port, tls in _PORTS:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1.0).close()
-        except OSError:
-            continue
-        return ("127.0.0.1", port), tls
-    return None

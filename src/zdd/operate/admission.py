@@ -15,18 +15,21 @@ def problem(project: Project) -> str | None:
 
 
 def mend(project: Project) -> None:
-    """Let the running workers connect to all serving instances."""
-    if shut := _shut(project):
+    """Let the running workers connect to all instances that serve, or are kept warm."""
+    if shut := _shut(project, others=True):
         for name in shut:
             project.instances.drivers.of(name).admit(project.proxy.worker_users())
         project.events.notice(f"{_names(project)}, who could not connect to {', '.join(shut)}; now they can")
 
 
-def _shut(project: Project) -> list[str]:
+def _shut(project: Project, others: bool = False) -> list[str]:
+    """Return the instances of the table in force that are closed to nginx; with `others` also warm ones."""
     current = project.tables.current()
     users = project.proxy.whereabouts().users() if current else []
-    drivers = [project.instances.drivers.of(name) for name in (current.instances if current and users else ())]
-    return [driver.name for driver in drivers if driver.lacking(users)]
+    names = list(current.instances) if current and users else []
+    if names and others:
+        names = sorted({*names, *(name for name, one in project.instances.running().items() if one.state == "warm")})
+    return [name for name in names if project.instances.drivers.of(name).lacking(users)]
 
 
 def _names(project: Project) -> str:

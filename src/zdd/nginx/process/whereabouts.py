@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from zdd.errors import UsageError
-from zdd.host import namespaces, process
+from zdd.host import namespaces, process, sock_diag
 from zdd.host.clock import Clock
 from zdd.host.process import Process
 from zdd.nginx.process import master, running
@@ -49,6 +49,12 @@ class Whereabouts(NamedTuple):
             return []
         uids = (process.user_id(worker.pid) for worker in running.workers(found))
         return sorted({uid for uid in uids if uid is not None})
+
+    def holds(self, port: int) -> bool | None:
+        """Return whether it is nginx that listens on a TCP port; None if that cannot be told."""
+        found = self.master
+        inodes = {inode for inode, _ in sock_diag.socket_descriptors(found.pid)} if found else set[int]()
+        return any(socket.inode in inodes for socket in sock_diag.listening_on(port)) if inodes else None
 
     def overlooks(self, folder: str) -> Process | None:
         """Return the master if it is known to find something else, or nothing, at this path."""

@@ -217,6 +217,7 @@ def test_an_nginx_in_another_network_is_counted_where_it_is(project: Project, fo
     url = f"http://127.0.0.1:{project.port}/slow/3"
     asking = subprocess.Popen([*inside, "curl", "-s", url], stdout=subprocess.PIPE, text=True)
     eventually(lambda: "is busy" in project.log("web-1.log"))
+    assert project.instances()["web-1"]["connections"] == 1
     version(project, 2)
 
     project.zddeploy()

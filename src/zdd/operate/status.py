@@ -8,10 +8,11 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from zdd import history
-from zdd.host import lock, sock_diag, usage
+from zdd.host import lock
 from zdd.instances.state import ORPHANED, InstanceState, observe
 from zdd.operate import admission, in_place, maintenance, under_way
 from zdd.operate.under_way import UnderWay
+from zdd.operate.use import Use, use_of
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
@@ -65,14 +66,6 @@ class Status(msgspec.Struct):
     notes: list[str]
 
 
-class Use(NamedTuple):
-    """What an instance uses: memory and CPU time of its process tree, connections in our network namespace."""
-
-    memory_bytes: int | None
-    cpu_seconds: float | None
-    connections: int | None
-
-
 class Facts(NamedTuple):
     """The facts from which the project's state follows."""
 
@@ -100,7 +93,7 @@ def status(project: Project) -> Status:
         maintenance.is_on(project),
     )
     names = list(dict.fromkeys([*project.config.services, *(instance.service for instance in running.values())]))
-    use = _use(project, running)
+    use = use_of(project, running)
     serving = current.by_service() if current else {}
     return Status(
         project.name,
@@ -233,17 +226,3 @@ def _service(
         if instance.service == name and (instance.state != "dead" or instance.name in wanted)
     ]
     return ServiceStatus(name, release, rows)
-
-
-def _use(project: Project, running: dict[str, InstanceState]) -> dict[str, Use]:
-    """Return what each instance uses, from one scan of processes and sockets for all of them."""
-    used = usage.use_of_trees([instance.main.pid for instance in running.values() if instance.main])
-    counts = sock_diag.connections_to_files()
-    use = {}
-    for name, instance in running.items():
-        file = sock_diag.file_of(project.paths.keep(name))
-        to_file = counts.get(file) if file else None
-        connections = sock_diag.connections_to_port(instance.port) if instance.port else to_file
-        memory, cpu = used.get(instance.main.pid, (None, None)) if instance.main else (None, None)
-        use[name] = Use(memory, cpu, connections)
-    return use

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import zdd.paths
-from zdd import claims
+from zdd import claims, living
 from zdd.conf import read
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
@@ -302,11 +302,11 @@ def test_what_another_boot_left_is_not_believed(tmp_path: Path) -> None:
     Path(paths.current).symlink_to("tables/1")
     owner = json.loads(Path(paths.owner).read_text())
     Path(paths.owner).write_text(json.dumps(owner | {"boot_id": "another"}))
-    assert paths.stale()
+    assert living.is_stale(paths)
 
     paths.prepare()
 
-    assert not paths.stale()
+    assert not living.is_stale(paths)
     assert os.listdir(paths.control) == []
     assert not os.path.lexists(paths.current)
 

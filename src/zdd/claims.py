@@ -185,3 +185,8 @@ def user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+
+
+def who() -> str:
+    """Return who runs this command; behind sudo the person, not root."""
+    return os.environ.get("SUDO_USER") or os.environ.get("LOGNAME") or user_name(os.geteuid())

@@ -98,9 +98,9 @@ class Plan(Event, frozen=True, kw_only=True, tag="plan"):
 class Result(Event, frozen=True, kw_only=True, tag="result"):
     """The last event: how the command ended, why, and with which exit code."""
 
-    outcome: str
-    cause: str | None
-    exit: int
+    outcome: str = "done"
+    cause: str | None = None
+    exit: int = 0
     deploy: int | UnsetType | None = UNSET
     output: list[str] | UnsetType = UNSET
     services: list[str] | UnsetType = UNSET
@@ -146,6 +146,10 @@ class Events:
     def notice(self, text: str) -> None:
         """Send a notice."""
         self.send(Notice(text=text))
+
+    def command(self, text: str) -> None:
+        """Send a command that runs."""
+        self.send(Command(text=text))
 
     @contextlib.contextmanager
     def timed(self, step: str, text: str = "") -> Iterator[None]:

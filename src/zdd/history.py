@@ -37,13 +37,10 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
 def append(path: str, entry: Entry) -> None:
     """Append an entry durably. It is a single write, so a crash leaves at most an incomplete last line."""
     is_new = not os.path.exists(path)
-    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
+    with files.Opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640) as fd:
         line = msgspec.json.encode(entry) + b"\n"
         os.write(fd, line if _ends_whole(fd) else b"\n" + line)
         os.fsync(fd)
-    finally:
-        os.close(fd)
     if is_new:
         files.sync_path(os.path.dirname(path))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from zdd.errors import DeployFailed
+from zdd.host.own_process import Handlers
 
 
 class Interrupted(DeployFailed):
@@ -26,16 +27,9 @@ class Interrupts:
         self.noted: str | None = None
         self._held = False
 
-    @contextlib.contextmanager
-    def caught(self) -> Iterator[None]:
-        """Note signals inside the context."""
-        handlers = {signal.SIGINT: self._note, signal.SIGTERM: self._note, signal.SIGHUP: lambda *_: None}
-        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def caught(self) -> Handlers:
+        """Return a context in which signals are noted."""
+        return Handlers({signal.SIGINT: self._note, signal.SIGTERM: self._note, signal.SIGHUP: lambda *_: None})
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -45,7 +45,7 @@ class Paths(Layout):
         living.check_proc()
         for folder in (self.state, self.runtime):
             claims.check_user(folder)
-        claims.check_conf(None if self.stale() else self._claim(), self.config.path, self.config.project)
+        claims.check_conf(None if living.is_stale(self) else self._claim(), self.config.path, self.config.project)
         claims.check_others(self.config.path, self.config.project)
         self._check_length(self.config.services)
 
@@ -62,8 +62,8 @@ class Paths(Layout):
         that. Raises UsageError if a folder cannot be made.
         """
         self.make_room()
-        notice = self.doubt()
-        if self.stale():
+        notice = living.doubt(self)
+        if living.is_stale(self):
             self.forget()
         self._make(((self.control, 0o700), (self.instances, 0o711), (self.tables, 0o711)))
         boot = boot_id() or files.read_object(self.owner).get("boot_id", "")  # a known one is worth more than none
@@ -78,11 +78,8 @@ class Paths(Layout):
     def _make(self, folders: Iterable[tuple[str, int]]) -> None:
         try:
             for folder, mode in folders:
-                if folder in self._above():
+                if folder in self._above() or not os.path.isdir(folder):
                     files.open_folder(folder, mode, never=0o022)  # an older zdd made it under the caller's umask
-                elif not os.path.isdir(folder):
-                    os.makedirs(folder, exist_ok=True)
-                    os.chmod(folder, mode)  # whatever the umask says
         except OSError as error:
             raise UsageError(
                 f"cannot make {error.filename}: {error.strerror}",
@@ -107,17 +104,9 @@ class Paths(Layout):
             files.remove(path)
         _remove_tree(self.runtime)
 
-    def stale(self) -> bool:
-        """Return whether R is left over from another boot: its boot id is not ours, and nothing in R runs."""
-        return living.is_stale(self)
-
-    def doubt(self) -> str | None:
-        """Return why R is kept or cleared if the boot id does not decide that; None if it does."""
-        return living.doubt(self)
-
     def moved_from(self) -> str | None:
         """Return the path by which this project was deployed, if that file no longer exists; else None."""
-        claim = None if self.stale() else self._claim()
+        claim = None if living.is_stale(self) else self._claim()
         moved = claim and not claim.is_of(self.config.path) and claim.is_void()
         return claim.conf if claim and moved else None
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from zdd.claims import who
 from zdd.conf.schema import Config, classic
-from zdd.errors import ZddError
+from zdd.errors import Locked, ZddError
 from zdd.events import Events
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
+from zdd.host.lock import Busy, Lock
 from zdd.instances.drivers import Drivers
 from zdd.instances.environment import ResolvedService
 from zdd.instances.pool import Instances
@@ -76,8 +81,7 @@ class Project(msgspec.Struct, frozen=True):
 
     def configured(self, config: Config) -> Project:
         """Return the same project, with the same paths and listeners, but another configuration."""
-        instances, proxy, releases = _parts(config, self.paths, self.commands, self.clock, self.events, self.interrupts)
-        return msgspec.structs.replace(self, config=config, instances=instances, proxy=proxy, releases=releases)
+        return _build(config, self.paths, self.commands, self.clock, self.events, self.interrupts)
 
     def folder_of(self, release: str | None) -> str:
         """Return the folder of a release's code; without [release] it is the configuration's folder."""
@@ -101,6 +105,46 @@ class Project(msgspec.Struct, frozen=True):
             self.releases.build(revision, self.paths.deploy_log(target.deploy))
             self.releases.unite_assets()
 
+    @contextlib.contextmanager
+    def locked(self, command: str) -> Iterator[None]:
+        """
+        Make the folders, hold the lock and note signals while a changing command runs: one at a time.
+
+        Raises Locked if another command holds the lock for longer than the project's lock_timeout.
+        """
+        lock = Lock(self.paths.lock)
+        try:
+            self._acquire(lock, command)
+        except Busy as busy:
+            raise _is_locked(self.name, busy.holder) from None
+        try:
+            if notice := self.paths.prepare():
+                self.events.notice(notice)
+            with self.interrupts.caught():
+                yield
+        finally:
+            lock.release()
+
+    def _acquire(self, lock: Lock, command: str) -> None:
+        holder: dict[str, object] = {"who": who(), "pid": os.getpid(), "command": command, "since": time.time()}
+        deadline = time.monotonic() + self.config.zdd.lock_timeout
+        while lock.fd is None:
+            self.paths.make_room()
+            try:
+                lock.acquire(holder, deadline - time.monotonic())
+            except FileNotFoundError:
+                continue  # `down` removed the folder while we waited for its lock
+
+
+def _is_locked(project: str, holder: dict[str, object]) -> Locked:
+    since = holder.get("since")
+    ago = f", for {time.time() - since:.0f} s" if isinstance(since, float) else ""
+    return Locked(
+        f"{project} is being changed by {holder.get('who', 'somebody')}: "
+        f"`{holder.get('command', 'zddeploy')}`, pid {holder.get('pid', 'unknown')}{ago}",
+        hint="wait, or let zddeploy wait: --lock-timeout 60s",
+    )
+
 
 def open_project(config: Config, events: Events, log: Callable[[str], None] | None = None) -> Project:
     """
@@ -112,20 +156,18 @@ def open_project(config: Config, events: Events, log: Callable[[str], None] | No
     paths.check()
     if old := paths.moved_from():
         events.notice(f"project {config.project} was deployed as {old}, which is gone; {config.path} takes its place")
-    instances, proxy, releases = _parts(config, paths, commands, clock, events, interrupts)
-    return Project(config, paths, RoutingTables(paths), instances, proxy, events, interrupts, commands, clock, releases)
+    return _build(config, paths, commands, clock, events, interrupts)
 
 
-def _parts(
+def _build(
     config: Config, paths: Paths, commands: Commands, clock: Clock, events: Events, interrupts: Interrupts
-) -> tuple[Instances, Proxy, Releases | None]:
-    """Return the parts that depend on the configuration."""
+) -> Project:
+    tables, drivers = RoutingTables(paths), Drivers(config, paths, commands, clock)
     proxy = open_proxy(config, paths, commands, clock)
-    drivers = Drivers(config, paths, commands, clock)
-    instances = Instances(config, drivers, clock, events, interrupts, proxy.access)
+    instances = Instances(drivers, events, interrupts, proxy.access)
     releases = None
     if config.release:
         from zdd.release.releases import Releases
 
         releases = Releases(config.release, paths, commands, events.notice, interrupts.check)
-    return instances, proxy, releases
+    return Project(config, paths, tables, instances, proxy, events, interrupts, commands, clock, releases)

@@ -18,7 +18,7 @@ import contextlib
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ from zdd.conf.schema import ClassicService, Config, NginxSection, ReleaseSection
 from zdd.host import files
 from zdd.instances.environment import ResolvedService
 
+T = TypeVar("T")
 _PLACES = ("project", "state_dir", "runtime_dir", "lock_timeout")
 _NEWEST = ("drain_timeout", "stop_timeout", "keep_warm")
 
@@ -96,19 +97,12 @@ class Snapshots:
 
     def read(self, deploy: int) -> Snapshot | None:
         """Return what the deploy started from, None if its file is missing or damaged."""
-        try:
-            text = files.read(self._path(deploy)) or ""
-            return msgspec.json.decode(text, type=Snapshot, dec_hook=self._read)
-        except (OSError, UnicodeDecodeError, msgspec.MsgspecError):
-            return None
+        return self._decode(deploy, Snapshot)
 
     def headers(self) -> dict[int, Header]:
         """Return the version in each file, by deploy, oldest first; skip damaged files."""
-        found = {}
-        for number in self._numbers():
-            with contextlib.suppress(OSError, UnicodeDecodeError, msgspec.MsgspecError):
-                found[number] = msgspec.json.decode(files.read(self._path(number)) or "", type=Header)
-        return found
+        headers = {number: self._decode(number, Header) for number in self._numbers()}
+        return {number: header for number, header in headers.items() if header}
 
     def remove(self, deploy: int) -> None:
         """Remove the deploy's file, if it exists."""
@@ -122,6 +116,12 @@ class Snapshots:
             if name not in kept:
                 with contextlib.suppress(OSError):
                     files.remove(f"{self.folder}/{name}")
+
+    def _decode(self, deploy: int, kind: type[T]) -> T | None:
+        try:
+            return msgspec.json.decode(files.read(self._path(deploy)) or "", type=kind, dec_hook=self._read)
+        except (OSError, UnicodeDecodeError, msgspec.MsgspecError):
+            return None
 
     def _numbers(self) -> list[int]:
         names = os.listdir(self.folder) if os.path.isdir(self.folder) else []

@@ -86,13 +86,9 @@ def size() -> os.terminal_size:
         terminal = os.get_terminal_size(sys.stdout.fileno())
     except (OSError, ValueError, AttributeError):
         terminal = os.terminal_size((80, 24))
-    columns, lines = (os.environ.get(name, "") for name in ("COLUMNS", "LINES"))
-    return os.terminal_size(
-        (
-            int(columns) if columns.isdigit() and int(columns) else terminal.columns or 80,
-            int(lines) if lines.isdigit() and int(lines) else terminal.lines or 24,
-        )
-    )
+    given = [os.environ.get(name, "") for name in ("COLUMNS", "LINES")]
+    columns, lines = (int(text) if text.isdigit() else 0 for text in given)
+    return os.terminal_size((columns or terminal.columns or 80, lines or terminal.lines or 24))
 
 
 def fitted(text: str, stream: TextIO) -> str:

@@ -60,8 +60,8 @@ BUGS = [
     Bug(
         "switch before healthy",
         "deploy/plan.py",
-        "return [*preparing, *_switch(target, before), ",
-        "return [*preparing[:-1], *_switch(target, before), preparing[-1], ",
+        "return [*preparing, *_switch(target, before, union), ",
+        "return [*preparing[:-1], *_switch(target, before, union), preparing[-1], ",
         f"{WALK}[one service]",
     ),
     Bug(
@@ -151,7 +151,7 @@ BUGS = [
     Bug(
         "the queue stays as short as the app has made it",
         "keeper/fd_listener.py",
-        "                self.listen_socket.listen(BACKLOG)\n",
+        "            self.listen_socket.listen(BACKLOG)\n",
         "",
         "tests/keeper/test_socket.py::test_the_queue_grows_again_when_the_app_cuts_it_while_it_runs",
     ),

@@ -25,21 +25,30 @@ def test_a_kernel_that_cannot_count_connections_is_refused_with_the_way_out(
     monkeypatch.setattr(sock_diag, "connections_to_files", dump)  # no kernel here lacks it
 
     with pytest.raises(UsageError, match="connections to UNIX sockets") as refused:
-        preflight.check(World(tmp_path).project(load(tmp_path)))
+        preflight.require(World(tmp_path).project(load(tmp_path)))
 
     assert "modprobe unix_diag" in str(refused.value.hint)
 
 
-def test_a_unit_that_starts_a_configuration_which_is_gone_is_told_of(tmp_path: Path) -> None:
+def test_a_unit_that_starts_a_configuration_which_is_gone_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boot_unit, "FOLDER", str(tmp_path))
     paths = f'[zdd]\nproject = "shop"\nstate_dir = "{tmp_path}/S"\nruntime_dir = "{tmp_path}/R"\n'
-    folder = tmp_path / "100% my shop"
+    folder = tmp_path / "100% my $hop"
     folder.mkdir()
     (folder / "deploy.toml").write_text(f'{paths}[service.web]\nrun = "app {{fd}}"\n')
     config = load(folder)
-    unit = boot.pieces(config, pwd.getpwuid(0), ["/opt/zdd/bin/zddeploy"])[0].text
-    (tmp_path / "unit").write_text(unit)
+    unit = boot.pieces(config, pwd.getpwuid(0), ["/opt/zdd/bin/zddeploy"])[0]
+    Path(unit.path).write_text(unit.text)
+    enabled = tmp_path / "multi-user.target.wants" / Path(unit.path).name
+    enabled.parent.mkdir()
+    enabled.symlink_to(unit.path)
+    project = World(tmp_path).project(config)
 
-    assert boot_unit.lost_configuration(str(tmp_path / "unit")) is None
+    assert boot_unit.started(unit.path) == ("root", str(config.path))
+    assert not any("at boot" in notice.what for notice in preflight.notices(project))
     folder.rename(tmp_path / "moved")
-    assert boot_unit.lost_configuration(str(tmp_path / "unit")) == str(config.path)
-    assert boot_unit.lost_configuration(str(tmp_path / "none")) is None
+    assert any(f"at boot {config.path} is read" in notice.what for notice in preflight.notices(project))
+    Path(unit.path).unlink()
+    assert boot_unit.started(unit.path) is None

@@ -21,7 +21,7 @@ class Baked:
         self.clock = SimpleNamespace(now=lambda: self.time, sleep=self.sleep)
         self.interrupts = SimpleNamespace(check=lambda: None)
         self.proxy = SimpleNamespace(check=lambda target, before: None)
-        self.instances = SimpleNamespace(look=self.look, ask_once=lambda name: None)
+        self.instances = SimpleNamespace(of=self.instance)
         self.tables = SimpleNamespace(before=lambda target: None)
         self.paths = SimpleNamespace(log=lambda name: "/dev/null")
         self.config = SimpleNamespace(services={"web": RunService(name="web", run="app", bake=3.0)})
@@ -29,7 +29,10 @@ class Baked:
     def sleep(self, seconds: float) -> None:
         self.time += max(seconds, self.sleep_takes)
 
-    def look(self, name: str) -> InstanceState:
+    def instance(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(state=lambda: self.state(name), ask_once=lambda: None)
+
+    def state(self, name: str) -> InstanceState:
         crashed = self.time >= self.crashes_at
         return InstanceState(name, "web", False, "serving", None, restarts=int(crashed), exit="exit status 1")
 

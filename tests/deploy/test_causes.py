@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from zdd.deploy import pipeline
-from zdd.deploy.outcome import Outcome
+from zdd.deploy.outcome import known_to_serve, report_failure
 from zdd.deploy.steps import Step
 from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, last_words
 from zdd.events import Event, Events, Notice, Result
@@ -50,7 +50,9 @@ def test_the_cause_is_reported_even_if_what_serves_is_unknown() -> None:
         def __getattr__(self, name: str) -> object:
             raise OSError(5, "Input/output error", "R/current")
 
-    assert Outcome(cast("Project", Broken())).failed(CAUSE) is CAUSE
+    project = cast("Project", Broken())
+
+    assert report_failure(project, CAUSE, known_to_serve(project)) is CAUSE
 
     notice, result = listener.events
     assert isinstance(notice, Notice)

@@ -138,7 +138,7 @@ class World:
             config=config,
             paths=paths,
             tables=FakeTables(paths, self),
-            instances=Instances(config, drivers, clock, events, interrupts, proxy.access),
+            instances=Instances(drivers, events, interrupts, proxy.access),
             proxy=proxy,
             events=events,
             interrupts=interrupts,
@@ -307,7 +307,7 @@ class FakeDriver(Driver):
         interrupt()
         self.world.changes()
         instance.state = "serving"
-        return Health(0.0, 1 if instance.kind in ("tcp", "classic") else None, None)
+        return Health(1 if instance.kind in ("tcp", "classic") else None, "")
 
     def state(self) -> InstanceState:
         if instance := self._instance():

@@ -26,6 +26,12 @@ def test_a_wait_looks_at_once_at_its_pace_and_a_last_time_when_it_is_over() -> N
     assert [clock.now() for _ in clock.poll(2.0, until=105.0)] == [100.0, 102.0, 104.0, 105.0]
 
 
+def test_pauses_may_grow() -> None:
+    clock, pauses = PushedClock(), iter([1.0, 2.0, 4.0, 8.0])
+
+    assert [clock.now() for _ in clock.poll(lambda: next(pauses), until=110.0)] == [100.0, 101.0, 103.0, 107.0, 110.0]
+
+
 def test_a_wait_that_is_over_already_looks_once() -> None:
     clock = PushedClock()
 

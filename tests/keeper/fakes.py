@@ -13,9 +13,19 @@ from zdd.keeper.control import Control
 from zdd.keeper.keeper import Keeper
 from zdd.keeper.listener import Listener
 from zdd.keeper.loop import Deadlines, Loop
+from zdd.keeper.part import Shared
 from zdd.keeper.probe import Probe
 from zdd.keeper.record import Record
 from zdd.keeper.relay import Relay
+
+
+class FakeLog:
+    def __init__(self) -> None:
+        self.tended = 0
+
+    def tend(self) -> str | None:
+        self.tended += 1
+        return None
 
 
 class FakeApp:
@@ -26,7 +36,8 @@ class FakeApp:
         self.pid: int | None = None
         self.since: float | None = None
         self.has_children = False
-        self.starts = self.log_tended = 0
+        self.starts = 0
+        self.log = FakeLog()
         self.signals: list[object] = []
         self.dies_of: set[int] = {15, 9}
         self.descendants = self.unkillable = self.low_priority = False
@@ -62,10 +73,6 @@ class FakeApp:
             self.descendants = self.has_children = self.unkillable
             if self.pid:
                 self.die(-9)
-
-    def tend_log(self) -> str | None:
-        self.log_tended += 1
-        return None
 
     def full_speed(self) -> bool:
         self.low_priority = False
@@ -192,7 +199,7 @@ class Terminal:
         loop = Loop(self.deadlines)
         self.listener = FakeListener(self.record, loop)
         self.logged: list[str] = []
-        self.keeper = Keeper(
+        shared = Shared(
             self.record,
             cast("App", self.app),
             self.listener,
@@ -202,6 +209,7 @@ class Terminal:
             cast("Control", self.control),
             self.logged.append,
         )
+        self.keeper = Keeper(shared)
         self.keeper.begin()
 
     def push(self, seconds: float) -> None:

@@ -111,10 +111,10 @@ def test_the_log_is_rotated_also_after_the_instance_was_parked(serving: New) -> 
     assert again.keeper.life.shown == "resting"
 
     again.keeper.start()
-    tended = again.app.log_tended
+    tended = again.app.log.tended
     again.push(60)
 
-    assert again.app.log_tended == tended + 6
+    assert again.app.log.tended == tended + 6
 
 
 # Crashes

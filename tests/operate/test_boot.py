@@ -171,7 +171,7 @@ def test_a_name_that_is_enabled_for_another_users_project_is_taken(tmp_path: Pat
     config = load(ours)
 
     for check in (boot.check_free, boot.check_unit):
-        with pytest.raises(UsageError, match=r'project shop is enabled for ".*/of another/deploy.toml" of daemon'):
+        with pytest.raises(UsageError, match=r"project shop is enabled for .*/of another/deploy.toml of daemon"):
             check(config, USER)
     boot.check_free(config, pwd.getpwnam("daemon"))  # it has moved
     boot.check_free(load(theirs), USER)  # it has another user now

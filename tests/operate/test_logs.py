@@ -1,12 +1,16 @@
-"""Times in log lines, as programs write them."""
+"""Times in log lines, as programs write them; and a log that is followed while it is rotated."""
 
 from __future__ import annotations
 
 import calendar
+from pathlib import Path
 
 import pytest
 
+from tests.deploy.world import load
+from zdd.host import rotation
 from zdd.operate import logs
+from zdd.paths import Paths
 
 MOMENT = calendar.timegm((2026, 11, 23, 15, 33, 14))
 
@@ -41,3 +45,22 @@ def test_without_a_zone_it_is_local_and_fractions_count(monkeypatch: pytest.Monk
 )
 def test_a_line_without_a_time_has_none(text: str) -> None:
     assert logs.time_of(text) is None
+
+
+def test_what_is_followed_is_shown_once_though_its_log_is_empty_after_a_rotation(tmp_path: Path) -> None:
+    (tmp_path / "deploy.toml").write_text('[zdd]\nstate_dir = "S"\nruntime_dir = "R"\n[service.web]\nrun = "app"\n')
+    paths = Paths(load(tmp_path))
+    paths.prepare()
+    log = Path(paths.log("web-1"))
+    log.write_text("before\n")
+    follower = logs.Follower(paths, ["web"], None)
+
+    with log.open("a") as app:
+        app.write("shown\n")
+    rotation.rotate(str(log), 1)
+
+    assert [line.text for line in follower.new()] == ["shown"]
+    assert [line.text for line in follower.new()] == []
+    with log.open("a") as app:
+        app.write("after\n")
+    assert [line.text for line in follower.new()] == ["after"]

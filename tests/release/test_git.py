@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from zdd.errors import DeployFailed, UsageError
 
@@ -28,7 +29,7 @@ def test_the_default_is_the_head_of_the_repository_as_it_is_now(house: House, re
 def test_what_is_not_committed_is_told_where_it_could_be_meant(house: House, repository: Repository) -> None:
     first = repository.commit(app_py="1")
     releases = house.releases(repository.path)
-    releases.conf = repository.path / "deploy.toml"
+    releases.paths.config = replace(releases.paths.config, path=repository.path / "deploy.toml")
     (repository.path / "deploy.toml").write_text("read where it is, so this is in force")
     releases.resolve()
     assert house.notices == []

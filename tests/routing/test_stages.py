@@ -7,28 +7,17 @@ from typing import get_args
 import msgspec
 import pytest
 
-from zdd.routing.manifest import Instance, Manifest
-from zdd.routing.stages import RULES, Rule, Stage
+from zdd.routing.manifest import Instance, Manifest, Stage
 from zdd.routing.tables import committed, turned_back
 
 WEB = {"web-1": Instance("web-1", "web", "fd")}
 
 
-def test_every_stage_has_its_rule() -> None:
-    assert tuple(RULES) == get_args(Stage)
+def test_a_table_whose_command_is_dead_goes_by_its_stage() -> None:
+    tables = {stage: Manifest(1, "deploy", WEB, stage=stage) for stage in get_args(Stage)}
 
-
-@pytest.mark.parametrize(
-    ("stage", "rule"),
-    [
-        ("trying", Rule(unfinished=True, is_version=False)),
-        ("prepared", Rule(unfinished=False, is_version=False)),
-        ("canary", Rule(unfinished=False, is_version=False)),
-        ("committed", Rule(unfinished=False, is_version=True)),
-    ],
-)
-def test_a_table_whose_command_is_dead_goes_by_its_stage(stage: Stage, rule: Rule) -> None:
-    assert Manifest(1, "deploy", WEB, stage=stage).rule == rule
+    assert [stage for stage, table in tables.items() if table.is_unfinished] == ["trying"]
+    assert [stage for stage, table in tables.items() if table.is_version] == ["committed"]
 
 
 @pytest.mark.parametrize(("known", "stage"), [(True, "committed"), (False, "trying")])

@@ -16,7 +16,7 @@ import pytest
 
 import zdd
 from zdd.host import process
-from zdd.instances.user import USER_NEEDS
+from zdd.instances.environment import USER_NEEDS
 
 from .project import BIN, GRANIAN, WORKER, Project, configure, eventually, service
 

@@ -4,6 +4,7 @@ import types
 import typing
 
 import msgspec
+from msgspec import UNSET
 
 from zdd import events
 from zdd.events import Event
@@ -123,8 +124,9 @@ def _tag(event: type[Event]) -> str:
 
 def _fields(event: type[Event]) -> str:
     fields = msgspec.structs.fields(event)
-    optional = ", ".join(field.name for field in fields if not field.required)
-    return ", ".join(field.name for field in fields if field.required) + (f"; perhaps {optional}" if optional else "")
+    optional = ", ".join(field.name for field in fields if field.default is UNSET)
+    always = ", ".join(field.name for field in fields if field.default is not UNSET)
+    return always + (f"; perhaps {optional}" if optional else "")
 
 
 def _section(struct: type[msgspec.Struct]) -> str:

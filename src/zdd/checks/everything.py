@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
-import msgspec
+from collections.abc import Callable, Iterable, Iterator
 
 from zdd.checks import machine, nginx, preflight, services
 from zdd.errors import ZddError, of_system
@@ -16,7 +14,7 @@ CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
     "commands": services.commands,
     "release": services.release,
     "nginx": nginx.nginx,
-    "text": nginx.text,
+    "text": lambda project: project.proxy.text_findings(),
     "ports": nginx.ports,
     "access": preflight.access,
     "sudo": nginx.sudo,
@@ -28,20 +26,13 @@ CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
 }
 
 
-class Found(msgspec.Struct, kw_only=True):
-    """A finding, and the check that found it."""
-
-    check: str
-    finding: Finding
-
-
-def check(project: Project) -> list[Found]:
-    """Return the findings of all checks, each once. A check that fails gives an error that says why."""
-    found: dict[str, Found] = {}
+def check(project: Project) -> list[tuple[str, Finding]]:
+    """Return the findings of all checks, each once, with the check's name. A check that fails gives an error."""
+    findings: dict[str, tuple[str, Finding]] = {}
     for name in CHECKS:
         for finding in _run(name, project):
-            found.setdefault(finding.what, Found(check=name, finding=finding))
-    return list(found.values())
+            findings.setdefault(finding.what, (name, finding))
+    return list(findings.values())
 
 
 def broken(problem: ZddError | OSError) -> Finding:
@@ -51,11 +42,8 @@ def broken(problem: ZddError | OSError) -> Finding:
     return error(of_system(problem), "it could not be looked at", "")
 
 
-def _run(name: str, project: Project) -> list[Finding]:
-    findings: list[Finding] = []
+def _run(name: str, project: Project) -> Iterator[Finding]:
     try:
-        for finding in CHECKS[name](project):
-            findings.append(finding)  # noqa: PERF402  (findings from before a failure stay)
+        yield from CHECKS[name](project)
     except (ZddError, OSError) as problem:
-        findings.append(broken(problem))
-    return findings
+        yield broken(problem)

@@ -38,9 +38,10 @@ def limits(project: Project) -> Iterator[Finding]:
 
 def memory(project: Project) -> Iterator[Finding]:
     """Compare the free memory with what a second version needs beside the first."""
-    alone = {one.name for one in project.config.services.values() if one.order == "stop-first"}
-    beside = [one for service in status(project).services if service.name not in alone for one in service.instances]
-    yield from for_two(sum(one.memory_bytes or 0 for one in beside if one.state == "serving"), available())
+    stop_first = {name for name, service in project.config.services.items() if service.order == "stop-first"}
+    beside = [service for service in status(project).services if service.name not in stop_first]
+    rows = [row for service in beside for row in service.instances if row.state == "serving"]
+    yield from for_two(sum(row.memory_bytes or 0 for row in rows), available())
 
 
 def for_two(used: int, free: int) -> Iterator[Finding]:

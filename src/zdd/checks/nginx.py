@@ -41,11 +41,6 @@ def nginx(project: Project) -> Iterator[Finding]:
     proxy.require()
 
 
-def text(project: Project) -> Iterator[Finding]:
-    """Check the text that the user has written for nginx."""
-    return project.proxy.text_findings()
-
-
 def ports(project: Project) -> Iterator[Finding]:
     """Check whether nginx can listen on its addresses."""
     own = project.proxy.processes()

@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterator
 
 from zdd.claims import user_name
-from zdd.conf.schema import RunService
 from zdd.errors import UsageError
-from zdd.finding import Finding, error, warning
+from zdd.finding import Finding, error, fine, warning
 from zdd.host import reach, sock_diag, systemd
-from zdd.instances import user
+from zdd.instances import environment
 from zdd.operate import boot_unit
 from zdd.project import Project
 
@@ -25,20 +24,15 @@ def require(project: Project, action: str = "deploy") -> None:
     if action != "up" and project.tables.current() and (down := project.proxy.whereabouts().down):
         raise UsageError(f"{down}: visitors get nothing", hint="start nginx, then run zddeploy again")
     project.instances.require()
-    check(project)
+    for finding in access(project):
+        raise UsageError(finding.what, hint=finding.fix)
     for notice in notices(project):
         project.events.notice(notice.line)
 
 
-def check(project: Project) -> None:
-    """Raise UsageError if nginx could not reach the instances."""
-    for finding in access(project):
-        raise UsageError(finding.what, hint=finding.fix)
-
-
 def access(project: Project) -> Iterator[Finding]:
     """Check whether nginx can reach the instances, and zdd can count their connections."""
-    if not any(one.socket in ("fd", "unix") for one in _apps(project)):
+    if not any(app.socket in ("fd", "unix") for app in project.config.apps.values()):
         return
     try:
         sock_diag.connections_to_files()
@@ -70,8 +64,8 @@ def access(project: Project) -> Iterator[Finding]:
 
 def _links(project: Project) -> Iterator[Finding]:
     """Check whether zdd can link the sockets that apps of other users bind."""
-    for app in _apps(project):
-        uid = user.of(app).uid
+    for app in project.config.apps.values():
+        uid = environment.identity_of(app).uid
         if app.socket == "unix" and uid not in (None, os.geteuid()) and not reach.may_link(uid):
             yield error(
                 f"{app.name}: a socket of user {app.user} cannot be linked; we are root without CAP_FOWNER",
@@ -82,23 +76,21 @@ def _links(project: Project) -> Iterator[Finding]:
 
 def notices(project: Project) -> Iterator[Finding]:
     """Yield what may surprise later: what ends with the login, or at a reboot, and which services have no gate."""
-    us, manager = user_name(os.geteuid()), systemd.manager()
+    us, manager, apps = user_name(os.geteuid()), systemd.manager(), project.config.apps.values()
     if manager is None and (fate := systemd.fate(project.commands)):
         cure = f"to prevent it, once: `sudo loginctl enable-linger {us}`"
         yield warning(f"what is started now ends {fate}", "no instance would serve any more", cure)
-    if manager is None and any(one.memory_max or one.cpu_weight for one in _apps(project)):
+    if manager is None and any(app.memory_max or app.cpu_weight for app in apps):
         needs = "they need systemd and, for you, `loginctl enable-linger`"
         yield warning("memory_max and cpu_weight have no effect", "systemd applies them, to units", needs)
     if systemd.runs() and not boot_unit.is_enabled(project.name):
         cure = f"to start it at boot, once: `{boot_unit.enable_command(project.config)}`"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
-    elif gone := boot_unit.lost_configuration(boot_unit.path(project.name)):
+    elif (unit := boot_unit.started(boot_unit.path(project.name))) and not os.path.exists(conf := unit[1]):
         cure = f"to rewrite it, once: `{boot_unit.enable_command(project.config)}`"
-        yield warning(f"at boot {gone} is read, which is gone", "the site would be down until somebody deploys", cure)
-    if waiting := [one.name for one in _apps(project) if one.order == "stop-first" and one.socket == "fd"]:
-        yield Finding(
-            "fine", f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {project.proxy.capacity()}"
-        )
+        yield warning(f"at boot {conf} is read, which is gone", "the site would be down until somebody deploys", cure)
+    if waiting := [app.name for app in apps if app.order == "stop-first" and app.socket == "fd"]:
+        yield fine(f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {project.proxy.capacity()}")
         if project.releases is None:
             yield warning(
                 "without [release], a stop-first version that fails leaves the old one to start from its code",
@@ -112,7 +104,3 @@ def notices(project: Project) -> Iterator[Finding]:
             "what is wrong between nginx and the new version would not undo the deploy",
             "set health_host; nginx must listen on port 443 or 80",
         )
-
-
-def _apps(project: Project) -> list[RunService]:
-    return list(project.config.apps.values())

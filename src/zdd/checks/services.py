@@ -10,8 +10,8 @@ from zdd.conf.schema import RunService
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import reach
 from zdd.host.command import which
-from zdd.instances import environment, user
-from zdd.instances.user import USER_NEEDS
+from zdd.instances import environment
+from zdd.instances.environment import USER_NEEDS
 from zdd.project import Project
 from zdd.release import git
 
@@ -22,14 +22,14 @@ def services(project: Project) -> Iterator[Finding]:
     for words in config.warnings:
         yield warning(words, "the old tool ignored it, and so does this one", "remove it, or correct its name")
     apps = config.apps.values()
-    unproven = [one.name for one in apps if one.socket != "none" and one.health_path is None]
+    unproven = [app.name for app in apps if app.socket != "none" and app.health_path is None]
     if unproven:
         yield warning(
             f"{', '.join(unproven)}: no health_path",
             "any answer under 500 to GET / counts as healthy, a redirect or a 404 too",
             "set health_path to a path that answers 200 only when the app really works",
         )
-    as_root = [one.name for one in apps if one.user is None]
+    as_root = [app.name for app in apps if app.user is None]
     if as_root and os.geteuid() == 0:
         yield warning(
             f"{', '.join(as_root)}: running as root",
@@ -63,12 +63,8 @@ def _command(project: Project, service: RunService) -> Iterator[Finding]:
     if "{" in program:
         return
     folder = str(service.cwd or _folder(project) or "")
-    who = user.of(service)
-    if (
-        who.uid is not None
-        and folder
-        and (closed := reach.first_unsearchable_folder(folder, who.uid, who.groups or []))
-    ):
+    uid, _, groups = environment.identity_of(service)
+    if folder and uid is not None and (closed := reach.first_unsearchable_folder(folder, uid, groups or [])):
         yield error(
             f"{service.name}: user {service.user} cannot pass {closed} on the way to its code, {folder}",
             "the app cannot be started",
@@ -92,7 +88,5 @@ def _command(project: Project, service: RunService) -> Iterator[Finding]:
 
 def _folder(project: Project) -> str | None:
     """Return the folder of the code: the live release's, or the configuration's; None before the first release."""
-    if project.releases is None:
-        return project.folder_of(None)
-    current = project.releases.current()
-    return project.releases.path(current) if current else None
+    current = project.releases.current() if project.releases else None
+    return project.folder_of(current) if current or not project.releases else None

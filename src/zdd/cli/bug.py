@@ -31,10 +31,13 @@ def report(error: ZddError, argv: Sequence[str]) -> None:
     parts = [about, "".join(traceback.format_exception(error))]
     folders = [os.path.dirname(default_state("any")), tempfile.gettempdir()]
     try:
+        from zdd.conf import show
         from zdd.deploy.outcome import now_serving
+        from zdd.host import files
 
         project = _project(argv)
-        parts += _of_project(project)
+        events = files.tail(project.paths.deploy_log(max(project.paths.logged_deploys(), default=0)), _EVENTS)
+        parts += ["\n".join(show.toml(show.sections(project.config, {}))), "\n".join(events)]
         error.now_serving = error.now_serving or now_serving(project)
         if os.path.isdir(project.paths.logs):
             folders.insert(0, project.paths.logs)
@@ -43,15 +46,6 @@ def report(error: ZddError, argv: Sequence[str]) -> None:
     path = _write(secret.hide("\n\n".join(parts)) + "\n", folders)
     hint = f"please report it, with {path} (secrets are hidden in it)" if path else "and no report of it can be written"
     error.hint = f"{error.hint}\n  {hint}" if error.hint else hint
-
-
-def _of_project(project: Project) -> list[str]:
-    from zdd.conf import show
-    from zdd.host import files
-
-    last = max(project.paths.logged_deploys(), default=0)
-    events = files.tail(project.paths.deploy_log(last), _EVENTS)
-    return ["\n".join(show.toml(show.sections(project.config, {}))), "\n".join(events)]
 
 
 def _project(argv: Sequence[str]) -> Project:

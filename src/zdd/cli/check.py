@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from pathlib import Path
+from collections.abc import Callable
 
 import click
 import msgspec
@@ -13,14 +13,15 @@ from zdd.checks import everything
 from zdd.cli import options
 from zdd.errors import UsageError, counted
 from zdd.finding import Finding
+from zdd.project import Project
 from zdd.terminal import fitted
 
-_SIGNS = {"error": ("x", "red"), "warning": ("!", "yellow"), "fine": (" ", "green")}
+# The worst comes last, nearest to the prompt.
+_SIGNS = {"fine": (" ", "green"), "warning": ("!", "yellow"), "error": ("x", "red")}
 
 
-@click.command("check")
-@options.common
-def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
+@options.command("check", "opens")
+def command(opened: Callable[[], Project], as_json: bool) -> int:
     r"""
     Check everything that a deploy depends on; change nothing.
 
@@ -34,20 +35,17 @@ def command(conf: Path | None, verbose: bool, as_json: bool) -> int:
       zddeploy check --json
     """
     try:
-        results = everything.check(options.project_of(conf, verbose, as_json, looks_only=True))
+        results = everything.check(opened())
     except UsageError as problem:
-        results = [everything.Found(check="configuration", finding=everything.broken(problem))]
-    levels: Counter[str] = Counter(result.finding.level for result in results)
+        results = [("configuration", everything.broken(problem))]
+    levels: Counter[str] = Counter(finding.level for _, finding in results)
     if as_json:
-        findings = [{"check": result.check, **msgspec.to_builtins(result.finding)} for result in results]
-        click.echo(
-            msgspec.json.encode({"errors": levels["error"], "warnings": levels["warning"], "findings": findings})
-        )
+        findings = [{"check": check, **msgspec.to_builtins(finding)} for check, finding in results]
+        counts = {"errors": levels["error"], "warnings": levels["warning"]}
+        click.echo(msgspec.json.encode({**counts, "findings": findings}))
     else:
-        for level in ("fine", "warning", "error"):  # the worst comes last, nearest to the prompt
-            for result in results:
-                if result.finding.level == level:
-                    _show(result.finding)
+        for _, finding in sorted(results, key=lambda result: list(_SIGNS).index(result[1].level)):
+            _show(finding)
         warnings, errors = counted(levels["warning"], "warning"), counted(levels["error"], "error")
         click.echo(f"{levels['fine']} fine, {warnings}, {errors}")
     return UsageError.exit_code if levels["error"] else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import click
 import msgspec
@@ -10,12 +10,12 @@ import msgspec
 from zdd.cli import options
 from zdd.conf import show
 from zdd.conf.schema import json_schema
+from zdd.project import Project
 
 
-@click.command("config")
+@options.command("config", "opens")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of deploy.toml instead, for editors.")
-@options.common
-def command(schema: bool, conf: Path | None, verbose: bool, as_json: bool) -> int:
+def command(opened: Callable[[], Project], schema: bool, as_json: bool) -> int:
     r"""
     Show the configuration as zdd reads it, with all keys.
 
@@ -34,7 +34,7 @@ def command(schema: bool, conf: Path | None, verbose: bool, as_json: bool) -> in
     if schema:
         click.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2))
         return 0
-    project = options.project_of(conf, verbose, as_json, looks_only=True)
+    project = opened()
     config, paths = project.config, project.paths
     defaults = {"project": config.project, "state_dir": paths.state, "runtime_dir": paths.runtime}
     shown = show.sections(config, defaults)

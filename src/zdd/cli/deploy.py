@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
-from zdd.cli import complete, options
+from zdd.cli import options
 from zdd.deploy import plan
-from zdd.deploy.deploy import Options, deploy, observe
+from zdd.deploy.deploy import deploy, planned
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
 from zdd.events import Plan
@@ -16,7 +14,7 @@ from zdd.project import Project
 
 
 @options.command("deploy", "deploys")
-@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
+@options.services
 @click.option("--dry-run", is_flag=True, help="Print the steps and do nothing.")
 @click.option("--rev", help="Branch, tag or commit to deploy instead of the configured one.")
 @click.option("--label", help="A label that history shows beside the deploy.")
@@ -30,7 +28,6 @@ def command(
     label: str | None,
     detach: bool,
     strict_drain: bool,
-    lock_timeout: float | None,
 ) -> int:
     r"""
     Start the new version, prove it, and switch to it.
@@ -44,7 +41,7 @@ def command(
       zddeploy --dry-run         what would be done
     """
 
-    def request() -> Request:
+    def wanted() -> Request:
         revision = project.releases.resolve(rev) if project.releases else None
         release, commit = (revision.id, revision.commit) if revision else (None, None)
         return Request("deploy", services, label, release, commit)
@@ -54,13 +51,8 @@ def command(
     project.config.check_names(services)
     if dry_run:
         release = (rev or project.config.release.rev or "of now") if project.config.release else None
-        _show_plan(project, Request("deploy", services, label, release))
+        target = planned(project, Request("deploy", services, label, release))
+        for step in plan.before_commit(target, project.tables.current(), project.config):
+            project.events.send(Plan(step=step.name, text=step.line))
         return 0
-    return deploy(project, "deploy", request, Options(lock_timeout, detach, strict_drain))
-
-
-def _show_plan(project: Project, request: Request) -> None:
-    current = project.tables.current()
-    target = plan.manifest(project.config, observe(project), request, time.time())
-    for step in plan.before_commit(target, current, project.config):
-        project.events.send(Plan(step=step.name, text=step.line))
+    return deploy(project, "deploy", wanted, detach, strict_drain)

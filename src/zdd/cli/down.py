@@ -24,5 +24,4 @@ def command(project: Project) -> Result:
       zddeploy down
     """
     down(project)
-    text = f"{project.name} is down; `zddeploy up` brings it back"
-    return Result(outcome="done", cause=None, deploy=None, exit=0, text=text)
+    return Result(deploy=None, text=f"{project.name} is down; `zddeploy up` brings it back")

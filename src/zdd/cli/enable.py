@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Iterable
 from pwd import struct_passwd
 
 import click
@@ -11,18 +11,17 @@ import click
 from zdd.cli import options
 from zdd.conf.schema import Config
 from zdd.errors import UsageError, ZddError
-from zdd.events import Command, Events, Plan, Result
+from zdd.events import Events, Plan, Result
 from zdd.host import files, systemd
 from zdd.host.command import Commands
 from zdd.operate import boot, boot_unit
 from zdd.operate.boot import Piece
 
 
-@click.command("enable")
+@options.command("enable", "configures")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--user", metavar="NAME", help="The project's user, if that is not the configuration's owner.")
-@options.common
-def command(dry_run: bool, user: str | None, conf: Path | None, verbose: bool, as_json: bool) -> int:
+def command(config: Config, events: Events, dry_run: bool, user: str | None) -> int:
     r"""
     Start the project at every boot (once, with sudo).
 
@@ -34,7 +33,6 @@ def command(dry_run: bool, user: str | None, conf: Path | None, verbose: bool, a
       zddeploy enable --dry-run
       sudo zddeploy enable
     """
-    config, events = options.configuration_of(conf, verbose, as_json)
     owner = boot.user_of(config, user)
     boot.check_free(config, owner)
     needed = boot.pieces(config, owner, boot_unit.program())
@@ -51,9 +49,8 @@ def command(dry_run: bool, user: str | None, conf: Path | None, verbose: bool, a
     if dry_run:
         return 0
     require_root(config, "enable")
-    _do(needed, owner, Commands(lambda text: events.send(Command(text=text))))
-    text = f"{config.project} starts at boot as {owner.pw_name}; checked"
-    events.send(Result(outcome="done", cause=None, exit=0, text=text))
+    _do(needed, owner, Commands(events.command))
+    events.send(Result(text=f"{config.project} starts at boot as {owner.pw_name}; checked"))
     return 0
 
 
@@ -65,15 +62,16 @@ def require_root(config: Config, name: str) -> None:
         )
 
 
-def run(argv: list[str], commands: Commands) -> None:
-    """Run a command. Raises ZddError with its output if it fails."""
-    try:
-        result = commands.run(argv)
-    except OSError as error:
-        raise ZddError(f"cannot run {argv[0]}: {error.strerror}") from error
-    if result.status != 0:
-        output = " ".join(result.output.split()) or f"status {result.status}"
-        raise ZddError(f"`{' '.join(argv)}` failed: {output}", hint="`zddeploy disable` undoes what was done")
+def run(argvs: Iterable[list[str]], commands: Commands) -> None:
+    """Run commands one after the other. Raises ZddError with the output of one that fails."""
+    for argv in argvs:
+        try:
+            result = commands.run(argv)
+        except OSError as error:
+            raise ZddError(f"cannot run {argv[0]}: {error.strerror}") from error
+        if result.status != 0:
+            output = " ".join(result.output.split()) or f"status {result.status}"
+            raise ZddError(f"`{' '.join(argv)}` failed: {output}", hint="`zddeploy disable` undoes what was done")
 
 
 def _show(piece: Piece, events: Events) -> None:
@@ -88,13 +86,11 @@ def _do(needed: list[Piece], user: struct_passwd, commands: Commands) -> None:
         if piece.test:
             _test(piece, commands)
         files.write(piece.path, piece.text, piece.mode, sync=True)
-        for argv in piece.after:
-            run(argv, commands)
+        run(piece.after, commands)
     if not boot.lingering(user):
-        run(["loginctl", "enable-linger", user.pw_name], commands)
+        run([["loginctl", "enable-linger", user.pw_name]], commands)
     for piece in needed:
-        for argv in piece.proof:
-            run(argv, commands)
+        run(piece.proof, commands)
     if not boot.lingering(user):
         raise ZddError(f"loginctl enable-linger {user.pw_name} had no effect")
 
@@ -103,6 +99,6 @@ def _test(piece: Piece, commands: Commands) -> None:
     staged = f"/run/zdd-{os.getpid()}.test"
     try:
         files.write(staged, piece.text, piece.mode)
-        run([*piece.test, staged], commands)
+        run([[*piece.test, staged]], commands)
     finally:
         files.remove(staged)

@@ -6,9 +6,10 @@ import os
 
 import click
 
-from zdd.cli import complete, options
+from zdd.cli import completion, options
 from zdd.errors import ZddError
-from zdd.host.command import Surroundings, become
+from zdd.host import pseudo_terminal
+from zdd.host.command import become
 from zdd.host.own_process import die_of
 from zdd.operate.exec_context import surroundings
 from zdd.project import Project
@@ -17,9 +18,9 @@ _CANNOT_START = 127  # as shells do; not an exit code of the command
 
 
 @options.command("exec", "looks", context_settings={"allow_interspersed_args": False})
-@click.argument("service", shell_complete=complete.services)
+@click.argument("service", shell_complete=completion.services)
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
-def command(project: Project, service: str, argv: tuple[str, ...], as_json: bool) -> int:  # noqa: ARG001
+def command(project: Project, service: str, argv: tuple[str, ...]) -> int:
     r"""
     Run a command in the live release, like its app.
 
@@ -37,19 +38,13 @@ def command(project: Project, service: str, argv: tuple[str, ...], as_json: bool
         raise click.UsageError("Missing argument '-- COMMAND...'.")
     there = surroundings(project, service)
     try:
-        return _run(argv, there)
+        if there.who.uid in (None, os.geteuid()):
+            become(argv, there)
+        status = pseudo_terminal.run(argv, there)
     except OSError as error:
         failure = ZddError(f"cannot run {argv[0]!r} in {there.cwd}: {error.strerror}")
         failure.exit_code = _CANNOT_START
         raise failure from error
-
-
-def _run(argv: tuple[str, ...], there: Surroundings) -> int:
-    if there.who.uid in (None, os.geteuid()):
-        become(argv, there)
-    from zdd.host import pseudo_terminal  # here, because only this command needs it
-
-    status = pseudo_terminal.run(argv, there)
     if status < 0:
         die_of(-status)
     return status

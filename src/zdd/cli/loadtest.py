@@ -10,7 +10,7 @@ import msgspec
 
 from zdd.cli import options
 from zdd.deploy import requests
-from zdd.deploy.deploy import Options, deploy
+from zdd.deploy.deploy import deploy
 from zdd.errors import DeployFailed, UsageError, ZddError
 from zdd.load import Load
 from zdd.operate import loadtest
@@ -33,7 +33,7 @@ def command(
     seconds: float,
     url: str | None,
     yes: bool,
-    lock_timeout: float | None,
+    as_json: bool,
 ) -> int:
     r"""
     Restart the running release under load; show failed requests.
@@ -57,12 +57,12 @@ def command(
     with Load(load) as running:
         time.sleep(seconds)
         try:
-            deploy(project, "loadtest", lambda: requests.restart(project, ()), Options(lock_timeout, strict_drain=True))
+            deploy(project, "loadtest", lambda: requests.restart(project, ()), strict_drain=True)
         except DeployFailed as error:  # clients must not notice it, so go on
             failure = error
         time.sleep(seconds)
         result = loadtest.result(running.stop(), timeline)
-    _show(result, click.get_current_context().params["as_json"])
+    _show(result, as_json)
     if failure:
         raise failure
     return 1 if result.failed else 0

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import time
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 import click
 import msgspec
 
-from zdd.cli import complete, options
+from zdd.cli import completion, options
 from zdd.conf import units
 from zdd.instances.name import number_of, service_of
 from zdd.operate import logs
@@ -23,29 +23,23 @@ _NUMBER = 4  # characters of an instance's number with its dash, usually
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 
 
-class Moment(click.ParamType[float]):
-    """A time; its value is as of time.time()."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read 10m (ten minutes ago) or a date, with or without the time of day."""
-        try:
-            return time.time() - units.seconds(str(value))
-        except ValueError:
-            pass
-        try:
-            return datetime.datetime.fromisoformat(str(value)).timestamp()
-        except ValueError:
-            self.fail(f"{value!r} is neither a duration such as 10m nor a time such as 2026-01-31 12:00", param, ctx)
+def _moment(text: str) -> float:
+    """Read 10m (ten minutes ago) or a date, with or without the time of day, as of time.time()."""
+    with contextlib.suppress(ValueError):
+        return time.time() - units.seconds(text)
+    try:
+        return datetime.datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        wrong = f"{text!r} is neither a duration such as 10m nor a time such as 2026-01-31 12:00"
+        raise click.BadParameter(wrong) from None
 
 
 @options.command("logs", "looks")
-@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
+@options.services
 @click.option("-f", "--follow", is_flag=True, help="Go on with new output, also of new instances.")
 @click.option("-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Lines of each instance.")
-@click.option("--since", type=Moment(), metavar="TIME", help="Everything since then, also of old instances.")
-@click.option("--instance", metavar="NAME", shell_complete=complete.instances, help="Only this one, such as web-12.")
+@click.option("--since", type=_moment, metavar="TIME", help="Everything since then, also of old instances.")
+@click.option("--instance", metavar="NAME", shell_complete=completion.instances, help="Only this one, such as web-12.")
 def command(
     project: Project,
     services: tuple[str, ...],

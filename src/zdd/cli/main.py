@@ -11,7 +11,7 @@ import click
 
 from zdd import __version__
 from zdd.errors import Unforeseen, UsageError, ZddError, as_zdd_error, last_words
-from zdd.terminal import fitted
+from zdd.terminal import Terminal, fitted
 
 # In the order of --help. Each command is imported only when it is used.
 COMMANDS = (
@@ -53,8 +53,7 @@ class Program(click.Group):
         """Import the command."""
         if name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"zdd.cli.{name}"), "command")  # noqa: B009  (a module's attribute)
-        assert isinstance(command, click.Command)
+        command: click.Command = importlib.import_module(f"zdd.cli.{name}").command
         command.help = (command.help or "").replace("\\b\n", "\b\n")  # click's mark; the docstrings are raw
         return command
 
@@ -99,7 +98,7 @@ def program() -> None:
 def main() -> NoReturn:
     """Run the program and exit: 0 done, 1 failed and undone, 2 usage, 3 locked, 4 connections cut, 5 needs a person."""
     try:
-        status = program.main(standalone_mode=False, color=_colour())
+        status = program.main(standalone_mode=False, color=False if "NO_COLOR" in os.environ else None)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, so nobody would read an error
         status = 1
@@ -124,23 +123,14 @@ def _exit(status: int) -> NoReturn:
     os._exit(status)
 
 
-def _colour() -> bool | None:
-    """Return False for no colour anywhere (https://no-color.org), None for colour on terminals."""
-    return False if "NO_COLOR" in os.environ else None
-
-
 def _fail(error: ZddError) -> int:
+    """Print the error, the output that explains it, and what to do next; return the exit code."""
     if isinstance(error, Unforeseen) or isinstance(error.__cause__, Unforeseen):
         from zdd.cli import bug
 
         bug.report(error, sys.argv)
-    show(error)
-    return error.exit_code
-
-
-def show(error: ZddError) -> None:
-    """Print the error, the output that explains it, and what to do next."""
-    click.secho(fitted(f"zddeploy: {error.message}", sys.stderr), err=True, fg="red", color=_colour())
+    terminal = Terminal(sys.stderr)
+    terminal.say(fitted(f"zddeploy: {error.message}", sys.stderr), "red")
     failed = error if hasattr(error, "output") else error.__cause__  # the cause of a failed undo is the first error
     output = last_words(error)
     for line in output:
@@ -150,4 +140,5 @@ def show(error: ZddError) -> None:
     if error.hint:
         click.echo(fitted(f"  {error.hint}", sys.stderr), err=True)
     if error.now_serving:
-        click.secho(fitted(error.now_serving, sys.stderr), err=True, fg="green", color=_colour())
+        terminal.say(fitted(error.now_serving, sys.stderr), "green")
+    return error.exit_code

@@ -32,4 +32,4 @@ def command(project: Project, switch: str, message: str, page: Path | None) -> R
         text = "every request is answered with 503: `zddeploy maintenance off` ends it"
     else:
         text = "requests are answered again" if maintenance.off(project) else "maintenance was not on"
-    return Result(outcome="done", cause=None, maintenance=switch, exit=0, text=text)
+    return Result(maintenance=switch, text=text)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from zdd.cli import complete, options
+from zdd.cli import options
 from zdd.events import Result
 from zdd.operate.pause import pause
 from zdd.project import Project
 
 
 @options.command("pause", "changes")
-@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
-@click.option("--max", "longest", type=options.Duration(), default=30.0, metavar="DURATION", help="At most; 30s.")
+@options.services
+@click.option("--max", "longest", type=options.duration, default=30.0, metavar="DURATION", help="At most; 30s.")
 def command(project: Project, services: tuple[str, ...], longest: float) -> Result:
     r"""
     Hold incoming requests for a while; apps keep running.
@@ -25,9 +25,9 @@ def command(project: Project, services: tuple[str, ...], longest: float) -> Resu
       zddeploy pause --max 10s
       zddeploy pause web
     """
-    paused = pause(project, services, longest)
-    if paused.others:
-        project.events.notice(f"{', '.join(paused.others)}: not paused, since the app opens its own socket")
-    names, limit = ", ".join(paused.services), project.proxy.capacity()
+    paused, others = pause(project, services, longest)
+    if others:
+        project.events.notice(f"{', '.join(others)}: not paused, since the app opens its own socket")
+    names, limit = ", ".join(paused), project.proxy.capacity()
     text = f"{names}: holding requests for up to {longest:g} s ({limit}); `zddeploy resume` releases them"
-    return Result(outcome="done", cause=None, services=paused.services, exit=0, text=text)
+    return Result(services=paused, text=text)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from zdd.cli import options
 from zdd.deploy import recovery, requests
-from zdd.deploy.deploy import Options, deploy
+from zdd.deploy.deploy import deploy
 from zdd.project import Project
 
 
 @options.command("recover", "deploys")
-def command(project: Project, lock_timeout: float | None) -> int:
+def command(project: Project) -> int:
     r"""
     Finish or undo an interrupted deploy; restart what is down.
 
@@ -19,11 +19,11 @@ def command(project: Project, lock_timeout: float | None) -> int:
     Example:
       zddeploy recover
     """
-    with recovery.changing(project, "zddeploy recover", lock_timeout) as recovered:
+    with recovery.changing(project, "zddeploy recover") as recovered:
         pass
     if broken := requests.broken(project):
         project.events.notice(f"{', '.join(broken)}: down, starting again now")
-        return deploy(project, "recover", lambda: requests.restart(project, broken), Options(lock_timeout))
+        return deploy(project, "recover", lambda: requests.restart(project, broken))
     if recovered is None:
         project.events.notice("nothing was interrupted")
     return 0

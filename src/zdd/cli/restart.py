@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import click
-
-from zdd.cli import complete, options
+from zdd.cli import options
 from zdd.deploy import requests
-from zdd.deploy.deploy import Options, deploy
+from zdd.deploy.deploy import deploy
 from zdd.project import Project
 
 
 @options.command("restart", "deploys")
-@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
-def command(project: Project, services: tuple[str, ...], lock_timeout: float | None) -> int:
+@options.services
+def command(project: Project, services: tuple[str, ...]) -> int:
     r"""
     Restart the running release without downtime. Builds nothing.
 
@@ -24,4 +22,4 @@ def command(project: Project, services: tuple[str, ...], lock_timeout: float | N
       zddeploy restart
       zddeploy restart web
     """
-    return deploy(project, "restart", lambda: requests.restart(project, services), Options(lock_timeout))
+    return deploy(project, "restart", lambda: requests.restart(project, services))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import click
-
-from zdd.cli import complete, options
+from zdd.cli import options
 from zdd.events import Result
 from zdd.operate.pause import resume
 from zdd.project import Project
 
 
 @options.command("resume", "changes")
-@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete.services)
+@options.services
 def command(project: Project, services: tuple[str, ...]) -> Result:
     r"""
     Release the requests that `zddeploy pause` holds.
@@ -22,4 +20,4 @@ def command(project: Project, services: tuple[str, ...]) -> Result:
     """
     resumed = resume(project, services)
     text = f"released the requests of {', '.join(resumed)}" if resumed else "nothing was paused"
-    return Result(outcome="done", cause=None, instances=resumed, exit=0, text=text)
+    return Result(instances=resumed, text=text)

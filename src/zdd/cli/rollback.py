@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from zdd.cli import complete, options
+from zdd.cli import completion, options
 from zdd.deploy import requests
-from zdd.deploy.deploy import Options, deploy
+from zdd.deploy.deploy import deploy
 from zdd.project import Project
 
 
 @options.command("rollback", "deploys")
-@click.argument("version", required=False, metavar="[DEPLOY or RELEASE]", shell_complete=complete.versions)
-def command(project: Project, version: str | None, lock_timeout: float | None) -> int:
+@click.argument("version", required=False, metavar="[DEPLOY or RELEASE]", shell_complete=completion.versions)
+def command(project: Project, version: str | None) -> int:
     r"""
     Go back to the previous version; repeat to go further back.
 
@@ -25,4 +25,4 @@ def command(project: Project, version: str | None, lock_timeout: float | None) -
       zddeploy rollback          the previous version
       zddeploy rollback 17       the version of deploy 17
     """
-    return deploy(project, "rollback", lambda: requests.rollback(project, version), Options(lock_timeout))
+    return deploy(project, "rollback", lambda: requests.rollback(project, version))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import click
 import msgspec
@@ -90,34 +90,13 @@ def span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-class Watch:
-    """Repeats the status, with the CPU that each instance has used since the last look."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        self.used: dict[str, float] = {}
-        self.looked = 0.0
-
-    def look(self) -> tuple[Status, dict[str, float]]:
-        """Return the status, and the share of a core that each instance used, if it was there at the last look."""
-        current, now = status(self.project), time.monotonic()
-        rows = [row for service in current.services for row in service.instances]
-        used = {row.id: row.cpu_seconds for row in rows if row.cpu_seconds is not None}
-        past = now - self.looked
-        cpu = {name: max(0.0, seconds - self.used[name]) / past for name, seconds in used.items() if name in self.used}
-        self.used, self.looked = used, now
-        return current, cpu
-
-
 def _watch(project: Project, as_json: bool) -> int:
     """On a terminal draw each status over the last one; elsewhere print one after the other."""
-    looks = Watch(project)
     on_terminal = sys.stdout.isatty() and not as_json
     if on_terminal:
         click.clear()
     with project.interrupts.caught():
-        while not project.interrupts.noted:
-            current, cpu = looks.look()
+        for current, cpu in _looks(project):
             if as_json:
                 click.echo(msgspec.json.encode(current))
             elif on_terminal:
@@ -125,8 +104,23 @@ def _watch(project: Project, as_json: bool) -> int:
                 _draw([*lines(current, time.time(), cpu), "", ends])
             else:
                 click.echo("\n".join([*lines(current, time.time(), cpu), ""]))
-            time.sleep(_EVERY)
     return 0
+
+
+def _looks(project: Project) -> Iterator[tuple[Status, dict[str, float]]]:
+    """Yield the status each second, with the share of a core that each instance has used since the last look."""
+    before: dict[str, float] = {}
+    looked = 0.0
+    while not project.interrupts.noted:
+        current, now = status(project), time.monotonic()
+        rows = [row for service in current.services for row in service.instances]
+        used = {row.id: row.cpu_seconds for row in rows if row.cpu_seconds is not None}
+        yield (
+            current,
+            {name: max(0.0, used[name] - before[name]) / (now - looked) for name in used if name in before},
+        )
+        before, looked = used, now
+        time.sleep(_EVERY)
 
 
 def _draw(shown: list[str]) -> None:

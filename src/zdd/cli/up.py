@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from zdd.cli import options
 from zdd.deploy import requests
-from zdd.deploy.deploy import Options, deploy
+from zdd.deploy.deploy import deploy
 from zdd.instances import environment
 from zdd.operate import admission
 from zdd.project import Project
 
 
 @options.command("up", "deploys")
-def command(project: Project, lock_timeout: float | None) -> int:
+def command(project: Project) -> int:
     r"""
     Start the last good release, after `down` or a reboot.
 
@@ -26,4 +26,4 @@ def command(project: Project, lock_timeout: float | None) -> int:
     if requests.is_up(project):
         project.events.notice(f"{project.name} is up already")
         return 0
-    return deploy(project, "up", lambda: requests.up(project), Options(lock_timeout))
+    return deploy(project, "up", lambda: requests.up(project))

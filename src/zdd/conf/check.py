@@ -2,15 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from zdd.conf import hosts
 from zdd.conf.document import Document
-from zdd.conf.schema import NAME, NAME_RULE, ClassicService, NginxSection, RunService
+from zdd.conf.schema import NAME, NAME_RULE, ClassicService, NginxSection, RunService, Service
 
 TEMPLATE_SUFFIX = ".template"
-
-Services = Mapping[str, ClassicService | RunService]
 
 _TAKEN = {
     "nginx_pid_filename": "in templates it stands for nginx's pid file",
@@ -45,11 +43,9 @@ def run_service(document: Document, section: str, service: RunService) -> None:
         raise document.error(section, f"{setting('run', service.run)} cannot be split into words: {reason}") from None
     if not argv or not argv[0]:
         raise document.error(section, f"{setting('run', service.run)} names no program")
-    none = setting("socket", "none")
     if service.socket == "none":
-        for key in _NEED_A_SOCKET:
-            if key in document.sections[section]:
-                raise document.error(section, f"{key} and {none} exclude each other: such a service has no connections")
+        without = f"and {setting('socket', 'none')} exclude each other: such a service has no connections"
+        _require_unset(document, section, _NEED_A_SOCKET, without)
     if service.order == "stop-first":
         _stop_first(document, section, service)
     if service.health_command and service.health_path:
@@ -82,9 +78,8 @@ def _placeholders(document: Document, section: str, service: RunService) -> None
             raise document.error(section, f"{document.setting('socket', way)} needs {{socket}} in run or env")
 
 
-def nginx(document: Document, nginx: NginxSection, services: Services) -> None:
+def nginx(document: Document, nginx: NginxSection, services: Mapping[str, Service]) -> None:
     """Check [nginx], and what the services need from it."""
-    given = document.sections.get("nginx", {})
     classic = next((name for name, service in services.items() if isinstance(service, ClassicService)), None)
     missing = [key for key in ("template", "pid_file") if getattr(nginx, key) is None]
     if classic is not None and missing:
@@ -103,10 +98,11 @@ def nginx(document: Document, nginx: NginxSection, services: Services) -> None:
         _holds(document, nginx, services)
         return
     if "nginx" not in document.classic:
-        for key in _OWN_TEXT_ONLY:
-            if key in given:
-                raise document.error("nginx", f"{key} has no effect with {owner}; set it in that server block")
-    _no_routes(document, services, owner)
+        _require_unset(document, "nginx", _OWN_TEXT_ONLY, f"has no effect with {owner}; set it in that server block")
+    for name, service in services.items():
+        if isinstance(service, RunService):
+            routed = f"has no effect with {owner} in [nginx], which does the routing"
+            _require_unset(document, document.service_prefix + name, ("host", "path"), routed)
     if nginx.template:
         _template(document, nginx)
 
@@ -123,15 +119,14 @@ def _template(document: Document, nginx: NginxSection) -> None:
         raise document.error("nginx", f"cannot read template {path}: {error.strerror}") from None
 
 
-def _no_routes(document: Document, services: Services, owner: str) -> None:
-    for name, service in services.items():
-        section = document.service_prefix + name
-        for key in ("host", "path"):
-            if isinstance(service, RunService) and key in document.sections[section]:
-                raise document.error(section, f"{key} has no effect with {owner} in [nginx], which does the routing")
+def _require_unset(document: Document, section: str, keys: Iterable[str], why: str) -> None:
+    """Raise UsageError if the section has one of these keys."""
+    for key in keys:
+        if key in document.sections.get(section, {}):
+            raise document.error(section, f"{key} {why}")
 
 
-def _holds(document: Document, nginx: NginxSection, services: Services) -> None:
+def _holds(document: Document, nginx: NginxSection, services: Mapping[str, Service]) -> None:
     """Check that requests wait less long than nginx waits for an answer: after that it answers 504."""
     for name, service in services.items():
         waits = isinstance(service, RunService) and service.order == "stop-first" and service.hold_max
@@ -150,7 +145,7 @@ def _listens(document: Document, nginx: NginxSection) -> None:
         seen[place] = address
 
 
-def _routes(document: Document, services: Services) -> None:
+def _routes(document: Document, services: Mapping[str, Service]) -> None:
     taken: dict[tuple[str, str], str] = {}
     for name, service in services.items():
         if not isinstance(service, RunService) or service.socket == "none":

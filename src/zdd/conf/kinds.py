@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from msgspec import Meta, Struct
 
 from zdd.conf import hosts, readers, units
-from zdd.conf.readers import Json, Reader, judged, many, matching, measured, one_of, whole
+from zdd.conf.readers import Json, Reader, many, matching, measured, one_of, whole
 from zdd.conf.units import Statuses
 
 SocketWay = Literal["fd", "unix", "tcp", "none"]
@@ -69,10 +69,8 @@ Signal = Annotated[str, kind("a signal's name such as TERM, QUIT or SIGINT", rea
 UserName = Annotated[str, kind("the name of a user or group", matching(r"[a-zA-Z0-9_][a-zA-Z0-9_.@-]*\$?"))]
 HostName = Annotated[str, kind("a host name such as shop.example.org", readers.HEADER)]
 Hosts = Annotated[list[str], kind("host names such as shop.example.org", many(readers.SERVER_NAME))]
-Route = Annotated[str, kind('a path that starts with "/"', judged(hosts.ROUTE, f"^(?:{hosts.ROUTE})$", "route"))]
-RequestPath = Annotated[
-    str, kind('a path that starts with "/"', judged(hosts.REQUEST_PATH, f"^(?:{hosts.REQUEST_PATH})$", "request_path"))
-]
+Route = Annotated[str, kind('a path that starts with "/"', matching(hosts.ROUTE, judge="route"))]
+RequestPath = Annotated[str, kind('a path that starts with "/"', matching(hosts.REQUEST_PATH, judge="request_path"))]
 Listen = Annotated[
     list[str],
     kind("a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080", many(readers.LISTEN, at_least=1)),

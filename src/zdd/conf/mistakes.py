@@ -53,15 +53,13 @@ def route(text: str) -> None:
     if re.search("[?#]", path):
         path, why = re.split("[?#]", path, maxsplit=1)[0], "nginx compares the path alone"
     if "*" in path:
-        path, why = re.sub(r"(?<=.)/?\*+$", _slash, path), "all paths that begin so are routed, without a *"
+        path, why = re.sub(r"(?<=.)(/?)\*+$", r"\1", path), "all paths that begin so are routed, without a *"
     if re.search("%[0-9A-Fa-f]{2}", path):
         path, why = unquote_to_bytes(path).decode(errors="replace"), "nginx compares the decoded path"
     if re.search(hosts.UNTIDY, path):
         simple = "/" + posixpath.normpath(path).lstrip("/")
-        path, why = (
-            simple + "/" * (path.endswith("/") and simple != "/"),
-            why or "nginx compares the path without these",
-        )
+        path = simple + "/" * (path.endswith("/") and simple != "/")
+        why = why or "nginx compares the path without these"
     raise Mistake(why, path if re.fullmatch(hosts.ROUTE, path) else None)
 
 
@@ -80,11 +78,10 @@ def statuses(text: str) -> None:
     if parts and all(re.fullmatch("1[0-9]{2}(-1[0-9]{2})?", part) for part in parts):
         raise Mistake("after a 1xx status the answer follows")
     try:
-        raise Mistake(None, str(Statuses.parse(",".join(parts))))
-    except Mistake:
-        raise
+        instead = str(Statuses.parse(",".join(parts)))
     except ValueError:
-        raise Mistake from None
+        instead = None
+    raise Mistake(None, instead)
 
 
 def _range(part: str) -> str:
@@ -92,10 +89,6 @@ def _range(part: str) -> str:
         return f"{match[1]}00-{match[1]}99"
     low, dash, high = part.partition("-")
     return f"{high}-{low}" if dash and low > high else part
-
-
-def _slash(match: re.Match[str]) -> str:
-    return "/" if match[0].startswith("/") else ""
 
 
 def _without_host(text: str, why: str) -> tuple[str, str | None]:

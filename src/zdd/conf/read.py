@@ -80,6 +80,11 @@ def load(path: Path) -> Config:
     )
 
 
+def valid_name(word: str) -> str:
+    """Return the valid name of a project or service that is nearest to the word, empty if nothing of it may stay."""
+    return re.sub("[^a-z0-9_-]+", "-", word.lower()).strip("-_")[:31].rstrip("-_")
+
+
 def env_file(path: Path) -> dict[str, str]:
     """
     Read the NAME=VALUE lines of a service's env_file. Skips blank lines and comments, drops `export ` and quotes.
@@ -202,7 +207,7 @@ def _project(document: Document, zdd: ZddSection, *, classic: bool) -> str:
     name = document.path.parent.name if zdd.project is None else zdd.project
     if re.fullmatch(NAME, name):
         return name
-    proposal = re.sub("[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:31].rstrip("-_") or "project"
+    proposal = valid_name(name) or "project"
     if zdd.project is not None:
         setting = document.setting("project", name)
         raise document.error("zdd", f"{setting} is not allowed; use {NAME_RULE}, such as {proposal}")

@@ -12,14 +12,12 @@ from zdd.conf import hosts
 from zdd.conf.document import Document
 
 
-class KindError(ValueError):
-    """`value`, perhaps one item of a list, is not allowed; `why` and `instead` may say more."""
+class KindError(hosts.Mistake):
+    """`value`, perhaps one item of a list, is not allowed."""
 
     def __init__(self, value: object, why: str | None = None, instead: str | list[str] | None = None) -> None:
-        super().__init__(value)
+        super().__init__(why, instead)
         self.value = value
-        self.why = why
-        self.instead = instead
 
 
 Json = dict[str, Any]
@@ -32,33 +30,26 @@ class Reader(Struct, frozen=True):
     json: Json
 
 
-def matching(pattern: str, json: str | None = None) -> Reader:
-    """Read text that matches `pattern` as a whole; `json` replaces a pattern that ECMA-262 does not support."""
+def matching(pattern: str, json: str | None = None, judge: str | None = None) -> Reader:
+    """
+    Read text that matches `pattern` as a whole; `json` replaces a pattern that ECMA-262 does not support.
 
-    def read(value: object, _: Document) -> str:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise KindError(value)
-        return value
-
-    return Reader(read, {"type": "string", "pattern": json or f"^(?:{pattern})$"})
-
-
-def judged(pattern: str, json: str, judge: str) -> Reader:
-    """Read text that matches `pattern` as a whole; any other text is passed to the function `judge` of `mistakes`."""
+    The function `judge` of `mistakes` explains any other text, or returns what it means.
+    """
 
     def read(value: object, _: Document) -> str:
         if not isinstance(value, str):
             raise KindError(value)
-        return value if _is_plain(pattern, value) else str(_judge(judge, value))
+        is_address = judge and value.startswith("[")  # of IPv6, which no pattern can check
+        return value if re.fullmatch(pattern, value) and not is_address else str(_judge(judge, value))
 
-    return Reader(read, {"type": "string", "pattern": json})
-
-
-def _is_plain(pattern: str, value: str) -> bool:
-    return bool(re.fullmatch(pattern, value)) and not value.startswith("[")  # no pattern can check an IPv6 address
+    return Reader(read, {"type": "string", "pattern": json or f"^(?:{pattern})$"})
 
 
-def _judge(judge: str, value: object) -> object:
+def _judge(judge: str | None, value: object) -> object:
+    """Return what the function `judge` of `mistakes` makes of the value. Raises KindError, also without a judge."""
+    if not judge:
+        raise KindError(value)
     from zdd.conf import mistakes  # here, because mistakes are rare
 
     try:
@@ -116,9 +107,7 @@ def measured(
                 raise ValueError
             amount = parse(str(value))
         except ValueError:
-            if judge:
-                _judge(judge, value)
-            raise KindError(value) from None
+            return _judge(judge, value)
         if positive and not amount:
             raise KindError(value)
         return amount
@@ -187,8 +176,8 @@ def _pairs(value: object, document: Document) -> dict[str, str]:
 
 # Texts that end up in nginx.conf must not end or split a directive.
 TEXT = matching(r"(?s)(?=.*\S)[^\0]+", json=r"\S")
-SERVER_NAME = judged(hosts.SERVER_NAME, hosts.as_typed(hosts.SERVER_NAME), "server_name")
-HEADER = judged(hosts.HEADER, hosts.as_typed(hosts.HEADER), "header")
+SERVER_NAME = matching(hosts.SERVER_NAME, hosts.as_typed(hosts.SERVER_NAME), "server_name")
+HEADER = matching(hosts.HEADER, hosts.as_typed(hosts.HEADER), "header")
 _ADDRESS = matching(hosts.LISTEN)
 
 PATH = Reader(_path, TEXT.json)

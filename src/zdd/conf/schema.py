@@ -77,7 +77,6 @@ class ClassicService(Struct, frozen=True, kw_only=True):
     kind: ClassVar[Literal["classic"]] = "classic"
     is_worker: ClassVar[bool] = False
     is_routed: ClassVar[bool] = False
-    runs_as_us: ClassVar[bool] = False
     # What only a service with `run` can set, a classic one has like this.
     instances: ClassVar[int] = 1
     order: ClassVar[kinds.StartOrder] = "start-first"
@@ -152,11 +151,6 @@ class RunService(Struct, frozen=True, kw_only=True):
     def is_routed(self) -> bool:
         """Whether nginx leads to it by its host and path; a classic one's routes stand in a template."""
         return self.socket != "none"
-
-    @property
-    def runs_as_us(self) -> bool:
-        """Whether it runs as the user who deploys; what a classic one's own commands do is not known."""
-        return self.user is None
 
 
 Service = ClassicService | RunService

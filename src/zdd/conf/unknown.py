@@ -1,6 +1,5 @@
 """Errors for unknown keys and sections, with advice; loaded only if there is one."""
 
-from collections.abc import Iterable
 from difflib import get_close_matches
 
 from msgspec import Struct
@@ -36,7 +35,8 @@ _ALIASES = {
 def unknown_key(document: Document, section: str, key: str, schema: type[Struct]) -> UsageError:
     """Return the error for a key that `schema` lacks, with the nearest key it has."""
     known = keys(schema)
-    advice = _explanation(document, key, schema) or _guess(key, known)
+    close = get_close_matches(key.lower().replace("-", "_"), known, 1)
+    advice = _explanation(document, key, schema) or (f"did you mean {close[0]}?" if close else "")
     hint = f"[{section}] may have " + ", ".join(known)
     return document.error(section, f"{key} is not a known key" + (f"; {advice}" if advice else ""), hint=hint)
 
@@ -74,8 +74,3 @@ def _explanation(document: Document, key: str, schema: type[Struct]) -> str:
     if schema is not ClassicService and key in keys(RunService):
         return f"it belongs in [{document.service_prefix}NAME]"
     return ""
-
-
-def _guess(key: str, known: Iterable[str]) -> str:
-    close = get_close_matches(key.lower().replace("-", "_"), known, 1)
-    return f"did you mean {close[0]}?" if close else ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zdd.conf.schema import Config, Service
-from zdd.instances.health.failure import InstanceFailed, last_words
+from zdd.instances.health import failure
+from zdd.instances.health.failure import InstanceFailed
 from zdd.instances.state import InstanceState
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
@@ -36,24 +37,25 @@ def bake(project: Project, target: Manifest) -> None:
         project.interrupts.check()
         for name, service in services.items():
             if last_look < service.bake:  # one look comes after the service's time is over, even if we are late
-                _look(project, project.instances.look(name), failures)
+                _look(project, name, failures)
         project.proxy.check(target, before)
 
 
-def _look(project: Project, instance: InstanceState, failures: dict[str, int]) -> None:
+def _look(project: Project, name: str, failures: dict[str, int]) -> None:
     """Count the health requests that have failed in a row, for each instance. Raises InstanceFailed."""
-    name = instance.name
-    if instance.restarts or instance.state not in ("serving", "starting"):
-        raise _failed(project, instance, f"it ended with {instance.exit or instance.state}")
-    problem = project.instances.ask_once(name)
+    instance = project.instances.of(name)
+    state = instance.state()
+    if state.restarts or state.state not in ("serving", "starting"):
+        raise _failed(project, state, f"it ended with {state.exit or state.state}")
+    problem = instance.ask_once()
     failures[name] = failures.get(name, 0) + 1 if problem else 0
     if failures[name] > 1:
-        raise _failed(project, instance, f"{problem}, twice in a row")
+        raise _failed(project, state, f"{problem}, twice in a row")
 
 
 def _failed(project: Project, instance: InstanceState, reason: str) -> InstanceFailed:
-    log = project.paths.log(instance.name)
-    return InstanceFailed(f"{instance.service}: {instance.name} failed in the bake: {reason}", last_words(log), log)
+    words = f"{instance.name} failed in the bake: {reason}"
+    return failure.failed(instance.service, words, project.paths.log(instance.name))
 
 
 def _services(instances: Iterable[Instance], config: Config) -> dict[str, Service]:

@@ -52,7 +52,7 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
         stays_warm = keep_warm and warm is not None and name in warm.instances and not instance.is_broken
         if stays_warm and not was_serving and instance.state == "warm":
             continue  # its time is running already
-        project.instances.retire(instance, _warm_seconds(project, instance) if stays_warm else 0.0, workers)
+        project.instances.of(name).retire(_warm_seconds(project, instance) if stays_warm else 0.0, workers)
     project.tables.prune(keep=tables)
     prune_logs(project, running)
     if project.releases and current.release:

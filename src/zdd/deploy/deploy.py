@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from msgspec import UNSET
 
 from zdd.checks import preflight
-from zdd.deploy import cleanup, differences, hooks, pipeline, plan, recovery, versions
-from zdd.deploy.outcome import Outcome, write_history
+from zdd.deploy import cleanup, hooks, pipeline, plan, recovery, versions
+from zdd.deploy.outcome import known_to_serve, report_done, report_failure, write_history
 from zdd.deploy.plan import Observed, Request
 from zdd.deploy.watch import DrainWatch, watch
 from zdd.errors import ZddError, as_zdd_error, last_words, shorten
 from zdd.events import Begin
-from zdd.instances.user import USER_NEEDS
+from zdd.instances.environment import USER_NEEDS
 from zdd.operate import admission
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
@@ -24,42 +23,33 @@ from zdd.routing.manifest import Instance, Manifest
 _SHOWN = 5  # names in a notice
 
 
-class Options(NamedTuple):
-    """How to carry out a change. A `lock_timeout` of None means the project's own."""
-
-    lock_timeout: float | None = None
-    detach: bool = False
-    strict_drain: bool = False
-
-
-_DEFAULT = Options()
-
-
-def deploy(project: Project, action: str, ask: Callable[[], Request], options: Options = _DEFAULT) -> int:
+def deploy(
+    project: Project, action: str, ask: Callable[[], Request], detach: bool = False, strict_drain: bool = False
+) -> int:
     """
     Change which version serves, report the outcome, and return the exit code.
 
     `ask` returns the request; it is called while the lock is held. A deploy uses today's configuration, whose needs are
     checked before the lock is taken. If the change failed, it is reported and ZddError is raised.
     """
-    outcome = Outcome(project)
+    today, begun, before = project, time.monotonic(), known_to_serve(project)
     try:
         if action == "deploy":
             preflight.require(project)
-        with recovery.changing(project, f"zddeploy {action}", options.lock_timeout):
+        with recovery.changing(project, f"zddeploy {action}"):
             admission.mend(project)
             request = ask()
-            today, project = project, versions.project_of(project, request)
+            project = versions.project_of(today, request)
             if action != "deploy":
                 preflight.require(project, action)
-            if text := differences.notice(today, request):
+            if text := versions.differences(today, request):
                 project.events.notice(text)
-            target, replaced = carry_out(project, request, keep_warm=not options.strict_drain)
-            seconds = outcome.seconds()
+            target, replaced = carry_out(project, request, keep_warm=not strict_drain)
+            seconds = time.monotonic() - begun
     except Exception as error:
-        raise outcome.failed(as_zdd_error(error))  # noqa: B904  (it keeps its own cause)
-    drained = None if options.detach else watch(project, replaced)
-    return outcome.done(target, seconds, drained, options.strict_drain)
+        raise report_failure(today, as_zdd_error(error), before)  # noqa: B904  (it keeps its own cause)
+    drained = None if detach else watch(project, replaced)
+    return report_done(today, target, seconds, drained, strict_drain)
 
 
 def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tuple[Manifest, list[DrainWatch]]:
@@ -68,10 +58,18 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
 
     Raises ZddError if the change failed; then the version before it serves.
     """
-    project.instances.adopt(request.services or tuple(project.config.services))
-    target = plan.manifest(project.config, observe(project), request, time.time())
+    project.instances.drivers.adopt(request.services or tuple(project.config.services))
+    target = planned(project, request)
     before = project.tables.before(target)
-    project.events.send(_begin(project, target, request))
+    project.events.send(
+        Begin(
+            deploy=target.deploy,
+            action=target.action,
+            project=project.name,
+            started=target.started,
+            text=request.where or UNSET,
+        )
+    )
     _warn_of_root(project, target.new(before))
     _warn_of_old_layout(project, list(target.instances))
     try:
@@ -88,26 +86,17 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
     return target, replaced
 
 
-def observe(project: Project) -> Observed:
-    """Return the state that a plan depends on."""
+def planned(project: Project, request: Request) -> Manifest:
+    """Return the manifest of the table that would carry out the request now. Raises UsageError."""
     last = max([0, *project.tables.numbers(), *project.paths.logged_deploys()])
-    return Observed(project.tables.current(), last, project.instances.last_numbers())
-
-
-def _begin(project: Project, target: Manifest, request: Request) -> Begin:
-    return Begin(
-        deploy=target.deploy,
-        action=target.action,
-        project=project.name,
-        started=target.started,
-        text=request.where or UNSET,
-    )
+    observed = Observed(project.tables.current(), last, project.instances.drivers.last_numbers())
+    return plan.manifest(project.config, observed, request, time.time())
 
 
 def _warn_of_root(project: Project, instances: list[Instance]) -> None:
     """Warn of services that will run as root because they name no user."""
-    services = [project.config.services[name] for name in dict.fromkeys(instance.service for instance in instances)]
-    names = [service.name for service in services if service.runs_as_us]
+    new, apps = {instance.service for instance in instances}, project.config.apps
+    names = [name for name, app in apps.items() if name in new and app.user is None]
     if names and os.geteuid() == 0:
         project.events.notice(f"{shorten(names, _SHOWN)}: running as root; {USER_NEEDS}")
 

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from typing import NamedTuple
 
 from zdd.claims import user_name
 from zdd.errors import ProgramFailed, as_zdd_error
 from zdd.host import files
 from zdd.host.command import Surroundings, cannot_run
 from zdd.host.process import ended
-from zdd.instances import environment, user
+from zdd.instances import environment
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
 _SHOWN_LINES = 20
-
-
-class HookFailed(ProgramFailed):
-    """A user's command failed."""
-
-
-class Hook(NamedTuple):
-    """One command: the moment when it runs, its service ("" for a project's hook), and the shell command."""
-
-    name: str
-    service: str
-    command: str
 
 
 def run(project: Project, name: str, target: Manifest, outcome: str = "", cause: str = "") -> None:
@@ -35,10 +22,10 @@ def run(project: Project, name: str, target: Manifest, outcome: str = "", cause:
     Run the project's hook of this name; after a before_start, also those of the start-first services that are new.
 
     Each runs with `/bin/sh -ec` in the new release. If there is no new release, on_failure runs in the one that serves,
-    else beside the configuration. Raises HookFailed if a hook cannot run, fails or takes longer than hook_timeout.
+    else beside the configuration. Raises ProgramFailed if a hook cannot run, fails or takes longer than hook_timeout.
     """
     if command := getattr(project.config.zdd, name):
-        _run_one(project, Hook(name, "", command), target, outcome, cause)
+        _run_one(project, target, name, command, ZDD_OUTCOME=outcome, ZDD_CAUSE=cause)
     if name == "before_start":
         new = target.new(project.tables.before(target))
         before_start_of(project, target, {instance.service for instance in new if not instance.stop_first})
@@ -54,49 +41,49 @@ def run_late(project: Project, name: str, target: Manifest, outcome: str, cause:
 
 
 def before_start_of(project: Project, target: Manifest, services: set[str], within: float = math.inf) -> None:
-    """Run the before_start of these services, each for at most `within` seconds. Raises HookFailed."""
+    """Run the before_start of these services, each for at most `within` seconds. Raises ProgramFailed."""
     for name, service in project.config.services.items():
         if name in services and service.before_start:
-            _run_one(project, Hook("before_start", name, service.before_start), target, within=within)
+            _run_one(project, target, "before_start", service.before_start, name, within, ZDD_OUTCOME="", ZDD_CAUSE="")
 
 
 def _run_one(
-    project: Project, hook: Hook, target: Manifest, outcome: str = "", cause: str = "", within: float = math.inf
+    project: Project, target: Manifest, name: str, command: str, service: str = "", within: float = math.inf, **own: str
 ) -> None:
+    """Run the command of one hook with its `own` variables; a project's hook has no service."""
     before = project.tables.before(target)
     code = project.folder_of(target.release)
     folder = code
-    if hook.name == "on_failure" and not os.path.isdir(code):
+    if name == "on_failure" and not os.path.isdir(code):
         code, folder = "", _folder_without_release(project, before)
-    own = {
+    own |= {
         "ZDD_PROJECT": project.name,
-        "ZDD_SERVICE": hook.service,
+        "ZDD_SERVICE": service,
         "ZDD_RELEASE": target.release or "",
         "ZDD_RELEASE_PATH": code,
         "ZDD_PREVIOUS_RELEASE": (before.release if before else None) or "",
         "ZDD_DEPLOY": str(target.deploy),
         "ZDD_ACTION": target.action,
-        "ZDD_OUTCOME": outcome,
-        "ZDD_CAUSE": cause,
     }
-    there, env_services = _surroundings(project, hook.service, folder, own)
+    there, env_services = _surroundings(project, service, folder, own)
     log, timeout = _log_of(project, target), min(project.config.zdd.hook_timeout, within)
     log_start = files.size(log)
-    with project.events.timed(f"hook-{hook.name}", f"{hook.name} `{hook.command}`"):
-        argv = ["/bin/sh", "-ec", hook.command]
-        prefix = f"{hook.service}: " if hook.service else ""
+    with project.events.timed(f"hook-{name}", f"{name} `{command}`"):
+        argv = ["/bin/sh", "-ec", command]
+        prefix = f"{service}: " if service else ""
         try:
-            status = project.commands.attend(argv, there, log, timeout, project.clock, project.interrupts.check)
+            child = project.commands.spawn(argv, there.cwd, there.env, log, who=there.who)
+            status = child.wait(timeout, project.clock, project.interrupts.check)
         except OSError as error:
-            message = f"{prefix}{hook.name}: {cannot_run(hook.command, error)}"
-            raise HookFailed(message, [], log, hint=f"it is run by /bin/sh in {folder}") from error
+            message = f"{prefix}{name}: {cannot_run(command, error)}"
+            raise ProgramFailed(message, [], log, hint=f"it is run by /bin/sh in {folder}") from error
         if status != 0:
             how = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
-            message = f"{prefix}{hook.name} `{hook.command}` {how}"
+            message = f"{prefix}{name} `{command}` {how}"
             user_of_hook = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
             variables = f", with env and env_file of {env_services}" if env_services else ""
             hint = f"it ran as {user_of_hook} in {folder}{variables}"
-            raise HookFailed(message, files.tail(log, _SHOWN_LINES, log_start), log, hint=hint)
+            raise ProgramFailed(message, files.tail(log, _SHOWN_LINES, log_start), log, hint=hint)
 
 
 def _folder_without_release(project: Project, before: Manifest | None) -> str:
@@ -124,6 +111,6 @@ def _surroundings(project: Project, name: str, folder: str, own: dict[str, str])
     apps = project.config.apps
     if name:
         service = apps[name]
-        return Surroundings(folder, environment.clean(service, own), user.of(service)), name
+        return Surroundings(folder, environment.clean(service, own), environment.identity_of(service)), name
     env = environment.inherited() | environment.given(list(apps.values())) | own
-    return Surroundings(folder, env), ", ".join(one.name for one in apps.values() if one.env or one.env_file)
+    return Surroundings(folder, env), ", ".join(app.name for app in apps.values() if app.env or app.env_file)

@@ -2,81 +2,74 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 
 from msgspec import UNSET
 
 from zdd import history, secret
+from zdd.claims import who
 from zdd.deploy.watch import Drained
 from zdd.errors import ZddError, as_zdd_error, last_words
 from zdd.events import Result
 from zdd.history import Entry
 from zdd.instances import environment
-from zdd.lock import who
 from zdd.operate import in_place
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
 CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
-
 NOBODY = 5  # for: done, but somebody else's nginx is down, so that it is for a person to start
 
 
-class Outcome:
-    """Reports how one command ended. Made before the command changes anything, to know what served then."""
+def known_to_serve(project: Project) -> int | None:
+    """Return the deploy in force; None also if that cannot be read: the command will fail for this and report it."""
+    with contextlib.suppress(ZddError, OSError):
+        return _serving(project)
+    return None
 
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        self._begun = time.monotonic()
-        self._before: int | None = None
-        try:
-            self._before = _serving(project)
-        except (ZddError, OSError):
-            pass  # the command will fail for the same reason and report it
 
-    def seconds(self) -> float:
-        """Return the seconds since the command began."""
-        return time.monotonic() - self._begun
-
-    def done(self, target: Manifest, seconds: float, drained: Drained | None, strict: bool) -> int:
-        """Report that the target serves, and return the exit code. `drained` is None if nobody watched."""
-        project = self.project
-        cut = project.events.cut + (drained.cut if drained else 0)
-        down = project.proxy.whereabouts().down
-        code = NOBODY if down else CUT if strict and cut else 0
-        release = f", release {target.release}" if target.release else ""
-        project.events.send(
-            Result(
-                outcome="done",
-                cause=None,
-                deploy=target.deploy,
-                exit=code,
-                seconds=round(seconds, 3),
-                drained=drained.ended if drained else None,
-                cut=cut,
-                text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}"
-                + (f", but visitors get nothing: {down}" if down else ""),
-            )
+def report_done(project: Project, target: Manifest, seconds: float, drained: Drained | None, strict: bool) -> int:
+    """Report that the target serves, and return the exit code. `drained` is None if nobody watched."""
+    cut = project.events.cut + (drained.cut if drained else 0)
+    down = project.proxy.whereabouts().down
+    code = NOBODY if down else CUT if strict and cut else 0
+    release = f", release {target.release}" if target.release else ""
+    project.events.send(
+        Result(
+            deploy=target.deploy,
+            exit=code,
+            seconds=round(seconds, 3),
+            drained=drained.ended if drained else None,
+            cut=cut,
+            text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}"
+            + (f", but visitors get nothing: {down}" if down else ""),
         )
-        return code
+    )
+    return code
 
-    def failed(self, error: ZddError) -> ZddError:
-        """Report that the command failed, add to the error what serves now, and return it."""
-        number = self._before
-        try:
-            number = _serving(self.project)
-            if error.exit_code == 1:
-                error.now_serving = now_serving(self.project)
-        except Exception as another:  # it must not replace the first error
-            self.project.events.notice(f"cannot tell what serves: {as_zdd_error(another).message}")
-        committed = (number or 0) > (self._before or 0)  # the failure came after the commit
-        outcome = "undone" if error.exit_code == 1 and not committed else "failed"
-        output = list(last_words(error)) or UNSET
-        self.project.events.send(
-            Result(outcome=outcome, cause=error.message, output=output, deploy=number, exit=error.exit_code)
-        )
-        return error
+
+def report_failure(project: Project, error: ZddError, before: int | None) -> ZddError:
+    """
+    Report that the command failed, add to the error what serves now, and return it.
+
+    `before` is the deploy that served when the command began.
+    """
+    number = before
+    try:
+        number = _serving(project)
+        if error.exit_code == 1:
+            error.now_serving = now_serving(project)
+    except Exception as another:  # it must not replace the first error
+        project.events.notice(f"cannot tell what serves: {as_zdd_error(another).message}")
+    committed = (number or 0) > (before or 0)  # the failure came after the commit
+    outcome = "undone" if error.exit_code == 1 and not committed else "failed"
+    output = list(last_words(error)) or UNSET
+    project.events.send(
+        Result(outcome=outcome, cause=error.message, output=output, deploy=number, exit=error.exit_code)
+    )
+    return error
 
 
 def now_serving(project: Project) -> str:
@@ -84,10 +77,10 @@ def now_serving(project: Project) -> str:
     current = project.tables.current()
     if current:
         running = project.instances.running()
-        unwanted = in_place.loaded(project, current, running)
+        unwanted = list(in_place.loaded(project, current, running))
         down = [f"{name} is down" for name in current.instances if name not in running or running[name].is_broken]
         serves = "is still in force" if unwanted or down else "still serves"
-        notes = unwanted or in_place.warning(project, current)
+        notes = unwanted or list(in_place.warning(project, current))
         return "; ".join([f"deploy {current.deploy} {serves}", *down, *notes])
     if any(state.state == "serving" for state in project.instances.running().values()):
         return "what an earlier zdd has started still serves"

@@ -95,10 +95,12 @@ def before_commit(target: Manifest, before: Manifest | None, config: Config) -> 
         preparing += [steps.before_start(target, commands)] if (commands := _before_start(new, config)) else []
     preparing += [steps.start(target, instance) for instance in new]
     preparing += [steps.revive(target, name) for name in target.revived]
-    preparing += [steps.prepare(target), steps.probe(target, proved, _tables_back(target, before))]
+    union = union_slots(target, before)
+    back = [*([steps.union_name(target)] if union else []), str(before.deploy)] if before else []
+    preparing += [steps.prepare(target), steps.probe(target, proved, back)]
     last = [steps.check(target)]
     last += [steps.after_switch(target, config.zdd.after_switch)] if config.zdd.after_switch else []
-    return [*preparing, *_switch(target, before), *_swaps(target, before), *last, *_last(target, new, config)]
+    return [*preparing, *_switch(target, before, union), *_swaps(target, before), *last, *_last(target, new, config)]
 
 
 def after_switch(target: Manifest, before: Manifest | None, config: Config) -> list[Step]:
@@ -135,11 +137,10 @@ def _swaps(target: Manifest, before: Manifest | None) -> list[Step]:
     return swaps
 
 
-def _switch(target: Manifest, before: Manifest | None) -> list[Step]:
+def _switch(target: Manifest, before: Manifest | None, union: dict[str, str] | None) -> list[Step]:
     if before is None:
         # Nothing serves yet: the slots must lead somewhere before nginx learns of them.
         return [steps.publish(target, None), steps.proxy(target)]
-    union = union_slots(target, before)
     if union is None:
         return [steps.proxy(target), steps.publish(target, str(before.deploy))]
     # nginx must never know a slot that leads nowhere: while it reloads, both old and new slots exist.
@@ -148,14 +149,6 @@ def _switch(target: Manifest, before: Manifest | None) -> list[Step]:
         steps.proxy(target),
         steps.publish(target, steps.union_name(target)),
     ]
-
-
-def _tables_back(target: Manifest, before: Manifest | None) -> list[str]:
-    """Return the names of the tables that an undo of this deploy publishes."""
-    if before is None:
-        return []
-    union = [steps.union_name(target)] if union_slots(target, before) is not None else []
-    return [*union, str(before.deploy)]
 
 
 def _last(target: Manifest, new: Sequence[Instance], config: Config) -> list[Step]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from zdd import lock
 from zdd.deploy import cleanup, pipeline, plan
 from zdd.deploy.outcome import write_history
 from zdd.errors import DeployFailed, NeedsPerson, ZddError, as_zdd_error
@@ -15,13 +14,13 @@ from zdd.routing.manifest import Manifest
 
 
 @contextlib.contextmanager
-def changing(project: Project, command: str, timeout: float | None) -> Iterator[Manifest | None]:
+def changing(project: Project, command: str) -> Iterator[Manifest | None]:
     """
     Hold the project's lock, and first finish or undo an interrupted deploy; yield what `finish_interrupted` returns.
 
     Raises Locked, and what `finish_interrupted` raises.
     """
-    with lock.holding(project, command, timeout):
+    with project.locked(command):
         yield finish_interrupted(project)
 
 
@@ -42,7 +41,7 @@ def finish_interrupted(project: Project) -> Manifest | None:
     """
     recovered = recover(project)
     if recovered:
-        done = recovered.rule.is_version
+        done = recovered.is_version
         outcome, end, cause = ("done", "finished", None) if done else ("undone", "undone", "interrupted")
         project.events.notice(f"deploy {recovered.deploy} was interrupted; it is {end} now")
         write_history(project, recovered, outcome, cause)
@@ -59,12 +58,17 @@ def recover(project: Project) -> Manifest | None:
 
     If the deploy had switched and was not going back, only its last checks are missing: they run now, and the deploy is
     committed. Every other deploy is undone. A recovery may be interrupted and repeated.
+    Raises NeedsPerson if the deploy serves and the table before it is missing.
     """
     target = project.tables.unfinished()
     if target is None:
         return None
     before = project.tables.before(target)
-    _require_before(project, target, before)
+    if target.before is not None and before is None and project.tables.published() == str(target.deploy):
+        raise NeedsPerson(
+            f"deploy {target.deploy} was interrupted and serves, and deploy {target.before} before it is missing",
+            hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, starts afresh",
+        )
     project = project.as_of(project.snapshots.read(target.deploy))  # with the configuration that the deploy began with
     steps = plan.before_commit(target, before, project.config)
     if target.direction == "forward" and project.tables.published() == str(target.deploy):
@@ -97,7 +101,7 @@ def restore_lost_table(project: Project) -> Manifest | None:
     running = project.instances.running()
     answering = {name for name, instance in running.items() if instance.answers}
     known = [table for number in reversed(project.tables.numbers()) if (table := project.tables.read(number))]
-    committed = [table for table in known if table.rule.is_version]
+    committed = [table for table in known if table.is_version]
     chosen = next((table for table in committed if answering.issuperset(table.instances)), None)
     if chosen is None and os.path.isdir(project.paths.current):
         raise NeedsPerson(
@@ -118,13 +122,3 @@ def restore_lost_table(project: Project) -> Manifest | None:
     more = f"; {', '.join(dead)} must be started: `zddeploy restart`" if dead else ""
     project.events.notice(f"{problem}: deploy {chosen.deploy} serves again{more}")
     return chosen
-
-
-def _require_before(project: Project, target: Manifest, before: Manifest | None) -> None:
-    """Raise NeedsPerson if the interrupted deploy serves and the table before it is missing."""
-    if target.before is None or before is not None or project.tables.published() != str(target.deploy):
-        return
-    raise NeedsPerson(
-        f"deploy {target.deploy} was interrupted and serves, and deploy {target.before} before it is missing",
-        hint="nothing was stopped; `zddeploy down`, then `zddeploy up`, starts afresh",
-    )

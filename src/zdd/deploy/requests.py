@@ -42,16 +42,15 @@ def restart(project: Project, services: tuple[str, ...]) -> Request:
     current = project.tables.current()
     if current is None:
         raise UsageError("nothing is deployed, so there is nothing to restart", hint="`zddeploy up` or `zddeploy`")
-    serving, snapshot = versions.serving(project, current), project.snapshots.read(current.deploy)
+    origin = versions.serving(versions.committed(project), current).origin
+    snapshot = project.snapshots.read(current.deploy)
     for name in services:
         if snapshot and name in project.config.services and name not in snapshot.order:
             raise UsageError(
                 f"{name} is not deployed, so there is nothing to restart", hint=f"`zddeploy deploy {name}`"
             )
     releases = {instance.service: instance.release for instance in current.instances.values()}
-    return Request(
-        "restart", services, release=current.release, origin=serving.origin, releases=releases, snapshot=snapshot
-    )
+    return Request("restart", services, release=current.release, origin=origin, releases=releases, snapshot=snapshot)
 
 
 def broken(project: Project) -> tuple[str, ...]:
@@ -94,7 +93,7 @@ def is_up(project: Project) -> bool:
 def _previous(project: Project, current: Manifest) -> Version:
     version = versions.before(project, current)
     if version is None:
-        origin = versions.serving(project, current).origin
+        origin = versions.serving(versions.committed(project), current).origin
         raise UsageError(
             f"deploy {origin} has replaced no other version, so there is none to roll back to",
             hint="`zddeploy rollback N` goes to any deploy that `zddeploy history` lists as done",
@@ -137,9 +136,10 @@ def _of_release(project: Project, current: Manifest, release: str) -> Request:
     if project.releases is None or not project.releases.is_complete(release):
         existing = ", ".join(project.releases.ids()) if project.releases else "none, without a [release] section"
         raise UsageError(f"there is no release {release!r} to roll back to", hint=f"there are: {existing}")
-    known = [version for version in versions.committed(project) if version.release == release]
-    serving = versions.serving(project, current).origin
-    if chosen := next((version for version in known if version.origin != serving), known[0] if known else None):
+    committed = versions.committed(project)
+    known = [version for version in committed if version.release == release]
+    origin = versions.serving(committed, current).origin
+    if chosen := next((version for version in known if version.origin != origin), known[0] if known else None):
         return _of_version(project, current, chosen)
     return Request("rollback", release=release, where=f"back to release {release}, which has never served")
 

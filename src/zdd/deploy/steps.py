@@ -74,7 +74,7 @@ def start(target: Manifest, instance: Instance) -> Step:
     def undo(project: Project) -> None:
         """Stop the instance and remove its files; first drain it, if clients may have reached it."""
         _require_unpublished(project, target)
-        project.instances.discard(instance, project.proxy.retiring_workers() if target.exposed else None)
+        project.instances.of(instance.name).discard(project.proxy.retiring_workers() if target.exposed else None)
 
     later = ", its app later" if instance.stop_first else ""
     return Step("start", f"start {instance.name}{later}", do, undo)

@@ -74,7 +74,7 @@ def hold_max(project: Project, instances: Sequence[Instance]) -> float:
 def _warn_of_long_lived(project: Project, old: Sequence[Instance]) -> None:
     """Warn that connections which may never end will be cut, since requests wait until the old version has stopped."""
     for instance in old:
-        if number := project.instances.long_lived(instance.name):
+        if number := project.instances.of(instance.name).long_lived():
             connections = f"{counted(number, 'connection')} open for 10 s or longer, such as WebSockets"
             text = f"{instance.name}: {connections}: cut after 2 s, since requests wait for the old version to stop"
             project.events.send(Notice(service=instance.service, instance=instance.name, text=text))

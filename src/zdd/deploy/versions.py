@@ -1,5 +1,6 @@
 """
-The versions of a project: the committed deploys, and which of them are the same version.
+The versions of a project: the committed deploys, which of them are the same version, and how today's configuration
+differs from theirs.
 
 Two deploys are the same version if one started the other's again (restart, up, rollback), or if their releases,
 configuration and environment are the same. Without a release nobody knows whether the code was the same, so each deploy
@@ -8,16 +9,17 @@ is a version of its own. Deploys of zdd 0.1.0 have no snapshot, only an entry in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from zdd import history
 from zdd.conf.schema import Config, Service
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
 from zdd.history import Entry
+from zdd.instances import environment
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 from zdd.snapshot import Snapshot
@@ -40,7 +42,7 @@ def committed(project: Project) -> list[Version]:
     done = {entry.deploy: entry for entry in reversed(entries) if entry.outcome == "done"}
     refused = {entry.deploy for entry in entries} - done.keys()
     tables = {number: table for number in project.tables.numbers() if (table := project.tables.read(number))}
-    refused |= {number for number, table in tables.items() if not table.rule.is_version}
+    refused |= {number for number, table in tables.items() if not table.is_version}
     headers = project.snapshots.headers()
     versions: list[Version] = []
     for number in sorted({*done, *tables, *headers} - refused):
@@ -59,12 +61,8 @@ def _origin(record: Entry | Manifest, earlier: list[Version]) -> int:
     return record.origin or record.deploy
 
 
-def serving(project: Project, current: Manifest) -> Version:
-    """Return the version of the table in force."""
-    return _serving(committed(project), current)
-
-
-def _serving(known: Iterable[Version], current: Manifest) -> Version:
+def serving(known: Iterable[Version], current: Manifest) -> Version:
+    """Return the version of the table in force, which is one of the `known` ones unless its records are lost."""
     version = next((version for version in known if version.deploy == current.deploy), None)
     return version or Version(current.deploy, current.origin or current.deploy, current.release)
 
@@ -77,22 +75,21 @@ def snapshot(project: Project, version: Version) -> Snapshot | None:
 def before(project: Project, current: Manifest) -> Version | None:
     """Return the newest earlier version that is not the one that serves; None if there is none."""
     known = committed(project)
-    serving = _serving(known, current)
-    serves_from = snapshot(project, serving)
-    older = (version for version in known if version.deploy < serving.origin)
-    return next((version for version in older if not _same(project, version, serving, serves_from)), None)
+    now = serving(known, current)
+    serves_from = snapshot(project, now)
+    older = (version for version in known if version.deploy < now.origin)
+    return next((version for version in older if not _same(project, version, now, serves_from)), None)
 
 
-def _same(project: Project, version: Version, serving: Version, serves_from: Snapshot | None) -> bool:
-    if version.origin == serving.origin:
+def _same(project: Project, version: Version, now: Version, serves_from: Snapshot | None) -> bool:
+    if version.origin == now.origin:
         return True
-    if version.release is None or version.release != serving.release:
+    if version.release is None or version.release != now.release:
         return False
-    then, now = snapshot(project, version), serves_from
-    if then is None or now is None:
+    then, today = snapshot(project, version), project.config
+    if then is None or serves_from is None:
         return True  # the same release, and a rollback would start it with the same configuration, today's
-    today = project.config
-    return then.releases == now.releases and _started(then.config(today)) == _started(now.config(today))
+    return then.releases == serves_from.releases and _started(then.config(today)) == _started(serves_from.config(today))
 
 
 def _started(config: Config) -> Config:
@@ -106,18 +103,21 @@ def kept(project: Project, tables: Collection[int]) -> set[int]:
     Return the deploys whose snapshots are kept: those of the kept tables, whose instances serve or are warm, and the
     newest versions whose releases still exist, since a rollback can go to them.
     """
-    from zdd.release.shelf import Shelf  # here, because a project without releases needs none
-
-    headers = project.snapshots.headers()
-    shelf = Shelf(project.paths, lambda _: None)
+    headers = reversed(project.snapshots.headers().items())
     own = [
-        number
-        for number, header in reversed(headers.items())
-        if header.origin == number
-        and all(release and shelf.is_complete(release) for release in header.releases.values())
+        number for number, header in headers if header.origin == number and _exist(project, header.releases.values())
     ]
     most = max(_KEPT, project.config.release.keep_releases if project.config.release else 0)
     return {*tables, *own[:most]}
+
+
+def _exist(project: Project, releases: Collection[str | None]) -> bool:
+    if not all(releases):
+        return False  # the code of a project without releases is never kept
+    from zdd.release.shelf import Shelf  # here, because such a project needs none
+
+    shelf = Shelf(project.paths, lambda _: None)
+    return all(release and shelf.is_complete(release) for release in releases)
 
 
 def project_of(project: Project, request: Request) -> Project:
@@ -129,13 +129,17 @@ def project_of(project: Project, request: Request) -> Project:
     """
     if request.snapshot or request.action != "deploy":
         return project.as_of(request.snapshot)
-    then = _untouched(project, request)
-    services = {name: service for name, service in then.items() if name not in request.services}
-    if not services:
+    then = _serving_snapshot(project, request)
+    if then is None:
         return project
-    merged = replace(project.config, services={**project.config.services, **services})
+    known = {*then.apps, *then.classic} & project.config.services.keys()
+    stay = known - set(request.services)
+    if not stay:
+        return project
+    started = {name: service for name, service in then.config(project.config).services.items() if name in stay}
+    merged = replace(project.config, services={**project.config.services, **started})
     if project.proxy.routes:
-        _check_routes([service for name, service in merged.services.items() if name in {*then, *request.services}])
+        _check_routes([service for name, service in merged.services.items() if name in {*known, *request.services}])
     return project.configured(merged)
 
 
@@ -154,11 +158,62 @@ def _check_routes(services: Iterable[Service]) -> None:
                     )
 
 
-def _untouched(project: Project, request: Request) -> Mapping[str, Service]:
-    """Return the configured services that serve, as they were started; none for a deploy of all services."""
+def _serving_snapshot(project: Project, request: Request) -> Snapshot | None:
+    """Return what serves started from, if the request is for some services only and the others stay."""
     current = project.tables.current()
-    then = project.snapshots.read(current.deploy) if current and request.services else None
+    return project.snapshots.read(current.deploy) if current and request.services else None
+
+
+def differences(project: Project, request: Request) -> str | None:
+    """Return one line that says how today's configuration differs from what the request starts with, if it does."""
+    if request.action == "deploy":
+        then = _serving_snapshot(project, request)
+        others = tuple(name for name in then.order if name not in request.services) if then else ()
+        if then is None or not others or not (changes := _differences(project, then, others)):
+            return None
+        return f"{changes} for {' and '.join(others)}, which stays as it is: `zddeploy` deploys all"
+    current = project.tables.current()
+    then, since = request.snapshot, request.origin or (current.deploy if current else 0)
     if then is None:
-        return {}
-    known = {*then.apps, *then.classic} & project.config.services.keys()
-    return {name: service for name, service in then.config(project.config).services.items() if name in known}
+        file = project.config.path.name
+        return f"there is no record of how deploy {since} was started, so today's {file} is used" if since else None
+    changes = _differences(project, then, request.services)
+    if not changes:
+        return None
+    return f"{changes} since deploy {since}, which is started as it was: `zddeploy` deploys the current configuration"
+
+
+def _differences(project: Project, then: Snapshot, services: tuple[str, ...]) -> str | None:
+    """
+    Return in one line how today's configuration differs from what these services (all if there are none) started with.
+
+    Return None if it does not differ. Variables of today's shell do not count.
+    """
+    today, file = project.config, project.config.path.name
+    old, new = then.config(today), replace(today, warnings=[])
+    changed, gone = [], []
+    if _sections(old, services) != _sections(new, services):
+        changed.append(file)
+    for name, service in new.apps.items():
+        started = then.apps.get(name)
+        if started is None or not service.env_file or (services and name not in services):
+            continue
+        try:
+            if environment.resolve(service).from_file != started.from_file and service.env_file == started.env_file:
+                changed.append(service.env_file.name)
+        except UsageError:
+            gone.append(service.env_file.name)
+    changed, gone = list(dict.fromkeys(changed)), list(dict.fromkeys(gone))
+    parts = [f"{' and '.join(changed)} {'has' if len(changed) == 1 else 'have'} changed"] if changed else []
+    parts += [f"{' and '.join(gone)} cannot be read"] if gone else []
+    return ", and ".join(parts) or None
+
+
+def _sections(config: Config, services: tuple[str, ...]) -> object:
+    """Return what the file says, or only what it says of the named services."""
+    plain = {
+        name: {key: value for key, value in asdict(service).items() if key not in ("from_file", "taken_over")}
+        for name, service in config.services.items()
+        if not services or name in services
+    }
+    return plain if services else (plain, config.zdd, config.nginx, config.release)

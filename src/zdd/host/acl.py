@@ -24,14 +24,7 @@ def allow(path: str, users: dict[int, int]) -> None:
 
     Raises OSError (ENOTSUP) on a file system without access lists.
     """
-    owner = os.stat(path).st_mode >> 6 & 7
-    mask = 0
-    entries = [(_USER_OBJ, owner, _NOBODY)]
-    for user, bits in sorted(users.items()):
-        entries.append((_USER, bits, user))
-        mask |= bits
-    entries += [(_GROUP_OBJ, 0, _NOBODY), (_MASK, mask, _NOBODY), (_OTHER, 0, _NOBODY)]
-    os.setxattr(path, _ATTRIBUTE, _packed(entries))
+    _set(path, os.stat(path).st_mode & 0o700, users)
 
 
 def add(fd: int, user: int, bits: int) -> None:
@@ -40,11 +33,7 @@ def add(fd: int, user: int, bits: int) -> None:
 
     Raises OSError (ENOTSUP) on a file system without access lists.
     """
-    mode = os.fstat(fd).st_mode
-    owner, group, other = mode >> 6 & 7, mode >> 3 & 7, mode & 7
-    entries = [(_USER_OBJ, owner, _NOBODY), (_USER, bits, user), (_GROUP_OBJ, group, _NOBODY)]
-    entries += [(_MASK, group | bits, _NOBODY), (_OTHER, other, _NOBODY)]
-    os.setxattr(fd, _ATTRIBUTE, _packed(entries))
+    _set(fd, os.fstat(fd).st_mode, {user: bits})
 
 
 def let_pass(folder: str, users: list[int]) -> None:
@@ -73,5 +62,13 @@ def read(path: str) -> tuple[dict[int, int], dict[int | None, int]]:
     return users, groups
 
 
-def _packed(entries: list[tuple[int, int, int]]) -> bytes:
-    return struct.pack("<I", _VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+def _set(file: str | int, mode: int, users: dict[int, int]) -> None:
+    """Grant access to these users beside what the mode grants."""
+    owner, group, other = mode >> 6 & 7, mode >> 3 & 7, mode & 7
+    mask = group
+    for bits in users.values():
+        mask |= bits
+    entries = [(_USER_OBJ, owner, _NOBODY), *((_USER, bits, user) for user, bits in sorted(users.items()))]
+    entries += [(_GROUP_OBJ, group, _NOBODY), (_MASK, mask, _NOBODY), (_OTHER, other, _NOBODY)]
+    packed = [struct.pack("<HHI", *entry) for entry in entries]
+    os.setxattr(file, _ATTRIBUTE, struct.pack("<I", _VERSION) + b"".join(packed))

@@ -20,9 +20,13 @@ class Clock:
         """Wait this long; not at all if the number is negative."""
         time.sleep(max(0.0, seconds))
 
-    def poll(self, every: float, until: float, interrupt: Callable[[], object] = lambda: None) -> Iterator[None]:
+    def poll(
+        self, every: float | Callable[[], float], until: float, interrupt: Callable[[], object] = lambda: None
+    ) -> Iterator[None]:
         """
         Yield at once, then every `every` seconds, and a last time at `until`, a moment of `now`.
+
+        `every` may be called instead, before each pause: then pauses may grow.
 
         The caller checks its condition each time and leaves the loop once it holds; `for ... else` is the deadline.
         `interrupt` is called before each pause and may raise.
@@ -30,7 +34,7 @@ class Clock:
         yield
         while (remaining := until - self.now()) > 0:
             interrupt()
-            self.sleep(min(every, remaining))
+            self.sleep(min(every() if callable(every) else every, remaining))
             yield
 
 

@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, NamedTuple, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn
 
 from zdd.host.clock import Clock
 from zdd.host.own_process import change_user
@@ -17,12 +17,11 @@ _MOST_SHOWN = 1 << 24  # bytes: only the end of longer output is read, as a serv
 _PAUSE = 0.01  # seconds between looks at whether a program has ended
 
 
-class Result:
+class Result(NamedTuple):
     """How a program ended: its exit status (minus the signal's number if killed) and its output."""
 
-    def __init__(self, status: int, output: str) -> None:
-        self.status = status
-        self.output = output
+    status: int
+    output: str
 
 
 class Identity(NamedTuple):
@@ -34,6 +33,24 @@ class Identity(NamedTuple):
 
 
 _OURSELVES = Identity()
+
+
+class Surroundings(NamedTuple):
+    """The folder, environment and user of a program."""
+
+    cwd: str
+    env: Mapping[str, str]
+    who: Identity = _OURSELVES
+
+
+def start(argv: Sequence[str], there: Surroundings, **more: Any) -> subprocess.Popen[bytes]:
+    """Start a program in its own session; `more` is for Popen."""
+    cwd, env, (uid, gid, groups) = there
+    if os.geteuid() != 0:
+        groups = None  # nobody else may set them
+    more |= {"user": uid, "group": gid, "extra_groups": groups}
+    child: subprocess.Popen[bytes] = subprocess.Popen(argv, cwd=cwd, env=env, start_new_session=True, **more)
+    return child
 
 
 class Commands:
@@ -50,7 +67,7 @@ class Commands:
         self,
         argv: Sequence[str],
         cwd: str = "/",
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str] = os.environ,
         timeout: float = 30.0,
         who: Identity = _OURSELVES,
         interrupt: Callable[[], None] = lambda: None,
@@ -64,31 +81,18 @@ class Commands:
         """
         # Output goes to a file, as a pipe ends only when all background processes have ended.
         with _nameless_file() as output:
-            child = self._start(argv, cwd, env, output, who)
-            status = child.wait(timeout, Clock(), interrupt)
+            status = self._start(argv, Surroundings(cwd, env, who), output).wait(timeout, Clock(), interrupt)
             output.seek(max(0, os.fstat(output.fileno()).st_size - _MOST_SHOWN))
             printed = output.read().decode(errors="replace")
         if status is None:
             return Result(-signal.SIGKILL, f"{printed}(killed: not done after {timeout:g} s)\n")
         return Result(status, printed)
 
-    def attend(
-        self,
-        argv: Sequence[str],
-        there: Surroundings,
-        output: str,
-        timeout: float,
-        clock: Clock,
-        interrupt: Callable[[], None],
-    ) -> int | None:
-        """Wait for the program's end; append its output to the file `output`. Return as `Spawned.wait` does."""
-        return self.spawn(argv, there.cwd, there.env, output, who=there.who).wait(timeout, clock, interrupt)
-
     def spawn(
         self,
         argv: Sequence[str],
         cwd: str = "/",
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str] = os.environ,
         output: str = os.devnull,
         descriptors: Sequence[int] = (),
         who: Identity = _OURSELVES,
@@ -100,43 +104,12 @@ class Commands:
         It inherits only `descriptors`, under the same numbers. An `umask` of -1 means ours.
         """
         with open(output, "ab") as log:
-            return self._start(argv, cwd, env, log, who, descriptors, umask)
+            return self._start(argv, Surroundings(cwd, env, who), log, pass_fds=descriptors, umask=umask)
 
-    def _start(
-        self,
-        argv: Sequence[str],
-        cwd: str,
-        env: Mapping[str, str] | None,
-        output: IO[bytes],
-        who: Identity,
-        descriptors: Sequence[int] = (),
-        umask: int = -1,
-    ) -> Spawned:
+    def _start(self, argv: Sequence[str], there: Surroundings, output: IO[bytes], **more: Any) -> Spawned:
         if self.log:
-            self.log(f"{shlex.join(argv)}  (in {cwd})")
-        child = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            pass_fds=descriptors,
-            umask=umask,
-            user=who.uid,
-            group=who.gid,
-            extra_groups=who.groups if os.geteuid() == 0 else None,
-        )
-        return Spawned(child)
-
-
-class Surroundings(NamedTuple):
-    """The folder, environment and user of a program."""
-
-    cwd: str
-    env: Mapping[str, str]
-    who: Identity = _OURSELVES
+            self.log(f"{shlex.join(argv)}  (in {there.cwd})")
+        return Spawned(start(argv, there, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **more))
 
 
 def become(argv: Sequence[str], there: Surroundings) -> NoReturn:

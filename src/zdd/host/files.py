@@ -60,7 +60,7 @@ def point(link: str, target: str) -> None:
 
 def _replace(path: str, make: Callable[[str], None]) -> None:
     """Rename to the path what `make` creates beside it under a temporary name, which a failure removes."""
-    temporary = f"{path}.{os.getpid()}.tmp"
+    temporary = f"{path}.{os.urandom(8).hex()}.tmp"  # nobody can guess it: see guarded.py
     try:
         make(temporary)
         os.rename(temporary, path)
@@ -172,13 +172,12 @@ class _Removal:
             self._empty(self.top, path, 1)
             try:
                 os.rmdir(path)
+                return
             except OSError as error:
                 deadline = deadline or time.monotonic() + _PATIENCE
                 stuck = bool(self.failure) and moves == self.moves
                 if error.errno != errno.ENOTEMPTY or stuck or time.monotonic() > deadline:
                     raise self.failure or error from None
-            else:
-                return
 
     def _empty(self, folder: int, where: str, depth: int) -> None:
         for name in os.listdir(folder):
@@ -187,8 +186,7 @@ class _Removal:
             except FileNotFoundError:
                 pass
             except OSError as error:
-                if not self.failure:
-                    self.failure = OSError(error.errno, error.strerror, f"{where}/{name}")
+                self.failure = self.failure or OSError(error.errno, error.strerror, f"{where}/{name}")
 
     def _remove(self, name: str, parent: int, where: str, depth: int) -> None:
         try:
@@ -237,8 +235,7 @@ def tail(path: str, lines: int, since: int = 0) -> list[str]:
     """Return the last lines after the byte offset `since`; reads at most the last 64 KiB."""
     try:
         with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            file.seek(max(since, size - 65536))
+            file.seek(max(since, os.fstat(file.fileno()).st_size - 65536))
             return file.read().decode(errors="replace").splitlines()[-lines:]
     except FileNotFoundError:
         return []

@@ -24,7 +24,6 @@ _LONGEST = 65536  # bytes of a file that `read_of_user` reads
 _MOST_LINKS = 40  # in one path: the kernel's own limit (path_resolution(7))
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _KINDS = ((stat.S_ISLNK, "a link"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISDIR, "a folder"))
 
 
@@ -59,8 +58,8 @@ class Found(NamedTuple):
 def is_shared(path: str) -> bool:
     """Return whether we are root and another user can replace or change the file."""
     try:
-        with _reached(path, through_link=True) as place:
-            return place.shared
+        with _reached(path, "read", through_link=True) as (_, shared):
+            return shared
     except Untrusted:
         return True
     except OSError:
@@ -70,12 +69,11 @@ def is_shared(path: str) -> bool:
 def look(path: str) -> Found | None:
     """Return the file's content, None if it does not exist. Raises Untrusted, and the errors of `files.read`."""
     try:
-        with _reached(path, through_link=True) as place:
-            if not place.shared:
-                text = files.read(path)
-                return None if text is None else Found(text, shared=False, owner=None)
-            with _errors_of(path, "read"):
+        with _reached(path, "read", through_link=True) as (place, shared):
+            if shared:
                 return _read(path, place)
+            text = files.read(path)
+            return None if text is None else Found(text, shared=False, owner=None)
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -98,56 +96,50 @@ def read_of_user(path: str, uid: int) -> str | None:
 
 def write(path: str, text: str) -> None:
     """Replace the file as `files.write` does. Raises Untrusted, and the errors of `files.write`."""
-    with _reached(path) as place:
-        if not place.shared:
-            files.write(path, text)
-            return
-        temporary = f"{place.name}.{os.urandom(8).hex()}.tmp"  # a name that nobody can guess
-        with _errors_of(path, "replaced"):
-            fd = os.open(temporary, _CREATE, 0o644, dir_fd=place.fd)
-            try:
-                with open(fd, "w", encoding="utf-8") as file:
-                    os.fchmod(fd, 0o644)
-                    file.write(text)
-                os.rename(temporary, place.name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary, dir_fd=place.fd)
-                raise
+    with _reached(path, "replaced") as (place, _):
+        files.write(place, text)
 
 
 def remove(path: str) -> None:
     """Remove the file or link if it exists, never the target of a link. Raises Untrusted and OSError."""
     try:
-        with _reached(path) as place:
-            if not place.shared:
-                files.remove(path)
-                return
-            with _errors_of(path, "removed"):
-                os.unlink(place.name, dir_fd=place.fd)
-    except (FileNotFoundError, NotADirectoryError):
+        with _reached(path, "removed") as (place, _):
+            files.remove(place)
+    except NotADirectoryError:
         pass
 
 
-class _Place(NamedTuple):
-    """An open folder and the name in it that a path leads to; `shared`: another user may replace or change the file."""
-
-    fd: int
-    name: str
-    shared: bool
-
-
 @contextlib.contextmanager
-def _reached(path: str, through_link: bool = False) -> Iterator[_Place]:
+def _reached(path: str, done: str, through_link: bool = False) -> Iterator[tuple[str, bool]]:
+    """
+    Give a path to the file for what is `done` to it, and whether another user may replace or change the file.
+
+    If so, the path goes through the open folder that `_walk` has reached, and an OSError that the caller gets from it
+    becomes Untrusted, since the folder's owner may have caused it; a missing file is no such error.
+    """
+    if os.geteuid() != 0:
+        yield path, False
+        return
+    fd, name, shared = _walk(path, through_link)
+    try:
+        yield (f"/proc/self/fd/{fd}/{name}" if shared else path), shared
+    except OSError as error:
+        if not shared or isinstance(error, FileNotFoundError):
+            raise
+        why = f"{error.strerror}; another user can change what is there"
+        raise Untrusted(f"{path} cannot be {done}: {why}") from error
+    finally:
+        os.close(fd)
+
+
+def _walk(path: str, through_link: bool) -> tuple[int, str, bool]:
     """
     Open the folder that an absolute path leads to, name by name; each name is checked before it is entered.
 
-    Only links that root alone can have made are followed; at the end of the path only with `through_link`. Raises
-    Untrusted for any other link, and OSError.
+    Return the folder, the name in it, and whether another user may replace or change the file. Only links that root
+    alone can have made are followed; at the end of the path only with `through_link`. Raises Untrusted for any other
+    link, and OSError.
     """
-    if os.geteuid() != 0:
-        yield _Place(-1, path, shared=False)
-        return
     fd, shared, links = os.open("/", _FOLDER), False, 0
     parts = [part for part in reversed(path.split("/")) if part]
     try:
@@ -157,7 +149,7 @@ def _reached(path: str, through_link: bool = False) -> Iterator[_Place]:
             shared = shared or _may_be_replaced(folder, entry) or (not parts and _is_others(folder))
             is_link = entry is not None and stat.S_ISLNK(entry.st_mode)
             if not parts and not (is_link and through_link and not shared):
-                break
+                return fd, name, shared or _is_others(entry)
             if is_link:
                 links += 1
                 if shared:
@@ -171,17 +163,17 @@ def _reached(path: str, through_link: bool = False) -> Iterator[_Place]:
                 below = os.open(name, _FOLDER, dir_fd=fd)
             os.close(fd)
             fd = below
-        yield _Place(fd, name, shared or _is_others(entry))
-    finally:
+    except BaseException:
         os.close(fd)
+        raise
 
 
-def _read(path: str, place: _Place) -> Found:
-    status = os.stat(place.name, dir_fd=place.fd, follow_symlinks=False)
+def _read(path: str, place: str) -> Found:
+    status = os.lstat(place)
     if not stat.S_ISREG(status.st_mode):
         raise _planted(path, next((kind for is_it, kind in _KINDS if is_it(status.st_mode)), "a device"))
-    with files.Opened(place.name, _READ, folder=place.fd) as fd:
-        status, folder = os.fstat(fd), os.fstat(place.fd)
+    with files.Opened(place, _READ) as fd:
+        status, folder = os.fstat(fd), os.stat(os.path.dirname(place))
         if not stat.S_ISREG(status.st_mode):
             raise _planted(path, "no file any more")
         data = os.read(fd, _MOST + 1)
@@ -224,14 +216,3 @@ def _stat(name: str, fd: int) -> os.stat_result | None:
 
 def _planted(path: str, what: str) -> Untrusted:
     return Untrusted(f"{path} is {what}, and another user can change what is there: root does not use it")
-
-
-@contextlib.contextmanager
-def _errors_of(path: str, done: str) -> Iterator[None]:
-    """Turn an OSError, which the folder's owner may have caused, into Untrusted; a missing file is no such error."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise Untrusted(f"{path} cannot be {done}: {error.strerror}; another user can change what is there") from error

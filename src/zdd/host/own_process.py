@@ -1,9 +1,14 @@
-"""What zdd changes about its own process: umask, user, subreaper, and how it ends."""
+"""What zdd changes about its own process: umask, user, subreaper, handlers of signals, and how it ends."""
 
 from __future__ import annotations
 
 import os
 import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 UMASK = 0o022  # others may read, only the owner may write
 
@@ -40,6 +45,20 @@ def change_user(uid: int | None, gid: int | None, groups: list[int] | None) -> N
         os.setgid(gid)
     if uid is not None:
         os.setuid(uid)
+
+
+class Handlers:
+    """Handlers of signals for a `with`, by hand like `files.Opened`: the former ones are restored at its end."""
+
+    def __init__(self, handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]]) -> None:
+        self._handlers = handlers
+
+    def __enter__(self) -> None:
+        self._former = {number: signal.signal(number, handler) for number, handler in self._handlers.items()}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
 
 
 def die_of(number: int) -> None:

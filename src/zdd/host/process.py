@@ -57,7 +57,7 @@ class Process:
         compared after opening and before sending (pidfd_open(2)).
         Raises PermissionError for another user's process.
         """
-        with self.opened() as fd:
+        with Opened(self) as fd:
             if fd is None:
                 return False
             try:
@@ -68,24 +68,20 @@ class Process:
 
     def wait(self, seconds: float) -> bool:
         """Wait at most this long for the end of the process; return whether it has ended. It need not be our child."""
-        with self.opened() as fd:
+        with Opened(self) as fd:
             if fd is None:
                 return True
             poll = select.poll()
             poll.register(fd, select.POLLIN)
             return bool(poll.poll(max(0, int(seconds * 1000)))) or not self.alive()
 
-    def opened(self) -> _Opened:
-        """Return, for a `with`, a pidfd of this process, None if it has ended; closed on leaving."""
-        return _Opened(self)
-
     def started(self) -> float:
         """Return when it started, in seconds of time.time(), to about a hundredth of a second."""
         return clock.boot_time() + self.start_time / os.sysconf("SC_CLK_TCK")
 
 
-class _Opened:
-    """A context manager by hand: contextlib would cost each keeper a third of a megabyte."""
+class Opened:
+    """The pidfd of a process for a `with`, None if it has ended; by hand like `files.Opened`."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -216,10 +212,9 @@ def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Ca
 
     A process that cannot be killed (state D) gets 5 s more; then this returns without it.
     """
-    running = [process for process in processes if process.signal(stop_signal)]
-    for number, seconds in ((None, patience), (signal.SIGKILL, 5.0)):
-        if number is not None:
-            running = [process for process in running if process.signal(number)]
+    running = list(processes)
+    for number, seconds in ((stop_signal, patience), (signal.SIGKILL, 5.0)):
+        running = [process for process in running if process.signal(number)]
         deadline = now() + seconds
         running = [process for process in running if not process.wait(deadline - now())]
 

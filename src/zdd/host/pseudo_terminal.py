@@ -18,9 +18,10 @@ import termios
 import tty
 from collections.abc import Iterator, Sequence
 
-from zdd.host.command import Surroundings
+from zdd.host.command import Surroundings, start
+from zdd.host.own_process import Handlers
 
-_FORWARDED = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCONT")
+_FORWARDED = [signal.Signals[f"SIG{name}"] for name in ("INT", "QUIT", "TERM", "HUP", "USR1", "USR2", "CONT")]
 _CHUNK = 65536
 _LAST_WORDS = 64  # chunks that are relayed after the program's end, as other processes may print for ever
 
@@ -58,25 +59,11 @@ def _start(
         if terminal is not None:
             fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
-    return subprocess.Popen(
-        argv,
-        cwd=there.cwd,
-        env=there.env,
-        stdin=streams[0],
-        stdout=streams[1],
-        stderr=streams[2],
-        close_fds=True,
-        start_new_session=True,
-        user=there.who.uid,
-        group=there.who.gid,
-        extra_groups=there.who.groups,
-        umask=0o022,
-        preexec_fn=take_terminal,
-    )
+    stdin, stdout, stderr = streams
+    return start(argv, there, stdin=stdin, stdout=stdout, stderr=stderr, umask=0o022, preexec_fn=take_terminal)
 
 
-@contextlib.contextmanager
-def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
+def _forwarding(child: subprocess.Popen[bytes]) -> Handlers:
     """Pass on to the program's process group the signals that it would have received in our session."""
 
     def forward(number: int, _: object) -> None:
@@ -84,25 +71,12 @@ def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, number)
 
-    numbers = [getattr(signal, name) for name in _FORWARDED]
-    before = {number: signal.getsignal(number) for number in numbers}
-    heard = [number for number in numbers if before[number] != signal.SIG_IGN]  # nohup ignores some for us both
-    for number in heard:
-        signal.signal(number, forward)
-    try:
-        yield
-    finally:
-        for number in heard:
-            signal.signal(number, before[number])
+    # nohup ignores some for us both
+    return Handlers({number: forward for number in _FORWARDED if signal.getsignal(number) != signal.SIG_IGN})
 
 
-@contextlib.contextmanager
-def _resizing(ours: int, master: int) -> Iterator[None]:
-    before = signal.signal(signal.SIGWINCH, lambda *_: _copy_size(ours, master))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGWINCH, before)
+def _resizing(ours: int, master: int) -> Handlers:
+    return Handlers({signal.SIGWINCH: lambda *_: _copy_size(ours, master)})
 
 
 def _copy_size(ours: int, master: int) -> None:

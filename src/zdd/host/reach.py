@@ -18,12 +18,7 @@ def first_unsearchable_folder(path: str, uid: int, groups: Collection[int]) -> s
     """
     if uid == 0:
         return None
-    way = os.path.realpath(path)
-    folders = [way]
-    while way != "/":
-        way = os.path.dirname(way)
-        folders.append(way)
-    for folder in reversed(folders):
+    for folder in _way(os.path.realpath(path)):
         if not os.path.isdir(folder):
             return None
         if not _may_search(folder, uid, groups):

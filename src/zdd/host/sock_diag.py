@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    File = tuple[int, int]  # the device and inode of the name that a UNIX socket was bound to
+
 AT_LOOPBACK = ("127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1")  # listeners there can be reached at 127.0.0.1
 
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
@@ -24,21 +26,6 @@ _ESTABLISHED, _CLOSE_WAIT, _LISTEN = 1, 8, 10
 _LISTENS = "00010000"  # __SO_ACCEPTCON, as /proc/net/unix shows it
 _ANY = 0xFFFFFFFF
 _HEADER = struct.Struct("=IH")  # of a netlink message: its length, its kind
-
-
-class UnixSocket:
-    """
-    One UNIX stream socket as the kernel shows it.
-
-    `inode` is its own; `file` is the (device, inode) of the name it was bound to, which stays if the name is removed.
-    """
-
-    __slots__ = ("file", "inode", "queued")
-
-    def __init__(self, inode: int, file: tuple[int, int] | None, queued: int) -> None:
-        self.inode = inode
-        self.file = file
-        self.queued = queued
 
 
 class TcpSocket:
@@ -53,7 +40,7 @@ class TcpSocket:
         self.uid = uid
 
 
-def connections_to(file: tuple[int, int] | None) -> int | None:
+def connections_to(file: File | None) -> int | None:
     """
     Count the connections to the UNIX socket of this file (see `file_of`), queued or accepted, in our network namespace.
 
@@ -61,8 +48,6 @@ def connections_to(file: tuple[int, int] | None) -> int | None:
     be in another namespace, or the file system may report other device numbers than the kernel), and the caller must
     count in another way. Of a listener in another namespace (a container's) only accepted connections are visible.
     """
-    if file is None:
-        return None
     in_queue = queued(file)
     # A dump omits queued connections, which have no owner yet, and it is not atomic. In this order a connection that is
     # accepted in between is counted twice rather than not at all.
@@ -70,29 +55,29 @@ def connections_to(file: tuple[int, int] | None) -> int | None:
     return None if in_queue is None and not connected else (in_queue or 0) + connected
 
 
-def connections_to_files() -> dict[tuple[int, int], int]:
+def connections_to_files() -> dict[File, int]:
     """Count the connections to every UNIX socket in our network namespace, by its file, in two dumps."""
-    counts = {listener.file: listener.queued for listener in _unix_sockets(_LISTEN) if listener.file}
-    for connection in _unix_sockets(_ESTABLISHED):
-        if connection.file:
-            counts[connection.file] = counts.get(connection.file, 0) + 1
+    counts = {file: in_queue for _, file, in_queue in _unix_sockets(_LISTEN) if file}
+    for _, file, _ in _unix_sockets(_ESTABLISHED):
+        if file:
+            counts[file] = counts.get(file, 0) + 1
     return counts
 
 
-def queued(file: tuple[int, int] | None) -> int | None:
+def queued(file: File | None) -> int | None:
     """Count the connections in the accept queue of the UNIX socket of this file; None without a listener."""
-    queues = [listener.queued for listener in _unix_sockets(_LISTEN, file)] if file else []
+    queues = [in_queue for _, _, in_queue in _unix_sockets(_LISTEN, file)] if file else []
     return sum(queues) if queues else None
 
 
-def accepted(file: tuple[int, int]) -> set[int]:
+def accepted(file: File | None) -> set[int]:
     """Return the accepted connections to the UNIX socket of this file, each by its own inode."""
-    return {connection.inode for connection in _unix_sockets(_ESTABLISHED, file)}
+    return {inode for inode, _, _ in _unix_sockets(_ESTABLISHED, file)} if file else set()
 
 
-def listening_at(file: tuple[int, int]) -> set[int]:
+def listening_at(file: File | None) -> set[int]:
     """Return the inodes of the listening sockets that are bound to this file."""
-    return {listener.inode for listener in _unix_sockets(_LISTEN, file)}
+    return {inode for inode, _, _ in _unix_sockets(_LISTEN, file)} if file else set()
 
 
 def connections_by_name(path: str, pid: int) -> int:
@@ -116,12 +101,6 @@ def connections_to_port(port: int) -> int:
     """Count the TCP connections to a local port that its server has not closed, queued ones too (IPv4 and IPv6)."""
     states = 1 << _ESTABLISHED | 1 << _CLOSE_WAIT
     return sum(1 for family in (socket.AF_INET, socket.AF_INET6) for _ in _tcp_sockets(family, states, port))
-
-
-def listening(pid: int) -> list[tuple[int, int]]:
-    """Return the process's listening TCP sockets, as (port, inode)."""
-    inodes = {inode for inode, _ in socket_descriptors(pid)}
-    return [(listener.port, listener.inode) for listener in _listening_on_tcp(0) if listener.inode in inodes]
 
 
 def listening_on(port: int) -> list[TcpSocket]:
@@ -160,12 +139,12 @@ def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:
             yield int(target[8:-1]), int(name)
 
 
-def listening_files() -> set[tuple[int, int]]:
+def listening_files() -> set[File]:
     """Return the files of all listening UNIX sockets in our network namespace."""
-    return {listener.file for listener in _unix_sockets(_LISTEN) if listener.file}
+    return {file for _, file, _ in _unix_sockets(_LISTEN) if file}
 
 
-def file_of(path: str, follow_symlinks: bool = True) -> tuple[int, int] | None:
+def file_of(path: str, follow_symlinks: bool = True) -> File | None:
     """Return the (device, inode) that sockets bound to this path have; None if the path does not exist."""
     try:
         stat = os.stat(path, follow_symlinks=follow_symlinks)
@@ -175,21 +154,26 @@ def file_of(path: str, follow_symlinks: bool = True) -> tuple[int, int] | None:
     return device, stat.st_ino & 0xFFFFFFFF
 
 
-def _unix_sockets(state: int, file: tuple[int, int] | None = None) -> Iterator[UnixSocket]:
-    """Yield the sockets in this state; with `file`, only those that are bound to it."""
+def _unix_sockets(state: int, file: File | None = None) -> Iterator[tuple[int, File | None, int]]:
+    """
+    Yield the sockets in this state; with `file`, only those that are bound to it.
+
+    Each as its own inode, the file of the name it was bound to, which stays if the name is removed, and the number of
+    connections in its queue.
+    """
     show = _SHOW_NAME_OF_FILE | _SHOW_QUEUE
     request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 1 << state, 0, show, _ANY, _ANY)
     for message in _dump(request, struct.pack("=II", file[1], file[0]) if file else b""):
         inode = struct.unpack_from("=I", message, 4)[0]
-        bound_to, queued = None, 0
+        bound_to, in_queue = None, 0
         for kind, value in _attributes(message, 16):
             if kind == _VFS:
                 file_inode, device = struct.unpack_from("=II", value)
                 bound_to = (device, file_inode)
             elif kind == _RQLEN and state == _LISTEN:
-                queued = struct.unpack_from("=I", value)[0]
+                in_queue = struct.unpack_from("=I", value)[0]
         if file in (None, bound_to):
-            yield UnixSocket(inode, bound_to, queued)
+            yield inode, bound_to, in_queue
 
 
 def _listening_on_tcp(port: int) -> list[TcpSocket]:

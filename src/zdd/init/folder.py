@@ -32,10 +32,11 @@ class Folder:
         except OSError:
             return ""
 
-    def json(self, name: str) -> dict[str, Any]:
-        """Return the object in a JSON file, empty if it is missing or holds anything else."""
+    @cached_property
+    def package(self) -> dict[str, Any]:
+        """The object in package.json, empty if it is missing or holds anything else."""
         try:
-            value = json.loads(self.text(name) or "{}")
+            value = json.loads(self.text("package.json") or "{}")
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
@@ -51,17 +52,11 @@ class Folder:
     @cached_property
     def requirements(self) -> set[str]:
         """The normalized names of the Python packages that the project declares."""
-        project = self.pyproject.get("project", {})
-        lines = [
-            *project.get("dependencies", []),
-            *self.pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}),
-        ]
-        for path in [
-            *self.path.glob("requirements*.txt"),
-            *self.path.glob("requirements/*.txt"),
-            self.path / "Pipfile",
-        ]:
-            lines += self.text(str(path.relative_to(self.path))).splitlines()
+        poetry = self.pyproject.get("tool", {}).get("poetry", {})
+        lines = [*self.pyproject.get("project", {}).get("dependencies", []), *poetry.get("dependencies", {})]
+        for pattern in ("requirements*.txt", "requirements/*.txt", "Pipfile"):
+            for path in self.path.glob(pattern):
+                lines += self.text(str(path.relative_to(self.path))).splitlines()
         names = (re.match(r"\s*([A-Za-z0-9][\w.-]*)", line) for line in lines)
         return {re.sub("[-_.]+", "-", name[1]).lower() for name in names if name}
 

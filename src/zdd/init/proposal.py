@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from zdd.conf.read import valid_name
 from zdd.conf.schema import NAME
 
 _LINE = 80  # characters of the longest list on one line
@@ -37,7 +38,9 @@ def toml(proposal: Proposal, folder_name: str, port: int, is_repository: bool, h
     """Return the text of deploy.toml; `has_env`: the project has a file .env."""
     lines = [f"# {proposal.what}: found by `zddeploy init`.", "# `zddeploy config` shows all other keys."]
     lines += [f"# {comment}" for comment in proposal.comments]
-    zdd: dict[str, object] = {} if re.fullmatch(NAME, folder_name) else {"project": _project(folder_name)}
+    zdd: dict[str, object] = (
+        {} if re.fullmatch(NAME, folder_name) else {"project": valid_name(folder_name) or "project"}
+    )
     if proposal.before_start:
         zdd["before_start"] = proposal.before_start
     lines += _section("zdd", zdd, {"before_start": "run in the new release before anything of it starts"})
@@ -56,11 +59,6 @@ def toml(proposal: Proposal, folder_name: str, port: int, is_repository: bool, h
     return "\n".join(lines) + "\n"
 
 
-def service_name(word: str) -> str:
-    """Return the valid service name that is nearest to the word."""
-    return re.sub("[^a-z0-9_-]+", "-", word.lower()).strip("-_")[:31] or "web"
-
-
 def _release(proposal: Proposal, is_repository: bool) -> list[str]:
     """Return the [release] section; empty without build commands: then the code runs in place."""
     if not proposal.build:
@@ -70,10 +68,6 @@ def _release(proposal: Proposal, is_repository: bool) -> list[str]:
     keys |= {key: paths for key, paths in (("shared", proposal.shared), ("assets", proposal.assets)) if paths}
     said = {"source": source, "shared": "the same for all releases", "assets": "nginx serves these files itself"}
     return _section("release", keys, said)
-
-
-def _project(folder_name: str) -> str:
-    return service_name(folder_name) if re.search("[a-zA-Z0-9]", folder_name) else "project"
 
 
 def _section(title: str, keys: dict[str, object], comments: dict[str, str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import NamedTuple
 
 from zdd.init.folder import Folder
 from zdd.init.proposal import Proposal, Service
@@ -16,15 +15,6 @@ _GUNICORN = f"{BIN}gunicorn {{app}} --bind fd://{{{{fd}}}}"
 _UVICORN = f"{BIN}uvicorn {{app}} --fd {{{{fd}}}}"
 _APP = re.compile(r"(?m)^(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)?(FastAPI|Starlette|Litestar|Quart|Flask)\(")
 _FACTORY = re.compile(r"(?m)^def (create_app|make_app)\(\s*\)")
-_WSGI = ("Flask",)
-
-
-class App(NamedTuple):
-    """An application: its location for servers (`main:app`), its framework, and its folder."""
-
-    where: str
-    framework: str
-    folder: str = ""
 
 
 def django(folder: Folder) -> Proposal | None:
@@ -61,15 +51,25 @@ def django(folder: Folder) -> Proposal | None:
 
 def application(folder: Folder) -> Proposal | None:
     """Return a proposal for a FastAPI, Starlette, Litestar, Quart or Flask application, None if there is none."""
-    app = _application(folder)
-    if app is None:
-        return None
-    wsgi = app.framework in _WSGI
-    run = (_GUNICORN if wsgi else _UVICORN).format(app=app.where)
-    if app.folder:
-        run += f" --{'chdir' if wsgi else 'app-dir'} {app.folder}"
-    build = environment(folder, app.framework.lower(), "gunicorn" if wsgi else "uvicorn")
-    return Proposal(app.framework, [Service("web", {"run": run})], build)
+    for name in folder.sources:
+        text = folder.text(name)
+        base, module = ("src", name[4:]) if name.startswith("src/") else ("", name)
+        module = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        if app := _APP.search(text):
+            return _served(folder, f"{module}:{app[1]}", app[2], base)
+        if (factory := _FACTORY.search(text)) and "Flask" in text:
+            return _served(folder, f"'{module}:{factory[1]}()'", "Flask", base)
+    return None
+
+
+def _served(folder: Folder, where: str, framework: str, base: str) -> Proposal:
+    """Return the proposal for the application that is `where` servers look for it (`main:app`), below `base`."""
+    wsgi = framework == "Flask"
+    run = (_GUNICORN if wsgi else _UVICORN).format(app=where)
+    if base:
+        run += f" --{'chdir' if wsgi else 'app-dir'} {base}"
+    build = environment(folder, framework.lower(), "gunicorn" if wsgi else "uvicorn")
+    return Proposal(framework, [Service("web", {"run": run})], build)
 
 
 def environment(folder: Folder, framework: str, server: str) -> list[str]:
@@ -113,18 +113,6 @@ def _assets(settings: str) -> list[str]:
     root = re.search(r"(?m)^STATIC_ROOT\s*=.*['\"/]([\w.-]+)/?['\"]", settings)
     url = re.search(r"(?m)^STATIC_URL\s*=\s*['\"]/?([\w.-]+)/?['\"]", settings)
     return [f"{root[1]}/"] if root and url and root[1] == url[1] else []
-
-
-def _application(folder: Folder) -> App | None:
-    for name in folder.sources:
-        text = folder.text(name)
-        base, module = ("src", name[4:]) if name.startswith("src/") else ("", name)
-        module = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        if app := _APP.search(text):
-            return App(f"{module}:{app[1]}", app[2], base)
-        if (factory := _FACTORY.search(text)) and "Flask" in text:
-            return App(f"'{module}:{factory[1]}()'", "Flask", base)
-    return None
 
 
 def _installed(folder: Folder) -> set[str]:

@@ -46,11 +46,13 @@ class Driver(Protocol):
 
     def problem(self) -> str:
         """Return why the instance is not healthy yet, as of the last attempt."""
-        ...
 
     def launch(self, launch: Launch) -> None:
         """Start the instance, without waiting for it. Raises UsageError for a user that does not exist."""
-        ...
+
+    def adopt(self) -> None:
+        """Write the record of a serving instance that an earlier zdd started without a record, if there is one."""
+        return
 
     def attach(self, interrupt: Callable[[], None]) -> None:
         """Make a new instance end with this process, until it is switched to. `interrupt` may raise."""
@@ -62,7 +64,6 @@ class Driver(Protocol):
 
         Raises InstanceFailed when it has ended, after start_timeout, or at the moment `until`.
         """
-        ...
 
     def ask_once(self) -> str | None:
         """Ask the instance once whether it is healthy; return what is wrong, None if nothing is known to be."""
@@ -70,7 +71,6 @@ class Driver(Protocol):
 
     def state(self) -> InstanceState:
         """Return the instance's state now."""
-        ...
 
     def port_conflict(self) -> str | None:
         """Return which other program listens on the instance's port, None if none does."""
@@ -114,11 +114,9 @@ class Driver(Protocol):
 
         `workers` are nginx's workers of before a reload, which may still send it requests.
         """
-        ...
 
     def await_gone(self, until: float) -> None:
         """Wait until a retired instance has ended; stop one that has not at the moment `until`."""
-        ...
 
     def lacking(self, users: Sequence[int]) -> list[int]:
         """Return the users, of those given, who cannot connect to the instance."""
@@ -134,4 +132,3 @@ class Driver(Protocol):
 
         `workers` are nginx's workers that may still send it requests; it is drained first. None: it never got one.
         """
-        ...

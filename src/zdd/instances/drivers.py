@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from zdd.conf.schema import ClassicService, Config, RunService, Service, classic
 from zdd.host.clock import Clock
@@ -16,9 +15,6 @@ from zdd.instances.name import name_of, parts_of, service_of
 from zdd.instances.state import InstanceState, observe
 from zdd.instances.supervised import SupervisedInstance
 from zdd.paths import Paths
-
-if TYPE_CHECKING:
-    from zdd.instances.classic.driver import ClassicInstance
 
 
 class Drivers:
@@ -33,15 +29,17 @@ class Drivers:
     def new(self, name: str, service: Service) -> Driver:
         """Return the driver of an instance of this service."""
         if isinstance(service, ClassicService):
-            return self._classic(name, service)
+            from zdd.instances.classic.driver import ClassicInstance  # here, because few projects have such services
+
+            return ClassicInstance(name, service, self.paths, self.commands, self.clock)
         return SupervisedInstance(name, service, self.paths, self.commands, self.clock)
 
     def of(self, name: str) -> Driver:
         """Return the driver of an instance that was started before; its service may have left the configuration."""
         if known := record.read(self.paths.classic_record(name)):
             return self.new(name, known.service)
-        service = self.config.services.get(service_of(name))
-        return self.new(name, service if isinstance(service, RunService) else RunService(name=service_of(name), run=""))
+        service = service_of(name)
+        return self.new(name, self.config.apps.get(service) or RunService(name=service, run=""))
 
     def states(self) -> dict[str, InstanceState]:
         """Return every instance that has left a trace, by name."""
@@ -63,11 +61,4 @@ class Drivers:
         for service in services.values():
             if service.name not in recorded:
                 name = name_of(service.name, self.last_numbers().get(service.name, 0) + 1)
-                instance = self._classic(name, service)
-                if process_and_port := instance.unrecorded():
-                    instance.adopt(*process_and_port)
-
-    def _classic(self, name: str, service: ClassicService) -> ClassicInstance:
-        from zdd.instances.classic.driver import ClassicInstance  # here, because few projects have such services
-
-        return ClassicInstance(name, service, self.paths, self.commands, self.clock)
+                self.new(name, service).adopt()

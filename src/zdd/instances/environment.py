@@ -1,7 +1,8 @@
-"""The environment that instances start with."""
+"""What apps start with: the environment, and the user."""
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import pwd
@@ -11,11 +12,16 @@ import msgspec
 
 from zdd.conf import read
 from zdd.conf.schema import RunService
+from zdd.errors import UsageError
 from zdd.host import files
+from zdd.host.command import Identity
 
 # How CI systems find and kill what a job left running (GitHub Actions, Jenkins): a service must outlive its job.
 _CI_MARKS = ("RUNNER_TRACKING_ID", "BUILD_ID", "JENKINS_NODE_COOKIE", "JENKINS_SERVER_COOKIE")
 _TAKEN_OVER = ("PATH", "LANG", "TZ", "VIRTUAL_ENV")
+
+USER_NEEDS = "set user to one who can read the code, and write where the app writes"
+"""What to do about an app that runs as root."""
 
 
 class ResolvedService(RunService, frozen=True, kw_only=True):
@@ -82,9 +88,38 @@ def given(services: Sequence[RunService]) -> dict[str, str]:
     return env
 
 
+def identity_of(service: RunService) -> Identity:
+    """
+    Return the uid, gid and groups to run as.
+
+    Raises UsageError if the user or group is unknown, or if we may not switch to it.
+    """
+    if service.user is None and service.group is None:
+        return Identity()
+    try:
+        user = pwd.getpwnam(service.user) if service.user else pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise _unknown(service, "user", service.user, "adduser --system") from None
+    try:
+        gid = grp.getgrnam(service.group).gr_gid if service.group else user.pw_gid
+    except KeyError:
+        raise _unknown(service, "group", service.group, "addgroup --system") from None
+    if os.geteuid() not in (0, user.pw_uid):
+        raise UsageError(
+            f"[service.{service.name}] user = {service.user!r} needs root",
+            hint="run zddeploy as root, or leave user out",
+        )
+    return Identity(user.pw_uid, gid, os.getgrouplist(user.pw_name, gid))
+
+
 def _ours() -> dict[str, str]:
     return {name: os.environ[name] for name in _TAKEN_OVER if name in os.environ}
 
 
 def _from_file(service: RunService) -> dict[str, str]:
     return read.env_file(service.env_file) if service.env_file else {}
+
+
+def _unknown(service: RunService, key: str, name: str | None, command: str) -> UsageError:
+    words = f'[service.{service.name}] {key} = "{name}": this machine has no such {key}'
+    return UsageError(words, hint=f"`{command} {name}` adds it")

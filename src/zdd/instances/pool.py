@@ -6,16 +6,14 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 
-from zdd.conf.schema import Config, Service
-from zdd.errors import DeployFailed, UsageError
+from zdd.conf.schema import Service
+from zdd.errors import DeployFailed
 from zdd.events import Events, Healthy, Notice
-from zdd.host.clock import Clock
-from zdd.host.process import Process, ended
-from zdd.instances import environment, spec
+from zdd.host.process import ended
+from zdd.instances import environment
 from zdd.instances.driver import Driver, Launch, ProxySide
 from zdd.instances.drivers import Drivers
-from zdd.instances.health.failure import InstanceFailed, last_words, why_ended
-from zdd.instances.health.verdict import Health
+from zdd.instances.health import failure
 from zdd.instances.state import ORPHANED, InstanceState
 from zdd.interrupts import Interrupts
 from zdd.routing.manifest import Instance, Manifest
@@ -28,17 +26,11 @@ class Instances:
     """Starts, proves, retires and counts instances, whatever their kind."""
 
     def __init__(
-        self,
-        config: Config,
-        drivers: Drivers,
-        clock: Clock,
-        events: Events,
-        interrupts: Interrupts,
-        proxy_side: Callable[[], ProxySide],
+        self, drivers: Drivers, events: Events, interrupts: Interrupts, proxy_side: Callable[[], ProxySide]
     ) -> None:
-        self.config = config
         self.drivers = drivers
-        self.clock = clock
+        self.config = drivers.config
+        self.clock = drivers.clock
         self.events = events
         self.interrupts = interrupts
         self.proxy_side = proxy_side
@@ -46,9 +38,10 @@ class Instances:
         self._resolved: dict[str, Service] = {}
 
     def require(self) -> None:
-        """Raise UsageError, before anything is touched, where what an app needs is missing."""
+        """Raise UsageError, before anything is touched, where a service's user, group or env_file is not usable."""
         for service in self.config.apps.values():
-            spec.require(service)
+            environment.identity_of(service)
+            environment.clean(service, {})
 
     def start(self, target: Manifest, instance: Instance, folder: str, old: Sequence[str] = ()) -> None:
         """
@@ -75,6 +68,10 @@ class Instances:
             self._resolved[name] = environment.resolve(app) if app else self.config.services[name]
         return self._resolved[name]
 
+    def of(self, name: str) -> Driver:
+        """Return the driver of an instance, the one that is attached to it if there is one."""
+        return self._attached.get(name) or self.drivers.of(name)
+
     def park(self, names: Sequence[str], at_most: float, fallback: bool) -> dict[str, int]:
         """
         Drain and stop the apps of these instances, but keep their places; return how many connections each had cut.
@@ -82,8 +79,7 @@ class Instances:
         Draining takes the service's `drain_timeout`, and `at_most` this long. A `fallback` stays even when this process
         dies, for it may have to serve again. Raises DeployFailed when an app cannot be stopped.
         """
-        self._attach(names)
-        drivers = [self._driver(name) for name in names]
+        drivers = self._attach(names)
         for driver in drivers:
             if why_not := driver.park(at_most, fallback):
                 raise DeployFailed(f"{driver.name} could not be stopped: {why_not}")
@@ -94,24 +90,11 @@ class Instances:
 
     def unpark(self, instances: Sequence[Instance]) -> None:
         """Start the apps of instances that are parked or held. Raises DeployFailed when one is gone."""
-        names = [instance.name for instance in instances]
-        self._attach(names)
-        for name in names:
-            driver = self._driver(name)
+        for driver in self._attach([instance.name for instance in instances]):
             driver.await_parked(self.interrupts.check)
             if not driver.unpark():
                 hint = "`zddeploy restart` starts another"
-                raise DeployFailed(f"{name} is gone and cannot be started again", hint=hint)
-
-    def pause(self, name: str, seconds: float) -> None:
-        """Hold an instance's requests for at most this long. Raises UsageError when it does not serve."""
-        if not self._driver(name).pause(seconds):
-            state = self.look(name).state
-            raise UsageError(f"{name} cannot pause: it is {state}", hint="`zddeploy status` tells more")
-
-    def resume(self, name: str) -> bool:
-        """Release an instance's held requests; return whether it was paused."""
-        return self._driver(name).resume()
+                raise DeployFailed(f"{driver.name} is gone and cannot be started again", hint=hint)
 
     def await_healthy(self, names: Sequence[str], until: float = math.inf) -> dict[str, int | None]:
         """
@@ -121,10 +104,10 @@ class Instances:
         started exist when this returns.
         """
         self._attach()
-        results: dict[str, Health] = {}
+        ports: dict[str, int | None] = {}
         failures: list[BaseException] = []
         slow: set[str] = set()  # services of which it was said that they take long
-        queue = list(names)
+        queue = iter(names)  # of all threads
 
         def check() -> None:
             self.interrupts.check()
@@ -132,14 +115,12 @@ class Instances:
                 raise DeployFailed("another instance failed")
 
         def work() -> None:
-            while queue and not failures:
-                try:
-                    name = queue.pop(0)
-                    results[name] = self._await_one(name, check, until, slow)
-                except IndexError:
-                    return
-                except BaseException as error:  # the thread that called us raises it
-                    failures.append(error)
+            try:
+                for name in queue:
+                    check()
+                    ports[name] = self._await_one(name, check, until, slow)
+            except BaseException as error:  # the thread that called us raises it
+                failures.append(error)
 
         threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_ONCE, len(names)) - 1)]
         for thread in threads:
@@ -149,12 +130,12 @@ class Instances:
             thread.join()
         if failures:
             raise failures[0]
-        return {name: health.port for name, health in results.items()}
+        return ports
 
     def check_ports(self, instances: Sequence[Instance]) -> None:
         """Raise DeployFailed where another user's program listens on an instance's port: clients would be led to it."""
         for instance in instances:
-            if instance.kind == "tcp" and (conflict := self._driver(instance.name).port_conflict()):
+            if instance.kind == "tcp" and (conflict := self.of(instance.name).port_conflict()):
                 raise DeployFailed(f"{instance.service}: {conflict}", hint="end it; `ss -ltnp` shows who listens where")
 
     def check_lives(self, instances: Sequence[Instance]) -> None:
@@ -166,22 +147,9 @@ class Instances:
         for name in (instance.name for instance in instances):
             state = self.look(name)
             if state.exit or state.restarts or state.state not in ("serving", ORPHANED):
-                log = self.drivers.paths.log(name)
                 words = f"{name} ended with {state.exit or state.state} right after it was healthy"
-                hint = why_ended(0) if state.exit == ended(0) else None
-                raise InstanceFailed(f"{state.service}: {words}", last_words(log), log, hint=hint)
-
-    def long_lived(self, name: str) -> int:
-        """Count the connections to an instance that have been open for so long that they may never end."""
-        return self._driver(name).long_lived()
-
-    def discard(self, instance: Instance, workers: list[Process] | None) -> None:
-        """
-        Undo a start: stop the instance and leave nothing of it.
-
-        `workers` are nginx's workers that may still send it requests; it is drained first. None: it never got one.
-        """
-        self._driver(instance.name).discard(workers)
+                hint = failure.why_ended(0) if state.exit == ended(0) else None
+                raise failure.failed(state.service, words, self.drivers.paths.log(name), hint)
 
     def running(self) -> dict[str, InstanceState]:
         """Return every instance that has left a trace, by name."""
@@ -189,11 +157,11 @@ class Instances:
 
     def look(self, name: str) -> InstanceState:
         """Return an instance's state now."""
-        return self._driver(name).state()
+        return self.of(name).state()
 
     def revive(self, instance: Instance) -> None:
         """Make a warm instance serve again. Raises DeployFailed when it has begun to drain."""
-        driver = self._driver(instance.name)
+        driver = self.of(instance.name)
         if not driver.revive():
             raise DeployFailed(f"{instance.name} is no longer kept warm", hint="run the same command again")
         self._attached[instance.name] = driver
@@ -201,37 +169,22 @@ class Instances:
     def rewarm(self, instance: Instance) -> None:
         """Undo a revival: keep the instance warm again."""
         service = self.config.services.get(instance.service)
-        self._driver(instance.name).retire(service.keep_warm if service else 0.0, [])
+        self.of(instance.name).retire(service.keep_warm if service else 0.0, [])
 
-    def ask_once(self, name: str) -> str | None:
-        """Ask a running instance once whether it is healthy; return what is wrong, None if nothing is known to be."""
-        return self._driver(name).ask_once()
+    def _attach(self, names: Sequence[str] = ()) -> list[Driver]:
+        """
+        Attach to what was started, and to these instances; return the drivers of these.
 
-    def retire(self, running: InstanceState, warm: float, workers: list[Process]) -> None:
-        """Retire an instance that no slot points to: keep it warm, drain it, stop it; return at once."""
-        self._driver(running.name).retire(warm, workers)
-
-    def await_gone(self, running: InstanceState, until: float) -> None:
-        """Wait until a retired instance has ended; stop one that still drains at `until`."""
-        self._driver(running.name).await_gone(until)
-
-    def adopt(self, services: Sequence[str]) -> None:
-        """Write records of the classic instances that an earlier zdd, which kept none, has left serving."""
-        self.drivers.adopt(services)
-
-    def last_numbers(self) -> dict[str, int]:
-        """Return the highest instance number each service has used."""
-        return self.drivers.last_numbers()
-
-    def _attach(self, names: Sequence[str] = ()) -> None:
-        """Attach to what was started, and to these instances: their keepers notice when this process dies."""
+        The keepers of attached instances notice when this process dies.
+        """
         for name in names:
             if name not in self._attached and self.look(name).state not in ("dead", ORPHANED):
                 self._attached[name] = self.drivers.of(name)
         for driver in self._attached.values():
             driver.attach(self.interrupts.check)
+        return [self.of(name) for name in names]
 
-    def _await_one(self, name: str, check: Callable[[], None], until: float, slow: set[str]) -> Health:
+    def _await_one(self, name: str, check: Callable[[], None], until: float, slow: set[str]) -> int | None:
         driver, since = self._attached[name], self.clock.now()
         service = driver.service.name
 
@@ -244,10 +197,7 @@ class Instances:
                 self.events.send(Notice(service=service, instance=name, text=text))
 
         health = driver.await_healthy(check_and_report, until)
-        self.events.send(Healthy(service=service, instance=name, seconds=round(health.seconds, 3)))
+        self.events.send(Healthy(service=service, instance=name, seconds=round(self.clock.now() - since, 3)))
         if health.notice:
             self.events.send(Notice(service=service, instance=name, text=f"{service}: {health.notice}"))
-        return health
-
-    def _driver(self, name: str) -> Driver:
-        return self._attached.get(name) or self.drivers.of(name)
+        return health.port

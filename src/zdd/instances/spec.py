@@ -11,7 +11,7 @@ import msgspec
 
 from zdd.conf.schema import RunService
 from zdd.host import acl, files, systemd
-from zdd.instances import environment, node, user
+from zdd.instances import environment, node
 from zdd.instances.driver import Launch
 from zdd.instances.health import verdict
 from zdd.instances.health.verdict import Asked
@@ -25,7 +25,7 @@ _LOW_PRIORITY = 0.25  # of start_timeout: how long a starting app yields to runn
 
 def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> Record:
     """Return the record of a new instance's keeper. Raises UsageError for an unknown user or a bad env_file."""
-    who, proxy, predecessors = user.of(service), launch.proxy(), launch.predecessors
+    who, proxy, predecessors = environment.identity_of(service), launch.proxy(), launch.predecessors
     values = {"socket": paths.app_socket(name), "fd": _LISTEN_FD, "instance": name, "release": launch.release or ""}
     return Record(
         file=paths.record(name),
@@ -63,12 +63,6 @@ def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> R
         health=_health(service),
         asked=msgspec.to_builtins(Asked.by(service)),
     )
-
-
-def require(service: RunService) -> None:
-    """Raise UsageError where the service's user, group or env_file is not usable."""
-    user.of(service)
-    environment.clean(service, {})
 
 
 def make_folder(record: Record, paths: Paths) -> None:

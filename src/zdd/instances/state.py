@@ -59,14 +59,14 @@ def observe(paths: Paths, patience: float = client.PATIENCE) -> dict[str, Instan
         entries = sorted(os.listdir(paths.control))
     except FileNotFoundError:
         return {}
-    found = {}
+    states = {}
     for entry in entries:
         name, _, kind = entry.rpartition(".")
         if kind == "classic":
-            found[name] = classic(paths, name)
+            states[name] = classic(paths, name)
         elif kind == "json":
-            found[name] = supervised(paths, name, patience)
-    return found
+            states[name] = supervised(paths, name, patience)
+    return states
 
 
 def classic(paths: Paths, name: str) -> InstanceState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shlex
@@ -72,14 +73,11 @@ class SupervisedInstance(Driver):
 
         Attach soon after `launch`: a keeper without a lease ends after 10 s.
         """
-        gone: client.Gone | None = None
         for _ in self.clock.poll(_POLL, self.clock.now() + KEEPER_TIMEOUT, interrupt):
-            try:
+            with contextlib.suppress(client.Gone):
                 self.lease = self.lease or client.Lease(self.control)
                 return
-            except client.Gone as error:
-                gone = error
-        raise self.probe.failed(f"nobody answers for it on {self.control}") from gone
+        raise self.probe.failed(f"nobody answers for it on {self.control}")
 
     def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
         """Return once health_command succeeds, the health request is answered, or a worker has lived min_uptime."""
@@ -118,8 +116,7 @@ class SupervisedInstance(Driver):
         drain = min(self._times().drain_timeout, at_most)
         answer = self._ask("rest", drain=drain, way_back=fallback)
         if not answer:
-            self._drain(drain, [])
-            self._finish()
+            self._drain_and_finish(drain, [])
             return None
         going = answer["ok"] or answer.get("state") in ("draining", "stopping")
         return None if going else str(answer.get("error"))
@@ -152,8 +149,7 @@ class SupervisedInstance(Driver):
         drain = self._times().drain_timeout
         pairs = [[worker.pid, worker.start_time] for worker in workers]
         if not self._ask("retire", warm=warm, drain=drain, workers=pairs):
-            self._drain(drain, workers)
-            self._finish()
+            self._drain_and_finish(drain, workers)
 
     def lacking(self, users: Sequence[int]) -> list[int]:
         """Return the users, of those given, who cannot connect to the instance."""
@@ -206,13 +202,15 @@ class SupervisedInstance(Driver):
         paths = self.paths
         remove(paths.instance(self.name), paths.pids(self.name), paths.record(self.name), self.control)
 
-    def _drain(self, seconds: float, workers: Sequence[Process]) -> None:
+    def _drain_and_finish(self, seconds: float, workers: Sequence[Process]) -> None:
+        """Do the last duties of a dead keeper: drain and stop the app."""
         until = self.clock.now() + seconds
         for worker in workers:
             worker.wait(until - self.clock.now())
         for _ in self.clock.poll(_POLL, until):
             if not self._connections():
                 break
+        self._finish()
 
     def _connections(self) -> int:
         """Count the connections to the instance, also those of an nginx in another network namespace."""

@@ -8,7 +8,7 @@ import signal
 import time
 import warnings  # noqa: F401  (os.execvpe imports it: in the child, where nothing can be imported as another user)
 
-from zdd.host import own_process, process, usage
+from zdd.host import files, own_process, process, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,10 +83,6 @@ class App:
             self._become(listener, report, low_priority)
         os.close(report)
         self.pid, self.since, self.has_children = pid, time.time(), True
-
-    def tend_log(self) -> str | None:
-        """Rotate the log when it is large; return what to write to it, if anything."""
-        return self.log.tend()
 
     def reap(self) -> Ended | None:
         """Collect the processes that have ended; return how the app itself ended, if it is one of them."""
@@ -229,11 +225,8 @@ def _be_nice(pid: int | None, niceness: int) -> bool:
     Return False if the kernel asks to try again.
     """
     try:
-        fd = os.open(f"/proc/{pid}/autogroup", os.O_WRONLY)
-        try:
+        with files.Opened(f"/proc/{pid}/autogroup", os.O_WRONLY) as fd:
             os.write(fd, str(niceness).encode())
-        finally:
-            os.close(fd)
     except BlockingIOError:
         return False
     except OSError:  # a kernel without autogroups, or a process that has ended

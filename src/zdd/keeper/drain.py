@@ -1,36 +1,34 @@
-"""Waiting until all connections have ended; and those that do not end soon, such as WebSockets."""
+"""How the connections of an instance end: counted until none is left, cut if they are long-lived, or relayed."""
 
 from __future__ import annotations
+
+from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from zdd.host.process import Process
-    from zdd.keeper.listener import Listener
-    from zdd.keeper.loop import Deadlines
+    from zdd.keeper.hold import Hold
+    from zdd.keeper.part import Shared
 
 _SHARE, _SHORTEST, _LONGEST = 20, 0.01, 0.5  # a pause is 20 times as long as the last count, within bounds
 _ENDLESS = 2.0  # seconds for connections that may never end, if requests wait for the end of the drain
 _SURE = 2  # counts of 0 in a row: nginx may have looked up the path just before it changed
+_AGAIN = 0.05  # seconds between looks at the connections that are relayed at the end
 _LONG = 10.0  # seconds; a connection that has been open for twice as long surely counts as long-lived
 
 
-class Drain:
+class Drain(Part):
     """
     Counts connections until none is left, or the time is up; then calls `done`.
 
     A retired instance stays warm before that, until `due` is called.
     """
 
-    def __init__(
-        self,
-        connections: Callable[[], int],
-        deadlines: Deadlines,
-        due: Callable[[], object],
-        done: Callable[[], object],
-    ) -> None:
-        self.connections, self.deadlines, self.due, self.done = connections, deadlines, due, done
+    def __init__(self, shared: Shared, due: Callable[[], object], done: Callable[[], object]) -> None:
+        super().__init__(shared)
+        self.due, self.done = due, done
         self.cut = 0  # how many were left when the time was up
         self.seconds = 0.0  # how long it took
         self._since = self._warm = 0.0
@@ -74,7 +72,7 @@ class Drain:
     def _look(self) -> None:
         self.deadlines.at(_LONGEST, self._look)  # even if counting fails
         began = self.deadlines.now()
-        count = self.connections()
+        count = self.listener.connections()
         cost = self.deadlines.now() - began
         self._most = max(self._most, count)
         self._workers = [worker for worker in self._workers if worker.alive()]
@@ -88,7 +86,7 @@ class Drain:
 
     def _time_is_up(self) -> None:
         try:
-            self.cut = self.connections()
+            self.cut = self.listener.connections()
         finally:
             self._most = max(self._most, self.cut)
             self._end()
@@ -99,15 +97,15 @@ class Drain:
         self.done()
 
 
-class LongLived:
+class LongLived(Part):
     """
     Knows which connections have been open for at least _LONG seconds, by looking at intervals.
 
     Connections are known by the inodes of their sockets. So those of an nginx in another network namespace are unknown.
     """
 
-    def __init__(self, listener: Listener, deadlines: Deadlines) -> None:
-        self.listener, self.deadlines = listener, deadlines
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
         self._seen: set[int] = set()
         self._old: set[int] = set()
 
@@ -120,3 +118,45 @@ class LongLived:
     def count(self) -> int:
         """Return how many long-lived connections are open."""
         return len(self._old & self.listener.accepted()) if self._old else 0
+
+
+class Shutdown(Part):
+    """
+    Removes the instance from where others see it, once all processes of its app have ended.
+
+    Connections that arrived after the last count are relayed.
+
+    `over` when none is left, or after `drain_timeout`.
+    """
+
+    def __init__(self, shared: Shared, hold: Hold, drain: Drain) -> None:
+        super().__init__(shared)
+        self.hold, self.drain = hold, drain
+        self.over = False
+
+    def begin(self) -> None:
+        """Remove the instance, and report how its connections ended."""
+        self.deadlines.clear()
+        self.deadlines.at(self.record.drain_timeout, self._finish)
+        self.listener.withdraw()
+        self.hold.abandon()
+        seconds = round(self.drain.seconds, 3)
+        self.control.push({"event": "gone", "drained": self.drain.drained, "cut": self.drain.cut, "seconds": seconds})
+        self.record.remove()
+        self.control.close()
+        self._relay_rest()
+
+    def _relay_rest(self) -> None:
+        """Relay the remaining connections to an instance that serves, as many as there are free descriptors."""
+        took_all = self.relay.take(self.listener.queues() + self.hold.queues)
+        self.relay.release(self.record.sibling())
+        if took_all and not self.relay.busy:
+            self._finish()
+        else:
+            self.deadlines.at(_AGAIN, self._relay_rest)
+
+    def _finish(self) -> None:
+        self.deadlines.clear()
+        self.listener.close()
+        self.relay.close()
+        self.over = True

@@ -6,7 +6,7 @@ import os
 import select
 
 from zdd.host import files, sock_diag
-from zdd.keeper.listener import BACKLOG, connections_to_path
+from zdd.keeper.listener import BACKLOG
 from zdd.keeper.path_listener import PathListener, bind, link
 
 TYPE_CHECKING = False
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
 
     from zdd.keeper.loop import Loop
     from zdd.keeper.record import Record
-
-
-class _Bound:
-    """A socket, the name it was bound to, and the file that identifies its connections."""
-
-    def __init__(self, socket: socket.socket, name: str, file: tuple[int, int] | None) -> None:
-        self.socket = socket
-        self.name = name
-        self.file = file
 
 
 class FdListener(PathListener):
@@ -37,9 +28,10 @@ class FdListener(PathListener):
 
     def __init__(self, record: Record, loop: Loop) -> None:
         super().__init__(record, loop)
-        self._bound: _Bound | None = None
+        self._file: tuple[int, int] | None = None  # identifies the connections of the socket
         self._number = 0  # of the app's folders so far
-        self._former: list[_Bound] = []  # shut down or unreachable, but the app may still serve their connections
+        # Sockets that are shut down or unreachable, but the app may still serve their connections: with name and file.
+        self._former: list[tuple[socket.socket, str, tuple[int, int] | None]] = []
         self._on_loss: Callable[[bool], None] = lambda _: None
 
     def open(self, on_loss: Callable[[bool], None]) -> None:
@@ -49,7 +41,7 @@ class FdListener(PathListener):
         folder = self._make_app_folder(self._number)
         name = f"{folder}/s"
         fresh = bind(name, self.record.access)
-        self._bound = _Bound(fresh, name, sock_diag.file_of(name))
+        self._file = sock_diag.file_of(name)
         os.rename(name, self.record.keep)
         self._publish()
         self._hand_over(folder)
@@ -58,12 +50,12 @@ class FdListener(PathListener):
 
     def queues(self) -> list[socket.socket]:
         """Return the socket and the former ones."""
-        return [former.socket for former in self._former] + ([self.listen_socket] if self.listen_socket else [])
+        return [former for former, _, _ in self._former] + ([self.listen_socket] if self.listen_socket else [])
 
     def prepare(self) -> None:
         """Close the former sockets, and make the socket blocking again: all its copies share that flag."""
-        for former in self._former:
-            former.socket.close()
+        for former, _, _ in self._former:
+            former.close()
         self._former.clear()
         if self.listen_socket:
             self.listen_socket.setblocking(True)
@@ -73,30 +65,9 @@ class FdListener(PathListener):
         if self.listen_socket:
             self.tend()
 
-    def tend(self) -> float:
-        """Restore the length of the queue, which the app's own listen(2) shortens, and both names."""
-        try:
-            if self.listen_socket and self._bound:
-                self.listen_socket.listen(BACKLOG)
-                if not self._has_name():
-                    self._replace(self.listen_socket, by_app=False)
-        except OSError:  # the folder is missing now, but may come back
-            pass
-        return super().tend()
-
-    def connections(self) -> int:
-        """Count the connections, those of former sockets included."""
-        bound = [*self._former, *([self._bound] if self._bound else [])]
-        return sum(connections_to_path(each.file, each.name, self.record.nginx_pid_file) for each in bound)
-
-    def accepted(self) -> set[int]:
-        """Return the accepted connections."""
-        return sock_diag.accepted(self._bound.file) if self._bound and self._bound.file else set()
-
     def served(self) -> int:
         """Count the accepted connections: all connections less the queued ones."""
-        file = self._bound.file if self._bound else None
-        return max(0, self.connections() - (sock_diag.queued(file) or 0 if file else 0))
+        return max(0, self.connections() - (sock_diag.queued(self._file) or 0))
 
     def listening(self) -> set[int] | None:
         """Return the inode of the socket."""
@@ -114,7 +85,18 @@ class FdListener(PathListener):
         for queue in self.queues():
             self.loop.forget(queue.fileno())
             queue.close()
-        self.listen_socket = self._bound = None
+        self.listen_socket = self.placeholder = self._file = None
+
+    def _mend(self) -> None:
+        """Restore the length of the queue, which the app's own listen(2) shortens, and both names."""
+        if self.listen_socket:
+            self.listen_socket.listen(BACKLOG)
+            if not self._has_name():
+                self._replace(self.listen_socket, by_app=False)
+
+    def _bound_to(self) -> list[tuple[tuple[int, int] | None, str]]:
+        former = [(file, name) for _, name, file in self._former]
+        return [*former, (self._file, self.placeholder)] if self.placeholder else former
 
     def _ready(self, socket: socket.socket, events: int) -> None:
         if events & (select.POLLHUP | select.POLLRDHUP):
@@ -122,16 +104,16 @@ class FdListener(PathListener):
 
     def _replace(self, socket: socket.socket, by_app: bool) -> None:
         """Bind another socket, since no connection can arrive at this one. Raises OSError."""
-        former = self._bound
+        former = (socket, self.placeholder or "", self._file)
         self.open(self._on_loss)
         self.loop.forget(socket.fileno())
-        self._former += [former] if former else []
+        self._former.append(former)
         self._on_loss(by_app)
 
     def _has_name(self) -> bool:
         """Return whether `keep` is a name of the socket; if not, restore it from `socket`, its second name."""
         for name in (self.record.keep, self.record.socket):
-            if self._bound and sock_diag.file_of(name) == self._bound.file:
+            if sock_diag.file_of(name) == self._file:
                 if name != self.record.keep:
                     files.remove(self.record.keep)
                     link(name, self.record.keep)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import select
 
+from zdd.keeper.part import Part
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from zdd.keeper.listener import Listener
-    from zdd.keeper.loop import Loop
-    from zdd.keeper.relay import Relay
+    from zdd.keeper.part import Shared
 
 _AGAIN = 0.05
 
 
-class Hold:
+class Hold(Part):
     """
     While `on`, the path that nginx connects to leads to the waiting socket, and only the keeper knows the app's own.
 
@@ -25,9 +25,9 @@ class Hold:
     `overdue` is called when one has waited for `longest` seconds. Without a waiting socket only `on` is set.
     """
 
-    def __init__(self, listener: Listener, relay: Relay, loop: Loop, overdue: Callable[[], None]) -> None:
-        self.listener, self.relay, self.loop, self.overdue = listener, relay, loop, overdue
-        self.deadlines = loop.deadlines
+    def __init__(self, shared: Shared, overdue: Callable[[], None]) -> None:
+        super().__init__(shared)
+        self.overdue = overdue
         self.on = False
         self.paused_until: float | None = None
         self._longest = 0.0
@@ -75,11 +75,6 @@ class Hold:
             self._to = address
             self._relay_waiting()
 
-    def refuse(self) -> None:
-        """Close the waiting connections."""
-        self.relay.take(self.queues)
-        self.relay.release(None)
-
     def abandon(self) -> None:
         """Stop managing waiting connections; `Shutdown` relays them."""
         self.deadlines.cancel(self.overdue, self._relay_waiting)
@@ -91,9 +86,6 @@ class Hold:
             self.loop.forget(self._queue.fileno())
             self.deadlines.at(self._longest, self.overdue)
 
-    def _arrived(self, _: int) -> None:
-        self._relay_waiting()
-
     def _relay_waiting(self) -> None:
         """Relay as many connections as descriptors and the app's queue allow, and the rest a moment later."""
         if not self._queue:
@@ -101,6 +93,6 @@ class Hold:
         self.loop.forget(self._queue.fileno())
         took_all = self.relay.take([self._queue])
         if self.relay.release(self._to) and took_all:
-            self.loop.watch(self._queue.fileno(), select.POLLIN, self._arrived)
+            self.loop.watch(self._queue.fileno(), select.POLLIN, lambda _: self._relay_waiting())
         else:
             self.deadlines.at(_AGAIN, self._relay_waiting)

@@ -1,65 +1,47 @@
 """
 One instance: reports events to its lifecycle, and carries out the actions.
 
-Events come from operations, ended child processes and deadlines. All objects are passed in, the clock too.
+Events come from operations, ended child processes and deadlines.
 """
 
 from __future__ import annotations
 
 from zdd.keeper import states
 from zdd.keeper.app import NeverRan
-from zdd.keeper.drain import Drain, LongLived
+from zdd.keeper.drain import Drain, LongLived, Shutdown
 from zdd.keeper.hold import Hold
-from zdd.keeper.lifecycle import Lifecycle
 from zdd.keeper.outage import Outage
 from zdd.keeper.parking import Parking
+from zdd.keeper.part import Part
 from zdd.keeper.presence import Presence
 from zdd.keeper.runner import Runner
-from zdd.keeper.shutdown import Shutdown
+from zdd.keeper.states import Lifecycle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from zdd.host.process import Process
-    from zdd.keeper.app import App, Ended
-    from zdd.keeper.control import Control
-    from zdd.keeper.listener import Listener
-    from zdd.keeper.loop import Loop
-    from zdd.keeper.probe import Probe
-    from zdd.keeper.record import Record
-    from zdd.keeper.relay import Relay
+    from zdd.keeper.app import Ended
+    from zdd.keeper.part import Shared
 
 _ATTACH_WITHIN = 10.0
 _LATECOMERS = 1.0  # nginx may have looked up the path just before it changed
 
 
-class Keeper:
+class Keeper(Part):
     """The operations on an instance, what happens to it, and the actions that follow."""
 
-    def __init__(
-        self,
-        record: Record,
-        app: App,
-        listener: Listener,
-        relay: Relay,
-        probe: Probe,
-        loop: Loop,
-        control: Control,
-        log: Callable[[str], None],
-    ) -> None:
-        self.record, self.app, self.listener = record, app, listener
-        self.deadlines, self.control, self.log = loop.deadlines, control, log
-        self.life = Lifecycle(states.HELD if record.start_held else states.STARTING, control, log)
-        deadlines, on = loop.deadlines, self.life.on
-        self.runner = Runner(record, app, listener, relay, deadlines, lambda: on(states.ALL_ENDED), log)
-        self.hold = Hold(listener, relay, loop, self._overdue)
-        self.outage = Outage(record, app, listener, relay, probe, self.hold, deadlines, self._start, on, log)
-        self.presence = Presence(record, app, listener, probe, deadlines, self._silent)
-        self.long_lived = LongLived(listener, deadlines)
-        self.drain = Drain(listener.connections, deadlines, lambda: on(states.WARM_OVER), self._drained)
-        self.shutdown = Shutdown(record, listener, self.hold, relay, deadlines, control)
-        self.parking = Parking(record, self.hold, self.start, log)
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self.life = Lifecycle(states.HELD if self.record.start_held else states.STARTING, shared.control, shared.log)
+        on = self.life.on
+        self.runner = Runner(shared, lambda: on(states.ALL_ENDED))
+        self.hold = Hold(shared, self._overdue)
+        self.outage = Outage(shared, self.hold, self._start, on)
+        self.presence = Presence(shared, self._silent)
+        self.long_lived = LongLived(shared)
+        self.drain = Drain(shared, lambda: on(states.WARM_OVER), self._drained)
+        self.shutdown = Shutdown(shared, self.hold, self.drain)
+        self.parking = Parking(shared, self.hold, self.start)
         self._name_actions()
 
     def _name_actions(self) -> None:
@@ -77,7 +59,7 @@ class Keeper:
             "restart soon": [runner.cancel_kill, lambda: outage.restart(runner.lived, at_once=runner.ended_well)],
             "end app": [presence.pause, runner.end],
             "kill later": [runner.kill_later],
-            "signal rest": [runner.end_rest],
+            "signal rest": [lambda: self.app.signal_all(self.record.stop_signal)],
             "keep warm": [self.hold.resume, self.drain.keep_warm],
             "stay": [self.drain.cancel, self._expect_lease],
             "drain": [self.drain.cancel, outage.pause, presence.pause, self._begin_drain],
@@ -87,7 +69,7 @@ class Keeper:
             "park, fall back": [self._fall_back],
             "hand back": [self.parking.hand_back],
             "run deferred": [self._parked],
-            "leave": [lambda: self.shutdown.begin(self.drain)],
+            "leave": [self.shutdown.begin],
         }
 
     def begin(self) -> None:

@@ -50,9 +50,9 @@ class Listener:
     def admit(self) -> None:
         """Lead new connections to the app again."""
 
-    def cover(self, sole: bool) -> None:
-        """Prepare for the time without an app; `sole` says that the service has no other instance."""
-        if not sole:
+    def cover(self) -> None:
+        """Prepare for the time without an app; a service's other instances get the connections."""
+        if not self.record.sole_instance:
             self.withdraw()
 
     def prepare(self) -> None:

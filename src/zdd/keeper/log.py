@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 
-from zdd.host import acl, rotation
+from zdd.host import acl, files, rotation
 
 _REMEMBERED = 256 << 10  # bytes, from the end
 _ENOUGH = 512  # bytes that do not occur at the same place twice by chance
@@ -79,13 +79,10 @@ class Log:
     def _read(self, begin: int, size: int) -> bytes | None:
         """Read from the file, since the descriptor is only for writing; return None if the file is missing."""
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            with files.Opened(self.path, os.O_RDONLY | os.O_NOFOLLOW) as fd:
+                return os.pread(fd, size, begin)
         except OSError:
             return None
-        try:
-            return os.pread(fd, size, begin)
-        finally:
-            os.close(fd)
 
 
 def _let_write(fd: int, user: int) -> None:

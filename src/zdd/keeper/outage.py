@@ -5,18 +5,14 @@ from __future__ import annotations
 import signal
 
 from zdd.keeper import states
+from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from zdd.keeper.app import App
     from zdd.keeper.hold import Hold
-    from zdd.keeper.listener import Listener
-    from zdd.keeper.loop import Deadlines
-    from zdd.keeper.probe import Probe
-    from zdd.keeper.record import Record
-    from zdd.keeper.relay import Relay
+    from zdd.keeper.part import Shared
 
 _FIRST_DELAY, _LONGEST_DELAY, _LONG_LIFE = 0.1, 10.0, 60.0  # before a restart; the first again after a long life
 _AT_MOST_EVERY = 1.0  # seconds between starts of an app that ends by itself, as some do after many requests
@@ -24,28 +20,16 @@ _SERVER_ERROR = 500
 _AGAIN, _PATIENCE = 0.05, 5.0  # of health requests, and of killing remaining processes
 
 
-class Outage:
+class Outage(Part):
     """
     A sole instance holds its connections for hold_max, then refuses them; with siblings nginx connects to those.
 
     `start` starts the app, `on` receives events.
     """
 
-    def __init__(
-        self,
-        record: Record,
-        app: App,
-        listener: Listener,
-        relay: Relay,
-        probe: Probe,
-        hold: Hold,
-        deadlines: Deadlines,
-        start: Callable[[], None],
-        on: Callable[[str], object],
-        log: Callable[[str], None],
-    ) -> None:
-        self.record, self.app, self.listener, self.relay, self.probe = record, app, listener, relay, probe
-        self.hold, self.deadlines, self.start, self.on, self.log = hold, deadlines, start, on, log
+    def __init__(self, shared: Shared, hold: Hold, start: Callable[[], None], on: Callable[[str], object]) -> None:
+        super().__init__(shared)
+        self.hold, self.start, self.on = hold, start, on
         self.refusing = False  # connections, after hold_max, until the app answers
         self.restarts = 0
         self._delay = _FIRST_DELAY
@@ -61,7 +45,7 @@ class Outage:
 
     def begin(self) -> None:
         """Hold new connections, or lead them to the siblings: the app does not answer any more."""
-        self.listener.cover(self.record.sole_instance)
+        self.listener.cover()
         if self.record.sole_instance:
             self.deadlines.at(self.record.hold_max, self._give_up)
             if self.listener.ends_with_app:
@@ -73,7 +57,7 @@ class Outage:
 
         Or `at_once`, though not more than once a second.
         """
-        self.listener.cover(self.record.sole_instance)
+        self.listener.cover()
         self.relay.take(self.listener.queues())
         self._pass_on()
         self.app.signal_all(self.record.stop_signal)  # pre-fork workers would go on accepting
@@ -117,7 +101,7 @@ class Outage:
         self.log(f"DOWN: the app has not answered for {seconds}; connections are refused until it does")
         self.listener.withdraw()
         if self.listener.ends_with_app:
-            self.hold.refuse()
+            self.relay.take(self.hold.queues)
         self.relay.release(None)
         self._pass_on()
 
@@ -145,7 +129,7 @@ class Outage:
     def _restart(self) -> None:
         if self.app.has_children and self.deadlines.now() < self._kill_until:
             self.app.signal_all(signal.SIGKILL)
-            self.listener.cover(self.record.sole_instance)
+            self.listener.cover()
             self.deadlines.at(_AGAIN, self._restart)
         else:
             self.restarts += 1

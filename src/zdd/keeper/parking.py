@@ -13,6 +13,7 @@ import json
 import socket
 
 from zdd.keeper import VERSION
+from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,23 +21,24 @@ if TYPE_CHECKING:
     from typing import Any
 
     from zdd.keeper.hold import Hold
-    from zdd.keeper.record import Record
+    from zdd.keeper.part import Shared
 
 _PATIENCE = 10.0  # seconds; giving up too early would start a version beside the one that was asked
 
 
-class Parking:
+class Parking(Part):
     """The part of an instance that is parked, or takes the place of one; `start` starts its app, unattended or not."""
 
-    def __init__(self, record: Record, hold: Hold, start: Callable[[bool], object], log: Callable[[str], None]) -> None:
-        self.record, self.hold, self.start, self.log = record, hold, start, log
-        self.predecessors = Predecessors(record)
+    def __init__(self, shared: Shared, hold: Hold, start: Callable[[bool], object]) -> None:
+        super().__init__(shared)
+        self.hold, self.start = hold, start
+        self._predecessors = list(self.record.predecessors)  # as far as they may still be able to serve
         self.fallback = False  # parked for another instance: it stays until the next command
 
     @property
     def can_hand_back(self) -> bool:
         """Return whether there is a version before that `current` no longer leads to."""
-        return bool(self.predecessors.known) and self.record.current_leads_here()
+        return bool(self._predecessors) and self.record.current_leads_here()
 
     def hold_requests(self) -> None:
         """Hold new connections, or relay them to the instance that `current` leads to if it is another one."""
@@ -51,33 +53,22 @@ class Parking:
 
     def hand_back(self) -> None:
         """Let the version before serve again; without one, start this one."""
-        if self.predecessors.start():
-            self.hold.send_to(self.predecessors.address())
+        self._predecessors = [old for old in self._predecessors if _ask(old["control"] or "", "start", alone=True)]
+        if self._predecessors:
+            self.hold.send_to(_queue_of(self._predecessors[0]))
         else:
             self.log("nothing is left of the version before: this one is started")
             self.start(True)
 
 
-class Predecessors:
-    """The parked instances of the version before, as far as they may still be able to serve."""
+def _queue_of(old: dict[str, str | None]) -> str | None:
+    """
+    Return the path where connections wait until this instance serves.
 
-    def __init__(self, record: Record) -> None:
-        self.known = list(record.predecessors)
-
-    def start(self) -> bool:
-        """Ask them to serve again, and forget those that do not. Return whether any does."""
-        self.known = [old for old in self.known if _ask(old["control"] or "", "start", alone=True)]
-        return bool(self.known)
-
-    def address(self) -> str | None:
-        """
-        Return the path where connections wait until the first of them serves.
-
-        An instance of zdd 0.1 has that path in its app's folder, where no name is followed: then it is the app's own
-        socket.
-        """
-        first = self.known[0]
-        return first.get("socket") or (_ask(first["control"] or "", "status", brief=True) or {}).get("address")
+    An instance of zdd 0.1 has that path in its app's folder, where no name is followed: then it is the app's own
+    socket.
+    """
+    return old.get("socket") or (_ask(old["control"] or "", "status", brief=True) or {}).get("address")
 
 
 def _ask(path: str, op: str, **args: object) -> dict[str, Any] | None:

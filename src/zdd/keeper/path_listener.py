@@ -15,8 +15,8 @@ from __future__ import annotations
 import os
 import socket
 
-from zdd.host import acl, files
-from zdd.keeper.listener import BACKLOG, NOW_AND_THEN, Listener
+from zdd.host import acl, files, sock_diag
+from zdd.keeper.listener import BACKLOG, NOW_AND_THEN, Listener, connections_to_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,11 +47,12 @@ class PathListener(Listener):
         self.tend()
 
     def tend(self) -> float:
-        """Restore the path."""
-        try:
-            self._publish()
-        except OSError:  # the folder is missing, or no link can be made; this may change
-            pass
+        """Look after the socket, and restore the path."""
+        for step in (self._mend, self._publish):
+            try:
+                step()
+            except OSError:  # the folder or the socket is missing, or no link can be made; this may change
+                pass
         return NOW_AND_THEN
 
     def withdraw(self) -> None:
@@ -66,6 +67,22 @@ class PathListener(Listener):
         """Put the path back."""
         self._away = False
         self.tend()
+
+    def connections(self) -> int:
+        """Count the connections."""
+        return sum(connections_to_path(file, name, self.record.nginx_pid_file) for file, name in self._bound_to())
+
+    def accepted(self) -> set[int]:
+        """Return the accepted connections of the app's own socket."""
+        return {inode for file, _ in self._bound_to()[-1:] for inode in sock_diag.accepted(file)}
+
+    def _bound_to(self) -> list[tuple[tuple[int, int] | None, str]]:
+        """Return the file and the bound name of each socket that may have connections; the last one is the app's."""
+        raise NotImplementedError
+
+    def _mend(self) -> None:
+        """Look after the app's own socket. Raises OSError."""
+        raise NotImplementedError
 
     def _publish(self) -> None:
         """Make the path a link of the right name, in one step: there is no moment without it."""

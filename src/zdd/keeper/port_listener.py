@@ -33,8 +33,8 @@ class PortListener(Listener):
         """Return the guard while it listens."""
         return [self._guard] if self._listens else []
 
-    def cover(self, sole: bool) -> None:  # noqa: ARG002  (a stranger could take the port despite siblings)
-        """Let the guard listen, unless workers of the ended app still do."""
+    def cover(self) -> None:
+        """Let the guard listen despite siblings, or a stranger could; unless workers of the ended app still do."""
         try:
             self._guard.listen(BACKLOG)
             self._listens = True

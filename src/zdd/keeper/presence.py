@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 
 from zdd.host import process, sock_diag
+from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from zdd.keeper.app import App
-    from zdd.keeper.listener import Listener
-    from zdd.keeper.loop import Deadlines
-    from zdd.keeper.probe import Probe
-    from zdd.keeper.record import Record
+    from zdd.keeper.part import Shared
 
 _EVERY, _IN_DOUBT = 5.0, 1.0  # seconds between looks
 _ANEW = 6  # looks after which the holder is searched again: it may hold a socket that no longer listens
@@ -22,7 +19,7 @@ _SURE, _SURE_OF_SILENCE = 2, 3  # health requests in a row that are refused, or 
 _PATIENCE = 2.0  # seconds for an answer on a socket that only the app was given, and has closed
 
 
-class Presence:
+class Presence(Part):
     """
     Checks at intervals whether a process of the app still holds the socket, which the keeper may hold, too.
 
@@ -31,17 +28,9 @@ class Presence:
     accepted, and three health requests are not answered. `absent` is called with the reason.
     """
 
-    def __init__(
-        self,
-        record: Record,
-        app: App,
-        listener: Listener,
-        probe: Probe,
-        deadlines: Deadlines,
-        absent: Callable[[str], None],
-    ) -> None:
-        self.record, self.app, self.listener, self.probe = record, app, listener, probe
-        self.deadlines, self.absent = deadlines, absent
+    def __init__(self, shared: Shared, absent: Callable[[str], None]) -> None:
+        super().__init__(shared)
+        self.absent = absent
         self._holder: tuple[int, int, int] | None = None  # process, descriptor, inode of the socket
         self._looks = self._doubts = 0
         self._elsewhere = self._asks = False

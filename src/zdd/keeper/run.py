@@ -16,15 +16,12 @@ from zdd.keeper.listener import Listener
 from zdd.keeper.log import Log
 from zdd.keeper.loop import Deadlines, Loop
 from zdd.keeper.operations import Operations
+from zdd.keeper.part import Shared
 from zdd.keeper.port_listener import PortListener
 from zdd.keeper.probe import Probe
 from zdd.keeper.record import Record
 from zdd.keeper.relay import Relay
 from zdd.keeper.unix_listener import UnixListener
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import FrameType
 
 _PAUSE = 0.1  # after an unexpected error, which may occur again at once
 
@@ -41,7 +38,7 @@ def main(path: str) -> int:
     loop = Loop(deadlines)
     control = Control(loop, record.control)
     app, relay, probe = App(record, log), Relay(loop), Probe(loop, record.health["path"], record.health["host"])
-    keeper = Keeper(record, app, _listener(record, loop), relay, probe, loop, control, write)
+    keeper = Keeper(Shared(record, app, _listener(record, loop), relay, probe, loop, control, write))
     signals = _signals()
 
     def on_signal(_: int) -> None:
@@ -97,12 +94,8 @@ def _signals() -> int:
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-
-    def nothing(_: int, __: FrameType | None) -> None:
-        pass
-
     for number in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(number, nothing)
+        signal.signal(number, lambda *_: None)
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

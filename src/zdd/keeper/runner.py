@@ -5,37 +5,26 @@ from __future__ import annotations
 import signal
 
 from zdd.keeper.app import NeverRan
+from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from zdd.keeper.app import App, Ended
-    from zdd.keeper.listener import Listener
-    from zdd.keeper.loop import Deadlines
-    from zdd.keeper.record import Record
-    from zdd.keeper.relay import Relay
+    from zdd.keeper.app import Ended
+    from zdd.keeper.part import Shared
 
 _TEND_AGAIN = 1.0
 _TEND_LOG = 10.0  # seconds between looks at its size
 _AGAIN, _PATIENCE = 0.05, 5.0  # of killing: what cannot be killed (state D) is left, since nothing else can be done
 
 
-class Runner:
+class Runner(Part):
     """Starts and stops the app; `all_ended` is called when none of its processes is left, or none can be killed."""
 
-    def __init__(
-        self,
-        record: Record,
-        app: App,
-        listener: Listener,
-        relay: Relay,
-        deadlines: Deadlines,
-        all_ended: Callable[[], object],
-        log: Callable[[str], None],
-    ) -> None:
-        self.record, self.app, self.listener, self.relay = record, app, listener, relay
-        self.deadlines, self.all_ended, self.log = deadlines, all_ended, log
+    def __init__(self, shared: Shared, all_ended: Callable[[], object]) -> None:
+        super().__init__(shared)
+        self.all_ended = all_ended
         self.ended: Ended | None = None  # how the app ended the last time
         self._started = self._kill_until = 0.0
 
@@ -79,10 +68,6 @@ class Runner:
         """Send the app its stop signal."""
         self.app.signal(self.record.stop_signal)
 
-    def end_rest(self) -> None:
-        """Send the stop signal to all processes of the app."""
-        self.app.signal_all(self.record.stop_signal)
-
     def stop(self) -> None:
         """End the app and all its processes, then call `all_ended`."""
         if self.app.has_children:
@@ -101,7 +86,7 @@ class Runner:
 
     def _tend_log(self) -> None:
         self.deadlines.at(_TEND_LOG, self._tend_log)
-        if line := self.app.tend_log():
+        if line := self.app.log.tend():
             self.log(line)
 
     def _kill(self) -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 
 from zdd.host import files, sock_diag
-from zdd.keeper.listener import SOON, connections_to_path
+from zdd.keeper.listener import SOON
 from zdd.keeper.path_listener import PathListener, allow_users, same_file
 
 TYPE_CHECKING = False
@@ -33,31 +33,19 @@ class UnixListener(PathListener):
             files.remove(path)
 
     def tend(self) -> float:
-        """Link the app's socket if it is a new one, and set who may connect."""
-        try:
-            self._take_over()
-        except OSError:  # not there yet, or removed again
-            pass
+        """Look again soon until the app has bound its socket."""
         due = super().tend()
         return due if same_file(self.record.app_socket, self.record.keep) else SOON
 
-    def connections(self) -> int:
-        """Count the connections."""
-        return connections_to_path(
-            sock_diag.file_of(self.record.keep), self.record.app_socket, self.record.nginx_pid_file
-        )
-
-    def accepted(self) -> set[int]:
-        """Return the accepted connections."""
-        file = sock_diag.file_of(self.record.keep)
-        return sock_diag.accepted(file) if file else set()
-
     def listening(self) -> set[int]:
         """Return the inodes of the listening sockets that are bound to the file."""
-        file = sock_diag.file_of(self.record.keep)
-        return sock_diag.listening_at(file) if file else set()
+        return sock_diag.listening_at(sock_diag.file_of(self.record.keep))
 
-    def _take_over(self) -> None:
+    def _bound_to(self) -> list[tuple[tuple[int, int] | None, str]]:
+        return [(sock_diag.file_of(self.record.keep), self.record.app_socket)]
+
+    def _mend(self) -> None:
+        """Link the app's socket if it is a new one, and set who may connect."""
         keep = self.record.keep
         if not same_file(self.record.app_socket, keep):
             fresh = f"{keep}.tmp"

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 from threading import Event, Thread
-from types import TracebackType
 from typing import Any, Self
 
 from zdd.load.report import Progress, Report
@@ -84,9 +83,7 @@ class Load:
             raise ValueError("this load has no end: stop it")
         return self._finish(self.spec.seconds + self.spec.timeout + GRACE)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end()
 
     def _finish(self, seconds: float) -> Report:

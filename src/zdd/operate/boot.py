@@ -19,9 +19,10 @@ from zdd.claims import user_name
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
 from zdd.host import guarded, reach, systemd
+from zdd.host.command import which
 from zdd.operate import boot_unit
 
-_SUDO_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")  # /usr/bin first, since /bin may be a link to it
+_SUDO_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # /usr/bin first, since /bin may be a link to it
 _TMPFILES, _RUNTIME = "/etc/tmpfiles.d", "/run/zdd"
 # All that the sudoers file may allow, whatever a configuration says: to test or reload an nginx.
 _NGINX = r"(nginx|openresty|angie)([@.-][\w@.-]*)?"
@@ -76,8 +77,7 @@ def check_free(config: Config, user: pwd.struct_passwd) -> None:
     It is taken if its runtime folder is another user's, or if a unit starts another configuration as another user.
     """
     for folder in dict.fromkeys((f"{_RUNTIME}/{config.project}", _runtime(config))):
-        owner = _taken_by(folder, user)
-        if owner:
+        if owner := _taken_by(folder, user):
             raise UsageError(
                 f"{folder} belongs to {owner}, but project {config.project} would belong to {user.pw_name}",
                 hint=f"if the project belongs to {owner}, add --user {owner}; "
@@ -90,12 +90,12 @@ def check_free(config: Config, user: pwd.struct_passwd) -> None:
 def check_unit(config: Config, user: pwd.struct_passwd) -> None:
     """Raise UsageError if a unit of this name starts another configuration as another user."""
     path = boot_unit.path(config.project)
-    unit = re.search(r"(?m)^User=(?P<user>.*)$(?:\n.*)*?\nExecStart=.* -c (?P<conf>.*) up$", _text(path))
-    if unit and unit["user"] != user.pw_name and unit["conf"] != _quoted(str(config.path)):
+    name, conf = boot_unit.started(path) or (user.pw_name, "")
+    if name != user.pw_name and conf != str(config.path):
         raise UsageError(
-            f"project {config.project} is enabled for {unit['conf']} of {unit['user']} ({path})",
+            f"project {config.project} is enabled for {conf} of {name} ({path})",
             hint=f'give this project another name: [zdd] project = "..."; or disable the other: '
-            f"zddeploy -c {unit['conf']} disable",
+            f"zddeploy -c {shlex.quote(conf)} disable",
         )
 
 
@@ -124,14 +124,6 @@ def changeable(config: Config, user: pwd.struct_passwd, program: Sequence[str]) 
 
 def _runtime(config: Config) -> str:
     return str(config.zdd.runtime_dir or f"{_RUNTIME}/{config.project}")
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[Piece]:
@@ -221,8 +213,7 @@ def _is_harmless(command: Command) -> bool:
 
 
 def _absolute(command: Command) -> Command:
-    paths = [f"{folder}/{command[0]}" for folder in _SUDO_PATH]
-    return [next((path for path in paths if os.access(path, os.X_OK)), paths[0]), *command[1:]]
+    return [which(command[0], _SUDO_PATH) or f"/usr/sbin/{command[0]}", *command[1:]]
 
 
 def _file_name(config: Config) -> str:

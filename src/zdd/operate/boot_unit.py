@@ -28,15 +28,14 @@ def is_enabled(project: str) -> bool:
     return os.path.lexists(f"{FOLDER}/multi-user.target.wants/{name(project)}")
 
 
-def lost_configuration(unit: str) -> str | None:
-    """Return the configuration file that this unit names if the file is missing, else None."""
+def started(unit: str) -> tuple[str, str] | None:
+    """Return the user and the configuration file of the command in this unit; None if it is missing or not ours."""
     try:
-        line = re.search(r"(?m)^ExecStart=(.*)$", files.read(unit) or "")
-        command = shlex.split(line[1]) if line else []
-        conf = command[command.index("-c") + 1].replace("%%", "%").replace("$$", "$")
-    except (OSError, ValueError, IndexError):
+        settings = dict(re.findall(r"(?m)^(\w+)=(.*)$", files.read(unit) or ""))
+        command = shlex.split(settings["ExecStart"])
+        return settings["User"], command[command.index("-c") + 1].replace("%%", "%").replace("$$", "$")
+    except (OSError, ValueError, LookupError):
         return None
-    return None if os.path.exists(conf) else conf
 
 
 def enable_command(config: Config) -> str:

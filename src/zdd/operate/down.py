@@ -26,8 +26,8 @@ def down(project: Project) -> None:
 def _retire(project: Project, instances: list[InstanceState], workers: list[Process]) -> None:
     for instance in instances:
         if instance.state == "serving" or not instance.classic:  # an old classic one runs its stop command already
-            project.instances.retire(instance, 0.0, workers)
+            project.instances.of(instance.name).retire(0.0, workers)
     until = project.clock.now() + project.config.nginx.proxy_read_timeout
     for instance in instances:
-        project.instances.await_gone(instance, until)
+        project.instances.of(instance.name).await_gone(until)
         project.events.send(Drain(subject=instance.name, service=instance.service, text="stopped"))

@@ -46,20 +46,19 @@ def remember(project: Project, deploy: int) -> None:
     codes = {folder: _look(project, folder) for folder in folders}
     records = _records(project)
     records[str(deploy)] = {
-        "conf": _conf(project),
+        "conf": hashlib.sha256((files.read(str(project.config.path)) or "").encode()).hexdigest(),
         "folders": {folder: code.digest if code else None for folder, code in codes.items()},
     }
     try:
-        files.write(_path(project), json.dumps(dict(list(records.items())[-_KEPT:])), mode=0o600)
+        files.write(project.paths.code, json.dumps(dict(list(records.items())[-_KEPT:])), mode=0o600)
     except OSError:
         pass
 
 
-def loaded(project: Project, current: Manifest | None, running: Mapping[str, InstanceState]) -> list[str]:
-    """Return a sentence for each serving instance that has been restarted and so runs unwanted code."""
+def loaded(project: Project, current: Manifest | None, running: Mapping[str, InstanceState]) -> Iterator[str]:
+    """Yield a sentence for each serving instance that has been restarted and so runs unwanted code."""
     if project.releases or current is None:
-        return []
-    problems = []
+        return
     for name in current.instances:
         instance = running.get(name)
         if instance is None or instance.classic or instance.state in ("dead", "warm"):
@@ -71,17 +70,14 @@ def loaded(project: Project, current: Manifest | None, running: Mapping[str, Ins
         if unwanted and _is_loaded(project, unwanted, current, where, since):
             restarted = f"was restarted at {_clock(since)} and runs" if instance.since else "is restarting and loads"
             code = f"the code of deploy {unwanted.deploy}, which was {unwanted.why}"
-            problems.append(f"{name} {restarted} {code}: put the right code into {where} and run `zddeploy`")
-    return problems
+            yield f"{name} {restarted} {code}: put the right code into {where} and run `zddeploy`"
 
 
-def warning(project: Project, current: Manifest | None) -> list[str]:
-    """Return a warning if a restart would load unwanted code."""
-    unwanted = None if project.releases else next(_unwanted(project, current), None)
-    if unwanted is None:
-        return []
-    problem = f"deploy {unwanted.deploy} was {unwanted.why}, but its code is still in {project.config.folder}"
-    return [f"{problem}: a crash or reboot would load it"]
+def warning(project: Project, current: Manifest | None) -> Iterator[str]:
+    """Yield a warning if a restart would load unwanted code."""
+    if not project.releases and (unwanted := next(_unwanted(project, current), None)):
+        problem = f"deploy {unwanted.deploy} was {unwanted.why}, but its code is still in {project.config.folder}"
+        yield f"{problem}: a crash or reboot would load it"
 
 
 def _unwanted(project: Project, current: Manifest | None) -> Iterator[Unwanted]:
@@ -157,17 +153,9 @@ def _content(path: str, status: os.stat_result) -> bytes:
         return hashlib.sha256(file.read(_MOST_BYTES)).digest()
 
 
-def _conf(project: Project) -> str:
-    return hashlib.sha256((files.read(str(project.config.path)) or "").encode()).hexdigest()
-
-
-def _path(project: Project) -> str:
-    return project.paths.code
-
-
 def _records(project: Project) -> dict[str, dict[str, Any]]:
     try:
-        return files.read_object(_path(project))
+        return files.read_object(project.paths.code)
     except OSError:
         return {}
 

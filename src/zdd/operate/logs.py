@@ -14,7 +14,7 @@ from zdd.instances.name import name_of, parts_of
 from zdd.paths import Paths
 from zdd.project import Project
 
-_ISO = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,6}))?\d*\s?(Z|[+-]\d\d:?\d\d)?")
+_ISO = re.compile(r"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?)\d*\s?(Z|[+-]\d\d:?\d\d)?")
 _CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
 _HEAD = 100  # characters: a time is only searched for at the beginning of a line
 
@@ -29,12 +29,12 @@ class Line(NamedTuple):
 
 def find(paths: Paths, services: Collection[str]) -> dict[str, list[str]]:
     """Return the instances of each service that have a log, oldest first."""
-    found: dict[str, list[int]] = {service: [] for service in services}
+    logged: dict[str, list[int]] = {service: [] for service in services}
     for name in os.listdir(paths.logs) if os.path.isdir(paths.logs) else ():
         service, number = parts_of(name.removesuffix(".log")) or ("", 0)
-        if service in found and name.endswith(".log"):
-            found[service].append(number)
-    return {service: [name_of(service, number) for number in sorted(numbers)] for service, numbers in found.items()}
+        if service in logged and name.endswith(".log"):
+            logged[service].append(number)
+    return {service: [name_of(service, number) for number in sorted(numbers)] for service, numbers in logged.items()}
 
 
 def wanted(project: Project, logged: Mapping[str, list[str]]) -> dict[str, str]:
@@ -87,14 +87,12 @@ class Follower:
         """Yield the lines that are new since the last call; an incomplete line waits for its end."""
         for name in self._names():
             path, begin = self.paths.log(name), self.shown.get(name, 0)
-            size = files.size(path)
-            if size < begin:  # it was rotated: first show the rest of the old file
-                yield from _dated(self.paths, name, _read(rotation.older(path), begin))
+            if files.size(path) < begin:  # it was rotated: first show the rest of the old file
+                yield from _dated(self.paths, name, lines_from(rotation.older(path), begin))
                 begin = 0
-            if size > begin:
-                whole = _read(path, begin)
-                self.shown[name] = begin + len(whole)
-                yield from _dated(self.paths, name, whole)
+            lines = lines_from(path, begin)
+            self.shown[name] = begin + len(lines)
+            yield from _dated(self.paths, name, lines)
 
     def _names(self) -> list[str]:
         logged = find(self.paths, self.services)
@@ -113,10 +111,8 @@ def time_of(text: str) -> float | None:
     head = text[:_HEAD]
     try:
         if match := _ISO.search(head):
-            year, month, day, clock, fraction, zone = match.groups()
-            moment = datetime.datetime.fromisoformat(f"{year}-{month}-{day}T{clock}.{(fraction or '0').ljust(6, '0')}")
-            offset = datetime.datetime.strptime(zone, "%z").tzinfo if zone else None
-            return moment.replace(tzinfo=offset).timestamp()
+            moment, zone = match.groups("")
+            return datetime.datetime.fromisoformat(moment.replace("/", "-") + zone).timestamp()
         if match := _CLF.search(head):
             return datetime.datetime.strptime(match[0], "%d/%b/%Y:%H:%M:%S %z").timestamp()
     except ValueError:
@@ -126,8 +122,8 @@ def time_of(text: str) -> float | None:
 
 def count(project: Project, service: str) -> int:
     """Return how many instances a service has; 1 if it is not configured any more."""
-    found = project.config.services.get(service)
-    return found.instances if found else 1
+    configured = project.config.services.get(service)
+    return configured.instances if configured else 1
 
 
 def _dated(paths: Paths, name: str, lines: Iterable[str] | bytes) -> Iterator[Line]:
@@ -159,11 +155,11 @@ def _tail(path: str, lines: int) -> list[str]:
     return tail[len(tail) - min(lines, len(tail)) :]
 
 
-def _read(path: str, begin: int) -> bytes:
-    """Return the complete lines from this offset on."""
+def lines_from(path: str, offset: int) -> bytes:
+    """Return the complete lines after this offset; none if the file does not exist yet."""
     try:
         with open(path, "rb") as log:
-            log.seek(begin)
+            log.seek(offset)
             text = log.read()
     except FileNotFoundError:
         return b""

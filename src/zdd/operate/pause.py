@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from zdd.conf.schema import Service
 from zdd.errors import UsageError
 from zdd.project import Project
 
 
-class Paused(NamedTuple):
-    """The services whose requests are held now, and those whose requests cannot be held."""
-
-    services: list[str]
-    others: list[str]
-
-
-def pause(project: Project, names: Sequence[str], seconds: float) -> Paused:
+def pause(project: Project, names: Sequence[str], seconds: float) -> tuple[list[str], list[str]]:
     """
     Hold the requests of these services (all, if none is named) for at most this long.
 
-    The keepers release them after that time, even if we have died. Raises UsageError if no request can be held.
+    Return the services whose requests are held now, and those whose requests cannot be held. The keepers release them
+    after that time, even if we have died. Raises UsageError if no request can be held.
     """
     limit = project.proxy.read_timeout
     if limit is not None and seconds >= limit:
@@ -40,15 +33,17 @@ def pause(project: Project, names: Sequence[str], seconds: float) -> Paused:
     instances = _serving(project, paused)
     if not instances:
         raise UsageError(f"{project.name} has no running service that can be paused", hint="see `zddeploy status`")
-    for name in instances:
-        project.instances.pause(name, seconds)
-    return Paused(paused, others)
+    for instance in map(project.instances.of, instances):
+        if not instance.pause(seconds):
+            message = f"{instance.name} cannot pause: it is {instance.state().state}"
+            raise UsageError(message, hint="`zddeploy status` tells more")
+    return paused, others
 
 
 def resume(project: Project, names: Sequence[str]) -> list[str]:
     """Release the requests of these services (all, if none is named); return the instances that were paused."""
     services = [service.name for service in _services(project, names)]
-    return [name for name in _serving(project, services) if project.instances.resume(name)]
+    return [name for name in _serving(project, services) if project.instances.of(name).resume()]
 
 
 def _services(project: Project, names: Sequence[str]) -> list[Service]:

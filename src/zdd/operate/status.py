@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import msgspec
 
-from zdd import history
-from zdd.host import lock
+from zdd import history, living
+from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
 from zdd.operate import admission, in_place, maintenance, under_way
+from zdd.operate.connected import connections
 from zdd.operate.under_way import UnderWay
-from zdd.operate.use import Use, use_of
 from zdd.project import Project
-from zdd.routing.manifest import Instance, Manifest
+from zdd.routing.manifest import Manifest
 
 _PATIENCE = 2.0  # seconds for each keeper: a person is waiting
 
@@ -22,7 +22,11 @@ State = Literal["nothing", "serving", "deploying", "paused", "maintenance", "deg
 
 
 class InstanceStatus(msgspec.Struct):
-    """One instance. `since` is as of time.time(), `exit` says how the app ended last; None means unknown."""
+    """
+    One instance. `since` is as of time.time(), `exit` says how the app ended last; None means unknown.
+
+    Memory and CPU time are of its process tree, connections of our network namespace.
+    """
 
     id: str
     state: str
@@ -66,60 +70,34 @@ class Status(msgspec.Struct):
     notes: list[str]
 
 
-class Facts(NamedTuple):
-    """The facts from which the project's state follows."""
-
-    problems: list[str]
-    interrupted: bool
-    was_deployed: bool
-    change: UnderWay | None
-    paused: dict[str, float]
-    maintenance: bool
-
-
 def status(project: Project) -> Status:
     """Return the project's status now."""
-    stale = project.paths.stale()
+    stale = living.is_stale(project.paths)
     current = None if stale else project.tables.current()
     running = {} if stale else observe(project.paths, _PATIENCE)
-    unwanted = in_place.loaded(project, current, running)
+    unwanted = list(in_place.loaded(project, current, running))
     interrupted = project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
-    facts = Facts(
-        [*_problems(project, current, running, interrupted), *unwanted],
-        interrupted,
-        current is not None or any(entry.outcome == "done" for entry in history.read(project.paths.history)),
-        under_way.look(project),
-        {name: instance.paused for name, instance in running.items() if instance.paused is not None},
-        maintenance.is_on(project),
-    )
-    names = list(dict.fromkeys([*project.config.services, *(instance.service for instance in running.values())]))
-    use = use_of(project, running)
-    serving = current.by_service() if current else {}
-    return Status(
+    was_deployed = current is not None or any(entry.outcome == "done" for entry in history.read(project.paths.history))
+    now = Status(
         project.name,
         str(project.config.path),
         current.deploy if current else None,
         current.release if current else None,
-        _state(current, running, facts),
-        facts.change,
-        facts.paused,
-        facts.maintenance,
+        "serving",
+        under_way.look(project),
+        {name: instance.paused for name, instance in running.items() if instance.paused is not None},
+        maintenance.is_on(project),
         project.proxy.describe(),
-        [_service(name, serving.get(name, []), running.values(), use) for name in names],
-        facts.problems,
-        [
-            *_notes(facts),
-            *([] if unwanted else in_place.warning(project, current)),
-            *_how_to_start(project, current, facts.was_deployed),
-            *_doubt(project, current),
-        ],
+        _services(project, current, running),
+        [*_problems(project, current, running, interrupted), *unwanted],
+        [],
     )
-
-
-def _doubt(project: Project, current: Manifest | None) -> list[str]:
-    """Say why R counts as current or as stale, if the boot's id cannot tell; and what cannot be told of nginx."""
-    doubts = [project.paths.doubt(), project.proxy.whereabouts().doubt if current else None]
-    return [doubt for doubt in doubts if doubt]
+    now.state = _state(now, current, running, interrupted, was_deployed)
+    now.notes += _notes(now)
+    now.notes += [] if unwanted else in_place.warning(project, current)
+    now.notes += _how_to_start(project, current, was_deployed)
+    now.notes += filter(None, [living.doubt(project.paths), project.proxy.whereabouts().doubt if current else None])
+    return now
 
 
 def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:
@@ -132,55 +110,53 @@ def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool
     return [f"it is down: `zddeploy up` brings {f'release {release}' if release else 'it'} back"]
 
 
-def _notes(facts: Facts) -> list[str]:
+def _notes(now: Status) -> Iterator[str]:
     """Say what somebody has begun on purpose, and how it ends."""
-    notes = [
-        f"{name} is paused for {seconds:.0f} s more: its requests are held; `zddeploy resume` releases them"
-        for name, seconds in facts.paused.items()
-    ]
-    if facts.maintenance:
-        notes.append("maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it")
-    if change := facts.change:
-        notes.append(f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it")
-    return notes
+    for name, seconds in now.paused.items():
+        yield f"{name} is paused for {seconds:.0f} s more: its requests are held; `zddeploy resume` releases them"
+    if now.maintenance:
+        yield "maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it"
+    if change := now.running:
+        yield f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it"
 
 
-def _state(current: Manifest | None, running: dict[str, InstanceState], facts: Facts) -> State:
+def _state(
+    now: Status, current: Manifest | None, running: dict[str, InstanceState], interrupted: bool, was_deployed: bool
+) -> State:
     """Return the project's state. A state that needs a person takes precedence over one that is on purpose."""
-    if facts.interrupted:
+    if interrupted:
         return "interrupted"
-    if facts.change and facts.change.deploy:
+    if now.running and now.running.deploy:
         return "deploying"
     if current is None:
-        return "down" if facts.problems or facts.was_deployed else "nothing"
+        return "down" if now.problems or was_deployed else "nothing"
     if current.instances and not any(name in running and running[name].answers for name in current.instances):
         return "down"
-    if facts.problems:
+    if now.problems:
         return "degraded"
-    return "maintenance" if facts.maintenance else "paused" if facts.paused else "serving"
+    return "maintenance" if now.maintenance else "paused" if now.paused else "serving"
 
 
 def _problems(
     project: Project, current: Manifest | None, running: dict[str, InstanceState], interrupted: bool
-) -> list[str]:
-    problems = []
+) -> Iterator[str]:
     if interrupted:
-        problems.append("a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it")
+        yield "a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it"
     if current is None:
-        return [*problems, *_lost(project)]
+        yield from _lost(project)
+        return
     if problem := project.proxy.problem():
-        problems.append(problem)
-    if problem := admission.problem(project):
-        problems.append(problem)
+        yield problem
+    if shut := admission.problem(project):
+        yield shut
     for name in current.instances:
         instance = running.get(name)
         if instance is None or instance.state == "dead":
-            problems.append(f"{name} should serve but does not run: `zddeploy restart` starts it again")
+            yield f"{name} should serve but does not run: `zddeploy restart` starts it again"
         elif instance.state == ORPHANED:
-            problems.append(f"the keeper of {name} has died; its app still serves, and the next deploy replaces it")
+            yield f"the keeper of {name} has died; its app still serves, and the next deploy replaces it"
         elif instance.state not in ("serving", "warm"):
-            problems.append(_not_serving(instance))
-    return problems
+            yield _not_serving(instance)
 
 
 def _not_serving(instance: InstanceState) -> str:
@@ -199,30 +175,36 @@ def _not_serving(instance: InstanceState) -> str:
 
 def _lost(project: Project) -> list[str]:
     """Say so if `current` leads nowhere: nginx then answers every request with 502."""
-    lost = None if project.paths.stale() else project.tables.astray()
+    lost = None if living.is_stale(project.paths) else project.tables.astray()
     problem = f"the routing table in force ({lost}) is missing, so nothing serves: `zddeploy recover` repairs it"
     return [problem] if lost else []
 
 
-def _service(
-    name: str, serving: list[Instance], running: Iterable[InstanceState], use: dict[str, Use]
-) -> ServiceStatus:
-    wanted = {instance.name for instance in serving}
-    release = serving[0].release if serving else None
-    rows = [
-        InstanceStatus(
-            instance.name,
+def _services(project: Project, current: Manifest | None, running: dict[str, InstanceState]) -> list[ServiceStatus]:
+    """Return the services that are configured or run, with their instances."""
+    serving = current.by_service() if current else {}
+    services = {
+        name: ServiceStatus(name, serving[name][0].release if name in serving else None, [])
+        for name in [*project.config.services, *(instance.service for instance in running.values())]
+    }
+    used = usage.use_of_trees([instance.main.pid for instance in running.values() if instance.main])
+    connected = connections(project, running)
+    for name, instance in running.items():
+        if instance.state == "dead" and not (current and name in current.instances):
+            continue
+        pid = instance.main.pid if instance.main else None
+        memory, cpu = used.get(pid, (None, None)) if pid else (None, None)
+        row = InstanceStatus(
+            name,
             instance.state,
-            instance.main.pid if instance.main else None,
+            pid,
             instance.since,
-            use[instance.name].connections,
+            connected[name],
             instance.restarts,
-            use[instance.name].memory_bytes,
-            use[instance.name].cpu_seconds,
+            memory,
+            cpu,
             instance.release,
             instance.exit,
         )
-        for instance in running
-        if instance.service == name and (instance.state != "dead" or instance.name in wanted)
-    ]
-    return ServiceStatus(name, release, rows)
+        services[instance.service].instances.append(row)
+    return list(services.values())

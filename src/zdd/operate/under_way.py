@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from zdd.events import AnyEvent, Begin, Doing, Result, Step
 from zdd.host import files, lock
 from zdd.host.process import Process
+from zdd.operate import logs
 from zdd.project import Project
 
 _POLL = 0.1  # seconds between looks for new events
@@ -34,11 +36,10 @@ def look(project: Project) -> UnderWay | None:
     if not lock.is_held(project.paths.lock):
         return None
     holder = files.read_object(project.paths.lock)
-    try:
-        held = msgspec.convert(holder, _Holder)
-    except msgspec.ValidationError:  # the lock's holder has not written its name yet
+    if not holder:  # it has not written its name yet
         return None
-    change = UnderWay(None, held.command.partition(" ")[2] or "deploy", held.who, held.pid, held.since, None)
+    action = holder["command"].partition(" ")[2] or "deploy"
+    change = UnderWay(None, action, holder["who"], holder["pid"], holder["since"], None)
     if file := _events_of(project, change):
         begin, *events = file.new()
         change.deploy = begin.deploy if isinstance(begin, Begin) else None
@@ -50,7 +51,7 @@ def follow(project: Project, change: UnderWay) -> Iterator[AnyEvent]:
     """Yield the events of a change, from the first one to its result, or until its process ends."""
     process = Process.find(change.pid)
     file: EventFile | None = None
-    while True:
+    for _ in project.clock.poll(_POLL, math.inf):
         alive = process is not None and process.alive()  # checked before its last events are read
         file = file or _events_of(project, change)
         for event in file.new() if file else ():
@@ -59,7 +60,6 @@ def follow(project: Project, change: UnderWay) -> Iterator[AnyEvent]:
                 return
         if not alive:
             return
-        project.clock.sleep(_POLL)
 
 
 class EventFile:
@@ -71,21 +71,13 @@ class EventFile:
 
     def new(self) -> Iterator[AnyEvent]:
         """Yield the events that were written since the last call. Skip unknown kinds, written by a later zdd."""
-        text = (files.read(self.path) or "")[self._offset :]
-        complete = text[: text.rfind("\n") + 1]
-        self._offset += len(complete)
-        for line in complete.splitlines():
+        lines = logs.lines_from(self.path, self._offset)
+        self._offset += len(lines)
+        for line in lines.splitlines():
             try:
                 yield msgspec.json.decode(line, type=AnyEvent)
             except msgspec.MsgspecError:
                 continue
-
-
-class _Holder(msgspec.Struct):
-    who: str
-    pid: int
-    command: str
-    since: float
 
 
 def _events_of(project: Project, change: UnderWay) -> EventFile | None:

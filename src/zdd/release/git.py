@@ -54,7 +54,7 @@ class Mirror:
         self.interrupt = interrupt
         self.log = f"{path}.log"
         self._env = inherited() | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-        self._folder = SourceFolder(source, commands, self._env)
+        self.folder = SourceFolder(source, commands, self._env)
 
     def commit(self, rev: str | None) -> str:
         """
@@ -71,10 +71,6 @@ class Mirror:
             if error.filename != "git":
                 raise
             raise UsageError("git is not installed, and source is a git repository", hint="install git") from error
-
-    def uncommitted(self, commit: str) -> list[str]:
-        """Return the files in the source's folder that differ from this commit, if this commit is checked out there."""
-        return self._folder.uncommitted(commit)
 
     def checkout(self, commit: str, folder: str, log: str) -> None:
         """Write the files of a commit into an empty folder, without `.git`. Raises BuildFailed."""
@@ -100,7 +96,7 @@ class Mirror:
             raise BuildFailed(f"cannot check out {commit[:12]}: it is incomplete: {_gist(wrong)}", wrong, log)
 
     def _commit_of_folder(self, rev: str) -> str:
-        commit = self._folder.commit(rev)
+        commit = self.folder.commit(rev)
 
         def has_arrived() -> bool:
             # git sets the ref once it has found everything that the commit needs.
@@ -111,7 +107,7 @@ class Mirror:
         failure = self._bring(lambda: wanted, has_arrived)
         if failure and "promisor remote" in failure:
             since = files.size(self.log)
-            self._folder.complete(commit, Work(self.commands, self.path, self._env, self.interrupt), self.log)
+            self.folder.complete(commit, Work(self.commands, self.path, self._env, self.interrupt), self.log)
             output = files.tail(self.log, 40, since)
             if failure := self._bring(lambda: wanted, has_arrived):
                 lacks = f"it is a partial clone without all files of {commit[:12]}"

@@ -48,8 +48,6 @@ class Releases(Shelf):
         self.commands = commands
         self.interrupt = interrupt
         self.paths = paths
-        self.project = paths.config.project
-        self.conf = paths.config.path
         self._reported_unreadable = False
         self._not_source = {os.path.realpath(paths.state), os.path.realpath(paths.runtime)}
         self._mirror = git.Mirror(paths.mirror, section.source, commands, interrupt)
@@ -106,22 +104,22 @@ class Releases(Shelf):
         kept = {*ids[: self.section.keep_releases], *keep, self.current()}
         return self.discard([release for release in ids if release not in kept]) + self.discard_half_built(keep)
 
-    def unite_assets(self) -> str | None:
+    def unite_assets(self) -> None:
         """
-        Update S/assets from the `assets` folders of all complete releases, the newest first, and return its path.
+        Update S/assets from the `assets` folders of all complete releases, the newest first.
 
-        A file keeps its path in the release: public/app.css is S/assets/public/app.css. Returns None without `assets`.
+        A file keeps its path in the release: public/app.css is S/assets/public/app.css. Does nothing without `assets`.
         Raises DeployFailed; then no file that existed is missing.
         """
         if not self.section.assets:
-            return None
-        union = self.paths.assets
+            return
         try:
-            closed = assets.unite(union, [self.path(release) for release in self.ids()], self.section.assets)
+            closed = assets.unite(
+                self.paths.assets, [self.path(release) for release in self.ids()], self.section.assets
+            )
         except OSError as error:
             raise DeployFailed(f"cannot unite the assets: {of_system(error)}") from error
         self._report_unreadable(closed)
-        return union
 
     def _report_unreadable(self, paths: list[str]) -> None:
         """Report, once, the files of root's that nginx's workers, another user, cannot read."""
@@ -132,8 +130,8 @@ class Releases(Shelf):
 
     def _report_uncommitted(self, commit: str) -> None:
         """Report uncommitted files, which are not deployed. The configuration does not count: it is read in place."""
-        ours = os.path.relpath(self.conf, self.section.source)
-        if names := [name for name in self._mirror.uncommitted(commit) if name != ours]:
+        ours = os.path.relpath(self.paths.config.path, self.section.source)
+        if names := [name for name in self._mirror.folder.uncommitted(commit) if name != ours]:
             changes = f"uncommitted changes in {self.section.source} ({counted(len(names), 'file')})"
             self.notice(f"{changes} are not deployed: {shorten(names, 3)}")
 
@@ -155,7 +153,7 @@ class Releases(Shelf):
 
     def _run_commands(self, release: str, log: str) -> None:
         path = self.path(release)
-        own = {"ZDD_PROJECT": self.project, "ZDD_RELEASE": release, "ZDD_RELEASE_PATH": path}
+        own = {"ZDD_PROJECT": self.paths.config.project, "ZDD_RELEASE": release, "ZDD_RELEASE_PATH": path}
         building = Work(self.commands, path, git.inherited() | own, self.interrupt)
         for command in self.section.build:
             with open(log, "a", encoding="utf-8") as file:

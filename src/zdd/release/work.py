@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from zdd.errors import ProgramFailed
 from zdd.host import process
 from zdd.host.clock import Clock
-from zdd.host.command import Commands, Surroundings
+from zdd.host.command import Commands
 from zdd.host.process import Process
 
 MARK = "ZDD_BUILD"  # in the environment of all processes of one piece of work: finds those that left the session
@@ -38,9 +38,8 @@ class Work:
         `interrupt` is called repeatedly; if it raises, the program and all processes it started are killed, and the
         exception is passed on. Raises OSError if the program cannot be started.
         """
-        there = Surroundings(cwd, self.env)
         try:
-            status = self.commands.attend(argv, there, output, math.inf, Clock(), self.interrupt)
+            status = self.commands.spawn(argv, cwd, self.env, output).wait(math.inf, Clock(), self.interrupt)
         except BaseException:
             with contextlib.suppress(OSError):  # the first exception says more
                 end(self.name)

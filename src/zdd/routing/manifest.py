@@ -6,8 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from zdd.routing.stages import RULES, Rule, Stage
-
+Stage = Literal["trying", "prepared", "canary", "committed"]
 Kind = Literal["fd", "unix", "tcp", "none", "classic"]
 
 
@@ -36,7 +35,9 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     """
     The table's own description, written to `tables/N/manifest.json`.
 
-    `stage` is how far the deploy has come, and `rule` what follows from it. `direction` is what recovery obeys: forward
+    `stage` is how far the deploy has come: "trying" from before the first start on; "prepared" once all is proved and
+    nothing switched; "canary" while some slots lead to it, until a person decides; "committed" from where on nothing is
+    undone. `direction` is what recovery obeys: forward
     until the first undo step, then back. `before` is the deploy whose table this one replaced, None for the first.
     `committed` is true exactly in the stage of that name: until 0.3 it is written for zdd 0.1.0, which knows no stages,
     and a manifest of 0.1.0 has the stage that follows from it. `exposed` says that
@@ -66,24 +67,29 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         self.stage = self.stage or ("committed" if self.committed else "trying")
 
     @property
-    def rule(self) -> Rule:
-        """What follows from the stage."""
-        return RULES[self.stage or "trying"]
+    def is_unfinished(self) -> bool:
+        """Whether the next changing command undoes it if its zddeploy is dead, or finishes it if it has switched."""
+        return self.stage == "trying"
+
+    @property
+    def is_version(self) -> bool:
+        """Whether a reboot, an up or a rollback can start it, and the tables before it were replaced."""
+        return self.stage == "committed"
 
     def new(self, before: Manifest | None) -> list[Instance]:
         """Return the instances that this deploy starts: neither taken over from `before` nor revived."""
         known = before.instances if before else {}
-        return [one for name, one in self.instances.items() if name not in known and name not in self.revived]
+        return [new for name, new in self.instances.items() if name not in known and name not in self.revived]
 
     def swapped(self, before: Manifest | None) -> list[Instance]:
         """Return the new instances whose apps start only when the old ones' have stopped."""
-        return [one for one in self.new(before) if one.stop_first]
+        return [new for new in self.new(before) if new.stop_first]
 
     def displaced(self, before: Manifest | None) -> list[Instance]:
         """Return the old instances whose apps must have stopped before those of `swapped` start."""
-        services = {one.service for one in self.swapped(before)}
-        old = before.instances.values() if before else ()
-        return [one for one in old if one.service in services and one.name not in self.instances]
+        services = {new.service for new in self.swapped(before)}
+        known = before.instances.values() if before else ()
+        return [old for old in known if old.service in services and old.name not in self.instances]
 
     def changed(self, before: Manifest | None) -> list[str]:
         """Return the services that have other instances than they had."""
@@ -92,10 +98,10 @@ class Manifest(msgspec.Struct, omit_defaults=True):
 
     def by_service(self) -> dict[str, list[Instance]]:
         """Return each service's instances in the order of their slots."""
-        found: dict[str, list[Instance]] = {}
+        services: dict[str, list[Instance]] = {}
         for instance in self.instances.values():
-            found.setdefault(instance.service, []).append(instance)
-        return found
+            services.setdefault(instance.service, []).append(instance)
+        return services
 
     def of(self, service: str) -> list[Instance]:
         """Return the service's instances in the order of their slots."""

@@ -157,7 +157,7 @@ class RoutingTables:
     def unfinished(self) -> Manifest | None:
         """Return the newest table that was neither committed nor undone, None when there is none."""
         tables = map(self.read, reversed(self.numbers()))
-        return next((table for table in tables if table and table.rule.unfinished), None)
+        return next((table for table in tables if table and table.is_unfinished), None)
 
     def prune(self, keep: set[int]) -> None:
         """Remove unused tables: none of these, not the one in force, none that was replaced in the last 10 s."""
@@ -180,8 +180,8 @@ class RoutingTables:
             return None
         for number in reversed(self.numbers()):
             if os.stat(self.paths.table(number)).st_mtime < moment:
-                found = self.read(number)
-                if found and found.rule.is_version:
+                table = self.read(number)
+                if table and table.is_version:
                     return number
         return 0
 

@@ -7,9 +7,28 @@ command line. exec(2) keeps its process number, which zdd has recorded. The seco
 only root decides which process that is: if it has ended, another process may have its number, so nothing is stopped.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # as a program it finds zdd only once it runs
+    from collections.abc import Sequence
+
+    from zdd.host.process import Process
+
+
+def command(seconds: float, workers: Sequence[Process], instance: Process | None, stop: Sequence[str]) -> list[str]:
+    """Return the command that runs this program; `instance` is checked before `stop` is run, if it is given."""
+    waited_for = ",".join(map(_identity, workers))
+    checked = _identity(instance) if instance else ""
+    return [sys.executable, "-I", "-S", __file__, str(seconds), waited_for, checked, "--", *stop]
+
+
+def _identity(process: Process) -> str:
+    return f"{process.pid}:{process.start_time}"
 
 
 def main() -> None:
@@ -17,13 +36,11 @@ def main() -> None:
     sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../../..")
     from zdd.host.process import Process
 
-    seconds, workers, instance = float(sys.argv[1]), sys.argv[2], sys.argv[3]
-    stop = sys.argv[sys.argv.index("--") + 1 :]
-    deadline = time.monotonic() + seconds
+    _, seconds, workers, instance, _, *stop = sys.argv
+    deadline = time.monotonic() + float(seconds)
 
     def named(words: str) -> Process:
-        pid, _, start_time = words.partition(":")
-        return Process(int(pid), int(start_time))
+        return Process(*map(int, words.split(":")))
 
     for worker in filter(None, workers.split(",")):
         named(worker).wait(deadline - time.monotonic())

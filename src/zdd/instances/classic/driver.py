@@ -7,11 +7,10 @@ up when the pid file names a living process, and the port in its PID.port accept
 
 from __future__ import annotations
 
+import contextlib
 import math
-import os
 import shlex
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from zdd.conf.schema import ClassicService
@@ -21,23 +20,20 @@ from zdd.host.command import Commands, Spawned, cannot_run
 from zdd.host.guarded import Untrusted
 from zdd.host.process import Process, ended
 from zdd.instances import environment
-from zdd.instances.classic import after_workers, record
+from zdd.instances.classic import after_workers, members, record
 from zdd.instances.classic.evidence import Evidence
+from zdd.instances.classic.members import Members
 from zdd.instances.classic.pid_files import PidFiles
 from zdd.instances.classic.record import ClassicRecord
 from zdd.instances.driver import Driver, Launch
-from zdd.instances.health import request, verdict
+from zdd.instances.health import failure, request, verdict
 from zdd.instances.health.failure import InstanceFailed
-from zdd.instances.health.verdict import Health, NotHealthy
+from zdd.instances.health.verdict import Health
 from zdd.instances.state import InstanceState, classic
 from zdd.paths import Paths
 
 _POLL = 0.02
 _LOOKS = 25  # a start without any process is dead after half a second: a single look misses a process that forks
-_ROUNDS = 100  # of killing: a process can start another one while it is being killed
-_MARK = "ZDD_INSTANCE"
-_SECRET = "ZDD_START"  # only the process's own user can read its environment, so no other user knows it
-_HIGHEST_PORT = 65535
 
 
 class ClassicInstance(Driver):
@@ -50,11 +46,11 @@ class ClassicInstance(Driver):
         self.commands = commands
         self.clock = clock
         self.pid_files = PidFiles(str(service.pid_file))
+        self.members = Members(f"{paths.runtime}:{name}")
         self.log = paths.log(name)
         self.started: Spawned | None = None
         self._problem = "no answer yet"
         self._missed = 0
-        self._secret = os.urandom(16).hex()
         self._since = 0
 
     def launch(self, launch: Launch) -> None:
@@ -64,27 +60,24 @@ class ClassicInstance(Driver):
             self.pid_files.move_away()
         except Untrusted as error:
             raise self._distrusts(error) from error
-        argv, own = split(self.service.start), {_MARK: self._mark(), _SECRET: self._secret}
+        argv = split(self.service.start)
         self._since = process.now()
         try:
-            self.started = self._spawn(self.commands, argv, self.name, own)
+            self.started = self._spawn(self.commands, argv, self.name, self.members.environment)
         except OSError as error:
             raise self._failed(cannot_run(argv[0], error)) from error
 
     def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
         """Return once the instance listens and answers. Raises InstanceFailed if it ends first, or at the deadline."""
-        begun = self.clock.now()
-        deadline = min(begun + self.service.start_timeout, until)
+        deadline = min(self.clock.now() + self.service.start_timeout, until)
         try:
-            main, port = self._await_port(deadline, interrupt)
-            known = self.record()
-            known.process, known.port = (main.pid, main.start_time), port
-            self._write(known)
-            self.pid_files.remember(main.pid)
+            evidence = self._await_port(deadline, interrupt)
+            self._write(ClassicRecord(self.service, self.record().files_before, evidence.identity, evidence.port))
+            self.pid_files.remember(evidence.main.pid)
         except Untrusted as error:
             raise self._distrusts(error) from error
-        notice = self._await_answer(main, port, deadline, interrupt) if self.service.health_path else None
-        return Health(self.clock.now() - begun, port, notice)
+        notice = self._await_answer(evidence, deadline, interrupt) if self.service.health_path else ""
+        return Health(evidence.port, notice)
 
     def problem(self) -> str:
         """Return why the instance is not healthy yet, as of the last attempt."""
@@ -114,10 +107,7 @@ class ClassicInstance(Driver):
         argv = [*split(self.service.stop), str(main.pid)]
         if self.commands.log:
             self.commands.log(f"{shlex.join(argv)}  (in {self.service.cwd}, when nginx's old workers have ended)")
-        waited_for = ",".join(f"{worker.pid}:{worker.start_time}" for worker in workers)
-        checked = f"{main.pid}:{main.start_time}" if self.pid_files.shared() else ""
-        program = [sys.executable, "-I", "-S", str(after_workers.__file__)]
-        waiter = [*program, str(seconds), waited_for, checked, "--", *argv]
+        waiter = after_workers.command(seconds, workers, main if self.pid_files.shared() else None, argv)
         spawned = self._spawn(Commands(), waiter, f"{self.name}-stop", {})
         spawned.forget()
         known.stop = (spawned.process.pid, spawned.process.start_time)
@@ -129,8 +119,6 @@ class ClassicInstance(Driver):
             worker.wait(self.service.drain_timeout)
         known = self.record()
         self._end(known)
-        if newcomer := self.pid_files.newcomer(known.files_before):
-            self.pid_files.remove_port(newcomer)
         self.pid_files.restore(known.files_before)
 
     def await_gone(self, until: float) -> None:
@@ -144,37 +132,30 @@ class ClassicInstance(Driver):
         known = self.record()
         stopping = known.stopping()
         if main := known.main():
-            deadline = self.clock.now() + self.service.drain_timeout
-            while not main.wait(_POLL) and self.clock.now() < deadline:
-                if not known.stopping() and not (known.port and sock_diag.connections_to_port(known.port)):
+            for _ in self.clock.poll(_POLL, self.clock.now() + self.service.drain_timeout):
+                is_used = known.stopping() or (known.port and sock_diag.connections_to_port(known.port))
+                if not (is_used and main.alive()):
                     break
         self._end(known)
         if stopping:  # it might wake up and stop another process that has got the instance's number
-            members = [stopping, *_processes(process.descendants(stopping.pid))]
-            process.end(members, signal.SIGKILL, 1.0, self.clock.now)
+            process.end(members.tree(stopping), signal.SIGKILL, 1.0, self.clock.now)
 
     def record(self) -> ClassicRecord:
         """Return the instance's record."""
         return record.read(self.paths.classic_record(self.name)) or ClassicRecord(self.service, {})
 
-    def unrecorded(self) -> tuple[Process, int] | None:
+    def adopt(self) -> None:
         """
-        Return the process and port of an instance that an earlier zdd started, and that has no record.
+        Write the record of a serving instance that an earlier zdd started without a record, if there is one.
 
         A pid file may be stale. It is believed only of a process that listens on the port in its PID.port.
         """
         for path in (self.pid_files.own, self.pid_files.current):
-            try:
-                evidence = self._evidence(path)
-            except Untrusted:
-                continue
-            if isinstance(evidence, Evidence) and evidence.is_adopted():
-                return evidence.main, evidence.port
-        return None
-
-    def adopt(self, main: Process, port: int) -> None:
-        """Write the record of an instance that an earlier zdd started."""
-        self._write(ClassicRecord(self.service, {}, (main.pid, main.start_time), port))
+            with contextlib.suppress(Untrusted):
+                evidence = Evidence.read(self.pid_files, path)
+                if isinstance(evidence, Evidence) and evidence.is_adopted():
+                    self._write(ClassicRecord(self.service, {}, evidence.identity, evidence.port))
+                    return
 
     def _spawn(self, commands: Commands, argv: Sequence[str], what: str, own: Mapping[str, str]) -> Spawned:
         """
@@ -187,115 +168,74 @@ class ClassicInstance(Driver):
         argv, more = systemd.in_scope(unit, argv)
         env = {**environment.inherited(), **more, **own}
         spawned = commands.spawn(argv, str(self.service.cwd), env, self.log, umask=own_process.callers_umask())
-        while spawned.status() is None and process.title(spawned.process.pid).startswith("systemd-run "):
-            self.clock.sleep(_POLL)  # until it is in its unit, it may end with us
+        for _ in self.clock.poll(_POLL, math.inf):  # until it is in its unit, it may end with us
+            if spawned.status() is not None or not process.title(spawned.process.pid).startswith("systemd-run "):
+                break
         return spawned
 
-    def _await_port(self, deadline: float, interrupt: Callable[[], None]) -> tuple[Process, int]:
+    def _await_port(self, deadline: float, interrupt: Callable[[], None]) -> Evidence:
         missing = ""
         for _ in self.clock.poll(_POLL, deadline, interrupt):
-            instance = self._look()
-            if not isinstance(instance, str):
-                return instance
-            missing = instance
+            evidence = self._look()
+            if isinstance(evidence, Evidence):
+                return evidence
+            missing = evidence
             self._check_alive()
         raise self._failed(f"not ready after {self.service.start_timeout:g} s: {missing}")
 
-    def _look(self) -> tuple[Process, int] | str:
+    def _look(self) -> Evidence | str:
         """Return the instance's process and port once it listens, else what is missing. Raises Untrusted."""
-        evidence = self._evidence(self.pid_files.own)
+        evidence = Evidence.read(self.pid_files, self.pid_files.own)
         if isinstance(evidence, str):
             return evidence
-        main, port = evidence.main, evidence.port
-        port_file = self.pid_files.port_file(main.pid)
-        if evidence.shared and (doubt := evidence.doubt(self._of_this_start(), self._since)):
-            words = f"{self.pid_files.own} names process {main.pid} and {port_file} port {port}, but {doubt}"
+        pid, port = evidence.main.pid, evidence.port
+        port_file = self.pid_files.port_file(pid)
+        if evidence.shared and (doubt := evidence.doubt(self.members.of_this_start(), self._since)):
+            words = f"{self.pid_files.own} names process {pid} and {port_file} port {port}, but {doubt}"
             return f"{words}; another user can write these files, so root takes nobody's word for it"
         try:
             request.connect(port, 1.0).close()
         except OSError as error:
             return f"nobody answers on 127.0.0.1:{port}, the port in {port_file} ({error.strerror or error})"
-        return main, port
-
-    def _evidence(self, path: str) -> Evidence | str:
-        """Return what a pid file and its port file say, or which part is missing. Raises Untrusted."""
-        pid_file = self.pid_files.look(path)
-        pid = pid_file.number if pid_file else None
-        if pid_file is None or pid is None:
-            return f"no process number in {path}"
-        main = Process.find(pid)
-        if main is None:
-            return f"{path} names process {pid}, which does not run"
-        port_path = self.pid_files.port_file(pid)
-        port_file = self.pid_files.look(port_path)
-        port = port_file.number if port_file else None
-        if port_file is None or port is None or port > _HIGHEST_PORT:
-            return f"no port number in {port_path}"
-        return Evidence(main, port, pid_file, port_file)
-
-    def _named(self) -> Process | None:
-        """Return the living process that the server's own pid file names."""
-        pid = self.pid_files.number(self.pid_files.own)
-        return Process.find(pid) if pid else None
+        return evidence
 
     def _check_alive(self, main: Process | None = None) -> None:
         """Raise InstanceFailed if the start command failed, or ended and left no process that can become ready."""
         status = self.started.status() if self.started else None
         if status:
             raise self._failed(f"`{self.service.start}` ended with {ended(status)} before it was ready")
-        main = main or self._named()
-        lives = status is None or (main.alive() if main else self._members())
+        if main is None and (pid := self.pid_files.number(self.pid_files.own)):
+            main = Process.find(pid)
+        lives = status is None or (main.alive() if main else self.members.pids())
         self._missed = 0 if lives else self._missed + 1
         if self._missed == _LOOKS:
             raise self._failed(f"`{self.service.start}` ended and left no process running")
 
-    def _await_answer(self, main: Process, port: int, deadline: float, interrupt: Callable[[], None]) -> str | None:
+    def _await_answer(self, evidence: Evidence, deadline: float, interrupt: Callable[[], None]) -> str:
         def check() -> None:
             interrupt()
-            self._check_alive(main)
+            self._check_alive(evidence.main)
 
-        try:
-            return verdict.await_answer(port, self.service, deadline, self.clock, check, self._note)
-        except NotHealthy as error:
-            raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {error}") from error
+        def note(problem: str) -> None:
+            self._problem = problem
 
-    def _note(self, problem: str) -> None:
-        self._problem = problem
+        last = verdict.await_healthy(evidence.port, self.service, deadline, self.clock, check, note)
+        if not last.healthy:
+            raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {last.words}")
+        return last.words
 
     def _end(self, known: ClassicRecord) -> None:
-        main = known.main()
-        tree = [main.pid, *process.descendants(main.pid)] if main else []
-        members = _processes(list(dict.fromkeys([*tree, *self._members()])))
-        process.end([main] if main else members, signal.SIGTERM, self.service.stop_timeout, self.clock.now)
-        killed: set[Process] = set()  # or unkillable (state D): nothing more can be done about those
-        for _ in range(_ROUNDS):
-            process.end(members, signal.SIGKILL, 1.0, self.clock.now)
-            killed |= set(members)
-            self.clock.sleep(_POLL)  # during exec(2) a process has no environment, so `_members` cannot find it
-            members = [member for member in _processes(self._members()) if member not in killed]
-            if not members:
-                break
+        self.members.end(known.main(), self.service.stop_timeout, self.clock)
         if known.process:
             self.pid_files.remove(known.process[0])
         files.remove(self.paths.classic_record(self.name))
 
-    def _members(self) -> list[int]:
-        """Return the living processes that the start command started, daemonized or not."""
-        return process.with_environment(_MARK, self._mark())
-
-    def _of_this_start(self) -> list[int]:
-        """Return the processes that only this start can have started."""
-        return process.with_environment(_SECRET, self._secret)
-
-    def _mark(self) -> str:
-        return f"{self.paths.runtime}:{self.name}"
-
     def _failed(self, words: str) -> InstanceFailed:
-        return InstanceFailed(f"{self.service.name}: {words}", files.tail(self.log, 20), self.log)
+        return failure.failed(self.service.name, words, self.log)
 
     def _distrusts(self, error: Untrusted) -> InstanceFailed:
         hint = f"have {self.pid_files.folder} and all folders above it written by root alone, or remove what is there"
-        return InstanceFailed(f"{self.service.name}: {error}", files.tail(self.log, 20), self.log, hint=hint)
+        return failure.failed(self.service.name, str(error), self.log, hint)
 
     def _write(self, known: ClassicRecord) -> None:
         record.write(self.paths.classic_record(self.name), known)
@@ -307,7 +247,3 @@ def split(command: str) -> list[str]:
         return shlex.split(command)
     except ValueError:
         return command.split(" ")
-
-
-def _processes(pids: list[int]) -> list[Process]:
-    return [process for pid in pids if (process := Process.find(pid))]

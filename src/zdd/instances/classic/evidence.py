@@ -16,6 +16,9 @@ from typing import NamedTuple
 from zdd.host import process, sock_diag
 from zdd.host.guarded import Found
 from zdd.host.process import Process
+from zdd.instances.classic.pid_files import PidFiles
+
+_HIGHEST_PORT = 65535
 
 
 class Evidence(NamedTuple):
@@ -25,6 +28,26 @@ class Evidence(NamedTuple):
     port: int
     pid_file: Found
     port_file: Found
+
+    @classmethod
+    def read(cls, pid_files: PidFiles, path: str) -> Evidence | str:
+        """Return what a pid file and its port file say, or which part is missing. Raises Untrusted."""
+        pid_file = pid_files.look(path)
+        if pid_file is None or pid_file.number is None:
+            return f"no process number in {path}"
+        main = Process.find(pid_file.number)
+        if main is None:
+            return f"{path} names process {pid_file.number}, which does not run"
+        port_path = pid_files.port_file(main.pid)
+        port_file = pid_files.look(port_path)
+        if port_file is None or port_file.number is None or port_file.number > _HIGHEST_PORT:
+            return f"no port number in {port_path}"
+        return cls(main, port_file.number, pid_file, port_file)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """The process as records name it."""
+        return self.main.pid, self.main.start_time
 
     @property
     def shared(self) -> bool:

@@ -40,12 +40,15 @@ class PidFiles:
         """Return what each file holds, None for one that is not there."""
         return {path: self._text(path) for path in (self.own, self.current, self.previous)}
 
-    def newcomer(self, texts: dict[str, str | None]) -> int | None:
-        """Return the process that the server's own file names now and did not name when these texts were read."""
-        return self.number(self.own) if self.own in texts and texts[self.own] != self._text(self.own) else None
-
     def restore(self, texts: dict[str, str | None]) -> None:
-        """Restore the files; what another user does to them does not stop the undo of a deploy."""
+        """
+        Restore the files, and remove the port file of the process that the server has named in its own file since.
+
+        What another user does to them does not stop the undo of a deploy.
+        """
+        newcomer = self.number(self.own)
+        if newcomer and self.own in texts and texts[self.own] != self._text(self.own):
+            _remove(self.port_file(newcomer))
         for path, text in texts.items():
             with contextlib.suppress(Untrusted):
                 if text is None:
@@ -78,14 +81,10 @@ class PidFiles:
 
     def remove(self, pid: int) -> None:
         """Remove the files that name this process, which has ended."""
-        self.remove_port(pid)
+        _remove(self.port_file(pid))
         for path in (self.own, self.current, self.previous):
             if self.number(path) == pid:
                 _remove(path)
-
-    def remove_port(self, pid: int) -> None:
-        """Remove the port file of a process."""
-        _remove(self.port_file(pid))
 
     def _text(self, path: str) -> str | None:
         try:

@@ -16,16 +16,16 @@ _WANTED = {
     "unix": "{socket}",
     "tcp": "127.0.0.1 and the port in PORT, here %s",
 }
-_REACH_LOOPBACK = ("127.0.0.1", "0.0.0.0", "::")
 
 
 class InstanceFailed(ProgramFailed):
     """An instance did not become healthy."""
 
 
-def last_words(log: str) -> list[str]:
-    """Return the last lines that an app printed, without zdd's own lines in the log."""
-    return [line for line in files.tail(log, 2 * _SHOWN_LINES) if not line.startswith("zdd: ")]
+def failed(service: str, words: str, log: str, hint: str | None = None) -> InstanceFailed:
+    """Return what to raise, with the last lines that the app printed; zdd's own lines in the log are left out."""
+    output = [line for line in files.tail(log, 2 * _SHOWN_LINES) if not line.startswith("zdd: ")]
+    return InstanceFailed(f"{service}: {words}", output, log, hint=hint)
 
 
 def why_ended(status: int) -> str | None:
@@ -61,7 +61,7 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
     """
     pids = [app, *process.descendants(app)]
     paths, ports = sock_diag.listening_paths(pids), sock_diag.listeners(pids)
-    wrong = [f"{address}:{number}" for address, number in ports if number != port or address not in _REACH_LOOPBACK]
+    wrong = [f"{host}:{number}" for host, number in ports if number != port or host not in sock_diag.AT_LOOPBACK]
     others = [path for path in paths if not path.startswith(f"{folder}/")]
     right = len(wrong) < len(ports) or len(others) < len(paths)
     hooked = node.has_hook(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,7 +13,7 @@ from zdd.host.command import Commands, Identity
 from zdd.host.process import ended
 from zdd.instances.health import failure, verdict
 from zdd.instances.health.failure import InstanceFailed
-from zdd.instances.health.verdict import Health, NotHealthy
+from zdd.instances.health.verdict import Health
 from zdd.keeper import client
 from zdd.keeper.record import Record
 from zdd.paths import Paths
@@ -50,7 +49,7 @@ class Probe:
             interrupt()
             self._check_alive(events())
 
-        notice = None
+        notice = ""
         if self.service.health_command:
             self._await_command(self.service.health_command, deadline, check)
         elif self.service.is_worker:
@@ -67,7 +66,7 @@ class Probe:
         if not answer["ok"]:  # an app that forks into the background may answer once
             check()
             raise self.failed(answer.get("stranger") or "it ended as soon as it had answered")
-        return Health(self.clock.now() - begun, status["port"], notice)
+        return Health(status["port"], notice)
 
     def ask_once(self) -> str | None:
         """Ask once; return what is wrong, None if nothing is or if there is no way to ask."""
@@ -84,33 +83,29 @@ class Probe:
             limit = f"; its memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
             ran_out = f"memory ran out: the kernel has killed {processes} of this machine meanwhile (`dmesg`){limit}"
             hint = f"{hint}\n  {ran_out}" if hint else ran_out
-        log = self.paths.log(self.name)
-        return InstanceFailed(f"{self.service.name}: {words}", failure.last_words(log), log, hint=hint)
+        return failure.failed(self.service.name, words, self.paths.log(self.name), hint)
 
-    def _await_answer(self, address: str | int, begun: float, deadline: float, check: Check) -> str | None:
-        service = self.service
-        try:
-            listening = service.socket == "fd"
-            return verdict.await_answer(address, service, deadline, self.clock, check, self._note, listening)
-        except NotHealthy as error:
+    def _await_answer(self, address: str | int, begun: float, deadline: float, check: Check) -> str:
+        last = verdict.await_healthy(address, self.service, deadline, self.clock, check, self._note)
+        if not last.healthy:
             app, folder = client.pids(self.paths.pids(self.name)).app, self.paths.instance(self.name)
             port = address if isinstance(address, int) else None
-            hint = failure.elsewhere(app.pid, service.socket, folder, port, error.last.taken) if app else None
-            words = f"not healthy after {deadline - begun:.3g} s: {self._for_the_app(str(error))}"
-            raise self.failed(words, hint=hint or error.last.hint) from error
+            hint = failure.elsewhere(app.pid, self.service.socket, folder, port, last.taken) if app else None
+            words = f"not healthy after {deadline - begun:.3g} s: {self.problem}"
+            raise self.failed(words, hint=hint or last.hint)
+        return last.words
 
     def _await_command(self, command: str, deadline: float, check: Check) -> None:
         last, whole = "", self.service.health_timeout
-        for _ in self.clock.poll(_COMMAND_PAUSE, math.inf):
+        for _ in self.clock.poll(_COMMAND_PAUSE, deadline, check):
             seconds = min(whole, max(_COMMAND_PAUSE, deadline - self.clock.now()))
             problem = self._ask_command(command, seconds, check)
             if problem is None:
                 return
             last = problem if seconds == whole or not last else last
             self._note(last)
-            check()
-            if self.clock.now() >= deadline:
-                raise self.failed(f"not healthy after {self.service.start_timeout:g} s: {last}")
+        check()
+        raise self.failed(f"not healthy after {self.service.start_timeout:g} s: {last}")
 
     def _ask_command(self, command: str, seconds: float, interrupt: Check) -> str | None:
         """
@@ -138,13 +133,10 @@ class Probe:
         return client.pids(self.paths.pids(self.name)).port
 
     def _note(self, problem: str) -> None:
-        self.problem = self._for_the_app(problem)
-
-    def _for_the_app(self, words: str) -> str:
-        """Name a socket that the app binds by the path that the app knows, which is not its keeper's."""
-        if self.service.socket != "unix":
-            return words
-        return words.replace(self.paths.keep(self.name), self.paths.app_socket(self.name))
+        """Keep the problem; a socket that the app binds is named by the app's own path, not by its keeper's."""
+        if self.service.socket == "unix":
+            problem = problem.replace(self.paths.keep(self.name), self.paths.app_socket(self.name))
+        self.problem = problem
 
     def _check_alive(self, events: Iterable[dict[str, Any]]) -> None:
         for event in events:

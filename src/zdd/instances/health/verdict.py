@@ -21,11 +21,10 @@ _LONGEST_POLL = 0.2  # after bad answers, which an app may log
 
 
 class Health(NamedTuple):
-    """A healthy instance: after how many seconds, on which port (None with a UNIX socket), and what to note."""
+    """A healthy instance: on which port it listens (None with a UNIX socket), and what to note, if anything."""
 
-    seconds: float
     port: int | None
-    notice: str | None
+    notice: str
 
 
 class Verdict(NamedTuple):
@@ -40,14 +39,6 @@ class Verdict(NamedTuple):
     words: str
     hint: str | None = None
     taken: bool = True
-
-
-class NotHealthy(Exception):  # noqa: N818  (a state, not a mistake)
-    """The deadline has passed; `last` is the last attempt's verdict."""
-
-    def __init__(self, last: Verdict) -> None:
-        super().__init__(last.words)
-        self.last = last
 
 
 class Asked(msgspec.Struct):
@@ -77,8 +68,9 @@ def judge(answer: Answer, service: Service) -> Verdict:
         return Verdict(True, f"no health_path set: {said}, taken as healthy")
     if service.health_path and service.health_status.allows(answer.status):
         return Verdict(True, "")
-    words = f"{said}, wanted {service.health_status}" if service.health_path else said
-    return Verdict(False, _with_excerpt(words, answer), _advice(answer, path, service))
+    wanted = f", wanted {service.health_status}" if service.health_path else ""
+    excerpt = f": {answer.excerpt}" if answer.excerpt else ""
+    return Verdict(False, f"{said}{wanted}{excerpt}", _advice(answer, path, service))
 
 
 def _advice(answer: Answer, path: str, service: Service) -> str | None:
@@ -113,36 +105,34 @@ def _redirected(location: str, status: int, path: str, host: str) -> str:
     )
 
 
-def await_answer(
+def await_healthy(
     address: Address,
     service: Service,
     deadline: float,
     clock: Clock,
     interrupt: Callable[[], None],
     note: Callable[[str], None],
-    listening: bool = False,
-) -> str | None:
+) -> Verdict:
     """
-    Ask until the instance is healthy; return what there is to note of its answer.
+    Ask until the instance is healthy, or until the deadline; return the last verdict.
 
-    `listening` says that the socket listens before the app accepts: then one request waits in its queue from the start,
-    and health_timeout counts from the moment the app accepts it. `interrupt` may raise; `note` is given the problem of
-    each attempt. Raises NotHealthy at the deadline.
+    A keeper's socket (fd) listens before the app accepts: one request waits in its queue from the start, and
+    health_timeout counts from the moment the app accepts it. `interrupt` may raise; `note` is given the problem of each
+    attempt.
     """
+    queue = str(address) if service.kind == "fd" else None
     last: Verdict | None = None
-    pause = _POLL
-    while True:
-        patience = _Patience(address if listening and isinstance(address, str) else None, service, deadline, clock)
+    pause = _POLL / 2
+    for _ in clock.poll(lambda: pause, deadline, interrupt):  # noqa: B023  (the pause as it is then)
+        patience = _Patience(queue, service, deadline, clock)
         verdict = _attempt(address, service, patience, interrupt)
         if verdict.healthy:
-            return verdict.words or None
-        interrupt()
+            return verdict
         last = last if last and patience.was_cut_short() else verdict
         note(last.words)
-        if clock.now() >= deadline:
-            raise NotHealthy(last)
-        clock.sleep(pause)
         pause = min(2 * pause, _LONGEST_POLL) if verdict.taken else _POLL
+    interrupt()  # an app that ended meanwhile says more
+    return last or verdict
 
 
 def ask_once(address: Address, service: Service, clock: Clock) -> str | None:
@@ -207,7 +197,3 @@ def _met(address: Address, error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"nothing listens on {where}"
     return f"{where}: {error.strerror or error}"
-
-
-def _with_excerpt(said: str, answer: Answer) -> str:
-    return f"{said}: {answer.excerpt}" if answer.excerpt else said

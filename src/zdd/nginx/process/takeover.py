@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 
 from zdd.host import sock_diag
-from zdd.host.process import Process
+from zdd.host.process import Opened, Process
 from zdd.nginx.process.complaints import ProxyError
 
 _SYS_PIDFD_GETFD = 438  # the same on all architectures (Linux 5.6)
@@ -23,10 +23,10 @@ def listeners(workers: list[Process], ports: set[int]) -> list[int]:
 
     Raises ProxyError if the kernel forbids it: the workers are another user's, or ptrace is restricted.
     """
+    wanted = {listener.inode for port in ports for listener in sock_diag.listening_on(port)}
     duplicates: dict[int, int] = {}  # inode -> our descriptor
     for worker in workers:
-        wanted = {inode for port, inode in sock_diag.listening(worker.pid) if port in ports} - duplicates.keys()
-        with worker.opened() as pidfd:
+        with Opened(worker) as pidfd:
             for inode, number in sock_diag.socket_descriptors(worker.pid) if pidfd is not None else ():
                 if inode in wanted and inode not in duplicates:
                     duplicates[inode] = _duplicate(worker, pidfd or 0, number)

@@ -28,6 +28,8 @@ class Layout:
         self.current = f"{self.runtime}/current"
         self.maintenance = f"{self.runtime}/maintenance"
         self.nginx_pid = f"{self.runtime}/nginx.pid"
+        self.nginx_seen = f"{self.runtime}/nginx.seen"  # for keepers: the number of an nginx whose pid file is unknown
+        self.nginx_told = f"{self.state}/nginx.told"  # the text that nginx was made to run last
         self.nginx_temp = f"{self.nginx}/temp"
         self.nginx_log = f"{self.logs}/nginx.log"
         self.gate = f"{self.state}/gate"  # the secret words by which nginx says which text it runs

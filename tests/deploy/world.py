@@ -30,6 +30,8 @@ from zdd.interrupts import Interrupts
 from zdd.nginx.base import MaintenanceCheck
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
+from zdd.nginx.process.master import Absent, Answer
+from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.paths import Paths
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
@@ -64,6 +66,8 @@ class World:
     highest: dict[str, int] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)  # services whose new instances never become healthy
     failing: str = ""  # the step that fails
+    nginx: Answer = Absent("nginx is a fake")  # noqa: RUF009  (never changed)
+    waited_for: list[Process] = field(default_factory=list)  # the processes that a drain waits for
     operations: int = 0
     dies_at: int | None = None
     dies_before: str = ""
@@ -334,6 +338,7 @@ class FakeDriver(Driver):
 
     def retire(self, warm: float, workers: Sequence[Process]) -> None:
         self.world.changes()
+        self.world.waited_for = list(workers)
         instance = self._instance()
         if instance and warm:
             instance.state = "warm"
@@ -386,6 +391,12 @@ class FakeProxy:
         self.routes = routes
 
     def require(self) -> None: ...
+
+    def whereabouts(self) -> Whereabouts:
+        return Whereabouts(self.world.nginx)
+
+    def worker_users(self) -> list[int]:
+        return []
 
     def text(self, target: Manifest) -> str:
         upstreams = {

@@ -9,7 +9,9 @@ import pytest
 
 from tests.machine import free_port
 from zdd.errors import UsageError
+from zdd.nginx import conf_file, external
 from zdd.nginx.config import render
+from zdd.nginx.config.include import Source
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.external import ExternalNginx
@@ -168,9 +170,26 @@ def test_what_the_server_block_takes_is_asked_whoever_has_port_443(house: House,
         f"server {{ listen 127.0.0.1:{port} {words}; server_name shop.test; location / {{ proxy_pass http://web; }} }}"
     )
     Path(house.folder, "site").write_text(site)
-    house.nginx.apply(house.simple("here").replace("http {", f"http {{ {GOOD} include site;", 1))
+    Path(house.folder, "upstreams.conf").write_text(GOOD)
+    house.nginx.apply(house.simple("here").replace("http {", "http { include upstreams.conf; include site;", 1))
     nginx = house.external("true", more='health_host = "shop.test"')
 
     assert nginx.visits(["web"]) == [Visit("web", ("127.0.0.1", port), "shop.test", "/", proxy_protocol=bool(words))]
     assert nginx.unasked() == {}
     assert not [one for one in nginx.text_findings() if "leads to web" in one.what]
+
+
+def test_what_another_program_answers_is_not_asked(
+    house: House, included: ExternalNginx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8: 443 belonged to another program, and each deploy was refused for that one's TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        ports = ((stranger.getsockname()[1], True), (house.port, False))
+        monkeypatch.setattr(external, "_PORTS", ports)
+        monkeypatch.setattr(conf_file, "included", lambda pattern: [Source(pattern, None)])  # it cannot be read
+        proxy = house.external("true", more='health_host = "shop.test"')
+
+        (visit,) = proxy.visits(["web"])
+
+    assert visit.address == ("127.0.0.1", house.port)
+    assert not visit.tls

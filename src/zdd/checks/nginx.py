@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from zdd.claims import user_name
 from zdd.finding import Finding, error, fine, warning
-from zdd.host import files, process, sock_diag
+from zdd.host import files
+from zdd.host.process import Process
+from zdd.nginx import ports as ports_of_nginx
 from zdd.nginx.config import lint
 from zdd.nginx.config import version as versions
-from zdd.nginx.process import complaints
-from zdd.operate import boot
+from zdd.operate import admission, boot
 from zdd.project import Project
-
-_EVERYWHERE = ("", "*", "0.0.0.0", "::")
 
 
 def nginx(project: Project) -> Iterator[Finding]:
     """Check the program, its version and the user of its workers."""
     proxy, binary = project.proxy, project.proxy.binary
     version = versions.dotted(binary.version)
-    users = " and ".join(user_name(uid) for uid in proxy.access().users)
+    users = " and ".join(user_name(uid) for uid in proxy.worker_users())
     by_port = [name for name, served in lint.served(project.config.services).items() if not served.by_link]
     if binary.version < versions.KEEPALIVE_TIME:
         yield warning(
@@ -36,6 +35,8 @@ def nginx(project: Project) -> Iterator[Finding]:
             'let the app serve on the socket it inherits (socket = "fd"), or use a newer nginx',
         )
     yield from proxy.findings()
+    if shut := admission.problem(project):
+        yield error(shut, "every request there is answered 502", "`zddeploy up`")
     yield fine(f"nginx {version}, {binary.path}; its workers run as {users}")
     proxy.require()
 
@@ -52,7 +53,7 @@ def gate(project: Project) -> Iterator[Finding]:
 
 def ports(project: Project) -> Iterator[Finding]:
     """Check whether nginx can listen on its addresses."""
-    own = {inode for ours in project.proxy.processes() for inode, _ in sock_diag.socket_descriptors(ours.pid)}
+    own = project.proxy.processes()
     for address in project.proxy.listen():
         yield _port(address, own)
 
@@ -68,15 +69,12 @@ def sudo(project: Project) -> Iterator[Finding]:
             )
 
 
-def _port(address: str, own: set[int]) -> Finding:
-    host, _, number = address.rpartition(":")
-    port, first = int(number), files.read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 0
-    sockets = [socket.inode for socket in sock_diag.listening_on(port) if _overlap(host.strip("[]"), socket.address)]
-    other = next((inode for inode in sockets if inode not in own), None)
-    if other is not None:
-        pid = complaints.holder({other})
-        who = f"process {pid} ({process.title(pid)[:60]})" if pid else "another user's process"
-        return error(f"port {port} is taken by {who}", "nginx cannot listen there", "end it, or change listen")
+def _port(address: str, own: Sequence[Process]) -> Finding:
+    port = int(address.rpartition(":")[2])
+    first = files.read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 0
+    if other := ports_of_nginx.taken(address, own):
+        return error(other.words, "nginx cannot listen there", other.fix)
+    sockets = ports_of_nginx.listening(address)
     if not sockets and port < first and os.geteuid() != 0:
         return error(
             f"port {port} is root's, and you are {user_name(os.geteuid())}",
@@ -84,7 +82,3 @@ def _port(address: str, own: set[int]) -> Finding:
             f"listen on {first} or above; or have root's nginx before it (include in [nginx])",
         )
     return fine(f"port {port}: " + ("nginx listens" if sockets else "free"))
-
-
-def _overlap(host: str, other: str) -> bool:
-    return host == other or host in _EVERYWHERE or other in _EVERYWHERE

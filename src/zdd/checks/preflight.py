@@ -14,9 +14,15 @@ from zdd.operate import boot_unit
 from zdd.project import Project
 
 
-def require(project: Project) -> None:
-    """Raise UsageError, while nothing is touched yet, if something that is needed is missing; emit the notices."""
+def require(project: Project, action: str = "deploy") -> None:
+    """
+    Raise UsageError, while nothing is touched yet, if something that is needed is missing; emit the notices.
+
+    `up` starts the apps even if somebody else's nginx does not run yet, as at boot.
+    """
     project.proxy.require()
+    if action != "up" and project.tables.current() and (down := project.proxy.whereabouts().down):
+        raise UsageError(f"{down}: visitors get nothing", hint="start nginx, then run zddeploy again")
     project.instances.require()
     for finding in access(project):
         raise UsageError(finding.what, hint=finding.fix)
@@ -37,6 +43,13 @@ def access(project: Project) -> Iterator[Finding]:
             "load what it lacks, and at every boot: sudo modprobe unix_diag",
         )
     yield from _links(project)
+    if nginx := project.proxy.whereabouts().overlooks(project.paths.runtime):
+        yield error(
+            f"nginx (process {nginx.pid}) does not see {project.paths.runtime}: it has a mount namespace of its own",
+            "every request would be answered 502",
+            f"let its unit see the folder (PrivateTmp=no, BindPaths={project.paths.runtime}), its container mount it; "
+            "or set runtime_dir in [zdd] to a folder that it sees",
+        )
     enable = boot_unit.enable_command(project.config)
     if unsearchable := project.proxy.first_unsearchable_folder():
         folder, worker = unsearchable

@@ -6,6 +6,7 @@ from zdd.cli import options
 from zdd.deploy import requests
 from zdd.deploy.deploy import deploy
 from zdd.instances import environment
+from zdd.operate import admission
 from zdd.project import Project
 
 
@@ -21,6 +22,7 @@ def command(project: Project) -> int:
       zddeploy up
     """
     environment.recall(project.paths.environment)
+    admission.mend(project)
     if requests.is_up(project):
         project.events.notice(f"{project.name} is up already")
         return 0

@@ -50,7 +50,9 @@ class NginxSection(Struct, frozen=True, kw_only=True):
     """The proxy in front of the services."""
 
     template: Annotated[kinds.AbsPath | None, doc("Your own nginx configuration, a .template.")] = None
-    pid_file: Annotated[kinds.AbsPath | None, doc("Where the nginx of the template writes its process number.")] = None
+    pid_file: Annotated[
+        kinds.AbsPath | None, doc("Where nginx writes its process number: the template's, or the one that includes.")
+    ] = None
     listen: Annotated[kinds.Listen, doc("Ports or addresses that zdd's own nginx listens on.")] = field(
         default_factory=lambda: ["8080"]
     )

@@ -15,6 +15,7 @@ from zdd.deploy import versions
 from zdd.deploy.watch import DrainWatch
 from zdd.errors import ZddError, as_zdd_error
 from zdd.host import files, rotation
+from zdd.host.process import Process
 from zdd.instances.state import InstanceState
 from zdd.operate import logs
 from zdd.project import Project
@@ -36,7 +37,7 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
     if current is None:
         return []
     before = project.tables.before(current)
-    workers = project.proxy.retiring_workers()
+    workers = [*project.proxy.retiring_workers(), *_uncounted(project)]
     replaced = []
     running = project.instances.running()
     warm = _warm_table(project, current, before, running)
@@ -60,6 +61,16 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
             project.use(current.release)  # removes the pruned releases' files from the assets
     project.snapshots.prune(versions.kept(project, tables))
     return replaced
+
+
+def _uncounted(project: Project) -> list[Process]:
+    """Return the nginx masters whose connections cannot be counted: as long as they run, a drain takes its time."""
+    project.proxy.access()  # tells keepers which nginx it is now
+    uncounted = project.proxy.whereabouts().uncounted()
+    if uncounted:
+        pids = " and ".join(str(nginx.pid) for nginx in uncounted)
+        project.events.notice(f"connections of nginx (process {pids}) cannot be counted: drained by time; set pid_file")
+    return uncounted
 
 
 def try_to_clean_up(project: Project, keep_warm: bool) -> list[DrainWatch]:

@@ -16,6 +16,7 @@ from zdd.deploy.watch import DrainWatch, watch
 from zdd.errors import ZddError, as_zdd_error, last_words, shorten
 from zdd.events import Begin
 from zdd.instances.environment import USER_NEEDS
+from zdd.operate import admission
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
@@ -36,10 +37,11 @@ def deploy(
         if action == "deploy":
             preflight.require(project)
         with recovery.changing(project, f"zddeploy {action}"):
+            admission.mend(project)
             request = ask()
             project = versions.project_of(today, request)
             if action != "deploy":
-                preflight.require(project)
+                preflight.require(project, action)
             if text := versions.differences(today, request):
                 project.events.notice(text)
             target, replaced = carry_out(project, request, keep_warm=not strict_drain)

@@ -20,6 +20,7 @@ from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
 CUT = 4  # the exit code for: done, but with --strict-drain connections were cut
+NOBODY = 5  # for: done, but somebody else's nginx is down, so that it is for a person to start
 
 
 def known_to_serve(project: Project) -> int | None:
@@ -32,7 +33,8 @@ def known_to_serve(project: Project) -> int | None:
 def report_done(project: Project, target: Manifest, seconds: float, drained: Drained | None, strict: bool) -> int:
     """Report that the target serves, and return the exit code. `drained` is None if nobody watched."""
     cut = project.events.cut + (drained.cut if drained else 0)
-    code = CUT if strict and cut else 0
+    down = project.proxy.whereabouts().down
+    code = NOBODY if down else CUT if strict and cut else 0
     release = f", release {target.release}" if target.release else ""
     project.events.send(
         Result(
@@ -42,7 +44,8 @@ def report_done(project: Project, target: Manifest, seconds: float, drained: Dra
             drained=drained.ended if drained else None,
             cut=cut,
             unproved=[{"service": event.service, "reason": event.reason} for event in project.events.unproved],
-            text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}",
+            text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}"
+            + (f", but visitors get nothing: {down}" if down else ""),
         )
     )
     return code

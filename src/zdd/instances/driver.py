@@ -118,6 +118,14 @@ class Driver(Protocol):
     def await_gone(self, until: float) -> None:
         """Wait until a retired instance has ended; stop one that has not at the moment `until`."""
 
+    def lacking(self, users: Sequence[int]) -> list[int]:
+        """Return the users, of those given, who cannot connect to the instance."""
+        return []
+
+    def admit(self, users: Sequence[int]) -> None:
+        """Let these users connect to the instance, and no others but the app's own."""
+        return
+
     def discard(self, workers: Sequence[Process] | None) -> None:
         """
         Undo the start: stop the instance and leave nothing of it.

@@ -126,3 +126,12 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)
     return text
+
+
+def as_started(service: RunService, record: Record | None) -> RunService:
+    """Return the service with the health request by which the instance was proved, whatever is asked today."""
+    try:
+        asked = msgspec.convert(record and record.asked, Asked)
+    except msgspec.ValidationError:  # a new instance, or one of an older zddeploy
+        return service
+    return msgspec.structs.replace(service, **msgspec.structs.asdict(asked))

@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
 from zdd import keeper
 from zdd.conf.schema import RunService
 from zdd.host import process, sock_diag, systemd
@@ -22,10 +20,11 @@ from zdd.host.process import Process
 from zdd.instances import environment, spec
 from zdd.instances.driver import Driver, Launch
 from zdd.instances.health.probe import Probe
-from zdd.instances.health.verdict import Asked, Health
+from zdd.instances.health.verdict import Health
 from zdd.instances.spec import KEEPER_TIMEOUT
 from zdd.instances.state import InstanceState, supervised
-from zdd.keeper import client
+from zdd.keeper import access, client
+from zdd.keeper.listener import count_connections
 from zdd.keeper.record import Record, remove
 from zdd.paths import Paths
 
@@ -47,7 +46,7 @@ class SupervisedInstance(Driver):
         self.clock = clock
         self.control = paths.control_socket(name)
         self.lease: client.Lease | None = None
-        self.service: RunService = _as_started(service, self._record())
+        self.service: RunService = spec.as_started(service, self._record())
         self.probe = Probe(name, self.service, paths, commands, clock)
 
     def problem(self) -> str:
@@ -152,6 +151,22 @@ class SupervisedInstance(Driver):
         if not self._ask("retire", warm=warm, drain=drain, workers=pairs):
             self._drain_and_finish(drain, workers)
 
+    def lacking(self, users: Sequence[int]) -> list[int]:
+        """Return the users, of those given, who cannot connect to the instance."""
+        record = None if self.paths.is_of_0_1(self.name) else self._record()
+        return access.lacking(record, users) if record and record.kind in ("fd", "unix") else []
+
+    def admit(self, users: Sequence[int]) -> None:
+        """
+        Let these users connect to the instance, and no others but the app's own.
+
+        A keeper that does not know how, or is dead, leaves it to us; then it holds until its app is restarted.
+        """
+        record = self._record()
+        if record and not self._ask("access", users=list(users)).get("ok"):
+            access.grant(record, users)
+            record.write()
+
     def discard(self, workers: Sequence[Process] | None) -> None:
         """Undo the start: stop the instance, or drain and stop it if it may have got requests."""
         if workers is None:
@@ -198,11 +213,10 @@ class SupervisedInstance(Driver):
         self._finish()
 
     def _connections(self) -> int:
-        """Count the connections to the instance, also from other network namespaces that know its socket's name."""
-        path, port = self.paths.keep(self.name), self._pids().port
-        if port is not None:
+        """Count the connections to the instance, also those of an nginx in another network namespace."""
+        if (port := self._pids().port) is not None:
             return sock_diag.connections_to_port(port)
-        return sock_diag.connections_to(sock_diag.file_of(path)) or sock_diag.connections_by_name(path, os.getpid())
+        return count_connections(self._record(), self.paths.keep(self.name))
 
     def _is_gone_within(self, seconds: float) -> bool:
         return any(not self._ask("status", brief=True) for _ in self.clock.poll(_POLL, self.clock.now() + seconds))
@@ -226,12 +240,3 @@ class SupervisedInstance(Driver):
 
     def _longest_stop(self) -> float:
         return self._times().drain_timeout + self._times().stop_timeout + KEEPER_TIMEOUT
-
-
-def _as_started(service: RunService, record: Record | None) -> RunService:
-    """Return the service with the health request by which the instance was proved, whatever is asked today."""
-    try:
-        asked = msgspec.convert(record and record.asked, Asked)
-    except msgspec.ValidationError:  # a new instance, or one of an older zddeploy
-        return service
-    return msgspec.structs.replace(service, **msgspec.structs.asdict(asked))

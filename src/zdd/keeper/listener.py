@@ -121,6 +121,14 @@ def connections_to_path(file: tuple[int, int] | None, name: str, nginx_pid_file:
     return max(by_inode, sock_diag.connections_by_name(name, nginx))
 
 
+def count_connections(record: Record | None, keep: str) -> int:
+    """Count the connections to an instance without asking its keeper. Its app may have bound one of several names."""
+    file, nginx = sock_diag.file_of(keep), record.nginx_pid_file if record else None
+    folders = [record.app_folder] if record and record.app_folder else []
+    names = [keep, *(f"{folder}.1/{name}" for folder in folders for name in ("s", "socket"))]
+    return max(connections_to_path(file, name, nginx) for name in names)
+
+
 def _namespace(pid: int) -> str | None:
     try:
         return os.readlink(f"/proc/{pid}/ns/net")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zdd.host.process import Process
-from zdd.keeper import OLDEST, VERSION, states
+from zdd.keeper import OLDEST, VERSION, access, states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Operations:
             "unretire": lambda _: self._answer(keeper.unretire(), "it is too late for that"),
             "pause": lambda request: self._answer(keeper.pause(float(request["seconds"])), "its requests cannot wait"),
             "resume": lambda _: self._answer(keeper.hold.resume(), "it was not paused"),
+            "access": self._access,
             "stop": lambda _: self._stop(),
         }
 
@@ -102,6 +103,11 @@ class Operations:
     def _park(self, request: Message) -> Message:
         done = self.keeper.park(float(request["drain"]), bool(request["way_back"]))
         return self._answer(done, "it is going for good")
+
+    def _access(self, request: Message) -> Message:
+        access.grant(self.keeper.record, [int(user) for user in request["users"]])
+        self.keeper.record.write()
+        return {"ok": True, "state": self.keeper.life.shown}
 
     def _stop(self) -> Message:
         self.keeper.stop()

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from zdd.conf.schema import Config
-from zdd.errors import UsageError
+from zdd.errors import DeployFailed
 from zdd.events import Unproved
 from zdd.finding import Finding
-from zdd.host import files, reach
+from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
-from zdd.nginx import client, gate, words
+from zdd.nginx import client, foreseen, gate, users, words
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config import pool
 from zdd.nginx.config.listen import Visit
@@ -28,6 +26,9 @@ from zdd.nginx.config.version import dotted
 from zdd.nginx.gate import Door, Gate
 from zdd.nginx.process import binary, running
 from zdd.nginx.process.binary import Binary
+from zdd.nginx.process.master import Answer
+from zdd.nginx.process.whereabouts import Whereabouts, refuse_replacing, told_of
+from zdd.nginx.told import Told
 from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
 
@@ -71,9 +72,14 @@ class NginxBase(ABC):
         """The file that zdd writes."""
         return ConfFile(self.conf_file)
 
+    @property
+    def told(self) -> Told:
+        """The text that nginx was made to run last."""
+        return Told(self.paths.nginx_told, self.paths.current)
+
     @abstractmethod
-    def master(self) -> Process | None:
-        """Return nginx's master process if it runs and can be seen."""
+    def which(self) -> Answer:
+        """Return nginx's master process, or why it is not known. Whatever asks about a running nginx asks this."""
 
     @abstractmethod
     def serves(self) -> bool:
@@ -82,6 +88,14 @@ class NginxBase(ABC):
     @abstractmethod
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request that reaches each of these services through nginx, or why none is known."""
+
+    @abstractmethod
+    def text(self, target: Manifest) -> str:
+        """Return the text nginx should have for this table."""
+
+    @abstractmethod
+    def runs(self, text: str) -> bool:
+        """Return whether nginx runs this text already."""
 
     @abstractmethod
     def change(self, text: str) -> str:
@@ -115,6 +129,21 @@ class NginxBase(ABC):
         timeouts = {name: max(client.TIMEOUT, service.health_timeout) for name, service in services}
         return Gate(self.paths, Door(self.mark, self.error_log, self.is_ours, timeouts), self.clock)
 
+    def require(self) -> None:
+        """Raise UsageError where a deploy would reload while nginx's program is being replaced."""
+        if self.whereabouts().replacing():
+            target = foreseen.table(self.config)
+            if target is None or not self.runs(self.text(target)):
+                refuse_replacing(lambda: self.whereabouts().replacing(), self.clock)
+
+    def whereabouts(self) -> Whereabouts:
+        """Return what is known of the running nginx."""
+        return Whereabouts(self.which(), self.pid_file)
+
+    def master(self) -> Process | None:
+        """Return nginx's master process if it is known."""
+        return self.whereabouts().master
+
     @cached_property
     def binary(self) -> Binary:
         """The nginx program, found when it is first needed. Raises UsageError when there is none."""
@@ -127,13 +156,18 @@ class NginxBase(ABC):
         kept = self._kept(deploy)
         if files.read(kept) is None:
             files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)
-        return self.change(text)
+        if not self.runs(text) and (both := self.whereabouts().replacing()):
+            raise DeployFailed(told_of(*both).message, hint=told_of(*both).hint)
+        done = self.change(text)
+        self.told.keep(deploy, self.file.text())
+        return done
 
     def restore(self, deploy: int) -> None:
         """Bring nginx back to the text that `apply` replaced; do nothing where `apply` was never called."""
         if (kept := files.read(self._kept(deploy))) is not None:
             before = json.loads(kept)
             self.change_back(before["text"], stop=not before["ran"])
+            self.told.keep(deploy, self.file.text())
 
     def look_before(self, target: Manifest, before: Manifest | None) -> None:
         """Remember how the version that serves answers, for services whose health request leaves that open."""
@@ -168,6 +202,12 @@ class NginxBase(ABC):
         looks = (client.seen(visit, self.mark, self.clock) for visit in self.doors()[:_DOORS])
         return next((seen for seen in looks if seen), None)
 
+    def altered(self) -> str | None:
+        """Return that another hand has changed the file since nginx was told of it; None if that is not known."""
+        if not self.told.differs(self.file.text()):
+            return None
+        return f"{self.conf_file} is not what zdd has written: another hand changed it; `zddeploy up` puts it back"
+
     def workers(self, shutting_down: bool = False) -> list[Process]:
         """Return the workers that take new requests; or all, also those that only finish what they have."""
         master = self.master()
@@ -201,15 +241,7 @@ class NginxBase(ABC):
 
     def first_unsearchable_folder(self) -> tuple[str, str] | None:
         """Return a folder on the way to the sockets that a user of nginx's workers cannot search, and that user."""
-        for uid in self.worker_users():
-            try:
-                user = pwd.getpwuid(uid)
-                name, groups = user.pw_name, os.getgrouplist(user.pw_name, user.pw_gid)
-            except KeyError:
-                name, groups = str(uid), []
-            if folder := reach.first_unsearchable_folder(self.paths.runtime, uid, groups):
-                return folder, name
-        return None
+        return users.first_unsearchable_folder(self.paths.runtime, self.worker_users())
 
     # What only one kind of nginx has, the other has like this.
 
@@ -261,19 +293,4 @@ class NginxBase(ABC):
 
     def _configured_user(self) -> str:
         """Return the configured user, else the one that distributions make for nginx, else the compiled-in one."""
-        if self.config.nginx.user:
-            return self.config.nginx.user
-        for name in ("www-data", "nginx"):
-            try:
-                return pwd.getpwnam(name).pw_name
-            except KeyError:
-                continue
-        return self.binary.user
-
-
-def uid_of(worker_user: str) -> int:
-    """Return the number of the user that workers run as. Raises UsageError when there is no such user."""
-    try:
-        return pwd.getpwnam(worker_user).pw_uid
-    except KeyError:
-        raise UsageError(f"nginx's workers run as user {worker_user!r}, who does not exist") from None
+        return self.config.nginx.user or users.usual() or self.binary.user

@@ -11,21 +11,23 @@ from functools import cached_property
 from zdd.conf.schema import Config, RunService
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, warning
-from zdd.host import files, process
+from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
-from zdd.host.process import Process
-from zdd.nginx import conf_file
-from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
+from zdd.instances.driver import ProxySide
+from zdd.nginx import conf_file, whose
+from zdd.nginx.base import MaintenanceCheck, NginxBase
 from zdd.nginx.config import include, maintenance, mark, render, upstream
 from zdd.nginx.config.listen import Address, Visit
-from zdd.nginx.process import complaints, running
+from zdd.nginx.process import complaints, replaced
 from zdd.nginx.process.complaints import ProxyError, unwritable
+from zdd.nginx.process.master import USUAL_PID_FILE, Absent, Answer
+from zdd.nginx.process.reads import Readers
 from zdd.nginx.process.reload import Reload
+from zdd.nginx.users import uid_of
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
-_PID_FILE = "/run/nginx.pid"  # where distributions have it
 _PORTS = ((443, True), (80, False))  # where a client would ask, and whether nginx speaks TLS there
 _TIMEOUT = 60.0  # seconds for one command
 _POLL = 0.02
@@ -51,7 +53,8 @@ class ExternalNginx(NginxBase):
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
         super().__init__(config, paths, commands, clock)
         self.conf_file = str(config.nginx.include)
-        self.pid_file = str(config.nginx.pid_file or _PID_FILE)
+        self.pid_file = str(config.nginx.pid_file or USUAL_PID_FILE)
+        self.readers = Readers(self.conf_file, str(config.nginx.binary) if config.nginx.binary else None, commands)
         self.error_log = os.devnull  # only the configuration of that nginx knows it
 
     def require(self) -> None:
@@ -60,10 +63,13 @@ class ExternalNginx(NginxBase):
         if not os.access(os.path.dirname(os.path.realpath(self.conf_file)), os.W_OK | os.X_OK):
             message = f"cannot write {self.conf_file}: its folder is missing or not yours to write to"
             raise UsageError(message, hint=_WRITABLE)
+        whose.require_own(self.conf_file, self.file.text() or "", self.paths.runtime, self.config.path)
+        super().require()
 
     def text(self, target: Manifest) -> str:
         """Return the upstreams for this table."""
-        return render.include(self.config.project, self.targets(target), self.binary.version, self.mark)
+        line = whose.first_line(self.config.project, self.paths.runtime)
+        return render.include(line, self.targets(target), self.binary.version, self.mark)
 
     def runs(self, text: str) -> bool:
         """Return whether nginx was made to read this text, so that there is nothing to do."""
@@ -99,22 +105,23 @@ class ExternalNginx(NginxBase):
         if text := text_before or self.file.text():
             self.change(text)
 
-    def master(self) -> Process | None:
-        """Return the master that the pid file names, or else the only one that runs; None if none or several run."""
-        pid = files.read_number(self.pid_file)
-        named = Process.find(pid) if pid else None
-        if named and running.is_master(named.pid):
-            return named
-        masters = [master for pid in process.parents() if running.is_master(pid) and (master := Process.find(pid))]
-        return masters[0] if len(masters) == 1 else None
+    def which(self) -> Answer:
+        """Return the master that reads our file: the one that pid_file names, or else the only one that includes it."""
+        pid_file = self.config.nginx.pid_file
+        return self.readers.which(str(pid_file) if pid_file else None, self.clock.now())
 
     def serves(self) -> bool:
         """Return whether an nginx can be seen."""
         return self.master() is not None
 
     def problem(self) -> str | None:
-        """Return what is wrong with nginx, None when it runs."""
-        return None if self.master() else f"no nginx can be seen that would read {self.conf_file}"
+        """Return what is wrong with nginx, None when it runs or may run where it cannot be seen."""
+        answer = self.which()
+        return answer.reason if isinstance(answer, Absent) else self.altered()
+
+    def access(self) -> ProxySide:
+        """Return what an instance needs in order to let nginx in, and only nginx."""
+        return ProxySide(self.worker_users(), self._for_keepers())
 
     def describe(self) -> dict[str, object]:
         """Return what `status` says of nginx."""
@@ -134,13 +141,13 @@ class ExternalNginx(NginxBase):
         """Return a request to where nginx usually listens, if its configuration cannot be read."""
         if not service.health_host:
             return "nginx's configuration cannot be read: set health_host"
-        if not (listening := _listening()):
+        if not (listening := self._listening()):
             return "nobody listens on port 443 or 80"
         return Visit(service.name, listening[0], service.health_host, service.health_path or "/", listening[1])
 
     def doors(self) -> list[Visit]:
         """Return the requests to the services, and one to the server that answers for any other name."""
-        listening = _listening()
+        listening = self._listening()
         other = [Visit("nginx", listening[0], "localhost", "/", listening[1])] if listening else []
         return [*self.visits(list(self.config.services)), *other]
 
@@ -152,9 +159,16 @@ class ExternalNginx(NginxBase):
         return MaintenanceCheck(visits, unasked, f"your server block needs (once, and a reload):\n{lines}")
 
     def findings(self) -> Iterator[Finding]:
-        """Look whether it runs."""
-        if problem := self.problem():
-            yield warning(problem, "a reload would have no effect", "start nginx, or set pid_file")
+        """Look whether it runs, whose the include is, and whether the program was replaced."""
+        whereabouts = self.whereabouts()
+        if isinstance(whereabouts.answer, Absent):
+            reason = whereabouts.answer.reason
+            yield warning(reason, "a reload would have no effect", "start nginx, include the file, or set pid_file")
+        elif altered := self.altered():
+            yield error(altered, "nginx may not lead to the services", "`zddeploy up`")
+        if doubt := whereabouts.doubt:
+            yield warning(doubt, "a reload is not verified, and access is given to the usual user", "")
+        yield from replaced.findings(whereabouts, self.binary)
 
     def text_findings(self) -> Iterator[Finding]:
         """Look at the configuration that includes our file."""
@@ -182,8 +196,18 @@ class ExternalNginx(NginxBase):
 
     def worker_users(self) -> list[int]:
         """Return the users that its workers are now, or else the configured or usual one."""
-        uids = {uid for worker in self.workers() if (uid := process.user_id(worker.pid)) is not None}
-        return sorted(uids) or [uid_of(self._configured_user())]
+        return self.whereabouts().users() or [uid_of(self._configured_user())]
+
+    def _listening(self) -> tuple[Address, bool] | None:
+        """Return where a client on this machine would ask; None when no nginx listens at the usual ports."""
+        for port, tls in _PORTS:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1.0).close()
+            except OSError:
+                continue
+            if self.whereabouts().holds(port) is not False:
+                return ("127.0.0.1", port), tls
+        return None
 
     def _reachable(self) -> dict[str, RunService]:
         """Return the services that nginx leads to."""
@@ -193,9 +217,18 @@ class ExternalNginx(NginxBase):
     def _configuration(self) -> tuple[str | None, include.Expanded | None]:
         """The main file of nginx, and all that it reads; None where that cannot be read."""
         master = self.master()
-        path = (running.conf_file_of(process.title(master.pid)) if master else None) or self.binary.conf_path
+        reading = self.readers.configuration(master) if master else None
+        path = reading.path if reading and not reading.root else self.binary.conf_path
         text = files.read(path) if path and os.access(path, os.R_OK) else None
         return path, include.expand(text, path, conf_file.included) if path and text is not None else None
+
+    def _for_keepers(self) -> str:
+        """Return the pid file by which keepers find nginx: its own where that is known, else one that zdd writes."""
+        found = self.whereabouts().likely
+        known = self.readers.pid_file(found, self.pid_file) if found else self.pid_file
+        if found and not known:
+            files.write(self.paths.nginx_seen, f"{found.pid}\n")
+        return known or self.paths.nginx_seen
 
     def _expect(self, text: str) -> Reload | None:
         """Return what watches the reload to come; None if the master cannot be seen."""
@@ -253,14 +286,3 @@ class ExternalNginx(NginxBase):
             raise ProxyError(
                 f"[nginx] {name} `{command}` ended with status {result.status}: {output[-600:]}", hint=hint
             )
-
-
-def _listening() -> tuple[Address, bool] | None:
-    """Return where a client on this machine would ask; None when nobody listens at the usual ports."""
-    for port, tls in _PORTS:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1.0).close()
-        except OSError:
-            continue
-        return ("127.0.0.1", port), tls
-    return None

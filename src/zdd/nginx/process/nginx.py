@@ -89,7 +89,7 @@ class NginxProcess:
         begun = self._clock.now()
         try:
             with self._file.staged(text) as staged:
-                result = self._commands.run([self.binary.path, "-t", "-q", "-p", self.prefix, "-c", staged])
+                result = self._commands.run([self.binary.reader, "-t", "-q", "-p", self.prefix, "-c", staged])
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             raise unwritable(f"cannot test {self.conf_file}: {error.strerror}{where}", error) from error

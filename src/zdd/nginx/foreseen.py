@@ -1,0 +1,16 @@
+"""What a deploy of a configuration would do to nginx, as far as that is known before it starts."""
+
+from __future__ import annotations
+
+from zdd.conf.schema import Config
+from zdd.instances.name import name_of
+from zdd.routing.manifest import Instance, Manifest
+
+
+def table(config: Config) -> Manifest | None:
+    """Return a table with the same slots as the next deploy's; None if it has ports, which nobody knows before."""
+    services = config.services.values()
+    if any(service.kind in ("tcp", "classic") for service in services):
+        return None
+    names = [(name_of(service.name, number), service) for service in services for number in range(service.instances)]
+    return Manifest(0, "deploy", {name: Instance(name, service.name, service.kind) for name, service in names})

@@ -1,0 +1,66 @@
+"""The ports that nginx is to listen on, and who has them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from zdd.errors import UsageError
+from zdd.host import process, sock_diag
+from zdd.host.process import Process
+
+_EVERYWHERE = ("", "*", "0.0.0.0", "::")
+
+
+class Taken(NamedTuple):
+    """Who listens on a port that nginx needs: a part of a sentence, what to do, and whether it is a project of zdd."""
+
+    port: int
+    who: str
+    fix: str
+    is_project: bool = False
+
+    @property
+    def words(self) -> str:
+        """The problem in one sentence."""
+        return f"port {self.port} is taken by {self.who}"
+
+
+def taken(address: str, own: Sequence[Process]) -> Taken | None:
+    """Return who listens on this address instead of these processes, None if nobody does."""
+    port, inodes = (
+        int(address.rpartition(":")[2]),
+        {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)},
+    )
+    others = [one.inode for one in listening(address) if one.inode not in inodes]
+    if not others:
+        return None
+    from zdd.nginx import whose  # here, because most ports are free
+    from zdd.nginx.process import complaints
+
+    pid = complaints.holder(set(others))
+    if known := whose.at_port(port, pid):
+        owner, nginx = known
+        ways = "give the service a `host` in that project, or let both be included (include in [nginx]) by one nginx"
+        who = f"the nginx (process {nginx}) of {owner.words}"
+        return Taken(port, who, f"{ways}; or change listen", is_project=True)
+    who = f"process {pid} ({process.title(pid)[:60]})" if pid else "another user's process"
+    return Taken(port, who, "end it, or change listen")
+
+
+def listening(address: str) -> list[sock_diag.TcpSocket]:
+    """Return the sockets that listen where nginx would, whosever they are."""
+    host, _, number = address.rpartition(":")
+    return [one for one in sock_diag.listening_on(int(number)) if _overlap(host.strip("[]"), one.address)]
+
+
+def require(addresses: Sequence[str], known: Collection[int], own: Sequence[Process]) -> None:
+    """Raise UsageError if another project's nginx listens on one of these; ours has the ports `known` already."""
+    for address in addresses:
+        new = int(address.rpartition(":")[2]) not in known
+        if new and (found := taken(address, own)) and found.is_project:
+            raise UsageError(found.words, hint=found.fix)
+
+
+def _overlap(host: str, other: str) -> bool:
+    return host == other or host in _EVERYWHERE or other in _EVERYWHERE

@@ -1,0 +1,44 @@
+"""The text that nginx was made to run last, kept to notice when another hand changes the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+from zdd.host import files
+
+
+class Told:
+    """The copy, at `path`, and the deploy that told it; `current` is the link to the table in force."""
+
+    def __init__(self, path: str, current: str) -> None:
+        self.path = path
+        self.current = current
+
+    def keep(self, deploy: int, text: str | None) -> None:
+        """Keep the text of this deploy. On a full disk nothing is kept."""
+        try:
+            files.write(self.path, json.dumps({"deploy": deploy, "text": text}), mode=0o600)
+        except OSError:
+            files.remove(self.path)
+
+    def differs(self, text: str | None) -> bool:
+        """
+        Return whether nginx was told something else than this, as far as that is known.
+
+        It is not where nothing was kept, and where a later deploy serves: an older zdd has made that.
+        """
+        try:
+            told = files.read_object(self.path)
+            return bool(told) and told["text"] != text and self._number() <= told["deploy"]
+        except (OSError, KeyError, TypeError):
+            return False
+
+    def _number(self) -> int:
+        """Return the deploy that serves, 0 if none does."""
+        try:
+            leads = re.search(r"([0-9]+)\+?[0-9]*$", os.readlink(self.current))
+        except OSError:
+            return 0
+        return int(leads[1]) if leads else 0

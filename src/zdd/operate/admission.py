@@ -1,0 +1,36 @@
+"""Whether nginx's workers may connect to the instances: they run as another user if nginx was configured anew."""
+
+from __future__ import annotations
+
+from zdd.claims import user_name
+from zdd.project import Project
+
+
+def problem(project: Project) -> str | None:
+    """Return which serving instances the running workers cannot connect to; None if there are none."""
+    shut = _shut(project)
+    return (
+        f"{_names(project)}, who cannot connect to {', '.join(shut)}: `zddeploy up` gives access anew" if shut else None
+    )
+
+
+def mend(project: Project) -> None:
+    """Let the running workers connect to all instances that serve, or are kept warm."""
+    if shut := _shut(project, others=True):
+        for name in shut:
+            project.instances.drivers.of(name).admit(project.proxy.worker_users())
+        project.events.notice(f"{_names(project)}, who could not connect to {', '.join(shut)}; now they can")
+
+
+def _shut(project: Project, others: bool = False) -> list[str]:
+    """Return the instances of the table in force that are closed to nginx; with `others` also warm ones."""
+    current = project.tables.current()
+    users = project.proxy.whereabouts().users() if current else []
+    names = list(current.instances) if current and users else []
+    if names and others:
+        names = sorted({*names, *(name for name, one in project.instances.running().items() if one.state == "warm")})
+    return [name for name in names if project.instances.drivers.of(name).lacking(users)]
+
+
+def _names(project: Project) -> str:
+    return f"nginx's workers run as {' and '.join(map(user_name, project.proxy.whereabouts().users()))}"

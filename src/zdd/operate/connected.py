@@ -1,0 +1,27 @@
+"""How many connections each instance has, counted where nginx is."""
+
+from __future__ import annotations
+
+from zdd.host import namespaces, sock_diag
+from zdd.instances.state import InstanceState
+from zdd.keeper.listener import count_connections
+from zdd.keeper.record import Record
+from zdd.project import Project
+
+
+def connections(project: Project, running: dict[str, InstanceState]) -> dict[str, int | None]:
+    """Return the connections of each instance, None if they are unknown, from one scan of sockets for all of them."""
+    counts = sock_diag.connections_to_files()
+    nginx = project.proxy.whereabouts().likely
+    elsewhere = nginx is not None and namespaces.shares_network(nginx.pid) is False
+    found: dict[str, int | None] = {}
+    for name, instance in running.items():
+        keep = project.paths.keep(name)
+        file = sock_diag.file_of(keep)
+        if instance.port:
+            found[name] = sock_diag.connections_to_port(instance.port)
+        elif file and elsewhere:
+            found[name] = count_connections(Record.find(project.paths.record(name)), keep)
+        else:
+            found[name] = counts.get(file) if file else None
+    return found

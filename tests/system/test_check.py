@@ -367,3 +367,14 @@ def test_sudo_that_would_ask_for_a_password_is_told_of(project: Project) -> None
     path = f"PATH={project.folder}/bin:{BIN}:{os.environ['PATH']}"
 
     told(project, "error", "sudo does not run `nginx -s reload`", "env", path, *nobody())
+
+
+def test_what_no_gate_can_prove_is_told_beforehand(project: Project) -> None:
+    configure(
+        project,
+        service("web", **PLAIN, host="~^shop", health_path="/"),
+        service("slow", **PLAIN, path="/slow", health_path="/slow", health_timeout="90s"),
+    )
+
+    assert told(project, "warning", "web: no deploy can prove that visitors reach it")["mend"]
+    assert "proxy_read_timeout" in told(project, "warning", "slow: health_timeout (90 s) is longer than nginx")["mend"]

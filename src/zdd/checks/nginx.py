@@ -49,6 +49,14 @@ def gate(project: Project) -> Iterator[Finding]:
             "what is wrong between nginx and a new version would not undo the deploy",
             "give it a health_host, or a server block that leads to it",
         )
+    patience = project.proxy.read_timeout
+    for app in project.config.apps.values():
+        if patience and app.is_routed and app.health_timeout > patience:
+            yield warning(
+                f"{app.name}: health_timeout ({app.health_timeout:g} s) is longer than nginx waits ({patience:g} s)",
+                "a health request that takes so long is answered 504 through nginx, and the deploy is undone",
+                "raise proxy_read_timeout in [nginx]",
+            )
 
 
 def ports(project: Project) -> Iterator[Finding]:

@@ -109,7 +109,6 @@ REASONS = {
     "nginx": "nginx answers by itself",
     "maintenance": "the maintenance page is on",
     "pool": "nginx's pooled connections may lead to the version before for longer than 5 s",
-    "processes": "no answer shows which text nginx runs, only its processes do",
 }
 """Why something could not be proved: the closed list of an event's `reason`."""
 

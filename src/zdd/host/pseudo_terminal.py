@@ -36,6 +36,7 @@ def run(argv: Sequence[str], there: Surroundings) -> int:
     if ours is None:
         child = _start(argv, there, (0, 1, 2), None)
         with _forwarding(child):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
             return child.wait()
     master, slave = os.openpty()
     try:
@@ -45,6 +46,7 @@ def run(argv: Sequence[str], there: Surroundings) -> int:
             os.fchmod(slave, 0o600)
         child = _start(argv, there, [slave if os.isatty(fd) else fd for fd in (0, 1, 2)], slave)
         with _forwarding(child), _resizing(ours, master), _typing() as typed:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
             _Relay(child, master, typed, ours).run()
         return child.wait()
     finally:
@@ -56,11 +58,17 @@ def _start(
     argv: Sequence[str], there: Surroundings, streams: Sequence[int], terminal: int | None
 ) -> subprocess.Popen[bytes]:
     def take_terminal() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         if terminal is not None:
             fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
     stdin, stdout, stderr = streams
-    return start(argv, there, stdin=stdin, stdout=stdout, stderr=stderr, umask=0o022, preexec_fn=take_terminal)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)  # one that comes before they are passed on would end only us
+    try:
+        return start(argv, there, stdin=stdin, stdout=stdout, stderr=stderr, umask=0o022, preexec_fn=take_terminal)
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+        raise
 
 
 def _forwarding(child: subprocess.Popen[bytes]) -> Handlers:

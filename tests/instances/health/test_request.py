@@ -53,3 +53,37 @@ def test_a_zddeploy_that_has_a_thousand_descriptors_can_ask_all_the_same() -> No
         resource.setrlimit(resource.RLIMIT_NOFILE, most)
 
     assert answer.status == 204
+
+
+@pytest.mark.parametrize(
+    "interim",
+    [
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n",
+        b"HTTP/1.1 102\r\n\r\n",
+    ],
+)
+def test_an_interim_answer_is_passed_over_however_it_arrives(interim: bytes) -> None:
+    final = b"HTTP/1.1 404 Not Found\r\nX-A: b\r\nX-A: c\r\nContent-Length: 0\r\n\r\n"
+    for parts in ([interim + final], [interim, final], [interim[:20], interim[20:] + final[:9], final[9:]]):
+        app, us = socket.socketpair()
+        with app:
+
+            def arrive(app: socket.socket = app, parts: list[bytes] = parts) -> None:
+                if parts:
+                    app.sendall(parts.pop(0))
+
+            answer = request.ask(us, ROOT, lambda: 5.0, arrive)
+
+        assert answer.status == 404
+        assert answer.all("x-a") == ["b", "c"]
+
+
+def test_an_interim_answer_alone_is_none() -> None:
+    app, us = socket.socketpair()
+    with app:
+        app.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        app.shutdown(socket.SHUT_WR)
+
+        with pytest.raises(request.NotHttp, match="closed without an answer"):
+            request.ask(us, ROOT, lambda: 5.0)

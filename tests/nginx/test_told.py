@@ -30,6 +30,15 @@ def test_another_text_than_what_nginx_was_told_is_noticed(told: Told) -> None:
         assert told.differs(None)
 
 
+def test_on_the_way_from_one_text_to_another_both_are_known(told: Told) -> None:
+    told.keep(7, "one", "two")
+    serve(told, "7")
+
+    assert not told.differs("one")
+    assert not told.differs("two")
+    assert told.differs("three")
+
+
 def test_what_an_older_zdd_has_told_is_not_known(told: Told) -> None:
     assert not told.differs("one")
     told.keep(7, "one")

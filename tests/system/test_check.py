@@ -289,7 +289,7 @@ def test_a_main_configuration_that_cannot_be_read_and_a_folder_that_cannot_be_wr
 
     told(project, "warning", "main.conf", *ALONE)
     told(project, "error", "cannot write", *ALONE)
-    told(project, "warning", "no request goes through nginx to web")
+    told(project, "warning", "web: no deploy can prove that visitors reach it")
 
 
 @needs_root

@@ -158,6 +158,7 @@ class NginxBase(ABC):
             files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)
         if not self.runs(text) and (both := self.whereabouts().replacing()):
             raise DeployFailed(told_of(*both).message, hint=told_of(*both).hint)
+        self.told.keep(deploy, self.file.text(), text)
         done = self.change(text)
         self.told.keep(deploy, self.file.text())
         return done
@@ -166,6 +167,7 @@ class NginxBase(ABC):
         """Bring nginx back to the text that `apply` replaced; do nothing where `apply` was never called."""
         if (kept := files.read(self._kept(deploy))) is not None:
             before = json.loads(kept)
+            self.told.keep(deploy, self.file.text(), before["text"])
             self.change_back(before["text"], stop=not before["ran"])
             self.told.keep(deploy, self.file.text())
 

@@ -16,10 +16,14 @@ class Told:
         self.path = path
         self.current = current
 
-    def keep(self, deploy: int, text: str | None) -> None:
-        """Keep the text of this deploy. On a full disk nothing is kept."""
+    def keep(self, deploy: int, *texts: str | None) -> None:
+        """
+        Keep the text of this deploy; while nginx changes from one to another, both. On a full disk nothing is kept.
+
+        So a command that is killed on the way leaves nothing that looks like another hand's change.
+        """
         try:
-            files.write(self.path, json.dumps({"deploy": deploy, "text": text}), mode=0o600)
+            files.write(self.path, json.dumps({"deploy": deploy, "texts": texts}), mode=0o600)
         except OSError:
             files.remove(self.path)
 
@@ -31,7 +35,7 @@ class Told:
         """
         try:
             told = files.read_object(self.path)
-            return bool(told) and told["text"] != text and self._number() <= told["deploy"]
+            return bool(told) and text not in told["texts"] and self._number() <= told["deploy"]
         except (OSError, KeyError, TypeError):
             return False
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from tools import picture
 from tools.reference import __main__ as reference
-from tools.reference.objects import EVENTS
+from tools.reference import refusals
+from tools.reference.objects import CURES, EVENTS
 from zdd.conf import read
-from zdd.events import Event
+from zdd.events import REASONS, Event
+from zdd.nginx.config import pool, upstream
+from zdd.nginx.config.parse import parse
 
 from .pages import DOCS, ROOT, Block, Page
 from .system.typist import GUIDES
@@ -55,6 +61,54 @@ def test_the_picture_is_made_of_the_tutorials_screens() -> None:
 
 def test_every_event_is_on_the_page_about_json() -> None:
     assert set(EVENTS) == set(Event.__subclasses__())
+
+
+def test_every_reason_why_something_is_not_proved_is_on_the_page_about_json() -> None:
+    page = (DOCS / "reference/json.md").read_text()
+
+    assert set(CURES) == set(REASONS)
+    assert all(f"| `{reason}` | {words} |" in page for reason, words in REASONS.items())
+
+
+@pytest.mark.parametrize("row", [row for _, rows in refusals.TABLES for row in rows], ids=lambda row: row.said)
+def test_what_the_page_about_refusals_quotes_is_said_by_the_source(row: refusals.Words) -> None:
+    """A message may be put together of three texts of the source."""
+    parts = [part.split() for part in row.said.split("…")]
+
+    assert any(parts)
+    for part in parts:
+        assert texts_in(part) <= 3, part
+
+
+def texts_in(words: list[str]) -> int:
+    """Of how many texts of the source these words are made, the longest ones first; infinite if of none."""
+    if not words:
+        return 0
+    for count in range(len(words), 0, -1):
+        if " ".join(words[:count]) in all_said():
+            return 1 + texts_in(words[count:])
+    return sys.maxsize
+
+
+@functools.cache
+def all_said() -> str:
+    trees = [tree for path in SOURCE.rglob("*.py") for tree in ast.walk(ast.parse(path.read_text()))]
+    return "\n".join("".join(said(tree)) for tree in trees)
+
+
+def said(tree: ast.AST) -> list[str]:
+    """The text of a string in the source; what varies is … there, too."""
+    if isinstance(tree, ast.JoinedStr):
+        return [text for part in tree.values for text in (said(part) or ["…"])]
+    return [tree.value] if isinstance(tree, ast.Constant) and isinstance(tree.value, str) else []
+
+
+def test_both_versions_answer_for_as_long_as_the_pages_say() -> None:
+    (group,) = parse(upstream.block("web", ["unix:/run/slot"], (1, 22, 1)))
+
+    assert f"**{pool.tail(group, (1, 22, 1)):g} s**" in (DOCS / "how-it-works.md").read_text()
+    pages = [page.text for page in PAGES if "both versions answer" in page.text]
+    assert all("0.12 s" in text for text in pages)
 
 
 @pytest.mark.parametrize("block", TOML, ids=str)

@@ -70,7 +70,12 @@ NGINX = """\
 By default zdd runs an nginx of its own. With `template` it is an nginx of your own text, with `include` one that
 somebody else runs. A template may say `{nginx_pid_filename}`, the absolute path of `pid_file`; `{NAME}`, the port of a
 classic or tcp service; and `{NAME.servers}`, the `server` lines of an upstream for any service, with what keeps pooled
-connections short. In comments they are left alone.
+connections short. `{zdd.mark}`, inside `http { }`, lets nginx show which version has answered, so that a deploy can
+[prove](../how-it-works.md#the-gate) it. In comments they are left alone.
+
+With `include`, `pid_file` says [which nginx](../guides/system-nginx.md#which-nginx) reads the file, if several run or
+zdd cannot see it. zdd asks that nginx for the `health_host` of a service after the switch; without one it finds a host
+and a path [by reading the configuration](../guides/system-nginx.md#what-a-deploy-proves).
 """
 
 CLASSIC = """\

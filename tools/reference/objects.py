@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from zdd import events
-from zdd.events import Event
+from zdd.events import REASONS, Event
 from zdd.history import Entry
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status
 from zdd.operate.under_way import UnderWay
@@ -36,8 +36,35 @@ EVENTS: dict[type[Event], str] = {
     events.Proxy: "nginx was started, or reloaded and the reload verified",
     events.Drain: "the old instance `subject` drains, or is gone",
     events.Command: "a command is run (with `-v`)",
+    events.Unproved: "the deploy could not prove that visitors get the new version of this service, and goes on; "
+    "`reason` is [one of a closed list](#why-something-is-not-proved)",
     events.Plan: "a step that would be done (`--dry-run`)",
-    events.Result: "the last one: `done`, `undone` or `failed`, why, which deploy serves, and the exit code",
+    events.Result: "the last one: `done`, `undone` or `failed`, why, which deploy serves, and the exit code; "
+    "`unproved` has `service` and `reason` of each such event",
+}
+
+UNPROVED = """
+## Why something is not proved
+
+`reason` of the event `unproved`, and in `unproved` of the result. This list is complete;
+[the gate](../how-it-works.md#the-gate) says what is proved. The exit code is 0: most of these mean that zdd could not
+see it, not that something is wrong.
+
+| reason | tells | what to do |
+| --- | --- | --- |
+"""
+
+CURES = {
+    "no-request": "set `health_host`, or add a server block that leads to the service; `zddeploy check` has the reason",
+    "no-answer": "look whether nginx listens there",
+    "closed": "set `health_host` to a host that nginx does not turn away (`return 444`)",
+    "no-mark": "a block with an `add_header` of its own needs "
+    "[one line](../guides/system-nginx.md#what-a-deploy-proves), a template `{zdd.mark}`; `zddeploy check` shows it",
+    "redirect": "set `health_host` and `health_path` to what is not redirected",
+    "nginx": "set `health_path` to what nginx passes to the app: not a file, a login or a `return`",
+    "maintenance": "nothing; after `zddeploy maintenance off` the next deploy proves it",
+    "pool": "bound the upstream's pool, as `zddeploy check` says",
+    "processes": "have nginx show the mark, as for `no-mark`",
 }
 
 TITLES: dict[type, tuple[str, str]] = {
@@ -115,7 +142,8 @@ def page() -> str:
     rows = "".join(
         f"| `{event.__struct_config__.tag}` | {_fields(event)} | {words} |\n" for event, words in EVENTS.items()
     )
-    return HEAD + rows + "".join(_section(one) for one in TITLES)
+    reasons = "".join(f"| `{reason}` | {words} | {CURES[reason]} |\n" for reason, words in REASONS.items())
+    return HEAD + rows + UNPROVED + reasons + "".join(_section(one) for one in TITLES)
 
 
 def _tag(event: type[Event]) -> str:

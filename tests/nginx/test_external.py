@@ -93,7 +93,7 @@ def test_a_crash_between_the_new_text_and_the_reload_is_repaired_by_the_next_com
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(included, "_run", killed)
+        patch.setattr(included.process, "_run", killed)
         with pytest.raises(KeyboardInterrupt):
             included.change(OTHER)
 

@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Iterator
 
-from zdd.errors import UsageError
 from zdd.host import files
 from zdd.nginx.config import mark
 from zdd.nginx.config.include import Source
@@ -102,14 +101,3 @@ def text_of(path: str) -> str | None:
                 return file.read()
     except OSError:
         return None
-
-
-def read_template(path: str) -> str:
-    """Return the template's text. Raises UsageError where it cannot be read."""
-    try:
-        text = files.read(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read template {path}: {getattr(error, 'strerror', None) or error}") from error
-    if text is None:
-        raise UsageError(f"cannot read template {path}: no such file")
-    return text

@@ -61,10 +61,8 @@ class ExternalNginx(NginxBase):
     @cached_property
     def process(self) -> CommandedNginx:
         """Its process, as far as the user's commands reach it."""
-        test, reload = self.config.nginx.test, self.config.nginx.reload or ""  # the configuration's check saw one
-        return CommandedNginx(
-            self.conf_file, test, reload, self.commands, self.clock, self.master, self.mark.digest, self.seen
-        )
+        nginx, digest = self.config.nginx, self.mark.digest
+        return CommandedNginx(nginx, self.commands, self.clock, self.master, digest, self.seen)
 
     def runs(self, text: str) -> bool:
         return self.process.runs(text)

@@ -58,9 +58,10 @@ def visits(text: list[Directive], file: str) -> tuple[list[Visit], list[str]]:
         inside = parse.walk([block.place.directive])
         if looks := next((place for place in inside if any(file in word for word in place.directive.args)), None):
             names = [name for name in block.names if name]
-            visit = _visit(block, names, looks)
-            known += [visit] if visit else []
-            unknown += [] if visit else [_name(names)]
+            if visit := _visit(block, names, looks):
+                known.append(visit)
+            else:
+                unknown.append(_name(names))
     return known, unknown
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from zdd.conf.schema import NginxSection
 from zdd.errors import UsageError
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
@@ -25,7 +26,7 @@ _WRITABLE = "use a file in a folder of yours, and have nginx's configuration `in
 
 class CommandedNginx:
     """
-    The nginx that includes `conf_file`; `test` and `reload` are the commands, and `test` may be missing.
+    The nginx that includes the file of `section`, which also has the commands; the one that tests may be missing.
 
     `master` returns its master process, None if it cannot be seen. `digest` and `look` are as for NginxProcess;
     `patience` is how many seconds a reload may take, besides three times what the test took.
@@ -35,19 +36,16 @@ class CommandedNginx:
 
     def __init__(
         self,
-        conf_file: str,
-        test: str | None,
-        reload: str,
+        section: NginxSection,
         commands: Commands,
         clock: Clock,
         master: Callable[[], Process | None],
         digest: Callable[[str], str | None],
         look: Callable[[], Seen | None],
     ) -> None:
-        self.conf_file = conf_file
-        self._file = ConfFile(conf_file)
-        self._test = test
-        self._reload = reload
+        self.conf_file = str(section.include)
+        self._file = ConfFile(self.conf_file)
+        self._test, self._reload = section.test, section.reload or ""  # the configuration's check has seen a reload
         self._commands = commands
         self._clock = clock
         self._master = master

@@ -63,7 +63,7 @@ def test_what_is_pure_imports_nothing_that_touches_the_machine() -> None:
 def test_only_the_factory_knows_whose_nginx_it_is() -> None:
     kinds = {"nginx.managed", "nginx.external"}
 
-    assert {name for name, others in modules().items() if others & kinds} == {"nginx.proxy"}
+    assert {name for name, others in modules().items() if others & kinds} == {"nginx.proxies"}
 
 
 def test_what_lives_on_its_own_carries_nothing_else() -> None:

@@ -21,7 +21,8 @@ from zdd.instances.drivers import Drivers
 from zdd.instances.environment import ResolvedService
 from zdd.instances.pool import Instances
 from zdd.interrupts import Interrupts
-from zdd.nginx.proxy import Proxy, open_proxy
+from zdd.nginx.proxies import open_proxy
+from zdd.nginx.proxy import Proxy
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 from zdd.routing.tables import RoutingTables

@@ -17,7 +17,8 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.nginx import external
 from zdd.nginx.process import binary
-from zdd.nginx.proxy import Proxy, open_proxy
+from zdd.nginx.proxies import open_proxy
+from zdd.nginx.proxy import Proxy
 from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
 

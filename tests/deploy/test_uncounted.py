@@ -29,7 +29,7 @@ def test_a_drain_waits_while_an_nginx_runs_that_cannot_be_counted(
     counted = {True: [], False: [], None: [nginx]}[shared]
 
     for answer, waited_for in (
-        (Master(nginx, "its pid file names it"), counted),  # in another namespace keepers count by name
+        (Master(nginx), counted),  # in another namespace keepers count by name
         (Unknown("which one?", "say it", (nginx, nginx)), [] if shared else [nginx, nginx]),
     ):
         world = World(tmp_path)

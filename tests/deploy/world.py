@@ -27,11 +27,11 @@ from zdd.instances.name import number_of, service_of
 from zdd.instances.pool import Instances
 from zdd.instances.state import InstanceState
 from zdd.interrupts import Interrupts
-from zdd.nginx.base import MaintenanceCheck
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.master import Absent, Answer
 from zdd.nginx.process.whereabouts import Whereabouts
+from zdd.nginx.proxy import MaintenanceCheck
 from zdd.paths import Paths
 from zdd.project import Project
 from zdd.routing.manifest import Manifest

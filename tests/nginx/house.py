@@ -70,7 +70,7 @@ run = "app"
 """)
         config = read.load(Path(self.folder, "deploy.toml"))
         made = ExternalNginx(config, Paths(config), self.commands, Clock())
-        made.patience = patience
+        made.process.patience = patience
         return made
 
     def app(self, name: str, behaviour: Behaviour | None = None, tcp: bool = False) -> App:

@@ -93,7 +93,7 @@ def test_a_crash_between_the_new_text_and_the_reload_is_repaired_by_the_next_com
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(included, "_run", killed)
+        patch.setattr(included.process, "_run", killed)
         with pytest.raises(KeyboardInterrupt):
             included.change(OTHER)
 
@@ -193,3 +193,14 @@ def test_what_another_program_answers_is_not_asked(
 
     assert visit.address == ("127.0.0.1", house.port)
     assert not visit.tls
+
+
+def test_a_main_configuration_of_any_bytes_is_read(house: House) -> None:
+    Path(house.folder, "upstreams.conf").write_text(GOOD)
+    port = free_port()
+    site = f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://web; }} }}"
+    house.nginx.apply(house.simple("here").replace("http {", f"http {{ include upstreams.conf; {site}", 1))
+    latin = Path(house.conf_file).read_bytes() + "# caf\xe9\n".encode("latin-1")
+    Path(house.conf_file).write_bytes(latin)
+
+    assert house.external("true").visits(["web"]) == [Visit("web", ("127.0.0.1", port), "localhost", "/")]

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from zdd.conf.schema import Config
 from zdd.errors import DeployFailed
 from zdd.events import Unproved
-from zdd.finding import Finding
 from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
-from zdd.nginx import client, foreseen, gate, users, words
+from zdd.nginx import addresses, client, foreseen, gate, users, words
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config import pool
 from zdd.nginx.config.listen import Visit
@@ -28,28 +27,17 @@ from zdd.nginx.process import binary, running
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.master import Answer
 from zdd.nginx.process.whereabouts import Whereabouts, refuse_replacing, told_of
+from zdd.nginx.proxy import Proxy
 from zdd.nginx.told import Told
 from zdd.paths import Paths
-from zdd.routing.manifest import Instance, Manifest
+from zdd.routing.manifest import Manifest
 
 _DOORS = 5  # server blocks that are asked for the mark: those of one text agree
 _NOT_SAID = "no health_path says what to ask for"
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
 
 
-class MaintenanceCheck(NamedTuple):
-    """
-    How to see that nginx answers with the maintenance page.
-
-    `unasked` names what no request is known for, `needed` says what the user has to write, None where zdd writes it.
-    """
-
-    visits: list[Visit]
-    unasked: list[str]
-    needed: str | None
-
-
-class NginxBase(ABC):
+class NginxBase(Proxy, ABC):
     """
     Brings nginx to the text for a table, and back to the text that it had before.
 
@@ -90,14 +78,6 @@ class NginxBase(ABC):
         """Return a request that reaches each of these services through nginx, or why none is known."""
 
     @abstractmethod
-    def text(self, target: Manifest) -> str:
-        """Return the text nginx should have for this table."""
-
-    @abstractmethod
-    def runs(self, text: str) -> bool:
-        """Return whether nginx runs this text already."""
-
-    @abstractmethod
     def change(self, text: str) -> str:
         """
         Make nginx run this text; do nothing if it does already. Returns what was done, in words.
@@ -106,12 +86,8 @@ class NginxBase(ABC):
         """
 
     @abstractmethod
-    def change_back(self, text_before: str | None, stop: bool | None = None) -> None:
-        """Undo a `change`, or the part of it that was done before a crash. Idempotent."""
-
-    @abstractmethod
-    def worker_users(self) -> list[int]:
-        """Return the users that nginx's workers run as."""
+    def change_back(self, text_before: str | None, stop: bool) -> None:
+        """Undo a `change`, or the part of it that was done before a crash; `stop` an nginx of ours. Idempotent."""
 
     @abstractmethod
     def doors(self) -> list[Visit]:
@@ -137,7 +113,6 @@ class NginxBase(ABC):
                 refuse_replacing(lambda: self.whereabouts().replacing(), self.clock)
 
     def whereabouts(self) -> Whereabouts:
-        """Return what is known of the running nginx."""
         return Whereabouts(self.which(), self.pid_file)
 
     def master(self) -> Process | None:
@@ -146,12 +121,10 @@ class NginxBase(ABC):
 
     @cached_property
     def binary(self) -> Binary:
-        """The nginx program, found when it is first needed. Raises UsageError when there is none."""
         configured = self.config.nginx.binary
         return binary.find(str(configured) if configured else None, self.master(), self.commands)
 
     def apply(self, deploy: int, text: str) -> str:
-        """Bring nginx to the text, and keep the one of before for `restore`; returns what was done, in words."""
         words.keep(self.paths, self.mark)
         kept = self._kept(deploy)
         if files.read(kept) is None:
@@ -164,7 +137,6 @@ class NginxBase(ABC):
         return done
 
     def restore(self, deploy: int) -> None:
-        """Bring nginx back to the text that `apply` replaced; do nothing where `apply` was never called."""
         if (kept := files.read(self._kept(deploy))) is not None:
             before = json.loads(kept)
             self.told.keep(deploy, self.file.text(), before["text"])
@@ -178,25 +150,20 @@ class NginxBase(ABC):
         self.gate.look_before([visit for visit in visits if not self.config.services[visit.service].health_path])
 
     def check(self, target: Manifest, before: Manifest | None) -> list[Unproved]:
-        """
-        Send one request through nginx to each service that changed, or to all when nginx got another text.
-
-        Returns what could not be proved. Raises Unreachable.
-        """
         changed = target.changed(before)
         text, kept = self.file.text() or "", files.read(self._kept(target.deploy))
         text_before = (json.loads(kept)["text"] or "") if kept else ""
         everywhere = kept is None or text_before != text
         asked = [name for name in target.services() if everywhere or name in changed]
         unasked = self.unasked()
-        tails = [pool.longest(each, self.binary.version, self.paths.current) for each in (text, text_before)]
+        own = addresses.beginnings(self.paths.current)
+        tails = [pool.longest(each, self.binary.version, own) for each in (text, text_before)]
         return [
             *self.gate.prove(target, self.visits(asked), tails),
             *(gate.unproved(name, "no-request", unasked[name]) for name in asked if name in unasked),
         ]
 
     def visits(self, services: Sequence[str]) -> list[Visit]:
-        """Return the requests that lead through nginx to these services, as far as they are known."""
         return [request for request in self.requests(services).values() if isinstance(request, Visit)]
 
     def seen(self) -> Seen | None:
@@ -216,15 +183,13 @@ class NginxBase(ABC):
         return running.workers(master, shutting_down) if master else []
 
     def retiring_workers(self) -> list[Process]:
-        """Return the workers from before a reload that still finish what they have."""
         serving = self.workers()
         return [worker for worker in self.workers(shutting_down=True) if worker not in serving]
 
     def describe(self) -> dict[str, Any]:
-        """Return what `status` says of nginx."""
         master = self.master()
         version = dotted(self.binary.version) if master else None
-        return {"pid": master.pid if master else None, "version": version, "managed": True}
+        return {"pid": master.pid if master else None, "version": version, "managed": self.is_ours}
 
     def capacity(self) -> str:
         """
@@ -238,61 +203,20 @@ class NginxBase(ABC):
         return f"at most {most:,}: {limit}"
 
     def access(self) -> ProxySide:
-        """Return what an instance needs in order to let nginx in, and only nginx."""
         return ProxySide(self.worker_users(), self.pid_file)
 
     def first_unsearchable_folder(self) -> tuple[str, str] | None:
-        """Return a folder on the way to the sockets that a user of nginx's workers cannot search, and that user."""
         return users.first_unsearchable_folder(self.paths.runtime, self.worker_users())
-
-    # What only one kind of nginx has, the other has like this.
 
     def limits(self) -> Sequence[tuple[int, str]]:
         """Return the known limits on requests that wait, each with the setting it comes from."""
         return ()
 
-    def listen(self) -> list[str]:
-        """Return the addresses that nginx listens on, as far as that is for zdd to check."""
-        return []
-
-    def processes(self) -> list[Process]:
-        """Return all processes that may listen on `listen`."""
-        return []
-
     def unasked(self) -> dict[str, str]:
-        """Return the services that no request is known for, each with the reason."""
         services = [name for name, service in self.config.services.items() if not service.is_worker]
         requests = self.requests(services)
         reasons = {name: requests.get(name, _NOT_SAID) for name in services}
         return {name: reason for name, reason in reasons.items() if isinstance(reason, str)}
 
-    def quit(self) -> list[Process]:
-        """Make an nginx of ours take nothing new; returns its workers, which finish what they have."""
-        return []
-
-    def stop(self) -> None:  # noqa: B027  (somebody else's is not ours to stop)
-        """Stop an nginx of ours; clients that are being answered get their answers first."""
-
-    def findings(self) -> Iterator[Finding]:
-        """Yield what `check` says of nginx itself."""
-        return iter(())
-
-    def targets(self, target: Manifest) -> dict[str, list[str]]:
-        """Return what nginx connects to for each service, workers left out."""
-        by_service = target.by_service().items()
-        return {name: self._addresses(instances) for name, instances in by_service if instances[0].kind != "none"}
-
-    def _addresses(self, instances: list[Instance]) -> list[str]:
-        return [
-            f"unix:{self.paths.current}/{instance.service}/{number:02}"
-            if instance.has_slot
-            else f"127.0.0.1:{instance.port}"
-            for number, instance in enumerate(instances)
-        ]
-
     def _kept(self, deploy: int) -> str:
         return f"{self.paths.table(deploy)}/nginx.before"
-
-    def _configured_user(self) -> str:
-        """Return the configured user, else the one that distributions make for nginx, else the compiled-in one."""
-        return self.config.nginx.user or users.usual() or self.binary.user

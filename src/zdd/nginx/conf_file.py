@@ -7,10 +7,12 @@ import os
 import stat
 from collections.abc import Iterator
 
-from zdd.errors import UsageError
 from zdd.host import files
 from zdd.nginx.config import mark
 from zdd.nginx.config.include import Source
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+_LARGEST = 64 << 20  # bytes
 
 
 class ConfFile:
@@ -83,28 +85,19 @@ def included(pattern: str) -> Iterator[Source]:
     from glob import glob, has_magic  # here, because few texts include others
 
     for path in sorted(glob(pattern)) if has_magic(pattern) else [pattern]:
-        yield Source(path, _text(path))
+        yield Source(path, text_of(path))
 
 
-def _text(path: str) -> str | None:
-    """Return the text of a plain file, whatever its bytes are, None where it cannot be read."""
+def text_of(path: str) -> str | None:
+    """Return the text of a plain file, whatever its bytes are, "" for /dev/null; None where it cannot be read."""
     if path == os.devnull:
         return ""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return None
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return file.read()
+        with files.Opened(path, _READ) as fd:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+                return None
+            with open(fd, encoding="utf-8", errors="surrogateescape", newline="", closefd=False) as file:
+                return file.read()
     except OSError:
         return None
-
-
-def read_template(path: str) -> str:
-    """Return the template's text. Raises UsageError where it cannot be read."""
-    try:
-        text = files.read(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read template {path}: {getattr(error, 'strerror', None) or error}") from error
-    if text is None:
-        raise UsageError(f"cannot read template {path}: no such file")
-    return text

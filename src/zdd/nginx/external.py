@@ -9,33 +9,24 @@ from fnmatch import fnmatch
 from functools import cached_property
 
 from zdd.conf.schema import Config, RunService
-from zdd.errors import UsageError
 from zdd.finding import Finding, error, warning
 from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instances.driver import ProxySide
-from zdd.nginx import conf_file, whose
-from zdd.nginx.base import MaintenanceCheck, NginxBase
-from zdd.nginx.config import include, maintenance, mark, render, upstream
+from zdd.nginx import addresses, conf_file, users, whose
+from zdd.nginx.base import NginxBase
+from zdd.nginx.config import include, maintenance, mark, render
 from zdd.nginx.config.listen import Address, Visit
-from zdd.nginx.process import complaints, replaced
-from zdd.nginx.process.complaints import ProxyError, unwritable
+from zdd.nginx.process import replaced
+from zdd.nginx.process.commanded import CommandedNginx
 from zdd.nginx.process.master import USUAL_PID_FILE, Absent, Answer
 from zdd.nginx.process.reads import Readers
-from zdd.nginx.process.reload import Reload
-from zdd.nginx.users import uid_of
+from zdd.nginx.proxy import MaintenanceCheck
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
 _PORTS = ((443, True), (80, False))  # where a client would ask, and whether nginx speaks TLS there
-_TIMEOUT = 60.0  # seconds for one command
-_POLL = 0.02
-_READS = 3  # how often a text may be read until nginx runs it: somebody else's reload, ours, and one to be sure
-_SUDO = "nobody can type a password here: `sudo zddeploy enable` writes the line for /etc/sudoers.d that this needs"
-_WHY = "nginx's error log says why"
-_NAMES = "upstreams have the names of services, and another file has this one already: rename the service"
-_WRITABLE = "use a file in a folder of yours, and have nginx's configuration `include` it inside `http { }`"
 
 
 class ExternalNginx(NginxBase):
@@ -47,7 +38,6 @@ class ExternalNginx(NginxBase):
 
     routes = False  # the user's server blocks do
     read_timeout: float | None = None  # only they know it
-    patience = 10.0  # seconds for a reload, besides what its test took
     is_ours = False
 
     def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
@@ -60,42 +50,27 @@ class ExternalNginx(NginxBase):
     def require(self) -> None:
         """Raise UsageError where there is no nginx program, or where the include cannot be written."""
         _ = self.binary.version
-        if not os.access(os.path.dirname(os.path.realpath(self.conf_file)), os.W_OK | os.X_OK):
-            message = f"cannot write {self.conf_file}: its folder is missing or not yours to write to"
-            raise UsageError(message, hint=_WRITABLE)
+        self.process.require()
         whose.require_own(self.conf_file, self.file.text() or "", self.paths.runtime, self.config.path)
         super().require()
 
     def text(self, target: Manifest) -> str:
-        """Return the upstreams for this table."""
         line = whose.first_line(self.config.project, self.paths.runtime)
-        return render.include(line, self.targets(target), self.binary.version, self.mark)
+        return render.include(line, addresses.of(target, self.paths.current), self.binary.version, self.mark)
+
+    @cached_property
+    def process(self) -> CommandedNginx:
+        """Its process, as far as the user's commands reach it."""
+        nginx, digest = self.config.nginx, self.mark.digest
+        return CommandedNginx(nginx, self.commands, self.clock, self.master, digest, self.seen)
 
     def runs(self, text: str) -> bool:
-        """Return whether nginx was made to read this text, so that there is nothing to do."""
-        return text == self.file.text() and self.file.is_trusted()
+        return self.process.runs(text)
 
     def change(self, text: str) -> str:
-        """Put the text in place, test it, reload, and wait for the proof that nginx runs it."""
-        before, trusted = self.file.text(), self.file.is_trusted()
-        if self.runs(text):
-            return "unchanged"
-        reload = self._expect(text)
-        try:
-            self.file.try_out(text)
-        except OSError as problem:
-            raise unwritable(f"cannot write {self.conf_file}: {problem.strerror}", problem, _WRITABLE) from problem
-        try:
-            begun = self.clock.now()
-            self._run("test", self.config.nginx.test)
-            self._reload(reload, text, before, _READS * (self.clock.now() - begun))
-        except ProxyError:
-            self._go_back(before, trusted, reload)
-            raise
-        self.file.trust()
-        return "reloaded" if reload else "reloaded, says its command; its processes cannot be seen here"
+        return self.process.apply(text)
 
-    def change_back(self, text_before: str | None, stop: bool | None = None) -> None:  # noqa: ARG002
+    def change_back(self, text_before: str | None, stop: bool) -> None:  # noqa: ARG002
         """
         Bring the text of before back; nginx is not stopped, as it serves others, too.
 
@@ -120,15 +95,9 @@ class ExternalNginx(NginxBase):
         return answer.reason if isinstance(answer, Absent) else self.altered()
 
     def access(self) -> ProxySide:
-        """Return what an instance needs in order to let nginx in, and only nginx."""
         return ProxySide(self.worker_users(), self._for_keepers())
 
-    def describe(self) -> dict[str, object]:
-        """Return what `status` says of nginx."""
-        return super().describe() | {"managed": False}
-
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
-        """Return a request through nginx to each service, or why none is known."""
         from zdd.nginx.config import visit  # here, because only a deploy and `check` ask
 
         wanted = {name: service for name, service in self._reachable().items() if name in services}
@@ -196,7 +165,9 @@ class ExternalNginx(NginxBase):
 
     def worker_users(self) -> list[int]:
         """Return the users that its workers are now, or else the configured or usual one."""
-        return self.whereabouts().users() or [uid_of(self._configured_user())]
+        if seen := self.whereabouts().users():
+            return seen
+        return [users.uid_of(users.of_workers(self.config.nginx.user, lambda: self.binary.user))]
 
     def _listening(self) -> tuple[Address, bool] | None:
         """Return where a client on this machine would ask; None when no nginx listens at the usual ports."""
@@ -219,7 +190,7 @@ class ExternalNginx(NginxBase):
         master = self.master()
         reading = self.readers.configuration(master) if master else None
         path = reading.path if reading and not reading.root else self.binary.conf_path
-        text = files.read(path) if path and os.access(path, os.R_OK) else None
+        text = conf_file.text_of(path) if path else None
         return path, include.expand(text, path, conf_file.included) if path and text is not None else None
 
     def _for_keepers(self) -> str:
@@ -229,60 +200,3 @@ class ExternalNginx(NginxBase):
         if found and not known:
             files.write(self.paths.nginx_seen, f"{found.pid}\n")
         return known or self.paths.nginx_seen
-
-    def _expect(self, text: str) -> Reload | None:
-        """Return what watches the reload to come; None if the master cannot be seen."""
-        master = self.master()
-        return Reload(master, self.clock, self.mark.digest(text), self.seen) if master else None
-
-    def _go_back(self, before: str | None, trusted: bool, reload: Reload | None) -> None:
-        """Put the text of before back; reload unless nginx runs it still and has not read the other one meanwhile."""
-        self.file.put(before)
-        if reload is None or not trusted or not reload.has_changed_nothing():
-            try:
-                self._reload(self._expect(before or ""), before or "", None, self.patience)
-            except ProxyError:
-                return  # the mark stays, so the next command tries again
-        self.file.trust()
-
-    def _reload(self, reload: Reload | None, text: str, before: str | None, more: float) -> None:
-        """Reload and wait until nginx has proved that it runs the text. Raises ProxyError otherwise."""
-        command = self.config.nginx.reload or ""  # the configuration's check has seen that there is one
-        logs = complaints.Logs(reload.master) if reload else None
-        self._run("reload", command)
-        if reload is None or logs is None:
-            self._require_proof(text, before)
-            return
-        patience, outcome = round(self.patience + more, 1), None
-        for _ in self.clock.poll(_POLL, self.clock.now() + patience):
-            if outcome := reload.outcome():
-                break
-        if outcome != "done":
-            seen = "it goes on as before" if outcome else f"no new worker came within {patience:g} s"
-            reason = logs.reason()
-            message = f"nginx did not take the new {self.conf_file}: {reason or seen} after `{command}`"
-            hint = complaints.hint(reason) if reason else _WHY
-            raise ProxyError(message, hint=hint, certain=reload.has_changed_nothing())
-
-    def _require_proof(self, text: str, before: str | None) -> None:
-        """Raise ProxyError if nginx's processes cannot be seen, and its answers do not show a text with new ports."""
-        seen = self.seen()
-        if seen and seen.digest == self.mark.digest(text):
-            return
-        if upstream.ports(text) != upstream.ports(before or text):
-            raise ProxyError(
-                f"nothing shows which text nginx runs after `{self.config.nginx.reload}`: its master cannot be seen",
-                hint="set pid_file in [nginx] to the pid file of the nginx that includes it",
-                certain=False,
-            )
-
-    def _run(self, name: str, command: str | None) -> None:
-        if command is None:
-            return
-        result = self.commands.run(["/bin/sh", "-ec", command], timeout=_TIMEOUT)
-        if result.status != 0:
-            output = " ".join(result.output.split()) or "it said nothing"
-            hint = _SUDO if "sudo: a " in output else _NAMES if "duplicate upstream" in output else None
-            raise ProxyError(
-                f"[nginx] {name} `{command}` ended with status {result.status}: {output[-600:]}", hint=hint
-            )

@@ -14,7 +14,7 @@ from zdd.instances.health import request
 from zdd.instances.health.request import Answer, NotHttp, Request
 from zdd.instances.name import service_of
 from zdd.keeper import client as keeper
-from zdd.nginx import client
+from zdd.nginx import addresses, client
 from zdd.nginx.config import pool
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import HEADER, Mark, Seen
@@ -148,7 +148,7 @@ class Gate:
             if answer.status == 503 and os.path.exists(self.paths.maintenance):
                 reason = "maintenance"
             return unproved(visit.service, reason, f"{answer.status} for {_asked(visit)}")
-        reached = _reached(self.paths, target, seen.address)
+        reached = addresses.service_at(seen.address, target, self.paths.current)
         if reached == visit.service:
             return None
         whose = f"service {reached}" if reached else f"{seen.address}, which is none of this version"
@@ -187,16 +187,6 @@ def _asked(visit: Visit) -> str:
 
 def _healthy(visit: Visit, failure: str) -> str:
     return f"{visit.service}: healthy, but nginx {failure} for {_asked(visit)}"
-
-
-def _reached(paths: Paths, target: Manifest, address: str) -> str | None:
-    """Return the service of the table that an address of nginx's leads to, None if it leads to none of them."""
-    prefix = f"unix:{paths.current}/"
-    if address.startswith(prefix):
-        name = target.slots().get(address.removeprefix(prefix))
-        return target.instances[name].service if name else None
-    ports = {f"127.0.0.1:{one.port}": one.service for one in target.instances.values() if one.port}
-    return ports.get(address)
 
 
 def _left_out(paths: Paths, target: Manifest, services: set[str]) -> list[str]:

@@ -28,10 +28,8 @@ class Taken(NamedTuple):
 
 def taken(address: str, own: Sequence[Process]) -> Taken | None:
     """Return who listens on this address instead of these processes, None if nobody does."""
-    port, inodes = (
-        int(address.rpartition(":")[2]),
-        {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)},
-    )
+    port = int(address.rpartition(":")[2])
+    inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
     others = [one.inode for one in listening(address) if one.inode not in inodes]
     if not others:
         return None

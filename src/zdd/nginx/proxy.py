@@ -1,30 +1,38 @@
-"""The proxy before the services, as the rest of zdd sees it, and the choice of whose nginx it is."""
+"""The proxy before the services, as the rest of zdd sees it: a protocol of two classes, and of the tests' fake."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from zdd.conf.schema import Config
 from zdd.events import Unproved
 from zdd.finding import Finding
-from zdd.host.clock import Clock
-from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
-from zdd.nginx.base import MaintenanceCheck
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.whereabouts import Whereabouts
-from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
+
+
+class MaintenanceCheck(NamedTuple):
+    """
+    How to see that nginx answers with the maintenance page.
+
+    `unasked` names what no request is known for, `needed` says what the user has to write, None where zdd writes it.
+    """
+
+    visits: list[Visit]
+    unasked: list[str]
+    needed: str | None
 
 
 class Proxy(Protocol):
     """
     nginx before the services: the text that it should have for a table, and bringing it there and back.
 
-    Nobody but `open_proxy` asks whose nginx it is: what depends on that is a question here.
+    Nobody but `proxies.open_proxy` asks whose nginx it is: what depends on that is a question here. What only an nginx
+    of ours does, has the answer of somebody else's.
     """
 
     @property
@@ -92,15 +100,19 @@ class Proxy(Protocol):
 
     def processes(self) -> list[Process]:
         """Return all processes that may listen on `listen`."""
+        return []
 
     def listen(self) -> list[str]:
         """Return the addresses that nginx listens on, as far as that is for zdd to check."""
+        return []
 
     def quit(self) -> list[Process]:
         """Make an nginx of ours take nothing new; returns its workers, which finish what they have."""
+        return []
 
     def stop(self) -> None:
         """Stop an nginx of ours; clients that are being answered get their answers first."""
+        return
 
     def problem(self) -> str | None:
         """Return what is wrong with nginx, None when it runs."""
@@ -122,14 +134,3 @@ class Proxy(Protocol):
 
     def text_findings(self) -> Iterator[Finding]:
         """Yield what `check` says of the text that the user has written."""
-
-
-def open_proxy(config: Config, paths: Paths, commands: Commands, clock: Clock) -> Proxy:
-    """Return the nginx of a configuration: somebody else's that includes our file, or the one that zdd runs."""
-    if config.nginx.include:
-        from zdd.nginx.external import ExternalNginx  # here, because a project needs one of the two
-
-        return ExternalNginx(config, paths, commands, clock)
-    from zdd.nginx.managed import ManagedNginx
-
-    return ManagedNginx(config, paths, commands, clock)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from zdd.errors import UsageError
 from zdd.host import reach
+
+_USUAL = ("www-data", "nginx")  # whom distributions make for it
 
 
 def uid_of(worker_user: str) -> int:
@@ -18,14 +20,9 @@ def uid_of(worker_user: str) -> int:
         raise UsageError(f"nginx's workers run as user {worker_user!r}, who does not exist") from None
 
 
-def usual() -> str | None:
-    """Return the user that distributions make for nginx, None if there is none here."""
-    for name in ("www-data", "nginx"):
-        try:
-            return pwd.getpwnam(name).pw_name
-        except KeyError:
-            continue
-    return None
+def of_workers(configured: str | None, compiled_in: Callable[[], str]) -> str:
+    """Return the user that workers of root's nginx run as: the configured, else the distribution's, else that one."""
+    return configured or next(filter(_exists, _USUAL), None) or compiled_in()
 
 
 def first_unsearchable_folder(path: str, users: Sequence[int]) -> tuple[str, str] | None:
@@ -39,3 +36,11 @@ def first_unsearchable_folder(path: str, users: Sequence[int]) -> tuple[str, str
         if folder := reach.first_unsearchable_folder(path, uid, groups):
             return folder, name
     return None
+
+
+def _exists(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True

@@ -13,13 +13,14 @@ from zdd import claims
 from zdd.claims import Claim, user_name
 from zdd.errors import UsageError
 from zdd.host import guarded, process, sock_diag
-from zdd.nginx.config import listen
-from zdd.nginx.process import master, running
-from zdd.nginx.process.reads import text_of
+from zdd.nginx.conf_file import text_of
+from zdd.nginx.config import listen, parse
+from zdd.nginx.config.parse import Directive
+from zdd.nginx.process import master
+from zdd.nginx.process.title import title_of
 
+_CURRENT = "/current/"
 _LINE = re.compile(r"# zdd \S+ uid [0-9]+ (?P<runtime>/.*)")
-_SLOT = re.compile(r"unix:(?P<runtime>/[^\s;\"']*?)/current/[^\s;\"']+")
-_PID = re.compile(r"^pid \"?(?P<runtime>/[^\s;\"']+)/[^/\s;\"']+\"?;", re.MULTILINE)
 
 
 class Owner(NamedTuple):
@@ -56,13 +57,12 @@ def first_line(project: str, runtime: str) -> str:
 def of_text(text: str) -> Owner | None:
     """Return the project that has written this text; None if none did, or if its runtime folder is gone."""
     line = _LINE.match(text)
-    found = line or _SLOT.search(text) or _PID.search(text)
-    if found is None:
+    runtime = line["runtime"].rstrip() if line else _runtime(parse.parse(text))
+    if runtime is None:
         return None
-    runtime = found["runtime"].rstrip()
     try:
         status = os.lstat(runtime)
-    except OSError:
+    except (OSError, ValueError):  # a stranger's text may name anything
         return None
     claim = claims.decode(guarded.read_of_user(f"{runtime}/owner", status.st_uid))
     known = claim or line or os.path.islink(f"{runtime}/current")
@@ -73,18 +73,36 @@ def lives(owner: Owner, text: str) -> bool:
     """Return whether somebody listens at a slot of the project that the text names; also True if we may not look."""
     if not os.path.islink(f"{owner.runtime}/current"):
         return False
-    slots = [match[0].removeprefix("unix:") for match in _SLOT.finditer(text) if match["runtime"] == owner.runtime]
+    slots = [slot for slot in _slots(parse.parse(text)) if slot.startswith(f"{owner.runtime}{_CURRENT}")]
     listening = sock_diag.listening_files()
     for slot in slots:
         try:
             os.stat(slot)
         except PermissionError:
             return True
-        except OSError:
+        except (OSError, ValueError):
             continue
         if sock_diag.file_of(slot) in listening:
             return True
     return not slots
+
+
+def _runtime(directives: list[Directive]) -> str | None:
+    """Return the runtime folder that a text without our line leads to: by its slots, else by its pid file."""
+    if slot := next(_slots(directives), None):
+        return slot.partition(_CURRENT)[0]
+    pid_file = parse.value(directives, "pid", default="")
+    return os.path.dirname(pid_file) if os.path.isabs(pid_file) else None
+
+
+def _slots(directives: list[Directive]) -> Iterator[str]:
+    """Yield what may be the slots of a project, of all that a text connects to."""
+    for place in parse.walk(directives):
+        for word in place.directive.args:
+            _, _, path = word.partition("unix:")
+            runtime, _, slot = path.partition(_CURRENT)
+            if runtime.startswith("/") and slot:
+                yield path
 
 
 def of_state(folder: str) -> Owner | None:
@@ -117,7 +135,7 @@ def at_port(port: int, holder: int | None) -> tuple[Owner, int] | None:
 def _configurations() -> Iterator[tuple[int, str]]:
     """Yield each nginx that names its configuration, and the path of that."""
     for found in master.visible():
-        if path := running.conf_file_of(process.title(found.pid)):
+        if path := title_of(found.pid).absolute_conf_file:
             yield found.pid, path
 
 

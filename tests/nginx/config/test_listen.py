@@ -16,18 +16,7 @@ http {
 
 
 def test_every_listen_counts_wherever_it_stands_but_not_in_comments() -> None:
-    assert listen.listens(TEXT) == [
-        ["443", "ssl"],
-        ["unix:/run/x.sock"],
-        ["[::]:8080", "default_server"],
-        ["localhost"],
-    ]
     assert listen.ports(TEXT) == {443, 8080, 80}
-
-
-def test_the_gate_asks_where_plain_http_is_spoken() -> None:
-    assert listen.http_address(listen.listens(TEXT)) == ("::1", 8080)
-    assert listen.http_address([["443", "ssl"], ["unix:/run/x.sock"], ["80", "http2"]]) is None
 
 
 @pytest.mark.parametrize(

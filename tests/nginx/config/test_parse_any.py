@@ -90,7 +90,6 @@ def test_whatever_the_text_is_nothing_is_raised(text: str) -> None:
         maintenance.visits(tree, "web")
     listen.ports(text)
     template.mentions(text, ["web"])
-    template.takes_backups(text)
     include.expand(text, "/x", lambda path: [Source(path, text)])
 
 

@@ -61,10 +61,3 @@ def test_only_the_upstream_with_a_method_that_binds_gets_no_backups(method: str)
     rendered = template.render(text, {"a.servers": "A;", "b.servers": "B;"}, {"a.servers": "a;", "b.servers": "b;"})
 
     assert rendered == text.replace("{a.servers}", "A;").replace("{b.servers}", "b;")
-
-
-def test_methods_that_bind_clients_take_no_backups() -> None:
-    assert template.takes_backups("upstream web {\n    least_conn;\n    {web.servers}\n}")
-    assert not template.takes_backups("upstream web {\n    ip_hash;\n    {web.servers}\n}")
-    assert not template.takes_backups("upstream web { ip_hash; {web.servers} }")
-    assert not template.takes_backups("upstream web {\n    hash $request_uri consistent;\n    {web.servers}\n}")

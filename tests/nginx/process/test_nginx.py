@@ -210,7 +210,7 @@ def test_what_a_killed_command_left_undone_the_next_one_does(house: House) -> No
 
     with pytest.raises(KeyboardInterrupt):
         house.one(clock=Killed()).apply(house.simple("three"))
-    house.nginx.restore(house.simple("two"))
+    house.nginx.restore(house.simple("two"), stop=False)
     assert ask(house.port).body == b"two"
 
 
@@ -218,9 +218,9 @@ def test_a_restore_brings_back_the_text_of_before_and_may_be_done_twice(house: H
     house.nginx.apply(house.simple("one"))
     house.nginx.apply(house.simple("two"))
 
-    house.nginx.restore(house.simple("one"))
+    house.nginx.restore(house.simple("one"), stop=False)
     workers = house.workers()
-    house.nginx.restore(house.simple("one"))
+    house.nginx.restore(house.simple("one"), stop=False)
 
     assert house.nginx.workers() == workers
     assert ask(house.port).body == b"one"
@@ -230,7 +230,7 @@ def test_a_restore_to_nothing_stops_nginx_and_removes_the_text(house: House) -> 
     house.nginx.apply(house.simple("one"))
 
     for _ in range(2):
-        house.nginx.restore(None)
+        house.nginx.restore(None, stop=True)
 
     assert house.processes() == []
     assert house.files() <= {"error.log", "temp"}
@@ -330,7 +330,7 @@ def test_a_process_that_is_no_nginx_is_never_signalled(house: House) -> None:
 
         assert house.nginx.master() is None
         house.nginx.stop()
-        house.nginx.restore(None)
+        house.nginx.restore(None, stop=True)
         assert Process.find(stranger.pid)
         stranger.kill()
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from zdd.nginx.config.parse import Directive, parse, walk
+from zdd.nginx.config.parse import Directive, every, parse
 
 Address = tuple[str, int]
 
-# Before nginx 1.25.1 an address with `http2` speaks nothing else to clients without TLS.
-_NOT_PLAIN_HTTP = {"ssl", "quic", "http2"}
 _EVERYWHERE = {"": "0.0.0.0", "*": "0.0.0.0"}
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _PORT = 80
@@ -66,11 +64,6 @@ class Listen(NamedTuple):
         """Where a client on this machine connects."""
         return _HERE.get(self.host, self.host), self.port
 
-    @property
-    def is_everywhere(self) -> bool:
-        """Whether it is for all addresses of its kind."""
-        return self.host in _HERE
-
 
 def parsed(args: Sequence[str]) -> Listen | None:
     """
@@ -97,20 +90,10 @@ def parsed(args: Sequence[str]) -> Listen | None:
     return Listen(_EVERYWHERE.get(host, host), int(number), None, words)
 
 
-def listens(text: str) -> list[list[str]]:
-    """Return the arguments of each `listen` directive of a text, without those of the files that it includes."""
-    return [directive.args for directive in _listens(parse(text))]
-
-
 def address(args: Sequence[str]) -> Address | None:
     """Return where to connect for the arguments of a `listen`; None if they name no TCP port."""
     listen = parsed(args)
     return listen.address if listen and listen.unix is None else None
-
-
-def http_address(directives: Iterable[list[str]]) -> Address | None:
-    """Return the first address that takes plain HTTP/1, given the arguments of `listen` directives; else None."""
-    return next((where for args in directives if not _NOT_PLAIN_HTTP & set(args) and (where := address(args))), None)
 
 
 def ports(text: str) -> set[int]:
@@ -120,11 +103,7 @@ def ports(text: str) -> set[int]:
 
 def ports_of(directives: list[Directive]) -> set[int]:
     """Return the TCP ports of all `listen` directives, be they of http, stream or mail."""
-    return {where[1] for directive in _listens(directives) if (where := address(directive.args))}
-
-
-def _listens(directives: list[Directive]) -> Iterator[Directive]:
-    return (place.directive for place in walk(directives) if place.directive.name == "listen" and place.directive.args)
+    return {where[1] for said in every(directives, "listen") if (where := address(said.args))}
 
 
 def _is_number(word: str) -> bool:

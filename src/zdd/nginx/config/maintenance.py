@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 
 from zdd.conf import hosts
-from zdd.nginx.config import listen, parse
-from zdd.nginx.config.listen import Listen, Visit
+from zdd.nginx.config import parse, server
+from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.parse import Directive, Place
+from zdd.nginx.config.server import Server
 from zdd.nginx.config.upstream import quoted
 
 _NO_NAME = "localhost"
-_PORT = 80
 
 _LINES = """\
 open_file_cache off;
@@ -53,37 +53,29 @@ def visits(text: list[Directive], file: str) -> tuple[list[Visit], list[str]]:
 
     The second list has the names of server blocks for which no such request is known.
     """
-    servers: dict[int, tuple[Directive, str]] = {}
-    for place in parse.walk(text):
-        server = place.enclosing("server")
-        if server and any(file in word for word in place.directive.args):
-            servers.setdefault(id(server), (server, _path(place)))
     known, unknown = [], []
-    for server, path in servers.values():
-        if visit := _visit(server, path):
-            known.append(visit)
-        else:
-            unknown.append(_name(server))
+    for block in server.servers(text):
+        inside = parse.walk([block.place.directive])
+        if looks := next((place for place in inside if any(file in word for word in place.directive.args)), None):
+            names = [name for name in block.names if name]
+            if visit := _visit(block, names, looks):
+                known.append(visit)
+            else:
+                unknown.append(_name(names))
     return known, unknown
 
 
-def _visit(server: Directive, path: str) -> Visit | None:
-    names = _names(server)
+def _visit(block: Server, names: list[str], looks: Place) -> Visit | None:
     host = hosts.asked(names)
-    listens = [where for inner in server.inner("listen") if (where := listen.parsed(inner.args))]
-    for where in listens or [Listen("0.0.0.0", _PORT)]:
+    for where in block.listens:
         answers = host or where.is_default or not names
         if answers and where.unix is None and where.speaks_http1 and not where.proxy_protocol:
-            return Visit(_name(server), where.address, host or _NO_NAME, path, where.tls)
+            return Visit(_name(names), where.address, host or _NO_NAME, _path(looks), where.tls)
     return None
 
 
-def _name(server: Directive) -> str:
-    return " ".join(_names(server)) or "_"
-
-
-def _names(server: Directive) -> list[str]:
-    return [name for inner in server.block or () if inner.name == "server_name" for name in inner.args if name]
+def _name(names: list[str]) -> str:
+    return " ".join(names) or "_"
 
 
 def _path(place: Place) -> str:

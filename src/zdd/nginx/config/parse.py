@@ -117,6 +117,11 @@ def walk(directives: list[Directive]) -> Iterator[Place]:
     return _walk((Directive("", [], directives),))
 
 
+def every(directives: list[Directive], name: str) -> Iterator[Directive]:
+    """Yield the directives of this name that have arguments, wherever they stand."""
+    return (place.directive for place in walk(directives) if place.directive.name == name and place.directive.args)
+
+
 def at(directives: Iterable[Directive], *names: str) -> list[Directive]:
     """Return the directives with arguments at this place, such as "events", "worker_connections", and nowhere else."""
     for outer in names[:-1]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from zdd.nginx.config import units
 from zdd.nginx.config import version as versions
-from zdd.nginx.config.parse import Directive, parse, walk
+from zdd.nginx.config.parse import Directive, every, parse
 from zdd.nginx.config.target import inside
 from zdd.nginx.config.version import Version
 
 LONGEST = 5.0  # seconds: a pool that may lead to old instances for longer counts as one without a bound
-_OURS = "127.0.0.1:"
 
 
 def tail(upstream: Directive | None, version: Version) -> float | None:
@@ -31,17 +30,17 @@ def tail(upstream: Directive | None, version: Version) -> float | None:
     return total if len(known) == len(bounds) and total <= LONGEST else None
 
 
-def longest(text: str, version: Version, current: str) -> float | None:
-    """Return the longest `tail` of a text's upstreams with slots below `current` or ports; None if one has no bound."""
-    groups = [place.directive for place in walk(parse(text)) if place.directive.name == "upstream"]
-    prefixes = (f"unix:{current}/", _OURS)
-    tails = [tail(group, version) for group in groups if any(each.startswith(prefixes) for each in _servers(group))]
+def longest(text: str, version: Version, own: tuple[str, ...]) -> float | None:
+    """
+    Return the longest `tail` of those upstreams of a text that have a server beginning with one of `own`.
+
+    None if one of them has no bound.
+    """
+    groups = every(parse(text), "upstream")
+    groups = (group for group in groups if any(server.args[0].startswith(own) for server in group.inner("server")))
+    tails = [tail(group, version) for group in groups]
     known = [each for each in tails if each is not None]
     return max([0.0, *known]) if len(known) == len(tails) else None
-
-
-def _servers(group: Directive) -> list[str]:
-    return [inner.args[0] for inner in inside(group) if inner.name == "server" and inner.args]
 
 
 def _has_pool(upstream: Directive | None, version: Version) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.conf import hosts
-from zdd.nginx.config import maintenance, upstream
+from zdd.nginx.config import maintenance, media_types, upstream
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.mark import HEADER, REQUEST_HEADER, Mark
 from zdd.nginx.config.upstream import quoted
@@ -101,7 +101,7 @@ def _http(setup: Setup, version: Version) -> str:
     if setup.mark:
         lines.append(setup.mark.lines())
     if setup.assets:  # without types most files are text/plain, which browsers refuse as style sheets and scripts
-        lines.append(_TYPES)
+        lines.append(media_types.LINES)
     return "\n".join(lines) + "\n"
 
 
@@ -199,36 +199,6 @@ events {{
 http {{
 {http}}}
 """
-
-_TYPES = """\
-default_type application/octet-stream;
-types {
-    text/html html htm;
-    text/css css;
-    text/javascript js mjs;
-    text/plain txt map;
-    text/xml xml;
-    application/json json;
-    application/manifest+json webmanifest;
-    application/pdf pdf;
-    application/wasm wasm;
-    application/zip zip;
-    audio/mpeg mp3;
-    audio/ogg ogg;
-    font/otf otf;
-    font/ttf ttf;
-    font/woff woff;
-    font/woff2 woff2;
-    image/avif avif;
-    image/gif gif;
-    image/jpeg jpeg jpg;
-    image/png png;
-    image/svg+xml svg;
-    image/webp webp;
-    image/x-icon ico;
-    video/mp4 mp4;
-    video/webm webm;
-}"""
 
 _PROXY = f"""\
 # Only WebSockets are upgraded (an h2c upgrade would tunnel past these rules); all others keep the upstream's

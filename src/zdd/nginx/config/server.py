@@ -76,6 +76,22 @@ def naming(doors: Sequence[Door], host: str) -> list[Door]:
     return [door for door in doors if any(_by_name([door], host.lower().rstrip(".")))]
 
 
+def rank(name: str, host: str) -> tuple[int, int] | None:
+    """
+    Return how a name matches a host, both in lower case, the less the better; None if it does not.
+
+    >>> rank("a.test", "a.test"), rank("*.test", "a.test"), rank("a.*", "a.test"), rank("~.", "a.test")
+    ((0, 0), (1, -6), (2, -3), None)
+    """
+    if name == host:
+        return 0, 0
+    if name.startswith("*.") and host.endswith(name[1:]) and len(host) >= len(name):
+        return 1, -len(name)
+    if name.endswith(".*") and host.startswith(name[:-1]) and len(host) >= len(name):
+        return 2, -len(name)
+    return None
+
+
 def asked(server: Server, wanted: str | None) -> list[str]:
     """Return the Host headers by which a visitor may mean the server, the best first."""
     names = [name for name in server.names if name not in _NOBODY]
@@ -102,9 +118,5 @@ def _by_name(group: Sequence[Door], host: str) -> Iterator[tuple[tuple[int, int,
     for number, door in enumerate(group):
         for written in door.server.names:
             for name in hosts.meant(written):
-                if name == host:
-                    yield (0, 0, number), door.server
-                elif name.startswith("*.") and host.endswith(name[1:]) and len(host) >= len(name):
-                    yield (1, -len(name), number), door.server
-                elif name.endswith(".*") and host.startswith(name[:-1]) and len(host) >= len(name):
-                    yield (2, -len(name), number), door.server
+                if fits := rank(name, host):
+                    yield (*fits, number), door.server

@@ -15,7 +15,7 @@ from zdd.nginx.config import lexer, parse
 
 _PLACEHOLDER = re.compile(r"\{([^{}\s;]+)\}")
 _SERVERS = ".servers"
-_PID_FILE = "nginx_pid_filename"
+PID_FILE = "nginx_pid_filename"
 _NO_BACKUPS = {"ip_hash", "hash", "random"}
 
 
@@ -58,13 +58,8 @@ def mentions(template_text: str, services: Collection[str]) -> Mentions:
     """
     names = {placeholder[1].removesuffix(_SERVERS) for placeholder in _placeholders(template_text)}
     wordlike = {name for name in names if re.fullmatch(r"[A-Za-z0-9_-]+", name) and not name.isdecimal()}
-    missing = wordlike - set(services) - {_PID_FILE}
+    missing = wordlike - set(services) - {PID_FILE}
     return Mentions(tuple(sorted(missing)), tuple(sorted(set(services) - names)))
-
-
-def takes_backups(template_text: str) -> bool:
-    """Return whether nginx accepts `backup` servers in all upstream blocks: not beside ip_hash, hash and random."""
-    return not _binding_blocks(template_text)
 
 
 def _placeholders(template_text: str) -> Iterator[re.Match[str]]:

@@ -39,7 +39,7 @@ def servers(targets: Sequence[str], version: Version, backups: bool = True) -> s
     """
     Return the lines inside an upstream block for `targets`, each "unix:PATH" or "HOST:PORT".
 
-    `backups` is False for a block with a method that accepts none (ip_hash, hash, random): `template.takes_backups`.
+    `backups` is False for a block with a method that accepts none (ip_hash, hash, random).
     """
     if len(targets) > 1:
         lines = [f"server {quoted(target)} max_fails=1 fail_timeout=1s;" for target in targets]
@@ -65,6 +65,5 @@ def quoted(word: str) -> str:
 
 def ports(text: str) -> set[str]:
     """Return the ports that the text's upstreams connect to."""
-    places = parse.walk(parse.parse(text))
-    servers = [place.directive.args[0] for place in places if place.directive.name == "server" and place.directive.args]
+    servers = [directive.args[0] for directive in parse.every(parse.parse(text), "server")]
     return {server.rpartition(":")[2] for server in servers if not server.startswith("unix:")}

@@ -19,11 +19,11 @@ from zdd.nginx.config import location, server, target
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.parse import Directive, Place
 from zdd.nginx.config.request import Answer, Request, follow
+from zdd.nginx.config.request_path import decoded, encoded
 from zdd.nginx.config.server import Door
 from zdd.nginx.config.target import Pass
 
 _MOST = 50  # paths that are tried in a server block
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~/!$&'()*+,;=:@-")
 
 
 class Unknown(enum.StrEnum):
@@ -117,7 +117,7 @@ def _doors_to(doors: Sequence[Door], ways: list[Pass]) -> list[Door]:
 def _paths(door: Door, wish: Wish, ways: list[Pass]) -> Iterator[tuple[str, str]]:
     """Yield the paths to try, as a request spells them and as nginx compares them: the wish, those around, all."""
     if wish.path:
-        yield wish.path, _decoded(wish.path)
+        yield wish.path, decoded(wish.path)
     if wish.path and wish.always:
         return
     here = door.server.place.directive
@@ -130,7 +130,7 @@ def _paths(door: Door, wish: Wish, ways: list[Pass]) -> Iterator[tuple[str, str]
     ]
     near = [path for outer in reversed(around) for path in location.paths(Directive("", [], [outer]))]
     for path in list(dict.fromkeys([*near, *location.paths(here), "/"]))[:_MOST]:
-        yield _encoded(path), path
+        yield encoded(path), path
 
 
 def _outcome(doors: Sequence[Door], door: Door, host: str, path: str, ways: list[Pass]) -> Unknown | None:
@@ -141,7 +141,7 @@ def _outcome(doors: Sequence[Door], door: Door, host: str, path: str, ways: list
     if answers is not door.server:
         return Unknown.PATTERN if all(name.startswith("~") for name in door.server.names) else Unknown.HIDDEN
     try:
-        end = follow(Request(host, _decoded(path), door.listen), door.server)
+        end = follow(Request(host, decoded(path), door.listen), door.server)
     except location.Unclear:
         return Unknown.PATTERN
     if end is Answer.ITSELF:
@@ -158,20 +158,3 @@ def _outcome(doors: Sequence[Door], door: Door, host: str, path: str, ways: list
 def _only_by_pattern(ways: list[Pass]) -> bool:
     locations = [around for way in ways if (around := way.place.enclosing("location"))]
     return bool(locations) and all(around.args[:1] and around.args[0].startswith("~") for around in locations)
-
-
-def _decoded(path: str) -> str:
-    path = path.partition("?")[0]
-    if "%" not in path:
-        return path
-    from urllib.parse import unquote  # here, because few have such a path
-
-    return unquote(path)
-
-
-def _encoded(path: str) -> str:
-    if set(path) <= _PLAIN:
-        return path
-    from urllib.parse import quote  # here, because few have such a path
-
-    return quote(path, safe="/!$&'()*+,;=:@")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 
 from zdd.conf import hosts
 from zdd.conf.schema import RunService
+from zdd.nginx.config import server
 from zdd.nginx.config.listen import Address, Visit
+from zdd.nginx.config.request_path import encoded
 
 _UNKNOWN = "no host or path is known that leads to it alone: set health_host"
 _UNNAMED = ("localhost", "zdd.invalid")  # hosts for a service that names none, unless another one names them
@@ -30,7 +31,7 @@ def _request(
     health = [service.health_host] if service.health_host else []
     likely = [*health, *([named] if named else _UNNAMED)]
     paths = [service.health_path] if service.health_path else []
-    for path in (*paths, _encoded(service.path)):
+    for path in (*paths, encoded(service.path)):
         for host in likely:
             if _leads_to(services, host, path, server_name) == service.name:
                 return host, path
@@ -44,30 +45,14 @@ def _leads_to(services: Mapping[str, RunService], host: str, path: str, server_n
         names = [name for each in service.host or server_name for name in hosts.meant(each)]
         if not names:
             anywhere.append(service)
-        elif any(_matches(host.lower(), name) for name in names):
+        elif any(server.rank(name, host.lower()) for name in names):
             own.append(service)
-    reached = [service for service in [*own, *anywhere] if _covers(_encoded(service.path), path.partition("?")[0])]
+    reached = [service for service in [*own, *anywhere] if _covers(encoded(service.path), path.partition("?")[0])]
     # Of routes with the same path, one that names the host wins, then one that has it from server_name.
     best = max(reached, key=lambda service: (len(service.path), bool(service.host), service in own), default=None)
     return best.name if best else None
 
 
-def _matches(host: str, name: str) -> bool:
-    """Return whether a server_name matches the host; a regular expression counts as if it did not."""
-    if name.startswith("*."):
-        return host.endswith(name[1:]) and host != name[1:]
-    return host.startswith(name[:-1]) if name.endswith(".*") else host == name
-
-
 def _covers(route: str, path: str) -> bool:
     """Return whether the path is at or below the route: whole segments only."""
     return path.startswith(route) if route.endswith("/") else path == route or path.startswith(route + "/")
-
-
-def _encoded(path: str) -> str:
-    """Return the path as a request spells it; nginx decodes it before it compares."""
-    if re.fullmatch(r"[A-Za-z0-9._~/!$&'()*+,;=:@-]+", path):
-        return path
-    from urllib.parse import quote  # here, because few have such a path
-
-    return quote(path, safe="/!$&'()*+,;=:@")

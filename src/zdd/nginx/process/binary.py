@@ -49,19 +49,20 @@ class Binary:
     @cached_property
     def user(self) -> str:
         """The compiled-in user of workers: used if the master runs as root and the configuration names no user."""
-        match = re.search(r"--user=(\S+)", self._about)
-        return match[1] if match else "nobody"
+        return self._option("user") or "nobody"
 
     @property
     def conf_path(self) -> str | None:
         """The configuration file that nginx reads without -c."""
-        match = re.search(r"--conf-path=(\S+)", self._about)
-        return match[1] if match else None
+        return self._option("conf-path")
 
     @property
     def prefix(self) -> str | None:
         """The folder in which relative paths start without -p."""
-        match = re.search(r"--prefix=(\S+)", self._about)
+        return self._option("prefix")
+
+    def _option(self, name: str) -> str | None:
+        match = re.search(rf"--{name}=(\S+)", self._about)
         return match[1] if match else None
 
     @cached_property

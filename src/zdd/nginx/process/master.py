@@ -23,10 +23,9 @@ Reads = Callable[[Process], bool | None]  # whether a master reads our file, Non
 
 
 class Master(NamedTuple):
-    """The master, and how it is known: a part of a sentence."""
+    """The master is known."""
 
     process: Process
-    known_by: str
 
 
 class Absent(NamedTuple):
@@ -56,7 +55,7 @@ def that_reads(file: str, pid_file: str | None, reads: Reads) -> Answer:
     verdicts = {master: reads(master) for master in believed}
     readers = newest([master for master in believed if verdicts[master]])
     if len(readers) == 1:
-        return Master(readers[0], f"its configuration includes {file}")
+        return Master(readers[0])
     if readers:
         return Unknown(f"{_several(readers)} include {file}", _SET_IT, tuple(readers))
     if pid_file and _is_missing(pid_file):  # nginx removes it when it ends
@@ -73,7 +72,7 @@ def that_reads(file: str, pid_file: str | None, reads: Reads) -> Answer:
 def of_ours(pid_file: str, conf_file: str) -> Answer:
     """Return the nginx that zdd has started with this configuration."""
     found = running.find_master(pid_file, conf_file)
-    return Master(found, f"pid_file {pid_file} names it") if found else Absent("nginx does not run")
+    return Master(found) if found else Absent("nginx does not run")
 
 
 def visible() -> list[Process]:
@@ -115,7 +114,7 @@ def _named(file: str, pid_file: str, reads: Reads) -> Answer | None:
         return Unknown(reason, "let only root write the pid file and its folder")
     verdict = reads(named)
     if verdict or (verdict is None and not shared):
-        return Master(named, f"pid_file {pid_file} names it")
+        return Master(named)
     if verdict is None:
         return Unknown(f"{pid_file} names process {named.pid}, and its configuration cannot be read", _SET_IT, (named,))
     return Absent(f"nginx (process {named.pid}, {pid_file}) does not include {file}")

@@ -17,10 +17,9 @@ from zdd.nginx.config.mark import Seen
 from zdd.nginx.process import complaints, running
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.complaints import ProxyError, unwritable
-from zdd.nginx.process.reload import Reload
+from zdd.nginx.process.reload import READS, Reload
 
 _POLL = 0.02
-_READS = 3  # how often a text may be read until nginx runs it: somebody else's reload, ours, and one to be sure
 
 
 class NginxProcess:
@@ -128,14 +127,12 @@ class NginxProcess:
         self._file.trust()
         return "reloaded" if master else "started"
 
-    def restore(self, text_before: str | None, stop: bool | None = None) -> None:
+    def restore(self, text_before: str | None, stop: bool) -> None:
         """
         Undo an `apply`, or the part of it that was done before a crash. Idempotent.
 
-        `stop`: also stop nginx, because it did not run before. By default, if there was no text before.
+        `stop`: also stop nginx, because it did not run before.
         """
-        if stop is None:
-            stop = text_before is None
         if text_before is not None and not stop:
             self.apply(text_before)
             return
@@ -167,12 +164,8 @@ class NginxProcess:
         """Send SIGHUP and wait until nginx has proved that it runs the text, or has refused it."""
         reload, patience = Reload(master, self._clock, self._digest(text), self._look), self._patience()
         master.signal(signal.SIGHUP)
-        for _ in self._clock.poll(_POLL, self._clock.now() + patience):
-            outcome = reload.outcome()
-            if outcome == "done":
-                return
-            if outcome or logs.is_final() or not master.alive():
-                break
+        if reload.wait(patience, lambda: logs.is_final() or not master.alive()) == "done":
+            return
         reason = logs.reason() or f"no new worker came within {patience:g} s"
         if not set(running.workers(master)) & reload.old:
             reason += "; and the workers of before are gone, too"
@@ -182,7 +175,7 @@ class NginxProcess:
 
     def _patience(self) -> float:
         """Return for how many seconds to wait: nginx reads the text again as it did for the test."""
-        return round(self.patience + _READS * self._tested, 1)
+        return round(self.patience + READS * self._tested, 1)
 
     def _start(self, orphans: list[Process]) -> None:
         """Start nginx, on the sockets of workers whose master was killed; these finish their requests."""

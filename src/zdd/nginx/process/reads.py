@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
-import stat
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from glob import glob
 from typing import NamedTuple
 
 from zdd.errors import UsageError
-from zdd.host import files, namespaces, process
+from zdd.host import files, namespaces
 from zdd.host.command import Commands
 from zdd.host.process import Process
+from zdd.nginx.conf_file import text_of
 from zdd.nginx.config import parse
-from zdd.nginx.process import running
 from zdd.nginx.process.binary import Binary, find, program_of
 from zdd.nginx.process.master import Answer, that_reads
+from zdd.nginx.process.title import title_of
 
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-_LARGEST = 64 << 20
 _FRESH = 0.1  # seconds
 _MOST = 10_000  # files of one configuration
-_OPTIONS = re.compile(r" -(?P<option>[cp]) ?(?P<value>\S.*?)(?= -[a-zA-Z](?: |$)|$)")
-_ABSOLUTE = re.compile(rf"{re.escape(running.MASTER)} (/\S+)")
 
 
 class Configuration(NamedTuple):
@@ -48,9 +43,8 @@ class Configuration(NamedTuple):
 
     def pid_file(self) -> str | None:
         """Return where the main file says that nginx writes its number; None if it does not say that."""
-        directives = parse.parse(text_of(f"{self.root}{self.path}") or "")
-        named = [entry.args[0] for entry in directives if entry.name == "pid" and entry.args]
-        return named[0] if named and os.path.isabs(named[0]) else None
+        named = parse.first(text_of(f"{self.root}{self.path}") or "", "pid", default="")
+        return named if os.path.isabs(named) else None
 
     def _files(self) -> Iterator[tuple[str | None, list[str]]]:
         """Yield the text and the includes of each file, those nearest to the main file first."""
@@ -61,9 +55,8 @@ class Configuration(NamedTuple):
                 continue
             known.add(path)
             text = text_of(path)
-            entries = (place.directive for place in parse.walk(parse.parse(text or "")))
-            names = [entry.args[0] for entry in entries if entry.name == "include" and entry.args]
-            patterns = [os.path.join(folder, name) for name in names]
+            entries = parse.every(parse.parse(text or ""), "include")
+            patterns = [os.path.join(folder, entry.args[0]) for entry in entries]
             yield text, patterns
             queue += [found for pattern in patterns for found in sorted(glob(f"{self.root}{pattern}"))]
 
@@ -115,8 +108,8 @@ class Readers:
 
     def configuration(self, master: Process) -> Configuration | None:
         """Return what it reads: by its -c, or by what its program was compiled with. None if that cannot be told."""
-        options = {match["option"]: match["value"].strip() for match in _OPTIONS.finditer(process.title(master.pid))}
-        path, prefix = options.get("c"), options.get("p")
+        title = title_of(master.pid)
+        path, prefix = title.conf_file, title.prefix
         if not (path and os.path.isabs(path)):
             binary = self._program(master)
             path = path or (binary.conf_path if binary else None)
@@ -132,27 +125,13 @@ class Readers:
 
     def _program(self, master: Process) -> Binary | None:
         """Return the program of a master, or else the one that its title names, or else the one of this machine."""
-        named = _ABSOLUTE.match(process.title(master.pid))
-        path = program_of(master) or (named[1] if named and not namespaces.root(master.pid) else None)
+        path = program_of(master) or (None if namespaces.root(master.pid) else title_of(master.pid).program)
         if path and os.access(path, os.X_OK):
             return Binary(path, self.commands)
         try:
             return find(self.configured, None, self.commands)
         except UsageError:
             return None
-
-
-def text_of(path: str) -> str | None:
-    """Return the text of a regular file; None if it cannot be read."""
-    try:
-        with files.Opened(path, _READ) as fd:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-                return None
-            with open(fd, encoding="utf-8", errors="surrogateescape", closefd=False) as file:
-                return file.read()
-    except OSError:
-        return None
 
 
 def _same(path: str, other: str) -> bool:

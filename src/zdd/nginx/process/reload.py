@@ -21,6 +21,8 @@ from zdd.nginx.process import running
 
 Outcome = Literal["done", "refused"]
 
+READS = 3  # how often a text may be read until nginx runs it: somebody else's reload, ours, and one to be sure
+_POLL = 0.02
 _STABLE = 0.05  # seconds for which the same workers must be there: old ones need a moment to begin to shut down
 _GENERATIONS = 0.1  # seconds: nginx waits as long between starting new workers and ending the old ones
 _MIXED = 2.0  # seconds instead of _STABLE if the workers did not start together, for example after one crashed
@@ -55,6 +57,13 @@ class Reload:
         if serving & self.old or stable < (_MIXED if _spread(serving) > _GENERATIONS else _STABLE):
             return None
         return self._by_mark(serving, stable > _SURE)
+
+    def wait(self, seconds: float, is_lost: Callable[[], bool] = lambda: False) -> Outcome | None:
+        """Look until the outcome is known, or all `is_lost`, for this long; return the outcome, None without one."""
+        for _ in self.clock.poll(_POLL, self.clock.now() + seconds):
+            if (outcome := self.outcome()) or is_lost():
+                return outcome
+        return None
 
     def has_changed_nothing(self) -> bool:
         """Return whether nginx has the workers of before, and is not about to get others."""

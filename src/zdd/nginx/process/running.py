@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 
 from zdd.host import guarded, process, sock_diag
 from zdd.host.guarded import Untrusted
 from zdd.host.process import Process
+from zdd.nginx.process.title import title_of
 
 MASTER = process.NGINX_MASTER
 WORKER = "nginx: worker process"
@@ -33,7 +33,7 @@ def find_master(pid_file: str, conf_file: str) -> Process | None:
     master = Process.find(pid) if pid else None
     if master is None or not is_master(master.pid):
         return None
-    named = conf_file_of(process.title(master.pid))
+    named = title_of(master.pid).absolute_conf_file
     if entry and entry.shared and (named is None or process.user_ids(master.pid) != {0}):
         return None
     if named is not None:
@@ -48,7 +48,7 @@ def is_master(pid: int) -> bool:
 
 def masters_of(conf_file: str) -> list[Process]:
     """Return every master whose -c names this file, whatever a pid file says."""
-    masters = (Process.find(pid) for pid in process.parents() if conf_file_of(process.title(pid)) == conf_file)
+    masters = (Process.find(pid) for pid in process.parents() if title_of(pid).conf_file == conf_file)
     return [master for master in masters if master and is_master(master.pid)]
 
 
@@ -97,12 +97,6 @@ def own_number(worker: Process) -> int:
         if line.startswith("NSpid:"):
             return int(line.split()[-1])
     return worker.pid
-
-
-def conf_file_of(title: str) -> str | None:
-    """Return the absolute path that follows -c in a master's title; it may contain spaces."""
-    match = re.search(r" -c ?(/.*?)(?= -[a-zA-Z](?: |$)|$)", title)
-    return match[1] if match else None
 
 
 def _written(path: str) -> float:

@@ -1,0 +1,96 @@
+"""The whole text of an nginx that zdd runs, written by zdd from the configuration."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Sequence
+
+from zdd.host import files
+from zdd.nginx import addresses, users
+from zdd.nginx.config import listen, parse, render, visits
+from zdd.nginx.config.listen import Address, Visit
+from zdd.nginx.config.parse import Directive
+from zdd.nginx.config.render import Route, Setup
+from zdd.nginx.managed_text import ManagedText
+from zdd.routing.manifest import Manifest
+
+
+class OwnText(ManagedText):
+    """zdd's own text, in a folder below S."""
+
+    routes = True
+
+    @property
+    def read_timeout(self) -> float:
+        """What the configuration says."""
+        return self.config.nginx.proxy_read_timeout
+
+    @property
+    def prefix(self) -> str:
+        """The folder below S."""
+        return self.paths.nginx
+
+    def make_folder(self) -> None:
+        """Make the folder below S."""
+        files.make_folder(self.paths.nginx, 0o711)
+
+    def text(self, target: Manifest) -> str:
+        """Return the text for a table: a function of configuration and table alone."""
+        nginx, upstreams = self.config.nginx, addresses.of(target, self.paths.current)
+        apps = [self.config.apps[name] for name in upstreams if name in self.config.apps]
+        user = self.worker_user() if os.geteuid() == 0 else None
+        assets = self.config.release.assets if self.config.release else []
+        setup = Setup(
+            pid_file=self.pid_file,
+            error_log=self.paths.nginx_log,
+            temp_folder=self.paths.nginx_temp,
+            listen=nginx.listen,
+            routes=[Route(app.name, app.host, app.path) for app in apps],
+            upstreams=upstreams,
+            server_name=nginx.server_name,
+            client_max_body_size=nginx.client_max_body_size,
+            proxy_read_timeout=nginx.proxy_read_timeout,
+            user=user,
+            group=_group_of(user) if user else None,
+            maintenance_file=self.paths.maintenance,
+            assets=[f"{self.paths.assets}/{folder}" for folder in assets],
+            reloads=any(app.socket == "tcp" for app in apps),
+            mark=self.mark(),
+        )
+        return render.render(setup, self.binary().version)
+
+    def directives(self) -> list[Directive]:
+        """Return what stands outside of http."""
+        return parse.parse(render.MAIN.format(user="", pid="", error_log="", http=""))
+
+    def worker_user(self) -> str:
+        """Return the configured user, or the usual one."""
+        return users.of_workers(self.config.nginx.user, lambda: self.binary().user)
+
+    def listen(self) -> list[str]:
+        """Return what the configuration says."""
+        return list(self.config.nginx.listen)
+
+    def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
+        """Return a request for each service's host and path: known without a look at the text, however long it is."""
+        address = self._address()
+        return visits.find(self.config.apps, services, self.config.nginx.server_name, address) if address else {}
+
+    def doors(self) -> list[Visit]:
+        """Return a request to the server block for all other hosts."""
+        address = self._address()
+        return [Visit("nginx", address, "localhost", "/")] if address else []
+
+    def _address(self) -> Address | None:
+        """Return the first address on which the text listens."""
+        return next((listen.address([address]) for address in self.config.nginx.listen), None)
+
+
+def _group_of(user: str) -> str | None:
+    """Return the user's own group: nginx would take one of the user's name, which there may not be."""
+    try:
+        return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
+    except KeyError:
+        return None

@@ -1,0 +1,140 @@
+"""An nginx that somebody else runs: the user's commands test a text that it includes, and make it reload."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from zdd.conf.schema import NginxSection
+from zdd.errors import UsageError
+from zdd.host.clock import Clock
+from zdd.host.command import Commands
+from zdd.host.process import Process
+from zdd.nginx.conf_file import ConfFile
+from zdd.nginx.config import upstream
+from zdd.nginx.config.mark import Seen
+from zdd.nginx.process import complaints
+from zdd.nginx.process.complaints import ProxyError, unwritable
+from zdd.nginx.process.reload import READS, Reload
+
+_TIMEOUT = 60.0  # seconds for one command
+_SUDO = "nobody can type a password here: `sudo zddeploy enable` writes the line for /etc/sudoers.d that this needs"
+_WHY = "nginx's error log says why"
+_NAMES = "upstreams have the names of services, and another file has this one already: rename the service"
+_WRITABLE = "use a file in a folder of yours, and have nginx's configuration `include` it inside `http { }`"
+
+
+class CommandedNginx:
+    """
+    The nginx that includes the file of `section`, which also has the commands; the one that tests may be missing.
+
+    `master` returns its master process, None if it cannot be seen. `digest` and `look` are as for NginxProcess;
+    `patience` is how many seconds a reload may take, besides three times what the test took.
+    """
+
+    patience = 10.0
+
+    def __init__(
+        self,
+        section: NginxSection,
+        commands: Commands,
+        clock: Clock,
+        master: Callable[[], Process | None],
+        digest: Callable[[str], str | None],
+        look: Callable[[], Seen | None],
+    ) -> None:
+        self.conf_file = str(section.include)
+        self._file = ConfFile(self.conf_file)
+        self._test, self._reload = section.test, section.reload or ""  # the configuration's check has seen a reload
+        self._commands = commands
+        self._clock = clock
+        self._master = master
+        self._digest = digest
+        self._look = look
+
+    def require(self) -> None:
+        """Raise UsageError where the file cannot be written."""
+        if not os.access(os.path.dirname(os.path.realpath(self.conf_file)), os.W_OK | os.X_OK):
+            message = f"cannot write {self.conf_file}: its folder is missing or not yours to write to"
+            raise UsageError(message, hint=_WRITABLE)
+
+    def runs(self, text: str) -> bool:
+        """Return whether nginx was made to read this text, so that there is nothing to do."""
+        return text == self._file.text() and self._file.is_trusted()
+
+    def apply(self, text: str) -> str:
+        """
+        Put the text in place, test it, reload, and wait for the proof that nginx runs it; returns what was done.
+
+        Raises ProxyError if nginx does not take it; then the previous text is in place, and what ran before runs.
+        """
+        before, trusted = self._file.text(), self._file.is_trusted()
+        if self.runs(text):
+            return "unchanged"
+        watch = self._expect(text)
+        try:
+            self._file.try_out(text)
+        except OSError as problem:
+            raise unwritable(f"cannot write {self.conf_file}: {problem.strerror}", problem, _WRITABLE) from problem
+        try:
+            begun = self._clock.now()
+            if self._test is not None:
+                self._run("test", self._test)
+            self._await(watch, text, before, READS * (self._clock.now() - begun))
+        except ProxyError:
+            self._go_back(before, trusted, watch)
+            raise
+        self._file.trust()
+        return "reloaded" if watch else "reloaded, says its command; its processes cannot be seen here"
+
+    def _expect(self, text: str) -> Reload | None:
+        """Return what watches the reload to come; None if the master cannot be seen."""
+        master = self._master()
+        return Reload(master, self._clock, self._digest(text), self._look) if master else None
+
+    def _go_back(self, before: str | None, trusted: bool, watch: Reload | None) -> None:
+        """Put the text of before back; reload unless nginx runs it still and has not read the other one meanwhile."""
+        self._file.put(before)
+        if watch is None or not trusted or not watch.has_changed_nothing():
+            try:
+                self._await(self._expect(before or ""), before or "", None, self.patience)
+            except ProxyError:
+                return  # the mark stays, so the next command tries again
+        self._file.trust()
+
+    def _await(self, watch: Reload | None, text: str, before: str | None, more: float) -> None:
+        """Reload and wait until nginx has proved that it runs the text. Raises ProxyError otherwise."""
+        logs = complaints.Logs(watch.master) if watch else None
+        self._run("reload", self._reload)
+        if watch is None or logs is None:
+            self._require_proof(text, before)
+            return
+        patience = round(self.patience + more, 1)
+        outcome = watch.wait(patience)
+        if outcome != "done":
+            seen = "it goes on as before" if outcome else f"no new worker came within {patience:g} s"
+            reason = logs.reason()
+            message = f"nginx did not take the new {self.conf_file}: {reason or seen} after `{self._reload}`"
+            hint = complaints.hint(reason) if reason else _WHY
+            raise ProxyError(message, hint=hint, certain=watch.has_changed_nothing())
+
+    def _require_proof(self, text: str, before: str | None) -> None:
+        """Raise ProxyError if nginx's processes cannot be seen, and its answers do not show a text with new ports."""
+        seen = self._look()
+        if seen and seen.digest == self._digest(text):
+            return
+        if upstream.ports(text) != upstream.ports(before or text):
+            raise ProxyError(
+                f"nothing shows which text nginx runs after `{self._reload}`: its master cannot be seen",
+                hint="set pid_file in [nginx] to the pid file of the nginx that includes it",
+                certain=False,
+            )
+
+    def _run(self, name: str, command: str) -> None:
+        result = self._commands.run(["/bin/sh", "-ec", command], timeout=_TIMEOUT)
+        if result.status != 0:
+            output = " ".join(result.output.split()) or "it said nothing"
+            hint = _SUDO if "sudo: a " in output else _NAMES if "duplicate upstream" in output else None
+            raise ProxyError(
+                f"[nginx] {name} `{command}` ended with status {result.status}: {output[-600:]}", hint=hint
+            )

@@ -1,0 +1,35 @@
+"""What the title of an nginx master says: nginx writes there how it was started."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from zdd.host import process
+
+_PROGRAM = re.compile(rf"{re.escape(process.NGINX_MASTER)} (/\S+)")
+_OPTION = r" -%s ?(\S.*?)(?= -[a-zA-Z](?: |$)|$)"  # the value may contain spaces
+_CONF_FILE, _PREFIX = re.compile(_OPTION % "c"), re.compile(_OPTION % "p")
+
+
+class Title(NamedTuple):
+    """The program if it was named by its absolute path, and the values of -c and -p; None for what is not there."""
+
+    program: str | None = None
+    conf_file: str | None = None
+    prefix: str | None = None
+
+    @property
+    def absolute_conf_file(self) -> str | None:
+        """The value of -c if it is an absolute path."""
+        return self.conf_file if self.conf_file and os.path.isabs(self.conf_file) else None
+
+
+def title_of(pid: int) -> Title:
+    """Return what the title of a process says; nothing if it is no master."""
+    title = process.title(pid)
+    if not title.startswith(process.NGINX_MASTER):
+        return Title()
+    found = (_PROGRAM.match(title), _CONF_FILE.search(title), _PREFIX.search(title))
+    return Title(*(match[1].strip() if match else None for match in found))

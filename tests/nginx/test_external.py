@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.machine import free_port
 from zdd.errors import UsageError
+from zdd.host import acl
+from zdd.host.clock import Clock
 from zdd.nginx import conf_file, external
 from zdd.nginx.config import render
 from zdd.nginx.config.include import Source
 from zdd.nginx.config.listen import Visit
-from zdd.nginx.config.mark import Mark
+from zdd.nginx.config.mark import Mark, Seen
 from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process import running
+from zdd.nginx.process.commanded import CommandedNginx
 from zdd.nginx.process.complaints import ProxyError
 
 from .house import House
@@ -204,3 +209,49 @@ def test_a_main_configuration_of_any_bytes_is_read(house: House) -> None:
     Path(house.conf_file).write_bytes(latin)
 
     assert house.external("true").visits(["web"]) == [Visit("web", ("127.0.0.1", port), "localhost", "/")]
+
+
+def commanded(house: House, seen: Callable[[], Seen | None]) -> CommandedNginx:
+    """An nginx whose master cannot be seen; its answers show what `seen` returns."""
+    config = house.external("true").config
+    return CommandedNginx(config.nginx, house.commands, Clock(), lambda: None, MARK.digest, seen)
+
+
+def test_of_an_nginx_that_cannot_be_seen_a_text_with_other_ports_is_not_believed(house: House) -> None:
+    texts = {port: MARK.seal(f"upstream web {{ server 127.0.0.1:{port}; }}\n{MARK.lines()}\n") for port in (1, 2)}
+    Path(house.folder, "upstreams.conf").write_text(texts[1])
+    shown: list[str] = []
+    nginx = commanded(house, lambda: Seen(MARK.digest(shown[-1]) or "", 1) if shown else None)
+
+    for wanted in (texts[2], texts[1]):  # to and back: after the first, nobody knows which one runs
+        with pytest.raises(ProxyError, match="nothing shows which text nginx runs") as unknown:
+            nginx.apply(wanted)
+        assert not unknown.value.certain
+        assert not nginx.runs(texts[1])
+
+    shown.append(texts[1])
+    nginx.apply(texts[1])
+    assert nginx.runs(texts[1])
+
+
+def test_of_an_nginx_that_cannot_be_seen_slots_are_believed_as_they_lead_where_the_table_says(house: House) -> None:
+    Path(house.folder, "upstreams.conf").write_text("upstream web { server unix:/r/current/web/00; }\n")
+    text = MARK.seal(f"upstream web {{ server unix:/r/current/web/00; }}\n{MARK.lines()}\n")
+    nginx = commanded(house, lambda: None)
+
+    nginx.apply(text)
+
+    assert nginx.runs(text)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_an_nginx_of_another_user_may_read_a_text_that_nobody_else_may(tmp_path: Path) -> None:
+    path = tmp_path / "upstreams.conf"
+    file = conf_file.ConfFile(str(path), lambda: 65534)
+
+    file.put(MARK.seal(MARK.lines()))
+
+    assert acl.read(str(path))[0] == {65534: acl.READ}
+    assert path.stat().st_mode & 0o707 == 0o600
+    file.put("no words in it")
+    assert acl.read(str(path))[0] == {}

@@ -6,7 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zdd.conf.schema import Config
 from zdd.errors import DeployFailed
@@ -16,13 +16,11 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
-from zdd.nginx import addresses, client, foreseen, gate, users, words
+from zdd.nginx import addresses, foreseen, users, words
 from zdd.nginx.conf_file import ConfFile
-from zdd.nginx.config import pool
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark, Seen
 from zdd.nginx.config.version import dotted
-from zdd.nginx.gate import Door, Gate
 from zdd.nginx.process import binary, running
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.master import Answer
@@ -31,6 +29,9 @@ from zdd.nginx.proxy import Proxy
 from zdd.nginx.told import Told
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
+
+if TYPE_CHECKING:
+    from zdd.nginx.gate import Gate
 
 _DOORS = 5  # server blocks that are asked for the mark: those of one text agree
 _NOT_SAID = "no health_path says what to ask for"
@@ -101,6 +102,9 @@ class NginxBase(Proxy, ABC):
     @cached_property
     def gate(self) -> Gate:
         """What asks nginx before and after the switch."""
+        from zdd.nginx import client  # here and below, because only what changes something asks nginx
+        from zdd.nginx.gate import Door, Gate
+
         services = self.config.services.items()
         timeouts = {name: max(client.TIMEOUT, service.health_timeout) for name, service in services}
         return Gate(self.paths, Door(self.mark, self.error_log, self.is_ours, timeouts), self.clock)
@@ -157,6 +161,9 @@ class NginxBase(Proxy, ABC):
         asked = [name for name in target.services() if everywhere or name in changed]
         unasked = self.unasked()
         own = addresses.beginnings(self.paths.current)
+        from zdd.nginx import gate
+        from zdd.nginx.config import pool
+
         tails = [pool.longest(each, self.binary.version, own) for each in (text, text_before)]
         return [
             *self.gate.prove(target, self.visits(asked), tails),
@@ -168,6 +175,8 @@ class NginxBase(Proxy, ABC):
 
     def seen(self) -> Seen | None:
         """Return the mark of one of nginx's answers; None if no answer shows it."""
+        from zdd.nginx import client
+
         looks = (client.seen(visit, self.mark, self.clock) for visit in self.doors()[:_DOORS])
         return next((seen for seen in looks if seen), None)
 

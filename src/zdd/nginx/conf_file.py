@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from zdd.host import files
+from zdd.host import acl, files
 from zdd.nginx.config import mark
 from zdd.nginx.config.include import Source
 
@@ -20,11 +20,12 @@ class ConfFile:
     A configuration file of nginx. It may be a link to where the text is kept.
 
     While it holds a text that nginx has not been seen to run, a mark lies beside it, so that the next command knows
-    even if this one is killed.
+    even if this one is killed. `reader` returns one more user who must read it, such as nginx's own.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, reader: Callable[[], int | None] = lambda: None) -> None:
         self.path = path
+        self._reader = reader
         self._mark = f"{path}.unverified"
 
     def text(self) -> str | None:
@@ -36,7 +37,11 @@ class ConfFile:
         if text is None:
             files.remove(self.path)
         else:
-            files.write(os.path.realpath(self.path), text, self._mode(text))
+            path = os.path.realpath(self.path)
+            files.write(path, text, self._mode(text))
+            reader = self._reader() if mark.is_in(text) else None
+            if reader not in (None, 0, os.geteuid()):
+                acl.allow(path, {reader: acl.READ})
 
     @contextlib.contextmanager
     def staged(self, text: str) -> Iterator[str]:

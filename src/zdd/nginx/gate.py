@@ -122,8 +122,9 @@ class Gate:
         """Raise Unreachable for an error that nginx answers and the instance itself does not."""
         upstream = seen.status if seen and seen.status else answer.status
         failed = next((status for status in (upstream, answer.status) if status >= 500), None)
-        nginx_has_not_tried = seen is not None and seen.address is None
-        if failed is None or nginx_has_not_tried or (seen is None and failed not in _UNREACHABLE):
+        nginx_itself = seen is not None and seen.address is None
+        somebody_else = visit.guess and self._reached(target, seen) is not None
+        if failed is None or nginx_itself or somebody_else or (seen is None and failed not in _UNREACHABLE):
             return
         direct = self._ask_instance(target.of(visit.service)[0], visit)
         if direct is None or direct < 500:
@@ -148,14 +149,20 @@ class Gate:
             if answer.status == 503 and os.path.exists(self.paths.maintenance):
                 reason = "maintenance"
             return unproved(visit.service, reason, f"{answer.status} for {_asked(visit)}")
-        reached = addresses.service_at(seen.address, target, self.paths.current)
+        reached = self._reached(target, seen)
         if reached == visit.service:
             return None
+        if visit.guess:
+            return unproved(visit.service, "no-request", "nothing in the text leads to it")
         whose = f"service {reached}" if reached else f"{seen.address}, which is none of this version"
         raise Unreachable(
             f"{visit.service}: {_asked(visit)} is answered by {whose}",
             hint=f"no visitor may get to {visit.service} like that: look at the hosts and paths of the services",
         )
+
+    def _reached(self, target: Manifest, seen: Seen | None) -> str | None:
+        """Return the service of the table that has answered, None if none of them has."""
+        return addresses.service_at(seen.address, target, self.paths.current) if seen and seen.address else None
 
     def _ask(self, visit: Visit) -> Answer:
         timeout = self.door.timeouts.get(visit.service, client.TIMEOUT)

@@ -69,7 +69,10 @@ class TemplateText(ManagedText):
 
         port = 80 if os.geteuid() == 0 else 8000
         wanted = visit.wishes({name: self.config.services[name] for name in services})
-        return dict(visit.find(self.directives(), wanted, named=False, port=port))
+        text = self.directives()
+        found = visit.find(text, wanted, named=False, port=port)
+        lost = {name: wish for name, wish in wanted.items() if found[name] is visit.Unknown.NOWHERE}
+        return {**found, **visit.guesses(text, lost, port)}
 
     def doors(self) -> list[Visit]:
         """Return the requests to the services."""

@@ -19,7 +19,8 @@ class Visit(NamedTuple):
     One request that leads through nginx to a service or a server block, named in messages by `service`.
 
     With `proxy_protocol` the connection begins with a line of the PROXY protocol, before TLS. Where `unix` is a path,
-    nginx listens there and not at the address.
+    nginx listens there and not at the address. A `guess` is sent where the text leads nowhere: what answers it may be
+    somebody else.
     """
 
     service: str
@@ -29,6 +30,7 @@ class Visit(NamedTuple):
     tls: bool = False
     proxy_protocol: bool = False
     unix: str | None = None
+    guess: bool = False
 
 
 class Listen(NamedTuple):

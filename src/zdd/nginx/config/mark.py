@@ -26,7 +26,7 @@ _UNSEALED = "0" * _DIGITS
 _VARIABLE = "$zdd_slot_"
 # The addresses that nginx tried are followed by as many statuses. Both are parted by ", " for each further try and by
 # " : " after an internal redirect.
-_TRIED = re.compile(r"(?P<addresses>.*?) (?P<statuses>[0-9-]+(?:(?:, | : )[0-9-]+)*)")
+_TRIED = r"(?P<addresses>.*?) (?P<statuses>[0-9-]+(?:(?:, | : )[0-9-]+)*)"
 
 
 class Seen(NamedTuple):
@@ -81,7 +81,7 @@ class Mark(NamedTuple):
         if len(words) < 3 or not words[2].isdecimal():
             return None
         seen = Seen(words[1], int(words[2]))
-        if tried := _TRIED.fullmatch(words[3] if len(words) > 3 else ""):
+        if tried := re.fullmatch(_TRIED, words[3] if len(words) > 3 else ""):
             address, status = (re.split(", | : ", tried[part])[-1] for part in ("addresses", "statuses"))
             return seen._replace(address=address, status=int(status) if status.isdecimal() else None)
         return seen

@@ -78,6 +78,18 @@ def find(text: list[Directive], wishes: Mapping[str, Wish], named: bool, port: i
     return found
 
 
+def guesses(text: list[Directive], wishes: Mapping[str, Wish], port: int) -> dict[str, Visit]:
+    """Return a request for services that no server block leads to: nginx's error for it shows that they are lost."""
+    doors = server.doors(server.servers(text, port))
+    first = next((door for door in doors if door.listen.speaks_http1), None)
+    if first is None:
+        return {}
+    return {
+        name: _visit(name, first, wish.host or "localhost", wish.path or "/")._replace(guess=True)
+        for name, wish in wishes.items()
+    }
+
+
 def _find(name: str, wish: Wish, doors: Sequence[Door], ways: list[Pass]) -> Visit | Unknown:
     reasons: list[Unknown] = []
     near = _doors_to(doors, ways)

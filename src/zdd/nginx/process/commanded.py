@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from zdd.conf.schema import NginxSection
 from zdd.errors import UsageError
+from zdd.host import process
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
@@ -44,7 +45,7 @@ class CommandedNginx:
         look: Callable[[], Seen | None],
     ) -> None:
         self.conf_file = str(section.include)
-        self._file = ConfFile(self.conf_file)
+        self._file = ConfFile(self.conf_file, self._reader)
         self._test, self._reload = section.test, section.reload or ""  # the configuration's check has seen a reload
         self._commands = commands
         self._clock = clock
@@ -80,34 +81,45 @@ class CommandedNginx:
             begun = self._clock.now()
             if self._test is not None:
                 self._run("test", self._test)
-            self._await(watch, text, before, READS * (self._clock.now() - begun))
+            more = READS * (self._clock.now() - begun)
+            self._await(watch, text, more, trusted and _leads_alike(text, before))
         except ProxyError:
-            self._go_back(before, trusted, watch)
+            self._go_back(before, trusted, watch, _leads_alike(text, before))
             raise
         self._file.trust()
         return "reloaded" if watch else "reloaded, says its command; its processes cannot be seen here"
+
+    def _reader(self) -> int | None:
+        """Return the user that nginx's master reads the file as, None if it cannot be seen."""
+        master = self._master()
+        return process.user_id(master.pid) if master else None
 
     def _expect(self, text: str) -> Reload | None:
         """Return what watches the reload to come; None if the master cannot be seen."""
         master = self._master()
         return Reload(master, self._clock, self._digest(text), self._look) if master else None
 
-    def _go_back(self, before: str | None, trusted: bool, watch: Reload | None) -> None:
+    def _go_back(self, before: str | None, trusted: bool, watch: Reload | None, alike: bool) -> None:
         """Put the text of before back; reload unless nginx runs it still and has not read the other one meanwhile."""
         self._file.put(before)
         if watch is None or not trusted or not watch.has_changed_nothing():
             try:
-                self._await(self._expect(before or ""), before or "", None, self.patience)
+                self._await(self._expect(before or ""), before or "", self.patience, trusted and alike)
             except ProxyError:
                 return  # the mark stays, so the next command tries again
         self._file.trust()
 
-    def _await(self, watch: Reload | None, text: str, before: str | None, more: float) -> None:
-        """Reload and wait until nginx has proved that it runs the text. Raises ProxyError otherwise."""
+    def _await(self, watch: Reload | None, text: str, more: float, alike: bool) -> None:
+        """
+        Reload and wait until nginx has proved that it runs the text. Raises ProxyError otherwise.
+
+        `alike`: the texts that nginx may run instead lead to the same ports, so nobody is lost by them.
+        """
         logs = complaints.Logs(watch.master) if watch else None
         self._run("reload", self._reload)
         if watch is None or logs is None:
-            self._require_proof(text, before)
+            if not alike:
+                self._require_proof(text)
             return
         patience = round(self.patience + more, 1)
         outcome = watch.wait(patience)
@@ -118,12 +130,10 @@ class CommandedNginx:
             hint = complaints.hint(reason) if reason else _WHY
             raise ProxyError(message, hint=hint, certain=watch.has_changed_nothing())
 
-    def _require_proof(self, text: str, before: str | None) -> None:
-        """Raise ProxyError if nginx's processes cannot be seen, and its answers do not show a text with new ports."""
+    def _require_proof(self, text: str) -> None:
+        """Raise ProxyError if no answer shows that nginx runs this text; its processes cannot be seen."""
         seen = self._look()
-        if seen and seen.digest == self._digest(text):
-            return
-        if upstream.ports(text) != upstream.ports(before or text):
+        if not (seen and seen.digest == self._digest(text)):
             raise ProxyError(
                 f"nothing shows which text nginx runs after `{self._reload}`: its master cannot be seen",
                 hint="set pid_file in [nginx] to the pid file of the nginx that includes it",
@@ -138,3 +148,12 @@ class CommandedNginx:
             raise ProxyError(
                 f"[nginx] {name} `{command}` ended with status {result.status}: {output[-600:]}", hint=hint
             )
+
+
+def _leads_alike(text: str, before: str | None) -> bool:
+    """
+    Return whether both texts lead to the same ports, or there was none before.
+
+    Slots lead where the table says, whatever the text is.
+    """
+    return before is None or upstream.ports(text) == upstream.ports(before)

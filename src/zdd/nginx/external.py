@@ -80,7 +80,7 @@ class ExternalNginx(NginxBase):
         before, trusted = self.file.text(), self.file.is_trusted()
         if self.runs(text):
             return "unchanged"
-        reload = self._expect(text)
+        reload, doubt = self._expect(text), _moves(before or "", before, trusted)
         try:
             self.file.try_out(text)
         except OSError as problem:
@@ -88,9 +88,10 @@ class ExternalNginx(NginxBase):
         try:
             begun = self.clock.now()
             self._run("test", self.config.nginx.test)
-            self._reload(reload, text, before, _READS * (self.clock.now() - begun))
+            doubt = _moves(text, before, trusted)
+            self._reload(reload, text, doubt, _READS * (self.clock.now() - begun))
         except ProxyError:
-            self._go_back(before, trusted, reload)
+            self._go_back(before, trusted, reload, doubt)
             raise
         self.file.trust()
         return "reloaded" if reload else "reloaded, says its command; its processes cannot be seen here"
@@ -235,23 +236,27 @@ class ExternalNginx(NginxBase):
         master = self.master()
         return Reload(master, self.clock, self.mark.digest(text), self.seen) if master else None
 
-    def _go_back(self, before: str | None, trusted: bool, reload: Reload | None) -> None:
+    def _go_back(self, before: str | None, trusted: bool, reload: Reload | None, doubt: bool) -> None:
         """Put the text of before back; reload unless nginx runs it still and has not read the other one meanwhile."""
         self.file.put(before)
         if reload is None or not trusted or not reload.has_changed_nothing():
             try:
-                self._reload(self._expect(before or ""), before or "", None, self.patience)
+                self._reload(self._expect(before or ""), before or "", doubt, self.patience)
             except ProxyError:
                 return  # the mark stays, so the next command tries again
         self.file.trust()
 
-    def _reload(self, reload: Reload | None, text: str, before: str | None, more: float) -> None:
-        """Reload and wait until nginx has proved that it runs the text. Raises ProxyError otherwise."""
+    def _reload(self, reload: Reload | None, text: str, moved: bool, more: float) -> None:
+        """
+        Reload and wait until nginx has proved that it runs the text. Raises ProxyError otherwise.
+
+        `moved`: another text that nginx may run leads to other ports.
+        """
         command = self.config.nginx.reload or ""  # the configuration's check has seen that there is one
         logs = complaints.Logs(reload.master) if reload else None
         self._run("reload", command)
         if reload is None or logs is None:
-            self._require_proof(text, before)
+            self._require_proof(text, moved)
             return
         patience, outcome = round(self.patience + more, 1), None
         for _ in self.clock.poll(_POLL, self.clock.now() + patience):
@@ -264,12 +269,12 @@ class ExternalNginx(NginxBase):
             hint = complaints.hint(reason) if reason else _WHY
             raise ProxyError(message, hint=hint, certain=reload.has_changed_nothing())
 
-    def _require_proof(self, text: str, before: str | None) -> None:
+    def _require_proof(self, text: str, moved: bool) -> None:
         """Raise ProxyError if nginx's processes cannot be seen, and its answers do not show a text with new ports."""
         seen = self.seen()
         if seen and seen.digest == self.mark.digest(text):
             return
-        if upstream.ports(text) != upstream.ports(before or text):
+        if moved:
             raise ProxyError(
                 f"nothing shows which text nginx runs after `{self.config.nginx.reload}`: its master cannot be seen",
                 hint="set pid_file in [nginx] to the pid file of the nginx that includes it",
@@ -286,3 +291,9 @@ class ExternalNginx(NginxBase):
             raise ProxyError(
                 f"[nginx] {name} `{command}` ended with status {result.status}: {output[-600:]}", hint=hint
             )
+
+
+def _moves(text: str, before: str | None, trusted: bool) -> bool:
+    """Return whether a text leads to other ports than the one that nginx may run instead; unknown unless trusted."""
+    ports = upstream.ports(text)
+    return ports != upstream.ports(before or text) or bool(ports and not trusted)

@@ -29,6 +29,7 @@ from zdd.instances.environment import ResolvedService
 
 T = TypeVar("T")
 _PLACES = ("project", "state_dir", "runtime_dir", "lock_timeout")
+_INCLUDED = ("pid_file", "binary", "reload", "test")
 _NEWEST = ("drain_timeout", "stop_timeout", "keep_warm")
 
 
@@ -73,7 +74,13 @@ class Snapshot(Header, frozen=True, kw_only=True):
         if built and today.release:
             built = replace(built, keep_releases=today.release.keep_releases)
         zdd = replace(self.zdd, **{key: getattr(today.zdd, key) for key in _PLACES})
-        return replace(today, zdd=zdd, nginx=self.nginx, services=services, release=built, warnings=[])
+        return replace(today, zdd=zdd, nginx=self._nginx(today), services=services, release=built, warnings=[])
+
+    def _nginx(self, today: Config) -> NginxSection:
+        """Return the section of then; of the same include, how its nginx is found and reloaded is always today's."""
+        if not self.nginx.include or self.nginx.include != today.nginx.include:
+            return self.nginx
+        return replace(self.nginx, **{key: getattr(today.nginx, key) for key in _INCLUDED})
 
 
 class Snapshots:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from .classic import ClassicProject
+from .foreign_nginx import Foreign
 from .project import Project, SampleProject
 
 
@@ -14,6 +15,14 @@ def project() -> Iterator[Project]:
     made = Project()
     yield made
     made.end()
+
+
+@pytest.fixture
+def foreign(project: Project) -> Iterator[Foreign]:
+    """An nginx of somebody else's for that project; a test starts it."""
+    made = Foreign(project)
+    yield made
+    made.stop()
 
 
 @pytest.fixture

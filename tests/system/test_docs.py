@@ -16,8 +16,8 @@ import pytest
 from zdd.host import process
 
 from ..pages import DOCS, ROOT, Page
+from .foreign_nginx import Foreign, configured
 from .project import PLAIN, Project, configure, eventually, service, version
-from .test_whose_nginx import Foreign, configured
 from .typist import Typist
 
 TUTORIAL = Page(DOCS / "tutorial.md")

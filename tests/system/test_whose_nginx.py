@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,100 +14,10 @@ from zdd.host import process
 from zdd.host.process import Process
 from zdd.load import Kind
 
+from .foreign_nginx import CONF, Foreign, configured, said
 from .project import MIXED, PLAIN, PLAIN_TCP, Project, assert_nothing_lost, configure, eventually, service, version
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces and run workers as others")
-
-PATH = f"{os.environ['PATH']}:/usr/sbin"
-NGINX = shutil.which("nginx", path=PATH) or "nginx"
-CONF = """\
-user USER;
-pid FOLDER/nginx.pid;
-error_log FOLDER/nginx.log;
-worker_processes 2;
-events { worker_connections 512; }
-http {
-    access_log off;
-    client_body_temp_path FOLDER/temp;
-    proxy_temp_path FOLDER/temp;
-    fastcgi_temp_path FOLDER/temp;
-    uwsgi_temp_path FOLDER/temp;
-    scgi_temp_path FOLDER/temp;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    include FOLDER/upstreams*.conf;
-    include FOLDER/site*.conf;
-}
-"""
-
-
-class Foreign:
-    """An nginx that is not zdd's; its program is a copy, which a test may replace."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        self.program = str(project.folder / "sbin-nginx")
-        shutil.copy2(os.path.realpath(NGINX), self.program)
-
-    @property
-    def main(self) -> Path:
-        return self.project.folder / "nginx.main"
-
-    @property
-    def pid_file(self) -> Path:
-        return self.project.folder / "nginx.pid"
-
-    def start(self, user: str = "www-data", within: Sequence[str] = ()) -> int:
-        """Start it, perhaps by another command; returns its master."""
-        text = CONF.replace("FOLDER", str(self.project.folder)).replace("USER", user)
-        self.project.write("nginx.main", text)
-        subprocess.run([*within, self.program, "-c", str(self.main)], check=True, capture_output=True, timeout=30)
-        eventually(lambda: self.pid_file.exists() and self.pid_file.read_text().strip())
-        return self.master
-
-    @property
-    def master(self) -> int:
-        return int(self.pid_file.read_text())
-
-    def stop(self) -> None:
-        if self.pid_file.exists() and (found := Process.find(self.master)):
-            found.signal(signal.SIGTERM)
-            assert found.wait(30)
-
-    def section(self, pid_file: bool = True) -> str:
-        test = f"{self.program} -t -q -c {self.main}"
-        keys = {"include": "upstreams.conf", "test": test, "reload": f"pkill -HUP -o -F {self.pid_file}"}
-        keys |= {"pid_file": str(self.pid_file)} if pid_file else {}
-        return "[nginx]\n" + "".join(f'{key} = "{value}"\n' for key, value in keys.items())
-
-    def lead(self, address: str = "127.0.0.1") -> None:
-        """Lead to the service, once its upstream is written."""
-        text = f"server {{ listen {address}:{self.project.port}; location / {{ proxy_pass http://web; }} }}\n"
-        self.project.write("site.conf", text)
-        workers = set(process.children(self.master))
-        os.kill(self.master, signal.SIGHUP)
-        eventually(lambda: not workers & set(process.children(self.master)))
-
-
-@pytest.fixture
-def foreign(project: Project) -> Iterator[Foreign]:
-    made = Foreign(project)
-    yield made
-    made.stop()
-
-
-def configured(project: Project, foreign: Foreign, pid_file: bool = True, run: dict[str, str] = PLAIN) -> None:
-    """Have the service web behind the foreign nginx."""
-    configure(project, service("web", **run, keep_warm="0s"))
-    text = (project.folder / "deploy.toml").read_text()
-    begin, end = text.index("[nginx]"), text.index("[service.web]")
-    project.write("deploy.toml", text[:begin] + foreign.section(pid_file) + text[end:])
-
-
-def said(project: Project, *args: str, code: int) -> str:
-    """All that a command says, in one line."""
-    done = project.zddeploy(*args, code=code)
-    return re.sub(r"\s+", " ", done.stdout + done.stderr)
 
 
 def test_workers_that_run_as_another_user_are_told_of_and_let_in_by_up(project: Project, foreign: Foreign) -> None:

@@ -37,7 +37,7 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
     if current is None:
         return []
     before = project.tables.before(current)
-    workers = [*project.proxy.retiring_workers(), *_uncounted(project)]
+    retiring, uncounted = project.proxy.retiring_workers(), _uncounted(project)
     replaced = []
     running = project.instances.running()
     warm = _warm_table(project, current, before, running)
@@ -52,7 +52,10 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
         stays_warm = keep_warm and warm is not None and name in warm.instances and not instance.is_broken
         if stays_warm and not was_serving and instance.state == "warm":
             continue  # its time is running already
-        project.instances.of(name).retire(_warm_seconds(project, instance) if stays_warm else 0.0, workers)
+        # A worker of an older text follows the same slots, so only an address that is a port can still be in it.
+        workers = retiring if instance.classic or instance.port is not None else []
+        warmth = _warm_seconds(project, instance) if stays_warm else 0.0
+        project.instances.of(name).retire(warmth, [*workers, *uncounted])
     project.tables.prune(keep=tables)
     prune_logs(project, running)
     if project.releases and current.release:

@@ -72,7 +72,7 @@ class CommandedNginx:
         before, trusted = self._file.text(), self._file.is_trusted()
         if self.runs(text):
             return "unchanged"
-        watch = self._expect(text)
+        watch, alike = self._expect(text), trusted
         try:
             self._file.try_out(text)
         except OSError as problem:
@@ -81,10 +81,10 @@ class CommandedNginx:
             begun = self._clock.now()
             if self._test is not None:
                 self._run("test", self._test)
-            more = READS * (self._clock.now() - begun)
-            self._await(watch, text, more, trusted and _leads_alike(text, before))
+            alike = trusted and _leads_alike(text, before)
+            self._await(watch, text, READS * (self._clock.now() - begun), alike)
         except ProxyError:
-            self._go_back(before, trusted, watch, _leads_alike(text, before))
+            self._go_back(before, trusted, watch, alike)
             raise
         self._file.trust()
         return "reloaded" if watch else "reloaded, says its command; its processes cannot be seen here"
@@ -104,7 +104,7 @@ class CommandedNginx:
         self._file.put(before)
         if watch is None or not trusted or not watch.has_changed_nothing():
             try:
-                self._await(self._expect(before or ""), before or "", self.patience, trusted and alike)
+                self._await(self._expect(before or ""), before or "", self.patience, alike)
             except ProxyError:
                 return  # the mark stays, so the next command tries again
         self._file.trust()

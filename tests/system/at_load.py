@@ -1,0 +1,46 @@
+"""Deploys at 200 requests a second, and the template of those who come by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zdd.load import Kind, Report
+
+from .project import Project, configure
+
+BUSY: dict[str, Any] = {"rate": 200, "connections": 16}
+HEAD = """\
+user www-data;
+pid {nginx_pid_filename};
+error_log error.log;
+worker_processes 2;
+events { worker_connections 512; }
+http {
+    access_log off;
+    client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp; uwsgi_temp_path temp; scgi_temp_path temp;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    {zdd.mark}
+    upstream web { {web.servers} }
+    # the visitors of these tests
+    server { listen 127.0.0.1:PORT default_server; return 404; }
+    server { listen 127.0.0.1:PORT; server_name www.test; location / { proxy_pass http://web; } }
+    SERVERS
+}
+"""
+
+
+def behind_template(project: Project, servers: str, *services: str) -> None:
+    """Have these services behind a template, with these servers beside the one that the load asks."""
+    configure(project, *services)
+    project.write("nginx.conf.template", HEAD.replace("PORT", str(project.port)).replace("SERVERS", servers))
+    project.replace("deploy.toml", f'listen = "127.0.0.1:{project.port}"', 'template = "nginx.conf.template"')
+
+
+def deploy_at_load(project: Project, code: int = 0, paths: str = "/", host: str = "") -> tuple[dict[str, Any], Report]:
+    """Deploy while visitors ask, by GET and POST; returns the result event, and what visitors got."""
+    kinds = (Kind(path=paths, weight=3), Kind("POST", paths, body=2000, weight=2))
+    with project.load(kinds, host=host or "localhost", **BUSY) as load:
+        events = project.events(code=code)
+        report = load.stop()
+    return events[-1], report

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zdd.errors import UsageError
-from zdd.host import files, process, sock_diag
+from zdd.host import files, namespaces, process, sock_diag
 from zdd.host.clock import boot_id
 from zdd.host.process import Process
 from zdd.layout import Layout
@@ -111,7 +111,7 @@ def _nginx(layout: Layout) -> Iterator[str]:
 def _lives(layout: Layout, name: str, recorded: Process, record: dict[str, Any]) -> bool:
     pid = recorded.pid
     if not recorded.alive():
-        return _is_hidden(pid)
+        return namespaces.is_hidden(pid)
     if layout.record(name) in process.title(pid):
         return True
     marks = {name, f"{layout.runtime}:{name}"}
@@ -134,17 +134,6 @@ def _open_files(pid: int) -> Iterator[str]:
     for number in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile, and the process runs on
             yield os.readlink(f"/proc/{pid}/fd/{number}")
-
-
-def _is_hidden(pid: int) -> bool:
-    """Return whether a process with this number exists that /proc hides from us (hidepid, proc(5))."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return process.stat_fields(pid) is None
 
 
 def _accepts(path: str) -> bool:

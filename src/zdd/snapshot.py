@@ -8,8 +8,8 @@ hold the secrets of a CI job. Paths inside the project's folder are relative to 
 A file that the configuration only names, such as nginx's template, is read where it is.
 
 Restart, rollback, up and a reboot start from these files and not from the configuration file of today. Only this is
-today's: where the project is, `lock_timeout`, `keep_releases`, and `drain_timeout`, `stop_timeout` and `keep_warm`,
-whose newest values hold for all instances.
+today's: where the project is, `lock_timeout`, `keep_releases`, how somebody else's nginx is found, tested and
+reloaded, and `drain_timeout`, `stop_timeout` and `keep_warm`, whose newest values hold for all instances.
 """
 
 from __future__ import annotations

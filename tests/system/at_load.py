@@ -6,20 +6,12 @@ from typing import Any
 
 from zdd.load import Kind, Report
 
-from .project import Project, configure
+from .project import HEAD, Project, configure
 
 BUSY: dict[str, Any] = {"rate": 200, "connections": 16}
-HEAD = """\
-user www-data;
-pid {nginx_pid_filename};
-error_log error.log;
-worker_processes 2;
-events { worker_connections 512; }
-http {
-    access_log off;
-    client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp; uwsgi_temp_path temp; scgi_temp_path temp;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
+SITE = (
+    HEAD
+    + """\
     {zdd.mark}
     upstream web { {web.servers} }
     # the visitors of these tests
@@ -28,12 +20,13 @@ http {
     SERVERS
 }
 """
+)
 
 
 def behind_template(project: Project, servers: str, *services: str) -> None:
     """Have these services behind a template, with these servers beside the one that the load asks."""
     configure(project, *services)
-    project.write("nginx.conf.template", HEAD.replace("PORT", str(project.port)).replace("SERVERS", servers))
+    project.write("nginx.conf.template", SITE.replace("PORT", str(project.port)).replace("SERVERS", servers))
     project.replace("deploy.toml", f'listen = "127.0.0.1:{project.port}"', 'template = "nginx.conf.template"')
 
 

@@ -314,7 +314,7 @@ def busy(project: Project, *how_long: float | str, path: str = "") -> list[Call]
     return calls
 
 
-TEMPLATE = """\
+HEAD = """\
 user www-data;
 pid {nginx_pid_filename};
 error_log error.log;
@@ -329,6 +329,10 @@ http {
     scgi_temp_path temp;
     proxy_http_version 1.1;
     proxy_set_header Connection "";
+"""
+TEMPLATE = (
+    HEAD
+    + """\
     HTTP
 UPSTREAMS
     server {
@@ -337,3 +341,4 @@ UPSTREAMS
     }
 }
 """
+)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from .project import (
+    HEAD,
     LIGHT,
     PLAIN,
     PLAIN_TCP,
@@ -22,17 +23,9 @@ TWO = (
     service("web", **PLAIN, health_host="shop.test", health_path="/"),
     service("other", **PLAIN, health_host="other.test", health_path="/"),
 )
-SITE = """\
-user www-data;
-pid {nginx_pid_filename};
-error_log error.log;
-worker_processes 2;
-events { worker_connections 512; }
-http {
-    access_log off;
-    client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp; uwsgi_temp_path temp; scgi_temp_path temp;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
+SITE = (
+    HEAD
+    + """\
     {zdd.mark}
     upstream web { {web.servers} }
     upstream other { {other.servers} }
@@ -41,6 +34,7 @@ http {
     server { listen 127.0.0.1:PORT; server_name other.test; location / { proxy_pass http://other; } }
 }
 """
+)
 
 
 @pytest.fixture

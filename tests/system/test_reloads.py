@@ -9,26 +9,19 @@ import time
 
 import pytest
 
-from .project import PLAIN_TCP, Project, assert_only_reloads_cost, configure, service, version
+from .project import HEAD, PLAIN_TCP, Project, assert_only_reloads_cost, configure, service, version
 from .slow_nginx import SlowNginx
 
-SITE = """\
-user www-data;
-pid {nginx_pid_filename};
-error_log error.log;
-worker_processes 2;
-events { worker_connections 512; }
-http {
-    access_log off;
-    client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp; uwsgi_temp_path temp; scgi_temp_path temp;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
+SITE = (
+    HEAD
+    + """\
     {zdd.mark}
     include FOLDER/slow.conf*;
     upstream web { server 127.0.0.1:{web}; }
     server { listen 127.0.0.1:PORT; server_name shop.test; location / { proxy_pass http://web; } }
 }
 """
+)
 
 
 @pytest.fixture(params=["with the mark", "without"])

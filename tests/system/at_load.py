@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from zdd.load import Kind, Report
 
-from .project import HEAD, Project, configure
+from .project import HEAD, Project, configure, version
 
+ANSWERS = {"run": "python -S answers.py {fd}"}
+ANSWERS_TCP = {"run": "python -S answers.py {port}", "socket": "tcp"}
+TOO_LARGE = 300_000  # bytes of a header: more than nginx's buffers, whatever their setting
 BUSY: dict[str, Any] = {"rate": 200, "connections": 16}
 SITE = (
     HEAD
@@ -28,6 +33,12 @@ def behind_template(project: Project, servers: str, *services: str) -> None:
     configure(project, *services)
     project.write("nginx.conf.template", SITE.replace("PORT", str(project.port)).replace("SERVERS", servers))
     project.replace("deploy.toml", f'listen = "127.0.0.1:{project.port}"', 'template = "nginx.conf.template"')
+
+
+def answers(project: Project, number: int, **how: Mapping[str, object]) -> None:
+    """Make a version of answers.py; `how` has the answer for each path, whose slash is left out."""
+    project.write("ANSWERS", json.dumps({f"/{path}".replace("root", ""): answer for path, answer in how.items()}))
+    version(project, number)
 
 
 def deploy_at_load(project: Project, code: int = 0, paths: str = "/", host: str = "") -> tuple[dict[str, Any], Report]:

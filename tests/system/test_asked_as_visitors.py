@@ -6,12 +6,11 @@ The names G1 to G11 are those of reports from real life: a deploy said "done", a
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import pytest
 from tests.machine import free_port
 from zdd.nginx.process.binary import packaged
 
-from .at_load import behind_template, deploy_at_load
+from .at_load import ANSWERS, ANSWERS_TCP, TOO_LARGE, answers, behind_template, deploy_at_load
 from .foreign_nginx import NGINX, Foreign, configured
 from .project import (
     PLAIN,
@@ -35,17 +34,8 @@ from .project import (
     version,
 )
 
-ANSWERS = {"run": "python -S answers.py {fd}"}
-ANSWERS_TCP = {"run": "python -S answers.py {port}", "socket": "tcp"}
 BOTH = pytest.mark.parametrize("run", [ANSWERS, ANSWERS_TCP], ids=["fd", "tcp"])
 MATRIX = pytest.mark.matrix
-TOO_LARGE = 300_000  # bytes of a header: more than nginx's buffers, whatever their setting
-
-
-def answers(project: Project, number: int, **how: Mapping[str, object]) -> None:
-    """Make a version of answers.py; `how` has the answer for each path, whose slash is left out."""
-    project.write("ANSWERS", json.dumps({f"/{path}".replace("root", ""): answer for path, answer in how.items()}))
-    version(project, number)
 
 
 @BOTH

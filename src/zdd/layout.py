@@ -32,6 +32,7 @@ class Layout:
         self.nginx_told = f"{self.state}/nginx.told"  # the text that nginx was made to run last
         self.nginx_temp = f"{self.nginx}/temp"
         self.nginx_log = f"{self.logs}/nginx.log"
+        self.nginx_trial = f"{self.state}/nginx.trial"  # a text for somebody else's nginx, while it is tested
         self.gate = f"{self.state}/gate"  # the secret words by which nginx says which text it runs
         self.code = f"{self.state}/code.json"
         self.release = f"{self.state}/current"

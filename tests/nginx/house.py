@@ -53,6 +53,7 @@ class House:
         more: str = "",
     ) -> ExternalNginx:
         """The nginx of the house as somebody else's, which these commands test and reload."""
+        os.makedirs(f"{self.folder}/S", exist_ok=True)
         Path(self.folder, "deploy.toml").write_text(f"""
 [zdd]
 project = "shop"

@@ -64,7 +64,6 @@ CURES = {
     "nginx": "set `health_path` to what nginx passes to the app: not a file, a login or a `return`",
     "maintenance": "nothing; after `zddeploy maintenance off` the next deploy proves it",
     "pool": "bound the upstream's pool, as `zddeploy check` says",
-    "processes": "have nginx show the mark, as for `no-mark`",
 }
 
 TITLES: dict[type, tuple[str, str]] = {

@@ -62,7 +62,8 @@ class ExternalNginx(NginxBase):
     def process(self) -> CommandedNginx:
         """Its process, as far as the user's commands reach it."""
         nginx, digest = self.config.nginx, self.mark.digest
-        return CommandedNginx(nginx, self.commands, self.clock, self.master, digest, self.seen)
+        trial = self.paths.nginx_trial
+        return CommandedNginx(nginx, self.commands, self.clock, self.master, digest, self.seen, trial)
 
     def runs(self, text: str) -> bool:
         return self.process.runs(text)

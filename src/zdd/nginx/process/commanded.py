@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 
 from zdd.conf.schema import NginxSection
 from zdd.errors import UsageError
@@ -19,6 +20,7 @@ from zdd.nginx.process.complaints import ProxyError, unwritable
 from zdd.nginx.process.reload import READS, Reload
 
 _TIMEOUT = 60.0  # seconds for one command
+_ASIDE = ("unshare", "--mount", "/bin/sh", "-ec")  # a shell that alone sees what it mounts
 _SUDO = "nobody can type a password here: `sudo zddeploy enable` writes the line for /etc/sudoers.d that this needs"
 _WHY = "nginx's error log says why"
 _NAMES = "upstreams have the names of services, and another file has this one already: rename the service"
@@ -30,7 +32,8 @@ class CommandedNginx:
     The nginx that includes the file of `section`, which also has the commands; the one that tests may be missing.
 
     `master` returns its master process, None if it cannot be seen. `digest` and `look` are as for NginxProcess;
-    `patience` is how many seconds a reload may take, besides three times what the test took.
+    `patience` is how many seconds a reload may take, besides three times what the test took. `trial` is the path for a
+    text that is tested before it is put in place.
     """
 
     patience = 10.0
@@ -43,8 +46,10 @@ class CommandedNginx:
         master: Callable[[], Process | None],
         digest: Callable[[str], str | None],
         look: Callable[[], Seen | None],
+        trial: str,
     ) -> None:
         self.conf_file = str(section.include)
+        self._trial = ConfFile(trial)
         self._file = ConfFile(self.conf_file, self._reader)
         self._test, self._reload = section.test, section.reload or ""  # the configuration's check has seen a reload
         self._commands = commands
@@ -65,21 +70,19 @@ class CommandedNginx:
 
     def apply(self, text: str) -> str:
         """
-        Put the text in place, test it, reload, and wait for the proof that nginx runs it; returns what was done.
+        Test the text, put it in place, reload, and wait for the proof that nginx runs it; returns what was done.
 
         Raises ProxyError if nginx does not take it; then the previous text is in place, and what ran before runs.
         """
         before, trusted = self._file.text(), self._file.is_trusted()
         if self.runs(text):
             return "unchanged"
+        begun = self._clock.now()
+        is_tested = self._test_aside(text)
         watch, alike = self._expect(text), trusted
+        self._write(self._file.try_out, self.conf_file, text)
         try:
-            self._file.try_out(text)
-        except OSError as problem:
-            raise unwritable(f"cannot write {self.conf_file}: {problem.strerror}", problem, _WRITABLE) from problem
-        try:
-            begun = self._clock.now()
-            if self._test is not None:
+            if self._test is not None and not is_tested:
                 self._run("test", self._test)
             alike = trusted and _leads_alike(text, before)
             self._await(watch, text, READS * (self._clock.now() - begun), alike)
@@ -88,6 +91,32 @@ class CommandedNginx:
             raise
         self._file.trust()
         return "reloaded" if watch else "reloaded, says its command; its processes cannot be seen here"
+
+    def _test_aside(self, text: str) -> bool:
+        """
+        Test the text before it is put in place, in a mount namespace where it seems to be there (mount_namespaces(7)).
+
+        So nobody else's reload reads a text that fails its test. Returns False where that is not possible: where we are
+        not root, in a container that may not mount, or if there is no file yet. Raises ProxyError.
+        """
+        if self._test is None or os.geteuid() != 0 or not os.path.exists(self.conf_file):
+            return False
+        self._write(self._trial.put, self._trial.path, text)
+        try:
+            path = os.path.realpath(self.conf_file)
+            mount = shlex.join(["mount", "--bind", self._trial.path, path])
+            if self._commands.run([*_ASIDE, mount], timeout=_TIMEOUT).status != 0:
+                return False
+            self._run("test", self._test, [*_ASIDE, f"{mount}\n{self._test}"])
+        finally:
+            self._trial.put(None)
+        return True
+
+    def _write(self, put: Callable[[str], None], path: str, text: str) -> None:
+        try:
+            put(text)
+        except OSError as problem:
+            raise unwritable(f"cannot write {path}: {problem.strerror}", problem, _WRITABLE) from problem
 
     def _reader(self) -> int | None:
         """Return the user that nginx's master reads the file as, None if it cannot be seen."""
@@ -140,8 +169,9 @@ class CommandedNginx:
                 certain=False,
             )
 
-    def _run(self, name: str, command: str) -> None:
-        result = self._commands.run(["/bin/sh", "-ec", command], timeout=_TIMEOUT)
+    def _run(self, name: str, command: str, argv: Sequence[str] = ()) -> None:
+        """Run a command of the user's, by default by the shell. Raises ProxyError if it fails."""
+        result = self._commands.run(argv or ["/bin/sh", "-ec", command], timeout=_TIMEOUT)
         if result.status != 0:
             output = " ".join(result.output.split()) or "it said nothing"
             hint = _SUDO if "sudo: a " in output else _NAMES if "duplicate upstream" in output else None

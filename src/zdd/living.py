@@ -104,7 +104,7 @@ def _recorded(layout: Layout) -> Iterator[str]:
 def _nginx(layout: Layout) -> Iterator[str]:
     pid = files.read_number(layout.nginx_pid)
     title = process.title(pid) if pid else ""
-    if title.startswith(process.NGINX_MASTER) and f"-c {layout.nginx_conf}" in title:
+    if title.startswith(process.NGINX_MASTERS) and f"-c {layout.nginx_conf}" in title:
         yield f"nginx, process {pid}, runs"
 
 

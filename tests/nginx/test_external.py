@@ -289,3 +289,18 @@ def test_a_text_is_tested_before_anybody_else_can_read_it(house: House, included
         proxy.change(BAD)
     assert proxy.runs(OTHER)
     assert not list(Path(house.folder).glob("S/nginx.trial*"))
+
+
+@pytest.mark.parametrize(
+    ("output", "hint"),
+    [
+        ("sudo: a password is required", "nobody can type a password here"),
+        ("nginx: [emerg] duplicate upstream web", "rename the service"),
+        ("cannot load certificate key /etc/k: Permission denied", "it reads what only root may, such as a TLS key"),
+    ],
+)
+def test_a_command_that_fails_for_a_known_reason_is_told_with_what_helps(house: House, output: str, hint: str) -> None:
+    with pytest.raises(ProxyError, match="ended with status 1") as failed:
+        house.external("true", f"echo '{output}'; false").change(GOOD)
+
+    assert hint in (failed.value.hint or "")

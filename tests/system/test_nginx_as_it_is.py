@@ -59,6 +59,27 @@ def test_an_nginx_in_another_network_loses_nothing(project: Project, foreign: Fo
 
 
 @ROOT
+def test_one_that_calls_itself_angie_is_known_as_well(project: Project, foreign: Foreign) -> None:
+    """X16: its processes were not seen. Angie is made of nginx; here nginx has the other name in its titles."""
+    program = Path(foreign.program)
+    program.write_bytes(program.read_bytes().replace(b"nginx: ", b"angie: "))
+    foreign.start()
+    configured(project, foreign, pid_file=False, run=PLAIN_TCP, **WEB)
+    project.zddeploy()
+    foreign.lead(site="server_name www.test;")
+    version(project, 2)
+
+    with project.load(host="www.test", **BUSY) as load:
+        events = project.events()
+        report = load.stop()
+
+    assert (events[-1]["exit"], events[-1]["unproved"]) == (0, [])
+    assert_only_reloads_cost(report)
+    assert list(report.answered) == ["1", "2"]
+    assert project.status()["nginx"]["pid"] == foreign.master
+
+
+@ROOT
 def test_a_service_that_moves_to_a_socket_nginx_cannot_see_is_refused(project: Project, foreign: Foreign) -> None:
     """X9: nginx has another mount namespace, where the folder of the sockets is empty."""
     runtime = project.runtime

@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-NGINX_MASTER = "nginx: master process"  # the beginning of the title that nginx gives its master
+# The beginning of the title that nginx gives its master, and Angie, which is made of nginx.
+NGINX_MASTERS = ("nginx: master process", "angie: master process")
 
 
 class Process:

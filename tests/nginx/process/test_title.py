@@ -16,6 +16,10 @@ from zdd.nginx.process.title import Title, title_of
         ("nginx: master process /n -p /srv/ -c conf/a", Title("/n", "conf/a", "/srv/")),
         ("nginx: master process /n -c/etc/a -g daemon off;", Title("/n", "/etc/a", None)),
         ("nginx: worker process -c /etc/a", Title()),
+        ("angie: master process v1.7.0 #6 [/usr/sbin/angie -c /etc/a]", Title("/usr/sbin/angie", "/etc/a", None)),
+        ("angie: master process v1.7.0 #1 [angie -g daemon off;]", Title()),
+        ("angie: master process /usr/sbin/angie", Title("/usr/sbin/angie", None, None)),
+        ("angie: worker process #6", Title()),
         ("vi -c /etc/a", Title()),
     ],
 )

@@ -21,9 +21,14 @@ from zdd.nginx.process.reload import READS, Reload
 
 _TIMEOUT = 60.0  # seconds for one command
 _ASIDE = ("unshare", "--mount", "/bin/sh", "-ec")  # a shell that alone sees what it mounts
-_SUDO = "nobody can type a password here: `sudo zddeploy enable` writes the line for /etc/sudoers.d that this needs"
 _WHY = "nginx's error log says why"
+_SUDO = "`sudo zddeploy enable` writes the line for /etc/sudoers.d that this needs"
 _NAMES = "upstreams have the names of services, and another file has this one already: rename the service"
+_HINTS = (  # what a command says, and what helps
+    ("sudo: a ", f"nobody can type a password here: {_SUDO}"),
+    ("duplicate upstream", _NAMES),
+    ("Permission denied", f"it reads what only root may, such as a TLS key: put sudo before it; {_SUDO}"),
+)
 _WRITABLE = "use a file in a folder of yours, and have nginx's configuration `include` it inside `http { }`"
 
 
@@ -174,7 +179,7 @@ class CommandedNginx:
         result = self._commands.run(argv or ["/bin/sh", "-ec", command], timeout=_TIMEOUT)
         if result.status != 0:
             output = " ".join(result.output.split()) or "it said nothing"
-            hint = _SUDO if "sudo: a " in output else _NAMES if "duplicate upstream" in output else None
+            hint = next((hint for words, hint in _HINTS if words in output), None)
             raise ProxyError(
                 f"[nginx] {name} `{command}` ended with status {result.status}: {output[-600:]}", hint=hint
             )

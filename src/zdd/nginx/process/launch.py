@@ -16,7 +16,7 @@ from zdd.nginx.process.complaints import ProxyError
 _ENVIRONMENT = ("PATH", "HOME", "USER", "LANG", "TZ")  # nginx outlives a CI job, and must not get its secrets
 # nginx writes its title over its arguments and environment. Without this room the title loses the end of the path
 # after -c, by which we recognize the master.
-_ROOM = {"ZDD_ROOM_FOR_TITLE": "-" * len(running.MASTER)}
+_ROOM = {"ZDD_ROOM_FOR_TITLE": "-" * max(map(len, running.MASTERS))}
 
 
 class Launch:

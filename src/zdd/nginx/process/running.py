@@ -10,9 +10,9 @@ from zdd.host.guarded import Untrusted
 from zdd.host.process import Process
 from zdd.nginx.process.title import title_of
 
-MASTER = process.NGINX_MASTER
-WORKER = "nginx: worker process"
-SHUTTING_DOWN = "nginx: worker process is shutting down"
+MASTERS = process.NGINX_MASTERS
+_WORKERS = ("nginx: worker process", "angie: worker process")
+_SHUTTING_DOWN = tuple(f"{worker} is shutting down" for worker in _WORKERS)
 
 _CLOCK_GRANULARITY = 2.0  # the kernel gives the time of its boot in whole seconds
 
@@ -43,7 +43,7 @@ def find_master(pid_file: str, conf_file: str) -> Process | None:
 
 def is_master(pid: int) -> bool:
     """Return whether this is a living nginx master, by the title that nginx gives itself."""
-    return process.title(pid).startswith(MASTER)
+    return process.title(pid).startswith(MASTERS)
 
 
 def masters_of(conf_file: str) -> list[Process]:
@@ -59,10 +59,10 @@ def workers(master: Process, shutting_down: bool = False) -> list[Process]:
     A worker that was just forked has no title of its own yet; it is about to take requests.
     """
     titles = {pid: process.title(pid) for pid, parent in process.parents().items() if parent == master.pid}
-    newborn = {pid for pid, title in titles.items() if title.startswith(MASTER) and process.is_copy(pid, master.pid)}
-    wanted = [pid for pid, title in titles.items() if title.startswith(WORKER) or pid in newborn]
+    newborn = {pid for pid, title in titles.items() if title.startswith(MASTERS) and process.is_copy(pid, master.pid)}
+    wanted = [pid for pid, title in titles.items() if title.startswith(_WORKERS) or pid in newborn]
     if not shutting_down:
-        wanted = [pid for pid in wanted if not titles[pid].startswith(SHUTTING_DOWN)]
+        wanted = [pid for pid in wanted if not titles[pid].startswith(_SHUTTING_DOWN)]
     return [worker for pid in wanted if (worker := Process.find(pid))]
 
 
@@ -73,7 +73,9 @@ def orphans(ports: set[int]) -> list[Process]:
     What another user's processes listen on is hidden, so only root finds all.
     """
     parents = process.parents()
-    alone = [pid for pid, parent in parents.items() if process.title(pid).startswith(WORKER) and not is_master(parent)]
+    alone = [
+        pid for pid, parent in parents.items() if process.title(pid).startswith(_WORKERS) and not is_master(parent)
+    ]
     serving = [pid for pid in alone if ports & {port for _, port in sock_diag.listeners([pid])}]
     return [worker for pid in serving if (worker := Process.find(pid))]
 

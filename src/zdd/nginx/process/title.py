@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from zdd.host import process
 
-_PROGRAM = re.compile(rf"{re.escape(process.NGINX_MASTER)} (/\S+)")
+_ANGIE = re.compile(r" v\S+ #[0-9]+ \[(.*)\]")  # its version and how often it was reloaded; only then the words
+_PROGRAM = re.compile(r" (/\S+)")
 _OPTION = r" -%s ?(\S.*?)(?= -[a-zA-Z](?: |$)|$)"  # the value may contain spaces
 _CONF_FILE, _PREFIX = re.compile(_OPTION % "c"), re.compile(_OPTION % "p")
 
@@ -29,7 +30,11 @@ class Title(NamedTuple):
 def title_of(pid: int) -> Title:
     """Return what the title of a process says; nothing if it is no master."""
     title = process.title(pid)
-    if not title.startswith(process.NGINX_MASTER):
+    master = next((master for master in process.NGINX_MASTERS if title.startswith(master)), None)
+    if master is None:
         return Title()
-    found = (_PROGRAM.match(title), _CONF_FILE.search(title), _PREFIX.search(title))
+    words = title.removeprefix(master)
+    if angie := _ANGIE.fullmatch(words):
+        words = f" {angie[1]}"
+    found = (_PROGRAM.match(words), _CONF_FILE.search(words), _PREFIX.search(words))
     return Title(*(match[1].strip() if match else None for match in found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from zdd.routing.manifest import Instance, Manifest
 
 _POLL = 0.01
 _SURE = 2  # counts of 0 in a row: nginx may have looked up a slot just before it changed
+_BEFORE = 2.0  # seconds for the answer of a version that is about to be replaced
 _UNREACHABLE = (502, 504)  # nginx's own answers when it cannot reach an instance
 _HOST_REFUSED = (400, 404, 421)  # what apps answer to a Host that they do not know
 
@@ -65,10 +67,10 @@ class Gate:
         self._before: dict[str, int] = {}
 
     def look_before(self, visits: Sequence[Visit]) -> None:
-        """Remember how the version that serves answers these requests."""
+        """Remember how the version that serves answers these requests; one that hangs is not waited for."""
         for visit in visits:
             try:
-                self._before[visit.service] = self._ask(visit).status
+                self._before[visit.service] = self._ask(visit, _BEFORE).status
             except (OSError, NotHttp):
                 continue
 
@@ -164,8 +166,8 @@ class Gate:
         """Return the service of the table that has answered, None if none of them has."""
         return addresses.service_at(seen.address, target, self.paths.current) if seen and seen.address else None
 
-    def _ask(self, visit: Visit) -> Answer:
-        timeout = self.door.timeouts.get(visit.service, client.TIMEOUT)
+    def _ask(self, visit: Visit, at_most: float = math.inf) -> Answer:
+        timeout = min(at_most, self.door.timeouts.get(visit.service, client.TIMEOUT))
         return client.ask(visit, self.clock, timeout, client.asking(self.door.mark))
 
     def _ask_instance(self, instance: Instance, visit: Visit) -> int | None:

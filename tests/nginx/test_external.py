@@ -304,3 +304,20 @@ def test_a_command_that_fails_for_a_known_reason_is_told_with_what_helps(house: 
         house.external("true", f"echo '{output}'; false").change(GOOD)
 
     assert hint in (failed.value.hint or "")
+
+
+def test_the_one_reload_for_the_mark_of_a_text_that_an_older_zdd_has_written_is_told(
+    house: House, included: ExternalNginx
+) -> None:
+    path = Path(house.folder, "upstreams.conf")
+    slots = f"upstream web {{ server unix:{included.paths.current}/web/00; }}\n"
+    for deploy, before in ((1, GOOD), (2, slots)):
+        os.makedirs(included.paths.table(deploy))
+        path.write_text(before)
+        wanted = included.mark.seal(f"{slots}{included.mark.lines()}\n")
+
+        said = included.apply(deploy, wanted)
+
+        assert said.startswith("reloaded")
+        assert ("this once" in said) == (before == slots)
+    assert included.apply(2, wanted) == "unchanged"

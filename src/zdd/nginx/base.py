@@ -18,6 +18,7 @@ from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
 from zdd.nginx import addresses, foreseen, users, words
 from zdd.nginx.conf_file import ConfFile
+from zdd.nginx.config import mark
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark, Seen
 from zdd.nginx.config.version import dotted
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from zdd.nginx.gate import Gate
 
 _DOORS = 5  # server blocks that are asked for the mark: those of one text agree
+_FOR_THE_MARK = "reloaded, this once: from now on nginx shows which version answers"
 _NOT_SAID = "no health_path says what to ask for"
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
 
@@ -135,10 +137,16 @@ class NginxBase(Proxy, ABC):
             files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)
         if not self.runs(text) and (both := self.whereabouts().replacing()):
             raise DeployFailed(told_of(*both).message, hint=told_of(*both).hint)
-        self.told.keep(deploy, self.file.text(), text)
+        before = self.file.text()
+        self.told.keep(deploy, before, text)
         done = self.change(text)
         self.told.keep(deploy, self.file.text())
-        return done
+        return _FOR_THE_MARK if done == "reloaded" and self._is_first_mark(text, before or "") else done
+
+    def _is_first_mark(self, text: str, before: str) -> bool:
+        """Return whether the text before is one that a zdd without the mark has written."""
+        is_ours = addresses.beginnings(self.paths.current)[0] in before
+        return is_ours and mark.is_in(text) and not mark.is_in(before)
 
     def restore(self, deploy: int) -> None:
         if (kept := files.read(self._kept(deploy))) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -166,16 +166,15 @@ class NginxBase(Proxy, ABC):
         text, kept = self.file.text() or "", files.read(self._kept(target.deploy))
         text_before = (json.loads(kept)["text"] or "") if kept else ""
         everywhere = kept is None or text_before != text
-        asked = [name for name in target.services() if everywhere or name in changed]
-        unasked = self.unasked()
-        own = addresses.beginnings(self.paths.current)
         from zdd.nginx import gate
         from zdd.nginx.config import pool
 
-        tails = [pool.longest(each, self.binary.version, own) for each in (text, text_before)]
+        own = addresses.beginnings(self.paths.current)
+        tails = [pool.longest(each, self.binary.version, own) for each in {text, text_before}]
+        asked = self._known_requests(name for name in target.services() if everywhere or name in changed)
         return [
-            *self.gate.prove(target, self.visits(asked), tails),
-            *(gate.unproved(name, "no-request", unasked[name]) for name in asked if name in unasked),
+            *self.gate.prove(target, [request for request in asked.values() if isinstance(request, Visit)], tails),
+            *(gate.unproved(name, "no-request", why) for name, why in asked.items() if isinstance(why, str)),
         ]
 
     def visits(self, services: Sequence[str]) -> list[Visit]:
@@ -230,10 +229,13 @@ class NginxBase(Proxy, ABC):
         return ()
 
     def unasked(self) -> dict[str, str]:
-        services = [name for name, service in self.config.services.items() if not service.is_worker]
-        requests = self.requests(services)
-        reasons = {name: requests.get(name, _NOT_SAID) for name in services}
-        return {name: reason for name, reason in reasons.items() if isinstance(reason, str)}
+        return {name: why for name, why in self._known_requests(self.config.services).items() if isinstance(why, str)}
+
+    def _known_requests(self, services: Iterable[str]) -> dict[str, Visit | str]:
+        """Return for each of these services but workers a request that reaches it, or why none is known."""
+        known = self.config.services  # a table may have services that the configuration has no more
+        asked = [name for name in services if name in known and not known[name].is_worker]
+        return dict.fromkeys(asked, _NOT_SAID) | self.requests(asked)
 
     def _kept(self, deploy: int) -> str:
         return f"{self.paths.table(deploy)}/nginx.before"

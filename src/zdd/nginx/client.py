@@ -16,10 +16,12 @@ _PROXIED = b"PROXY UNKNOWN\r\n"  # the PROXY protocol's words for: nobody knows 
 _SOON = 2.0  # seconds in which nginx answers a request by itself
 
 
-def ask(visit: Visit, clock: Clock, timeout: float = TIMEOUT, more: Mapping[str, str] = {}) -> Answer:
+def ask(
+    visit: Visit, clock: Clock, timeout: float = TIMEOUT, more: Mapping[str, str] = {}, method: str = "GET"
+) -> Answer:
     """Send the visit's request with these further headers. Raises OSError (TimeoutError included) and NotHttp."""
     until = clock.now() + timeout
-    wanted = Request(visit.path, visit.host, more)
+    wanted = Request(visit.path, visit.host, more, method)
     return request.ask(_connect(visit, timeout), wanted, lambda: until - clock.now())
 
 
@@ -30,10 +32,8 @@ def seen(visit: Visit, mark: Mark, clock: Clock) -> Seen | None:
     The request is one that nginx itself always answers, with 405, before it looks for a location: TRACE. So it reaches
     no app, and the server's own headers are in the answer, not those of a location.
     """
-    until = clock.now() + _SOON
-    wanted = Request(visit.path, visit.host, asking(mark), "TRACE")
     try:
-        answer = request.ask(_connect(visit, _SOON), wanted, lambda: until - clock.now())
+        answer = ask(visit, clock, _SOON, asking(mark), "TRACE")
     except (OSError, NotHttp):
         return None
     return mark.read(answer.all(HEADER))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from zdd.conf import hosts
 from zdd.conf.schema import RunService
@@ -14,18 +15,30 @@ _UNKNOWN = "no host or path is known that leads to it alone: set health_host"
 _UNNAMED = ("localhost", "zdd.invalid")  # hosts for a service that names none, unless another one names them
 
 
+class _Route(NamedTuple):
+    """Where a service is: its names as nginx compares them, none for all hosts, and its path as a request spells it."""
+
+    service: RunService
+    names: list[str]
+    path: str
+
+
 def find(
     services: Mapping[str, RunService], wanted: Collection[str], server_name: Sequence[str], address: Address
 ) -> dict[str, Visit | str]:
     """Return for each of the wanted services a request to this address that reaches it, or why none is known."""
     routed = {name: service for name, service in services.items() if service.is_routed}
-    known = {name: _request(routed, routed[name], server_name) for name in wanted if name in routed}
+    routes = [_route(service, server_name) for service in routed.values()]
+    known = {name: _request(routes, routed[name], server_name) for name in wanted if name in routed}
     return {name: Visit(name, address, *request) if request else _UNKNOWN for name, request in known.items()}
 
 
-def _request(
-    services: Mapping[str, RunService], service: RunService, server_name: Sequence[str]
-) -> tuple[str, str] | None:
+def _route(service: RunService, server_name: Sequence[str]) -> _Route:
+    names = [name for each in service.host or server_name for name in hosts.meant(each)]
+    return _Route(service, names, encoded(service.path))
+
+
+def _request(routes: Sequence[_Route], service: RunService, server_name: Sequence[str]) -> tuple[str, str] | None:
     """Return a host and a path that lead to the service, the ones of its health request if they do; else None."""
     named = hosts.asked(service.host or server_name)
     health = [service.health_host] if service.health_host else []
@@ -33,24 +46,18 @@ def _request(
     paths = [service.health_path] if service.health_path else []
     for path in (*paths, encoded(service.path)):
         for host in likely:
-            if _leads_to(services, host, path, server_name) == service.name:
+            if _leads_to(routes, host.lower(), path.partition("?")[0]) is service:
                 return host, path
     return None
 
 
-def _leads_to(services: Mapping[str, RunService], host: str, path: str, server_name: Sequence[str]) -> str | None:
+def _leads_to(routes: Sequence[_Route], host: str, path: str) -> RunService | None:
     """Return the service whose route has the longest path for a request; None for a host that a pattern may match."""
-    own, anywhere = [], []
-    for service in services.values():
-        names = [name for each in service.host or server_name for name in hosts.meant(each)]
-        if not names:
-            anywhere.append(service)
-        elif any(server.rank(name, host.lower()) for name in names):
-            own.append(service)
-    reached = [service for service in [*own, *anywhere] if _covers(encoded(service.path), path.partition("?")[0])]
+    covering = [route for route in routes if _covers(route.path, path)]
+    reached = [route for route in covering if not route.names or any(server.rank(name, host) for name in route.names)]
     # Of routes with the same path, one that names the host wins, then one that has it from server_name.
-    best = max(reached, key=lambda service: (len(service.path), bool(service.host), service in own), default=None)
-    return best.name if best else None
+    best = max(reached, key=lambda route: (len(route.path), bool(route.service.host), bool(route.names)), default=None)
+    return best.service if best else None
 
 
 def _covers(route: str, path: str) -> bool:

@@ -7,31 +7,10 @@ import signal
 import subprocess
 from pathlib import Path
 
+from tests.system.foreign_nginx import CONF, PATH
 from tests.system.project import Project, eventually
 from zdd.host import process
 from zdd.host.process import Process
-
-PATH = f"{os.environ['PATH']}:/usr/sbin"
-
-CONF = """\
-user www-data;
-pid FOLDER/nginx.pid;
-error_log FOLDER/nginx.log;
-worker_processes 2;
-events { worker_connections 512; }
-http {
-    access_log off;
-    client_body_temp_path FOLDER/temp;
-    proxy_temp_path FOLDER/temp;
-    fastcgi_temp_path FOLDER/temp;
-    uwsgi_temp_path FOLDER/temp;
-    scgi_temp_path FOLDER/temp;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    include FOLDER/upstreams*.conf;
-    include FOLDER/site*.conf;
-}
-"""
 
 
 class ForeignNginx:
@@ -40,7 +19,7 @@ class ForeignNginx:
     def __init__(self, project: Project) -> None:
         self.folder = project.folder
         self.port = project.port
-        main = project.write("nginx.main", CONF.replace("FOLDER", str(self.folder)))
+        main = project.write("nginx.main", CONF.replace("FOLDER", str(self.folder)).replace("USER", "www-data"))
         subprocess.run(["nginx", "-c", str(main)], env=os.environ | {"PATH": PATH}, check=True, capture_output=True)
         eventually(lambda: self.pid_file.exists() and self.pid_file.read_text().strip())
         self.master = int(self.pid_file.read_text())

@@ -111,7 +111,7 @@ Each is a problem, with exit code 1. What serves goes on, as far as nginx lets i
 PROBLEMS = (
     Words(
         "nginx's workers run as …, who cannot connect to …",
-        "nginx was started with another `user`: every request is answered 502. `zddeploy up` gives access anew.",
+        "nginx was started with another `user`: every request is answered 502. `zddeploy up` grants access again.",
     ),
     Words(
         "… is not what zdd has written: another hand changed it",

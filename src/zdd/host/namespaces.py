@@ -11,7 +11,7 @@ _FIRST_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO, a constant of th
 
 
 def shares_network(pid: int) -> bool | None:
-    """Return whether a process is in our network namespace; None if that cannot be told, as where /proc hides it."""
+    """Return whether a process is in our network namespace; None if unknown, for example where /proc hides it."""
     theirs, ours = _namespace(pid, "net"), _namespace("self", "net")
     if theirs and ours:
         return theirs == ours
@@ -36,7 +36,7 @@ def root(pid: int) -> str:
 
 def sees(pid: int, path: str) -> bool | None:
     """
-    Return whether the process finds the same file or folder at this path as we do; None if that cannot be told.
+    Return whether the process finds the same file or folder at this path as we do; None if that is unknown.
 
     A path that does not exist yet counts as seen if its nearest existing folder is. Of another user's process only the
     mounts are known (proc_pid_mountinfo(5)): they are compared then.

@@ -53,7 +53,7 @@ class Listen(NamedTuple):
 
     @property
     def is_default(self) -> bool:
-        """Whether its server is told to answer for hosts that no server names."""
+        """Whether its server is configured to answer for hosts that no server names."""
         return bool({"default_server", "default"} & self.words)
 
     @property

@@ -1,5 +1,5 @@
 """
-Which nginx it is: the master process that reads a file of ours, or why that cannot be told.
+Which nginx it is: the master process that reads a file of ours, or why it is unknown.
 
 Every question about a running nginx starts here. A process is not believed for its title alone, which any process can
 give itself: it must be root's or ours, unless a pid file that nobody else can write names it.
@@ -19,7 +19,7 @@ from zdd.nginx.process import running
 USUAL_PID_FILE = "/run/nginx.pid"  # where distributions have it
 _SET_IT = "set pid_file in [nginx] to the pid file of the nginx that reads it"
 
-Reads = Callable[[Process], bool | None]  # whether a master reads our file, None if that cannot be told
+Reads = Callable[[Process], bool | None]  # whether a master reads our file, None if that is unknown
 
 
 class Master(NamedTuple):
@@ -36,7 +36,7 @@ class Absent(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """It cannot be told which nginx reads the file; `hint` says what to set. `candidates` are those that may."""
+    """It is unknown which nginx reads the file; `hint` says what to set. `candidates` are those that may."""
 
     reason: str
     hint: str

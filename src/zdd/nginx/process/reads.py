@@ -30,7 +30,7 @@ class Configuration(NamedTuple):
 
     def includes(self, file: str) -> bool | None:
         """
-        Return whether nginx reads this file of ours, or would if the file existed. None if that cannot be told.
+        Return whether nginx reads this file of ours, or would if the file existed. None if that is unknown.
 
         A file that nginx sees by another name, as in a container, is recognized.
         """
@@ -100,14 +100,14 @@ class Readers:
         return self._last[1]
 
     def includes(self, master: Process) -> bool | None:
-        """Return whether this nginx reads our file, None if that cannot be told."""
+        """Return whether this nginx reads our file, None if that is unknown."""
         if master not in self._verdicts:
             reading = self.configuration(master)
             self._verdicts[master] = reading.includes(self.file) if reading else None
         return self._verdicts[master]
 
     def configuration(self, master: Process) -> Configuration | None:
-        """Return what it reads: by its -c, or by what its program was compiled with. None if that cannot be told."""
+        """Return what it reads: by its -c, or by what its program was compiled with. None if that is unknown."""
         title = title_of(master.pid)
         path, prefix = title.conf_file, title.prefix
         if not (path and os.path.isabs(path)):

@@ -35,7 +35,7 @@ class Whereabouts(NamedTuple):
 
     @property
     def doubt(self) -> str | None:
-        """What cannot be told of nginx, and what to set; None if it is known whether it runs."""
+        """What is unknown about nginx, and what to set; None if it is known whether it runs."""
         return f"{self.answer.reason}; {self.answer.hint}" if isinstance(self.answer, Unknown) else None
 
     @property
@@ -51,7 +51,7 @@ class Whereabouts(NamedTuple):
         return sorted({uid for uid in uids if uid is not None})
 
     def holds(self, port: int) -> bool | None:
-        """Return whether it is nginx that listens on a TCP port; None if that cannot be told."""
+        """Return whether it is nginx that listens on a TCP port; None if that is unknown."""
         found = self.master
         inodes = {inode for inode, _ in sock_diag.socket_descriptors(found.pid)} if found else set[int]()
         return any(socket.inode in inodes for socket in sock_diag.listening_on(port)) if inodes else None

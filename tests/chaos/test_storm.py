@@ -21,7 +21,6 @@ import pytest
 from tests.machine import free_port
 from tests.system.foreign_nginx import Foreign
 from tests.system.project import PLAIN, PLAIN_TCP, Project, configure, eventually, service, version
-from zdd.host import process
 from zdd.host.process import Process
 from zdd.load import Kind, Report
 
@@ -94,7 +93,7 @@ class Storm(Thread):
         assert old
         old.signal(signal.SIGUSR2)
         with suppress(AssertionError):  # it refuses while a site is broken
-            eventually(lambda: self._master() not in (None, old.pid) and process.children(self.foreign.master), 5)
+            eventually(lambda: self._master() not in (None, old.pid) and self.foreign.workers(), 5)
             time.sleep(self.random.uniform(0, 1))
             old.signal(signal.SIGQUIT)
             assert old.wait(30)

@@ -55,16 +55,21 @@ class Foreign:
         return self.project.folder / "nginx.pid"
 
     def start(self, user: str = "www-data", within: Sequence[str] = ()) -> int:
-        """Start it, perhaps by another command; returns its master."""
+        """Start it, perhaps by another command, and wait for its workers; returns its master."""
         text = CONF.replace("FOLDER", str(self.project.folder)).replace("USER", user)
         self.project.write("nginx.main", text)
         subprocess.run([*within, self.program, "-c", str(self.main)], check=True, capture_output=True, timeout=30)
         eventually(lambda: self.pid_file.exists() and self.pid_file.read_text().strip())
+        eventually(self.workers)
         return self.master
 
     @property
     def master(self) -> int:
         return int(self.pid_file.read_text())
+
+    def workers(self) -> set[int]:
+        """The workers that it has at the moment: none right after its start."""
+        return set(process.children(self.master))
 
     def stop(self) -> None:
         if self.pid_file.exists() and (found := Process.find(self.master)):
@@ -85,9 +90,9 @@ class Foreign:
 
     def reload(self) -> None:
         """Reload it as another hand does, and wait for the new workers."""
-        workers = set(process.children(self.master))
+        before = self.workers()
         os.kill(self.master, signal.SIGHUP)
-        eventually(lambda: not workers & set(process.children(self.master)))
+        eventually(lambda: self.workers() and not before & self.workers())
 
 
 def configured(

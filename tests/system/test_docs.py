@@ -6,18 +6,15 @@ import importlib.util
 import os
 import re
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from zdd.host import process
-
 from ..pages import DOCS, ROOT, Page
 from .foreign_nginx import Foreign, configured
-from .project import PLAIN, Project, configure, eventually, service, version
+from .project import PLAIN, Project, configure, service, version
 from .typist import Typist
 
 TUTORIAL = Page(DOCS / "tutorial.md")
@@ -72,9 +69,7 @@ def test_with_the_line_that_check_prints_a_deploy_is_proved_where_a_server_has_h
 
     def lead(location: str) -> None:
         project.write("site.conf", f"server {{ listen 127.0.0.1:{project.port}; {location} }}\n")
-        workers = set(process.children(foreign.master))
-        os.kill(foreign.master, signal.SIGHUP)
-        eventually(lambda: not workers & set(process.children(foreign.master)))
+        foreign.reload()
 
     line = next(line for line in OWN.splitlines() if "X-Zdd-Slot" in line)
     foreign.start()

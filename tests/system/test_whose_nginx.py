@@ -187,7 +187,7 @@ def test_while_the_program_is_replaced_only_a_deploy_without_a_reload_goes_on(
     foreign.lead()
     os.kill(old, signal.SIGUSR2)
     eventually(lambda: Path(f"{foreign.pid_file}.oldbin").exists() and foreign.pid_file.exists())
-    eventually(lambda: foreign.pid_file.read_text().strip() and process.children(foreign.master))
+    eventually(lambda: foreign.pid_file.read_text().strip() and foreign.workers())
     new = foreign.master
     version(project, 2)
     try:

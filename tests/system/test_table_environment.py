@@ -92,7 +92,7 @@ INPUT = [
     ({"user": "nosuchuser"}, ["[service.web]", "nosuchuser"]),
     ({"group": "nosuchgroup"}, ["[service.web]", "nosuchgroup"]),
     ({"env_file": "no.env"}, ["cannot read env_file", "no.env: No such file"]),
-    ({"env_file": "bad.env"}, ["bad.env, line 2: want NAME=VALUE"]),
+    ({"env_file": "bad.env"}, ["bad.env, line 2: want NAME=VALUE", "# begins a comment"]),
 ]
 
 

@@ -55,7 +55,7 @@ The app starts with `PATH`, `LANG`, `TZ` and `VIRTUAL_ENV` of whoever deploys, `
 `env_file`, then `env`, then `ZDD_PROJECT`, `ZDD_SERVICE`, `ZDD_INSTANCE`, `ZDD_RELEASE`, `ZDD_RELEASE_PATH` and
 `ZDD_DEPLOY`; with nothing else. With `socket = "fd"` it also finds `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES`, as
 systemd would give them, `ZDD_SOCKET_INODE` and `ZDD_SOCKET_CLAIM`; a Node app also `NODE_OPTIONS`, which load what
-`runtime` describes.
+`runtime` describes. [env_file](env-file.md) is the page on what such a file may say.
 """
 
 HOOKS = """\

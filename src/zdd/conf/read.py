@@ -1,4 +1,4 @@
-"""Finds the configuration and reads it, and the env_file of a service."""
+"""Finds the configuration and reads it."""
 
 import os
 import re
@@ -83,29 +83,6 @@ def load(path: Path) -> Config:
 def valid_name(word: str) -> str:
     """Return the valid name of a project or service that is nearest to the word, empty if nothing of it may stay."""
     return re.sub("[^a-z0-9_-]+", "-", word.lower()).strip("-_")[:31].rstrip("-_")
-
-
-def env_file(path: Path) -> dict[str, str]:
-    """
-    Read the NAME=VALUE lines of a service's env_file. Skips blank lines and comments, drops `export ` and quotes.
-
-    Raises UsageError for a file that cannot be read and for any other line.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read env_file {path}: {getattr(error, 'strerror', None) or error}") from error
-    env = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise UsageError(f"{path}, line {number}: want NAME=VALUE")  # without the line: it may be a secret
-        value = value.strip()
-        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-        env[name.strip()] = value[1:-1] if quoted else value
-    return env
 
 
 def _document(path: Path) -> Document:

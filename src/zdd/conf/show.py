@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from zdd import secret
-from zdd.conf import read
+from zdd.conf import env_file
 from zdd.conf.schema import Config, RunService, default, keys
 
 
@@ -65,7 +65,7 @@ def _settings(section: Struct) -> dict[str, Setting]:
 
 
 def _variables(service: RunService) -> dict[str, Setting]:
-    pairs = (read.env_file(service.env_file) if service.env_file else {}) | service.env
+    pairs = (env_file.read(service.env_file) if service.env_file else {}) | service.env
     return {name: Setting(secret.value(name, text), name not in service.env) for name, text in pairs.items()}
 
 

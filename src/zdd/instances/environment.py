@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from zdd.conf import read
+from zdd.conf import env_file
 from zdd.conf.schema import RunService
 from zdd.errors import UsageError
 from zdd.host import files
@@ -117,7 +117,7 @@ def _ours() -> dict[str, str]:
 
 
 def _from_file(service: RunService) -> dict[str, str]:
-    return read.env_file(service.env_file) if service.env_file else {}
+    return env_file.read(service.env_file) if service.env_file else {}
 
 
 def _unknown(service: RunService, key: str, name: str | None, command: str) -> UsageError:

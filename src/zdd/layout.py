@@ -112,6 +112,10 @@ class Layout:
         """Return the file of a deploy's events, one JSON object a line."""
         return f"{self.logs}/deploy-{deploy}.jsonl"
 
+    def last_logged_deploy(self) -> int:
+        """Return the highest number of a deploy that has a log, 0 if there is none."""
+        return max(self.logged_deploys(), default=0)
+
     def logged_deploys(self) -> list[int]:
         """Return the numbers of all deploys that have a log; such a number is not used again."""
         names = os.listdir(self.logs) if os.path.isdir(self.logs) else []

@@ -127,19 +127,23 @@ class Project(msgspec.Struct, frozen=True):
             lock.release()
 
     def _acquire(self, lock: Lock, command: str) -> None:
-        holder: dict[str, object] = {"who": who(), "pid": os.getpid(), "command": command, "since": time.time()}
+        def describe() -> dict[str, object]:
+            # The last two are for comparisons: somebody may set the clock meanwhile.
+            holder = {"who": who(), "pid": os.getpid(), "command": command, "since": time.time()}
+            return holder | {"monotonic": time.monotonic(), "last_deploy": self.paths.last_logged_deploy()}
+
         deadline = time.monotonic() + self.config.zdd.lock_timeout
         while lock.fd is None:
             self.paths.make_room()
             try:
-                lock.acquire(holder, deadline - time.monotonic())
+                lock.acquire(describe, deadline - time.monotonic())
             except FileNotFoundError:
                 continue  # `down` removed the folder while we waited for its lock
 
 
 def _is_locked(project: str, holder: dict[str, object]) -> Locked:
-    since = holder.get("since")
-    ago = f", for {time.time() - since:.0f} s" if isinstance(since, float) else ""
+    since = holder.get("monotonic")
+    ago = f", for {time.monotonic() - since:.0f} s" if isinstance(since, float) else ""
     return Locked(
         f"{project} is being changed by {holder.get('who', 'somebody')}: "
         f"`{holder.get('command', 'zddeploy')}`, pid {holder.get('pid', 'unknown')}{ago}",

@@ -196,8 +196,30 @@ def test_a_script_without_its_interpreter_says_so(new: New) -> None:
 
     event = web.await_event("exit")
 
-    assert event["words"] == f"cannot run {script!r}: the interpreter that its first line names is not there"
+    named = "its first line names /gone/venv/bin/python, which does not exist"
+    assert event["words"] == f"cannot run {script!r}: {named}"
     assert (event["stage"], event["errno"]) == ("interpreter", errno.ENOENT)
+
+
+def test_a_link_that_leads_nowhere_says_where_it_leads(new: New) -> None:
+    web = new()
+    os.symlink("/usr/bin/python2.5", f"{web.house.path}/python")
+    web.record["argv"] = [f"{web.house.path}/python", "app.py"]
+    web.launch()
+
+    words = web.await_event("exit")["words"]
+
+    assert words.endswith("/python': it leads to /usr/bin/python2.5, which does not exist")
+
+
+def test_a_program_of_path_without_its_interpreter_says_so(new: New) -> None:
+    web = new()
+    files.write(f"{web.house.path}/serve", "#!/gone/python\n", mode=0o755)
+    web.record["argv"] = ["serve"]
+    web.record["env"] |= {"PATH": f"/nowhere:{web.house.path}"}
+    web.launch()
+
+    assert "names /gone/python, which does not exist" in web.await_event("exit")["words"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may become anybody")

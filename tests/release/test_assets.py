@@ -53,7 +53,7 @@ def test_files_that_no_release_has_any_more_go_and_their_folders(
         repository.commit(public__b_js=text)
         house.build(releases)
 
-    releases.prune(set())
+    releases.prune(releases.ids(), set())
     releases.unite_assets()
 
     assert tree(house.state / "assets") == {"public/b.js": "three"}

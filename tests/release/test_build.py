@@ -117,6 +117,28 @@ def test_a_revision_is_built_anew_when_what_builds_it_has_changed(house: House, 
     assert house.build(house.releases(repository.path)) == first
 
 
+def test_a_commit_is_built_again_in_a_folder_of_its_own_which_the_next_deploy_uses(
+    house: House, repository: Repository
+) -> None:
+    commit = repository.commit(app_py="one")
+    releases = house.releases(repository.path, build=["date +%N >built"])
+    first = house.build(releases)
+    before = Path(releases.path(first), "built").read_text()
+
+    ids = []
+    for _ in range(2):
+        revision = releases.resolve(rebuild=True)
+        releases.build(revision, house.log)
+        ids.append(revision.id)
+
+    assert ids == [f"{commit[:12]}-2", f"{commit[:12]}-3"]
+    assert Path(releases.path(first), "built").read_text() == before
+    assert house.build(releases) == ids[-1], "and not the first one, which something was wrong with"
+    releases.remove(ids[0])
+    assert releases.resolve(rebuild=True).id == f"{commit[:12]}-4"
+    assert releases.resolve().id == ids[-1]
+
+
 def test_an_interrupt_ends_the_whole_build_and_leaves_nothing(house: House, repository: Repository) -> None:
     repository.commit(app_py="one")
     releases = house.releases(repository.path, build=["setsid sleep 60 & (sleep 61; true) & sleep 62"])

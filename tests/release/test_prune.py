@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,36 @@ def test_the_newest_the_kept_and_the_current_release_stay(
     built = build(house, repository, releases, 6)
     (house.state / "current").symlink_to(f"releases/{built[0]}")
 
-    removed = releases.prune({built[2]})
+    removed = releases.prune(releases.ids(), {built[2]})
 
     assert sorted(removed) == sorted([built[1], built[3]])
     assert releases.ids() == [built[number] for number in (5, 4, 2, 0)]
     assert house.left() == sorted(f"{name}{end}" for name in releases.ids() for end in ("", ".complete"))
+
+
+def test_what_has_never_served_does_not_count_and_goes(
+    house: House, repository: Repository, releases: Releases
+) -> None:
+    built = build(house, repository, releases, 6)
+
+    removed = releases.prune([built[1], built[0]], {built[5]})
+
+    assert sorted(removed) == sorted(built[2:5])
+    assert sorted(releases.ids()) == sorted([built[0], built[1], built[5]])
+
+
+def test_the_newest_is_the_one_made_last_whatever_the_clock_says(
+    house: House, repository: Repository, releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns()
+    hours = iter([now, now - 5 * 3600 * 10**9, now - 4 * 3600 * 10**9, now - 6 * 3600 * 10**9])
+    monkeypatch.setattr(time, "time_ns", lambda: next(hours))
+
+    built = build(house, repository, releases, 3)
+    assert releases.ids() == built[::-1]
+
+    releases.make_newest(built[0])
+    assert releases.ids() == [built[0], built[2], built[1]]
 
 
 def test_pruning_never_leaves_half_of_a_complete_release(
@@ -52,7 +78,7 @@ def test_pruning_never_leaves_half_of_a_complete_release(
 
     monkeypatch.setattr(files, "remove_tree", die)
     with pytest.raises(KeyboardInterrupt):
-        releases.prune(set())
+        releases.prune(releases.ids(), set())
     assert not releases.is_complete(oldest)
     monkeypatch.undo()
 
@@ -73,10 +99,10 @@ def test_what_cannot_be_removed_is_told_and_does_not_stop_the_rest(
 
     monkeypatch.setattr(files, "remove_tree", fail)
 
-    assert releases.prune(set()) == [built[1]]
+    assert releases.prune(releases.ids(), set()) == [built[1]]
     assert f"cannot remove release {built[0]}: {releases.path(built[0])}/file: Operation" in house.notices[0]
     monkeypatch.undo()
-    assert releases.prune(set()) == [built[0]]
+    assert releases.prune(releases.ids(), set()) == [built[0]]
 
 
 def test_half_built_releases_go_unless_they_are_kept_or_in_use(
@@ -106,13 +132,13 @@ def test_what_zdd_did_not_make_stays(house: House, repository: Repository, relea
     write(house.state / "releases/notes.txt", "text")
     write(house.state / "releases/backup/file", "text")
 
-    assert releases.prune(set()) == []
+    assert releases.prune(releases.ids(), set()) == []
 
     assert len(house.left()) == 5
 
 
 def test_without_any_release_there_is_nothing_to_prune(releases: Releases) -> None:
-    assert (releases.ids(), releases.prune(set()), releases.discard_half_built()) == ([], [], [])
+    assert (releases.ids(), releases.prune(releases.ids(), set()), releases.discard_half_built()) == ([], [], [])
 
 
 def test_removing_follows_no_link(tmp_path: Path) -> None:

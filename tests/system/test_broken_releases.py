@@ -81,7 +81,7 @@ RELEASES = [
     Broken(
         "runs a script whose interpreter is not there",
         AT_ONCE,
-        ["web: cannot run './app.sh': the interpreter that its first line names is not there"],
+        ["web: cannot run './app.sh': its first line names /no/such/shell, which does not exist"],
         keys={"run": "./app.sh {fd}"},
     ),
     Broken(

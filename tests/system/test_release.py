@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import sys
 import time
 
 from zdd.load import Kind
@@ -202,3 +204,78 @@ def test_old_releases_are_pruned_but_never_what_runs(project: Project) -> None:
     kept = {path.name for path in (project.state / "releases").iterdir() if path.is_dir()}
     assert len(kept) <= 3
     assert project.status()["release"] in kept
+
+
+def test_only_releases_that_have_served_are_kept_counted_and_offered(project: Project) -> None:
+    code = configure(project, release="keep_releases = 3", keep_warm="0s", before_start="test ! -e broken")
+    good = []
+    for number in (1, 2):
+        good.append(code.commit(number, app_py=f"{number}"))
+        project.zddeploy()
+    for number in range(3, 7):
+        bad = code.commit(number, broken="yes")
+        project.zddeploy(code=1)
+    good.append(code.commit(7, broken=None))
+    project.zddeploy()
+
+    assert sorted(path.name for path in (project.state / "releases").iterdir() if path.is_dir()) == sorted(good)
+    said = project.zddeploy("rollback", bad, code=2).stderr
+    assert f"those that have served, the latest first: {good[2]}, {good[1]}, {good[0]}\n" in said
+
+
+def test_after_the_clock_was_set_back_the_later_releases_are_the_newer_ones(project: Project) -> None:
+    """As if the first two had been deployed five hours from now."""
+    code = configure(project, release='keep_releases = 2\nassets = ["static"]', keep_warm="0s")
+    built = []
+    for number in range(1, 6):
+        built.append(code.commit(number, static__app=f"app {number}\n"))
+        project.zddeploy()
+        for marker in (project.state / "releases").glob("*.complete") if number == 2 else ():
+            os.utime(marker, (time.time() + 5 * 3600,) * 2)
+    history = (project.state / "history.jsonl").read_text().splitlines()
+    later = [json.loads(line) | {"started": time.time() + 5 * 3600} for line in history[:2]]
+    (project.state / "history.jsonl").write_text("".join(f"{json.dumps(entry)}\n" for entry in later))
+    built.append(code.commit(6, static__app="app 6\n"))
+    project.zddeploy()
+
+    kept = {path.name for path in (project.state / "releases").iterdir() if path.is_dir()}
+    assert kept == set(built[-2:])
+    assert "app 6" in project.get("/static/app")
+    project.zddeploy("rollback")
+    assert project.status()["release"] == built[-2]
+
+
+def test_a_release_whose_python_is_gone_says_where_the_link_leads_and_is_built_again(project: Project) -> None:
+    python = project.folder / "python-of-the-system"
+    python.symlink_to(sys.executable)
+    serve = '(echo "#!$PWD/python"; cat plain.py) > serve; chmod +x serve'
+    release = f"build = ['ln -s {python} python', '{serve}']"
+    configure(project, release=release, keep_warm="0s", run="./serve {fd}")
+    project.zddeploy()
+    first = project.status()["release"]
+    python.unlink()
+    for command in (["restart"], []):
+        said = project.zddeploy(*command, code=1).stderr
+        link = f"{project.state}/releases/{first}/python"
+        assert (
+            f"cannot run './serve': its first line names {link}, which leads to {python}, which does not exist" in said
+        )
+        assert "`zddeploy deploy --rebuild` builds the release again" in said
+    assert list(project.serving()) == ["web-1"]
+
+    old = project.serving()
+    python.symlink_to(sys.executable)
+    project.zddeploy("deploy", "--rebuild")
+
+    assert project.status()["release"] == f"{first}-2"
+    assert project.serving() != old
+    project.zddeploy()
+    assert project.status()["release"] == f"{first}-2", "a deploy of the same commit uses what was built last"
+
+
+def test_without_releases_there_is_nothing_to_build_again(project: Project) -> None:
+    configure(project)
+    text = (project.folder / "deploy.toml").read_text()
+    project.write("deploy.toml", re.sub(r"\[release\]\n[^[]*", "", text))
+
+    assert "--rebuild needs a [release] section" in project.zddeploy("deploy", "--rebuild", code=2).stderr

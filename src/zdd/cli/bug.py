@@ -36,7 +36,7 @@ def report(error: ZddError, argv: Sequence[str]) -> None:
         from zdd.host import files
 
         project = _project(argv)
-        events = files.tail(project.paths.deploy_log(max(project.paths.logged_deploys(), default=0)), _EVENTS)
+        events = files.tail(project.paths.deploy_log(project.paths.last_logged_deploy()), _EVENTS)
         parts += ["\n".join(show.toml(show.sections(project.config, {}))), "\n".join(events)]
         error.now_serving = error.now_serving or now_serving(project)
         if os.path.isdir(project.paths.logs):

@@ -17,6 +17,7 @@ from zdd.project import Project
 @options.services
 @click.option("--dry-run", is_flag=True, help="Print the steps and do nothing.")
 @click.option("--rev", help="Branch, tag or commit to deploy instead of the configured one.")
+@click.option("--rebuild", is_flag=True, help="Build the commit again, in a new folder.")
 @click.option("--label", help="A label that history shows beside the deploy.")
 @click.option("--detach", is_flag=True, help="Return after the switch; the old version drains by itself.")
 @click.option("--strict-drain", is_flag=True, help="Drain at once, and exit 4 if connections had to be cut.")
@@ -25,6 +26,7 @@ def command(
     services: tuple[str, ...],
     dry_run: bool,
     rev: str | None,
+    rebuild: bool,
     label: str | None,
     detach: bool,
     strict_drain: bool,
@@ -33,6 +35,8 @@ def command(
     Start the new version, prove it, and switch to it.
 
     If services are named, the others stay as they are, whatever the configuration file says about them now.
+    A commit that was built before is not built again, except with --rebuild: for example after an upgrade of the
+    system that has taken away what the release was built with. What serves is not touched.
 
     \b
     Examples:
@@ -42,12 +46,13 @@ def command(
     """
 
     def wanted() -> Request:
-        revision = project.releases.resolve(rev) if project.releases else None
+        revision = project.releases.resolve(rev, rebuild) if project.releases else None
         release, commit = (revision.id, revision.commit) if revision else (None, None)
         return Request("deploy", services, label, release, commit)
 
-    if rev and project.releases is None:
-        raise UsageError("--rev needs a [release] section: without it, the code in its folder is the only version")
+    if (rev or rebuild) and project.releases is None:
+        option = "--rev" if rev else "--rebuild"
+        raise UsageError(f"{option} needs a [release] section: without it, the code in its folder is the only version")
     project.config.check_names(services)
     if dry_run:
         release = (rev or project.config.release.rev or "of now") if project.config.release else None

@@ -73,7 +73,7 @@ def _cells(row: InstanceStatus, service: ServiceStatus, now: float, cpu: Mapping
     return [
         row.id,
         row.state,
-        f"up {span(now - row.since)}" if row.since else "",
+        f"up {span(max(0.0, now - row.since))}" if row.since else "",
         used if cpu is not None else f"pid {row.pid}" if row.pid else "",
         "" if row.connections is None else counted(row.connections, "connection"),
         f"{row.memory_bytes / 1024**2:.0f} MB" if row.memory_bytes else "",

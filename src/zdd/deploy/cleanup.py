@@ -60,7 +60,7 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
     prune_logs(project, running)
     if project.releases and current.release:
         project.use(current.release)
-        if project.releases.prune(_kept_releases(project, tables)):
+        if project.releases.prune(versions.served(project), _kept_releases(project, tables)):
             project.use(current.release)  # removes the pruned releases' files from the assets
     project.snapshots.prune(versions.kept(project, tables))
     return replaced

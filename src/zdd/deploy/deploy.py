@@ -58,6 +58,7 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
 
     Raises ZddError if the change failed; then the version before it serves.
     """
+    begun = time.monotonic()
     project.instances.drivers.adopt(request.services or tuple(project.config.services))
     target = planned(project, request)
     before = project.tables.before(target)
@@ -77,10 +78,10 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
         pipeline.run(steps, project, lambda: recovery.turn_back(project, target))
     except ZddError as error:
         outcome = "failed" if error.exit_code == 5 else "undone"
-        write_history(project, target, outcome, error.message, last_words(error))
+        write_history(project, target, outcome, time.monotonic() - begun, error.message, last_words(error))
         hooks.run_late(project, "on_failure", target, outcome, error.message)
         raise
-    write_history(project, target, "done")
+    write_history(project, target, "done", time.monotonic() - begun)
     replaced = cleanup.try_to_clean_up(project, keep_warm)
     hooks.run_late(project, "after_deploy", target, "done")
     return target, replaced
@@ -88,7 +89,7 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
 
 def planned(project: Project, request: Request) -> Manifest:
     """Return the manifest of the table that would carry out the request now. Raises UsageError."""
-    last = max([0, *project.tables.numbers(), *project.paths.logged_deploys()])
+    last = max(project.paths.last_logged_deploy(), *project.tables.numbers(), 0)
     observed = Observed(project.tables.current(), last, project.instances.drivers.last_numbers())
     return plan.manifest(project.config, observed, request, time.time())
 

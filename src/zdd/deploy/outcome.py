@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Sequence
 
 from msgspec import UNSET
@@ -89,15 +88,24 @@ def now_serving(project: Project) -> str:
 
 
 def write_history(
-    project: Project, target: Manifest, outcome: str, cause: str | None = None, output: Sequence[str] | None = None
+    project: Project,
+    target: Manifest,
+    outcome: str,
+    seconds: float,
+    cause: str | None = None,
+    output: Sequence[str] | None = None,
 ) -> None:
-    """Write a deploy's entry. Only report a failure to do so: the deploy is done, or has failed for another reason."""
+    """
+    Write the entry of a deploy that took these seconds.
+
+    Only report a failure to do so: the deploy is done, or has failed for another reason.
+    """
     entry = Entry(
         deploy=target.deploy,
         action=target.action,
         outcome=outcome,
         started=target.started,
-        seconds=round(time.time() - target.started, 3),
+        seconds=round(seconds, 3),
         who=who(),
         services=target.services(),
         steps=project.events.steps,

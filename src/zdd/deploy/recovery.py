@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 
 from zdd.deploy import cleanup, pipeline, plan
@@ -44,7 +45,8 @@ def finish_interrupted(project: Project) -> Manifest | None:
         done = recovered.is_version
         outcome, end, cause = ("done", "finished", None) if done else ("undone", "undone", "interrupted")
         project.events.notice(f"deploy {recovered.deploy} was interrupted; it is {end} now")
-        write_history(project, recovered, outcome, cause)
+        since = max(0.0, time.time() - recovered.started)  # another process began it; the clock may have been set back
+        write_history(project, recovered, outcome, since, cause)
     restored = restore_lost_table(project)
     if project.releases:
         project.releases.discard_half_built()

@@ -134,8 +134,8 @@ def _where(version: Version, current: Manifest) -> str:
 def _of_release(project: Project, current: Manifest, release: str) -> Request:
     """Go to the newest version of this release; one that never served starts with today's configuration."""
     if project.releases is None or not project.releases.is_complete(release):
-        existing = ", ".join(project.releases.ids()) if project.releases else "none, without a [release] section"
-        raise UsageError(f"there is no release {release!r} to roll back to", hint=f"there are: {existing}")
+        offered = _offered(project) if project.releases else "there is none without a [release] section"
+        raise UsageError(f"there is no release {release!r} to roll back to", hint=offered)
     committed = versions.committed(project)
     known = [version for version in committed if version.release == release]
     origin = versions.serving(committed, current).origin
@@ -166,5 +166,10 @@ def _check_startable(project: Project, number: int, service: str, release: str |
     if release is None or not project.releases.is_complete(release):
         raise UsageError(
             f"release {release} of deploy {number} does not exist any more",
-            hint=f"there are: {', '.join(project.releases.ids())}; or `zddeploy --rev {release}`",
+            hint=f"{_offered(project)}; or `zddeploy --rev {release}`",
         )
+
+
+def _offered(project: Project) -> str:
+    """Return the releases that a rollback can go to: those that were refused are not offered."""
+    return f"those that have served, the latest first: {', '.join(versions.served(project)) or 'none is left'}"

@@ -98,6 +98,25 @@ def _started(config: Config) -> Config:
     return replace(config, release=release)
 
 
+def served(project: Project) -> list[str]:
+    """
+    Return the releases that have served and still exist, ordered by the number of their last deploy, the latest first.
+
+    A release of which there is no record counts as the oldest: its deploy may have been forgotten.
+    """
+    if project.releases is None:
+        return []
+    headers, last = project.snapshots.headers(), dict[str | None, int]()
+    for version in reversed(committed(project)):
+        header, table = headers.get(version.deploy), project.tables.read(version.deploy)
+        of_services = header.releases.values() if header else ()
+        of_instances = [instance.release for instance in table.instances.values()] if table else []
+        last |= dict.fromkeys([version.release, *of_services, *of_instances], version.deploy)
+    refused = {entry.release for entry in history.read(project.paths.history)} - last.keys()
+    known = [release for release in project.releases.ids() if release not in refused]
+    return sorted(known, key=lambda release: last.get(release, 0), reverse=True)
+
+
 def kept(project: Project, tables: Collection[int]) -> set[int]:
     """
     Return the deploys whose snapshots are kept: those of the kept tables, whose instances serve or are warm, and the

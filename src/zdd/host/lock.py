@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Callable
 
 from zdd.host import files
 from zdd.host.clock import Clock
@@ -31,11 +32,15 @@ class Lock:
         self.path = path
         self.fd: int | None = None
 
-    def acquire(self, holder: dict[str, object], timeout: float) -> None:
-        """Take the lock, waiting at most `timeout` seconds. Raises Busy with what the holder wrote."""
+    def acquire(self, describe: Callable[[], dict[str, object]], timeout: float) -> None:
+        """
+        Take the lock, waiting at most `timeout` seconds, and write what `describe` then says about us into the file.
+
+        Raises Busy with what its holder wrote.
+        """
         clock = Clock()
         for _ in clock.poll(0.05, until=clock.now() + timeout):
-            if self._try(holder):
+            if self._try(describe):
                 return
         raise Busy(files.read_object(self.path))
 
@@ -45,7 +50,7 @@ class Lock:
             os.close(self.fd)
             self.fd = None
 
-    def _try(self, holder: dict[str, object]) -> bool:
+    def _try(self, describe: Callable[[], dict[str, object]]) -> bool:
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             os.fchmod(fd, 0o600)
@@ -57,7 +62,7 @@ class Lock:
             os.close(fd)
             return False
         os.ftruncate(fd, 0)
-        os.pwrite(fd, json.dumps(holder).encode(), 0)
+        os.pwrite(fd, json.dumps(describe()).encode(), 0)
         self.fd = fd
         return True
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CANNOT_START = 127  # the exit status of an app that never ran, as in a shell
 _LISTEN_FD = 3
 _LONGEST = 2000  # characters of a report, so that a pipe holds it
+_LONGEST_FIRST_LINE = 4096  # bytes; the kernel reads 256 (execve(2))
 _NICENESS = 10  # a tenth of the weight of other processes; 19 starves a start if no core is ever idle
 
 
@@ -137,6 +138,7 @@ class App:
         record = self.record
         socket = listener.listen_socket.fileno() if listener.listen_socket else None
         argv: list[str] = []
+        env: dict[str, str] = {}
         stage, what = "start", "start"
         try:
             argv, env = self._command(listener)
@@ -158,9 +160,8 @@ class App:
             stage, what = "run", f"run {argv[0]!r}"
             os.execvpe(argv[0], argv, env)
         except BaseException as error:
-            if stage == "run" and isinstance(error, FileNotFoundError) and os.path.exists(argv[0]):
-                stage = "interpreter"
-            os.write(report, _reported(stage, what, error))
+            reason = _missing(argv[0], env) if stage == "run" and isinstance(error, FileNotFoundError) else None
+            os.write(report, _reported("interpreter" if reason else stage, what, error, reason))
         finally:
             os._exit(CANNOT_START)
 
@@ -193,11 +194,32 @@ class App:
             os.dup2(socket, _LISTEN_FD)
 
 
-def _reported(stage: str, what: str, error: BaseException) -> bytes:
+def _missing(program: str, env: dict[str, str]) -> str | None:
+    """
+    Return which file is missing if the program is there, as a link or as a script with an interpreter; else None.
+
+    A release's own Python is a link to the system's, which an upgrade removes.
+    """
+    if "/" not in program:
+        places = (f"{folder}/{program}" for folder in env.get("PATH", os.defpath).split(":"))
+        program = next(filter(os.path.lexists, places), "")
+    if os.path.islink(program) and not os.path.exists(program):
+        return f"it leads to {os.path.realpath(program)}, which does not exist"
+    try:
+        with open(program, "rb") as file:
+            line = file.readline(_LONGEST_FIRST_LINE)
+    except OSError:
+        return None
+    if not line.startswith(b"#!"):
+        return "the loader that it needs does not exist: it was built for another system"
+    interpreter = os.fsdecode((line[2:].split() or [b""])[0])
+    leads = f", which leads to {os.path.realpath(interpreter)}" if os.path.islink(interpreter) else ""
+    return f"its first line names {interpreter}{leads}, which does not exist"
+
+
+def _reported(stage: str, what: str, error: BaseException, reason: str | None) -> bytes:
     """Return what the child writes for its keeper: the arguments of NeverRan."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else repr(error)
-    if stage == "interpreter":
-        reason = "the interpreter that its first line names is not there"
+    reason = reason or (error.strerror if isinstance(error, OSError) and error.strerror else repr(error))
     return json.dumps([stage, getattr(error, "errno", None), f"cannot {what}: {reason}"[:_LONGEST]]).encode()
 
 

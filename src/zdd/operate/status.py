@@ -198,7 +198,8 @@ def _services(project: Project, current: Manifest | None, running: dict[str, Ins
             name,
             instance.state,
             pid,
-            instance.since,
+            # What the keeper noted is a time of the clock as it was then; somebody may have set it meanwhile.
+            instance.main.started() if instance.main else instance.since,
             connected[name],
             instance.restarts,
             memory,

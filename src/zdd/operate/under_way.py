@@ -40,7 +40,7 @@ def look(project: Project) -> UnderWay | None:
         return None
     action = holder["command"].partition(" ")[2] or "deploy"
     change = UnderWay(None, action, holder["who"], holder["pid"], holder["since"], None)
-    if file := _events_of(project, change):
+    if file := _events_of(project, holder.get("last_deploy", 0)):
         begin, *events = file.new()
         change.deploy = begin.deploy if isinstance(begin, Begin) else None
         change.step = _step(events)
@@ -51,9 +51,11 @@ def follow(project: Project, change: UnderWay) -> Iterator[AnyEvent]:
     """Yield the events of a change, from the first one to its result, or until its process ends."""
     process = Process.find(change.pid)
     file: EventFile | None = None
+    holder = files.read_object(project.paths.lock)
+    last_deploy = holder.get("last_deploy", 0) if holder.get("pid") == change.pid else math.inf
     for _ in project.clock.poll(_POLL, math.inf):
         alive = process is not None and process.alive()  # checked before its last events are read
-        file = file or _events_of(project, change)
+        file = file or _events_of(project, last_deploy)
         for event in file.new() if file else ():
             yield event
             if isinstance(event, Result):
@@ -80,12 +82,11 @@ class EventFile:
                 continue
 
 
-def _events_of(project: Project, change: UnderWay) -> EventFile | None:
-    """Return the events of the deploy that this change has begun, None before it has begun one."""
-    deploy = max(project.paths.logged_deploys(), default=0)
-    path = project.paths.deploy_events(deploy)
-    begin = next(EventFile(path).new(), None)
-    return EventFile(path) if isinstance(begin, Begin) and begin.started >= change.since else None
+def _events_of(project: Project, last_deploy: float) -> EventFile | None:
+    """Return the events of the deploy that was begun after this last one, None before it has begun."""
+    path = project.paths.deploy_events(deploy := project.paths.last_logged_deploy())
+    has_begun = deploy > last_deploy and isinstance(next(EventFile(path).new(), None), Begin)
+    return EventFile(path) if has_begun else None
 
 
 def _step(events: list[AnyEvent]) -> str | None:

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from zdd.host.command import Commands, cannot_run
 from zdd.host.process import ended
 from zdd.paths import Paths
 from zdd.release import assets, disk, git, shared
-from zdd.release.shelf import Shelf
+from zdd.release.shelf import Shelf, number_of, numbered
 from zdd.release.work import BuildFailed, Work
 
 
@@ -52,11 +53,12 @@ class Releases(Shelf):
         self._not_source = {os.path.realpath(paths.state), os.path.realpath(paths.runtime)}
         self._mirror = git.Mirror(paths.mirror, section.source, commands, interrupt)
 
-    def resolve(self, rev: str | None = None) -> Revision:
+    def resolve(self, rev: str | None = None, rebuild: bool = False) -> Revision:
         """
         Return the release that would be built, after fetching a git repository; `rev` overrides the section's.
 
-        A commit that was built before with the same `build` and `shared` gets the same id: `build` reuses that release.
+        A commit that was built before with the same `build` and `shared` gets the same id: `build` reuses that release,
+        the latest of several. With `rebuild` it gets an id of its own.
         Raises UsageError for an unknown source or revision, DeployFailed if it cannot be fetched.
         """
         shared.check(self.section.shared)
@@ -67,7 +69,7 @@ class Releases(Shelf):
             except OSError as error:
                 raise DeployFailed(f"cannot fetch {self._mirror.shown}: {of_system(error)}") from error
             self._report_uncommitted(commit)
-            return Revision(self._choose(commit[:12], commit), commit)
+            return Revision(self._choose(commit[:12], commit, rebuild), commit)
         if not os.path.isdir(source):
             raise UsageError(f"[release] source: {source} does not exist")
         if rev:
@@ -94,15 +96,16 @@ class Releases(Shelf):
         self.make_newest(revision.id)
         return path
 
-    def prune(self, keep: Collection[str]) -> list[str]:
+    def prune(self, served: Sequence[str], keep: Collection[str]) -> list[str]:
         """
-        Remove half-built releases, and those that are not among the newest `keep_releases`, in `keep`, or current.
+        Remove releases, half-built ones too; keep the first `keep_releases` of those that have `served` (the latest
+        first), those in `keep`, and the current one.
 
         Returns the removed releases. `notice` reports releases that cannot be removed; the next deploy tries again.
         """
-        ids = self.ids()
-        kept = {*ids[: self.section.keep_releases], *keep, self.current()}
-        return self.discard([release for release in ids if release not in kept]) + self.discard_half_built(keep)
+        kept = {*served[: self.section.keep_releases], *keep, self.current()}
+        removed = self.discard([release for release in self.ids() if release not in kept])
+        return removed + self.discard_half_built(keep)
 
     def unite_assets(self) -> None:
         """
@@ -167,16 +170,25 @@ class Releases(Shelf):
                 message = f"build: `{command}` ended with {ended(status)}"
                 raise BuildFailed(message, files.tail(log, 20, begun), log)
 
-    def _choose(self, name: str, commit: str | None) -> str:
-        """Return the existing release of this commit, or else the first free id with this name."""
-        for number in count(1):
-            release = name if number == 1 else f"{name}-{number}"
-            if self.is_complete(release):
-                if commit and self._is_alike(release, commit):
-                    return release
-            elif not os.path.lexists(self.path(release)) or (commit and not self.is_used(release)):
+    def _choose(self, name: str, commit: str | None, rebuild: bool = False) -> str:
+        """
+        Return the latest release of this commit that equals what would be built, or else a free id with this name.
+
+        With `rebuild` the id is new, and higher than that of every release with this name.
+        """
+        last = max([0, *(number_of(release) for release in self._names() if release.startswith(name))])
+        ids = map(partial(numbered, name), count(last + 1 if rebuild else 1))
+        earlier = [] if rebuild else map(partial(numbered, name), range(last, 0, -1))
+        for release in earlier:
+            if commit and self.is_complete(release) and self._is_alike(release, commit):
                 return release
-        raise AssertionError  # count() does not end
+        return next(release for release in ids if self._is_free(release, reuse=commit is not None))
+
+    def _is_free(self, release: str, reuse: bool) -> bool:
+        """Return whether a release may be built under this id; to `reuse` is to build over a partial one."""
+        if self.is_complete(release):
+            return False
+        return not os.path.lexists(self.path(release)) or (reuse and not self.is_used(release))
 
     def _is_alike(self, release: str, commit: str) -> bool:
         """Return whether a release equals what would be built, modes included (before 0.2 the umask set them)."""

@@ -16,6 +16,22 @@ from zdd.release import work
 _ID = re.compile(r"([0-9a-f]{12}|[0-9]{8}-[0-9]{6})(-[0-9]+)?")  # a commit or a time; a second one: -2
 
 
+def number_of(release: str) -> int:
+    """
+    Return which release of its name it is: 1 for the first, which has no number; 0 for what is no release's id.
+
+    >>> number_of("20261129-134340"), number_of("20261129-134340-2"), number_of("lost+found")
+    (1, 2, 0)
+    """
+    match = _ID.fullmatch(release)
+    return 0 if match is None else int((match[2] or "-1")[1:])
+
+
+def numbered(name: str, number: int) -> str:
+    """Return the id of the release of this number, of those with this name."""
+    return name if number == 1 else f"{name}-{number}"
+
+
 class Shelf:
     """
     All releases of a project. Callers that change them hold the project's lock.
@@ -58,8 +74,10 @@ class Shelf:
         files.point(self.link, f"releases/{release}")
 
     def make_newest(self, release: str) -> None:
-        """Make a complete release the newest."""
-        now = time.time_ns()  # the kernel's own "now" lags some milliseconds: two releases could have the same time
+        """Make a complete release the newest, even if the clock was set back since another one was."""
+        others = [os.stat(self.marker(name)).st_mtime_ns for name in self.ids() if name != release]
+        # The kernel's own "now" lags some milliseconds: two releases could have the same time.
+        now = max([time.time_ns(), *(moment + 1 for moment in others)])
         os.utime(self.marker(release), ns=(now, now))
 
     def is_used(self, release: str) -> bool:

@@ -10,6 +10,9 @@ from zdd.errors import ProgramFailed
 from zdd.host import files, process, sock_diag
 from zdd.instances import node
 
+REBUILD = "if it has gone since, as with an upgrade of the system: `zddeploy deploy --rebuild` builds the release again"
+"""What to do about a release that misses a program that it was built with."""
+
 _SHOWN_LINES = 20
 _WANTED = {
     "fd": "the socket it inherits as descriptor 3 ({fd} in run; LISTEN_FDS)",

@@ -149,8 +149,11 @@ class Probe:
         """Return what to raise for an app that ended, or could not be started; a keeper of zdd 0.1 knows no stages."""
         how, stage, record = event["words"], event.get("stage"), Record.find(self.paths.record(self.name))
         if stage and record:
-            path = record.env.get("PATH", os.defpath)
-            hint = failure.why_never_ran(stage, event["errno"], record.argv[0], path, self.service.user)
+            if stage == "interpreter" and record.env.get("ZDD_RELEASE"):
+                hint: str | None = failure.REBUILD
+            else:
+                path = record.env.get("PATH", os.defpath)
+                hint = failure.why_never_ran(stage, event["errno"], record.argv[0], path, self.service.user)
             return InstanceFailed(f"{self.service.name}: {how}", [], None, hint=hint)
         why = failure.why_ended(event["status"])
         return self.failed(f"`{self.service.run}` ended with {how} before it was healthy", why)

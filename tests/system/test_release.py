@@ -8,6 +8,8 @@ import re
 import sys
 import time
 
+import pytest
+
 from zdd.load import Kind
 
 from .code import configure
@@ -279,3 +281,21 @@ def test_without_releases_there_is_nothing_to_build_again(project: Project) -> N
     project.write("deploy.toml", re.sub(r"\[release\]\n[^[]*", "", text))
 
     assert "--rebuild needs a [release] section" in project.zddeploy("deploy", "--rebuild", code=2).stderr
+
+
+def test_a_source_that_cannot_be_reached_says_why_and_where_the_rest_is(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = configure(project)
+    project.zddeploy()
+    project.replace("deploy.toml", f'source = "{code.folder}"', 'source = "ssh://git@code.test/shop.git"')
+    ssh = project.write("ssh", "#!/bin/sh\necho Host key verification failed. >&2; exit 255\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
+
+    said = project.zddeploy(code=1).stderr
+
+    assert "zddeploy: cannot fetch ssh://code.test/shop.git: Host key verification failed.\n" in said
+    assert f"all its output: {project.state}/repo.git.log" in said
+    assert "`ssh -T git@code.test` once as" in said
+    assert "deploy 1 still serves" in said

@@ -13,6 +13,7 @@ from zdd.host.command import Commands, Result
 from zdd.instances import environment
 from zdd.release import source, work
 from zdd.release.source import GIT, SourceFolder
+from zdd.release.unreachable import fetch_failed, gist, without_password
 from zdd.release.work import BuildFailed, Work
 
 # Variables that git sets for hooks, from which people deploy (`git rev-parse --local-env-vars`): another repository.
@@ -49,7 +50,7 @@ class Mirror:
     def __init__(self, path: str, source: str, commands: Commands, interrupt: Callable[[], None]) -> None:
         self.path = path
         self.source = source
-        self.shown = _without_password(source)
+        self.shown = without_password(source)
         self.commands = commands
         self.interrupt = interrupt
         self.log = f"{path}.log"
@@ -87,13 +88,13 @@ class Mirror:
             if _DAMAGED.search("\n".join(output)):
                 files.remove_tree(self.path)
                 hint = f"the copy of the repository in {self.path} was damaged and is removed: deploy again"
-            raise BuildFailed(f"cannot check out {commit[:12]}: {_gist(output)}", output, log, hint=hint)
+            raise BuildFailed(f"cannot check out {commit[:12]}: {gist(output)}", output, log, hint=hint)
         # Finds missing and extra files, but not changed ones: filters (line endings, LFS) may change files.
         compare = ["diff-index", "--name-only", "--no-renames", "--ignore-submodules", "--diff-filter=ADTU", commit]
         compared = self.commands.run([*there, *compare, "--"], folder, env, math.inf, interrupt=self.interrupt)
         if compared.status != 0 or compared.output:
             wrong = compared.output.splitlines()
-            raise BuildFailed(f"cannot check out {commit[:12]}: it is incomplete: {_gist(wrong)}", wrong, log)
+            raise BuildFailed(f"cannot check out {commit[:12]}: it is incomplete: {gist(wrong)}", wrong, log)
 
     def _commit_of_folder(self, rev: str) -> str:
         commit = self.folder.commit(rev)
@@ -112,7 +113,7 @@ class Mirror:
             if failure := self._bring(lambda: wanted, has_arrived):
                 lacks = f"it is a partial clone without all files of {commit[:12]}"
                 raise DeployFailed(
-                    f"cannot fetch {self.shown}: {lacks}: {_gist(output)}",
+                    f"cannot fetch {self.shown}: {lacks}: {gist(output)}",
                     hint="clone it without --filter, or have the repository it was cloned from answer",
                 )
         if failure:
@@ -176,22 +177,10 @@ class Mirror:
         return status, "\n".join(files.tail(self.log, 40))
 
     def _cannot_fetch(self, output: str) -> DeployFailed | UsageError:
-        reason = _gist(output.splitlines())
-        return source.untrusted(self.shown, output) or DeployFailed(f"cannot fetch {self.shown}: {reason}")
+        return source.untrusted(self.shown, output) or fetch_failed(self.shown, self.source, output, self.log)
 
     def _ask(self, *arguments: str) -> Result:
         return self.commands.run(self._git(*arguments), env=self._env)
 
     def _git(self, *arguments: str) -> list[str]:
         return [*GIT, f"--git-dir={self.path}", *arguments]
-
-
-def _gist(output: list[str]) -> str:
-    """Return the line of git's output with the reason."""
-    lines = [line for line in output if line.strip()]
-    reasons = [line for line in lines if re.match("(remote: )?(fatal|error):", line)]
-    return _without_password((reasons or lines or ["no reason given"])[0])
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"(?<=://)[^/@\s]*@", "", text)

@@ -161,14 +161,6 @@ def test_each_release_has_the_files_of_its_own_commit(house: House, repository: 
     assert sorted(os.listdir(releases.path(house.build(releases)))) == ["a", "c"]
 
 
-def test_submodules_are_told_not_to_be_there(house: House, repository: Repository) -> None:
-    repository.commit(_gitmodules='[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n')
-
-    house.build(house.releases(repository.path))
-
-    assert ["submodules" in notice for notice in house.notices] == [True]
-
-
 def test_zdd_works_from_a_hook_of_another_repository(
     house: House, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

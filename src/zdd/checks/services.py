@@ -13,7 +13,7 @@ from zdd.host.command import which
 from zdd.instances import environment
 from zdd.instances.environment import USER_NEEDS
 from zdd.project import Project
-from zdd.release import git
+from zdd.release.source import locate
 
 
 def services(project: Project) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def release(project: Project) -> Iterator[Finding]:
     if project.config.release is None:
         return
     source = project.config.release.source
-    if git.is_repository(source):
+    if locate(source):
         if which("git") is None:
             yield error("git is not installed", "source is a git repository", "install git")
     elif not os.path.isdir(source):

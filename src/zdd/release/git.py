@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import math
+import hashlib
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 
-from zdd.errors import DeployFailed, UsageError
+from zdd.errors import DeployFailed, UsageError, ZddError
 from zdd.host import files
 from zdd.host.command import Commands, Result
 from zdd.instances import environment
-from zdd.release import source, work
+from zdd.release import lfs, source, submodules, work
+from zdd.release.checkout import DAMAGED, Checkout
 from zdd.release.source import GIT, SourceFolder
+from zdd.release.submodules import Submodule
 from zdd.release.unreachable import fetch_failed, gist, without_password
-from zdd.release.work import BuildFailed, Work
+from zdd.release.work import Work
 
 # Variables that git sets for hooks, from which people deploy (`git rev-parse --local-env-vars`): another repository.
 _OTHER_REPOSITORY = re.compile(
@@ -22,7 +25,6 @@ _OTHER_REPOSITORY = re.compile(
     "|QUARANTINE_PATH|SHALLOW_FILE|GRAFT_FILE|REPLACE_REF_BASE|NO_REPLACE_OBJECTS|IMPLICIT_WORK_TREE"
     "|INTERNAL_SUPER_PREFIX|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT)"
 )
-_DAMAGED = re.compile("bad object|corrupt|loose object|unable to read|not a valid object|not a git repository: ")
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules")
 _HEAD = "refs/zdd/HEAD"  # in the mirror: the commit fetched from a folder, or the HEAD of any other source
 
@@ -32,24 +34,28 @@ def inherited() -> dict[str, str]:
     return {name: text for name, text in environment.inherited().items() if not _OTHER_REPOSITORY.fullmatch(name)}
 
 
-def is_repository(source: str) -> bool:
-    """Return whether the source is a git repository: a URL, a bundle, or a folder that is bare or has `.git`."""
-    if not os.path.isabs(source) or os.path.isfile(source):
-        return True
-    return os.path.lexists(f"{source}/.git") or all(os.path.exists(f"{source}/{part}") for part in ("HEAD", "objects"))
-
-
 class Mirror:
     """
     A bare repository in S with the commits fetched from the source: a cache, which may be removed at any time.
 
     From a folder on this machine it fetches one commit without history, since git resolves names in the folder itself.
-    From a URL or a bundle it fetches all branches and tags.
+    From a URL or a bundle it fetches all branches and tags. `prefix` is the folder of the repository that is deployed,
+    empty for all of it. `notice` gets messages for a person.
     """
 
-    def __init__(self, path: str, source: str, commands: Commands, interrupt: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        path: str,
+        source: str,
+        commands: Commands,
+        interrupt: Callable[[], None],
+        notice: Callable[[str], None],
+        prefix: str = "",
+    ) -> None:
         self.path = path
         self.source = source
+        self.prefix = prefix
+        self.notice = notice
         self.shown = without_password(source)
         self.commands = commands
         self.interrupt = interrupt
@@ -74,43 +80,82 @@ class Mirror:
             raise UsageError("git is not installed, and source is a git repository", hint="install git") from error
 
     def checkout(self, commit: str, folder: str, log: str) -> None:
-        """Write the files of a commit into an empty folder, without `.git`. Raises BuildFailed."""
-        index = f"{self.path}/checkout-index"
-        files.remove(index)
-        before = files.size(log)
-        env = self._env | {"GIT_INDEX_FILE": index}
-        there = self._git(f"--work-tree={folder}")
-        argv = [*there, "read-tree", "--no-sparse-checkout", "--reset", "-u", commit]
-        status = Work(self.commands, folder, env, self.interrupt).run(argv, folder, log)
-        if status != 0:
-            output = files.tail(log, 20, before)
-            hint = None
-            if _DAMAGED.search("\n".join(output)):
-                files.remove_tree(self.path)
-                hint = f"the copy of the repository in {self.path} was damaged and is removed: deploy again"
-            raise BuildFailed(f"cannot check out {commit[:12]}: {gist(output)}", output, log, hint=hint)
-        # Finds missing and extra files, but not changed ones: filters (line endings, LFS) may change files.
-        compare = ["diff-index", "--name-only", "--no-renames", "--ignore-submodules", "--diff-filter=ADTU", commit]
-        compared = self.commands.run([*there, *compare, "--"], folder, env, math.inf, interrupt=self.interrupt)
-        if compared.status != 0 or compared.output:
-            wrong = compared.output.splitlines()
-            raise BuildFailed(f"cannot check out {commit[:12]}: it is incomplete: {gist(wrong)}", wrong, log)
+        """
+        Write the files of a commit into an empty folder, without `.git`, those of Git LFS and of submodules included.
+
+        Raises BuildFailed, or DeployFailed if a submodule cannot be fetched.
+        """
+        into = f"{self.path}/checkout" if self.prefix else folder
+        if self.prefix:
+            files.remove_tree(into)
+            os.mkdir(into, 0o755)
+        tree = Checkout(self.path, commit, self.prefix, into, self.commands, self._env, self.interrupt, log)
+        tree.write()
+        self._fill(tree)
+        for module in submodules.find(tree, self.notice):
+            self._check_out_submodule(module, f"{into}/{module.path}", log)
+        if self.prefix:
+            os.rename(f"{into}/{self.prefix}", folder)
+            files.remove_tree(into)
+
+    def has_folder(self, commit: str) -> bool:
+        """Return whether the commit has the folder `prefix`."""
+        return not self.prefix or self._ask("cat-file", "-t", f"{commit}:{self.prefix}").output.strip() == "tree"
+
+    def _fill(self, tree: Checkout) -> None:
+        """Write the files of Git LFS; a folder on this machine may lack some that it can get itself."""
+        if not os.path.isdir(self.source):
+            lfs.fill(tree, self.shown, self.source, lambda: None)
+            return
+        work = Work(self.commands, self.path, self._env, self.interrupt)
+        complete = partial(self.folder.complete_lfs, tree.commit, work, tree.log)
+        lfs.fill(tree, self.shown, f"file://{self.source}", complete)
+
+    def _check_out_submodule(self, module: Submodule, folder: str, log: str) -> None:
+        """Fetch the commit of a submodule, from the source's own copy if it has one, else from its URL."""
+        base, url = self.source, module.url
+        places = []
+        if os.path.isdir(self.source):
+            places = self.folder.copies_of(module.name)
+            base = self.folder.setting("remote.origin.url") or self.source
+            url = self.folder.setting(f"submodule.{module.name}.url") or url
+        places.append(submodules.absolute(url, base))
+        path = f"{self.path}/modules/{hashlib.sha256(module.name.encode()).hexdigest()[:12]}"
+        for place in places:
+            mirror = Mirror(path, place, self.commands, self.interrupt, self.notice)
+            try:
+                mirror.fetch(module.commit)
+                break
+            except ZddError as error:
+                if place == places[-1]:
+                    error.message = f"submodule {module.path}: {error.message}"
+                    raise
+        os.makedirs(folder, exist_ok=True)
+        mirror.checkout(module.commit, folder, log)
+
+    def fetch(self, commit: str) -> None:
+        """Fetch this commit, of which only the id is known. Raises DeployFailed, or UsageError."""
+        if self._ask("rev-parse", "--verify", "--quiet", f"{_HEAD}^{{commit}}").output.strip() == commit:
+            return
+        if not self._fetch_commit(commit):
+            return
+
+        def has_arrived() -> bool:
+            return self._ask("update-ref", _HEAD, commit).status == 0
+
+        # Not every server gives a commit by its id.
+        wanted = [*_FETCH, "--", self.source, *(f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags"))]
+        if failure := self._bring(lambda: wanted, has_arrived):
+            raise self._cannot_fetch(failure)
 
     def _commit_of_folder(self, rev: str) -> str:
         commit = self.folder.commit(rev)
-
-        def has_arrived() -> bool:
-            # git sets the ref once it has found everything that the commit needs.
-            return self._ask("rev-parse", "--verify", "--quiet", f"{_HEAD}^{{commit}}").output.strip() == commit
-
-        # Protocol 2 serves every commit by its id, even one that no branch contains.
-        wanted = ["-c", "protocol.version=2", *_FETCH, "--depth=1", "--", self.source, f"+{commit}:{_HEAD}"]
-        failure = self._bring(lambda: wanted, has_arrived)
+        failure = self._fetch_commit(commit)
         if failure and "promisor remote" in failure:
             since = files.size(self.log)
             self.folder.complete(commit, Work(self.commands, self.path, self._env, self.interrupt), self.log)
             output = files.tail(self.log, 40, since)
-            if failure := self._bring(lambda: wanted, has_arrived):
+            if failure := self._fetch_commit(commit):
                 lacks = f"it is a partial clone without all files of {commit[:12]}"
                 raise DeployFailed(
                     f"cannot fetch {self.shown}: {lacks}: {gist(output)}",
@@ -119,6 +164,17 @@ class Mirror:
         if failure:
             raise self._cannot_fetch(failure)
         return commit
+
+    def _fetch_commit(self, commit: str) -> str | None:
+        """Fetch one commit by its id; return git's output on failure."""
+
+        def has_arrived() -> bool:
+            # git sets the ref once it has found everything that the commit needs.
+            return self._ask("rev-parse", "--verify", "--quiet", f"{_HEAD}^{{commit}}").output.strip() == commit
+
+        # Protocol 2 serves every commit by its id, even one that no branch contains.
+        wanted = ["-c", "protocol.version=2", *_FETCH, "--depth=1", "--", self.source, f"+{commit}:{_HEAD}"]
+        return self._bring(lambda: wanted, has_arrived)
 
     def _commit_of_url(self, rev: str) -> str:
         if "@{" in rev:
@@ -153,7 +209,7 @@ class Mirror:
         status, output = self._fetch(wanted())
         if status == 0 and has_arrived():
             return None
-        if status == 0 or _DAMAGED.search(output) or (os.path.isdir(self.source) and not source.untrusted("", output)):
+        if status == 0 or DAMAGED.search(output) or (os.path.isdir(self.source) and not source.untrusted("", output)):
             files.remove_tree(self.path)
             status, output = self._fetch(wanted())
             if status == 0 and has_arrived():

@@ -19,6 +19,7 @@ from zdd.host.process import ended
 from zdd.paths import Paths
 from zdd.release import assets, disk, git, shared
 from zdd.release.shelf import Shelf, number_of, numbered
+from zdd.release.source import locate
 from zdd.release.work import BuildFailed, Work
 
 
@@ -51,7 +52,9 @@ class Releases(Shelf):
         self.paths = paths
         self._reported_unreadable = False
         self._not_source = {os.path.realpath(paths.state), os.path.realpath(paths.runtime)}
-        self._mirror = git.Mirror(paths.mirror, section.source, commands, interrupt)
+        self._located = locate(section.source)
+        top, prefix = self._located or (section.source, "")
+        self._mirror = git.Mirror(paths.mirror, top, commands, interrupt, notice, prefix)
 
     def resolve(self, rev: str | None = None, rebuild: bool = False) -> Revision:
         """
@@ -63,11 +66,7 @@ class Releases(Shelf):
         """
         shared.check(self.section.shared)
         source, rev = self.section.source, rev or self.section.rev
-        if git.is_repository(source):
-            try:
-                commit = self._mirror.commit(rev)
-            except OSError as error:
-                raise DeployFailed(f"cannot fetch {self._mirror.shown}: {of_system(error)}") from error
+        if self._located and (commit := self._commit(rev)):
             self._report_uncommitted(commit)
             return Revision(self._choose(commit[:12], commit, rebuild), commit)
         if not os.path.isdir(source):
@@ -75,6 +74,22 @@ class Releases(Shelf):
         if rev:
             raise UsageError(f"[release] source: {source} is no git repository and has no revision {rev!r}")
         return Revision(self._choose(time.strftime("%Y%m%d-%H%M%S", time.gmtime()), None), None)
+
+    def _commit(self, rev: str | None) -> str | None:
+        """Return the commit, None if the source is a folder in a repository that does not have it."""
+        mirror, source = self._mirror, self.section.source
+        try:
+            commit = mirror.commit(rev)
+        except OSError as error:
+            raise DeployFailed(f"cannot fetch {mirror.shown}: {of_system(error)}") from error
+        if mirror.has_folder(commit):
+            return commit
+        where = f"{mirror.prefix} is not in commit {commit[:12]} of {mirror.shown}"
+        if rev:
+            raise UsageError(f"[release] source: {where}", hint="name a commit that has this folder")
+        if not mirror.folder.ignores(source):
+            self.notice(f"{where}: {source} is deployed as it is, whatever is committed")
+        return None
 
     def build(self, revision: Revision, log: str) -> str:
         """
@@ -133,8 +148,10 @@ class Releases(Shelf):
 
     def _report_uncommitted(self, commit: str) -> None:
         """Report uncommitted files, which are not deployed. The configuration does not count: it is read in place."""
-        ours = os.path.relpath(self.paths.config.path, self.section.source)
-        if names := [name for name in self._mirror.folder.uncommitted(commit) if name != ours]:
+        prefix = self._mirror.prefix
+        ours = os.path.relpath(os.path.realpath(self.paths.config.path), os.path.realpath(self._mirror.source))
+        listed = self._mirror.folder.uncommitted(commit, prefix)
+        if names := [name.removeprefix(f"{prefix}/") for name in listed if name != ours]:
             changes = f"uncommitted changes in {self.section.source} ({counted(len(names), 'file')})"
             self.notice(f"{changes} are not deployed: {shorten(names, 3)}")
 
@@ -147,8 +164,6 @@ class Releases(Shelf):
         else:
             os.mkdir(path, 0o755)
             self._mirror.checkout(commit, path, log)
-            if os.path.lexists(f"{path}/.gitmodules"):
-                self.notice(f"submodules of {commit[:12]} are not fetched: `build` must clone those it needs")
         shared.link(path, self.paths.shared, self.section.shared, self.notice)
         self._run_commands(revision.id, log)
         disk.sync(path)
@@ -200,5 +215,6 @@ class Releases(Shelf):
 
     def _made_of(self, commit: str | None, *more: object) -> str:
         """Return the marker text that distinguishes releases; hashed, since `build` may contain a secret."""
-        made_of = [commit, self.section.build, self.section.shared, *more]
+        prefix = [self._mirror.prefix] if self._mirror.prefix else []
+        made_of = [commit, self.section.build, self.section.shared, *prefix, *more]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest() + "\n"

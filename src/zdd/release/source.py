@@ -30,6 +30,24 @@ _EMPTY_TREE = {  # for each length of an id
 }
 
 
+def locate(source: str) -> tuple[str, str] | None:
+    """
+    Return the git repository that a source is or is a part of, and the folder in it; None if there is none.
+
+    A URL and a bundle are repositories, and so is a folder that is bare or has `.git`. The folder in it is empty except
+    for a source below the top of a working tree.
+    """
+    if not os.path.isabs(source) or os.path.isfile(source):
+        return source, ""
+    if os.path.lexists(f"{source}/.git") or all(os.path.exists(f"{source}/{part}") for part in ("HEAD", "objects")):
+        return source, ""
+    real = os.path.realpath(source)
+    top = os.path.dirname(real)
+    while top != "/" and not os.path.lexists(f"{top}/.git"):
+        top = os.path.dirname(top)
+    return (top, os.path.relpath(real, top)) if os.path.lexists(f"{top}/.git") and os.path.isdir(real) else None
+
+
 class SourceFolder:
     """A folder that is a git repository: bare, with a working tree, or a linked working tree."""
 
@@ -57,14 +75,29 @@ class SourceFolder:
                 ) from None
             raise
 
-    def uncommitted(self, commit: str) -> list[str]:
-        """Return the files that differ from this commit, if this commit is checked out; else nothing."""
+    def uncommitted(self, commit: str, prefix: str = "") -> list[str]:
+        """Return the files in a folder that differ from this commit, if it is checked out; else nothing."""
         if not os.path.lexists(f"{self.path}/.git"):
             return []
         if self._ask("rev-parse", "HEAD").output.strip() != commit:
             return []
-        listed = self._ask("status", "--porcelain", "-z", "--no-renames").output
+        listed = self._ask("status", "--porcelain", "-z", "--no-renames", "--", prefix or ".").output
         return [entry[3:] for entry in listed.split("\0") if re.match("[ MTADCU?]{2} ", entry)]
+
+    def setting(self, key: str) -> str | None:
+        """Return the value of a key in git's configuration of this repository, None if it has none."""
+        result = self._ask("config", "--get", key)
+        return result.output.strip() or None if result.status == 0 else None
+
+    def copies_of(self, submodule: str) -> list[str]:
+        """Return the repository of a submodule that `git submodule` has made in this one, if there is one."""
+        common = self._ask("rev-parse", "--git-common-dir").output.strip()
+        path = os.path.join(self.path, common, "modules", submodule)
+        return [path] if ".." not in submodule.split("/") and os.path.isdir(f"{path}/objects") else []
+
+    def ignores(self, folder: str) -> bool:
+        """Return whether git is told to ignore this folder."""
+        return self._ask("check-ignore", "--quiet", "--", folder).status == 0
 
     def complete(self, commit: str, work: Work, log: str) -> None:
         """
@@ -74,6 +107,11 @@ class SourceFolder:
         """
         compare = ["diff-tree", "-r", "--shortstat", "--no-ext-diff", "--no-textconv", _EMPTY_TREE[len(commit)], commit]
         work.run(self._git(*compare), "/", log)
+
+    def complete_lfs(self, commit: str, work: Work, log: str) -> None:
+        """Fetch the files of this commit that are in Git LFS, from the repository that this one was cloned from."""
+        if self.setting("remote.origin.url"):
+            work.run(self._git("lfs", "fetch", "--include=", "--exclude=", "origin", commit), "/", log)
 
     def _ask(self, *arguments: str) -> Result:
         result = self.commands.run(self._git(*arguments), env=self._env)

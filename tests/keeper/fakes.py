@@ -80,6 +80,8 @@ class FakeApp:
 
 
 class FakeListener(Listener):
+    may_wait = True
+
     def __init__(self, record: Record, loop: Loop) -> None:
         super().__init__(record, loop)
         self.address = "/there"

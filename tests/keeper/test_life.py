@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from zdd import kills
 from zdd.host import files
 from zdd.host.process import Process
 
@@ -149,17 +151,56 @@ def test_a_long_life_makes_the_delay_short_again(serving: New) -> None:
     assert crashing.app.pid
 
 
-def test_what_a_crash_leaves_is_killed_before_the_restart(serving: New) -> None:
+@pytest.mark.parametrize(
+    ("record", "seconds", "limit"),
+    [
+        ({}, 10.0, "stop_timeout (10 s)"),
+        ({"stop_timeout": 60.0}, 10.0, "half of hold_max (10 s)"),
+        ({"stop_timeout": 60.0, "alone": False}, 60.0, "stop_timeout (60 s)"),
+    ],
+)
+def test_what_a_crash_leaves_has_its_time_and_is_killed_before_the_restart(
+    serving: New, tmp_path: Path, record: dict[str, Any], seconds: float, limit: str
+) -> None:
+    crashing = serving(kills=str(tmp_path / "kills"), **record)
+    crashing.app.descendants = True
+
+    crashing.die()
+    crashing.push(seconds - 0.1)
+    assert crashing.app.signals == [("all", 15)]
+    crashing.push(0.2)
+    assert crashing.app.signals == [("all", 15), ("all", 9)]
+    crashing.push(0.1)
+
+    assert crashing.app.starts == 2  # not beside what was left
+    assert f"what is left of the app is killed: it has not stopped within {limit}" in crashing.logged
+    (kill,) = kills.read(str(tmp_path / "kills"))
+    assert (kill.instance, kill.is_whole, kill.limit) == ("web-1", False, limit)
+
+
+def test_what_a_crash_leaves_and_ends_by_itself_is_not_killed(serving: New) -> None:
     crashing = serving()
     crashing.app.descendants = True
 
     crashing.die()
-    assert crashing.app.signals == [("all", 15)]
-    crashing.push(0.1)
-    assert crashing.app.signals == [("all", 15), ("all", 9)]
-    assert crashing.app.starts == 1  # not beside what was left
+    crashing.push(0.8)
+    assert crashing.app.starts == 1
+    crashing.app.descendants = crashing.app.has_children = False
     crashing.push(0.1)
 
+    assert crashing.app.signals == [("all", 15)]
+    assert crashing.app.starts == 2
+
+
+def test_what_a_crash_leaves_on_a_port_is_killed_at_once_since_it_would_take_connections(serving: New) -> None:
+    crashing = serving()
+    crashing.app.descendants = True
+    crashing.listener.may_wait = False
+
+    crashing.die()
+    crashing.push(0.2)
+
+    assert crashing.app.signals == [("all", 15), ("all", 9)]
     assert crashing.app.starts == 2
 
 
@@ -378,7 +419,7 @@ def test_what_cannot_be_killed_does_not_keep_an_instance_down(serving: New) -> N
     stuck.app.descendants = stuck.app.unkillable = True
 
     stuck.die()
-    stuck.push(5)
+    stuck.push(15)
     assert stuck.app.starts == 1
     stuck.push(1)
 

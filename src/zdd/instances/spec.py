@@ -55,6 +55,8 @@ def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> R
         hold_max=service.hold_max,
         start_held=predecessors is not None,
         stop_first=service.order == "stop-first",
+        kills=paths.kills,
+        keep_warm=service.keep_warm,
         predecessors=[_predecessor(other, paths) for other in predecessors or ()],
         listen_variables=not _names_descriptor(service),
         current=paths.current,

@@ -51,7 +51,7 @@ class Keeper(Part):
             "limit": [lambda: self.deadlines.at(self.record.hold_max, self._unproved)],
             "probe": [outage.ask],
             "tend": [runner.tend],  # the app may answer before nginx's user is admitted
-            "serve": [outage.end, runner.full_speed, presence.begin],
+            "serve": [outage.end, runner.serve, presence.begin],
             "admit": [self.hold.end],
             "lead away": [outage.begin],
             "refuse": [outage.refuse],

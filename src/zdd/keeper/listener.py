@@ -43,6 +43,11 @@ class Listener:
         """Return the sockets where connections may be queued."""
         return []
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether new connections wait with us, and not at what is left of an app that has ended."""
+        return True
+
     def hold(self) -> socket.socket | None:
         """Lead new connections to a socket that nobody accepts, and return it; None if there is no such socket."""
         return None

@@ -1,4 +1,4 @@
-"""What had to be killed since it did not stop in time: what it was doing is lost. Written by the keepers, for people."""
+"""What had to be killed since it did not stop in time, as the keepers note it: what it was doing is lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from zdd.history import Entry
 from zdd.host import files, rotation
 
 _MOST = 128 << 10  # bytes
@@ -50,6 +51,20 @@ def read(path: str) -> list[Kill]:
 def of(path: str, instance: str, since: float) -> Kill | None:
     """Return how the instance was killed after this moment of time.time(), None if it was not."""
     return next((kill for kill in read(path) if kill.instance == instance and kill.at >= since), None)
+
+
+def by_deploy(found: Sequence[Kill], entries: Sequence[Entry]) -> dict[int, list[Kill]]:
+    """Return the kills by the newest of these deploys (newest first) that had begun by then."""
+    deploys: dict[int, list[Kill]] = {}
+    for kill in found:
+        if entry := next((entry for entry in entries if entry.started <= kill.at), None):
+            deploys.setdefault(entry.deploy, []).append(kill)
+    return deploys
+
+
+def since_last(found: Sequence[Kill], entries: Sequence[Entry]) -> list[Kill]:
+    """Return the kills since the newest of these deploys began."""
+    return [kill for kill in found if not entries or kill.at >= entries[0].started]
 
 
 def sentence(kill: Kill) -> str:

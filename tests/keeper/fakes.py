@@ -116,6 +116,7 @@ class FakeRelay:
         self.waiting: list[str] = []
         self.sent: list[tuple[str, str | int | None]] = []
         self.busy = False
+        self.pipes: set[object] = set()
 
     def take(self, queues: list[socket.socket]) -> bool:
         self.waiting += self.queue

@@ -11,11 +11,13 @@ import os
 import re
 from collections.abc import Collection, Mapping
 
+from zdd import kills
 from zdd.deploy import versions
 from zdd.deploy.watch import DrainWatch
 from zdd.errors import ZddError, as_zdd_error
 from zdd.host import files, rotation
 from zdd.host.process import Process
+from zdd.instances.driver import Times
 from zdd.instances.state import InstanceState
 from zdd.operate import logs
 from zdd.project import Project
@@ -44,6 +46,7 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
     tables = _kept_tables(project, current, warm)
     for instance in running.values():
         name = instance.name
+        _renew(project, instance)
         if name in current.instances:
             continue
         was_serving = before is not None and name in before.instances
@@ -86,9 +89,16 @@ def try_to_clean_up(project: Project, keep_warm: bool) -> list[DrainWatch]:
         return []
 
 
+def _renew(project: Project, instance: InstanceState) -> None:
+    """Let the times that are configured today hold for an instance of any version."""
+    service = project.config.services.get(instance.service)
+    if service and not instance.classic and instance.state != "dead":
+        project.instances.of(instance.name).renew(Times.of(service))
+
+
 def _warm_seconds(project: Project, instance: InstanceState) -> float:
     service = project.config.services.get(instance.service)
-    return service.keep_warm if service and service.order == "start-first" else 0.0
+    return Times.of(service).warm if service else 0.0
 
 
 def _warm_table(
@@ -137,3 +147,4 @@ def prune_logs(project: Project, running: Collection[str]) -> None:
                     files.remove(rotation.older(project.paths.log(name)))
                     files.remove(f"{folder}/{name}.jsonl")
     rotation.rotate(f"{folder}/nginx.log", project.config.zdd.log_max)
+    kills.prune(project.paths.kills)

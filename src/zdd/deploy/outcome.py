@@ -43,6 +43,8 @@ def report_done(project: Project, target: Manifest, seconds: float, drained: Dra
             seconds=round(seconds, 3),
             drained=drained.ended if drained else None,
             cut=cut,
+            handed=(drained.handed if drained else 0) or UNSET,
+            killed=[*project.events.killed, *(drained.killed if drained else ())] or UNSET,
             unproved=[{"service": event.service, "reason": event.reason} for event in project.events.unproved],
             text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}"
             + (f", but visitors get nothing: {down}" if down else ""),

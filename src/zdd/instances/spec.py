@@ -12,7 +12,7 @@ import msgspec
 from zdd.conf.schema import RunService
 from zdd.host import acl, files, systemd
 from zdd.instances import environment, node
-from zdd.instances.driver import Launch
+from zdd.instances.driver import Launch, Times
 from zdd.instances.health import verdict
 from zdd.instances.health.verdict import Asked
 from zdd.keeper.record import Record
@@ -56,7 +56,7 @@ def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> R
         start_held=predecessors is not None,
         stop_first=service.order == "stop-first",
         kills=paths.kills,
-        keep_warm=service.keep_warm,
+        keep_warm=Times.of(service).warm,
         predecessors=[_predecessor(other, paths) for other in predecessors or ()],
         listen_variables=not _names_descriptor(service),
         current=paths.current,

@@ -8,31 +8,27 @@ import time
 
 from zdd.host import files
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from zdd.keeper.record import Record
-
 _MOST = 1 << 20  # bytes; an app that hangs again and again must not fill the disk
 
 
-def note(record: Record, is_whole: bool, limit: str, after: float) -> None:
+def note(path: str, instance: str, service: str, *, is_whole: bool, limit: str, after: float) -> None:
     """
-    Write that the app, or only what was left of its processes, is killed.
+    Write to this file that the instance's app, or only what was left of its processes, is killed.
 
     `limit` is the time that it had to stop, in words, and `after` the same in seconds.
     """
     kill = {
-        "instance": record.instance,
-        "service": record.service,
+        "instance": instance,
+        "service": service,
         "at": time.time(),
         "is_whole": is_whole,
         "limit": limit,
         "after": after,
     }
     try:
-        if record.kills:
+        if path:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-            with files.Opened(record.kills, flags, 0o640) as fd:
+            with files.Opened(path, flags, 0o640) as fd:
                 if os.fstat(fd).st_size < _MOST:
                     os.write(fd, json.dumps(kill).encode() + b"\n")
     except OSError:  # a full disk must not keep what hangs alive

@@ -149,7 +149,9 @@ class Outage(Part):
         if self._kill_until is None:
             self._kill_until = now + _PATIENCE
             self.log(kills.words(False, limit))
-            kills.note(self.record, False, limit, round(now - self._told, 1))
+            after = round(now - self._told, 1)
+            record = self.record
+            kills.note(record.kills, record.instance, record.service, is_whole=False, limit=limit, after=after)
         self.app.signal_all(signal.SIGKILL)
 
     def _time_to_finish(self) -> tuple[float, str]:

@@ -107,7 +107,8 @@ class Runner(Part):
         limit = kills.stop_timeout(seconds)
         self.log(kills.words(is_whole, limit))
         if self.has_served:
-            kills.note(self.record, is_whole, limit, seconds)
+            record = self.record
+            kills.note(record.kills, record.instance, record.service, is_whole=is_whole, limit=limit, after=seconds)
         self._kill_until = self.deadlines.now() + _PATIENCE
         self._kill_rest()
 

@@ -86,7 +86,7 @@ class FakeListener(Listener):
         super().__init__(record, loop)
         self.address = "/there"
         self.done: list[str] = []
-        self.count = 0
+        self.count = self.waiting = 0
         self.cost: Callable[[], None] = lambda: None
         self.counted = 0
 
@@ -101,6 +101,9 @@ class FakeListener(Listener):
 
     def restore(self) -> None:
         self.done.append("back")
+
+    def queued(self) -> int:
+        return self.waiting
 
     def connections(self) -> int:
         self.counted += 1
@@ -122,6 +125,9 @@ class FakeRelay:
         self.waiting += self.queue
         self.queue.clear()
         return True
+
+    def take_from_app(self, queues: list[socket.socket]) -> None:
+        self.take(queues)
 
     def release(self, address: str | int | None) -> bool:
         self.sent += [(name, address) for name in self.waiting]

@@ -16,7 +16,7 @@ _SHARE, _SHORTEST, _LONGEST = 20, 0.01, 0.5  # a pause is 20 times as long as th
 _ENDLESS = 2.0  # seconds for connections that may never end, if requests wait for the end of the drain
 _SURE = 2  # counts of 0 in a row: nginx may have looked up the path just before it changed
 _AGAIN = 0.05  # seconds between looks at the connections that are relayed at the end
-_IDLE = 0.5  # seconds in which an app that serves nobody would have accepted those who wait
+_STUCK = 0.5  # seconds in which none of those who wait was accepted
 _LONG = 10.0  # seconds; a connection that has been open for twice as long surely counts as long-lived
 
 
@@ -24,9 +24,8 @@ class Drain(Part):
     """
     Counts connections until none is left, or the time is up; then calls `done`.
 
-    A retired instance stays warm before that, until `due` is called. Connections that the app does not accept, although
-    it serves nobody else, are handed on to an instance that serves; and so are those that still wait when the time is
-    up.
+    A retired instance stays warm before that, until `due` is called. Connections that wait in our queue are handed on to
+    an instance that serves if the app accepts none of them for a while, or when the time is up.
     """
 
     def __init__(self, shared: Shared, due: Callable[[], object], done: Callable[[], object]) -> None:
@@ -38,7 +37,7 @@ class Drain(Part):
         self._since = self._warm = self._warm_since = 0.0
         self._planned: tuple[float, list[Process], Callable[[], int] | None] = (0.0, [], None)
         self._most = self._zeros = 0
-        self._idle_since: float | None = None  # since when the app serves nobody while connections wait
+        self._queue = (0, 0.0)  # how many wait to be accepted, and since when
         self._handing: set[object] = set()  # the relay's, for those that are handed on
         self._hands_on = False
 
@@ -84,7 +83,7 @@ class Drain(Part):
         self._since = self.deadlines.now()
         patience, self._workers, self._endless = self._planned
         self.cut = self.handed = self._most = self._zeros = 0
-        self._idle_since, self._hands_on = None, False
+        self._queue, self._hands_on = (0, 0.0), False
         self.deadlines.at(patience, self._time_is_up)
         self._look()
 
@@ -92,7 +91,8 @@ class Drain(Part):
         self.deadlines.at(_LONGEST, self._look)  # even if counting fails
         began = self.deadlines.now()
         count = self._count()
-        if self._is_idle(count, began) or self.relay.waiting:
+        self._most = max(self._most, count)
+        if (count and self._is_stuck(began)) or self.relay.waiting:
             self._hand_on()
             count = self._count()
         cost = self.deadlines.now() - began
@@ -111,14 +111,12 @@ class Drain(Part):
         handing = len(self._handing & self.relay.pipes) + len(self.relay.waiting)
         return max(0, self.listener.connections() - (handing if self._hands_on else 0))
 
-    def _is_idle(self, count: int, now: float) -> bool:
-        """Return whether connections have waited for a while, although the app serves nobody."""
-        self._most = max(self._most, count)
-        if not count or self.listener.queued() < count:
-            self._idle_since = None
-            return False
-        self._idle_since = now if self._idle_since is None else self._idle_since
-        return now >= self._idle_since + _IDLE
+    def _is_stuck(self, now: float) -> bool:
+        """Return whether connections wait, and none of them has been accepted for a while."""
+        number = self.listener.queued()
+        if number != self._queue[0]:
+            self._queue = (number, now)
+        return bool(number) and now >= self._queue[1] + _STUCK
 
     def _hand_on(self) -> None:
         """Relay the connections that wait to an instance that serves, if there is one."""
@@ -126,7 +124,7 @@ class Drain(Part):
         if sibling is None:
             return
         self._hands_on, before = True, set(self.relay.pipes)
-        self.relay.take(self.listener.queues())
+        self.relay.take_from_app(self.listener.queues())
         self.relay.release(sibling)
         fresh = self.relay.pipes - before
         self.handed += len(fresh)

@@ -34,8 +34,8 @@ def command(project: Project, number: int, as_json: bool) -> int:
     entries = entries[:number]
     if as_json:
         for entry in entries:
-            more = {"killed": killed[entry.deploy]} if entry.deploy in killed else {}
-            click.echo(msgspec.json.encode(msgspec.to_builtins(entry) | more))
+            more = [msgspec.to_builtins(kill) for kill in killed.get(entry.deploy, ())]
+            click.echo(msgspec.json.encode(msgspec.structs.replace(entry, killed=more or None)))
         return 0
     for text in lines(entries, killed) or [f"{project.name} has not been deployed yet"]:
         click.echo(fitted(text, sys.stdout))

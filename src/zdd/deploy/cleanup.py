@@ -28,12 +28,13 @@ _LOG = re.compile(r"(.+)-[0-9]+\.log")
 _LEAVING = ("draining", "stopping", "resting")
 
 
-def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
+def clean_up(project: Project, keep_warm: bool = True, spare_warm: bool = False) -> list[DrainWatch]:
     """
     Retire every instance that is not in the table in force; return watches of those that were just replaced.
 
     The generation that a rollback goes back to is kept warm for its services' `keep_warm`, unless `keep_warm` is off or
-    the instance is broken. Tables that nginx no longer follows are removed, and snapshots that no rollback can use.
+    the instance is broken. Today's times hold for all instances. With `spare_warm` those that are warm are left alone.
+    Tables that nginx no longer follows are removed, and snapshots that no rollback can use.
     """
     current = project.tables.current()
     if current is None:
@@ -43,9 +44,10 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
     replaced = []
     running = project.instances.running()
     warm = _warm_table(project, current, before, running)
-    tables = _kept_tables(project, current, warm)
     for instance in running.values():
         name = instance.name
+        if spare_warm and instance.state == "warm":
+            continue
         _renew(project, instance)
         if name in current.instances:
             continue
@@ -59,14 +61,19 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
         workers = retiring if instance.classic or instance.port is not None else []
         warmth = _warm_seconds(project, instance) if stays_warm else 0.0
         project.instances.of(name).retire(warmth, [*workers, *uncounted])
-    project.tables.prune(keep=tables)
     prune_logs(project, running)
+    _prune(project, current, _kept_tables(project, current, warm))
+    return replaced
+
+
+def _prune(project: Project, current: Manifest, tables: set[int]) -> None:
+    """Remove all tables but these, and the releases and snapshots that no rollback can use."""
+    project.tables.prune(keep=tables)
     if project.releases and current.release:
         project.use(current.release)
         if project.releases.prune(_kept_releases(project, tables)):
             project.use(current.release)  # removes the pruned releases' files from the assets
     project.snapshots.prune(versions.kept(project, tables))
-    return replaced
 
 
 def _uncounted(project: Project) -> list[Process]:

@@ -36,7 +36,7 @@ def deploy(
     try:
         if action == "deploy":
             preflight.require(project)
-        with recovery.changing(project, f"zddeploy {action}"):
+        with recovery.changing(project, f"zddeploy {action}", spare_warm=action == "rollback"):
             admission.mend(project)
             request = ask()
             project = versions.project_of(today, request)

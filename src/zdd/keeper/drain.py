@@ -24,8 +24,8 @@ class Drain(Part):
     """
     Counts connections until none is left, or the time is up; then calls `done`.
 
-    A retired instance stays warm before that, until `due` is called. Connections that wait in our queue are handed on to
-    an instance that serves if the app accepts none of them for a while, or when the time is up.
+    A retired instance stays warm before that, until `due` is called. Connections that wait in our queue are handed on
+    to an instance that serves if the app accepts none of them for a while, or when the time is up.
     """
 
     def __init__(self, shared: Shared, due: Callable[[], object], done: Callable[[], object]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Self
 
 from zdd import secret
 
@@ -109,3 +110,16 @@ class NeedsPerson(ZddError):  # noqa: N818 -- reads as what happened
     """zdd can neither continue nor undo; a person must act."""
 
     exit_code = 5
+
+
+class NotMended(NeedsPerson):
+    """`recover` could not mend what is broken; what served before serves as it did."""
+
+    @classmethod
+    def by(cls, error: ZddError) -> Self:
+        """Return the same error, as one that needs a person."""
+        severe = cls(error.message, hint=error.hint or "put that right, then run `zddeploy`")
+        severe.__cause__ = error
+        if hasattr(error, "output"):
+            severe.output, severe.log = error.output, error.log
+        return severe

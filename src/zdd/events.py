@@ -58,7 +58,12 @@ class Proxy(Event, frozen=True, kw_only=True, tag="proxy"):
 
 
 class Drain(Event, frozen=True, kw_only=True, tag="drain"):
-    """The instance `subject` drains or has ended."""
+    """
+    The instance `subject` drains or has ended.
+
+    `handed` connections that its app had not accepted were handed on to the new version. `killed_after` is how many
+    seconds the app had to stop before it was killed.
+    """
 
     subject: str
     service: str
@@ -66,6 +71,8 @@ class Drain(Event, frozen=True, kw_only=True, tag="drain"):
     connections: int | UnsetType = UNSET
     drained: int | UnsetType = UNSET
     cut: int | UnsetType = UNSET
+    handed: int | UnsetType = UNSET
+    killed_after: float | UnsetType = UNSET
     seconds: float | UnsetType = UNSET
 
     @property
@@ -134,6 +141,8 @@ class Result(Event, frozen=True, kw_only=True, tag="result"):
     seconds: float | UnsetType = UNSET
     drained: int | UnsetType | None = UNSET
     cut: int | UnsetType = UNSET
+    handed: int | UnsetType = UNSET
+    killed: list[str] | UnsetType = UNSET
     unproved: list[dict[str, str]] | UnsetType = UNSET
     text: str | UnsetType = UNSET
 
@@ -155,6 +164,7 @@ class Events:
         self.listeners = list(listeners)
         self.steps: list[dict[str, object]] = []
         self.cut = 0
+        self.killed: list[str] = []
         self.unproved: list[Unproved] = []
 
     def send(self, event: Event) -> None:

@@ -15,7 +15,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     One deploy. Times are in seconds, `started` as of time.time().
 
     `output` is the last output of the program that failed, `replaced` the deploy that served before, and `origin` the
-    deploy whose version was started again by a rollback, a restart or an up.
+    deploy whose version was started again by a rollback, a restart or an up. `killed` is not in the file: `zddeploy
+    history` adds it (see kills.py).
     """
 
     deploy: int
@@ -32,6 +33,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     output: list[str] | None = None
     replaced: int | None = None
     origin: int | None = None
+    killed: list[dict[str, Any]] | None = None
 
 
 def append(path: str, entry: Entry) -> None:

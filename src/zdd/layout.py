@@ -35,6 +35,7 @@ class Layout:
         self.nginx_trial = f"{self.state}/nginx.trial"  # a text for somebody else's nginx, while it is tested
         self.gate = f"{self.state}/gate"  # the secret words by which nginx says which text it runs
         self.code = f"{self.state}/code.json"
+        self.kills = f"{self.state}/kills.jsonl"  # what did not stop in time
         self.release = f"{self.state}/current"
         self.mirror = f"{self.state}/repo.git"
         self.shared = f"{self.state}/shared"

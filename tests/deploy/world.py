@@ -424,6 +424,9 @@ class FakeProxy:
         self.world.text = json.loads(text)
         return "reloaded"
 
+    def mend(self, deploy: int, text: str) -> str:
+        return self.apply(deploy, text)
+
     def restore(self, deploy: int) -> None:
         self.world.changes()
         if self.world.text_before.get(deploy, self.world.text) != self.world.text:

@@ -80,11 +80,13 @@ class FakeApp:
 
 
 class FakeListener(Listener):
+    may_wait = True
+
     def __init__(self, record: Record, loop: Loop) -> None:
         super().__init__(record, loop)
         self.address = "/there"
         self.done: list[str] = []
-        self.count = 0
+        self.count = self.waiting = 0
         self.cost: Callable[[], None] = lambda: None
         self.counted = 0
 
@@ -100,6 +102,9 @@ class FakeListener(Listener):
     def restore(self) -> None:
         self.done.append("back")
 
+    def queued(self) -> int:
+        return self.waiting
+
     def connections(self) -> int:
         self.counted += 1
         self.cost()
@@ -114,11 +119,15 @@ class FakeRelay:
         self.waiting: list[str] = []
         self.sent: list[tuple[str, str | int | None]] = []
         self.busy = False
+        self.pipes: set[object] = set()
 
     def take(self, queues: list[socket.socket]) -> bool:
         self.waiting += self.queue
         self.queue.clear()
         return True
+
+    def take_from_app(self, queues: list[socket.socket]) -> None:
+        self.take(queues)
 
     def release(self, address: str | int | None) -> bool:
         self.sent += [(name, address) for name in self.waiting]

@@ -13,6 +13,20 @@ from zdd.keeper import client
 from .conftest import New
 from .instance import HELD_UP, House, Instance, answer, end, freeze, wait_until
 
+# A worker that stops accepting when it is told to stop, and ends once its request is answered.
+GRACEFUL = (
+    "import signal\n"
+    "def stop(*_):\n"
+    "    print('told to stop', flush=True)\n"
+    "    while threading.active_count() > 1: time.sleep(0.005)\n"
+    "    os._exit(0)\n"
+    "listening = listen()\n"
+    "if os.fork() == 0:\n"
+    "    signal.signal(15, stop)\n"
+    "    print('worker', os.getpid(), flush=True); accept()\n"
+    "print('up', os.getpid(), flush=True)\n"
+    "while True: signal.pause()\n"
+)
 BROKEN = "if os.path.exists(os.environ['HERE'] + '/broken'): sys.exit(1)"
 WORKERS = (
     "import signal\n"
@@ -85,7 +99,7 @@ def test_who_gave_up_during_a_crash_does_not_have_its_request_executed(new: New)
 
 
 def test_workers_left_by_a_killed_master_are_gone_before_the_restart(new: New) -> None:
-    web = new(env={"PRELUDE": WORKERS}).start()
+    web = new(env={"PRELUDE": WORKERS}, stop_timeout=0.3).start()
     web.await_output("worker")
     worker = int(next(line for line in web.lines() if line.startswith("worker")).split()[1])
     assert web.request() == str(worker)
@@ -95,6 +109,26 @@ def test_workers_left_by_a_killed_master_are_gone_before_the_restart(new: New) -
 
     assert process.Process.find(worker) is None
     assert web.request() != str(worker)
+
+
+@pytest.mark.parametrize("kind", ["fd", "unix"])
+def test_workers_of_a_killed_master_finish_their_requests_and_new_ones_wait(new: New, kind: str) -> None:
+    web = new(socket=kind, env={"PRELUDE": GRACEFUL}).start()
+    web.await_output("worker")
+    running = web.send("/wait/go")
+    web.await_output("got /wait/go")
+
+    web.kill()
+    web.await_output("told to stop")
+    waiting = [web.send(f"/{number}") for number in range(5)]
+    assert web.ask("status")["restarts"] == 0
+    web.house.write("go")
+
+    worker = next(line for line in web.lines() if line.startswith("worker")).split()[1]
+    assert answer(running) == worker
+    web.await_output("up", 2)
+    assert all(answer(each) not in ("", worker) for each in waiting)
+    assert "is killed" not in web.output()
 
 
 def test_the_exit_and_the_way_back_are_told(new: New) -> None:

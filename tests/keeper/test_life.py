@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from zdd import kills
 from zdd.host import files
 from zdd.host.process import Process
+from zdd.keeper.operations import Operations
 
 from .conftest import NewStage as New
 from .fakes import Terminal
@@ -149,17 +152,56 @@ def test_a_long_life_makes_the_delay_short_again(serving: New) -> None:
     assert crashing.app.pid
 
 
-def test_what_a_crash_leaves_is_killed_before_the_restart(serving: New) -> None:
+@pytest.mark.parametrize(
+    ("record", "seconds", "limit"),
+    [
+        ({}, 10.0, "stop_timeout (10 s)"),
+        ({"stop_timeout": 60.0}, 10.0, "half of hold_max (10 s)"),
+        ({"stop_timeout": 60.0, "alone": False}, 60.0, "stop_timeout (60 s)"),
+    ],
+)
+def test_what_a_crash_leaves_has_its_time_and_is_killed_before_the_restart(
+    serving: New, tmp_path: Path, record: dict[str, Any], seconds: float, limit: str
+) -> None:
+    crashing = serving(kills=str(tmp_path / "kills"), **record)
+    crashing.app.descendants = True
+
+    crashing.die()
+    crashing.push(seconds - 0.1)
+    assert crashing.app.signals == [("all", 15)]
+    crashing.push(0.2)
+    assert crashing.app.signals == [("all", 15), ("all", 9)]
+    crashing.push(0.1)
+
+    assert crashing.app.starts == 2  # not beside what was left
+    assert f"what is left of the app is killed: it has not stopped within {limit}" in crashing.logged
+    (kill,) = kills.read(str(tmp_path / "kills"))
+    assert (kill.instance, kill.is_whole, kill.limit) == ("web-1", False, limit)
+
+
+def test_what_a_crash_leaves_and_ends_by_itself_is_not_killed(serving: New) -> None:
     crashing = serving()
     crashing.app.descendants = True
 
     crashing.die()
-    assert crashing.app.signals == [("all", 15)]
-    crashing.push(0.1)
-    assert crashing.app.signals == [("all", 15), ("all", 9)]
-    assert crashing.app.starts == 1  # not beside what was left
+    crashing.push(0.8)
+    assert crashing.app.starts == 1
+    crashing.app.descendants = crashing.app.has_children = False
     crashing.push(0.1)
 
+    assert crashing.app.signals == [("all", 15)]
+    assert crashing.app.starts == 2
+
+
+def test_what_a_crash_leaves_on_a_port_is_killed_at_once_since_it_would_take_connections(serving: New) -> None:
+    crashing = serving()
+    crashing.app.descendants = True
+    crashing.listener.may_wait = False
+
+    crashing.die()
+    crashing.push(0.2)
+
+    assert crashing.app.signals == [("all", 15), ("all", 9)]
     assert crashing.app.starts == 2
 
 
@@ -378,7 +420,7 @@ def test_what_cannot_be_killed_does_not_keep_an_instance_down(serving: New) -> N
     stuck.app.descendants = stuck.app.unkillable = True
 
     stuck.die()
-    stuck.push(5)
+    stuck.push(15)
     assert stuck.app.starts == 1
     stuck.push(1)
 
@@ -527,7 +569,68 @@ def test_a_drain_ends_with_its_time_and_tells_whom_it_cut(serving: New) -> None:
     assert retiring.keeper.life.state == "draining"
     retiring.push(0.2)
 
-    assert retiring.events("gone") == [{"event": "gone", "drained": 3, "cut": 2, "seconds": 30.0}]
+    assert retiring.events("gone") == [{"event": "gone", "drained": 3, "cut": 2, "handed": 0, "seconds": 30.0}]
+
+
+def test_who_waits_is_handed_on_once_nobody_is_accepted_for_half_a_second(serving: New, tmp_path: Path) -> None:
+    retiring = serving()
+    sibling = add_sibling(tmp_path)
+    retiring.keeper.retire(0, 30, [])
+    retiring.listener.count, retiring.listener.waiting = 5, 3
+
+    retiring.push(0.4)
+    retiring.listener.count = retiring.listener.waiting = 2
+    retiring.push(0.4)
+    assert retiring.relay.sent == []
+    retiring.relay.queue = ["one", "other"]
+    retiring.listener.count = retiring.listener.waiting = 2
+    retiring.push(0.2)
+
+    assert retiring.relay.sent == [("one", sibling), ("other", sibling)]
+
+
+def test_who_waits_where_nobody_else_serves_keeps_waiting(serving: New) -> None:
+    retiring = serving()
+    retiring.keeper.retire(0, 30, [])
+    retiring.listener.count = retiring.listener.waiting = 2
+    retiring.relay.queue = ["one", "other"]
+
+    retiring.push(29)
+
+    assert retiring.relay.sent == []
+    assert retiring.keeper.life.state == "draining"
+
+
+def test_new_times_hold_for_a_warm_a_draining_and_a_stopping_instance(serving: New) -> None:
+    renewed = serving()
+    renewed.app.dies_of = {9}
+    renewed.listener.count = 1
+    renewed.keeper.retire(600, 30, [])
+    renewed.push(50)
+
+    times(renewed, warm=60, drain=30, stop=10)
+    renewed.push(9)
+    assert renewed.keeper.life.state == "warm"
+    renewed.push(2)
+    assert renewed.keeper.life.state == "draining"
+    times(renewed, warm=60, drain=300, stop=10)
+    renewed.push(290)
+    assert renewed.keeper.life.state == "draining"
+    times(renewed, warm=60, drain=20, stop=10)
+    renewed.push(0.1)
+    assert renewed.keeper.life.state == "stopping"
+    times(renewed, warm=60, drain=20, stop=60)
+    renewed.push(50)
+    assert not renewed.keeper.shutdown.over
+    times(renewed, warm=60, drain=20, stop=5)
+    renewed.push(0.1)
+
+    assert renewed.keeper.shutdown.over
+    assert "the app is killed: it has not stopped within stop_timeout (5 s)" in renewed.logged
+
+
+def times(renewed: Terminal, **seconds: float) -> None:
+    assert Operations(renewed.keeper).handle({"version": 1, "op": "times", **seconds})["ok"]
 
 
 def test_one_count_of_zero_is_not_enough(serving: New) -> None:

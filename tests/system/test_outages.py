@@ -188,7 +188,7 @@ def test_recover_starts_again_what_is_down(project: Project) -> None:
     os.kill(app(project), signal.SIGKILL)
     eventually(lambda: project.instances()["web-1"]["state"] == "down")
 
-    refused = project.zddeploy("recover", code=1)
+    refused = project.zddeploy("recover", code=5)
     assert "RuntimeError: broken" in refused.stderr
     assert "deploy 1 is still in force; web-1 is down" in refused.stderr
     assert "web-1 is DOWN" in project.zddeploy("status", code=1).stdout.replace("\n", " ")

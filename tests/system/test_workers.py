@@ -82,7 +82,7 @@ def test_a_deploy_that_is_watched_returns_before_a_worker_has_finished(project: 
     version(project, 2)
     said = project.zddeploy().stdout
 
-    assert re.search(r"jobs-1 +was told to stop and is still working; it may take up to 60 s\n", said)
+    assert re.search(r"jobs-1 +was told to stop and is still working; it is killed after 60 s \(stop_timeout\)\n", said)
     assert project.instances("jobs")["jobs-1"]["state"] == "stopping"
     project.write("done", "")
     eventually(lambda: "version 1 has finished its job" in project.log("jobs-1.log"))

@@ -34,13 +34,14 @@ EVENTS: dict[type[Event], str] = {
     events.Step: "a step is over; after the step `publish` the new version serves",
     events.Healthy: "a new instance is healthy, so long after its start",
     events.Proxy: "nginx was started, or reloaded and the reload verified",
-    events.Drain: "the old instance `subject` drains, or is gone",
+    events.Drain: "the old instance `subject` drains, or is gone; `handed` connections that its app had not accepted "
+    "went to the new version; `killed_after` so many seconds it was killed, since it had not stopped",
     events.Command: "a command is run (with `-v`)",
     events.Unproved: "the deploy could not prove that visitors get the new version of this service, and goes on; "
     "`reason` is [one of a closed list](#why-something-is-not-proved)",
     events.Plan: "a step that would be done (`--dry-run`)",
     events.Result: "the last one: `done`, `undone` or `failed`, why, which deploy serves, and the exit code; "
-    "`unproved` has `service` and `reason` of each such event",
+    "`unproved` has `service` and `reason` of each such event, `killed` the instances that did not stop in time",
 }
 
 UNPROVED = """
@@ -132,6 +133,8 @@ MEANINGS: dict[type, dict[str, str]] = {
         "output": "the last lines that the program which failed has printed: a build, a hook, the new version",
         "replaced": "the deploy that served before",
         "origin": "of a rollback, a restart or an up: the deploy whose version it started again",
+        "killed": "what did not stop in time since it began, and was killed: `instance`, `service`, `at`, `is_whole` "
+        "(else only processes that the app had left), `limit` (which time was over) and `after` (how long that was)",
     },
 }
 

@@ -18,10 +18,10 @@ def require(project: Project, action: str = "deploy") -> None:
     """
     Raise UsageError, while nothing is touched yet, if something that is needed is missing; emit the notices.
 
-    `up` starts the apps even if somebody else's nginx does not run yet, as at boot.
+    `up` and `recover` start the apps even if somebody else's nginx does not run yet, as at boot.
     """
     project.proxy.require()
-    if action != "up" and project.tables.current() and (down := project.proxy.whereabouts().down):
+    if action not in ("up", "recover") and project.tables.current() and (down := project.proxy.whereabouts().down):
         raise UsageError(f"{down}: visitors get nothing", hint="start nginx, then run zddeploy again")
     project.instances.require()
     for finding in access(project):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 import msgspec
 
-from zdd import history
+from zdd import history, kills
 from zdd.cli import options
+from zdd.kills import Kill
 from zdd.project import Project
 from zdd.terminal import fitted
 
@@ -28,18 +29,21 @@ def command(project: Project, number: int, as_json: bool) -> int:
       zddeploy history -n 5
       zddeploy history --json      with every step and its seconds
     """
-    entries = history.read(project.paths.history)[:number]
+    entries = history.read(project.paths.history)
+    killed = kills.by_deploy(kills.read(project.paths.kills), entries)
+    entries = entries[:number]
     if as_json:
         for entry in entries:
-            click.echo(msgspec.json.encode(entry))
+            more = [msgspec.to_builtins(kill) for kill in killed.get(entry.deploy, ())]
+            click.echo(msgspec.json.encode(msgspec.structs.replace(entry, killed=more or None)))
         return 0
-    for text in lines(entries) or [f"{project.name} has not been deployed yet"]:
+    for text in lines(entries, killed) or [f"{project.name} has not been deployed yet"]:
         click.echo(fitted(text, sys.stdout))
     return 0
 
 
-def lines(entries: Sequence[history.Entry]) -> list[str]:
-    """Return the entries as lines for a person, each with the cause of its failure below it."""
+def lines(entries: Sequence[history.Entry], killed: Mapping[int, Sequence[Kill]]) -> list[str]:
+    """Return the entries as lines for a person, each with the cause of its failure and what was killed below it."""
     width, shown = max((len(entry.action) for entry in entries), default=0), []
     for entry in entries:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started))
@@ -47,6 +51,7 @@ def lines(entries: Sequence[history.Entry]) -> list[str]:
         parts = [f"{entry.deploy:>5}  {when}  {entry.action:<{width}}  {outcome}  {entry.who}"]
         shown.append("  ".join([*parts, *(text for text in (_version(entry), entry.label) if text)]))
         shown += [f"       {entry.cause}"] if entry.cause else []
+        shown += [f"       {kills.sentence(kill)}" for kill in reversed(killed.get(entry.deploy, ()))]
     return shown
 
 

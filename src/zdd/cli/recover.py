@@ -1,17 +1,23 @@
-"""zddeploy recover: finish or undo an interrupted deploy, and restart what is down."""
+"""zddeploy recover: finish or undo an interrupted deploy, and mend what is broken."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from zdd.cli import options
-from zdd.deploy import recovery, requests
+from zdd.deploy import mending, recovery, requests
 from zdd.deploy.deploy import deploy
+from zdd.deploy.plan import Request
 from zdd.project import Project
 
 
 @options.command("recover", "deploys")
 def command(project: Project) -> int:
     r"""
-    Finish or undo an interrupted deploy; restart what is down.
+    Finish or undo an interrupted deploy, and mend what `zddeploy status` calls broken.
+
+    Instances that do not serve, or that nobody would start again, are replaced; nginx is started, or gets its text
+    back. What cannot be mended is told, with what to do, and the exit code is 5.
 
     Every other command that changes something also finishes or undoes an interrupted deploy first.
 
@@ -19,11 +25,17 @@ def command(project: Project) -> int:
     Example:
       zddeploy recover
     """
+    was_lost = mending.is_lost(project)
     with recovery.changing(project, "zddeploy recover") as recovered:
-        pass
-    if broken := requests.broken(project):
-        project.events.notice(f"{', '.join(broken)}: down, starting again now")
-        return deploy(project, "recover", lambda: requests.restart(project, broken))
-    if recovered is None:
-        project.events.notice("nothing was interrupted")
-    return 0
+        mended = mending.mend_nginx(project)
+    if was_lost and project.tables.current() is None:
+        return _deploy(project, lambda: requests.up(project))
+    if broken := mending.broken(project):
+        services = ", ".join(f"{name}: {why}" for name, why in broken.items())
+        project.events.notice(f"{services}, starting again now")
+        return _deploy(project, lambda: requests.restart(project, tuple(broken)))
+    return mending.report(project, mended or recovered is not None)
+
+
+def _deploy(project: Project, ask: Callable[[], Request]) -> int:
+    return deploy(project, "recover", ask, left=lambda: mending.left(project))

@@ -11,11 +11,13 @@ import os
 import re
 from collections.abc import Collection, Mapping
 
+from zdd import kills
 from zdd.deploy import versions
 from zdd.deploy.watch import DrainWatch
 from zdd.errors import ZddError, as_zdd_error
 from zdd.host import files, rotation
 from zdd.host.process import Process
+from zdd.instances.driver import Times
 from zdd.instances.state import InstanceState
 from zdd.operate import logs
 from zdd.project import Project
@@ -26,12 +28,13 @@ _LOG = re.compile(r"(.+)-[0-9]+\.log")
 _LEAVING = ("draining", "stopping", "resting")
 
 
-def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
+def clean_up(project: Project, keep_warm: bool = True, spare_warm: bool = False) -> list[DrainWatch]:
     """
     Retire every instance that is not in the table in force; return watches of those that were just replaced.
 
     The generation that a rollback goes back to is kept warm for its services' `keep_warm`, unless `keep_warm` is off or
-    the instance is broken. Tables that nginx no longer follows are removed, and snapshots that no rollback can use.
+    the instance is broken. Today's times hold for all instances. With `spare_warm` those that are warm are left alone.
+    Tables that nginx no longer follows are removed, and snapshots that no rollback can use.
     """
     current = project.tables.current()
     if current is None:
@@ -41,9 +44,11 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
     replaced = []
     running = project.instances.running()
     warm = _warm_table(project, current, before, running)
-    tables = _kept_tables(project, current, warm)
     for instance in running.values():
         name = instance.name
+        if spare_warm and instance.state == "warm":
+            continue
+        _renew(project, instance)
         if name in current.instances:
             continue
         was_serving = before is not None and name in before.instances
@@ -56,14 +61,19 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
         workers = retiring if instance.classic or instance.port is not None else []
         warmth = _warm_seconds(project, instance) if stays_warm else 0.0
         project.instances.of(name).retire(warmth, [*workers, *uncounted])
-    project.tables.prune(keep=tables)
     prune_logs(project, running)
+    _prune(project, current, _kept_tables(project, current, warm))
+    return replaced
+
+
+def _prune(project: Project, current: Manifest, tables: set[int]) -> None:
+    """Remove all tables but these, and the releases and snapshots that no rollback can use."""
+    project.tables.prune(keep=tables)
     if project.releases and current.release:
         project.use(current.release)
         if project.releases.prune(versions.served(project), _kept_releases(project, tables)):
             project.use(current.release)  # removes the pruned releases' files from the assets
     project.snapshots.prune(versions.kept(project, tables))
-    return replaced
 
 
 def _uncounted(project: Project) -> list[Process]:
@@ -86,9 +96,16 @@ def try_to_clean_up(project: Project, keep_warm: bool) -> list[DrainWatch]:
         return []
 
 
+def _renew(project: Project, instance: InstanceState) -> None:
+    """Let the times that are configured today hold for an instance of any version."""
+    service = project.config.services.get(instance.service)
+    if service and not instance.classic and instance.state != "dead":
+        project.instances.of(instance.name).renew(Times.of(service))
+
+
 def _warm_seconds(project: Project, instance: InstanceState) -> float:
     service = project.config.services.get(instance.service)
-    return service.keep_warm if service and service.order == "start-first" else 0.0
+    return Times.of(service).warm if service else 0.0
 
 
 def _warm_table(
@@ -137,3 +154,4 @@ def prune_logs(project: Project, running: Collection[str]) -> None:
                     files.remove(rotation.older(project.paths.log(name)))
                     files.remove(f"{folder}/{name}.jsonl")
     rotation.rotate(f"{folder}/nginx.log", project.config.zdd.log_max)
+    kills.prune(project.paths.kills)

@@ -13,7 +13,7 @@ from zdd.deploy import cleanup, hooks, pipeline, plan, recovery, versions
 from zdd.deploy.outcome import known_to_serve, report_done, report_failure, write_history
 from zdd.deploy.plan import Observed, Request
 from zdd.deploy.watch import DrainWatch, watch
-from zdd.errors import ZddError, as_zdd_error, last_words, shorten
+from zdd.errors import NeedsPerson, NotMended, ZddError, as_zdd_error, last_words, shorten
 from zdd.events import Begin
 from zdd.instances.environment import USER_NEEDS
 from zdd.operate import admission
@@ -24,19 +24,25 @@ _SHOWN = 5  # names in a notice
 
 
 def deploy(
-    project: Project, action: str, ask: Callable[[], Request], detach: bool = False, strict_drain: bool = False
+    project: Project,
+    action: str,
+    ask: Callable[[], Request],
+    detach: bool = False,
+    strict_drain: bool = False,
+    left: Callable[[], NeedsPerson | None] = lambda: None,
 ) -> int:
     """
     Change which version serves, report the outcome, and return the exit code.
 
     `ask` returns the request; it is called while the lock is held. A deploy uses today's configuration, whose needs are
-    checked before the lock is taken. If the change failed, it is reported and ZddError is raised.
+    checked before the lock is taken. `left` returns what is broken even after that. If the change failed, it is
+    reported and ZddError is raised.
     """
     today, begun, before = project, time.monotonic(), known_to_serve(project)
     try:
         if action == "deploy":
             preflight.require(project)
-        with recovery.changing(project, f"zddeploy {action}"):
+        with recovery.changing(project, f"zddeploy {action}", spare_warm=action == "rollback"):
             admission.mend(project)
             request = ask()
             project = versions.project_of(today, request)
@@ -47,9 +53,12 @@ def deploy(
             target, replaced = carry_out(project, request, keep_warm=not strict_drain)
             seconds = time.monotonic() - begun
     except Exception as error:
-        raise report_failure(today, as_zdd_error(error), before)  # noqa: B904  (it keeps its own cause)
+        failed = as_zdd_error(error)
+        if action == "recover" and failed.exit_code == 1:
+            failed = NotMended.by(failed)
+        raise report_failure(today, failed, before)  # noqa: B904  (it keeps its own cause)
     drained = None if detach else watch(project, replaced)
-    return report_done(today, target, seconds, drained, strict_drain)
+    return report_done(today, target, seconds, drained, strict_drain, left())
 
 
 def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tuple[Manifest, list[DrainWatch]]:

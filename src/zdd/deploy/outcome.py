@@ -10,7 +10,7 @@ from msgspec import UNSET
 from zdd import history, secret
 from zdd.claims import who
 from zdd.deploy.watch import Drained
-from zdd.errors import ZddError, as_zdd_error, last_words
+from zdd.errors import NeedsPerson, NotMended, ZddError, as_zdd_error, last_words
 from zdd.events import Result
 from zdd.history import Entry
 from zdd.instances import environment
@@ -29,11 +29,23 @@ def known_to_serve(project: Project) -> int | None:
     return None
 
 
-def report_done(project: Project, target: Manifest, seconds: float, drained: Drained | None, strict: bool) -> int:
-    """Report that the target serves, and return the exit code. `drained` is None if nobody watched."""
+def report_done(
+    project: Project,
+    target: Manifest,
+    seconds: float,
+    drained: Drained | None,
+    strict: bool,
+    left: NeedsPerson | None = None,
+) -> int:
+    """
+    Report that the target serves, and return the exit code.
+
+    `drained` is None if nobody watched, `left` is what is still broken.
+    """
     cut = project.events.cut + (drained.cut if drained else 0)
     down = project.proxy.whereabouts().down
-    code = NOBODY if down else CUT if strict and cut else 0
+    code = NOBODY if down or left else CUT if strict and cut else 0
+    but = f", but visitors get nothing: {down}" if down else f", but {left.message}; {left.hint}" if left else ""
     release = f", release {target.release}" if target.release else ""
     project.events.send(
         Result(
@@ -42,9 +54,10 @@ def report_done(project: Project, target: Manifest, seconds: float, drained: Dra
             seconds=round(seconds, 3),
             drained=drained.ended if drained else None,
             cut=cut,
+            handed=(drained.handed if drained else 0) or UNSET,
+            killed=[*project.events.killed, *(drained.killed if drained else ())] or UNSET,
             unproved=[{"service": event.service, "reason": event.reason} for event in project.events.unproved],
-            text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}"
-            + (f", but visitors get nothing: {down}" if down else ""),
+            text=f"done in {seconds:.2f} s: {project.name} serves deploy {target.deploy}{release}{but}",
         )
     )
     return code
@@ -59,7 +72,7 @@ def report_failure(project: Project, error: ZddError, before: int | None) -> Zdd
     number = before
     try:
         number = _serving(project)
-        if error.exit_code == 1:
+        if error.exit_code == 1 or isinstance(error, NotMended):
             error.now_serving = now_serving(project)
     except Exception as another:  # it must not replace the first error
         project.events.notice(f"cannot tell what serves: {as_zdd_error(another).message}")

@@ -15,14 +15,15 @@ from zdd.routing.manifest import Manifest
 
 
 @contextlib.contextmanager
-def changing(project: Project, command: str) -> Iterator[Manifest | None]:
+def changing(project: Project, command: str, spare_warm: bool = False) -> Iterator[Manifest | None]:
     """
     Hold the project's lock, and first finish or undo an interrupted deploy; yield what `finish_interrupted` returns.
 
+    With `spare_warm` no warm instance ends for a `keep_warm` that has become shorter: the command may need it.
     Raises Locked, and what `finish_interrupted` raises.
     """
     with project.locked(command):
-        yield finish_interrupted(project)
+        yield finish_interrupted(project, spare_warm)
 
 
 def try_to_finish(project: Project) -> None:
@@ -34,7 +35,7 @@ def try_to_finish(project: Project) -> None:
         project.events.notice(f"the interrupted deploy can be neither finished nor undone: {message}")
 
 
-def finish_interrupted(project: Project) -> Manifest | None:
+def finish_interrupted(project: Project, spare_warm: bool = False) -> Manifest | None:
     """
     Recover an interrupted deploy or a lost table, and clean up; return its manifest, None if there was none.
 
@@ -50,7 +51,7 @@ def finish_interrupted(project: Project) -> Manifest | None:
     restored = restore_lost_table(project)
     if project.releases:
         project.releases.discard_half_built()
-    cleanup.clean_up(project)
+    cleanup.clean_up(project, spare_warm=spare_warm)
     return recovered or restored
 
 

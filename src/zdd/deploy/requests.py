@@ -53,16 +53,15 @@ def restart(project: Project, services: tuple[str, ...]) -> Request:
     return Request("restart", services, release=current.release, origin=origin, releases=releases, snapshot=snapshot)
 
 
-def broken(project: Project) -> tuple[str, ...]:
-    """Return the services with an instance that should serve but is broken."""
+def unwell(project: Project) -> dict[tuple[str, str], str]:
+    """Return the states of instances in force that do not serve or lost their keeper, by service and name."""
     current = project.tables.current()
     running = project.instances.running()
-    return tuple(
-        service
-        for service, instances in (current.by_service() if current else {}).items()
-        if service in project.config.services
-        and any(instance.name not in running or running[instance.name].is_broken for instance in instances)
-    )
+    states = {
+        (instance.service, name): running[name].state if name in running else "dead"
+        for name, instance in (current.instances if current else {}).items()
+    }
+    return {which: state for which, state in states.items() if state not in ("serving", "warm")}
 
 
 def up(project: Project) -> Request:

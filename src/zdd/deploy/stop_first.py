@@ -7,8 +7,12 @@ The keepers carry it out, one operation at a time. Every operation is idempotent
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
+from zdd import kills
 from zdd.deploy import hooks
 from zdd.errors import DeployFailed, NeedsPerson, counted
 from zdd.events import Drain, Notice
@@ -86,8 +90,14 @@ def _longest_start(project: Project, instances: Sequence[Instance]) -> float:
 
 
 def _park(project: Project, instances: Sequence[Instance], at_most: float, fallback: bool) -> None:
-    """Drain and stop these apps, all at once, and report the connections that were cut."""
+    """Drain and stop these apps, all at once, and report the connections that were cut, and what was killed."""
+    begun = time.time()
     for name, cut in project.instances.park([instance.name for instance in instances], at_most, fallback).items():
         text = f"stopped; {counted(cut, 'connection')} cut" if cut else "stopped"
-        project.events.send(Drain(subject=name, service=service_of(name), text=text, cut=cut))
+        kill = kills.of(project.paths.kills, name, begun)
+        if kill:
+            text += f"; killed: {kill.reason}"
+            project.events.killed.append(name)
+        after = kill.after if kill else UNSET
+        project.events.send(Drain(subject=name, service=service_of(name), text=text, cut=cut, killed_after=after))
         project.events.cut += cut

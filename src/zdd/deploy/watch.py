@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from zdd import kills
 from zdd.errors import counted
 from zdd.events import Drain
 from zdd.instances.state import InstanceState
@@ -16,13 +18,25 @@ from zdd.project import Project
 _POLL = 0.1
 _SOON = 1.0  # seconds until the first line about an instance without connections
 _STOPPING = 10.0  # seconds for which a stopping app is watched: a worker may need an hour to finish its job
+_KILLED = 10.0  # seconds that the end may take after stop_timeout, on a busy machine
 
 
 class Drained(NamedTuple):
-    """How many connections of the old instances ended by themselves, and how many had to be cut."""
+    """
+    How many connections of the old instances ended by themselves, had to be cut, and were handed on to the new ones.
+
+    `killed` are the instances that did not stop in time.
+    """
 
     ended: int = 0
     cut: int = 0
+    handed: int = 0
+    killed: tuple[str, ...] = ()
+
+    def plus(self, other: Drained) -> Drained:
+        """Return the sums."""
+        ended, cut, handed = self.ended + other.ended, self.cut + other.cut, self.handed + other.handed
+        return Drained(ended, cut, handed, self.killed + other.killed)
 
 
 class DrainWatch:
@@ -39,6 +53,7 @@ class DrainWatch:
         self._last = 0
         self._report_at = project.clock.now() + _SOON
         self._stopping_since = 0.0
+        self._begun = time.time()
 
     def look(self) -> Drained | None:
         """Report what is new. Return how the draining ended, None while there is more to watch."""
@@ -46,7 +61,7 @@ class DrainWatch:
             return self._report("stopping" if self.running.classic else "gone")
         for event in self.lease.events():
             if event["event"] == "gone":
-                return self._gone(event["drained"], event["cut"], event["seconds"])
+                return self._gone(event["drained"], event["cut"], event.get("handed", 0), event["seconds"])
         try:
             status = client.ask(self.control, "status")
         except client.Gone:
@@ -56,7 +71,7 @@ class DrainWatch:
             return self._report(f"kept warm, for `{_rollback_command(self.project)}`")
         if status["state"] == "stopping":
             self._stopping_since = self._stopping_since or now
-            return self._still_stopping(status) if now - self._stopping_since >= _STOPPING else None
+            return self._still_stopping(status, now - self._stopping_since)
         if status["connections"] != self._last or now >= self._report_at:
             self._last, self._report_at = status["connections"], math.inf
             self._report(f"draining, {counted(self._last, 'connection')}", connections=self._last)
@@ -73,7 +88,7 @@ class DrainWatch:
         except (client.Gone, OSError):  # OSError: with a thousand instances, we may run out of descriptors
             return None
 
-    def _gone(self, ended: int, cut: int, seconds: float) -> Drained:
+    def _gone(self, ended: int, cut: int, handed: int, seconds: float) -> Drained:
         """Report that the instance has ended."""
         service = self.project.config.services.get(self.running.service)
         if service and service.is_worker:
@@ -82,39 +97,55 @@ class DrainWatch:
             text = f"stopped after {seconds:.1f} s; {_cut(cut)}, {ended} had ended"
         else:
             text = f"drained in {seconds:.1f} s" + (f": {counted(ended, 'connection')}" if ended else "")
-        return self._report(text, connections=0, drained=ended, cut=cut, seconds=seconds)
+        text += f"; {_handed(handed)}" if handed else ""
+        return self._report(text, connections=0, drained=ended, cut=cut, handed=handed, seconds=seconds)
 
-    def _still_stopping(self, status: dict[str, Any]) -> Drained:
-        """Report that the app has not stopped yet. It is left to finish its work, and no longer watched."""
-        ended, cut = status.get("drained", 0), status.get("cut", 0)  # keepers of earlier versions do not send them
+    def _still_stopping(self, status: dict[str, Any], waited: float) -> Drained | None:
+        """
+        Report that the app needs long to stop. It is left to finish its work, and no longer watched.
+
+        Return None while its end is worth waiting for: it may come soon, if only because the app is killed.
+        """
         record = Record.find(self.project.paths.record(self.running.name))
         seconds = record.stop_timeout if record else 0.0
-        text = f"was told to stop and is still working; it may take up to {seconds:g} s"
+        if waited < (_STOPPING if seconds > _STOPPING else seconds + _KILLED):
+            return None
+        ended, cut = status.get("drained", 0), status.get("cut", 0)  # keepers of earlier versions do not send them
+        handed = status.get("handed", 0)
+        text = f"was told to stop and is still working; it is killed after {seconds:g} s (stop_timeout)"
         text += f"; {_cut(cut)}" if cut else ""
-        return self._report(text, connections=status["connections"], drained=ended, cut=cut)
+        text += f"; {_handed(handed)}" if handed else ""
+        return self._report(text, connections=status["connections"], drained=ended, cut=cut, handed=handed)
 
     def _report(self, text: str, **fields: Any) -> Drained:
-        event = Drain(subject=self.running.name, service=self.running.service, text=text, **fields)
+        name, fields = self.running.name, {key: value for key, value in fields.items() if key != "handed" or value}
+        if kill := kills.of(self.project.paths.kills, name, self._begun):
+            text, fields["killed_after"] = f"{text}; killed: {kill.reason}", kill.after
+        event = Drain(subject=name, service=self.running.service, text=text, **fields)
         self.project.events.send(event)
-        return Drained(event.drained or 0, event.cut or 0)
+        return Drained(event.drained or 0, event.cut or 0, event.handed or 0, (name,) if kill else ())
 
 
 def watch(project: Project, watches: Sequence[DrainWatch]) -> Drained:
     """Report how the old instances drain until all have ended, or take long to stop; return the sums."""
-    ended = cut = 0
+    total = Drained()
     pending = list(watches)
     while pending:
         for drain in list(pending):
             if (outcome := drain.look()) is not None:
                 drain.close()
                 pending.remove(drain)
-                ended, cut = ended + outcome.ended, cut + outcome.cut
+                total = total.plus(outcome)
         project.clock.sleep(_POLL if pending else 0)
-    return Drained(ended, cut)
+    return total
 
 
 def _cut(number: int) -> str:
     return f"{counted(number, 'connection')} {'was' if number == 1 else 'were'} cut"
+
+
+def _handed(number: int) -> str:
+    return f"{counted(number, 'connection')} that waited {'was' if number == 1 else 'were'} handed on"
 
 
 def _rollback_command(project: Project) -> str:

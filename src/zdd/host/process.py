@@ -207,17 +207,15 @@ def with_environment(name: str, value: str) -> list[int]:
     return [pid for pid in pids if Process.find(pid)]
 
 
-def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Callable[[], float]) -> None:
-    """
-    Stop processes and return once all have ended: send the signal, and SIGKILL to the rest after `patience` seconds.
-
-    A process that cannot be killed (state D) gets 5 s more; then this returns without it.
-    """
-    running = list(processes)
+def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Callable[[], float]) -> list[Process]:
+    """Send the signal, and SIGKILL to the rest after `patience` seconds; return that rest, after 5 s if in state D."""
+    running, rest = list(processes), list[Process]()
     for number, seconds in ((stop_signal, patience), (signal.SIGKILL, 5.0)):
         running = [process for process in running if process.signal(number)]
         deadline = now() + seconds
         running = [process for process in running if not process.wait(deadline - now())]
+        rest = rest or running
+    return rest
 
 
 def ended(status: int) -> str:

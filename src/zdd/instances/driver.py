@@ -19,6 +19,20 @@ class ProxySide(NamedTuple):
     pid_file: str
 
 
+class Times(NamedTuple):
+    """How many seconds an instance is kept warm, drained, and given to stop, as configured today."""
+
+    warm: float
+    drain: float
+    stop: float
+
+    @classmethod
+    def of(cls, service: Service) -> Times:
+        """Return a service's times; a stop-first one has no version that could stay warm."""
+        warm = service.keep_warm if service.order == "start-first" else 0.0
+        return cls(warm, service.drain_timeout, service.stop_timeout)
+
+
 class Launch(NamedTuple):
     """
     What a new instance starts with.
@@ -117,6 +131,10 @@ class Driver(Protocol):
 
     def await_gone(self, until: float) -> None:
         """Wait until a retired instance has ended; stop one that has not at the moment `until`."""
+
+    def renew(self, times: Times) -> None:
+        """Let today's times hold for the instance, also for what it has begun."""
+        return
 
     def lacking(self, users: Sequence[int]) -> list[int]:
         """Return the users, of those given, who cannot connect to the instance."""

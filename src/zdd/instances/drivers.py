@@ -6,6 +6,8 @@ import os
 import re
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from zdd.conf.schema import ClassicService, Config, RunService, Service, classic
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
@@ -15,6 +17,13 @@ from zdd.instances.name import name_of, parts_of, service_of
 from zdd.instances.state import InstanceState, observe
 from zdd.instances.supervised import SupervisedInstance
 from zdd.paths import Paths
+
+
+def _with_times(then: ClassicService, now: Service | None) -> ClassicService:
+    """Return the service as it was started, with the times that are configured today."""
+    if now is None:
+        return then
+    return replace(then, drain_timeout=now.drain_timeout, stop_timeout=now.stop_timeout)
 
 
 class Drivers:
@@ -36,9 +45,9 @@ class Drivers:
 
     def of(self, name: str) -> Driver:
         """Return the driver of an instance that was started before; its service may have left the configuration."""
-        if known := record.read(self.paths.classic_record(name)):
-            return self.new(name, known.service)
         service = service_of(name)
+        if known := record.read(self.paths.classic_record(name)):
+            return self.new(name, _with_times(known.service, self.config.services.get(service)))
         return self.new(name, self.config.apps.get(service) or RunService(name=service, run=""))
 
     def states(self) -> dict[str, InstanceState]:

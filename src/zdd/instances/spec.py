@@ -6,13 +6,14 @@ import os
 import shlex
 import signal
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from zdd.conf.schema import RunService
 from zdd.host import acl, files, systemd
 from zdd.instances import environment, node
-from zdd.instances.driver import Launch
+from zdd.instances.driver import Launch, Times
 from zdd.instances.health import verdict
 from zdd.instances.health.verdict import Asked
 from zdd.keeper.record import Record
@@ -45,16 +46,16 @@ def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> R
         log=paths.log(name),
         log_max=paths.config.zdd.log_max,
         **who._asdict(),
+        **_times(service),
         access=proxy.users,
         start_timeout=service.start_timeout,
         low_priority_for=service.start_timeout * _LOW_PRIORITY,
         stop_signal=signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"].value,
-        stop_timeout=service.stop_timeout,
-        drain_timeout=service.drain_timeout,
         sole_instance=service.instances == 1,
         hold_max=service.hold_max,
         start_held=predecessors is not None,
         stop_first=service.order == "stop-first",
+        kills=paths.kills,
         predecessors=[_predecessor(other, paths) for other in predecessors or ()],
         listen_variables=not _names_descriptor(service),
         current=paths.current,
@@ -89,6 +90,11 @@ def unit_of(name: str, service: RunService, project: str) -> systemd.Unit:
     if service.cpu_weight:
         properties["CPUWeight"] = str(service.cpu_weight)
     return systemd.Unit(systemd.unit_name(project, name), f"{name} of {project}", properties)
+
+
+def _times(service: RunService) -> dict[str, Any]:
+    times = Times.of(service)
+    return {"keep_warm": times.warm, "drain_timeout": times.drain, "stop_timeout": times.stop}
 
 
 def _environment(name: str, service: RunService, paths: Paths, launch: Launch) -> dict[str, str]:

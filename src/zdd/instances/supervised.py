@@ -6,26 +6,25 @@ import contextlib
 import math
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from zdd import keeper
 from zdd.conf.schema import RunService
-from zdd.host import process, sock_diag, systemd
+from zdd.errors import UsageError
+from zdd.host import systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.instances import environment, spec
-from zdd.instances.driver import Driver, Launch
+from zdd.instances import environment, orphan, spec
+from zdd.instances.driver import Driver, Launch, Times
 from zdd.instances.health.probe import Probe
 from zdd.instances.health.verdict import Health
 from zdd.instances.spec import KEEPER_TIMEOUT
 from zdd.instances.state import InstanceState, supervised
 from zdd.keeper import access, client
-from zdd.keeper.listener import count_connections
-from zdd.keeper.record import Record, remove
+from zdd.keeper.record import Record
 from zdd.paths import Paths
 
 _POLL = 0.01
@@ -134,7 +133,7 @@ class SupervisedInstance(Driver):
         if self.lease:
             self.lease.events()  # how the app ended before is no sign of how it starts
         answer = self._ask("start")
-        return bool(answer["ok"]) if answer else self._pids().app is not None
+        return bool(answer["ok"]) if answer else client.pids(self.paths.pids(self.name)).app is not None
 
     def revive(self) -> bool:
         """Make a warm instance serve again; return False if it is too late for that."""
@@ -150,6 +149,21 @@ class SupervisedInstance(Driver):
         pairs = [[worker.pid, worker.start_time] for worker in workers]
         if not self._ask("retire", warm=warm, drain=drain, workers=pairs):
             self._drain_and_finish(drain, workers)
+
+    def renew(self, times: Times) -> None:
+        """
+        Let today's times hold for the instance, also for what it has begun.
+
+        They are written to its record where the keeper is dead, or of an earlier zdd, which does not know how.
+        """
+        record = self._record()
+        if record is None or (record.keep_warm, record.drain_timeout, record.stop_timeout) == times:
+            return
+        with contextlib.suppress(UsageError):
+            if self._ask("times", **times._asdict()).get("ok"):
+                return
+        record.keep_warm, record.drain_timeout, record.stop_timeout = times
+        record.write()
 
     def lacking(self, users: Sequence[int]) -> list[int]:
         """Return the users, of those given, who cannot connect to the instance."""
@@ -187,20 +201,8 @@ class SupervisedInstance(Driver):
         self._finish()
 
     def _finish(self) -> None:
-        """
-        End what a dead keeper left behind: the app and all its children, the socket, the records.
-
-        First kill a keeper that is alive but does not answer: it would restart its app.
-        """
-        if silent := self._pids().keeper:
-            process.end([silent], signal.SIGKILL, 1.0, self.clock.now)
-        if app := self._pids().app:
-            below = [child for pid in process.descendants(app.pid) if (child := Process.find(pid))]
-            stop_signal = record.stop_signal if (record := self._record()) else signal.SIGTERM
-            process.end([app], stop_signal, self._times().stop_timeout, self.clock.now)
-            process.end(below, signal.SIGKILL, 1.0, self.clock.now)
-        paths = self.paths
-        remove(paths.instance(self.name), paths.pids(self.name), paths.record(self.name), self.control)
+        """End what a dead keeper left behind. First kill one that is alive but does not answer: it would restart."""
+        orphan.end(self.paths, self.name, self._times().stop_timeout, self.clock)
 
     def _drain_and_finish(self, seconds: float, workers: Sequence[Process]) -> None:
         """Do the last duties of a dead keeper: drain and stop the app."""
@@ -208,15 +210,9 @@ class SupervisedInstance(Driver):
         for worker in workers:
             worker.wait(until - self.clock.now())
         for _ in self.clock.poll(_POLL, until):
-            if not self._connections():
+            if not orphan.connections(self.paths, self.name):
                 break
         self._finish()
-
-    def _connections(self) -> int:
-        """Count the connections to the instance, also those of an nginx in another network namespace."""
-        if (port := self._pids().port) is not None:
-            return sock_diag.connections_to_port(port)
-        return count_connections(self._record(), self.paths.keep(self.name))
 
     def _is_gone_within(self, seconds: float) -> bool:
         return any(not self._ask("status", brief=True) for _ in self.clock.poll(_POLL, self.clock.now() + seconds))
@@ -227,9 +223,6 @@ class SupervisedInstance(Driver):
             return client.ask(self.control, op, **args)
         except client.Gone:
             return {}
-
-    def _pids(self) -> client.Pids:
-        return client.pids(self.paths.pids(self.name))
 
     def _record(self) -> Record | None:
         return Record.find(self.paths.record(self.name))

@@ -261,5 +261,7 @@ def _signal(pid: int, number: int) -> None:
     try:
         if target:
             target.signal(number)
+            if (fields := process.stat_fields(pid)) and fields[0] == "T":
+                target.signal(signal.SIGCONT)  # one that is suspended would not notice, and be killed
     except PermissionError:  # it runs as another user now, by sudo for example
         pass

@@ -16,6 +16,7 @@ _SHARE, _SHORTEST, _LONGEST = 20, 0.01, 0.5  # a pause is 20 times as long as th
 _ENDLESS = 2.0  # seconds for connections that may never end, if requests wait for the end of the drain
 _SURE = 2  # counts of 0 in a row: nginx may have looked up the path just before it changed
 _AGAIN = 0.05  # seconds between looks at the connections that are relayed at the end
+_STUCK = 0.5  # seconds in which none of those who wait was accepted
 _LONG = 10.0  # seconds; a connection that has been open for twice as long surely counts as long-lived
 
 
@@ -23,22 +24,27 @@ class Drain(Part):
     """
     Counts connections until none is left, or the time is up; then calls `done`.
 
-    A retired instance stays warm before that, until `due` is called.
+    A retired instance stays warm before that, until `due` is called. Connections that wait in our queue are handed on
+    to an instance that serves if the app accepts none of them for a while, or when the time is up.
     """
 
     def __init__(self, shared: Shared, due: Callable[[], object], done: Callable[[], object]) -> None:
         super().__init__(shared)
         self.due, self.done = due, done
         self.cut = 0  # how many were left when the time was up
+        self.handed = 0  # how many were handed on
         self.seconds = 0.0  # how long it took
-        self._since = self._warm = 0.0
+        self._since = self._warm = self._warm_since = 0.0
         self._planned: tuple[float, list[Process], Callable[[], int] | None] = (0.0, [], None)
         self._most = self._zeros = 0
+        self._queue = (0, 0.0)  # how many wait to be accepted, and since when
+        self._handing: set[object] = set()  # the relay's, for those that are handed on
+        self._hands_on = False
 
     @property
     def drained(self) -> int:
-        """Return how many connections have ended by themselves: the highest count, less the ones cut."""
-        return self._most - self.cut
+        """Return how many connections have ended by themselves: the highest count, less the others."""
+        return max(0, self._most - self.cut - self.handed)
 
     def plan(
         self, warm: float, patience: float, workers: list[Process], endless: Callable[[], int] | None = None
@@ -53,6 +59,7 @@ class Drain(Part):
 
     def keep_warm(self) -> None:
         """Wait before the drain; called again, the new time holds."""
+        self._warm_since = self.deadlines.now()
         self.deadlines.at(self._warm, self.due)
         if self._warm <= 0:
             self.due()
@@ -61,18 +68,33 @@ class Drain(Part):
         """Do not drain for now."""
         self.deadlines.cancel(self.due)
 
+    def renew(self, warm: float, patience: float) -> None:
+        """Apply new times, also to what has begun."""
+        now = self.deadlines.now()
+        self._planned = (patience, *self._planned[1:])
+        if self.deadlines.is_set(self.due):
+            self._warm = warm
+            self.deadlines.at(max(0.0, self._warm_since + warm - now), self.due)
+        if self.deadlines.is_set(self._time_is_up):
+            self.deadlines.at(max(0.0, self._since + patience - now), self._time_is_up)
+
     def begin(self) -> None:
         """Wait until the connections and the processes have ended."""
         self._since = self.deadlines.now()
         patience, self._workers, self._endless = self._planned
-        self.cut = self._most = self._zeros = 0
+        self.cut = self.handed = self._most = self._zeros = 0
+        self._queue, self._hands_on = (0, 0.0), False
         self.deadlines.at(patience, self._time_is_up)
         self._look()
 
     def _look(self) -> None:
         self.deadlines.at(_LONGEST, self._look)  # even if counting fails
         began = self.deadlines.now()
-        count = self.listener.connections()
+        count = self._count()
+        self._most = max(self._most, count)
+        if (count and self._is_stuck(began)) or self.relay.waiting:
+            self._hand_on()
+            count = self._count()
         cost = self.deadlines.now() - began
         self._most = max(self._most, count)
         self._workers = [worker for worker in self._workers if worker.alive()]
@@ -84,9 +106,34 @@ class Drain(Part):
         else:
             self.deadlines.at(min(max(_SHARE * cost, _SHORTEST), _LONGEST), self._look)
 
+    def _count(self) -> int:
+        """Count the connections, without those that were handed on."""
+        handing = len(self._handing & self.relay.pipes) + len(self.relay.waiting)
+        return max(0, self.listener.connections() - (handing if self._hands_on else 0))
+
+    def _is_stuck(self, now: float) -> bool:
+        """Return whether connections wait, and none of them has been accepted for a while."""
+        number = self.listener.queued()
+        if number != self._queue[0]:
+            self._queue = (number, now)
+        return bool(number) and now >= self._queue[1] + _STUCK
+
+    def _hand_on(self) -> None:
+        """Relay the connections that wait to an instance that serves, if there is one."""
+        sibling = self.record.sibling()
+        if sibling is None:
+            return
+        self._hands_on, before = True, set(self.relay.pipes)
+        self.relay.take_from_app(self.listener.queues())
+        self.relay.release(sibling)
+        fresh = self.relay.pipes - before
+        self.handed += len(fresh)
+        self._handing |= fresh
+
     def _time_is_up(self) -> None:
         try:
-            self.cut = self.listener.connections()
+            self._hand_on()
+            self.cut = self._count()
         finally:
             self._most = max(self._most, self.cut)
             self._end()
@@ -141,7 +188,8 @@ class Shutdown(Part):
         self.listener.withdraw()
         self.hold.abandon()
         seconds = round(self.drain.seconds, 3)
-        self.control.push({"event": "gone", "drained": self.drain.drained, "cut": self.drain.cut, "seconds": seconds})
+        numbers = {"drained": self.drain.drained, "cut": self.drain.cut, "handed": self.drain.handed}
+        self.control.push({"event": "gone", "seconds": seconds} | numbers)
         self.record.remove()
         self.control.close()
         self._relay_rest()

@@ -67,7 +67,11 @@ class FdListener(PathListener):
 
     def served(self) -> int:
         """Count the accepted connections: all connections less the queued ones."""
-        return max(0, self.connections() - (sock_diag.queued(self._file) or 0))
+        return max(0, self.connections() - self.queued())
+
+    def queued(self) -> int:
+        """Count the connections in the socket's queue."""
+        return sock_diag.queued(self._file) or 0
 
     def listening(self) -> set[int] | None:
         """Return the inode of the socket."""

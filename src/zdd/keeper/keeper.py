@@ -51,7 +51,7 @@ class Keeper(Part):
             "limit": [lambda: self.deadlines.at(self.record.hold_max, self._unproved)],
             "probe": [outage.ask],
             "tend": [runner.tend],  # the app may answer before nginx's user is admitted
-            "serve": [outage.end, runner.full_speed, presence.begin],
+            "serve": [outage.end, runner.serve, presence.begin],
             "admit": [self.hold.end],
             "lead away": [outage.begin],
             "refuse": [outage.refuse],
@@ -198,7 +198,9 @@ class Keeper(Part):
         self._overdue()  # with a deadline of its own
 
     def _drained(self) -> None:
-        self.log(f"drained: connections that have ended: {self.drain.drained}, that are cut: {self.drain.cut}")
+        drain = self.drain
+        handed = f", that are handed on: {drain.handed}" if drain.handed else ""
+        self.log(f"drained: connections that have ended: {drain.drained}, that are cut: {drain.cut}{handed}")
         self.life.on(states.DRAINED)
 
     def _start(self, low_priority: bool = False) -> None:

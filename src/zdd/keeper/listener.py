@@ -43,6 +43,11 @@ class Listener:
         """Return the sockets where connections may be queued."""
         return []
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether new connections wait with us, and not at what is left of an app that has ended."""
+        return True
+
     def hold(self) -> socket.socket | None:
         """Lead new connections to a socket that nobody accepts, and return it; None if there is no such socket."""
         return None
@@ -81,6 +86,10 @@ class Listener:
 
     def served(self) -> int:
         """Count the connections that the app has accepted, also from other network namespaces; 0 if unknown."""
+        return 0
+
+    def queued(self) -> int:
+        """Count the connections in queues of ours, which the app has not accepted and we can."""
         return 0
 
     def listening(self) -> set[int] | None:
@@ -124,9 +133,19 @@ def connections_to_path(file: tuple[int, int] | None, name: str, nginx_pid_file:
 def count_connections(record: Record | None, keep: str) -> int:
     """Count the connections to an instance without asking its keeper. Its app may have bound one of several names."""
     file, nginx = sock_diag.file_of(keep), record.nginx_pid_file if record else None
-    folders = [record.app_folder] if record and record.app_folder else []
-    names = [keep, *(f"{folder}.1/{name}" for folder in folders for name in ("s", "socket"))]
+    names = [keep, *(f"{folder}/{name}" for folder in _app_folders(record) for name in ("s", "socket"))]
     return max(connections_to_path(file, name, nginx) for name in names)
+
+
+def _app_folders(record: Record | None) -> list[str]:
+    """Return the app's folders: one for each socket that the instance has had."""
+    if not record or not record.app_folder:
+        return []
+    above, prefix = os.path.split(record.app_folder)
+    try:
+        return [f"{above}/{name}" for name in os.listdir(above) if name.startswith(f"{prefix}.")]
+    except OSError:
+        return []
 
 
 def _namespace(pid: int) -> str | None:

@@ -25,6 +25,10 @@ class Deadlines:
         for call in calls:
             self._due.pop(call, None)
 
+    def is_set(self, call: Callable[[], object]) -> bool:
+        """Return whether this call is to be made."""
+        return call in self._due
+
     def clear(self) -> None:
         """Cancel all calls."""
         self._due.clear()

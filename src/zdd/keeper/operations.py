@@ -31,6 +31,7 @@ class Operations:
             "pause": lambda request: self._answer(keeper.pause(float(request["seconds"])), "its requests cannot wait"),
             "resume": lambda _: self._answer(keeper.hold.resume(), "it was not paused"),
             "access": self._access,
+            "times": self._times,
             "stop": lambda _: self._stop(),
         }
 
@@ -72,6 +73,7 @@ class Operations:
             "exit": keeper.runner.ended.words if keeper.runner.ended else None,
             "drained": keeper.drain.drained,
             "cut": keeper.drain.cut,
+            "handed": keeper.drain.handed,
         }
         if request.get("brief"):
             return brief
@@ -108,6 +110,16 @@ class Operations:
         access.grant(self.keeper.record, [int(user) for user in request["users"]])
         self.keeper.record.write()
         return {"ok": True, "state": self.keeper.life.shown}
+
+    def _times(self, request: Message) -> Message:
+        """Take new times, also for a drain or a stop that has begun; they stay in the record, should we be killed."""
+        keeper, record = self.keeper, self.keeper.record
+        warm, drain, stop = (float(request[name]) for name in ("warm", "drain", "stop"))
+        record.keep_warm, record.drain_timeout, record.stop_timeout = warm, drain, stop
+        record.write()
+        keeper.drain.renew(warm, drain)
+        keeper.runner.renew()
+        return {"ok": True, "state": keeper.life.shown}
 
     def _stop(self) -> Message:
         self.keeper.stop()

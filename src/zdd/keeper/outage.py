@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from zdd.keeper import states
+from zdd.keeper import kills, states
 from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ _FIRST_DELAY, _LONGEST_DELAY, _LONG_LIFE = 0.1, 10.0, 60.0  # before a restart; 
 _AT_MOST_EVERY = 1.0  # seconds between starts of an app that ends by itself, as some do after many requests
 _SERVER_ERROR = 500
 _AGAIN, _PATIENCE = 0.05, 5.0  # of health requests, and of killing remaining processes
+_SHARE = 0.5  # of hold_max, in which those may finish their requests
 
 
 class Outage(Part):
@@ -35,7 +36,8 @@ class Outage(Part):
         self._delay = _FIRST_DELAY
         self._restart_at: float | None = None
         self._answer_by: float | None = None  # for the app that runs now
-        self._kill_until = 0.0
+        self._told = 0.0  # when what an ended app has left was told to stop
+        self._kill_until: float | None = None  # once that is being killed
         self._stranger: str | None = None
 
     @property
@@ -61,10 +63,11 @@ class Outage(Part):
         self.relay.take(self.listener.queues())
         self._pass_on()
         self.app.signal_all(self.record.stop_signal)  # pre-fork workers would go on accepting
+        self._told, self._kill_until = self.deadlines.now(), None
         self._answer_by = None
         delay = max(0.0, _AT_MOST_EVERY - lived) if at_once else self._next_delay(lived)
-        self.log(f"it is started again in {delay:.1f} s" if delay else "it is started again at once")
-        self._kill_until = self.deadlines.now() + delay + _PATIENCE
+        first = ", once the processes that it has left have ended" if self.app.has_children else ""
+        self.log((f"it is started again in {delay:.1f} s" if delay else "it is started again at once") + first)
         self._restart_at = self.deadlines.now() + delay
         self.deadlines.at(delay, self._restart)
 
@@ -127,14 +130,38 @@ class Outage(Part):
         self.deadlines.at(_AGAIN, self._pass_on)
 
     def _restart(self) -> None:
-        if self.app.has_children and self.deadlines.now() < self._kill_until:
-            self.app.signal_all(signal.SIGKILL)
+        """Start the app once what the last one has left has ended, or cannot be killed."""
+        if self.app.has_children and (self._kill_until is None or self.deadlines.now() < self._kill_until):
             self.listener.cover()
+            self._end_rest()
             self.deadlines.at(_AGAIN, self._restart)
         else:
             self.restarts += 1
             self._restart_at = None
             self.start()
+
+    def _end_rest(self) -> None:
+        """Kill what the app has left, such as the workers of a killed master, once it has had time to finish."""
+        now = self.deadlines.now()
+        seconds, limit = self._time_to_finish()
+        if self._kill_until is None and now < self._told + seconds:
+            return
+        if self._kill_until is None:
+            self._kill_until = now + _PATIENCE
+            self.log(kills.words(False, limit))
+            after = round(now - self._told, 1)
+            record = self.record
+            kills.note(record.kills, record.instance, record.service, is_whole=False, limit=limit, after=after)
+        self.app.signal_all(signal.SIGKILL)
+
+    def _time_to_finish(self) -> tuple[float, str]:
+        """Return how long the rest of an ended app may finish its requests, and what limits that."""
+        longest, half = self.record.stop_timeout, self.record.hold_max * _SHARE
+        if not self.listener.may_wait:
+            return 0.0, "a moment, and would lose what connects to it"
+        if self.record.sole_instance and self.listener.address is not None and half < longest:
+            return half, f"half of hold_max ({half:g} s)"
+        return longest, kills.stop_timeout(longest)
 
     def _on_answer(self, status: int | None) -> None:
         # For a sole instance, an app that answers with errors is better than none.

@@ -33,6 +33,11 @@ class PortListener(Listener):
         """Return the guard while it listens."""
         return [self._guard] if self._listens else []
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether the guard listens, and nothing of the app does any more."""
+        return self._listens
+
     def cover(self) -> None:
         """Let the guard listen despite siblings, or a stranger could; unless workers of the ended app still do."""
         try:

@@ -69,6 +69,8 @@ class Record:
     hold_max: float
     start_held: bool = False
     stop_first: bool = False
+    kills: str = ""  # where it is noted what had to be killed
+    keep_warm: float | None = None
     predecessors: Sequence[dict[str, str | None]] = ()
     listen_variables: bool
     current: str

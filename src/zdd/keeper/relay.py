@@ -54,6 +54,13 @@ class Relay:
             return False
         return True
 
+    def take_from_app(self, queues: list[socket.socket]) -> None:
+        """Accept the queued connections of an app that runs, which may be about to accept, too, and to wait for one."""
+        blocking = [queue for queue in queues if os.get_blocking(queue.fileno())]
+        self.take(queues)
+        for queue in blocking:
+            queue.setblocking(True)
+
     def release(self, address: str | int | None) -> bool:
         """
         Relay the waiting connections to this path, or to this port of 127.0.0.1; close them if it is None.

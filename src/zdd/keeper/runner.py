@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+from zdd.keeper import kills
 from zdd.keeper.app import NeverRan
 from zdd.keeper.part import Part
 
@@ -26,7 +27,8 @@ class Runner(Part):
         super().__init__(shared)
         self.all_ended = all_ended
         self.ended: Ended | None = None  # how the app ended the last time
-        self._started = self._kill_until = 0.0
+        self.has_served = False  # so that a kill may have cost somebody something
+        self._started = self._told = self._kill_until = 0.0
 
     @property
     def lived(self) -> float:
@@ -59,6 +61,11 @@ class Runner(Part):
         self.deadlines.at(_TEND_AGAIN, self.tend)  # in case that it fails
         self.deadlines.at(self.listener.tend(), self.tend)
 
+    def serve(self) -> None:
+        """The app serves: it has waited long enough, and a kill may now cost somebody something."""
+        self.has_served = True
+        self.full_speed()
+
     def full_speed(self) -> None:
         """End the low priority."""
         if not self.app.full_speed():
@@ -78,7 +85,13 @@ class Runner(Part):
 
     def kill_later(self) -> None:
         """Kill all processes of the app if they have not ended within stop_timeout."""
+        self._told = self.deadlines.now()
         self.deadlines.at(self.record.stop_timeout, self._kill)
+
+    def renew(self) -> None:
+        """Apply a new stop_timeout to a stop that has begun."""
+        if self.deadlines.is_set(self._kill):
+            self.deadlines.at(max(0.0, self._told + self.record.stop_timeout - self.deadlines.now()), self._kill)
 
     def cancel_kill(self) -> None:
         """Let what runs now live."""
@@ -90,7 +103,12 @@ class Runner(Part):
             self.log(line)
 
     def _kill(self) -> None:
-        self.log("killing what is left of the app")
+        is_whole, seconds = self.app.pid is not None, self.record.stop_timeout
+        limit = kills.stop_timeout(seconds)
+        self.log(kills.words(is_whole, limit))
+        if self.has_served:
+            record = self.record
+            kills.note(record.kills, record.instance, record.service, is_whole=is_whole, limit=limit, after=seconds)
         self._kill_until = self.deadlines.now() + _PATIENCE
         self._kill_rest()
 

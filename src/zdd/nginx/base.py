@@ -143,6 +143,9 @@ class NginxBase(Proxy, ABC):
         self.told.keep(deploy, self.file.text())
         return _FOR_THE_MARK if done == "reloaded" and self._is_first_mark(text, before or "") else done
 
+    def mend(self, deploy: int, text: str) -> str:
+        return self.apply(deploy, text)
+
     def _is_first_mark(self, text: str, before: str) -> bool:
         """Return whether the text before is one that a zdd without the mark has written."""
         is_ours = addresses.beginnings(self.paths.current)[0] in before

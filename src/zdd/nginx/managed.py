@@ -91,6 +91,11 @@ class ManagedNginx(NginxBase):
     def runs(self, text: str) -> bool:
         return self.process.runs(text)
 
+    def mend(self, deploy: int, text: str) -> str:
+        if self.master() is None and self.serves():
+            self.file.doubt()  # so that it is started on the sockets of its workers, though the text is the same
+        return super().mend(deploy, text)
+
     def change(self, text: str) -> str:
         self.written.make_folder()
         return self.process.apply(text)

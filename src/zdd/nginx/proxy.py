@@ -63,6 +63,13 @@ class Proxy(Protocol):
         Raises DeployFailed when nginx does not take it; then the text of before is in place and what ran before runs.
         """
 
+    def mend(self, deploy: int, text: str) -> str:
+        """
+        Bring nginx to the text as `apply` does; workers whose master has died get a new one, too.
+
+        Raises DeployFailed, and UsageError.
+        """
+
     def restore(self, deploy: int) -> None:
         """Bring nginx back to the text that `apply` replaced; do nothing where `apply` was never called. Idempotent."""
 

@@ -14,12 +14,14 @@ def problem(project: Project) -> str | None:
     )
 
 
-def mend(project: Project) -> None:
-    """Let the running workers connect to all instances that serve, or are kept warm."""
+def mend(project: Project) -> bool:
+    """Let the running workers connect to all instances that serve, or are kept warm; return whether one could not."""
     if shut := _shut(project, others=True):
         for name in shut:
             project.instances.drivers.of(name).admit(project.proxy.worker_users())
         project.events.notice(f"{_names(project)}, who could not connect to {', '.join(shut)}; now they can")
+        return True
+    return False
 
 
 def _shut(project: Project, others: bool = False) -> list[str]:

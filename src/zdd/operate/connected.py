@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from zdd.host import namespaces, sock_diag
+from zdd.instances import orphan
 from zdd.instances.state import InstanceState
-from zdd.keeper.listener import count_connections
-from zdd.keeper.record import Record
 from zdd.project import Project
 
 
@@ -16,12 +15,11 @@ def connections(project: Project, running: dict[str, InstanceState]) -> dict[str
     elsewhere = nginx is not None and namespaces.shares_network(nginx.pid) is False
     found: dict[str, int | None] = {}
     for name, instance in running.items():
-        keep = project.paths.keep(name)
-        file = sock_diag.file_of(keep)
+        file = sock_diag.file_of(project.paths.keep(name))
         if instance.port:
             found[name] = sock_diag.connections_to_port(instance.port)
         elif file and elsewhere:
-            found[name] = count_connections(Record.find(project.paths.record(name)), keep)
+            found[name] = orphan.connections(project.paths, name)
         else:
             found[name] = counts.get(file) if file else None
     return found

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
+from msgspec import UNSET
+
+from zdd import kills
 from zdd.events import Drain
 from zdd.host.process import Process
 from zdd.instances.state import InstanceState
@@ -24,10 +29,13 @@ def down(project: Project) -> None:
 
 
 def _retire(project: Project, instances: list[InstanceState], workers: list[Process]) -> None:
+    begun = time.time()
     for instance in instances:
         if instance.state == "serving" or not instance.classic:  # an old classic one runs its stop command already
             project.instances.of(instance.name).retire(0.0, workers)
     until = project.clock.now() + project.config.nginx.proxy_read_timeout
     for instance in instances:
         project.instances.of(instance.name).await_gone(until)
-        project.events.send(Drain(subject=instance.name, service=instance.service, text="stopped"))
+        kill = kills.of(project.paths.kills, instance.name, begun)
+        text, after = (f"killed: {kill.reason}", kill.after) if kill else ("stopped", UNSET)
+        project.events.send(Drain(subject=instance.name, service=instance.service, text=text, killed_after=after))

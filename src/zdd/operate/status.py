@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from zdd import history, living
+from zdd import history, kills, living
 from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
 from zdd.operate import admission, in_place, maintenance, under_way
@@ -77,7 +77,8 @@ def status(project: Project) -> Status:
     running = {} if stale else observe(project.paths, _PATIENCE)
     unwanted = list(in_place.loaded(project, current, running))
     interrupted = project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
-    was_deployed = current is not None or any(entry.outcome == "done" for entry in history.read(project.paths.history))
+    entries = history.read(project.paths.history)
+    was_deployed = current is not None or any(entry.outcome == "done" for entry in entries)
     now = Status(
         project.name,
         str(project.config.path),
@@ -95,6 +96,7 @@ def status(project: Project) -> Status:
     now.state = _state(now, current, running, interrupted, was_deployed)
     now.notes += _notes(now)
     now.notes += [] if unwanted else in_place.warning(project, current)
+    now.notes += kills.shortened(kills.since_last(kills.read(project.paths.kills), entries))
     now.notes += _how_to_start(project, current, was_deployed)
     now.notes += filter(None, [living.doubt(project.paths), project.proxy.whereabouts().doubt if current else None])
     return now

@@ -180,6 +180,7 @@ def test_a_full_toml_file_means_what_it_says(folder: Path) -> None:
     )
     assert config.nginx == NginxSection(
         listen=["80", "127.0.0.1:8080", "[::1]:80"],
+        listen_is_set=True,
         server_name=["shop.example.org", "*.shop.example.org"],
         client_max_body_size=1 << 30,
         proxy_read_timeout=90,
@@ -226,7 +227,7 @@ def test_the_least_file_is_one_service_with_run(folder: Path) -> None:
     config = load(write(folder, "deploy.toml", '[service.web]\nrun = "app"\n'))
 
     assert config.services == {"web": RunService(name="web", run="app")}
-    assert config.nginx.listen == ["8080"]
+    assert config.nginx.listen == ["127.0.0.1:8080"]
     assert config.services["web"].health_status.allows(299)
 
 
@@ -295,7 +296,7 @@ def test_what_the_old_tool_did_not_know_is_ignored_with_one_warning(folder: Path
 
     words = "[nginx] listen, workers; [service:gunicorn] colour, size; [fabric]"
     assert config.warnings == [f"{folder}/deploy.conf: ignored, because zdd does not know it: {words}"]
-    assert config.nginx.listen == ["8080"]
+    assert config.nginx.listen == ["127.0.0.1:8080"]
 
 
 def test_keys_that_only_feed_others_are_worth_no_warning(folder: Path) -> None:

@@ -392,6 +392,9 @@ class FakeProxy:
 
     def require(self) -> None: ...
 
+    def notices(self) -> Iterator[Finding]:
+        return iter(())
+
     def whereabouts(self) -> Whereabouts:
         return Whereabouts(self.world.nginx)
 

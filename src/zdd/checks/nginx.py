@@ -89,4 +89,5 @@ def _port(address: str, own: Sequence[Process]) -> Finding:
             "nginx cannot listen there",
             f"listen on {first} or above; or have root's nginx before it (include in [nginx])",
         )
-    return fine(f"port {port}: " + ("nginx listens" if sockets else "free"))
+    where = f"port {port}" + (" of every address of this machine" if address.isdecimal() else "")
+    return fine(f"{where}: " + ("nginx listens" if sockets else "free"))

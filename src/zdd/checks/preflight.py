@@ -89,6 +89,7 @@ def notices(project: Project) -> Iterator[Finding]:
     elif (unit := boot_unit.started(boot_unit.path(project.name))) and not os.path.exists(conf := unit[1]):
         cure = f"to rewrite it, once: `{boot_unit.enable_command(project.config)}`"
         yield warning(f"at boot {conf} is read, which is gone", "the site would be down until somebody deploys", cure)
+    yield from project.proxy.notices()
     if waiting := [app.name for app in apps if app.order == "stop-first" and app.socket == "fd"]:
         yield fine(f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {project.proxy.capacity()}")
         if project.releases is None:

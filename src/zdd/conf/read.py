@@ -65,7 +65,8 @@ def load(path: Path) -> Config:
     if not services:
         raise UsageError(f"{path}: there are no services; add a section such as [{prefix}web] with run")
     zdd = _section(document, "zdd", ZddSection)
-    nginx = _section(document, "nginx", NginxSection)
+    listens = "listen" in document.sections.get("nginx", {})
+    nginx = _section(document, "nginx", NginxSection, listen_is_set=listens)
     release = _section(document, "release", ReleaseSection) if "release" in document.sections else None
     check.nginx(document, nginx, services)
     return Config(

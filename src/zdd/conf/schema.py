@@ -53,8 +53,8 @@ class NginxSection(Struct, frozen=True, kw_only=True):
     pid_file: Annotated[
         kinds.AbsPath | None, doc("Where nginx writes its process number: the template's, or the one that includes.")
     ] = None
-    listen: Annotated[kinds.Listen, doc("Ports or addresses that zdd's own nginx listens on.")] = field(
-        default_factory=lambda: ["8080"]
+    listen: Annotated[kinds.Listen, doc("Where zdd's own nginx listens; a bare port: on every address.")] = field(
+        default_factory=lambda: ["127.0.0.1:8080"]
     )
     server_name: Annotated[kinds.Hosts, doc("Host names that zdd's own nginx answers to.")] = []
     client_max_body_size: Annotated[kinds.Size, doc("The largest request body; 0 for no limit.")] = 100 * 1024**2
@@ -64,6 +64,7 @@ class NginxSection(Struct, frozen=True, kw_only=True):
     test: Annotated[kinds.Shell | None, doc("Command that tests that nginx's configuration first.")] = None
     binary: Annotated[kinds.AbsPath | None, doc("The nginx program; found by itself if not set.")] = None
     user: Annotated[kinds.UserName | None, doc("The user of nginx's workers; found by itself if not set.")] = None
+    listen_is_set: bool = False  # whether the file has the key: the default depends on what nginx did before
 
     @property
     def rendered(self) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 
 from zdd.host import files
@@ -14,26 +16,29 @@ def older(path: str) -> str:
     return f"{path}.1"
 
 
-def rotate(path: str, most: int) -> bool:
+def rotate(path: str, most: int) -> int | None:
     """
-    Move the content of a file of more than `most` bytes (0: never) to PATH.1, replacing that; return whether it did.
+    Move the content of a file of more than `most` bytes (0: never) to PATH.1, replacing that; then empty the file.
 
-    The file itself is emptied, so its writers, who append, continue. A line is lost only if it is written in the few
-    microseconds between the end of the copy and the emptying. If the disk has no room for the copy, nothing changes. A
-    writer that does not append continues at its old offset: this leaves a hole, which is neither counted nor copied.
+    Returns None if there was nothing to do or it failed, else how many bytes are in neither file: what was more than
+    twice `most`, or all of it if the disk has no room for a copy. So a writer cannot fill the disk, whatever it writes:
+    both files together have at most about three times `most` bytes, and what is written between two calls.
+
+    The file stays, so its writers, who append, continue. A line is lost if it is written in the few microseconds
+    between the end of the copy and the emptying. A writer that does not append continues at its old offset: this leaves
+    a hole, which is neither counted nor copied.
     """
     if not most or files.size(path) <= most:
-        return False
-    copy = f"{path}.{os.getpid()}.tmp"
+        return None
     try:
         with files.Opened(path, os.O_RDWR | os.O_NOFOLLOW) as source:
-            if os.fstat(source).st_size - data(source) <= most:
-                return False
-            _move(source, copy, older(path))
+            size = os.fstat(source).st_size - data(source)
+            if size <= most:
+                return None
+            fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)  # two commands, or keepers, may do it
+            return _move(source, path, most)
     except OSError:
-        files.remove(copy)
-        return False
-    return True
+        return None
 
 
 def data(fd: int) -> int:
@@ -52,16 +57,36 @@ def add(path: str, text: bytes, most: int) -> None:
         os.write(fd, text)
 
 
-def _move(source: int, copy: str, target: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with files.Opened(copy, flags, os.fstat(source).st_mode & 0o777) as to:
-        offset = _copy(source, to, data(source))
-        os.rename(copy, target)
-        _copy(source, to, offset)  # what was written meanwhile
-        os.ftruncate(source, 0)
+def _move(source: int, path: str, most: int) -> int:
+    """Move the end of the file to its older part, or drop all of it; return how many bytes were dropped."""
+    begin, size = data(source), os.fstat(source).st_size
+    kept = max(begin, size - 2 * most)
+    copy = f"{path}.{os.getpid()}.tmp"
+    try:
+        if not _has_room(source, size - kept):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with files.Opened(copy, flags, os.fstat(source).st_mode & 0o777) as to:
+            offset = _copy(source, to, kept, size)
+            os.rename(copy, older(path))
+            _copy(source, to, offset, size + most)  # what was written meanwhile
+    except OSError as error:
+        files.remove(copy)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        kept = os.fstat(source).st_size
+    os.ftruncate(source, 0)
+    return kept - begin
 
 
-def _copy(source: int, to: int, offset: int) -> int:
-    while sent := os.sendfile(to, source, offset, _CHUNK):
+def _has_room(fd: int, size: int) -> bool:
+    """Return whether the file's disk has room for so many bytes, and a tenth of that for others."""
+    disk = os.fstatvfs(fd)
+    return disk.f_bavail * disk.f_frsize > 1.1 * size
+
+
+def _copy(source: int, to: int, offset: int, end: int) -> int:
+    """Copy what is between two offsets, as far as it is there; return where it ended."""
+    while offset < end and (sent := os.sendfile(to, source, offset, min(_CHUNK, end - offset))):
         offset += sent
     return offset

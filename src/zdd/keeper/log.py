@@ -16,6 +16,8 @@ from zdd.host import acl, files, rotation
 _REMEMBERED = 256 << 10  # bytes, from the end
 _ENOUGH = 512  # bytes that do not occur at the same place twice by chance
 _MODE = 0o640
+_NOW_AND_THEN, _SOON = 1.0, 0.1  # seconds between looks
+_FLOOD = 0.05  # of log_max between two looks
 
 
 class Log:
@@ -28,7 +30,7 @@ class Log:
             _let_write(self.fd, user)
         self._last, self._end = b"", 0  # the remembered bytes, and where in the file they end
         self._words: str | None = None  # to be written to the log
-        self._is_logged = False
+        self._is_logged = self._is_flooded = False
         self._remember()
 
     def write(self, line: str) -> None:
@@ -49,11 +51,21 @@ class Log:
 
     def tend(self) -> str | None:
         """Look, and rotate the log if it is large; return a message for the log, once."""
+        before = self._end
         self.look()
-        if rotation.rotate(self.path, self.most):
+        self._is_flooded = bool(self.most) and self._end - before > self.most * _FLOOD
+        lost = rotation.rotate(self.path, self.most)
+        if lost is not None:
             self._remember()
+        if lost:
+            self.write(f"{lost:,} bytes of this log were dropped: more than log_max was printed, or the disk is full")
         words, self._words = self._words, None
         return words
+
+    @property
+    def pause(self) -> float:
+        """Return the seconds until `tend` is due again: few if the app prints so much that the disk may fill."""
+        return _SOON if self._is_flooded else _NOW_AND_THEN
 
     def _is_emptied(self) -> bool:
         """Return whether the log was emptied: it is shorter, or other bytes stand where it ended."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from zdd.keeper.part import Shared
 
 _TEND_AGAIN = 1.0
-_TEND_LOG = 10.0  # seconds between looks at its size
 _AGAIN, _PATIENCE = 0.05, 5.0  # of killing: what cannot be killed (state D) is left, since nothing else can be done
 
 
@@ -98,9 +97,10 @@ class Runner(Part):
         self.deadlines.cancel(self._kill, self._kill_rest)
 
     def _tend_log(self) -> None:
-        self.deadlines.at(_TEND_LOG, self._tend_log)
+        self.deadlines.at(_TEND_AGAIN, self._tend_log)  # in case that it fails
         if line := self.app.log.tend():
             self.log(line)
+        self.deadlines.at(self.app.log.pause, self._tend_log)
 
     def _kill(self) -> None:
         is_whole, seconds = self.app.pid is not None, self.record.stop_timeout

@@ -81,8 +81,10 @@ class ManagedNginx(NginxBase):
     def require(self) -> None:
         _ = self.binary.version
         self.written.require()
-        known = listen.ports(self.file.text() or "") if self.serves() else set[int]()
-        ports.require(self.listen(), known, self.processes())
+        running = parse.parse(self.file.text() or "") if self.serves() else []
+        ports.require(self.listen(), listen.ports_of(running), self.processes())
+        if self.routes:
+            ports.require_bindable(self.listen(), listen.sockets(running))
         super().require()
 
     def text(self, target: Manifest) -> str:
@@ -159,6 +161,9 @@ class ManagedNginx(NginxBase):
         is_auto = parse.value(text, "worker_processes", default="1") == "auto"
         count = (os.cpu_count() or 1) if is_auto else parse.number(text, "worker_processes", default=1)
         return [(connections * count // _PER_REQUEST, "nginx worker_connections")]
+
+    def notices(self) -> Iterator[Finding]:
+        return self.written.notices()
 
     def text_findings(self) -> Iterator[Finding]:
         return self.written.findings()

@@ -80,3 +80,7 @@ class ManagedText(Protocol):
     def findings(self) -> Iterator[Finding]:
         """Yield what `check` says of the text."""
         return iter(())
+
+    def notices(self) -> Iterator[Finding]:
+        """As in Proxy."""
+        return iter(())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from zdd.finding import Finding, warning
 from zdd.host import files
 from zdd.nginx import addresses, users
 from zdd.nginx.config import listen, parse, render, visits
@@ -15,6 +16,8 @@ from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.render import Route, Setup
 from zdd.nginx.managed_text import ManagedText
 from zdd.routing.manifest import Manifest
+
+_FORMER_DEFAULT = "8080"  # of `listen`, until 0.2
 
 
 class OwnText(ManagedText):
@@ -46,7 +49,7 @@ class OwnText(ManagedText):
             pid_file=self.pid_file,
             error_log=self.paths.nginx_log,
             temp_folder=self.paths.nginx_temp,
-            listen=nginx.listen,
+            listen=self.listen(),
             routes=[Route(app.name, app.host, app.path) for app in apps],
             upstreams=upstreams,
             server_name=nginx.server_name,
@@ -70,8 +73,28 @@ class OwnText(ManagedText):
         return users.of_workers(self.config.nginx.user, lambda: self.binary().user)
 
     def listen(self) -> list[str]:
-        """Return what the configuration says."""
-        return list(self.config.nginx.listen)
+        """
+        Return what the configuration says, or else the default.
+
+        Until 0.2 the default was every address. A text in place that has it keeps it: the site must not vanish from the
+        network by an upgrade, and nginx could not reload from every address to one of the same port.
+        """
+        nginx = self.config.nginx
+        return list(nginx.listen) if nginx.listen_is_set or not self._has_former_default() else [_FORMER_DEFAULT]
+
+    def notices(self) -> Iterator[Finding]:
+        """Tell that nginx listens on every address although no `listen` says so."""
+        if not self.config.nginx.listen_is_set and self.listen() == [_FORMER_DEFAULT]:
+            yield warning(
+                f"nginx listens on port {_FORMER_DEFAULT} of every address of this machine, as before 0.2",
+                "without `listen` a new project is reachable from this machine only",
+                f'set listen in [nginx]: "{_FORMER_DEFAULT}" keeps it so',
+            )
+
+    def _has_former_default(self) -> bool:
+        """Return whether the text in place listens on the port of the default on every address."""
+        text = parse.parse(files.read(self.paths.nginx_conf) or "")
+        return ("0.0.0.0", int(_FORMER_DEFAULT)) in listen.sockets(text)
 
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request for each service's host and path: known without a look at the text, however long it is."""
@@ -85,7 +108,7 @@ class OwnText(ManagedText):
 
     def _address(self) -> Address | None:
         """Return the first address on which the text listens."""
-        return next((listen.address([address]) for address in self.config.nginx.listen), None)
+        return next((listen.address([address]) for address in self.listen()), None)
 
 
 def _group_of(user: str) -> str | None:

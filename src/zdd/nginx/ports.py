@@ -8,8 +8,11 @@ from typing import NamedTuple
 from zdd.errors import UsageError
 from zdd.host import process, sock_diag
 from zdd.host.process import Process
+from zdd.nginx.config import listen, parse
+from zdd.nginx.config.listen import Address
 
 _EVERYWHERE = ("", "*", "0.0.0.0", "::")
+_ALL = {"0.0.0.0", "::"}  # every address of IPv4 and of IPv6, as `listen.parsed` returns them
 
 
 class Taken(NamedTuple):
@@ -58,6 +61,27 @@ def require(addresses: Sequence[str], known: Collection[int], own: Sequence[Proc
         new = int(address.rpartition(":")[2]) not in known
         if new and (found := taken(address, own)) and found.is_project:
             raise UsageError(found.words, hint=found.fix)
+
+
+def require_bindable(addresses: Sequence[str], bound: Collection[Address]) -> None:
+    """
+    Raise UsageError if a running nginx, whose sockets are `bound`, could not bind these addresses at a reload.
+
+    It opens the new sockets before it closes the old ones, and Linux lets nobody listen on one address of a port while
+    a socket listens on all addresses of that port, or the other way round.
+    """
+    text = "".join(f"listen {address};" for address in addresses)
+    for new, port in listen.sockets(parse.parse(text)) - set(bound):
+        for old in (host for host, number in bound if number == port and (":" in host) == (":" in new)):
+            if _ALL & {old, new}:
+                raise UsageError(
+                    f"nginx listens on port {port} of {_shown(old)} and cannot change to {_shown(new)} while it runs",
+                    hint="`zddeploy down`, then `zddeploy` (`zddeploy up` would start it on the address of before)",
+                )
+
+
+def _shown(host: str) -> str:
+    return "every address" if host in _ALL else host
 
 
 def _overlap(host: str, other: str) -> bool:

@@ -139,5 +139,9 @@ class Proxy(Protocol):
     def findings(self) -> Iterator[Finding]:
         """Yield what `check` says of nginx itself."""
 
+    def notices(self) -> Iterator[Finding]:
+        """Yield what each deploy says before it begins: what may surprise later."""
+        return iter(())
+
     def text_findings(self) -> Iterator[Finding]:
         """Yield what `check` says of the text that the user has written."""

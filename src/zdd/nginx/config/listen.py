@@ -98,6 +98,21 @@ def address(args: Sequence[str]) -> Address | None:
     return listen.address if listen and listen.unix is None else None
 
 
+def sockets(directives: list[Directive]) -> set[Address]:
+    """
+    Return the addresses that nginx binds for the `listen` directives; "0.0.0.0" and "::" stand for every address.
+
+    It binds no address of a port of which it binds every address.
+    """
+    known = [listen for said in every(directives, "listen") if (listen := parsed(said.args)) and listen.unix is None]
+    everywhere = {(listen.host, listen.port) for listen in known if listen.host in _HERE}
+    return {
+        (listen.host, listen.port)
+        for listen in known
+        if listen.host in _HERE or ("::" if ":" in listen.host else "0.0.0.0", listen.port) not in everywhere
+    }
+
+
 def ports(text: str) -> set[int]:
     """Return the TCP ports of a text's `listen` directives, without those of the files that it includes."""
     return ports_of(parse(text))

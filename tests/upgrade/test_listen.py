@@ -1,0 +1,116 @@
+"""A project without `listen`: it stays reachable as it was, and a new one is reachable from this machine only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.system.project import BIN, PLAIN, Project, configure, eventually, service
+
+from .programs import NEW, OLD, Program
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make network namespaces")
+
+# Prints what a visitor gets at this address, port 8080.
+GET = """
+import sys, urllib.request
+try:
+    print(urllib.request.urlopen(f"http://{sys.argv[1]}:8080/", timeout=20).read().decode().strip())
+except OSError as error:
+    print(error.reason.strerror)
+"""
+LOOPBACK, OUTSIDE = "127.0.0.1", "10.91.0.1"
+
+
+class Network:
+    """A network of its own, where port 8080 is free; it has an address beside 127.0.0.1."""
+
+    def __init__(self, project: Project, programs: Mapping[str, Program]) -> None:
+        self.project, self.programs = project, programs
+        command = f"ip link set lo up && ip address add {OUTSIDE}/32 dev lo && echo && exec cat"
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-ec", command], **pipes)  # type: ignore[call-overload]
+        assert self.holder.stdout.readline() == b"\n"
+
+    def run(self, *argv: str | Path) -> subprocess.CompletedProcess[str]:
+        inside = ["nsenter", "-t", str(self.holder.pid), "-n", *argv]
+        env = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"}
+        return subprocess.run(
+            inside, cwd=self.project.folder, env=env, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def zddeploy(self, program: str, command: str, code: int = 0) -> str:
+        said = self.run(self.programs[program].path, *command.split())
+        assert said.returncode == code, said.stdout + said.stderr
+        return said.stdout + said.stderr
+
+    def get(self, address: str) -> str:
+        return self.run(sys.executable, "-I", "-c", GET, address).stdout.strip()
+
+    def listens(self, *addresses: str) -> None:
+        """Wait until it answers at these addresses alone: the new text is read."""
+        wanted = {address: "web 1" if address in addresses else "Connection refused" for address in (LOOPBACK, OUTSIDE)}
+        eventually(lambda: {address: self.get(address) for address in wanted} == wanted)
+
+    def end(self) -> None:
+        self.run(self.programs[NEW].path, "down")
+        self.holder.kill()
+        self.holder.communicate()
+
+
+@pytest.fixture
+def network(programs: Mapping[str, Program]) -> Iterator[Network]:
+    project = Project()
+    configure(project, service("web", **PLAIN, health_path="/", keep_warm="0s"))
+    project.replace("deploy.toml", f'listen = "127.0.0.1:{project.port}"\n', "")
+    made = Network(project, programs)
+    yield made
+    made.end()
+    project.end()
+
+
+def test_a_new_project_is_reachable_from_this_machine_only(network: Network) -> None:
+    network.zddeploy(NEW, "deploy")
+
+    network.listens(LOOPBACK)
+    assert "every address" not in network.zddeploy(NEW, "check")
+
+
+def test_a_site_does_not_vanish_by_an_upgrade(network: Network) -> None:
+    network.zddeploy(OLD, "deploy")
+    network.listens(LOOPBACK, OUTSIDE)
+
+    said = network.zddeploy(NEW, "deploy")
+
+    assert "nginx listens on port 8080 of every address of this machine, as before 0.2" in said
+    assert 'set listen in [nginx]: "8080" keeps it so' in said
+    network.listens(LOOPBACK, OUTSIDE)
+    assert "of every address of this machine, as before 0.2" in network.zddeploy(NEW, "check")
+    network.zddeploy(NEW, "down")
+    network.zddeploy(NEW, "up")
+    network.listens(LOOPBACK, OUTSIDE)
+
+
+@pytest.mark.parametrize(("before", "after"), [("8080", f"{LOOPBACK}:8080"), (f"{LOOPBACK}:8080", "8080")])
+def test_what_nginx_cannot_change_while_it_runs_is_refused_beforehand(
+    network: Network, before: str, after: str
+) -> None:
+    where = {"8080": (LOOPBACK, OUTSIDE), f"{LOOPBACK}:8080": (LOOPBACK,)}
+    network.project.replace("deploy.toml", "[nginx]\n", f'[nginx]\nlisten = "{before}"\n')
+    network.zddeploy(OLD, "deploy")
+    network.project.replace("deploy.toml", f'listen = "{before}"', f'listen = "{after}"')
+
+    said = network.zddeploy(NEW, "deploy", code=2)
+
+    assert "nginx listens on port 8080 of" in said
+    assert "and cannot change to" in said
+    assert "`zddeploy down`, then `zddeploy`" in said
+    network.listens(*where[before])
+    network.zddeploy(NEW, "down")
+    network.zddeploy(NEW, "deploy")
+    network.listens(*where[after])

@@ -249,6 +249,13 @@ BUGS = [
         "::test_a_path_of_the_apps_own_is_left_to_it_and_the_port_that_follows_is_the_sites[helper]",
     ),
     Bug(
+        "a worker of a Node cluster that is disconnected goes on accepting",
+        "instances/listen.cjs",
+        "if (!value || !server.listening) return",
+        "return",
+        "tests/system/test_node_cluster.py::test_a_worker_that_is_disconnected_finishes_its_requests_first",
+    ),
+    Bug(
         "a deploy that has turned back goes forward again",
         "deploy/recovery.py",
         'if target.direction == "forward" and ',

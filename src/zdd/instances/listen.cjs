@@ -19,6 +19,7 @@ const PEER = { remoteAddress: { value: '127.0.0.1' }, remoteFamily: { value: 'IP
 const fd = inherited()
 const names = fd === undefined ? '' : process.env.ZDD_NAMED ?? named([...process.argv, ...Object.values(process.env)])
 let done = false // in this process: it has taken its socket, or has been told of it by other means
+let hasForked = false // this process is the primary of a cluster, also while all workers are disconnected
 
 if (fd !== undefined) {
   process.env.ZDD_NAMED = names // the app's first process has what run, env and env_file say; its tools add theirs to it
@@ -36,6 +37,7 @@ if (fd !== undefined) {
   // the last worker that ends, and could start no other.
   const { spawn } = ChildProcess.prototype
   ChildProcess.prototype.spawn = function (options) {
+    hasForked ||= options.envPairs?.some(pair => pair.startsWith('NODE_UNIQUE_ID=')) ?? false
     if (done) return spawn.call(this, options)
     const { stdio } = options
     const given = Array.isArray(stdio) ? stdio : [stdio, stdio, stdio]
@@ -55,14 +57,15 @@ function inherited () {
 }
 
 /**
- * Not for what only looks for a free port and serves nobody, for TLS, for a cluster's primary beside its workers, or for
- * a path of the app's own.
+ * Not for what only looks for a free port and serves nobody, for TLS, for a cluster's primary beside its workers, for a
+ * worker that was disconnected before it listened, or for a path of the app's own.
  */
 function isFor (server, asked) {
-  const { isPrimary, workers } = require('node:cluster')
+  const { worker } = require('node:cluster')
   const busy = server.listening || asked?.fd !== undefined || asked?.handle || asked?._handle
+  const isLeaving = worker && (worker.exitedAfterDisconnect || !worker.isConnected())
   return !busy && server.listenerCount('connection') && !server.setSecureContext &&
-    !(isPrimary && Object.keys(workers).length) && isNamed(pathOf(asked))
+    !hasForked && !isLeaving && isNamed(pathOf(asked))
 }
 
 /** What may be paths in these texts, such as what stands behind a `=`, a line each. */
@@ -110,5 +113,38 @@ function take (server, args) {
   server.prependListener('connection', socket => Object.defineProperties(socket, PEER))
   if (typeof callback === 'function') server.once('listening', callback)
   options.signal?.addEventListener('abort', () => server.close())
+  if (require('node:cluster').isWorker) beOfCluster(server, options, address)
   server._listen2(null, null, null, BACKLOG, fd) // what listen() ends in, but for a worker, whose fd would be the primary's
+}
+
+/**
+ * Have the server be the worker's, for its cluster, as if Node had opened it: the primary is told that it listens; when
+ * the worker is disconnected, by its primary or by itself, the server is closed at once, and the primary learns of it
+ * once the last connection has ended. Node sets exitedAfterDisconnect as the first step of a disconnection.
+ *
+ * Unlike Node, it leaves idle connections to nginx, which closes them: a POST that is on its way into one would fail.
+ */
+function beOfCluster (server, { host }, address) {
+  const { worker } = require('node:cluster')
+  const { disconnect } = process
+  let exitedAfterDisconnect, closed
+  server.once('listening', () => {
+    worker.state = 'listening'
+    const { port } = address
+    const where = port === undefined ? { addressType: -1, address, port: -1 } : { addressType: 4, address: host ?? null, port }
+    if (worker.isConnected()) process.send({ cmd: 'NODE_CLUSTER', act: 'listening', ...where })
+  })
+  Object.defineProperty(worker, 'exitedAfterDisconnect', {
+    get: () => exitedAfterDisconnect,
+    set (value) {
+      exitedAfterDisconnect = value
+      if (!value || !server.listening) return
+      server.prependListener('request', (_, response) => { response.shouldKeepAlive = false })
+      closed = new Promise(resolve => net.Server.prototype.close.call(server, resolve)) // http's closes the idle ones
+    }
+  })
+  process.disconnect = () => {
+    if (!closed || worker.state === 'destroying') disconnect.call(process) // kill() waits for nobody
+    else closed.then(() => process.connected && disconnect.call(process))
+  }
 }

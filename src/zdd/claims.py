@@ -189,4 +189,5 @@ def user_name(uid: int) -> str:
 
 def who() -> str:
     """Return who runs this command; behind sudo the person, not root."""
-    return os.environ.get("SUDO_USER") or os.environ.get("LOGNAME") or user_name(os.geteuid())
+    name = os.environ.get("SUDO_USER") or os.environ.get("LOGNAME") or user_name(os.geteuid())
+    return name.encode(errors="backslashreplace").decode()  # a variable may hold any bytes; records are UTF-8

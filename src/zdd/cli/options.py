@@ -80,10 +80,11 @@ def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., A
 def _change(project: Project, name: str, function: Callable[..., Any], own: dict[str, Any]) -> int:
     from zdd.deploy import recovery  # here, because commands that only look do not need it
 
-    with project.locked(name):
-        recovery.try_to_finish(project)
-        result = function(project, **own)
-    project.events.send(result)
+    with project.interrupts.caught():  # what was done is reported, whatever signal comes
+        with project.locked(name):
+            recovery.try_to_finish(project)
+            result = function(project, **own)
+        project.events.send(result)
     return int(result.exit)
 
 

@@ -31,7 +31,15 @@ def deploy(
 
     `ask` returns the request; it is called while the lock is held. A deploy uses today's configuration, whose needs are
     checked before the lock is taken. If the change failed, it is reported and ZddError is raised.
+
+    Signals are noted until the outcome is reported. They undo a deploy before its commit. Afterwards they only end the
+    watching: the deploy is done.
     """
+    with project.interrupts.caught():
+        return _deploy(project, action, ask, detach, strict_drain)
+
+
+def _deploy(project: Project, action: str, ask: Callable[[], Request], detach: bool, strict_drain: bool) -> int:
     today, begun, before = project, time.monotonic(), known_to_serve(project)
     try:
         if action == "deploy":
@@ -48,7 +56,7 @@ def deploy(
             seconds = time.monotonic() - begun
     except Exception as error:
         raise report_failure(today, as_zdd_error(error), before)  # noqa: B904  (it keeps its own cause)
-    drained = None if detach else watch(project, replaced)
+    drained = None if detach else watch(project, target, replaced)
     return report_done(today, target, seconds, drained, strict_drain)
 
 
@@ -80,9 +88,10 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
         write_history(project, target, outcome, error.message, last_words(error))
         hooks.run_late(project, "on_failure", target, outcome, error.message)
         raise
-    write_history(project, target, "done")
-    replaced = cleanup.try_to_clean_up(project, keep_warm)
-    hooks.run_late(project, "after_deploy", target, "done")
+    with project.interrupts.held():
+        write_history(project, target, "done")
+        replaced = cleanup.try_to_clean_up(project, keep_warm)
+        hooks.run_late(project, "after_deploy", target, "done")
     return target, replaced
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Callable
 
 from zdd.host import files
 from zdd.host.clock import Clock
@@ -31,10 +32,14 @@ class Lock:
         self.path = path
         self.fd: int | None = None
 
-    def acquire(self, holder: dict[str, object], timeout: float) -> None:
-        """Take the lock, waiting at most `timeout` seconds. Raises Busy with what the holder wrote."""
+    def acquire(self, holder: dict[str, object], timeout: float, interrupt: Callable[[], None] = lambda: None) -> None:
+        """
+        Take the lock, waiting at most `timeout` seconds. Raises Busy with what the holder wrote.
+
+        `interrupt` is called repeatedly and may raise.
+        """
         clock = Clock()
-        for _ in clock.poll(0.05, until=clock.now() + timeout):
+        for _ in clock.poll(0.05, until=clock.now() + timeout, interrupt=interrupt):
             if self._try(holder):
                 return
         raise Busy(files.read_object(self.path))

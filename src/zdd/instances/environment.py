@@ -113,7 +113,14 @@ def identity_of(service: RunService) -> Identity:
 
 
 def _ours() -> dict[str, str]:
-    return {name: os.environ[name] for name in _TAKEN_OVER if name in os.environ}
+    """Return what apps take over from our environment. Raises UsageError if it cannot be recorded."""
+    ours = {name: os.environ[name] for name in _TAKEN_OVER if name in os.environ}
+    for name, value in ours.items():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the variable {name} is not UTF-8: {value!r}", hint=f"set {name} to UTF-8 text") from None
+    return ours
 
 
 def _from_file(service: RunService) -> dict[str, str]:

@@ -70,8 +70,7 @@ def _newest(state: str, folder: Path) -> Snapshot | None:
 
 
 def _default_project(path: Path, state: str) -> str:
-    is_default = os.path.dirname(state) == _home()
-    return os.path.basename(state) if is_default else valid_name(path.parent.name)
+    return os.path.basename(state) if os.path.dirname(state) == _home() else valid_name(path.parent.name)
 
 
 def _claimed(path: Path) -> Iterator[str]:
@@ -86,13 +85,16 @@ def _states(path: Path) -> Iterator[str]:
     """Yield the folders that may be the state folder: the one that the file names, even if it is broken, then all."""
     if named := _STATE_DIR.search(_text(str(path))):
         yield os.path.join(path.parent, named[1].strip())
-    with contextlib.suppress(OSError):
-        yield from (f"{_home()}/{name}" for name in sorted(os.listdir(_home())))
+    if home := _home():
+        with contextlib.suppress(OSError):
+            yield from (f"{home}/{name}" for name in sorted(os.listdir(home)))
 
 
-def _home() -> str:
-    """Return the folder that has the state folders of our projects."""
-    return os.path.dirname(claims.state_of("any", os.geteuid()))
+def _home() -> str | None:
+    try:
+        return claims.home_of(os.geteuid())
+    except UsageError:
+        return None
 
 
 def _text(path: str) -> str:

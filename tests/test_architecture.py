@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "zdd"
 # file of a folder that stands lower than the rest.
 _ORDER = """
     __main__ cli demo init
-    deploy checks operate project snapshot
+    deploy checks operate project deployed snapshot
     release nginx instances routing keeper.client
     paths claims living layout conf history kills interrupts
     events finding terminal errors secret load instances.name

@@ -130,8 +130,21 @@ def _others(path: Path) -> list[int]:
 
 
 def state_of(project: str, uid: int) -> str:
-    """Return the default state folder of a user's project. Raises KeyError for an unknown user."""
-    return f"/var/lib/zdd/{project}" if uid == 0 else f"{pwd.getpwuid(uid).pw_dir}/.local/state/zdd/{project}"
+    """Return the default state folder of a user's project. Raises UsageError for a user without a home."""
+    return f"{home_of(uid)}/{project}"
+
+
+def home_of(uid: int) -> str:
+    """Return the folder of a user's state folders. Raises UsageError for a user that passwd does not contain."""
+    if uid == 0:
+        return "/var/lib/zdd"
+    try:
+        return f"{pwd.getpwuid(uid).pw_dir}/.local/state/zdd"
+    except KeyError:
+        raise UsageError(
+            f"passwd does not contain user {uid}, so there is no home for the project's state",
+            hint="set state_dir in the [zdd] section to a folder of yours",
+        ) from None
 
 
 def claimed_by(path: Path, project: str, uid: int) -> str | None:
@@ -142,7 +155,7 @@ def claimed_by(path: Path, project: str, uid: int) -> str | None:
     """
     try:
         state = state_of(project, uid)
-    except KeyError:
+    except UsageError:
         return None
     runtime = (guarded.read_of_user(f"{state}/runtime", uid) or "").strip()
     for folder in (state, runtime, f"/run/zdd/{project}"):
@@ -189,4 +202,5 @@ def user_name(uid: int) -> str:
 
 def who() -> str:
     """Return who runs this command; behind sudo the person, not root."""
-    return os.environ.get("SUDO_USER") or os.environ.get("LOGNAME") or user_name(os.geteuid())
+    name = os.environ.get("SUDO_USER") or os.environ.get("LOGNAME") or user_name(os.geteuid())
+    return name.encode(errors="backslashreplace").decode()  # a variable may hold any bytes; records are UTF-8

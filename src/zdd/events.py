@@ -179,7 +179,7 @@ class Events:
         for listener in list(self.listeners):
             try:
                 listener.take(event)
-            except OSError:
+            except (OSError, ValueError):  # ValueError: a text that cannot be encoded
                 self.listeners.remove(listener)
 
     def notice(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: noted when they arrive, obeyed where that is safe."""
+"""Ctrl-C, SIGTERM and SIGHUP: noted when they arrive, obeyed where that is safe."""
 
 from __future__ import annotations
 
@@ -19,26 +19,32 @@ class Interrupts:
     """
     A signal is only noted here, and every wait checks the note, so no signal ends a deploy in the middle of a step.
 
-    SIGHUP is not noted: a deploy outlives its terminal. It has a handler nevertheless, since children would inherit an
-    ignored signal, and a shell could not even trap it.
+    SIGHUP ends nothing: a deploy outlives its terminal. It is noted, since nobody watches any more. It must have a
+    handler, since children would inherit an ignored signal, and a shell could not even trap it.
     """
 
     def __init__(self) -> None:
         self.noted: str | None = None
+        self.hung_up = False
         self._held = False
 
+    @property
+    def last(self) -> str | None:
+        """The signal after which nobody waits for us any more; None if there was none."""
+        return self.noted or ("SIGHUP" if self.hung_up else None)
+
     def caught(self) -> Handlers:
-        """Return a context in which signals are noted."""
-        return Handlers({signal.SIGINT: self._note, signal.SIGTERM: self._note, signal.SIGHUP: lambda *_: None})
+        """Return a context in which signals are noted; it may be entered again inside."""
+        return Handlers({signal.SIGINT: self._note, signal.SIGTERM: self._note, signal.SIGHUP: self._note_hang_up})
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Prevent interruptions inside the context."""
-        self._held = True
+        """Prevent interruptions inside the context, which may be entered again inside."""
+        before, self._held = self._held, True
         try:
             yield
         finally:
-            self._held = False
+            self._held = before
 
     def check(self) -> None:
         """Raise Interrupted if a signal has been noted."""
@@ -47,3 +53,6 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (the signature of a handler)
         self.noted = signal.Signals(number).name
+
+    def _note_hang_up(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.hung_up = True

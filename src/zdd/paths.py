@@ -88,7 +88,9 @@ class Paths(Layout):
 
     def _above(self) -> set[str]:
         """Return the parents of S and R that all projects of zdd share."""
-        shared = {os.path.dirname(default_state(self.config.project)), _RUN}
+        shared = {_RUN}
+        with contextlib.suppress(UsageError):  # without a home, S and R are elsewhere
+            shared.add(os.path.dirname(default_state(self.config.project)))
         return shared & {os.path.dirname(self.state), os.path.dirname(self.runtime)}
 
     def forget(self) -> None:

@@ -20,7 +20,7 @@ from zdd.host.lock import Busy, Lock
 from zdd.instances.drivers import Drivers
 from zdd.instances.environment import ResolvedService
 from zdd.instances.pool import Instances
-from zdd.interrupts import Interrupts
+from zdd.interrupts import Interrupted, Interrupts
 from zdd.nginx.proxies import open_proxy
 from zdd.nginx.proxy import Proxy
 from zdd.paths import Paths
@@ -30,6 +30,8 @@ from zdd.snapshot import Snapshot, Snapshots
 
 if TYPE_CHECKING:
     from zdd.release.releases import Releases
+
+_INTERRUPTED = 130  # the exit code for: interrupted while nothing was being changed
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -111,20 +113,24 @@ class Project(msgspec.Struct, frozen=True):
         """
         Make the folders, hold the lock and note signals while a changing command runs: one at a time.
 
-        Raises Locked if another command holds the lock for longer than the project's lock_timeout.
+        Raises Locked if another command holds the lock for longer than the project's lock_timeout, and Interrupted if a
+        signal comes before the lock is ours.
         """
         lock = Lock(self.paths.lock)
-        try:
-            self._acquire(lock, command)
-        except Busy as busy:
-            raise _is_locked(self.name, busy.holder) from None
-        try:
-            if notice := self.paths.prepare():
-                self.events.notice(notice)
-            with self.interrupts.caught():
+        with self.interrupts.caught():
+            try:
+                self._acquire(lock, command)
+            except Busy as busy:
+                raise _is_locked(self.name, busy.holder) from None
+            except Interrupted as interrupted:
+                interrupted.exit_code, interrupted.hint = _INTERRUPTED, "nothing was changed"
+                raise
+            try:
+                if notice := self.paths.prepare():
+                    self.events.notice(notice)
                 yield
-        finally:
-            lock.release()
+            finally:
+                lock.release()
 
     def _acquire(self, lock: Lock, command: str) -> None:
         def describe() -> dict[str, object]:
@@ -134,9 +140,10 @@ class Project(msgspec.Struct, frozen=True):
 
         deadline = time.monotonic() + self.config.zdd.lock_timeout
         while lock.fd is None:
+            self.interrupts.check()
             self.paths.make_room()
             try:
-                lock.acquire(describe, deadline - time.monotonic())
+                lock.acquire(describe, deadline - time.monotonic(), self.interrupts.check)
             except FileNotFoundError:
                 continue  # `down` removed the folder while we waited for its lock
 

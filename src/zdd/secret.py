@@ -31,7 +31,13 @@ def value(name: str, text: str) -> str:
 
 
 def hide(text: str) -> str:
-    """Return a text without passwords in URLs and without values whose names suggest a secret."""
+    """
+    Return a text without passwords in URLs and without values whose names suggest a secret.
+
+    Bytes that are not UTF-8, as a file's name may have them, become escapes: such a text can be shown and stored.
+    """
+    if not text.isascii():
+        text = text.encode(errors="backslashreplace").decode()
     if "://" in text:
         text = _URL.sub(_hide_login, text)
     if "uthorization:" in text.lower():

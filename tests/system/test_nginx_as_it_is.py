@@ -179,7 +179,7 @@ HIDDEN = 'mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid games --
 
 @ROOT
 def test_an_nginx_that_cannot_be_seen_is_not_taken_for_one_that_can(project: Project, foreign: Foreign) -> None:
-    """H3: with hidepid=2 the only visible nginx was taken for the right one, and access given to its user."""
+    """H3, H8: with hidepid=2 the only visible nginx was taken for the right one, and access given to its user."""
     foreign.start()
     configured(project, foreign, pid_file=False, run={"run": f"{PYTHON} -S plain.py {{fd}}"})
     test = f'test = "{foreign.program} -t -q -c {foreign.main}"'
@@ -198,6 +198,9 @@ def test_an_nginx_that_cannot_be_seen_is_not_taken_for_one_that_can(project: Pro
             words = as_games(project)
             report = load.stop()
         assert "not proved that visitors get this version" in words
+        status = as_games(project, "status")  # H8: exits 0, since nothing is known to be wrong
+        assert "shop: deploy 2, serving" in status
+        assert "cannot be seen: another user's processes are hidden here" in status
         assert_nothing_lost(report)
         assert list(report.answered) == ["1", "2"]
     finally:

@@ -25,12 +25,13 @@ _EVENTS = 60  # lines of the last deploy's log
 
 def report(error: ZddError, argv: Sequence[str]) -> None:
     """Write the report, and add its path, and what serves now, to the error."""
-    from zdd.paths import default_state
-
     about = f"zddeploy {__version__}, Python {sys.version.split()[0]}, {platform.platform()}\n$ {shlex.join(argv)}"
     parts = [about, "".join(traceback.format_exception(error))]
-    folders = [os.path.dirname(default_state("any")), tempfile.gettempdir()]
+    folders = [tempfile.gettempdir()]
     try:
+        from zdd.claims import home_of
+
+        folders.insert(0, home_of(os.geteuid()))
         from zdd.conf import show
         from zdd.deploy.outcome import now_serving
         from zdd.host import files

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 import click
 import msgspec
 
-from zdd.cli import completion, options
+from zdd.cli import completion, options, streams
 from zdd.conf import units
 from zdd.instances.name import number_of, service_of
 from zdd.operate import logs
@@ -75,7 +75,7 @@ def command(
         any_shown = show(logs.last(project.paths, names if instance else _wanted(project, logged), lines))
     if not (any_shown or follow or as_json):
         click.echo("nothing has been printed", err=True)
-    while follow:
+    while follow and not streams.reader_gone():
         show(follower.new())
         time.sleep(_POLL)
     return 0

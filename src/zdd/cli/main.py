@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from zdd import __version__
+from zdd.cli import streams
 from zdd.errors import Unforeseen, UsageError, ZddError, as_zdd_error, last_words
 from zdd.terminal import Terminal, fitted
 
@@ -63,6 +64,8 @@ class Program(click.Group):
             args = _command_first(args) if set(args) & set(COMMANDS) else []
         elif args not in (["--help"], ["-h"], ["--version"]):
             args = _command_first(args)
+        if args[:1] != ["exec"]:  # its command may get any bytes
+            _check_encoding(args)
         return super().parse_args(ctx, args)
 
 
@@ -82,6 +85,14 @@ def _command_first(args: list[str]) -> list[str]:
     return [name, *args[:position], *args[position + 1 :]]
 
 
+def _check_encoding(args: list[str]) -> None:
+    for arg in args:
+        try:
+            arg.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the argument {arg!r} is not UTF-8", hint="zdd records and prints UTF-8 only") from None
+
+
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="zddeploy", message="%(prog)s %(version)s")
 def program() -> None:
@@ -97,11 +108,9 @@ def program() -> None:
 
 def main() -> NoReturn:
     """Run the program and exit: 0 done, 1 failed and undone, 2 usage, 3 locked, 4 connections cut, 5 needs a person."""
+    streams.make_safe()
     try:
         status = program.main(standalone_mode=False, color=False if "NO_COLOR" in os.environ else None)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone, so nobody would read an error
-        status = 1
     except click.ClickException as error:
         error.show()
         status = UsageError.exit_code
@@ -109,8 +118,15 @@ def main() -> NoReturn:
         click.echo("interrupted", err=True)
         status = 130
     except Exception as error:
-        status = _fail(as_zdd_error(error))
+        status = _fail(_unwritten(error) if streams.failed_output(error) else as_zdd_error(error))
     _exit(status if isinstance(status, int) else 0)
+
+
+def _unwritten(error: BaseException) -> ZddError:
+    return ZddError(
+        f"cannot write the output: {getattr(error, 'strerror', error)}",
+        hint="the output is incomplete; write it elsewhere, or make room",
+    )
 
 
 def _exit(status: int) -> NoReturn:

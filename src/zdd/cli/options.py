@@ -14,6 +14,7 @@ from zdd.cli import completion
 from zdd.cli.screen import DeployLogs, JsonLines, Screen
 from zdd.conf import read, units
 from zdd.conf.schema import Config
+from zdd.errors import UsageError
 from zdd.events import Events
 from zdd.project import Project, open_project
 
@@ -64,7 +65,7 @@ def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., A
                 own["as_json"] = as_json
             if kind == "configures":
                 return int(function(*_configuration_of(conf, verbose, as_json), **own))
-            opened = functools.partial(_project_of, conf, verbose, as_json, lock_timeout, kind in ("looks", "opens"))
+            opened = functools.partial(_project_of, conf, verbose, as_json, lock_timeout, kind, name)
             if kind == "changes":
                 return _change(opened(), f"zddeploy {name}", function, own)
             return int(function(opened if kind == "opens" else opened(), **own))
@@ -80,22 +81,24 @@ def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., A
 def _change(project: Project, name: str, function: Callable[..., Any], own: dict[str, Any]) -> int:
     from zdd.deploy import recovery  # here, because commands that only look do not need it
 
-    with project.locked(name):
-        recovery.try_to_finish(project)
-        result = function(project, **own)
-    project.events.send(result)
+    with project.interrupts.caught():  # what was done is reported, whatever signal comes
+        with project.locked(name):
+            recovery.try_to_finish(project)
+            result = function(project, **own)
+        project.events.send(result)
     return int(result.exit)
 
 
 def _project_of(
-    conf: Path | None, verbose: bool, as_json: bool, lock_timeout: float | None, looks_only: bool
+    conf: Path | None, verbose: bool, as_json: bool, lock_timeout: float | None, kind: Kind, name: str
 ) -> Project:
     """
     Read the configuration and open the project. Raises UsageError.
 
-    With `looks_only`, --json prints no events: the command prints its own answer.
+    If the command only looks, --json prints no events: the command prints its own answer.
     """
-    config, events = _configuration_of(conf, verbose, as_json)
+    looks_only = kind in ("looks", "opens")
+    config, events = _configuration_of(conf, verbose, as_json, needs_today=kind == "opens" or name == "deploy")
     if lock_timeout is not None:
         config = replace(config, zdd=replace(config.zdd, lock_timeout=lock_timeout))
     project = open_project(config, events, events.command)
@@ -105,9 +108,33 @@ def _project_of(
         events.listeners.clear()
     for warning in config.warnings:
         events.notice(warning)
+        if kind == "looks" and as_json:
+            click.echo(warning, err=True)
     return project
 
 
-def _configuration_of(conf: Path | None, verbose: bool, as_json: bool) -> tuple[Config, Events]:
-    """Read the configuration; return it with the events and their first listener. Raises UsageError."""
-    return read.load(read.find(conf, Path.cwd())), Events(JsonLines() if as_json else Screen(verbose))
+def _configuration_of(
+    conf: Path | None, verbose: bool, as_json: bool, needs_today: bool = True
+) -> tuple[Config, Events]:
+    """
+    Read the configuration; return it with the events and their first listener. Raises UsageError.
+
+    A command that does not need today's gets the one last deployed if today's is broken or gone.
+    """
+    return _read(conf, needs_today), Events(JsonLines() if as_json else Screen(verbose))
+
+
+def _read(conf: Path | None, needs_today: bool) -> Config:
+    path: Path | None = None
+    try:
+        path = read.find(conf, Path.cwd())
+        return read.load(path)
+    except UsageError as problem:
+        if needs_today:
+            raise
+        from zdd import deployed  # here, because a good configuration file does not need it
+
+        path = path or deployed.path_of(conf, Path.cwd())
+        if path is None or (config := deployed.config(path, problem)) is None:
+            raise
+        return config

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from zdd import terminal
-from zdd.cli import options
+from zdd.cli import options, streams
 from zdd.errors import counted
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status, status
 from zdd.project import Project
@@ -111,7 +111,7 @@ def _looks(project: Project) -> Iterator[tuple[Status, dict[str, float]]]:
     """Yield the status each second, with the share of a core that each instance has used since the last look."""
     before: dict[str, float] = {}
     looked = 0.0
-    while not project.interrupts.noted:
+    while not (project.interrupts.noted or streams.reader_gone()):
         current, now = status(project), time.monotonic()
         rows = [row for service in current.services for row in service.instances]
         used = {row.id: row.cpu_seconds for row in rows if row.cpu_seconds is not None}

@@ -57,6 +57,7 @@ def load(path: Path) -> Config:
     Raises UsageError if it cannot be read or is not valid. Apart from the file only the nginx template is opened.
     """
     path = Path(os.path.abspath(path))
+    _check_encoding(path)
     document = _document(path)
     prefix = document.service_prefix
     titles = [title for title in document.sections if title.startswith(prefix)]
@@ -79,6 +80,14 @@ def load(path: Path) -> Config:
         release=release,
         warnings=[f"{path}: ignored, because zdd does not know it: {'; '.join(ignored)}"] if ignored else [],
     )
+
+
+def _check_encoding(path: Path) -> None:
+    """Raise UsageError if the path is not UTF-8: records and JSON, which contain it, are."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the path {path} is not UTF-8", hint="rename the folder or file that is not") from None
 
 
 def valid_name(word: str) -> str:

@@ -37,7 +37,22 @@ def deploy(
     `ask` returns the request; it is called while the lock is held. A deploy uses today's configuration, whose needs are
     checked before the lock is taken. `left` returns what is broken even after that. If the change failed, it is
     reported and ZddError is raised.
+
+    Signals are noted until the outcome is reported. They undo a deploy before its commit. Afterwards they only end the
+    watching: the deploy is done.
     """
+    with project.interrupts.caught():
+        return _deploy(project, action, ask, detach, strict_drain, left)
+
+
+def _deploy(
+    project: Project,
+    action: str,
+    ask: Callable[[], Request],
+    detach: bool,
+    strict_drain: bool,
+    left: Callable[[], NeedsPerson | None],
+) -> int:
     today, begun, before = project, time.monotonic(), known_to_serve(project)
     try:
         if action == "deploy":
@@ -57,7 +72,7 @@ def deploy(
         if action == "recover" and failed.exit_code == 1:
             failed = NotMended.by(failed)
         raise report_failure(today, failed, before)  # noqa: B904  (it keeps its own cause)
-    drained = None if detach else watch(project, replaced)
+    drained = None if detach else watch(project, target, replaced)
     return report_done(today, target, seconds, drained, strict_drain, left())
 
 
@@ -90,9 +105,10 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
         write_history(project, target, outcome, time.monotonic() - begun, error.message, last_words(error))
         hooks.run_late(project, "on_failure", target, outcome, error.message)
         raise
-    write_history(project, target, "done", time.monotonic() - begun)
-    replaced = cleanup.try_to_clean_up(project, keep_warm)
-    hooks.run_late(project, "after_deploy", target, "done")
+    with project.interrupts.held():
+        write_history(project, target, "done", time.monotonic() - begun)
+        replaced = cleanup.try_to_clean_up(project, keep_warm)
+        hooks.run_late(project, "after_deploy", target, "done")
     return target, replaced
 
 

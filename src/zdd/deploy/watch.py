@@ -14,6 +14,7 @@ from zdd.instances.state import InstanceState
 from zdd.keeper import client
 from zdd.keeper.record import Record
 from zdd.project import Project
+from zdd.routing.manifest import Manifest
 
 _POLL = 0.1
 _SOON = 1.0  # seconds until the first line about an instance without connections
@@ -126,11 +127,18 @@ class DrainWatch:
         return Drained(event.drained or 0, event.cut or 0, event.handed or 0, (name,) if kill else ())
 
 
-def watch(project: Project, watches: Sequence[DrainWatch]) -> Drained:
-    """Report how the old instances drain until all have ended, or take long to stop; return the sums."""
+def watch(project: Project, target: Manifest, watches: Sequence[DrainWatch]) -> Drained | None:
+    """
+    Report how the old instances drain until all have ended, or take long to stop; return the sums.
+
+    A signal ends the watching, and nothing else: the result is then unknown, so None.
+    """
     total = Drained()
     pending = list(watches)
     while pending:
+        if signal := project.interrupts.last:
+            _stop_watching(project, target, pending, signal)
+            return None
         for drain in list(pending):
             if (outcome := drain.look()) is not None:
                 drain.close()
@@ -138,6 +146,14 @@ def watch(project: Project, watches: Sequence[DrainWatch]) -> Drained:
                 total = total.plus(outcome)
         project.clock.sleep(_POLL if pending else 0)
     return total
+
+
+def _stop_watching(project: Project, target: Manifest, pending: Sequence[DrainWatch], signal: str) -> None:
+    names = ", ".join(drain.running.name for drain in pending)
+    verb = "drains by itself" if len(pending) == 1 else "drain by themselves"
+    project.events.notice(f"{signal}: {target.action} {target.deploy} is done; the old version ({names}) {verb}")
+    for drain in pending:
+        drain.close()
 
 
 def _cut(number: int) -> str:

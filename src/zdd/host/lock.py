@@ -32,14 +32,19 @@ class Lock:
         self.path = path
         self.fd: int | None = None
 
-    def acquire(self, describe: Callable[[], dict[str, object]], timeout: float) -> None:
+    def acquire(
+        self,
+        describe: Callable[[], dict[str, object]],
+        timeout: float,
+        interrupt: Callable[[], None] = lambda: None,
+    ) -> None:
         """
         Take the lock, waiting at most `timeout` seconds, and write what `describe` then says about us into the file.
 
-        Raises Busy with what its holder wrote.
+        `interrupt` is called repeatedly and may raise. Raises Busy with what the holder wrote.
         """
         clock = Clock()
-        for _ in clock.poll(0.05, until=clock.now() + timeout):
+        for _ in clock.poll(0.05, until=clock.now() + timeout, interrupt=interrupt):
             if self._try(describe):
                 return
         raise Busy(files.read_object(self.path))

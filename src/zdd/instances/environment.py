@@ -52,10 +52,15 @@ def base(user_name: str | None = None, taken_over: Mapping[str, str] | None = No
     """
     Return PATH, LANG, TZ and VIRTUAL_ENV, and the HOME and USER of a user (by default, ours).
 
-    The first four come from `taken_over`, by default from our own environment.
+    The first four come from `taken_over`, by default from our own environment. If passwd does not contain us, as in
+    containers, HOME is that of our environment, and USER our number.
     """
-    user = pwd.getpwnam(user_name) if user_name else pwd.getpwuid(os.geteuid())
-    return {**(_ours() if taken_over is None else taken_over), "HOME": user.pw_dir, "USER": user.pw_name}
+    try:
+        user = pwd.getpwnam(user_name) if user_name else pwd.getpwuid(os.geteuid())
+        home, name = user.pw_dir, user.pw_name
+    except KeyError:
+        home, name = os.environ.get("HOME", "/"), user_name or str(os.geteuid())
+    return {**(_ours() if taken_over is None else taken_over), "HOME": home, "USER": name}
 
 
 def remember(path: str) -> None:
@@ -99,6 +104,8 @@ def identity_of(service: RunService) -> Identity:
     try:
         user = pwd.getpwnam(service.user) if service.user else pwd.getpwuid(os.geteuid())
     except KeyError:
+        if service.user is None:
+            raise _we_are_unknown(service) from None
         raise _unknown(service, "user", service.user, "adduser --system") from None
     try:
         gid = grp.getgrnam(service.group).gr_gid if service.group else user.pw_gid
@@ -113,7 +120,14 @@ def identity_of(service: RunService) -> Identity:
 
 
 def _ours() -> dict[str, str]:
-    return {name: os.environ[name] for name in _TAKEN_OVER if name in os.environ}
+    """Return what apps take over from our environment. Raises UsageError if it cannot be recorded."""
+    ours = {name: os.environ[name] for name in _TAKEN_OVER if name in os.environ}
+    for name, value in ours.items():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the variable {name} is not UTF-8: {value!r}", hint=f"set {name} to UTF-8 text") from None
+    return ours
 
 
 def _from_file(service: RunService) -> dict[str, str]:
@@ -123,3 +137,11 @@ def _from_file(service: RunService) -> dict[str, str]:
 def _unknown(service: RunService, key: str, name: str | None, command: str) -> UsageError:
     words = f'[service.{service.name}] {key} = "{name}": this machine has no such {key}'
     return UsageError(words, hint=f"`{command} {name}` adds it")
+
+
+def _we_are_unknown(service: RunService) -> UsageError:
+    return UsageError(
+        f"[service.{service.name}] group = {service.group!r}: passwd does not contain us, user {os.geteuid()}, "
+        "so our groups are unknown",
+        hint="leave group out: the app then has the groups that zddeploy has",
+    )

@@ -52,12 +52,16 @@ def user_of(config: Config, name: str | None = None) -> pwd.struct_passwd:
 
     Raises UsageError if that user is unknown.
     """
+    uid = 0 if _deployed_by_root(config) else os.stat(config.path).st_uid
     try:
+        return pwd.getpwnam(name) if name else pwd.getpwuid(uid)
+    except KeyError:
         if name:
-            return pwd.getpwnam(name)
-        return pwd.getpwuid(0 if _deployed_by_root(config) else os.stat(config.path).st_uid)
-    except KeyError as error:
-        raise UsageError(str(error.args[0])) from None
+            raise UsageError(f"this machine has no user {name!r}") from None
+        raise UsageError(
+            f"{config.path} belongs to user {uid}, whom passwd does not contain, and a unit needs a user",
+            hint="add that user, or name another: --user NAME",
+        ) from None
 
 
 def _deployed_by_root(config: Config) -> bool:

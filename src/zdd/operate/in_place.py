@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from zdd import history
@@ -46,13 +47,22 @@ def remember(project: Project, deploy: int) -> None:
     codes = {folder: _look(project, folder) for folder in folders}
     records = _records(project)
     records[str(deploy)] = {
-        "conf": hashlib.sha256((files.read(str(project.config.path)) or "").encode()).hexdigest(),
+        "conf": _digest(project.config.path),
         "folders": {folder: code.digest if code else None for folder, code in codes.items()},
     }
     try:
         files.write(project.paths.code, json.dumps(dict(list(records.items())[-_KEPT:])), mode=0o600)
     except OSError:
         pass
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of a file, of nothing if the file cannot be read."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        content = b""
+    return hashlib.sha256(content).hexdigest()
 
 
 def loaded(project: Project, current: Manifest | None, running: Mapping[str, InstanceState]) -> Iterator[str]:

@@ -27,7 +27,7 @@ import msgspec
 
 from zdd.errors import NeedsPerson
 from zdd.host import files
-from zdd.paths import Paths
+from zdd.layout import Layout
 from zdd.routing.manifest import Manifest
 
 # Seconds. A worker that read the link just before the rename walks the old table a moment later: removed at once,
@@ -39,7 +39,7 @@ _MODE = 0o711  # nginx's workers know the name of a slot; nobody needs to list t
 class RoutingTables:
     """Builds, publishes, reads and prunes the tables below R."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Layout) -> None:
         self.paths = paths
 
     def write(self, manifest: Manifest, sync: bool = False) -> None:

@@ -82,6 +82,15 @@ class UsageError(ZddError):
     exit_code = 2
 
 
+class UsageErrors(UsageError):  # noqa: N818 -- several of them
+    """Several mistakes, each in a line of its own."""
+
+    def __init__(self, errors: Sequence[UsageError]) -> None:
+        hints = dict.fromkeys(error.hint for error in errors if error.hint)
+        super().__init__("\n".join(error.message for error in errors), hint="\n  ".join(hints) or None)
+        self.errors = list(errors)
+
+
 class Locked(ZddError):  # noqa: N818 -- reads as what happened
     """Another command is changing this project."""
 

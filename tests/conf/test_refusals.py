@@ -1,5 +1,6 @@
 """Every configuration that is refused, with the words that say so."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ ROUTE = 'it must be a path that starts with "/"'
 LISTEN = "it must be a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080"
 WHERE = "it must be paths inside the release such as public/uploads"
 NGINX = '[nginx]\ntemplate = "nginx.conf.template"\npid_file = "nginx.pid"\n'
+INI_NGINX = "\n[nginx]\ntemplate = nginx.conf.template\npid_file = nginx.pid"
 CLASSIC = '[service.old]\nstart = "a"\nstop = "b"\npid_file = "c"\n'
 
 
@@ -27,7 +29,7 @@ def refusal(folder: Path, name: str, text: str) -> str:
     assert "\n" not in message
     assert caught.value.exit_code == 2
     assert message.startswith(f"{path}: ")
-    return message.removeprefix(f"{path}: ").replace(str(folder), "FOLDER")
+    return re.sub("^line [0-9]+: ", "", message.removeprefix(f"{path}: ")).replace(str(folder), "FOLDER")
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ UNKNOWN_SECTIONS = [
     ("[zdd]\nrun = 1", "[zdd] run is not a known key; it belongs in [service.NAME]"),
     ("[nginx]\nport = 1", "[nginx] port is not a known key; did you mean listen?"),
     ("[nginx]\npath = 1", "[nginx] path is not a known key; it belongs in [service.NAME]"),
-    ("[release]\nbranch = 1", "[release] branch is not a known key; did you mean rev?"),
+    ("[release]\nsource = '.'\nbranch = 1", "[release] branch is not a known key; did you mean rev?"),
     ("[release]\nrepo = 1", "[release] repo is not a known key; did you mean source?"),
     ("[release]\nrev = 'main'", "[release] needs source"),
     ("[ngnix]\n", "[ngnix] is not a known section; did you mean [nginx]?"),
@@ -211,7 +213,7 @@ def test_a_wrong_variable_is_named_but_its_value_is_not_shown(folder: Path, env:
             "[service.web] run and start exclude each other: run stays in the foreground, start does not",
         ),
         ("[service.web]\ninstances = 2", "[service.web] needs run, or else start, stop and pid_file"),
-        ("[service.web]\nstart = 'x'", "[service.web] needs stop and pid_file"),
+        (NGINX + "[service.web]\nstart = 'x'", "[service.web] needs stop and pid_file"),
         (
             "[service.web]\nrun = 'app \"x'",
             '[service.web] run = "app "x" cannot be split into words: no closing quotation',
@@ -337,8 +339,8 @@ def test_a_route_that_zdd_would_not_write_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[zdd\n", "not TOML: Expected ']' at the end of a table declaration (at line 1, column 5)"),
-        ("[zdd]\nproject = shop\n", "not TOML: Invalid value (at line 2, column 11)"),
+        ("[zdd\n", "not TOML: Expected ']' at the end of a table declaration (column 5): [zdd"),
+        ("[zdd]\nproject = shop\n", "not TOML: Invalid value (column 11): project = shop"),
         ("project = 'x'\n", "project is outside of any section; move it into [zdd] or the one it belongs to"),
         ("service = 1\n", "service is outside of any section; move it into [zdd] or the one it belongs to"),
     ],
@@ -384,24 +386,24 @@ def test_what_is_not_toml_is_refused_with_the_line(folder: Path, text: str, word
         ),
         (
             "[service:web]\nrun = app\n[DEFAULT]\na = b",
-            "line 3: [DEFAULT] is only for classic services, those with start",
+            "[DEFAULT] is only for classic services, those with start",
         ),
-        ("[service:old]\nstart = a\nstop = b", "[service:old] needs pid_file"),
-        ("[service:old]\nstart = a\nstop =\npid_file = c", "[service:old] needs stop"),
+        ("[service:old]\nstart = a\nstop = b" + INI_NGINX, "[service:old] needs pid_file"),
+        ("[service:old]\nstart = a\nstop =\npid_file = c" + INI_NGINX, "[service:old] needs stop"),
         (
-            "[service:old]\nstart = a %d\nstop = b\npid_file = c",
+            "[service:old]\nstart = a %d\nstop = b\npid_file = c" + INI_NGINX,
             "[service:old] start: a % must be followed by % or (key)s",
         ),
         (
-            "[service:old]\nstart = a\nstop = b\npid_file = c\n[nginx]\ntemplate = x",
+            "[service:old]\nstart = a\nstop = b\npid_file = c\n[nginx]\ntemplate = nginx.conf.template",
             "[nginx] needs pid_file, because service old has start",
         ),
         (
-            "[service:old]\nstart = a\nstop = b\npid_file = c\nstart_timeout = x",
+            "[service:old]\nstart = a\nstop = b\npid_file = c\nstart_timeout = x" + INI_NGINX,
             f"[service:old] start_timeout = x is not allowed; {TIMEOUT}",
         ),
         (
-            "[service:old]\nstart = a\nstop = b\npid_file = c\n[zdd]\nafter_deplyo = x",
+            "[service:old]\nstart = a\nstop = b\npid_file = c\n[zdd]\nafter_deplyo = x" + INI_NGINX,
             "[zdd] after_deplyo is not a known key; did you mean after_deploy?",
         ),
     ],

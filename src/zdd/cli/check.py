@@ -11,7 +11,7 @@ import msgspec
 
 from zdd.checks import everything
 from zdd.cli import options
-from zdd.errors import UsageError, counted
+from zdd.errors import UsageError, UsageErrors, counted
 from zdd.finding import Finding
 from zdd.project import Project
 from zdd.terminal import fitted
@@ -37,7 +37,8 @@ def command(opened: Callable[[], Project], as_json: bool) -> int:
     try:
         results = everything.check(opened())
     except UsageError as problem:
-        results = [("configuration", everything.broken(problem))]
+        mistakes = problem.errors if isinstance(problem, UsageErrors) else [problem]
+        results = [("configuration", everything.broken(mistake)) for mistake in mistakes]
     levels: Counter[str] = Counter(finding.level for _, finding in results)
     if as_json:
         findings = [{"check": check, **msgspec.to_builtins(finding)} for check, finding in results]

@@ -1,16 +1,21 @@
 """The content of a configuration file, before it is interpreted."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
+from zdd.conf.refusals import Refusal, shown_in_line, written
 from zdd.errors import UsageError
+
+Lines = Callable[[str, str | None], int | None]
+"""Returns the line of a section's header, or of one of its keys; None if it is unknown."""
 
 
 class Broken(Struct, frozen=True):
-    """A value that could not be read; an error only if it is used."""
+    """A value that could not be read; an error only if it is used. Without a reason the error is already reported."""
 
-    reason: str
+    reason: str | None = None
 
 
 class Document(Struct, frozen=True):
@@ -19,7 +24,7 @@ class Document(Struct, frozen=True):
 
     `path` is absolute. `typed` is true for TOML, whose values have types, and false for INI, whose values are text.
     `classic` names the sections read by the rules of the 2011 tool, `quiet` their keys that came from [DEFAULT] or are
-    only used in other values.
+    only used in other values. `refused` are mistakes that do not prevent reading the rest of the file.
     """
 
     path: Path
@@ -27,6 +32,8 @@ class Document(Struct, frozen=True):
     typed: bool
     classic: frozenset[str] = frozenset()
     quiet: dict[str, frozenset[str]] = {}
+    lines: Lines = lambda _section, _key: None
+    refused: Sequence[UsageError] = ()
 
     @property
     def service_prefix(self) -> str:
@@ -36,9 +43,8 @@ class Document(Struct, frozen=True):
     def setting(self, key: str, value: object) -> str:
         """Return `key = value` in one line, in the syntax of this kind of file."""
         if not isinstance(value, str):
-            return f"{key} = {repr(value).lower() if isinstance(value, bool) else repr(value)}"
-        shown = value if len(value) <= 80 else value[:77] + "..."
-        shown = shown if shown.isprintable() else shown.encode("unicode_escape").decode()
+            return f"{key} = {written(value)}"
+        shown = shown_in_line(value, 77)
         return f'{key} = "{shown}"' if self.typed else f"{key} = {shown}".rstrip()
 
     def advice(self, why: str | None, instead: str | list[str] | None) -> str:
@@ -51,29 +57,6 @@ class Document(Struct, frozen=True):
         said = [why, *([what] if instead else [])]
         return "; " + ": ".join(filter(None, said)) if any(said) else ""
 
-    def error(self, section: str, what: str, *, hint: str | None = None) -> UsageError:
-        """Return the error for a section; `what` is wrong in it."""
-        text = f"{self.path}: [{section}] {what}"
-        return UsageError(text.replace("\n", "\\n"), hint=hint)  # TOML keys may hold anything
-
-
-def from_toml(text: str, path: Path) -> Document:
-    """Read the `text` of the file at `path`. Raises UsageError if it is not TOML or has values outside of sections."""
-    import tomllib  # here, because INI files do not need it
-
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not TOML: {error}") from None
-    sections = {}
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            raise UsageError(f"{path}: {name} is outside of any section; move it into [zdd] or the one it belongs to")
-        if name != "service":
-            sections[name] = table
-            continue
-        for service, values in table.items():
-            if not isinstance(values, dict):
-                raise UsageError(f"{path}: [service] {service} belongs in the section of a service: [service.NAME]")
-            sections[f"service.{service}"] = values
-    return Document(path, sections, typed=True)
+    def error(self, section: str, what: str, *, key: str | None = None, hint: str | None = None) -> Refusal:
+        """Return the error for a section, or for one of its keys; `what` is wrong in it."""
+        return Refusal(self.path, self.lines(section, key), f"[{section}] {what}", section=section, hint=hint)

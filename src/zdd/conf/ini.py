@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from zdd.conf.document import Broken, Document
-from zdd.errors import UsageError
+from zdd.conf.refusals import Refusal
 
 _HEADER = re.compile(r"\[([^]]+)\]")
 _OPTION = re.compile(r"([^:=\s][^:=]*)[:=](.*)")
@@ -34,17 +34,24 @@ class _Section(Struct):
     def sets(self, key: str) -> bool:
         return any(entry.key.lower() == key for entry in self.entries)
 
+    def line_of(self, key: str | None) -> int:
+        """Return the line of the key, or of the header if the section has no such key."""
+        lines = [entry.line for entry in self.entries if key in (entry.key, entry.key.lower())]
+        return (lines or self.lines)[0]
+
 
 def parse(text: str, path: Path) -> Document:
-    """Read the `text` of the file at `path`. Raises UsageError if it is not INI or a strict section has duplicates."""
-    sections = _scan(text, path)
+    """Read the `text` of the file at `path`; lines that are no INI and duplicates are mistakes of the Document."""
+    refused: list[Refusal] = []
+    sections = _scan(text, path, refused)
     defaults = sections.pop("DEFAULT", None)
     services = {name: _is_classic(section, defaults) for name, section in sections.items() if name[:8] == "service:"}
     classic = {name for name, is_classic in services.items() if is_classic}
     if services and len(classic) == len(services):
         classic.update(name for name in sections if name not in _NEVER_CLASSIC)
     if defaults and not classic:
-        raise UsageError(f"{path}: line {defaults.lines[0]}: [DEFAULT] is only for classic services, those with start")
+        what = "[DEFAULT] is only for classic services, those with start"
+        refused.append(Refusal(path, defaults.lines[0], what))
 
     values: dict[str, dict[str, object]] = {}
     quiet: dict[str, frozenset[str]] = {}
@@ -52,8 +59,12 @@ def parse(text: str, path: Path) -> Document:
         if name in classic:
             values[name], quiet[name] = _classic(name, section, defaults)
         else:
-            values[name] = _strict(name, section, path)
-    return Document(path, values, typed=False, classic=frozenset(classic), quiet=quiet)
+            values[name] = _strict(name, section, path, refused)
+
+    def lines(name: str, key: str | None) -> int | None:
+        return sections[name].line_of(key) if name in sections else None
+
+    return Document(path, values, typed=False, classic=frozenset(classic), quiet=quiet, lines=lines, refused=refused)
 
 
 def _is_classic(section: _Section, defaults: _Section | None) -> bool:
@@ -62,7 +73,8 @@ def _is_classic(section: _Section, defaults: _Section | None) -> bool:
     return section.sets("start") or (defaults is not None and defaults.sets("start"))
 
 
-def _scan(text: str, path: Path) -> dict[str, _Section]:
+def _scan(text: str, path: Path, refused: list[Refusal]) -> dict[str, _Section]:
+    """Return the sections of the text; lines that are no INI are refused and skipped."""
     sections: dict[str, _Section] = {}
     section: _Section | None = None
     entry: _Entry | None = None
@@ -75,26 +87,39 @@ def _scan(text: str, path: Path) -> dict[str, _Section]:
             section = sections.setdefault(match[1], _Section([], []))
             section.lines.append(number)
             entry = None
-        elif section is None:
-            raise UsageError(f"{path}: not INI: line {number}: {line.strip()!r} comes before any [section]")
-        elif match := _OPTION.match(line):
+        elif section and (match := _OPTION.match(line)):
             entry = _Entry(number, match[1].rstrip(), match[2], [])
             section.entries.append(entry)
         else:
-            why = "is indented, but there is no value to continue" if line[0].isspace() else "is not key = value"
-            raise UsageError(f"{path}: not INI: line {number}: {line.strip()!r} {why}")
+            why = _why(line, before_any=section is None)
+            refused.append(Refusal(path, number, f"not INI: {_cut(line.strip())!r} {why}"))
+            if line[0] == "[":  # a header with a mistake: what follows belongs to no other section
+                section, entry = _Section([number], []), None
     return sections
 
 
-def _strict(name: str, section: _Section, path: Path) -> dict[str, object]:
-    if len(section.lines) > 1:
-        raise UsageError(f"{path}: line {section.lines[1]}: [{name}] is there twice, first in line {section.lines[0]}")
+def _cut(line: str) -> str:
+    return line if len(line) <= 80 else line[:77] + "..."
+
+
+def _why(line: str, before_any: bool) -> str:
+    if line[0] == "[":
+        return "is no [section]"
+    if before_any:
+        return "comes before any [section]"
+    return "is indented, but there is no value to continue" if line[0].isspace() else "is not key = value"
+
+
+def _strict(name: str, section: _Section, path: Path, refused: list[Refusal]) -> dict[str, object]:
+    twice = f"[{name}] is there twice, first in line {section.lines[0]}"
+    refused += [Refusal(path, line, twice) for line in section.lines[1:]]
     values: dict[str, object] = {}
     lines: dict[str, int] = {}
     for entry in section.entries:
         if entry.key in values:
-            what = f"line {entry.line}: [{name}] {entry.key} is set twice, first in line {lines[entry.key]}"
-            raise UsageError(f"{path}: {what}")
+            what = f"[{name}] {entry.key} is set twice, first in line {lines[entry.key]}"
+            refused.append(Refusal(path, entry.line, what))
+            continue
         more = [line for line in entry.more if line[0] not in "#;"]
         values[entry.key] = "\n".join([entry.value.strip(), *more]).strip()
         lines[entry.key] = entry.line

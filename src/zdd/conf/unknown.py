@@ -5,9 +5,10 @@ from difflib import get_close_matches
 from msgspec import Struct
 
 from zdd.conf.document import Document
+from zdd.conf.refusals import Refusal, shown_in_line
 from zdd.conf.schema import SCHEMAS, ClassicService, RunService, keys
-from zdd.errors import UsageError
 
+_LONGEST = 100  # letters of an unknown name that are compared
 # names of our keys in other tools
 _ALIASES = {
     "run": "command cmd exec execstart exec_start start_command entrypoint program",
@@ -32,20 +33,33 @@ _ALIASES = {
 }
 
 
-def unknown_key(document: Document, section: str, key: str, schema: type[Struct]) -> UsageError:
+def unknown_key(document: Document, section: str, key: str, schema: type[Struct]) -> Refusal:
     """Return the error for a key that `schema` lacks, with the nearest key it has."""
-    known = keys(schema)
-    close = get_close_matches(key.lower().replace("-", "_"), known, 1)
-    advice = _explanation(document, key, schema) or (f"did you mean {close[0]}?" if close else "")
-    hint = f"[{section}] may have " + ", ".join(known)
-    return document.error(section, f"{key} is not a known key" + (f"; {advice}" if advice else ""), hint=hint)
+    meant = meant_key(document, key, schema)
+    advice = f"did you mean {meant}?" if meant else _explanation(document, key, schema)
+    hint = f"[{section}] may have " + ", ".join(keys(schema))
+    what = f"{shown_in_line(key, 77)} is not a known key" + (f"; {advice}" if advice else "")
+    return document.error(section, what, key=key, hint=hint)
 
 
-def unknown_section(document: Document, section: str) -> UsageError:
+def meant_key(document: Document, key: str, schema: type[Struct]) -> str | None:
+    """Return the key of `schema` that was probably meant; None if the key belongs elsewhere, or looks like none."""
+    word, known = key.lower().replace("-", "_"), keys(schema)
+    if _is_port(key, schema):
+        return None
+    for ours, theirs in _ALIASES.items():
+        if ours in known and word in theirs.split():
+            return ours
+    if _explanation(document, key, schema):
+        return None
+    return next(iter(get_close_matches(word[:_LONGEST], known, 1)), None)
+
+
+def unknown_section(document: Document, section: str) -> Refusal:
     """Return the error for an unknown section."""
     example = f"[{document.service_prefix}NAME]"
     values = document.sections[section]
-    close = get_close_matches(section.strip().lower(), SCHEMAS, 1)
+    close = get_close_matches(section.strip().lower()[:_LONGEST], SCHEMAS, 1)
     if {"run", "start"} & values.keys() or section.lower().startswith("service"):
         advice = f"the section of a service is written {example}"
     elif close:
@@ -55,15 +69,15 @@ def unknown_section(document: Document, section: str) -> UsageError:
     return document.error(section, f"is not a known section; {advice}")
 
 
+def _is_port(key: str, schema: type[Struct]) -> bool:
+    return schema is RunService and key == "port"
+
+
 def _explanation(document: Document, key: str, schema: type[Struct]) -> str:
-    """Return where `key` belongs or which key does its work, if that is certain."""
-    if schema is RunService and key == "port":
+    """Return where `key` belongs or what does its work, if that is certain and no key of `schema` does it."""
+    if _is_port(key, schema):
         way = document.setting("socket", "tcp")
         return f"a service that can only listen on a TCP port has {way} and reads PORT"
-    known = keys(schema)
-    for ours, theirs in _ALIASES.items():
-        if ours in known and key.lower().replace("-", "_") in theirs.split():
-            return f"did you mean {ours}?"
     if schema is RunService and key in ("stop", "pid_file"):
         return f"{key} goes with start, in a service without run"
     if schema is ClassicService and key in keys(RunService):

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from zdd.errors import UsageError
 from zdd.host import files
 from zdd.host.process import Process
-from zdd.keeper import OLDEST, VERSION
+from zdd.keeper import OLDEST, VERSION, message
 
+_NEEDED = {"status": {"ok", "state", "pid"}, "attach": {"ok", "state"}}  # in an answer
 PATIENCE = 20.0  # seconds; a keeper that is gone is noticed at once, so this is for a machine that stalls
+_HIGHEST_PID = (1 << 31) - 1
 _AGAIN = 0.01  # seconds between connects to a keeper whose queue is full
 
 
@@ -58,8 +60,13 @@ class Lease:
                 data = b""
             self.ended = not data
             self._received += data
+            if len(self._received) > message.LONGEST:
+                break
         *lines, self._received = self._received.split(b"\n")
-        return events + [json.loads(line) for line in lines]
+        known = [message.parse(line) for line in lines]
+        if None in known or len(self._received) > message.LONGEST:  # it is no keeper
+            self.ended = True
+        return events + [event for event in known if event and "event" in event]
 
     def close(self) -> None:
         """Give up the lease; an instance that is not published ends with its last lease."""
@@ -77,9 +84,18 @@ class Pids(NamedTuple):
 def pids(path: str) -> Pids:
     """Return what the keeper recorded for the case that it is killed."""
     written = files.read_object(path)
-    pairs = {who: Process(*written[who]) for who in ("keeper", "app") if written.get(who)}
-    living = {who: process for who, process in pairs.items() if process.alive()}
-    return Pids(living.get("keeper"), living.get("app"), written.get("port"))
+    port = written.get("port")
+    return Pids(
+        _living(written.get("keeper")), _living(written.get("app")), port if type(port) is int and port > 0 else None
+    )
+
+
+def _living(pair: object) -> Process | None:
+    match pair:
+        case [int(pid), int(start_time)] if 0 < pid <= _HIGHEST_PID:
+            process = Process(pid, start_time)
+            return process if process.alive() else None
+    return None
 
 
 def _request(
@@ -95,7 +111,7 @@ def _request(
         words = f"{who} an older zddeploy and cannot `{op}`"
         hint = "`zddeploy restart` starts it anew, with this one; `zddeploy down`, then `up`, if that is what failed"
         raise UsageError(words, hint=hint)
-    theirs = answer["version"]
+    theirs = answer.get("version", 0)
     if OLDEST <= theirs < version:
         return _request(path, op, timeout, args, theirs)
     words = f"{who} a {'newer' if theirs > VERSION else 'much older'} zddeploy, which this one cannot talk to"
@@ -114,20 +130,30 @@ def _connect(connection: socket.socket, path: str, timeout: float) -> None:
             time.sleep(_AGAIN)
 
 
+def _is_of_keeper(op: str, answer: dict[str, Any]) -> bool:
+    """Return whether a keeper may have answered so: every one knows how it is, or says that it does not understand."""
+    needed = {"ok"} if {"oldest", "unknown"} & answer.keys() else _NEEDED.get(op, {"ok"})
+    return needed <= answer.keys()
+
+
 def _say(path: str, request: dict[str, object], timeout: float) -> tuple[socket.socket, dict[str, Any], bytes]:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(timeout)
-    received = b""
+    received, until, op = b"", time.monotonic() + timeout, str(request["op"])
     try:
         _connect(connection, path, timeout)
         connection.sendall(json.dumps(request).encode() + b"\n")
         while b"\n" not in received:
+            connection.settimeout(max(0.001, until - time.monotonic()))
             data = connection.recv(65536)
-            if not data:
-                raise ConnectionResetError("it ended without an answer")
+            if not data or len(received) > message.LONGEST:
+                raise ConnectionResetError("it ended without an answer" if not data else "its answer has no end")
             received += data
+        line, _, rest = received.partition(b"\n")
+        answer = message.parse(line)
+        if answer is None or not _is_of_keeper(op, answer):
+            raise ConnectionResetError("what answers is no keeper")
     except OSError as error:
         connection.close()
         raise Gone(f"no keeper answers on {path}: {error.strerror or error}") from error
-    line, _, rest = received.partition(b"\n")
-    return connection, json.loads(line), rest
+    return connection, answer, rest

@@ -13,6 +13,7 @@ import socket
 import struct
 
 from zdd.host import files
+from zdd.keeper import message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,10 +99,10 @@ class _Connection:
         peer.setblocking(False)
         control.loop.watch(peer.fileno(), select.POLLIN, self._ready)
 
-    def send(self, message: Message) -> None:
+    def send(self, told: Message) -> None:
         """Send a message. A peer that does not read is cut off; the loop notices one that has ended."""
         try:
-            self.peer.sendall(json.dumps(message).encode() + b"\n")
+            self.peer.sendall(json.dumps(told).encode() + b"\n")
         except BlockingIOError:
             self.peer.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -128,11 +129,8 @@ class _Connection:
 
     def _answer(self, line: bytes) -> bool:
         """Answer a line; return whether it was a request, even of another version or for an unknown operation."""
-        try:
-            request = json.loads(line) if len(line) <= _LONGEST else None
-        except (ValueError, RecursionError):
-            request = None
-        if not isinstance(request, dict):
+        request = message.decode(line) if len(line) <= _LONGEST else None
+        if request is None:
             self.send({"ok": False, "error": "a request is one JSON object on a line"})
             return False
         answer = self.control.handle(request)

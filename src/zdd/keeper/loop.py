@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LONGEST = 86400.0  # seconds of one poll(2), which takes its milliseconds as an int
+
 
 class Deadlines:
     """Calls to make later, by the given clock. Each function has one deadline: a new one replaces it."""
@@ -67,7 +69,7 @@ class Loop:
     def turn(self) -> None:
         """Wait for an event or a deadline, and make the callbacks."""
         seconds = self.deadlines.next()
-        for fd, events in self._poll.poll(None if seconds is None else int(seconds * 1000) + 1):
+        for fd, events in self._poll.poll(None if seconds is None else int(min(seconds, _LONGEST) * 1000) + 1):
             if call := self._calls.get(fd):
                 call(events)
         self.deadlines.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zdd.host.process import Process
-from zdd.keeper import OLDEST, VERSION, access, states
+from zdd.keeper import OLDEST, VERSION, access, message, states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from zdd.keeper.keeper import Keeper
 
     Message = dict[str, Any]
+
+
+_SHOWN = 200  # characters of a request in an answer
 
 
 class Operations:
@@ -39,15 +42,17 @@ class Operations:
         """Answer a request; the answer to an unknown one lists the known ones."""
         version, name = request.get("version"), request.get("op")
         if not isinstance(version, int) or not OLDEST <= version <= VERSION:
-            words = f"version {version!r} is not spoken here, only {OLDEST} to {VERSION}"
+            words = f"version {repr(version)[:_SHOWN]} is not spoken here, only {OLDEST} to {VERSION}"
             return {"ok": False, "version": VERSION, "oldest": OLDEST, "error": words}
         if not isinstance(name, str) or name not in self.known:
-            words = f"there is no operation {name!r}, only {', '.join(self.known)}"
-            return {"ok": False, "unknown": name, "error": words}
+            words = f"there is no operation {repr(name)[:_SHOWN]}, only {', '.join(self.known)}"
+            return {"ok": False, "unknown": repr(name)[:_SHOWN], "error": words}
+        if problem := message.wrong(request):
+            return {"ok": False, "error": f"{name}: {problem}"}
         try:
             return self.known[name](request)
         except (KeyError, TypeError, ValueError, OSError) as error:
-            return {"ok": False, "error": f"{name}: {error!r} in {request!r}"}
+            return {"ok": False, "error": f"{name}: {error!r} in {repr(request)[:_SHOWN]}"}
 
     def _answer(self, done: bool, why_not: str) -> Message:
         answer: Message = {"ok": done, "state": self.keeper.life.shown}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import socket
 
-from zdd.keeper import VERSION
+from zdd.keeper import VERSION, message
 from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
@@ -78,7 +78,7 @@ def _ask(path: str, op: str, **args: object) -> dict[str, Any] | None:
             peer.settimeout(_PATIENCE)
             peer.connect(path)
             peer.sendall(json.dumps({"version": VERSION, "op": op} | args).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(peer.makefile("rb").readline())
-            return answer if answer["ok"] else None
-    except (OSError, ValueError, KeyError):
+            answer = message.parse(peer.makefile("rb").readline(message.LONGEST))
+            return answer if answer and answer.get("ok") else None
+    except OSError:
         return None

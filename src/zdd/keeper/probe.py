@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from zdd.keeper.loop import Loop
 
 _CHUNK = 65536
+_MOST = 1 << 20  # bytes of an answer that are read, and
+_LINGER = 5.0  # seconds that it may take after its status: many apps log a traceback if it is cut off earlier
 _STATUS_AT = slice(9, 12)  # of "HTTP/1.1 200"
 _HTTP_2 = b"\x04\0\0\0\0\0"  # after three bytes: the SETTINGS of an HTTP/2 server (RFC 9113), such as gRPC
 
@@ -32,7 +34,8 @@ class Probe:
         self.loop = loop
         self._request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: zdd\r\nConnection: close\r\n\r\n".encode()
         self._socket: socket.socket | None = None
-        self._answer = b""
+        self._answer = b""  # its beginning
+        self._received = 0
 
     def ask(self, address: str | int, on_answer: Callable[[int | None], None]) -> None:
         """Send a request and cancel the former one; `on_answer` is called by the loop, or at once if none listens."""
@@ -41,7 +44,7 @@ class Probe:
         family, target = endpoint(address)
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
-        self._answer = b""
+        self._answer, self._received = b"", 0
         if self._socket.connect_ex(target) in (0, errno.EINPROGRESS):  # a UNIX socket's full queue: EAGAIN
             self.loop.watch(self._socket.fileno(), select.POLLOUT, self._ready)
         else:
@@ -50,6 +53,7 @@ class Probe:
 
     def cancel(self) -> None:
         """Close the connection, which would be counted like any other; its answer is not reported."""
+        self.loop.deadlines.cancel(self.cancel)
         if self._socket:
             self.loop.forget(self._socket.fileno())
             self._socket.close()
@@ -66,10 +70,14 @@ class Probe:
             data = self._socket.recv(_CHUNK)
         except OSError:
             data = b""
-        answered, self._answer = len(self._answer) >= _STATUS_AT.stop, self._answer + data[: _STATUS_AT.stop]
-        if not data:
-            self.cancel()  # only now: many apps log a traceback if it is closed during the answer
+        answered = len(self._answer) >= _STATUS_AT.stop
+        self._answer = (self._answer + data)[: _STATUS_AT.stop]
+        self._received += len(data)
+        if not data or self._received > _MOST:
+            self.cancel()
         if not answered and (not data or len(self._answer) >= _STATUS_AT.stop):
+            if self._socket:
+                self.loop.deadlines.at(_LINGER, self.cancel)
             status = self._answer[_STATUS_AT] if self._answer.startswith(b"HTTP/") else b""
             status = b"200" if self._answer[3:9] == _HTTP_2 else status
             self.on_answer((int(status) if status.isdigit() else 0) if self._answer else None)

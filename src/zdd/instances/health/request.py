@@ -103,7 +103,7 @@ def _is_enough(data: bytes) -> bool:
         return len(data) > _LONGEST_HEAD
     fields = head.lower()
     if length := re.search(rb"\r\ncontent-length: *([0-9]+)", fields):
-        return len(body) >= min(int(length[1]), _SHOWN)
+        return len(body) >= min(int(length[1].lstrip(b"0")[:9] or b"0"), _SHOWN)
     chunked = b"\r\ntransfer-encoding:" in fields
     return len(body) >= _SHOWN or (chunked and body.endswith(b"0\r\n\r\n")) or head[9:12] in (b"204", b"304")
 
@@ -140,7 +140,7 @@ def _parse(data: bytes) -> Answer:
         raise NotHttp(CLOSED, EXPECTS_TLS)
     if data[3:9] == _SETTINGS:
         raise NotHttp("the answer is HTTP/2", "what speaks nothing else, such as gRPC, needs a health_command")
-    if not (words[0].startswith("HTTP/") and len(words) > 1 and words[1].isdigit()):
+    if not (words[0].startswith("HTTP/") and len(words) > 1 and re.fullmatch("[1-9][0-9]{2}", words[1])):
         raise NotHttp(f"the answer is not HTTP: {status_line[:80]!r}")
     pairs = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
     fields = dict(pairs)

@@ -16,6 +16,7 @@ from zdd.instances.health import request
 from zdd.instances.health.request import Address, Answer, Request
 
 _TELLING = 0.5  # seconds an attempt needs before its timeout means anything
+_SHOWN = 200  # characters of a Location
 _POLL = 0.01  # seconds between attempts to connect; a connect to nothing costs microseconds
 _LONGEST_POLL = 0.2  # after bad answers, which an app may log
 
@@ -63,7 +64,9 @@ def host_of(service: Service) -> str:
 def judge(answer: Answer, service: Service) -> Verdict:
     """Compare the answer with `health_status`; without a `health_path` any status under 500 is healthy."""
     path = service.health_path or "/"
-    said = f"GET {path} was answered {answer.status}" + (f" (Location: {answer.location})" if answer.location else "")
+    said = f"GET {path} was answered {answer.status}" + (
+        f" (Location: {answer.location[:_SHOWN]})" if answer.location else ""
+    )
     if service.health_path is None and answer.status < 500:
         return Verdict(True, f"no health_path set: {said}, taken as healthy")
     if service.health_path and service.health_status.allows(answer.status):
@@ -94,7 +97,10 @@ def _advice(answer: Answer, path: str, service: Service) -> str | None:
 def _redirected(location: str, status: int, path: str, host: str) -> str:
     from urllib.parse import urlsplit  # imported here: most deploys never need it
 
-    target = urlsplit(location)
+    try:
+        target = urlsplit(location[:_SHOWN])
+    except ValueError:
+        return f"the app redirects to what is no URL; health_path must name a path that answers by itself, not {path}"
     if target.hostname not in (None, host):
         return f'it was asked as {host!r} and wants another name: health_host = "{target.hostname}"'
     if target.path not in ("", path):

@@ -22,6 +22,7 @@ HEADER = "X-Zdd-Slot"
 PLACEHOLDER = "zdd.mark"  # in a template
 
 _DIGITS = 16
+_NUMBER = "[0-9]{1,9}"  # of a process
 _UNSEALED = "0" * _DIGITS
 _VARIABLE = "$zdd_slot_"
 # The addresses that nginx tried are followed by as many statuses. Both are parted by ", " for each further try and by
@@ -78,12 +79,12 @@ class Mark(NamedTuple):
         """Return what the values of the header say. Only exactly one value that begins with our word is a proof."""
         own = [value for value in values if value.startswith(f"{self.word} ")]
         words = own[0].split(" ", 3) if len(own) == len(values) == 1 else []
-        if len(words) < 3 or not words[2].isdecimal():
+        if len(words) < 3 or not re.fullmatch(_NUMBER, words[2]):
             return None
         seen = Seen(words[1], int(words[2]))
         if tried := re.fullmatch(_TRIED, words[3] if len(words) > 3 else ""):
             address, status = (re.split(", | : ", tried[part])[-1] for part in ("addresses", "statuses"))
-            return seen._replace(address=address, status=int(status) if status.isdecimal() else None)
+            return seen._replace(address=address, status=int(status) if re.fullmatch("[0-9]{3}", status) else None)
         return seen
 
 

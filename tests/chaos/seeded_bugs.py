@@ -288,7 +288,7 @@ BUGS = [
         "nginx/process/reload.py",
         "        if serving != self._seen or not settled:\n",
         "        if serving != self._seen:\n",
-        "tests/system/test_reloads.py::test_somebody_elses_reload_just_before_ours_does_not_pass_for_it[without]",
+        "tests/system/test_reloads.py::test_somebody_elses_reload_just_before_ours_does_not_pass_for_it[usual-without]",
     ),
     Bug(
         "a master of a stranger's title is believed",

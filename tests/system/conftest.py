@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from zdd.nginx.process.binary import packaged
+
+from . import foreign_nginx
 from .classic import ClassicProject
 from .foreign_nginx import Foreign
 from .project import Project, SampleProject
@@ -15,6 +20,17 @@ def project() -> Iterator[Project]:
     made = Project()
     yield made
     made.end()
+
+
+@pytest.fixture(params=["usual", pytest.param("1.31", marks=pytest.mark.matrix)])
+def each_nginx(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Have the nginx of this machine, or a newer one in its place, whether zdd runs it or somebody else."""
+    if request.param != "usual":
+        program = packaged()
+        assert program
+        (tmp_path / "nginx").symlink_to(program)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        monkeypatch.setattr(foreign_nginx, "NGINX", str(program))
 
 
 @pytest.fixture

@@ -41,10 +41,10 @@ http {
 class Foreign:
     """An nginx that is not zdd's; its program is a copy, which a test may replace."""
 
-    def __init__(self, project: Project, program: str = NGINX) -> None:
+    def __init__(self, project: Project) -> None:
         self.project = project
         self.program = str(project.folder / "sbin-nginx")
-        shutil.copy2(os.path.realpath(program), self.program)
+        shutil.copy2(os.path.realpath(NGINX), self.program)
 
     @property
     def main(self) -> Path:

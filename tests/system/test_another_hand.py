@@ -37,7 +37,10 @@ from .project import (
 )
 from .slow_nginx import SlowNginx
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run workers as others")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can run workers as others"),
+    pytest.mark.usefixtures("each_nginx"),
+]
 MATRIX = pytest.mark.matrix
 BOTH = pytest.mark.parametrize("run", [PLAIN, pytest.param(PLAIN_TCP, marks=MATRIX)], ids=["fd", "tcp"])
 

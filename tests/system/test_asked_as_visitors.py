@@ -34,6 +34,7 @@ from .project import (
     version,
 )
 
+pytestmark = pytest.mark.usefixtures("each_nginx")
 BOTH = pytest.mark.parametrize("run", [ANSWERS, ANSWERS_TCP], ids=["fd", "tcp"])
 MATRIX = pytest.mark.matrix
 

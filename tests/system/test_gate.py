@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from .at_load import BUSY
 from .project import (
     HEAD,
-    LIGHT,
     PLAIN,
     PLAIN_TCP,
     Project,
@@ -19,6 +19,7 @@ from .project import (
     version,
 )
 
+pytestmark = pytest.mark.usefixtures("each_nginx")
 TWO = (
     service("web", **PLAIN, health_host="shop.test", health_path="/"),
     service("other", **PLAIN, health_host="other.test", health_path="/"),
@@ -60,7 +61,7 @@ def test_an_answer_of_another_service_is_no_proof_and_is_refused(project: Projec
     shop("location / { proxy_pass http://other; }")
     version(project, 2)
 
-    with project.load(host="www.test") as load:
+    with project.load(host="www.test", **BUSY) as load:
         refused = project.events(code=1)
         report = load.stop()
 
@@ -88,7 +89,7 @@ def test_what_nginx_answers_by_itself_proves_nothing_and_is_told(
     project.zddeploy()
     version(project, 2)
 
-    with project.load(host="www.test") as load:
+    with project.load(host="www.test", **BUSY) as load:
         events = project.events()
         report = load.stop()
 
@@ -126,7 +127,7 @@ def test_an_app_that_does_not_know_the_host_any_more_is_refused(project: Project
     project.write("plain.py", (project.folder / "plain.py").read_text().replace("200 OK", "400 Bad Request"))
     version(project, 2)
 
-    with project.load(**LIGHT) as load:
+    with project.load(**BUSY) as load:
         refused = project.events(code=1)
         report = load.stop()
 

@@ -15,6 +15,7 @@ from zdd.load import Report
 from .at_load import BUSY, deploy_at_load
 from .project import PLAIN, PLAIN_TCP, Project, assert_nothing_lost, configure, service, template, version
 
+pytestmark = pytest.mark.usefixtures("each_nginx")
 BOTH = pytest.mark.parametrize("run", [PLAIN, PLAIN_TCP], ids=["fd", "tcp"])
 
 

@@ -34,6 +34,7 @@ from .project import (
     version,
 )
 
+pytestmark = pytest.mark.usefixtures("each_nginx")
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces and run workers as others")
 BOTH = pytest.mark.parametrize("run", [PLAIN, PLAIN_TCP], ids=["fd", "tcp"])
 WEB = {"health_host": "www.test", "health_path": "/"}

@@ -9,9 +9,11 @@ import time
 
 import pytest
 
+from .at_load import BUSY
 from .project import HEAD, PLAIN_TCP, Project, assert_only_reloads_cost, configure, service, version
 from .slow_nginx import SlowNginx
 
+pytestmark = pytest.mark.usefixtures("each_nginx")
 SITE = (
     HEAD
     + """\
@@ -51,7 +53,7 @@ def master(project: Project) -> int:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces")
 def test_somebody_elses_reload_just_before_ours_does_not_pass_for_it(shop: Project) -> None:
     quick_test(shop)
-    with SlowNginx(shop.folder / "slow.conf", 3), shop.load(host="shop.test", rate=30) as load:
+    with SlowNginx(shop.folder / "slow.conf", 3), shop.load(host="shop.test", **BUSY) as load:
         for number in (2, 3):
             version(shop, number)
             deploy = shop.beside()
@@ -68,7 +70,7 @@ def test_somebody_elses_reload_just_before_ours_does_not_pass_for_it(shop: Proje
 @pytest.mark.matrix
 def test_a_text_that_takes_longer_to_read_than_any_patience_is_waited_for(shop: Project) -> None:
     """The old instance stays until it is known which text runs."""
-    with SlowNginx(shop.folder / "slow.conf", 12), shop.load(host="shop.test", rate=50) as load:
+    with SlowNginx(shop.folder / "slow.conf", 12), shop.load(host="shop.test", **BUSY) as load:
         version(shop, 2)
         shop.zddeploy()
         report = load.stop()

@@ -14,6 +14,7 @@ from zdd.host import process
 from zdd.host.process import Process
 from zdd.load import Kind
 
+from .at_load import BUSY
 from .foreign_nginx import CONF, Foreign, configured, said
 from .project import MIXED, PLAIN, PLAIN_TCP, Project, assert_nothing_lost, configure, eventually, service, version
 
@@ -257,7 +258,7 @@ def test_load_is_not_lost_while_access_is_given_anew(project: Project, foreign: 
     foreign.stop()
     foreign.start(user="games")
     project.zddeploy("up")
-    with project.load((*MIXED, Kind(path="/slow/0.3")), rate=100) as load:
+    with project.load((*MIXED, Kind(path="/slow/0.3")), **BUSY) as load:
         version(project, 2)
         project.zddeploy()
         report = load.stop()

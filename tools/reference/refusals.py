@@ -47,6 +47,16 @@ REFUSED = (
         "reload is not refused.",
     ),
     Words(
+        "nginx's workers …, whose master is gone, take requests beside process …",
+        "Their master was killed, and they serve on with the text of then: `kill -QUIT` them. zdd does so by itself "
+        "with those of its own nginx.",
+    ),
+    Words(
+        "two nginx have the same sockets: processes … and … both take requests",
+        "Both got them from systemd or listen with `reuseport`, and only one would be reloaded: end the one that is "
+        "not meant.",
+    ),
+    Words(
         "… leads to …, which serves by it",
         "The include belongs to another project: set `include` to another file, or take that project down.",
     ),

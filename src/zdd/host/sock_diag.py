@@ -108,6 +108,14 @@ def listening_on(port: int) -> list[TcpSocket]:
     return [listener for listener in _listening_on_tcp(port) if listener.port == port]
 
 
+def listening_beside(inodes: set[int]) -> set[int]:
+    """Return which of these sockets listen, and what else listens at the same TCP addresses (SO_REUSEPORT)."""
+    tcp = _listening_on_tcp(0)
+    places = {(listener.address, listener.port) for listener in tcp if listener.inode in inodes}
+    beside = {listener.inode for listener in tcp if (listener.address, listener.port) in places}
+    return beside | {inode for inode, _, _ in _unix_sockets(_LISTEN) if inode in inodes}
+
+
 def listeners(pids: list[int]) -> list[tuple[str, int]]:
     """Return the TCP addresses these processes listen on, as (address, port), lowest port first."""
     inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zdd.conf.schema import Config
-from zdd.errors import DeployFailed
+from zdd.errors import DeployFailed, UsageError
 from zdd.events import Unproved
 from zdd.host import files
 from zdd.host.clock import Clock
@@ -22,10 +22,11 @@ from zdd.nginx.config import mark
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark, Seen
 from zdd.nginx.config.version import dotted
-from zdd.nginx.process import binary, running
+from zdd.nginx.process import binary, running, sharing
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.master import Answer
-from zdd.nginx.process.whereabouts import Whereabouts, refuse_replacing, told_of
+from zdd.nginx.process.sharing import Done, Rival
+from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.nginx.proxy import Proxy
 from zdd.nginx.told import Told
 from zdd.paths import Paths
@@ -112,11 +113,10 @@ class NginxBase(Proxy, ABC):
         return Gate(self.paths, Door(self.mark, self.error_log, self.is_ours, timeouts), self.clock)
 
     def require(self) -> None:
-        """Raise UsageError where a deploy would reload while nginx's program is being replaced."""
-        if self.whereabouts().replacing():
-            target = foreseen.table(self.config)
-            if target is None or not self.runs(self.text(target)):
-                refuse_replacing(lambda: self.whereabouts().replacing(), self.clock)
+        """Raise UsageError where a deploy would reload while others take requests, too, and would not learn of it."""
+        target = foreseen.table(self.config)
+        if target is None or not self.runs(self.text(target)):
+            sharing.refuse(self._rivals, self.clock, UsageError)
 
     def whereabouts(self) -> Whereabouts:
         return Whereabouts(self.which(), self.pid_file)
@@ -135,16 +135,26 @@ class NginxBase(Proxy, ABC):
         kept = self._kept(deploy)
         if files.read(kept) is None:
             files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)
-        if not self.runs(text) and (both := self.whereabouts().replacing()):
-            raise DeployFailed(told_of(*both).message, hint=told_of(*both).hint)
+        if not self.runs(text) and (rivals := self._rivals()):
+            raise rivals[0].refusal(DeployFailed)
         before = self.file.text()
         self.told.keep(deploy, before, text)
-        done = self.change(text)
+        done = self._for_all(lambda: self.change(text), text)
         self.told.keep(deploy, self.file.text())
         return _FOR_THE_MARK if done == "reloaded" and self._is_first_mark(text, before or "") else done
 
     def mend(self, deploy: int, text: str) -> str:
         return self.apply(deploy, text)
+
+    def _for_all(self, change: Callable[[], Done], text: str | None) -> Done:
+        """Make a change to this text, and see to it that it reaches all who take requests. Raises DeployFailed."""
+        if text is not None and self.runs(text):
+            return change()
+        return sharing.reaching_all(change, self.file, self._rivals, self.clock)
+
+    def _rivals(self) -> list[Rival]:
+        """Return who else takes requests and would not learn of a new text. An nginx of ours ends orphans itself."""
+        return [rival for rival in self.whereabouts().rivals() if rival.master or not self.is_ours]
 
     def _is_first_mark(self, text: str, before: str) -> bool:
         """Return whether the text before is one that a zdd without the mark has written."""
@@ -155,7 +165,7 @@ class NginxBase(Proxy, ABC):
         if (kept := files.read(self._kept(deploy))) is not None:
             before = json.loads(kept)
             self.told.keep(deploy, self.file.text(), before["text"])
-            self.change_back(before["text"], stop=not before["ran"])
+            self._for_all(lambda: self.change_back(before["text"], stop=not before["ran"]), before["text"])
             self.told.keep(deploy, self.file.text())
 
     def look_before(self, target: Manifest, before: Manifest | None) -> None:
@@ -198,12 +208,10 @@ class NginxBase(Proxy, ABC):
 
     def workers(self, shutting_down: bool = False) -> list[Process]:
         """Return the workers that take new requests; or all, also those that only finish what they have."""
-        master = self.master()
-        return running.workers(master, shutting_down) if master else []
+        return running.workers(found, shutting_down) if (found := self.master()) else []
 
     def retiring_workers(self) -> list[Process]:
-        serving = self.workers()
-        return [worker for worker in self.workers(shutting_down=True) if worker not in serving]
+        return sharing.finishing(found) if (found := self.master()) else []
 
     def describe(self) -> dict[str, Any]:
         master = self.master()

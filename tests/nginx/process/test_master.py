@@ -114,7 +114,7 @@ def test_both_masters_of_a_replacement_are_seen_until_the_old_one_takes_nothing(
     house.nginx.apply(including(house))
     old = running_master(house)
     where = Whereabouts(asked(house), house.pid_file)
-    assert where.replacing() is None
+    assert where.rivals() == []
     old.signal(signal.SIGUSR2)
     wait_until(lambda: Path(f"{house.pid_file}.oldbin").exists() and house.nginx.master() not in (None, old))
     new = running_master(house)
@@ -124,10 +124,12 @@ def test_both_masters_of_a_replacement_are_seen_until_the_old_one_takes_nothing(
         answer = asked(house, pid_file)
         assert isinstance(answer, Master)
         assert answer.process == new
-        assert Whereabouts(answer, pid_file).replacing() == (old, new)
+        (rival,) = Whereabouts(answer, pid_file).rivals()
+        assert (rival.master, rival.replaces) == (old, True)
+        assert rival.workers
     old.signal(signal.SIGWINCH)
     wait_until(lambda: not running.workers(old))
-    assert Whereabouts(asked(house), house.pid_file).replacing() is None
+    assert Whereabouts(asked(house), house.pid_file).rivals() == []
     old.signal(signal.SIGQUIT)
     assert old.wait(20)
     assert asked(house) == Master(new)

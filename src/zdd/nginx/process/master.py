@@ -87,22 +87,6 @@ def newest(masters: list[Process]) -> list[Process]:
     return [master for master in masters if master.pid not in replaced]
 
 
-def beside(master: Process, pid_file: str | None) -> Process | None:
-    """
-    Return another master that takes requests on the same sockets: nginx's program is being replaced (its USR2).
-
-    The new master is a child of the old one, whose pid file then ends in .oldbin. Only a master whose workers take new
-    requests counts: after its QUIT or WINCH an old one may live on for hours.
-    """
-    parents = process.parents()
-    related = [parents.get(master.pid), *(pid for pid, parent in parents.items() if parent == master.pid)]
-    related += [_number(f"{pid_file}.oldbin")[0]] if pid_file else []
-    masters = [pid for pid in related if pid and running.is_master(pid) and not process.is_copy(pid, master.pid)]
-    owner = process.user_ids(master.pid)
-    others = [other for pid in masters if process.user_ids(pid) == owner and (other := Process.find(pid))]
-    return next((other for other in others if other != master and running.workers(other)), None)
-
-
 def _named(file: str, pid_file: str, reads: Reads) -> Answer | None:
     """Return what follows from the configured pid file; None if it names no nginx that can be seen."""
     pid, shared = _number(pid_file)

@@ -14,7 +14,7 @@ from zdd.host.process import Process
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config import listen
 from zdd.nginx.config.mark import Seen
-from zdd.nginx.process import complaints, running
+from zdd.nginx.process import complaints, running, sharing
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.complaints import ProxyError, unwritable
 from zdd.nginx.process.reload import READS, Reload
@@ -108,14 +108,15 @@ class NginxProcess:
 
         Raises ProxyError if nginx does not take it; then the previous text is in place, and what ran before runs.
         """
-        before, master = self.text(), self.master()
+        before = self.text()
         if self.runs(text):
             return "unchanged"
-        if master:
+        if master := self.master():
             _check_may_signal(master)
         self.test(text)
+        master = self.master()  # another hand may have replaced it during a test that took long
         logs = complaints.Logs(master, text, self.prefix) if master else None
-        orphans = [] if master else self.orphans()
+        orphans = sharing.orphans(master) if master else self.orphans()
         self._file.try_out(text)
         try:
             self._reload(master, text, logs) if master and logs else self._start(orphans)
@@ -124,6 +125,7 @@ class NginxProcess:
             if error.certain:  # else nginx may still take the text, so the next apply must reload
                 self._file.trust()
             raise
+        self._dismiss(orphans)
         self._file.trust()
         return "reloaded" if master else "started"
 
@@ -178,7 +180,7 @@ class NginxProcess:
         return round(self.patience + READS * self._tested, 1)
 
     def _start(self, orphans: list[Process]) -> None:
-        """Start nginx, on the sockets of workers whose master was killed; these finish their requests."""
+        """Start nginx, on the sockets of workers whose master was killed."""
         from zdd.nginx.process import takeover  # here, because nginx runs before most deploys
         from zdd.nginx.process.launch import Launch
 
@@ -191,8 +193,14 @@ class NginxProcess:
         finally:
             for descriptor in sockets:
                 os.close(descriptor)
+
+    def _dismiss(self, orphans: list[Process]) -> None:
+        """Make workers whose master was killed take nothing new: they lead where the text of before did."""
         for orphan in orphans:
             orphan.signal(signal.SIGQUIT)
+        if orphans:
+            left = set(orphans)
+            self._wait(lambda: left.isdisjoint(running.serving()), lambda: False)
 
     def _wait(self, is_done: Callable[[], object], is_lost: Callable[[], bool]) -> bool:
         for _ in self._clock.poll(_POLL, self._clock.now() + self._patience()):

@@ -1,18 +1,19 @@
-"""What `check` says of an nginx whose program is no longer the one on disk, or is just being replaced."""
+"""What `check` says of an nginx whose program is no longer the one on disk, or beside which others serve."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zdd.errors import UsageError
 from zdd.finding import Finding, warning
 from zdd.nginx.process.binary import Binary
-from zdd.nginx.process.whereabouts import Whereabouts, told_of
+from zdd.nginx.process.whereabouts import Whereabouts
 
 
 def findings(whereabouts: Whereabouts, binary: Binary) -> Iterator[Finding]:
     """Yield a warning for each; nginx serves on meanwhile."""
-    if both := whereabouts.replacing():
-        refusal = told_of(*both)
+    if rivals := whereabouts.rivals():
+        refusal = rivals[0].refusal(UsageError)
         yield warning(refusal.message, "a deploy that needs a reload is refused", refusal.hint or "")
     elif binary.running and (found := whereabouts.master):
         yield warning(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator, Mapping
 
 from zdd.host import guarded, process, sock_diag
 from zdd.host.guarded import Untrusted
@@ -58,12 +59,24 @@ def workers(master: Process, shutting_down: bool = False) -> list[Process]:
 
     A worker that was just forked has no title of its own yet; it is about to take requests.
     """
-    titles = {pid: process.title(pid) for pid, parent in process.parents().items() if parent == master.pid}
-    newborn = {pid for pid, title in titles.items() if title.startswith(MASTERS) and process.is_copy(pid, master.pid)}
-    wanted = [pid for pid, title in titles.items() if title.startswith(_WORKERS) or pid in newborn]
-    if not shutting_down:
-        wanted = [pid for pid in wanted if not titles[pid].startswith(_SHUTTING_DOWN)]
-    return [worker for pid in wanted if (worker := Process.find(pid))]
+    children = {pid: parent for pid, parent in process.parents().items() if parent == master.pid}
+    return [worker for worker, _ in all_workers(children, shutting_down)]
+
+
+def all_workers(parents: Mapping[int, int], shutting_down: bool = False) -> Iterator[tuple[Process, int]]:
+    """Yield which of these processes are such workers, whoever their master is, each with its parent."""
+    for pid, parent in parents.items():
+        title = process.title(pid)
+        is_newborn = title.startswith(MASTERS) and process.is_copy(pid, parent)
+        if not (is_newborn or title.startswith(_WORKERS)) or (title.startswith(_SHUTTING_DOWN) and not shutting_down):
+            continue
+        if worker := Process.find(pid):
+            yield worker, parent
+
+
+def serving() -> set[Process]:
+    """Return the workers of all nginx on this machine that take new requests."""
+    return {worker for worker, _ in all_workers(process.parents())}
 
 
 def orphans(ports: set[int]) -> list[Process]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
-from zdd.errors import UsageError
 from zdd.host import namespaces, process, sock_diag
-from zdd.host.clock import Clock
 from zdd.host.process import Process
-from zdd.nginx.process import master, running
+from zdd.nginx.process import running, sharing
 from zdd.nginx.process.master import Absent, Answer, Master, Unknown
-
-_POLL = 0.05
-_PATIENCE = 5.0  # seconds; distributions replace the program of a running nginx within a few
+from zdd.nginx.process.sharing import Rival
 
 
 class Whereabouts(NamedTuple):
@@ -72,30 +67,7 @@ class Whereabouts(NamedTuple):
         candidates = self.answer.candidates if isinstance(self.answer, Unknown) else ()
         return [candidate for candidate in candidates if not namespaces.shares_network(candidate.pid)]
 
-    def replacing(self) -> tuple[Process, Process] | None:
-        """Return the old and the new master while nginx's program is being replaced and both take requests."""
+    def rivals(self) -> list[Rival]:
+        """Return who else takes requests where nginx does, and is not reached by its reload."""
         found = self.master
-        other = master.beside(found, self.pid_file) if found else None
-        if found is None or other is None:
-            return None
-        return (found, other) if found.start_time < other.start_time else (other, found)
-
-
-def refuse_replacing(replacing: Callable[[], tuple[Process, Process] | None], clock: Clock) -> None:
-    """Wait for the end of a replacement. Raises UsageError if it does not come: a reload would reach one of two."""
-    both = None
-    for _ in clock.poll(_POLL, clock.now() + _PATIENCE):
-        if (both := replacing()) is None:
-            return
-    if both:
-        raise told_of(*both)
-
-
-def told_of(old: Process, new: Process) -> UsageError:
-    """Return the error for a reload that would reach only one of two masters."""
-    return UsageError(
-        f"nginx's program is being replaced: processes {old.pid} and {new.pid} both take requests, "
-        "and a reload would reach only one of them",
-        hint=f"finish it, `kill -QUIT {old.pid}`, or go back, `kill -HUP {old.pid}; kill -QUIT {new.pid}`; "
-        "then run zddeploy again",
-    )
+        return sharing.rivals(found, self.pid_file) if found else []

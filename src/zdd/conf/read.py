@@ -57,6 +57,11 @@ def load(path: Path) -> Config:
     Raises UsageError if it cannot be read or is not valid. Apart from the file only the nginx template is opened.
     """
     path = Path(os.path.abspath(path))
+    if re.search("[\ud800-\udfff]", str(path)):
+        raise UsageError(
+            f"{path}: this path is not UTF-8, as the text for nginx and zdd's own files must be",
+            hint="rename the folder, or the file",
+        )
     document = _document(path)
     prefix = document.service_prefix
     titles = [title for title in document.sections if title.startswith(prefix)]

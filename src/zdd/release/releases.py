@@ -64,7 +64,7 @@ class Releases(Shelf):
         the latest of several. With `rebuild` it gets an id of its own.
         Raises UsageError for an unknown source or revision, DeployFailed if it cannot be fetched.
         """
-        shared.check(self.section.shared)
+        shared.check(self.section.shared, self.paths.shared)
         source, rev = self.section.source, rev or self.section.rev
         if self._located and (commit := self._commit(rev)):
             self._report_uncommitted(commit)

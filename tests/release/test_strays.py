@@ -34,34 +34,37 @@ def releases(house: House, source: Path, run: str, build: list[str] | None = Non
 
 
 @pytest.mark.parametrize("script", [SCRIPT, LONG], ids=["short", "long"])
-def test_what_a_service_would_run_of_the_source_is_refused(house: House, tmp_path: Path, script: str) -> None:
+@pytest.mark.parametrize("run", [".venv/bin/serve {fd}", "./.venv/bin/serve", "sh -c 'exec .venv/bin/serve'"])
+def test_what_a_service_would_run_of_the_source_is_refused(house: House, tmp_path: Path, script: str, run: str) -> None:
     environment(tmp_path / "code", script)
-    shop = releases(house, tmp_path / "code", ".venv/bin/serve {fd}")
+    shop = releases(house, tmp_path / "code", run)
 
     with pytest.raises(BuildFailed) as caught:
         house.build(shop)
 
     other = f"{tmp_path}/code/.venv"
-    assert caught.value.message.startswith(f"web: .venv/bin/serve of the release is run by the Python of {other}, ")
+    assert caught.value.message.startswith(
+        f"web: .venv/bin/serve of the release runs with the Python and the packages of {other}: "
+    )
     assert "-m venv --clear .venv" in (caught.value.hint or "")
     assert house.left() == []
 
 
 def test_what_nothing_is_known_to_run_is_told(house: House, tmp_path: Path) -> None:
     environment(tmp_path / "code")
-    shop = releases(house, tmp_path / "code", "sh -c '.venv/bin/serve'")
+    shop = releases(house, tmp_path / "code", "./start.sh")
 
     house.build(shop)
 
     (told,) = house.notices
-    assert told.startswith(".venv/bin/serve of the release: run by the Python of ")
+    assert told.startswith(".venv/bin/serve of the release runs with the Python and the packages of ")
 
 
 def test_an_environment_from_elsewhere_that_was_committed_is_refused_too(house: House, repository: Repository) -> None:
     environment(repository.path, SCRIPT.replace("{folder}", "/home/ada/shop"))
     repository.commit()
 
-    with pytest.raises(BuildFailed, match=r"run by the Python of /home/ada/shop/\.venv"):
+    with pytest.raises(BuildFailed, match=r"the Python and the packages of /home/ada/shop/\.venv"):
         house.build(releases(house, repository.path, ".venv/bin/serve"))
 
 

@@ -166,7 +166,7 @@ class Releases(Shelf):
             self._mirror.checkout(commit, path, log)
         shared.link(path, self.paths.shared, self.section.shared, self.notice)
         self._run_commands(revision.id, log)
-        self._look_for_strays(path, log, is_copy=commit is None)
+        self._look_for_strays(path, is_copy=commit is None)
         disk.sync(path)
         files.write(self.marker(revision.id), self._made_of(commit, own_process.UMASK), sync=True)
 
@@ -186,15 +186,14 @@ class Releases(Shelf):
                 message = f"build: `{command}` ended with {ended(status)}"
                 raise BuildFailed(message, files.tail(log, 20, begun), log)
 
-    def _look_for_strays(self, path: str, log: str, is_copy: bool) -> None:
+    def _look_for_strays(self, path: str, is_copy: bool) -> None:
         """Raise BuildFailed if a service would run another environment's packages; report what else leads out."""
         scripts = strays.scripts(path)
-        for service, program in strays.programs(path, self.paths.config.apps.values()) if scripts else ():
-            if other := scripts.get(program):
-                what = f"{service}: {program} of the release is run by the Python of {other}, with its packages"
-                raise BuildFailed(
-                    f"{what}: every release, and a rollback, would have the same", [], log, hint=strays.CURE
-                )
+        for app in self.paths.config.apps.values() if scripts else ():
+            if script := strays.run_by(app, path, scripts):
+                what = f"{script} of the release runs with the Python and the packages of {scripts[script]}"
+                always = "every release, and a rollback, would have those"
+                raise BuildFailed(f"{app.name}: {what}: {always}", [], None, hint=strays.CURE)
         if scripts:
             self.notice(strays.told(scripts))
         if is_copy and (links := strays.links(path, self.section.source)):

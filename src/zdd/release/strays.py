@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from zdd.conf.schema import RunService
 from zdd.errors import counted
@@ -49,20 +49,18 @@ def links(release: str, source: str) -> list[str]:
     return sorted(strays)
 
 
-def programs(release: str, apps: Iterable[RunService]) -> Iterator[tuple[str, str]]:
-    """Yield the service, and the path in the release, of each program that a service runs from it."""
-    for app in apps:
-        program = shlex.split(app.run)[0]
-        path = os.path.normpath(os.path.join(app.cwd or release, program))
-        if "/" in program and path.startswith(f"{release}/"):
-            yield app.name, os.path.relpath(path, release)
+def run_by(app: RunService, release: str, strays: Iterable[str]) -> str | None:
+    """Return the first of these scripts of the release that the service runs, also through a shell; else None."""
+    program = os.path.normpath(os.path.join(app.cwd or release, shlex.split(app.run)[0]))
+    return next((path for path in strays if program == f"{release}/{path}" or path in app.run), None)
 
 
 def told(strays: dict[str, str]) -> str:
-    """Return a sentence about scripts that nothing is known to run."""
+    """Return a sentence about scripts that no service is known to run."""
     first, other = next(iter(strays.items()))
     more = f" and {counted(len(strays) - 1, 'more script')}" if len(strays) > 1 else ""
-    return f"{first}{more} of the release: run by the Python of {other}, not of the release; {CURE}"
+    runs = "run" if more else "runs"
+    return f"{first}{more} of the release {runs} with the Python and the packages of {other}; {CURE}"
 
 
 def _names(folder: str) -> list[str]:

@@ -16,6 +16,7 @@ _PAIRS = (  # a name, what stands between, a value
     re.compile(r"(?<![\w.-])([\w.-]+)(=)" + _VALUE),  # from its first letter on; otherwise a long word takes hours
     re.compile(r"(--[\w-]+)(\s+)(?!-)" + _VALUE),
 )
+_NOT_UTF_8 = re.compile("[\ud800-\udfff]")
 _HEADER = re.compile(r"(?i)(authorization:\s*(?:\w+\s+)?)[^\s\"']+")
 _URL = re.compile(r"([a-zA-Z][\w+.-]*://)([^\s/@:]*)(:[^\s/]*)?@")
 
@@ -30,14 +31,14 @@ def value(name: str, text: str) -> str:
     return HIDDEN if text and is_secret(name) else hide(text)
 
 
-def hide(text: str) -> str:
-    """
-    Return a text without passwords in URLs and without values whose names suggest a secret.
+def readable(text: str) -> str:
+    """Return a text with replacements for bytes that are not UTF-8, as in file names: no log can hold them."""
+    return _NOT_UTF_8.sub("\N{REPLACEMENT CHARACTER}", text)
 
-    Bytes that are not UTF-8, as a file's name may have them, become escapes: such a text can be shown and stored.
-    """
-    if not text.isascii():
-        text = text.encode(errors="backslashreplace").decode()
+
+def hide(text: str) -> str:
+    """Return a readable text without passwords in URLs and without values whose names suggest a secret."""
+    text = readable(text)
     if "://" in text:
         text = _URL.sub(_hide_login, text)
     if "uthorization:" in text.lower():

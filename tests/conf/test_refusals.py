@@ -428,3 +428,29 @@ def test_a_folder_whose_name_fits_no_project_is_refused_with_a_proposal(
     words = f'the folder\'s name "{name}" cannot name the project, which takes {NAME}; add [zdd] project = '
     assert refusal(folder, "deploy.toml", '[service.web]\nrun = "app"\n') == f'{words}"{proposal}"'
     assert refusal(folder, "deploy.conf", "[service:web]\nrun = app\n") == f"{words}{proposal}"
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("[zdd]", 'state_dir = "~/state"'),
+        ("[zdd]", 'runtime_dir = "~"'),
+        ("[nginx]", 'include = "~root/shop.conf"'),
+        ("[release]", 'source = "~/code"'),
+        ("[release]", 'source = "."\nshared = ["~/uploads"]'),
+        ("[service.job]", 'run = "job"\nenv_file = "~/job.env"'),
+    ],
+)
+def test_a_path_of_a_shell_is_refused_with_the_path_that_it_is(folder: Path, section: str, line: str) -> None:
+    said = refusal(folder, "deploy.toml", f'{section}\n{line}\n[service.web]\nrun = "app"\n')
+
+    assert 'zdd does not replace ~: write "/' in said
+
+
+def test_only_the_first_word_of_a_path_can_be_a_home(folder: Path) -> None:
+    text = '[service.web]\nrun = "app"\ncwd = "./~"\nenv_file = "web.env~"\n'
+    (folder / "deploy.toml").write_text(text)
+
+    web = load(folder / "deploy.toml").apps["web"]
+
+    assert (str(web.cwd), str(web.env_file)) == (f"{folder}/~", f"{folder}/web.env~")

@@ -98,8 +98,26 @@ def test_what_cannot_be_fetched_is_told_in_gits_words_and_without_the_password(h
 
 
 def test_a_repository_without_commits_is_told_as_such(house: House, repository: Repository) -> None:
-    with pytest.raises(DeployFailed, match="couldn't find remote ref HEAD"):
-        house.releases(repository.path).resolve()
+    for source in (repository.path, f"file://{repository.path}"):
+        with pytest.raises(DeployFailed, match="which has no commit") as caught:
+            house.releases(source).resolve()
+        assert caught.value.hint == "it has no branches yet: commit something"
+
+
+@pytest.mark.parametrize(("url", "named"), [(False, "the branch gone"), (True, "a branch")], ids=["folder", "url"])
+def test_a_head_that_names_a_missing_branch_is_told_with_the_branches_there_are(
+    house: House, repository: Repository, tmp_path: Path, url: bool, named: str
+) -> None:
+    commit = repository.commit(app_py="one")
+    bare = tmp_path / "bare.git"
+    repository.git("clone", "--quiet", "--bare", str(repository.path), str(bare))
+    repository.git("--git-dir", str(bare), "symbolic-ref", "HEAD", "refs/heads/gone")
+    releases = house.releases(f"file://{bare}" if url else bare)
+
+    with pytest.raises(DeployFailed, match=rf"bare\.git: its HEAD names {named}, which has no commit") as caught:
+        releases.resolve()
+    assert caught.value.hint == "set rev in [release] to one of its branches: main"
+    assert releases.resolve("main").commit == commit
 
 
 def test_without_git_the_message_says_so(house: House, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

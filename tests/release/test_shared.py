@@ -106,3 +106,21 @@ def test_a_path_inside_another_is_refused(house: House, repository: Repository, 
 
     with pytest.raises(UsageError, match=r"shared: var(/cache)? is shared with var already"):
         house.releases(repository.path, shared=paths).resolve()
+
+
+def test_a_link_to_a_disk_that_is_not_mounted_is_refused_and_says_where_it_leads(
+    house: House, repository: Repository, tmp_path: Path
+) -> None:
+    repository.commit(app_py="one")
+    (house.state / "shared").mkdir()
+    (house.state / "shared/media").symlink_to(tmp_path / "disk/media")
+    releases = house.releases(repository.path, shared=["media/"])
+
+    with pytest.raises(
+        UsageError, match=f"shared/media leads to {tmp_path}/disk/media, which does not exist"
+    ) as caught:
+        releases.resolve()
+    assert "mount its disk" in (caught.value.hint or "")
+
+    (tmp_path / "disk/media").mkdir(parents=True)
+    assert house.build(releases)

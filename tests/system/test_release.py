@@ -275,6 +275,19 @@ def test_a_release_whose_python_is_gone_says_where_the_link_leads_and_is_built_a
     assert project.status()["release"] == f"{first}-2", "a deploy of the same commit uses what was built last"
 
 
+def test_a_hook_whose_python_is_gone_says_so_too(project: Project) -> None:
+    python = project.folder / "python-of-the-system"
+    python.symlink_to(sys.executable)
+    configure(project, release=f"build = ['ln -s {python} python']", before_start="./python -c pass && echo started")
+    project.zddeploy()
+    python.unlink()
+
+    said = project.zddeploy(code=1).stderr
+
+    assert f"./python: it leads to {python}, which does not exist" in said
+    assert "`zddeploy deploy --rebuild` builds the release again" in said
+
+
 def test_without_releases_there_is_nothing_to_build_again(project: Project) -> None:
     configure(project)
     text = (project.folder / "deploy.toml").read_text()

@@ -24,7 +24,7 @@ HEAD = f"""\
 A project is one file: `deploy.toml`, or `deploy.conf` (INI). If both are in a folder, name one with `-c`. Every key is
 checked before anything is touched; what is wrong is told with file, section, key, value and what is allowed.
 
-- **Paths** are relative to the folder of the file.
+- **Paths** are relative to the folder of the file. `~` is not replaced, as it depends on who deploys.
 - **Durations** are `500ms`, `30s`, `5m`, `1h`, or a number of seconds. **Sizes** are `512K`, `64M`, `1G`.
 - **Names** of projects and services: {NAME_RULE}.
 - **Host names** are `shop.test` without scheme, port and path, in punycode where you write other letters; or what nginx
@@ -84,12 +84,27 @@ with one warning, `deploy.conf` may have `[DEFAULT]` and interpolation. `start` 
 deploys; all else that zdd starts and makes has 022.
 """
 
+RELEASE = """\
+- **A git repository** (a URL, a bundle, a folder with `.git` or a bare one) is built from one commit: the one that
+  its `HEAD` is at, or `rev`, or `--rev`. What is not committed is not deployed. A **folder of a repository** is built
+  from that folder of the commit; if git ignores it, it is a folder like any other.
+- **Submodules** are fetched at the commits that the commit names, and so are files in **Git LFS**: it must be
+  installed.
+- **Any other folder** is copied as it is. A Python environment in it runs the packages of the original, so a release
+  whose service would start from it is refused: have `build` make one, and leave it out of the source.
+- **A commit is built once.** `zddeploy deploy --rebuild` builds it again in a new folder, for example after an
+  upgrade of the system that has taken away the Python of its environment.
+- **`keep_releases`** counts releases that have served, the latest deploys first. One that was refused goes with the
+  next deploy that succeeds.
+- **`shared`** may hold links of yours, for example to another disk: one that leads nowhere is refused.
+"""
+
 SECTIONS: tuple[tuple[str, type[Struct], str], ...] = (
     ("[zdd]", ZddSection, HOOKS),
     ("[nginx]", NginxSection, NGINX),
     ("[service.NAME]", RunService, PLACEHOLDERS),
     ("[service.NAME], the classic contract", ClassicService, CLASSIC),
-    ("[release]", ReleaseSection, ""),
+    ("[release]", ReleaseSection, RELEASE),
 )
 
 

@@ -24,6 +24,10 @@ def require(project: Project, action: str = "deploy") -> None:
     if action not in ("up", "recover") and project.tables.current() and (down := project.proxy.whereabouts().down):
         raise UsageError(f"{down}: visitors get nothing", hint="start nginx, then run zddeploy again")
     project.instances.require()
+    if release := project.config.release:
+        from zdd.release import shared  # here, because most projects have no releases
+
+        shared.check(release.shared, project.paths.shared)
     for finding in access(project):
         raise UsageError(finding.what, hint=finding.fix)
     for notice in notices(project):

@@ -7,12 +7,14 @@ import shlex
 from collections.abc import Iterator
 
 from zdd.conf.schema import RunService
+from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import reach
 from zdd.host.command import which
 from zdd.instances import environment
 from zdd.instances.environment import USER_NEEDS
 from zdd.project import Project
+from zdd.release import shared
 from zdd.release.source import locate
 
 
@@ -50,6 +52,10 @@ def release(project: Project) -> Iterator[Finding]:
     """Check that the source of releases exists."""
     if project.config.release is None:
         return
+    try:
+        shared.check(project.config.release.shared, project.paths.shared)
+    except UsageError as problem:
+        yield error(problem.message, "no release could be built or started", problem.hint or "")
     source = project.config.release.source
     if locate(source):
         if which("git") is None:

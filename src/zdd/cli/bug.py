@@ -66,7 +66,12 @@ def _write(text: str, folders: Sequence[str]) -> str | None:
         path = f"{folder}/bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
         try:
             os.makedirs(folder, mode=0o755, exist_ok=True)
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            with open(
+                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
+                "w",
+                encoding="utf-8",
+                errors="backslashreplace",
+            ) as file:
                 file.write(text)
         except OSError:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from zdd import secret
 from zdd.cli import options
 from zdd.deploy import plan
 from zdd.deploy.deploy import deploy, planned
@@ -48,7 +49,7 @@ def command(
     def wanted() -> Request:
         revision = project.releases.resolve(rev, rebuild) if project.releases else None
         release, commit = (revision.id, revision.commit) if revision else (None, None)
-        return Request("deploy", services, label, release, commit)
+        return Request("deploy", services, label and secret.readable(label), release, commit)
 
     if (rev or rebuild) and project.releases is None:
         option = "--rev" if rev else "--rebuild"

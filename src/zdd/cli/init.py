@@ -14,6 +14,7 @@ from zdd.host import files, sock_diag
 from zdd.init.folder import Folder
 from zdd.init.proposal import Proposal, Service, toml
 from zdd.init.propose import LOOKED_FOR, propose
+from zdd.release.source import locate
 
 _PORTS = range(8080, 8180)
 
@@ -40,7 +41,7 @@ def command(yes: bool) -> int:
     may_ask = sys.stdin.isatty() and not yes
     proposal = propose(Folder(here)) or _asked(here, may_ask)
     port = next((port for port in _PORTS if not sock_diag.listening_on(port)), _PORTS[0])
-    text = toml(proposal, here.name, port, os.path.lexists(".git"), os.path.isfile(".env"))
+    text = toml(proposal, here.name, port, locate(os.getcwd()) is not None, os.path.isfile(".env"))
     click.echo(text)
     if not yes and not may_ask:
         raise UsageError("nothing was written: there is no terminal to ask", hint="`zddeploy init --yes` writes it")

@@ -22,6 +22,8 @@ class KindError(hosts.Mistake):
 
 Json = dict[str, Any]
 
+_HOME = "~[^/]*(?:/|$)"  # how a shell writes somebody's home at the beginning of a path
+
 
 class Reader(Struct, frozen=True):
     """`read` turns a raw value into its meaning or raises KindError; `json` is the JSON Schema for TOML."""
@@ -115,19 +117,28 @@ def measured(
     return Reader(read, {"anyOf": [{"type": "string", "pattern": f"^(?:{pattern})$"}, number]})
 
 
+def _without_home(value: object, document: Document) -> str:
+    """Read text that is a path; `~` is a shell's word for a folder that depends on who deploys."""
+    text = str(TEXT.read(value, document))
+    if re.match(_HOME, text):
+        whole = os.path.expanduser(text)
+        raise KindError(value, "zdd does not replace ~", whole if whole != text else None)
+    return text
+
+
 def _path(value: object, document: Document) -> Path:
     # abspath, not resolve: a path through a symlink such as /srv/app/current must stay as it is.
-    return Path(os.path.abspath(os.path.join(document.path.parent, str(TEXT.read(value, document)))))
+    return Path(os.path.abspath(os.path.join(document.path.parent, _without_home(value, document))))
 
 
 def _source(value: object, document: Document) -> str:
-    text = str(TEXT.read(value, document))
+    text = _without_home(value, document)
     is_url = "://" in text or re.match(r"[^/]+:", text)  # git's own rule: a colon before the first slash
     return text if is_url else str(_path(text, document))
 
 
 def _inside(value: object, document: Document) -> str:
-    text = str(TEXT.read(value, document))
+    text = _without_home(value, document)
     path = os.path.normpath(text)
     if path in (".", "..") or path.startswith(("/", "../")):
         raise KindError(value)
@@ -180,9 +191,10 @@ SERVER_NAME = matching(hosts.SERVER_NAME, hosts.as_typed(hosts.SERVER_NAME), "se
 HEADER = matching(hosts.HEADER, hosts.as_typed(hosts.HEADER), "header")
 _ADDRESS = matching(hosts.LISTEN)
 
-PATH = Reader(_path, TEXT.json)
-SOURCE = Reader(_source, TEXT.json)
-INSIDE = Reader(_inside, TEXT.json)
+_WITHOUT_HOME: Json = {"type": "string", "pattern": f"^(?!{_HOME})[\\s\\S]*\\S"}
+PATH = Reader(_path, _WITHOUT_HOME)
+SOURCE = Reader(_source, _WITHOUT_HOME)
+INSIDE = Reader(_inside, _WITHOUT_HOME)
 LISTEN = Reader(_listen, {"anyOf": [_ADDRESS.json, {"type": "integer", "minimum": 1, "maximum": 65535}]})
 SIGNAL = Reader(_signal, TEXT.json)
 ENV = Reader(_pairs, {"type": "object", "additionalProperties": {"type": ["string", "integer"]}})

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import os
+import re
 
 from zdd.claims import user_name
 from zdd.errors import ProgramFailed, as_zdd_error
-from zdd.host import files
+from zdd.host import files, interpreter
 from zdd.host.command import Surroundings, cannot_run
 from zdd.host.process import ended
 from zdd.instances import environment
+from zdd.instances.health.failure import REBUILD
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
 _SHOWN_LINES = 20
+_NOT_FOUND = (126, 127)  # how a shell ends that cannot run a program
 
 
 def run(project: Project, name: str, target: Manifest, outcome: str = "", cause: str = "") -> None:
@@ -83,7 +86,17 @@ def _run_one(
             user_of_hook = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
             variables = f", with env and env_file of {env_services}" if env_services else ""
             hint = f"it ran as {user_of_hook} in {folder}{variables}"
+            if status in _NOT_FOUND and (lacks := _lacking(command, folder)):
+                hint = f"{lacks}; {REBUILD}" if target.release else lacks
             raise ProgramFailed(message, files.tail(log, _SHOWN_LINES, log_start), log, hint=hint)
+
+
+def _lacking(command: str, folder: str) -> str | None:
+    """Say which of the programs that a command names lacks what it leads to; None if none does."""
+    for word in re.findall(r"[^\s;|&()'\"]*/[^\s;|&()'\"]*", command):
+        if lacks := interpreter.missing(os.path.join(folder, word)):
+            return f"{word}: {lacks}"
+    return None
 
 
 def _folder_without_release(project: Project, before: Manifest | None) -> str:

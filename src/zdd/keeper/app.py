@@ -8,7 +8,7 @@ import signal
 import time
 import warnings  # noqa: F401  (os.execvpe imports it: in the child, where nothing can be imported as another user)
 
-from zdd.host import files, own_process, process, usage
+from zdd.host import files, interpreter, own_process, process, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 CANNOT_START = 127  # the exit status of an app that never ran, as in a shell
 _LISTEN_FD = 3
 _LONGEST = 2000  # characters of a report, so that a pipe holds it
-_LONGEST_FIRST_LINE = 4096  # bytes; the kernel reads 256 (execve(2))
 _NICENESS = 10  # a tenth of the weight of other processes; 19 starves a start if no core is ever idle
 
 
@@ -160,7 +159,11 @@ class App:
             stage, what = "run", f"run {argv[0]!r}"
             os.execvpe(argv[0], argv, env)
         except BaseException as error:
-            reason = _missing(argv[0], env) if stage == "run" and isinstance(error, FileNotFoundError) else None
+            reason = (
+                _missing(argv[0], env.get("PATH", os.defpath))
+                if stage == "run" and isinstance(error, FileNotFoundError)
+                else None
+            )
             os.write(report, _reported("interpreter" if reason else stage, what, error, reason))
         finally:
             os._exit(CANNOT_START)
@@ -194,27 +197,11 @@ class App:
             os.dup2(socket, _LISTEN_FD)
 
 
-def _missing(program: str, env: dict[str, str]) -> str | None:
-    """
-    Return which file is missing if the program is there, as a link or as a script with an interpreter; else None.
-
-    A release's own Python is a link to the system's, which an upgrade removes.
-    """
-    if "/" not in program:
-        places = (f"{folder}/{program}" for folder in env.get("PATH", os.defpath).split(":"))
-        program = next(filter(os.path.lexists, places), "")
-    if os.path.islink(program) and not os.path.exists(program):
-        return f"it leads to {os.path.realpath(program)}, which does not exist"
-    try:
-        with open(program, "rb") as file:
-            line = file.readline(_LONGEST_FIRST_LINE)
-    except OSError:
-        return None
-    if not line.startswith(b"#!"):
-        return "the loader that it needs does not exist: it was built for another system"
-    interpreter = os.fsdecode((line[2:].split() or [b""])[0])
-    leads = f", which leads to {os.path.realpath(interpreter)}" if os.path.islink(interpreter) else ""
-    return f"its first line names {interpreter}{leads}, which does not exist"
+def _missing(program: str, path: str) -> str | None:
+    """Say what keeps the kernel from finding a program that is there; None if it is not there."""
+    place = interpreter.find(program, path)
+    there = "the loader that it needs does not exist: it was built for another system"
+    return interpreter.missing(place) or (there if os.path.exists(place) else None)
 
 
 def _reported(stage: str, what: str, error: BaseException, reason: str | None) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
+from zdd import secret
 from zdd.errors import DeployFailed, UsageError
 from zdd.host import files
 from zdd.instances.health import request
@@ -36,7 +37,7 @@ _PAGE = """\
 
 def page(message: str) -> str:
     """Return an HTML page with this message."""
-    return _PAGE.format(message=html.escape(message))
+    return _PAGE.format(message=html.escape(secret.readable(message)))
 
 
 def own_page(path: Path) -> str:

@@ -40,7 +40,7 @@ def look(project: Project) -> UnderWay | None:
         return None
     action = holder["command"].partition(" ")[2] or "deploy"
     change = UnderWay(None, action, holder["who"], holder["pid"], holder["since"], None)
-    if file := _events_of(project, holder.get("last_deploy", 0)):
+    if file := _events_of(project, holder.get("last_deploy", math.inf)):
         begin, *events = file.new()
         change.deploy = begin.deploy if isinstance(begin, Begin) else None
         change.step = _step(events)
@@ -52,7 +52,7 @@ def follow(project: Project, change: UnderWay) -> Iterator[AnyEvent]:
     process = Process.find(change.pid)
     file: EventFile | None = None
     holder = files.read_object(project.paths.lock)
-    last_deploy = holder.get("last_deploy", 0) if holder.get("pid") == change.pid else math.inf
+    last_deploy = holder.get("last_deploy", math.inf) if holder.get("pid") == change.pid else math.inf
     for _ in project.clock.poll(_POLL, math.inf):
         alive = process is not None and process.alive()  # checked before its last events are read
         file = file or _events_of(project, last_deploy)

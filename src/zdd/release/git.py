@@ -200,6 +200,9 @@ class Mirror:
             return ours == fetched and (bool(ours) or not wants_head)
 
         if failure := self._bring(wanted, has_arrived):
+            if "couldn't find remote ref HEAD" in failure:
+                listed = self._ask("ls-remote", "--heads", "--", self.source).output
+                raise source.headless(self.shown, "", re.findall(r"\trefs/heads/(.+)", listed))
             raise self._cannot_fetch(failure)
         of_head = _HEAD + rev[len(base) :] if base in ("@", "HEAD") else rev
         return source.find_commit(self._ask, rev, self.shown, of_head)

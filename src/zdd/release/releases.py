@@ -17,7 +17,7 @@ from zdd.host import files, own_process
 from zdd.host.command import Commands, cannot_run
 from zdd.host.process import ended
 from zdd.paths import Paths
-from zdd.release import assets, disk, git, shared
+from zdd.release import assets, disk, git, shared, strays
 from zdd.release.shelf import Shelf, number_of, numbered
 from zdd.release.source import locate
 from zdd.release.work import BuildFailed, Work
@@ -64,7 +64,7 @@ class Releases(Shelf):
         the latest of several. With `rebuild` it gets an id of its own.
         Raises UsageError for an unknown source or revision, DeployFailed if it cannot be fetched.
         """
-        shared.check(self.section.shared)
+        shared.check(self.section.shared, self.paths.shared)
         source, rev = self.section.source, rev or self.section.rev
         if self._located and (commit := self._commit(rev)):
             self._report_uncommitted(commit)
@@ -166,6 +166,7 @@ class Releases(Shelf):
             self._mirror.checkout(commit, path, log)
         shared.link(path, self.paths.shared, self.section.shared, self.notice)
         self._run_commands(revision.id, log)
+        self._look_for_strays(path, is_copy=commit is None)
         disk.sync(path)
         files.write(self.marker(revision.id), self._made_of(commit, own_process.UMASK), sync=True)
 
@@ -184,6 +185,20 @@ class Releases(Shelf):
             if status != 0:
                 message = f"build: `{command}` ended with {ended(status)}"
                 raise BuildFailed(message, files.tail(log, 20, begun), log)
+
+    def _look_for_strays(self, path: str, is_copy: bool) -> None:
+        """Raise BuildFailed if a service would run another environment's packages; report what else leads out."""
+        scripts = strays.scripts(path)
+        for app in self.paths.config.apps.values() if scripts else ():
+            if script := strays.run_by(app, path, scripts):
+                what = f"{script} of the release runs with the Python and the packages of {scripts[script]}"
+                always = "every release, and a rollback, would have those"
+                raise BuildFailed(f"{app.name}: {what}: {always}", [], None, hint=strays.CURE)
+        if scripts:
+            self.notice(strays.told(scripts))
+        if is_copy and (links := strays.links(path, self.section.source)):
+            leads = "leads" if len(links) == 1 else "lead"
+            self.notice(f"{shorten(links, 3)} of the release {leads} into {self.section.source}, which may change")
 
     def _choose(self, name: str, commit: str | None, rebuild: bool = False) -> str:
         """

@@ -12,8 +12,18 @@ from zdd.host import files
 from zdd.release import disk
 
 
-def check(paths: Sequence[str]) -> None:
-    """Raise UsageError for a path inside another one: its link would be made inside the target of the other link."""
+def check(paths: Sequence[str], shared: str) -> None:
+    """
+    Raise UsageError for a path inside another one, since its link would be made inside the target of the other link,
+    and for a path that is a link in the folder `shared` and leads nowhere, as to a disk that is not mounted.
+    """
+    for path in (path.rstrip("/") for path in paths):
+        link = f"{shared}/{path}"
+        if os.path.islink(link) and not os.path.exists(link):
+            raise UsageError(
+                f"[release] shared: {link} leads to {os.path.realpath(link)}, which does not exist",
+                hint="mount its disk, or create what it leads to; or remove the link",
+            )
     for outer, inner in permutations((path.rstrip("/") for path in paths), 2):
         if f"{inner}/".startswith(f"{outer}/"):
             raise UsageError(f"[release] shared: {inner} is shared with {outer} already", hint=f"leave out {inner}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from zdd.errors import DeployFailed, UsageError
+from zdd.errors import DeployFailed, UsageError, shorten
 from zdd.host.command import Commands, Result
 from zdd.release.work import Work
 
@@ -24,6 +24,7 @@ _SHALLOW = (
 GIT = ("git", "-c", "core.hooksPath=/dev/null", "-c", "gc.autoDetach=false", "-c", "maintenance.autoDetach=false")
 _LOOKING = ("--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=all")
 _DUBIOUS = re.compile("detected dubious ownership in repository at '(.*)'")
+_SHOWN_BRANCHES = 5
 _EMPTY_TREE = {  # for each length of an id
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
@@ -69,11 +70,14 @@ class SourceFolder:
             return find_commit(self._ask, rev, self.path)
         except UsageError:
             if rev == "HEAD" and self._ask("rev-parse", "--verify", "--quiet", "HEAD").output == "":
-                raise DeployFailed(
-                    f"cannot fetch {self.path}: couldn't find remote ref HEAD",
-                    hint="its HEAD names a branch that has no commit: commit something, or set rev in [release]",
-                ) from None
+                raise self._headless() from None
             raise
+
+    def _headless(self) -> DeployFailed:
+        """Return the error for a HEAD without a commit."""
+        named = self._ask("symbolic-ref", "--short", "--quiet", "HEAD").output.strip()
+        listed = self._ask("for-each-ref", "--sort=-committerdate", "--format=%(refname:lstrip=2)", "refs/heads")
+        return headless(self.path, named, listed.output.split())
 
     def uncommitted(self, commit: str, prefix: str = "") -> list[str]:
         """Return the files in a folder that differ from this commit, if it is checked out; else nothing."""
@@ -126,6 +130,17 @@ class SourceFolder:
 
     def _git(self, *arguments: str) -> list[str]:
         return [*GIT, *_LOOKING, *self._trusted, "-C", self.path, *arguments]
+
+
+def headless(shown: str, named: str, branches: Sequence[str]) -> DeployFailed:
+    """Return the error for a repository whose HEAD has no commit; `named` is the branch that it names, if known."""
+    branch = f"the branch {named}" if named else "a branch"
+    return DeployFailed(
+        f"cannot fetch {shown}: its HEAD names {branch}, which has no commit",
+        hint=f"set rev in [release] to one of its branches: {shorten(branches, _SHOWN_BRANCHES)}"
+        if branches
+        else "it has no branches yet: commit something",
+    )
 
 
 def untrusted(shown: str, output: str) -> UsageError | None:

@@ -50,6 +50,8 @@ def why_never_ran(stage: str, error: int | None, program: str, path: str, user: 
         reach = f"user {user} must be able to pass every folder on the way there" if user else ""
         executable = "" if stage == "folder" else "it must be executable (chmod +x)"
         return "; ".join(filter(None, [executable, reach])) or None
+    if (stage, error) == ("run", errno.ENOENT) and program.startswith("~"):
+        return "no shell runs it, so nothing replaces ~: write the whole path"
     if (stage, error) == ("run", errno.ENOENT) and "/" not in program:
         return f"it is in none of PATH's folders ({path}); one of the release is named with a /: .venv/bin/{program}"
     return None

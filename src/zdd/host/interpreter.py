@@ -1,0 +1,34 @@
+"""Programs that are there and cannot be run, since what they lead to is not."""
+
+from __future__ import annotations
+
+import os
+
+_LONGEST = 4096  # bytes of a first line; the kernel reads 256 (execve(2))
+
+
+def missing(program: str) -> str | None:
+    """
+    Say which file a program lacks: the target of its link, or the interpreter that its first line names; else None.
+
+    A release's own Python is a link to the system's, which an upgrade removes.
+    """
+    if os.path.islink(program) and not os.path.exists(program):
+        return f"it leads to {os.path.realpath(program)}, which does not exist"
+    try:
+        with open(program, "rb") as file:
+            line = file.readline(_LONGEST)
+    except OSError:
+        return None
+    interpreter = os.fsdecode((line[2:].split() or [b""])[0]) if line.startswith(b"#!") else ""
+    if not interpreter.startswith("/") or os.path.exists(interpreter):
+        return None
+    leads = f", which leads to {os.path.realpath(interpreter)}" if os.path.islink(interpreter) else ""
+    return f"its first line names {interpreter}{leads}, which does not exist"
+
+
+def find(program: str, path: str) -> str:
+    """Return where a program is: in the folders of `path` if its name has no slash; empty if in none of them."""
+    if "/" in program:
+        return program
+    return next(filter(os.path.lexists, (f"{folder}/{program}" for folder in path.split(":"))), "")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 65536
 _STATUS_AT = slice(9, 12)  # of "HTTP/1.1 200"
+# What any FastCGI application answers (php-fpm): a request for FCGI_MAX_CONNS, and how its answer begins.
+_GET_VALUES, _VALUES = b"\x01\x09\0\0\0\x10\0\0\x0e\0FCGI_MAX_CONNS", b"\x01\x0a"
 _HTTP_2 = b"\x04\0\0\0\0\0"  # after three bytes: the SETTINGS of an HTTP/2 server (RFC 9113), such as gRPC
 
 
@@ -24,6 +26,7 @@ class Probe:
     Sends a request to a socket path or a port of 127.0.0.1, and reports the status of the answer.
 
     The status is 0 for an answer that is not HTTP, None for no answer, and 200 for HTTP/2, which this does not speak.
+    After a request that was not answered at all the next one is in FastCGI, and 200 if the answer is; then in turns.
     """
 
     on_answer: Callable[[int | None], None]
@@ -33,6 +36,7 @@ class Probe:
         self._request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: zdd\r\nConnection: close\r\n\r\n".encode()
         self._socket: socket.socket | None = None
         self._answer = b""
+        self._in_fastcgi = False
 
     def ask(self, address: str | int, on_answer: Callable[[int | None], None]) -> None:
         """Send a request and cancel the former one; `on_answer` is called by the loop, or at once if none listens."""
@@ -60,7 +64,7 @@ class Probe:
             return
         try:
             if events & select.POLLOUT:
-                self._socket.send(self._request)
+                self._socket.send(_GET_VALUES if self._in_fastcgi else self._request)
                 self.loop.watch(self._socket.fileno(), select.POLLIN, self._ready)
                 return
             data = self._socket.recv(_CHUNK)
@@ -70,6 +74,14 @@ class Probe:
         if not data:
             self.cancel()  # only now: many apps log a traceback if it is closed during the answer
         if not answered and (not data or len(self._answer) >= _STATUS_AT.stop):
-            status = self._answer[_STATUS_AT] if self._answer.startswith(b"HTTP/") else b""
-            status = b"200" if self._answer[3:9] == _HTTP_2 else status
-            self.on_answer((int(status) if status.isdigit() else 0) if self._answer else None)
+            asked_in_fastcgi, self._in_fastcgi = self._in_fastcgi, not (self._answer or self._in_fastcgi)
+            if asked_in_fastcgi:
+                self.on_answer(200 if self._answer.startswith(_VALUES) else None)
+            else:
+                self.on_answer(_status(self._answer) if self._answer else None)
+
+
+def _status(answer: bytes) -> int:
+    status = answer[_STATUS_AT] if answer.startswith(b"HTTP/") else b""
+    status = b"200" if answer[3:9] == _HTTP_2 else status
+    return int(status) if status.isdigit() else 0

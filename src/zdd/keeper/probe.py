@@ -36,12 +36,13 @@ class Probe:
         self._request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: zdd\r\nConnection: close\r\n\r\n".encode()
         self._socket: socket.socket | None = None
         self._answer = b""
-        self._in_fastcgi = False
+        self._in_fastcgi = self._next_in_fastcgi = False
 
     def ask(self, address: str | int, on_answer: Callable[[int | None], None]) -> None:
         """Send a request and cancel the former one; `on_answer` is called by the loop, or at once if none listens."""
         self.cancel()
         self.on_answer = on_answer
+        self._in_fastcgi = self._next_in_fastcgi
         family, target = endpoint(address)
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
@@ -70,12 +71,14 @@ class Probe:
             data = self._socket.recv(_CHUNK)
         except OSError:
             data = b""
-        answered, self._answer = len(self._answer) >= _STATUS_AT.stop, self._answer + data[: _STATUS_AT.stop]
+        enough = len(_VALUES) if self._in_fastcgi else _STATUS_AT.stop
+        answered, self._answer = len(self._answer) >= enough, self._answer + data[: _STATUS_AT.stop]
         if not data:
             self.cancel()  # only now: many apps log a traceback if it is closed during the answer
-        if not answered and (not data or len(self._answer) >= _STATUS_AT.stop):
-            asked_in_fastcgi, self._in_fastcgi = self._in_fastcgi, not (self._answer or self._in_fastcgi)
-            if asked_in_fastcgi:
+        if not answered and (not data or len(self._answer) >= enough):
+            self._next_in_fastcgi = not (self._answer or self._in_fastcgi)
+            if self._in_fastcgi:
+                self.cancel()  # the app waits for more
                 self.on_answer(200 if self._answer.startswith(_VALUES) else None)
             else:
                 self.on_answer(_status(self._answer) if self._answer else None)

@@ -124,13 +124,20 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
         lost = way == "fd" and not taken and len(pids) > 1 and not hooked and _is_closed(pids, folder)
         return f"if it only starts slowly, raise start_timeout; else {_CLOSED}" if lost else None
     wanted = _WANTED[way].replace("%s", str(port))
-    if hooked:
+    if way == "fd" and (name := next(filter(None, map(_takes_no_descriptor, pids)), None)):
+        wanted += f", which {name} cannot: {_OTHER_WAYS}"
+    elif hooked:
         wanted += "; its first listen on a port takes it, or on a path that run or env names"
     elif way == "fd" and any(process.title(pid).startswith("node ") for pid in pids):
         wanted += ', which runtime = "node" does for it'
     elif way == "fd":
         wanted += f"; {_CLOSED if _is_closed(pids, folder) else f'where it cannot, {_OTHER_WAYS}'}"
     return f"the app listens {'on ' + ', '.join(wrong) if wrong else 'nowhere'}; it must serve on {wanted}"
+
+
+def _takes_no_descriptor(pid: int) -> str | None:
+    """Return the name of the process's runtime if its servers cannot take an inherited descriptor."""
+    return {b"bun": "Bun", b"deno": "Deno"}.get(process.read(f"/proc/{pid}/comm").strip())
 
 
 def _is_closed(pids: Sequence[int], folder: str) -> bool:

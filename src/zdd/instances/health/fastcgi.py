@@ -12,7 +12,7 @@ _PATIENCE = 1.0  # seconds
 
 HINT = (
     "it speaks FastCGI, not HTTP: give it a health_command, and set include in [nginx], so that an nginx of yours "
-    "reaches it by fastcgi_pass (reference/recipes.md, PHP-FPM)"
+    "reaches it by fastcgi_pass (guides/system-nginx.md, PHP-FPM)"
 )
 
 

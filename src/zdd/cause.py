@@ -19,7 +19,7 @@ _TRACEBACK = re.compile(r"Traceback \(most recent call last\):$")
 _FRAME = re.compile(r'^[\s|]+File "([^"]+)", line (\d+)')
 _JAVASCRIPT = re.compile(r"^(?:\s+at (?:.* )?\(?(?:file://)?)?(/[^():]+\.[cm]?[jt]sx?):(\d+)(?::\d+)?\)?$")
 _OF_OTHERS = re.compile(r"site-packages|dist-packages|/lib/python|^<|node_modules|node:|/gems/|/ruby/|/bin/[^/]+$")
-_JSON_TEXT = re.compile(r'"(?:msg|message|error|err)"\s*:\s*"((?:[^"\\]|\\.)+)"')
+_JSON_TEXT = re.compile(r'(?:"(?:msg|message|error|err)"\s*:\s*|\bmsg=)"((?:[^"\\]|\\.)+)"')
 
 # What a failure leads to, which never says why; and requests, which are answered with all kinds of words.
 _CONSEQUENCE = re.compile(
@@ -33,7 +33,7 @@ _CONSEQUENCE = re.compile(
 )
 
 _BEFORE = re.compile(  # the level of a logger, or where Ruby was
-    r"^(?:\W*(?:ERROR|CRITICAL|FATAL|SEVERE)\b[\]:|\s-]*)+|^\S*:\d+:in [`'].+?': |^[\s|+]+"
+    r"^(?:\W*(?:ERROR|CRITICAL|FATAL|SEVERE)\b[\]:|\s-]*)+|^\S*:\d+:in [`'].+?': |^Description:|^[\s|+]+"
 )
 _NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\\))*"  # the package of a class, in any language
 _ENDING = "(?:Error|Exception|Rejection|Failure|NotFound|Configured|Fault|NotCapable|Missing|Invalid|Denied)"
@@ -76,8 +76,8 @@ _ROWS = (
     _row(r'^Exception in thread "[^"]*" (?P<why>.+)|^Error: (?:Could not find or load|Unable to access) .+'),
     _row(r"^Error occurred during initialization of VM", more=1),
     _EXCEPTION,
-    _row(r"^[\s|+]*(?:Error|E[A-Z]{4,})(?: \[\w+\])?: .+", 0),  # JavaScript
     _row(r"^Caused by:$", more=1),  # Rust's anyhow
+    _row(r"^[\s|+]*(?:Error|E[A-Z]{4,})(?: \[\w+\])?: .+", 0),  # JavaScript
     _row(r"error while loading shared libraries: .+|: (?:command )?not found$|^\S+: .*: Permission denied$"),
     _row(r"(?i)(?:^|[\[( :-])(?:fatal|critical|emerg)\b[\]:) -]+\S.*|\"level\":\s*(?:60|\"(?:fatal|panic|critical)\")"),
     _row(r"^(?:npm error|npm ERR!) (?!code |errno )\S.*", 0),
@@ -141,7 +141,7 @@ def _whole(texts: Sequence[str], index: int, row: _Row) -> str:
         text = structured[1]
     following = (line.strip() for line in texts[index + 1 :] if line.strip())
     more = [line for line, _ in zip(following, range(row.more or text.endswith(":")), strict=False)]
-    return " ".join([_BEFORE.sub("", text), *more])
+    return " ".join([_BEFORE.sub("", text), *more]).strip()
 
 
 def _place(texts: Sequence[str], index: int) -> str:

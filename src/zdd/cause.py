@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-_SEARCHED = 2000  # lines from the end of a log
-_LONGEST_LINE, _LONGEST = 2000, 300  # characters of a line that are searched, and of a cause
+_SEARCHED = 1000  # lines from the end of a log
+_LONGEST_LINE, _LONGEST = 500, 300  # characters of a line that are searched, and of a cause
 _FRAMES = 12  # lines after a JavaScript error among which its first stack frame stands
 
 _UNSEEN = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")  # colours and other control characters
@@ -115,6 +115,12 @@ def guess(lines: Sequence[str]) -> str | None:
     loud = [text for text in texts if not _CALM.search(text)]
     troubled = [text for text in loud if _TROUBLE.search(text)]
     return next((_cut(some[-1]) for some in (troubled, loud, texts) if some), None)
+
+
+def told(message: str, lines: Sequence[str]) -> str:
+    """Return the message, with what the program's output says about the cause if that is sure."""
+    why = find(lines)
+    return f"{message}; its log says: {why}" if why else message
 
 
 def _plain(line: str) -> str:

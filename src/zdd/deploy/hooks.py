@@ -14,7 +14,7 @@ from zdd.instances import environment
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
-_SHOWN_LINES = 20
+_SEARCHED_LINES = 1000  # of the output of a failed hook
 
 
 def run(project: Project, name: str, target: Manifest, outcome: str = "", cause: str = "") -> None:
@@ -83,7 +83,10 @@ def _run_one(
             user_of_hook = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
             variables = f", with env and env_file of {env_services}" if env_services else ""
             hint = f"it ran as {user_of_hook} in {folder}{variables}"
-            raise ProgramFailed(message, files.tail(log, _SHOWN_LINES, log_start), log, hint=hint)
+            from zdd import cause  # here, because most hooks succeed
+
+            output = files.tail(log, _SEARCHED_LINES, log_start)
+            raise ProgramFailed(cause.told(message, output), output, log, hint=hint)
 
 
 def _folder_without_release(project: Project, before: Manifest | None) -> str:

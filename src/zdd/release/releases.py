@@ -20,6 +20,8 @@ from zdd.release import assets, disk, git, shared
 from zdd.release.shelf import Shelf
 from zdd.release.work import BuildFailed, Work
 
+_SEARCHED_LINES = 1000  # of the output of a failed build
+
 
 class Revision(NamedTuple):
     """A release to build: its `id`, and its commit if the source is a git repository."""
@@ -165,7 +167,10 @@ class Releases(Shelf):
                 raise BuildFailed(f"build: {cannot_run(command, error)}", [], log) from error
             if status != 0:
                 message = f"build: `{command}` ended with {ended(status)}"
-                raise BuildFailed(message, files.tail(log, 20, begun), log)
+                from zdd import cause  # here, because most builds succeed
+
+                output = files.tail(log, _SEARCHED_LINES, begun)
+                raise BuildFailed(cause.told(message, output), output, log)
 
     def _choose(self, name: str, commit: str | None) -> str:
         """Return the existing release of this commit, or else the first free id with this name."""

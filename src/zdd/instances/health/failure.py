@@ -12,7 +12,7 @@ from zdd.errors import ProgramFailed
 from zdd.host import files, process, sock_diag
 from zdd.instances import node
 
-_SEARCHED = 2000  # lines of a log
+_SEARCHED = 1000  # lines of a log
 _OTHER_WAYS = 'socket = "unix" and {socket} in run, or socket = "tcp" and {port}'
 _CLOSED = f"descriptor 3 was closed by its launcher: {_OTHER_WAYS}"
 _DAEMON = "run must keep the app in the foreground: no daemon mode, no & (what it left running was stopped)"

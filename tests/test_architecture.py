@@ -14,8 +14,8 @@ _ORDER = """
     __main__ cli demo init
     deploy checks operate project deployed snapshot
     release nginx instances routing keeper.client
-    paths claims living layout conf history kills interrupts
-    events finding terminal errors secret load instances.name
+    paths claims living layout conf kills history interrupts
+    events finding terminal errors cause secret load instances.name
     keeper host __init__
 """
 ORDER = _ORDER.split()

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from zdd import secret
+from zdd.errors import ZddError, last_words
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -127,6 +128,28 @@ class Plan(Event, frozen=True, kw_only=True, tag="plan"):
     text: str
 
 
+class Failed(Event, frozen=True, kw_only=True, tag="failed"):
+    """
+    The change has failed and is undone from now on; the result follows.
+
+    `cause`, `output`, `log` and `hint` are those of the error.
+    """
+
+    cause: str
+    output: list[str] | UnsetType = UNSET
+    log: str | UnsetType = UNSET
+    hint: str | UnsetType = UNSET
+
+    @classmethod
+    def of(cls, error: ZddError) -> Failed:
+        """Return the event of an error, with the output of the program that failed first."""
+        program = (
+            error if hasattr(error, "output") else error.__cause__
+        )  # the cause of a failed undo is the first error
+        log = getattr(program, "log", None)
+        return cls(cause=error.message, output=last_words(error) or UNSET, log=log or UNSET, hint=error.hint or UNSET)
+
+
 class Result(Event, frozen=True, kw_only=True, tag="result"):
     """The last event: how the command ended, why, and with which exit code."""
 
@@ -147,7 +170,7 @@ class Result(Event, frozen=True, kw_only=True, tag="result"):
     text: str | UnsetType = UNSET
 
 
-AnyEvent = Begin | Doing | Step | Healthy | Proxy | Drain | Command | Notice | Unproved | Plan | Result
+AnyEvent = Begin | Doing | Step | Healthy | Proxy | Drain | Command | Notice | Unproved | Plan | Failed | Result
 
 
 class Listener(Protocol):

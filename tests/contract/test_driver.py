@@ -97,6 +97,7 @@ def house() -> Iterator[House]:
     yield made
     for driver in made.made:
         driver.discard(None)
+        assert driver.await_discarded(60)
         if isinstance(driver, SupervisedInstance) and driver.lease:
             driver.lease.close()
         elif isinstance(driver, ClassicInstance) and driver.started:
@@ -154,6 +155,7 @@ def test_a_discarded_instance_leaves_nothing_also_when_it_is_discarded_again(hou
     driver.discard(None)
     driver.discard([])
 
+    assert driver.await_discarded(60)
     assert driver.state().state == "dead"
     assert driver.name not in house.drivers(kind[0]).states()
 
@@ -201,6 +203,7 @@ def test_a_warm_instance_can_be_revived(house: House, kind: Kind) -> None:
 def test_one_that_is_gone_cannot_be_revived_or_started_again(house: House, kind: Kind) -> None:
     driver = house.serving(kind)
     driver.discard(None)
+    assert driver.await_discarded(60)
 
     assert not driver.revive()
     assert not driver.unpark()

@@ -109,3 +109,30 @@ def test_what_is_cancelled_is_not_told(server: socket.socket) -> None:
 
         assert connection.recv(1000) == b""
     assert asked.said == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(b"\x01\x0a\0\0\0\0\0\0", 200), (b"HTTP/1.1 400 Bad Request\r\n\r\n", None), (b"", None)]
+)
+def test_what_does_not_answer_http_is_asked_in_fastcgi_and_in_http_again(
+    server: socket.socket, answer: bytes, status: int | None
+) -> None:
+    """php-fpm closes the connection of an HTTP request; whoever answers HTTP is never taken for it."""
+    asked = Asked(server.getsockname())
+    requests = []
+    for reply in (b"", answer, b"HTTP/1.1 200 OK\r\n\r\n"):
+        asked.turn()
+        with server.accept()[0] as connection:
+            connection.settimeout(PATIENCE)
+            requests.append(connection.recv(1000)[:4])
+            connection.sendall(reply)
+            before = len(asked.said)
+            if reply:
+                asked.turn()
+        while len(asked.said) == before:
+            asked.turn()
+        asked.probe.ask(server.getsockname(), asked.said.append)
+    asked.probe.cancel()
+
+    assert requests == [b"GET ", b"\x01\x09\0\0", b"GET "]
+    assert asked.said == [None, status, 200]

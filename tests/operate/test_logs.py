@@ -64,3 +64,16 @@ def test_what_is_followed_is_shown_once_though_its_log_is_empty_after_a_rotation
     with log.open("a") as app:
         app.write("after\n")
     assert [line.text for line in follower.new()] == ["after"]
+
+
+def test_the_last_lines_are_as_many_as_asked_for_however_long_they_are(tmp_path: Path) -> None:
+    (tmp_path / "deploy.toml").write_text('[zdd]\nstate_dir = "S"\nruntime_dir = "R"\n[service.web]\nrun = "app"\n')
+    paths = Paths(load(tmp_path))
+    paths.prepare()
+    lines = [f"line {number}" for number in range(9)]
+    lines[6] = "x" * 300_000
+    Path(paths.log("web-1")).write_text("\n".join(lines) + "\n")
+
+    assert [line.text for line in logs.last(paths, ["web-1"], 6)] == lines[3:]
+    assert [line.text for line in logs.last(paths, ["web-1"], 100)] == lines
+    assert list(logs.last(paths, ["web-1"], 0)) == []

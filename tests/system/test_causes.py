@@ -112,3 +112,21 @@ def test_a_log_that_cannot_be_written_keeps_no_on_failure_from_running(project: 
 
     assert "ended with exit status 3" in refused.stderr.splitlines()[0]
     assert "ended with exit status 3" in told(project)["ZDD_CAUSE"]
+
+
+LOUD = "printf 'npm error Missing script: \"build\"\\n'; seq 40; exit 1"
+WHY = 'its log says: npm error Missing script: "build"'
+
+
+@pytest.mark.parametrize("where", ["build", "before_start"])
+def test_the_line_that_says_why_is_told_though_much_is_printed_after_it(project: Project, where: str) -> None:
+    code = configure(project, **({"before_start": LOUD} if where == "before_start" else {}))
+    if where == "build":
+        project.replace("deploy.toml", "[release]\n", f"[release]\nbuild = ['''{LOUD}''']\n")
+    code.commit(2)
+
+    refused = project.zddeploy(code=1).stderr.splitlines()
+
+    assert refused[0].endswith(f"ended with exit status 1; {WHY}")
+    assert [line for line in refused if line.startswith("  | ")] == [f"  | {number}" for number in range(21, 41)]
+    assert WHY in project.events("history", "-n", "1")[0]["cause"]

@@ -155,6 +155,14 @@ def test_code_that_its_user_does_not_get_to_is_an_error(project: Project) -> Non
     assert "\n  user nobody must be able to pass every folder on the way there\n" in refused
 
 
+def test_what_is_proved_by_a_command_is_not_said_to_be_healthy_with_any_answer(project: Project) -> None:
+    configure(project, service("web", **PLAIN, health_command="true"))
+
+    said = project.zddeploy("check", code=None).stdout
+    assert "no health_path" not in said
+    assert "counts as healthy" not in said
+
+
 def test_a_worker_needs_no_health_path(project: Project) -> None:
     configure(project, service("jobs", **WORKER))
 

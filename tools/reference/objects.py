@@ -40,6 +40,8 @@ EVENTS: dict[type[Event], str] = {
     events.Unproved: "the deploy could not prove that visitors get the new version of this service, and goes on; "
     "`reason` is [one of a closed list](#why-something-is-not-proved)",
     events.Plan: "a step that would be done (`--dry-run`)",
+    events.Failed: "the change has failed, and is undone from now on: why, the last output of the program that failed, "
+    "the file with all of it, and what to do; the result follows",
     events.Result: "the last one: `done`, `undone` or `failed`, why, which deploy serves, and the exit code; "
     "`unproved` has `service` and `reason` of each such event, `killed` the instances that did not stop in time",
 }

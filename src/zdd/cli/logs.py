@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import sys
 import time
 from collections.abc import Collection, Iterable, Mapping
 
@@ -19,6 +20,7 @@ from zdd.operate.logs import Line
 from zdd.project import Project
 
 _POLL = 0.2
+_LONGEST = 2000  # characters of a line that a terminal shows; files and pipes get all of it
 _NUMBER = 4  # characters of an instance's number with its dash, usually
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 
@@ -91,7 +93,7 @@ def _wanted(project: Project, logged: Mapping[str, list[str]]) -> Collection[str
 
 def _show(lines: Iterable[Line], width: int, as_json: bool) -> bool:
     """Print the lines; return whether there were any."""
-    any_shown = False
+    any_shown, whole = False, not sys.stdout.isatty()
     for line in lines:
         any_shown = True
         if as_json:
@@ -99,5 +101,10 @@ def _show(lines: Iterable[Line], width: int, as_json: bool) -> bool:
         else:
             shift = len(service_of(line.instance)) + number_of(line.instance)
             colour = _COLOURS[shift % len(_COLOURS)]
-            click.echo(f"{click.style(f'{line.instance:<{width}} |', fg=colour)} {line.text}")
+            text = line.text if whole or len(line.text) <= _LONGEST else _shortened(line.text)
+            click.echo(f"{click.style(f'{line.instance:<{width}} |', fg=colour)} {text}")
     return any_shown
+
+
+def _shortened(text: str) -> str:
+    return f"{text[:_LONGEST]}... and {len(text) - _LONGEST} characters more"

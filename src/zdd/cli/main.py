@@ -11,7 +11,7 @@ import click
 
 from zdd import __version__
 from zdd.cli import streams
-from zdd.errors import Unforeseen, UsageError, ZddError, as_zdd_error, last_words
+from zdd.errors import Unforeseen, UsageError, ZddError, as_zdd_error
 from zdd.terminal import Terminal, fitted
 
 # In the order of --help. Each command is imported only when it is used.
@@ -140,21 +140,16 @@ def _exit(status: int) -> NoReturn:
 
 
 def _fail(error: ZddError) -> int:
-    """Print the error, the output that explains it, and what to do next; return the exit code."""
+    """Print the error, unless an event has told it already, and what serves now; return the exit code."""
+    from zdd.cli import failure  # here, because most commands succeed
+    from zdd.events import Failed
+
     if isinstance(error, Unforeseen) or isinstance(error.__cause__, Unforeseen):
         from zdd.cli import bug
 
         bug.report(error, sys.argv)
-    terminal = Terminal(sys.stderr)
-    terminal.say(fitted(f"zddeploy: {error.message}", sys.stderr), "red")
-    failed = error if hasattr(error, "output") else error.__cause__  # the cause of a failed undo is the first error
-    output = last_words(error)
-    for line in output:
-        click.echo(f"  | {line}", err=True)
-    if log := getattr(failed, "log", None):
-        click.echo(f"  all its output: {log}" if output else f"  it has printed nothing ({log})", err=True)
-    if error.hint:
-        click.echo(fitted(f"  {error.hint}", sys.stderr), err=True)
+    if not error.is_told:
+        failure.show(Failed.of(error))
     if error.now_serving:
-        terminal.say(fitted(error.now_serving, sys.stderr), "green")
+        Terminal(sys.stderr).say(fitted(error.now_serving, sys.stderr), "green")
     return error.exit_code

@@ -10,7 +10,8 @@ import time
 import click
 import msgspec
 
-from zdd.events import Begin, Command, Doing, Drain, Event, Healthy, Notice, Plan, Proxy, Result, Step, Unproved
+from zdd.cli import failure
+from zdd.events import Begin, Command, Doing, Drain, Event, Failed, Healthy, Notice, Plan, Proxy, Result, Step, Unproved
 from zdd.paths import Paths
 from zdd.terminal import Terminal, fitted
 
@@ -44,6 +45,9 @@ class Screen:
                     self._tick()
                 case Step() if self._doing:
                     self._doing.pop()
+                case Failed():
+                    self.terminal.erase()
+                    failure.show(event)
             if isinstance(event, Drain) and self.terminal.alive:
                 self._drain(event)
             elif (text := line(event, self.verbose)) is not None:
@@ -87,8 +91,10 @@ class JsonLines:
     """Prints each event as one JSON object a line on stdout."""
 
     def take(self, event: Event) -> None:
-        """Print the event."""
+        """Print the event; a failure also for a person, on stderr."""
         click.echo(msgspec.json.encode(event))
+        if isinstance(event, Failed):
+            failure.show(event)
 
 
 class DeployLogs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from zdd.deploy.outcome import known_to_serve, report_done, report_failure, writ
 from zdd.deploy.plan import Observed, Request
 from zdd.deploy.watch import DrainWatch, watch
 from zdd.errors import NeedsPerson, NotMended, ZddError, as_zdd_error, last_words, shorten
-from zdd.events import Begin
+from zdd.events import Begin, Failed
 from zdd.instances.environment import USER_NEEDS
 from zdd.operate import admission
 from zdd.project import Project
@@ -99,7 +100,7 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
     _warn_of_old_layout(project, list(target.instances))
     try:
         steps = plan.before_commit(target, before, project.config)
-        pipeline.run(steps, project, lambda: recovery.turn_back(project, target))
+        pipeline.run(steps, project, lambda cause: _turn_back(project, target, cause))
     except ZddError as error:
         outcome = "failed" if error.exit_code == 5 else "undone"
         write_history(project, target, outcome, time.monotonic() - begun, error.message, last_words(error))
@@ -110,6 +111,15 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
         replaced = cleanup.try_to_clean_up(project, keep_warm)
         hooks.run_late(project, "after_deploy", target, "done")
     return target, replaced
+
+
+def _turn_back(project: Project, target: Manifest, cause: BaseException) -> None:
+    """Record that the deploy goes back, then tell the cause at once: an undo may take long."""
+    with contextlib.suppress(OSError):  # a full disk must not hide the cause
+        recovery.turn_back(project, target)
+    if isinstance(cause, ZddError):
+        project.events.send(Failed.of(cause))
+        cause.is_told = True
 
 
 def planned(project: Project, request: Request) -> Manifest:

@@ -16,7 +16,7 @@ from zdd.instances.health.failure import REBUILD
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
-_SHOWN_LINES = 20
+_SEARCHED_LINES = 1000  # of the output of a failed hook
 _NOT_FOUND = (126, 127)  # how a shell ends that cannot run a program
 
 
@@ -86,9 +86,12 @@ def _run_one(
             user_of_hook = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
             variables = f", with env and env_file of {env_services}" if env_services else ""
             hint = f"it ran as {user_of_hook} in {folder}{variables}"
+            from zdd import cause  # here, because most hooks succeed
+
             if status in _NOT_FOUND and (lacks := _lacking(command, folder)):
                 hint = f"{lacks}; {REBUILD}" if target.release else lacks
-            raise ProgramFailed(message, files.tail(log, _SHOWN_LINES, log_start), log, hint=hint)
+            output = files.tail(log, _SEARCHED_LINES, log_start)
+            raise ProgramFailed(cause.told(message, output), output, log, hint=hint)
 
 
 def _lacking(command: str, folder: str) -> str | None:

@@ -10,11 +10,11 @@ from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, ZddError, of_syste
 from zdd.project import Project
 
 
-def run(steps: Sequence[Step], project: Project, turn_back: Callable[[], None]) -> None:
+def run(steps: Sequence[Step], project: Project, turn_back: Callable[[BaseException], None]) -> None:
     """
     Run the steps. If one fails or the user interrupts, undo it and all earlier ones, and raise its error.
 
-    `turn_back` is called before the first undo, to record durably that the deploy goes back.
+    `turn_back` is called with the error before the first undo, to record durably that the deploy goes back.
     Raises NeedsPerson if the undo fails, too.
     """
     begun: list[Step] = []
@@ -27,8 +27,8 @@ def run(steps: Sequence[Step], project: Project, turn_back: Callable[[], None]) 
     except BaseException as cause:
         with project.interrupts.held():
             with contextlib.suppress(OSError):  # a full disk must not prevent the undo
-                turn_back()
-            with project.events.timed("undo", f"undoing it: {cause}"):
+                turn_back(cause)
+            with project.events.timed("undo", "undoing it"):
                 undo(begun, project, cause)
         raise
 

@@ -76,7 +76,9 @@ def recover(project: Project) -> Manifest | None:
     steps = plan.before_commit(target, before, project.config)
     if target.direction == "forward" and project.tables.published() == str(target.deploy):
         try:
-            pipeline.run(plan.after_switch(target, before, project.config), project, lambda: turn_back(project, target))
+            pipeline.run(
+                plan.after_switch(target, before, project.config), project, lambda _: turn_back(project, target)
+            )
             return target
         except DeployFailed as error:
             project.events.notice(f"deploy {target.deploy} was interrupted and cannot be finished: {error}")

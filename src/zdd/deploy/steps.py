@@ -42,6 +42,7 @@ def begin(target: Manifest) -> Step:
 
     def undo(project: Project) -> None:
         _require_unpublished(project, target)
+        project.instances.await_discarded()
         project.tables.discard(target.deploy)
 
     return Step("begin", f"{target.action} {target.deploy}", lambda project: project.tables.write(target), undo)
@@ -72,9 +73,9 @@ def start(target: Manifest, instance: Instance) -> Step:
         project.instances.start(target, instance, project.folder_of(instance.release), old)
 
     def undo(project: Project) -> None:
-        """Stop the instance and remove its files; first drain it, if clients may have reached it."""
+        """Tell the instance to stop, or to drain first if clients may have reached it; `begin` waits for its end."""
         _require_unpublished(project, target)
-        project.instances.of(instance.name).discard(project.proxy.retiring_workers() if target.exposed else None)
+        project.instances.discard(instance.name, project.proxy.retiring_workers() if target.exposed else None)
 
     later = ", its app later" if instance.stop_first else ""
     return Step("start", f"start {instance.name}{later}", do, undo)

@@ -231,11 +231,11 @@ def sync_path(path: str) -> None:
         os.fsync(fd)
 
 
-def tail(path: str, lines: int, since: int = 0) -> list[str]:
-    """Return the last lines after the byte offset `since`; reads at most the last 64 KiB."""
+def tail(path: str, lines: int, since: int = 0, most: int = 1 << 20) -> list[str]:
+    """Return the last lines after the byte offset `since`; reads at most this many bytes, from the end."""
     try:
         with open(path, "rb") as file:
-            file.seek(max(since, os.fstat(file.fileno()).st_size - 65536))
+            file.seek(max(since, os.fstat(file.fileno()).st_size - most))
             return file.read().decode(errors="replace").splitlines()[-lines:]
     except FileNotFoundError:
         return []

@@ -146,7 +146,11 @@ class Driver(Protocol):
 
     def discard(self, workers: Sequence[Process] | None) -> None:
         """
-        Undo the start: stop the instance and leave nothing of it.
+        Undo the start: tell the instance to end and to leave nothing; return at once if it has a keeper.
 
         `workers` are nginx's workers that may still send it requests; it is drained first. None: it never got one.
         """
+
+    def await_discarded(self, seconds: float) -> bool:
+        """Wait at most this long until a discarded instance has ended; return whether it has, and left nothing."""
+        return True

@@ -12,6 +12,7 @@ from zdd.host.command import which
 
 _PROGRAMS = {"node", "nodejs", "npm", "npx", "pnpm", "pnpx", "yarn", "yarnpkg"}
 _PACKAGES = "node_modules/.bin/"
+_OTHERS = {"bun", "bunx", "deno"}  # read no NODE_OPTIONS
 _NAME = "listen.cjs"
 _FIRST_LINE = 256  # bytes that the kernel reads of it
 
@@ -20,7 +21,8 @@ def wants_hook(service: RunService) -> bool:
     """Return whether this service needs the hook, by its `runtime` or the program it runs."""
     if service.runtime == "auto" and service.socket == "fd":
         program = shlex.split(service.run)[0]
-        return os.path.basename(program) in _PROGRAMS or _PACKAGES in program or _is_script(program, service)
+        name = os.path.basename(program)
+        return name in _PROGRAMS or (name not in _OTHERS and (_PACKAGES in program or _is_script(program, service)))
     return service.runtime == "node"
 
 

@@ -8,17 +8,19 @@ from collections.abc import Callable, Sequence
 
 from zdd.conf.schema import Service
 from zdd.errors import DeployFailed
-from zdd.events import Events, Healthy, Notice
-from zdd.host.process import ended
+from zdd.events import Drain, Events, Healthy, Notice
+from zdd.host.process import Process, ended
 from zdd.instances import environment
 from zdd.instances.driver import Driver, Launch, ProxySide
 from zdd.instances.drivers import Drivers
 from zdd.instances.health import failure
+from zdd.instances.spec import KEEPER_TIMEOUT
 from zdd.instances.state import ORPHANED, InstanceState
 from zdd.interrupts import Interrupts
 from zdd.routing.manifest import Instance, Manifest
 
 _AT_ONCE = 16  # instances that are probed at the same time
+_MOMENT = 1.0  # seconds in which most apps end
 _LONG = 5.0  # seconds after which a waiting user is told the reason
 
 
@@ -36,6 +38,7 @@ class Instances:
         self.proxy_side = proxy_side
         self._attached: dict[str, Driver] = {}
         self._resolved: dict[str, Service] = {}
+        self._discarded: list[Driver] = []
 
     def require(self) -> None:
         """Raise UsageError, before anything is touched, where a service's user, group or env_file is not usable."""
@@ -148,8 +151,31 @@ class Instances:
             state = self.look(name)
             if state.exit or state.restarts or state.state not in ("serving", ORPHANED):
                 words = f"{name} ended with {state.exit or state.state} right after it was healthy"
-                hint = failure.why_ended(0) if state.exit == ended(0) else None
-                raise failure.failed(state.service, words, self.drivers.paths.log(name), hint)
+                raise failure.failed(
+                    state.service, words, self.drivers.paths.log(name), ended=int(state.exit != ended(0))
+                )
+
+    def discard(self, name: str, workers: Sequence[Process] | None) -> None:
+        """Undo the start of an instance, without waiting for its end; see Driver.discard."""
+        driver = self.of(name)
+        driver.discard(workers)
+        if workers is None:
+            self._discarded.append(driver)
+
+    def await_discarded(self) -> None:
+        """
+        Wait until the discarded instances have ended. Leave those that do not end in a moment to their keepers.
+
+        Two versions of a stop-first service never run at once, so those are waited for.
+        """
+        until = self.clock.now() + _MOMENT
+        for driver in self._discarded:
+            service = driver.service
+            longest = service.stop_timeout + KEEPER_TIMEOUT if service.order == "stop-first" else 0.0
+            if not driver.await_discarded(max(longest, until - self.clock.now())):
+                text = f"has not ended yet: it is killed {service.stop_timeout:g} s after it was told to stop"
+                self.events.send(Drain(subject=driver.name, service=service.name, text=text))
+        self._discarded.clear()
 
     def running(self) -> dict[str, InstanceState]:
         """Return every instance that has left a trace, by name."""

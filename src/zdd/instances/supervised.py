@@ -182,11 +182,18 @@ class SupervisedInstance(Driver):
             record.write()
 
     def discard(self, workers: Sequence[Process] | None) -> None:
-        """Undo the start: stop the instance, or drain and stop it if it may have got requests."""
-        if workers is None:
-            self.stop()
-        else:
+        """Undo the start: tell the keeper to stop, after draining if requests may have come. It stays able to do so."""
+        if workers is not None:
             self.retire(0.0, workers)
+        elif not self._ask("stop"):
+            self._finish()
+
+    def await_discarded(self, seconds: float) -> bool:
+        """Wait at most this long until the instance has ended; return whether it has."""
+        if not self._is_gone_within(seconds):
+            return False
+        self._finish()
+        return True
 
     def await_gone(self, until: float) -> None:
         """Wait until a retired instance has ended; stop one that has not at the moment `until`."""

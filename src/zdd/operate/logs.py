@@ -16,6 +16,7 @@ from zdd.project import Project
 
 _ISO = re.compile(r"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?)\d*\s?(Z|[+-]\d\d:?\d\d)?")
 _CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
+_READ_FIRST = 1 << 16  # bytes of a log's end
 _HEAD = 100  # characters: a time is only searched for at the beginning of a line
 
 
@@ -151,8 +152,16 @@ def _whole(path: str) -> Iterator[str]:
 
 
 def _tail(path: str, lines: int) -> list[str]:
-    tail = [*files.tail(rotation.older(path), lines), *files.tail(path, lines)]
+    tail = [*_tail_of(rotation.older(path), lines), *_tail_of(path, lines)]
     return tail[len(tail) - min(lines, len(tail)) :]
+
+
+def _tail_of(path: str, lines: int) -> list[str]:
+    """Return the last lines of one file, however long they are: more is read until there are enough."""
+    most = _READ_FIRST
+    while len(tail := files.tail(path, lines + 1, most=most)) <= lines and most < files.size(path):
+        most *= 8
+    return tail[-lines:] if lines else []
 
 
 def lines_from(path: str, offset: int) -> bytes:

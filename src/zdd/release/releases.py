@@ -22,6 +22,8 @@ from zdd.release.shelf import Shelf, number_of, numbered
 from zdd.release.source import locate
 from zdd.release.work import BuildFailed, Work
 
+_SEARCHED_LINES = 1000  # of the output of a failed build
+
 
 class Revision(NamedTuple):
     """A release to build: its `id`, and its commit if the source is a git repository."""
@@ -184,7 +186,10 @@ class Releases(Shelf):
                 raise BuildFailed(f"build: {cannot_run(command, error)}", [], log) from error
             if status != 0:
                 message = f"build: `{command}` ended with {ended(status)}"
-                raise BuildFailed(message, files.tail(log, 20, begun), log)
+                from zdd import cause  # here, because most builds succeed
+
+                output = files.tail(log, _SEARCHED_LINES, begun)
+                raise BuildFailed(cause.told(message, output), output, log)
 
     def _look_for_strays(self, path: str, is_copy: bool) -> None:
         """Raise BuildFailed if a service would run another environment's packages; report what else leads out."""

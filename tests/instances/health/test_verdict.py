@@ -49,9 +49,41 @@ def test_a_redirect_tells_what_is_to_be_changed(location: str, hint: str) -> Non
 def test_who_has_set_the_name_already_is_not_told_to_set_it() -> None:
     assert (verdict.judge(Answer(400, "", ""), web()).hint or "").endswith("set health_host")
     named = verdict.judge(Answer(400, "", ""), web(health_host="shop.example"))
-    assert named.hint == (
-        "it was asked as 'shop.example': where an app checks that (Django's ALLOWED_HOSTS), it must be among them"
+    assert (named.hint or "").endswith("health_host must be one of them (now shop.example)")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 421])
+def test_what_may_come_from_an_unknown_host_tells_what_was_asked_and_names_health_host(status: int) -> None:
+    hint = verdict.judge(Answer(status, "", "nothing here"), web()).hint or ""
+
+    assert hint.startswith("asked was http://localhost/health (Host: localhost)")
+    assert "set health_host" in hint
+
+
+@pytest.mark.parametrize(
+    "excerpt",
+    [
+        "Blocked hosts: localhost To allow requests to these hosts",  # Rails, 403
+        "DisallowedHost at /health Invalid HTTP_HOST header: 'localhost'",  # Django
+        "Invalid host header",  # Starlette
+        'Blocked request. This host ("localhost") is not allowed.',  # Vite
+        "Bad Request - Invalid Hostname",  # Windows
+    ],
+)
+def test_an_app_that_says_that_it_is_the_host_is_believed(excerpt: str) -> None:
+    hint = verdict.judge(Answer(403, "", excerpt), web()).hint or ""
+
+    assert (
+        hint
+        == "asked was http://localhost/health (Host: localhost), and the app serves other hosts only: set health_host"
     )
+
+
+@pytest.mark.parametrize("status", [401, 405, 410, 429])
+def test_every_other_refusal_tells_what_was_asked(status: int) -> None:
+    hint = verdict.judge(Answer(status, "", ""), web()).hint or ""
+
+    assert hint.startswith("asked was http://localhost/health (Host: localhost)")
 
 
 def test_without_a_path_everything_but_an_error_of_the_server_is_well() -> None:

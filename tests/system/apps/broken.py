@@ -144,6 +144,11 @@ def answers(status, more=""):
     return lambda where: plain.serve(plain.listen(where), converse)
 
 
+def answers_500_and_ignores_sigterm(where):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    answers("500 Internal Server Error")(where)
+
+
 answers_400 = answers("400 Bad Request")
 answers_401 = answers("401 Unauthorized")
 answers_500 = answers("500 Internal Server Error")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import re
 import signal
+from collections.abc import Sequence
 
 from zdd.conf.kinds import SocketWay
 from zdd.errors import ProgramFailed
@@ -12,8 +14,26 @@ from zdd.instances import node
 
 REBUILD = "if it has gone since, as with an upgrade of the system: `zddeploy deploy --rebuild` builds the release again"
 """What to do about a release that misses a program that it was built with."""
-
-_SHOWN_LINES = 20
+_SEARCHED = 1000  # lines of a log
+_OTHER_WAYS = 'socket = "unix" and {socket} in run, or socket = "tcp" and {port}'
+_CLOSED = f"descriptor 3 was closed by its launcher: {_OTHER_WAYS}"
+_DAEMON = "run must keep the app in the foreground: no daemon mode, no & (what it left running was stopped)"
+# What usually fixes what a log says. Two versions of an app run at the same time while one replaces the other.
+_ADVICE = (
+    (
+        r"already running on pid|\bpid ?file\b|a server is already running",
+        "the version before runs while this one starts: each needs a pid file of its own ({instance} in run), or none",
+    ),
+    (
+        r"address already in use|eaddrinuse|is port \d+ in use|port \d+ (?:was|is) already in use",
+        "the version before runs while this one starts, so no port may be fixed: the app must serve on %s",
+    ),
+    (
+        r"database is locked|already locked|locked by another|could not (?:get|obtain) .*lock|may be already in use",
+        'the version before runs while this one starts; order = "stop-first" avoids that',
+    ),
+)
+_LOST_SOCKET = r"(?i)bad file descriptor|\bebadf\b|non-socket|\benotsock\b|not a socket|listen einval"
 _WANTED = {
     "fd": "the socket it inherits as descriptor 3 ({fd} in run; LISTEN_FDS)",
     "unix": "{socket}",
@@ -22,13 +42,43 @@ _WANTED = {
 
 
 class InstanceFailed(ProgramFailed):
-    """An instance did not become healthy."""
+    """An instance did not become healthy; `why` is the cause that its log names, None if it names none."""
+
+    why: str | None = None
 
 
-def failed(service: str, words: str, log: str, hint: str | None = None) -> InstanceFailed:
-    """Return what to raise, with the last lines that the app printed; zdd's own lines in the log are left out."""
-    output = [line for line in files.tail(log, 2 * _SHOWN_LINES) if not line.startswith("zdd: ")]
-    return InstanceFailed(f"{service}: {words}", output, log, hint=hint)
+def failed(
+    service: str, words: str, log: str, hint: str | None = None, ended: int | None = None, way: SocketWay = "none"
+) -> InstanceFailed:
+    """
+    Return what to raise: the words, what the log says about the cause, and the last lines that the app printed.
+
+    `ended` is the exit status of an app that has ended: then the log has the cause, even if nothing there is sure.
+    """
+    from zdd import cause  # here, because most deploys succeed
+
+    output = [line for line in files.tail(log, _SEARCHED) if not line.startswith("zdd: ")]
+    sure = cause.find(output)
+    why = sure or (None if ended is None else cause.guess(output))
+    if ended is not None:
+        hint = _join(advice(sure or "", way) or (None if sure and ended == 0 else why_ended(ended)), hint)
+    error = InstanceFailed(f"{service}: {words}" + (f"; its log says: {why}" if why else ""), output, log, hint=hint)
+    error.why = why
+    return error
+
+
+def advice(why: str, way: SocketWay) -> str | None:
+    """Return what usually fixes what the log says."""
+    if way == "fd" and re.search(_LOST_SOCKET, why):
+        return _CLOSED
+    for pattern, words in _ADVICE:
+        if re.search(pattern, why, re.IGNORECASE):
+            return words.replace("%s", _WANTED.get(way, "what zdd gives it").replace("%s", "given there"))
+    return None
+
+
+def _join(*hints: str | None) -> str | None:
+    return "\n  ".join(filter(None, hints)) or None
 
 
 def why_ended(status: int) -> str | None:
@@ -36,7 +86,7 @@ def why_ended(status: int) -> str | None:
     if status == -signal.SIGKILL:
         return "zdd did not kill it: when the kernel did, for lack of memory, `dmesg` or `journalctl -k` says so"
     if status == 0:
-        return "run must keep the app in the foreground: no daemon mode, no & (what it left running was stopped)"
+        return _DAEMON
     return None
 
 
@@ -64,6 +114,8 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
     `folder` is the instance's, with its UNIX socket. `taken` says that the app accepted our connection: an app can
     inherit the socket and ignore it.
     """
+    if process.Process.find(app) is None:  # it has just ended
+        return None
     pids = [app, *process.descendants(app)]
     paths, ports = sock_diag.listening_paths(pids), sock_diag.listeners(pids)
     wrong = [f"{host}:{number}" for host, number in ports if number != port or host not in sock_diag.AT_LOOPBACK]
@@ -73,10 +125,30 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
     if not right or hooked:
         wrong += others
     if right and (taken or not wrong):
-        return None
+        lost = way == "fd" and not taken and len(pids) > 1 and not hooked and _is_closed(pids, folder)
+        return f"if it only starts slowly, raise start_timeout; else {_CLOSED}" if lost else None
     wanted = _WANTED[way].replace("%s", str(port))
-    if hooked:
+    if way == "fd" and (name := next(filter(None, map(_takes_no_descriptor, pids)), None)):
+        wanted += f", which {name} cannot: {_OTHER_WAYS}"
+    elif hooked:
         wanted += "; its first listen on a port takes it, or on a path that run or env names"
     elif way == "fd" and any(process.title(pid).startswith("node ") for pid in pids):
         wanted += ', which runtime = "node" does for it'
+    elif way == "fd":
+        wanted += f"; {_CLOSED if _is_closed(pids, folder) else f'where it cannot, {_OTHER_WAYS}'}"
     return f"the app listens {'on ' + ', '.join(wrong) if wrong else 'nowhere'}; it must serve on {wanted}"
+
+
+def _takes_no_descriptor(pid: int) -> str | None:
+    """Return the name of the process's runtime if its servers cannot take an inherited descriptor."""
+    return {b"bun": "Bun", b"deno": "Deno"}.get(process.read(f"/proc/{pid}/comm").strip())
+
+
+def _is_closed(pids: Sequence[int], folder: str) -> bool:
+    """Return whether no process that its launcher has started, or none at all, still has the inherited socket."""
+    inodes = sock_diag.listening_at(sock_diag.file_of(f"{folder}/keep"))
+    started = pids[1:] or pids
+    return bool(inodes) and not any(
+        process.hides_descriptors(pid) or any(inode in inodes for inode, _ in sock_diag.socket_descriptors(pid))
+        for pid in started
+    )

@@ -11,8 +11,9 @@ from zdd.host import usage
 from zdd.host.clock import Clock
 from zdd.host.command import Commands, Identity
 from zdd.host.process import ended
-from zdd.instances.health import failure, verdict
+from zdd.instances.health import failure, fastcgi, request, verdict
 from zdd.instances.health.failure import InstanceFailed
+from zdd.instances.health.respawns import Respawns
 from zdd.instances.health.verdict import Health
 from zdd.keeper import client
 from zdd.keeper.record import Record
@@ -36,6 +37,7 @@ class Probe:
         self.commands = commands
         self.clock = clock
         self.problem = "no answer yet"
+        self._ended_workers = 0  # as of the last look into the log
         self._kills_before = usage.kills_anywhere()
 
     def await_healthy(self, events: Callable[[], Iterable[dict[str, Any]]], interrupt: Check, until: float) -> Health:
@@ -45,9 +47,12 @@ class Probe:
         control = self.paths.control_socket(self.name)
         status = client.ask(control, "status", brief=True)
 
+        respawns = Respawns(begun)
+
         def check() -> None:
             interrupt()
             self._check_alive(events())
+            self._check_workers(respawns)
 
         notice = ""
         if self.service.health_command:
@@ -76,14 +81,15 @@ class Probe:
             return None
         return verdict.ask_once(self._port() or self.paths.keep(self.name), self.service, self.clock)
 
-    def failed(self, words: str, hint: str | None = None) -> InstanceFailed:
-        """Return what to raise: the words, the app's last output, and whether memory ran out meanwhile."""
+    def failed(self, words: str, hint: str | None = None, ended: int | None = None) -> InstanceFailed:
+        """Return what to raise: the words, what the app printed, and whether memory ran out; see failure.failed."""
         if killed := usage.kills_anywhere() - self._kills_before:
             processes = "a process" if killed == 1 else f"{killed} processes"
             limit = f"; its memory_max is {self.service.memory_max >> 20}M" if self.service.memory_max else ""
             ran_out = f"memory ran out: the kernel has killed {processes} of this machine meanwhile (`dmesg`){limit}"
             hint = f"{hint}\n  {ran_out}" if hint else ran_out
-        return failure.failed(self.service.name, words, self.paths.log(self.name), hint)
+        way = self.service.socket
+        return failure.failed(self.service.name, words, self.paths.log(self.name), hint, ended, way)
 
     def _await_answer(self, address: str | int, begun: float, deadline: float, check: Check) -> str:
         last = verdict.await_healthy(address, self.service, deadline, self.clock, check, self._note)
@@ -91,8 +97,13 @@ class Probe:
             app, folder = client.pids(self.paths.pids(self.name)).app, self.paths.instance(self.name)
             port = address if isinstance(address, int) else None
             hint = failure.elsewhere(app.pid, self.service.socket, folder, port, last.taken) if app else None
+            if not hint and last.hint == request.EXPECTS_TLS and fastcgi.is_spoken(address):
+                hint = fastcgi.HINT
             words = f"not healthy after {deadline - begun:.3g} s: {self.problem}"
-            raise self.failed(words, hint=hint or last.hint)
+            failed = self.failed(words, hint=hint or last.hint)
+            if failed.why and failed.hint == verdict.HAS_A_LOG:
+                failed.hint = None  # it has said why
+            raise failed
         return last.words
 
     def _await_command(self, command: str, deadline: float, check: Check) -> None:
@@ -145,6 +156,19 @@ class Probe:
             if event["event"] == "gone":
                 raise self.failed("it was stopped by somebody else while it started")
 
+    def _check_workers(self, respawns: Respawns) -> None:
+        """Raise InstanceFailed if its workers end again and again, and the log says why."""
+        now = self.clock.now()
+        number = respawns.look(lambda: client.pids(self.paths.pids(self.name)).app, now)
+        if number > self._ended_workers:
+            self._ended_workers = number
+            seconds = now - respawns.begun
+            failed = self.failed(
+                f"{number} of its worker processes have ended within {seconds:.0f} s, and none answers"
+            )
+            if failed.why:
+                raise failed
+
     def _ended(self, event: dict[str, Any]) -> InstanceFailed:
         """Return what to raise for an app that ended, or could not be started; a keeper of zdd 0.1 knows no stages."""
         how, stage, record = event["words"], event.get("stage"), Record.find(self.paths.record(self.name))
@@ -155,5 +179,4 @@ class Probe:
                 path = record.env.get("PATH", os.defpath)
                 hint = failure.why_never_ran(stage, event["errno"], record.argv[0], path, self.service.user)
             return InstanceFailed(f"{self.service.name}: {how}", [], None, hint=hint)
-        why = failure.why_ended(event["status"])
-        return self.failed(f"`{self.service.run}` ended with {how} before it was healthy", why)
+        return self.failed(f"`{self.service.run}` ended with {how} before it was healthy", ended=event["status"])

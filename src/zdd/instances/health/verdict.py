@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,6 +19,11 @@ from zdd.instances.health.request import Address, Answer, Request
 _TELLING = 0.5  # seconds an attempt needs before its timeout means anything
 _SHOWN = 200  # characters of a Location
 _POLL = 0.01  # seconds between attempts to connect; a connect to nothing costs microseconds
+HAS_A_LOG = "the app can say why in its log; Django, with DEBUG off, does so if LOGGING has a console handler"
+_NO_LOGIN = "else health_path must name a path that needs no login"
+_HAS_NO = "the app has no %s, and health_path must name a path that it has"
+# What frameworks answer to a host that they do not serve: Rails, Django, Starlette, Flask, Vite, ASP.NET.
+_NAMES_HOST = r"(?i)blocked host|invalid (?:http_)?host|disallowedhost|allowed_?hosts|host\b.{0,60}not allowed"
 _LONGEST_POLL = 0.2  # after bad answers, which an app may log
 
 
@@ -79,18 +85,25 @@ def judge(answer: Answer, service: Service) -> Verdict:
 def _advice(answer: Answer, path: str, service: Service) -> str | None:
     """Return what usually fixes such an answer."""
     host = host_of(service)
+    wants_host = f"health_host must be one of them (now {host})" if service.health_host else "set health_host"
+    asked = f"asked was http://{host}{path} (Host: {host})"
     match answer.status:
-        case 400:
-            fix = "it must be among them" if service.health_host else "set health_host"
-            return f"it was asked as {host!r}: where an app checks that (Django's ALLOWED_HOSTS), {fix}"
-        case 500:
-            return "the app can say why in its log; Django, with DEBUG off, does so if LOGGING has a console handler"
-        case 401 | 403:
-            return "health_path must name a path that needs no login"
+        case status if status >= 400 and re.search(_NAMES_HOST, answer.excerpt):
+            return f"{asked}, and the app serves other hosts only: {wants_host}"
+        case 400 | 421:
+            return f"{asked}: where an app serves certain hosts only (Django's ALLOWED_HOSTS), {wants_host}"
+        case 401:
+            return f"{asked}: health_path must name a path that needs no login"
+        case 403:
+            return f"{asked}: where an app blocks unknown hosts (Rails' config.hosts), {wants_host}; {_NO_LOGIN}"
         case 404:
-            return f"the app has no {path}: health_path must name a path that it has"
+            return f"{asked}: {_HAS_NO % path}; where an app serves several sites by their hosts, {wants_host}"
+        case 500:
+            return HAS_A_LOG
         case status if answer.location:
             return _redirected(answer.location, status, path, host)
+        case status if 400 <= status < 500:
+            return asked
     return None
 
 

@@ -111,7 +111,7 @@ def test_an_app_whose_keeper_has_died_is_known_to_live(project: Project, how: st
     keeper.wait(30)
     stop_nginx(project)
 
-    zddeploy(project, how, "recover")
+    zddeploy(project, how, "resume")  # changes something, and would forget what is of another boot
 
     assert os.readlink(project.runtime / "current") == "tables/1"
     assert Process(*pids["app"]).alive()

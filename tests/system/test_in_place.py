@@ -131,6 +131,61 @@ def test_code_that_was_rolled_back_and_is_loaded_again_is_told(project: Project)
     assert "runs the code of deploy 2, which was rolled back" in words
 
 
+def warned(project: Project) -> list[str]:
+    """What status says of code that a crash would load."""
+    return [note for note in project.status()["notes"] if "would load it" in note]
+
+
+def test_that_a_crash_would_load_refused_code_is_said_only_while_it_is_there(project: Project) -> None:
+    deploy(project)
+    said = refuse(project)
+    assert "a crash or reboot would load it" in said.replace("\n", " ")
+    assert len(warned(project)) == 1
+    assert warned(project)[0].startswith(f"deploy 2 was rejected, but its code is still in {project.folder}: ")
+
+    project.write("shop.py", GOOD)
+
+    assert warned(project) == []
+    project.write("shop.py", BAD + "\n# work goes on\n")
+    assert warned(project) == [], "nobody knows what that code does"
+    project.write("shop.py", BAD)
+    assert len(warned(project)) == 1
+    project.write("shop.py", GOOD)
+    project.zddeploy()
+    project.write("shop.py", BAD)
+    assert warned(project) == [], "what was refused before the last good deploy is forgotten"
+
+
+def test_where_only_the_configuration_was_wrong_a_crash_would_load_good_code(project: Project) -> None:
+    deploy(project)
+    project.replace("deploy.toml", 'health_path = "/"', 'health_path = "/"\nhealth_status = "404"')
+    said = project.zddeploy(code=1).stderr
+
+    assert "would load it" not in said
+    assert warned(project) == []
+
+
+def test_where_nothing_was_ever_deployed_a_crash_would_load_nothing(project: Project) -> None:
+    configure(project, service("web", **(PLAIN | WELL)))
+    project.replace("deploy.toml", "plain.py", "shop.py")
+    said = refuse(project)
+
+    assert "would load it" not in said
+    assert warned(project) == []
+    assert project.status()["state"] == "nothing"
+
+
+def test_code_that_was_refused_in_a_folder_that_does_not_serve_would_not_be_loaded(project: Project) -> None:
+    deploy(project)
+    project.write("other/plain.py", (project.folder / "plain.py").read_text())
+    project.write("other/shop.py", BAD)
+    project.write("other/VERSION", "2")
+    project.replace("deploy.toml", "[service.web]", f'[service.web]\ncwd = "{project.folder}/other"')
+    project.zddeploy(code=1)
+
+    assert warned(project) == []
+
+
 def test_other_code_that_was_put_into_the_folder_before_the_restart_is_not_refused_code(project: Project) -> None:
     deploy(project)
     refuse(project)

@@ -15,6 +15,7 @@ import pytest
 from zdd.host.process import Process
 from zdd.keeper import client
 
+from .foreign_nginx import Foreign, configured, said
 from .project import (
     PLAIN,
     PLAIN_TCP,
@@ -241,6 +242,57 @@ def test_an_interrupted_deploy_beside_something_broken(project: Project) -> None
     project.zddeploy("recover", timeout=200)
 
     assert project.status()["problems"] == []
+
+
+def test_somebody_elses_nginx_that_is_down_is_for_a_person_to_start(project: Project, foreign: Foreign) -> None:
+    foreign.start()
+    configured(project, foreign)
+    project.zddeploy()
+    foreign.lead()
+    foreign.stop()
+    assert "no nginx runs" in said(project, "status", code=1)
+
+    told = said(project, "recover", code=5)
+    assert "nothing was interrupted" not in told
+    assert "zdd does not start that nginx: start it" in told
+
+    kill_keeper(project)
+    assert "visitors get nothing" in said(project, "recover", code=5)
+    assert list(project.serving()) == ["web-2"], "what can be mended is mended all the same"
+    foreign.start()
+    assert "nothing was interrupted" in said(project, "recover", code=0)
+    assert "web 1" in project.get()
+
+
+def test_an_include_that_another_hand_has_changed_is_put_back(project: Project, foreign: Foreign) -> None:
+    foreign.start()
+    configured(project, foreign)
+    project.zddeploy()
+    project.write("upstreams.conf", "upstream web { server 127.0.0.1:1; }\n")
+    foreign.lead()
+    assert "502 Bad Gateway" in project.get()
+
+    assert "another hand changed it" not in said(project, "recover", code=0)
+
+    assert "web 1" in project.get()
+    assert list(project.serving()) == ["web-1"], "nothing else is touched"
+    project.zddeploy("status")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start nginx as another user")
+def test_workers_who_cannot_connect_are_admitted(project: Project, foreign: Foreign) -> None:
+    foreign.start()
+    configured(project, foreign)
+    project.zddeploy()
+    foreign.lead()
+    foreign.stop()
+    foreign.start(user="games")
+    assert "who cannot connect to web-1" in said(project, "status", code=1)
+
+    assert "now they can" in said(project, "recover", code=0)
+
+    assert "web 1" in project.get()
+    project.zddeploy("status")
 
 
 def flat(text: str) -> str:

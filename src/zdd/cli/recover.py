@@ -14,10 +14,11 @@ from zdd.project import Project
 @options.command("recover", "deploys")
 def command(project: Project) -> int:
     r"""
-    Finish or undo an interrupted deploy, and mend what `zddeploy status` calls broken.
+    Finish or undo an interrupted deploy; mend what is broken.
 
-    Instances that do not serve, or that nobody would start again, are replaced; nginx is started, or gets its text
-    back. What cannot be mended is told, with what to do, and the exit code is 5.
+    What `zddeploy status` calls broken is mended: instances that do not serve, or that nobody would start again, are
+    replaced; nginx is started, or gets its text back. If something cannot be mended, it is told with what a person must
+    do, and the exit code is 5.
 
     Every other command that changes something also finishes or undoes an interrupted deploy first.
 

@@ -84,10 +84,27 @@ def loaded(project: Project, current: Manifest | None, running: Mapping[str, Ins
 
 
 def warning(project: Project, current: Manifest | None) -> Iterator[str]:
-    """Yield a warning if a restart would load unwanted code."""
-    if not project.releases and (unwanted := next(_unwanted(project, current), None)):
-        problem = f"deploy {unwanted.deploy} was {unwanted.why}, but its code is still in {project.config.folder}"
-        yield f"{problem}: a crash or reboot would load it"
+    """Yield a warning if a restart would load unwanted code. Nothing is said where it is unknown what the code is."""
+    if project.releases or current is None:
+        return
+    records = _records(project)
+    good = records.get(str(current.origin or current.deploy), {}).get("folders", {})
+    for unwanted in _unwanted(project, current):
+        bad = records.get(str(unwanted.deploy), {}).get("folders", {})
+        for folder in _folders(project, current):
+            digest = bad.get(folder)
+            if digest is None or digest == good.get(folder):
+                continue
+            if (code := _look(project, folder)) and code.digest == digest:
+                problem = f"deploy {unwanted.deploy} was {unwanted.why}, but its code is still in {folder}"
+                yield f"{problem}: a crash or reboot would load it"
+                return
+
+
+def _folders(project: Project, current: Manifest) -> Iterator[str]:
+    """Yield the folders from which the instances that serve would be started again, each once."""
+    found = (Record.find(project.paths.record(name)) for name in current.instances)
+    yield from dict.fromkeys(record.cwd if record else str(project.config.folder) for record in found)
 
 
 def _unwanted(project: Project, current: Manifest | None) -> Iterator[Unwanted]:

@@ -10,6 +10,7 @@ from zdd.finding import Finding, error
 from zdd.project import Project
 
 CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
+    "sockets": lambda _: preflight.sockets(),
     "services": services.services,
     "commands": services.commands,
     "release": services.release,
@@ -40,7 +41,7 @@ def broken(problem: ZddError | OSError) -> Finding:
     """Return the finding that a check failed."""
     if isinstance(problem, ZddError):
         return error(problem.message, "a deploy would be refused", problem.hint or "")
-    return error(of_system(problem), "it could not be looked at", "")
+    return error(of_system(problem), "a deploy would fail", getattr(problem, "cure", ""))
 
 
 def _run(name: str, project: Project) -> Iterator[Finding]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from zdd import usable
 from zdd.claims import user_name
-from zdd.errors import UsageError
+from zdd.errors import UsageError, of_system
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import reach, sock_diag, systemd
 from zdd.instances import environment
@@ -20,6 +21,8 @@ def require(project: Project, action: str = "deploy") -> None:
 
     `up` starts the apps even if somebody else's nginx does not run yet, as at boot.
     """
+    for finding in sockets():
+        raise UsageError(finding.what, hint=finding.fix)
     project.proxy.require()
     if action != "up" and project.tables.current() and (down := project.proxy.whereabouts().down):
         raise UsageError(f"{down}: visitors get nothing", hint="start nginx, then run zddeploy again")
@@ -30,18 +33,22 @@ def require(project: Project, action: str = "deploy") -> None:
         project.events.notice(notice.line)
 
 
+def require_folders(project: Project) -> None:
+    """Raise UsageError if the project's state or runtime folder cannot be written."""
+    for folder, key in ((project.paths.state, "state_dir"), (project.paths.runtime, "runtime_dir")):
+        usable.check_writable(folder, key)
+
+
+def sockets() -> Iterator[Finding]:
+    """Check whether the kernel shows sockets to us: who listens, and who is connected."""
+    if obstacle := sock_diag.obstacle():
+        yield error(of_system(obstacle), "zdd could not know when an old instance is drained", obstacle.cure)
+
+
 def access(project: Project) -> Iterator[Finding]:
     """Check whether nginx can reach the instances, and zdd can count their connections."""
     if not any(app.socket in ("fd", "unix") for app in project.config.apps.values()):
         return
-    try:
-        sock_diag.connections_to_files()
-    except OSError as problem:
-        yield error(
-            f"this kernel does not show connections to UNIX sockets ({problem.strerror})",
-            "zdd could not know when an old instance is drained",
-            "load what it lacks, and at every boot: sudo modprobe unix_diag",
-        )
     yield from _links(project)
     if nginx := project.proxy.whereabouts().overlooks(project.paths.runtime):
         yield error(

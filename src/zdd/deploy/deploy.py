@@ -42,6 +42,7 @@ def deploy(
 def _deploy(project: Project, action: str, ask: Callable[[], Request], detach: bool, strict_drain: bool) -> int:
     today, begun, before = project, time.monotonic(), known_to_serve(project)
     try:
+        preflight.require_folders(project)
         if action == "deploy":
             preflight.require(project)
         with recovery.changing(project, f"zddeploy {action}"):

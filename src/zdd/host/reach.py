@@ -30,11 +30,16 @@ def may_link(uid: int) -> bool:
     """
     Return whether we can make a hard link to a socket that this user owns, by trying it in a temporary folder.
 
-    With fs.protected_hardlinks (proc_sys_fs(5)) this needs CAP_FOWNER, which a container's root may lack.
+    With fs.protected_hardlinks (proc_sys_fs(5)) this needs CAP_FOWNER, which a container's root may lack. If there is
+    no temporary folder to write to, return True: the deploy will find out.
     """
     import tempfile  # here, because it imports much
 
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as made:
+    try:
+        temporary = tempfile.TemporaryDirectory()
+    except OSError:
+        return True
+    with temporary as folder, socket.socket(socket.AF_UNIX) as made:
         made.bind(f"{folder}/socket")
         os.chmod(f"{folder}/socket", 0o600)
         os.chown(f"{folder}/socket", uid, -1)

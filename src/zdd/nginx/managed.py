@@ -83,6 +83,7 @@ class ManagedNginx(NginxBase):
         self.written.require()
         known = listen.ports(self.file.text() or "") if self.serves() else set[int]()
         ports.require(self.listen(), known, self.processes())
+        ports.require_here(self.listen(), self.processes())
         super().require()
 
     def text(self, target: Manifest) -> str:

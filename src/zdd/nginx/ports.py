@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -9,6 +11,7 @@ from zdd.errors import UsageError
 from zdd.host import process, sock_diag
 from zdd.host.process import Process
 
+CHANGE_LISTEN = "set listen in [nginx] to an address of this machine (`ip address`), or to a port alone for all of them"
 _EVERYWHERE = ("", "*", "0.0.0.0", "::")
 
 
@@ -58,6 +61,50 @@ def require(addresses: Sequence[str], known: Collection[int], own: Sequence[Proc
         new = int(address.rpartition(":")[2]) not in known
         if new and (found := taken(address, own)) and found.is_project:
             raise UsageError(found.words, hint=found.fix)
+
+
+def require_here(addresses: Sequence[str], own: Sequence[Process]) -> None:
+    """Raise UsageError if one of these addresses is not this machine's, so that nginx could not listen there."""
+    for address in addresses:
+        if problem := elsewhere(address, own):
+            raise UsageError(problem, hint=CHANGE_LISTEN)
+
+
+def elsewhere(address: str, own: Sequence[Process]) -> str | None:
+    """Return why nobody can listen on this address here; None if one can, or if one of these processes does."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if host in ("", "*", "0.0.0.0"):
+        return None
+    try:
+        numbers = _resolved(host)
+    except OSError as error:
+        return f"listen {address}: {host} does not resolve ({error.strerror})"
+    inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
+    held = {one.address for one in sock_diag.listening_on(int(port)) if one.inode in inodes}
+    for number in numbers - held:
+        try:
+            with socket.socket(_family(number)) as tried:
+                tried.bind((number, 0))
+        except OSError as error:
+            foreign = error.errno == errno.EADDRNOTAVAIL
+            why = "is not an address of this machine" if foreign else f"cannot be used: {error.strerror}"
+            return f"listen {address}: {number} {why}"
+    return None
+
+
+def _resolved(host: str) -> set[str]:
+    """Return the IP addresses of a name; an address is its own. Raises OSError."""
+    try:
+        socket.inet_pton(_family(host), host)
+    except OSError:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return {str(address[0]) for *_, address in found}
+    return {host}
+
+
+def _family(number: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in number else socket.AF_INET
 
 
 def _overlap(host: str, other: str) -> bool:

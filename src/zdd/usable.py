@@ -19,10 +19,11 @@ def check_writable(folder: str, key: str) -> None:
         if not os.path.isdir(path) or os.path.islink(path) or os.access(path, os.W_OK | os.X_OK):
             continue
         if os.statvfs(path).f_flag & os.ST_RDONLY:
+            is_there = os.path.isdir(folder)
             raise UsageError(
-                f"{path} is read-only here{'' if os.path.isdir(folder) else f', and {folder} has to be made'}",
-                hint=f"in a unit (ProtectSystem=, ReadOnlyPaths=), add ReadWritePaths={path}; else mount it for "
-                f"writing, or set {key} in the [zdd] section to another folder",
+                f"{path} is read-only here{'' if is_there else f', and {folder} has to be made'}",
+                hint=f"{'' if is_there else 'make it; '}in a unit (ProtectSystem=, ReadOnlyPaths=), add "
+                f"ReadWritePaths={folder}; else mount it for writing, or set {key} in [zdd] to another folder",
             )
         hint = _give_back(folder) if os.path.isdir(folder) else f"set {key} in the [zdd] section to a folder of yours"
         raise UsageError(f"{path} cannot be written: {_owned(path)}", hint=hint)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from zdd.checks import machine, nginx, preflight, services
+from zdd.checks import machine, nginx, preflight, services, surroundings
 from zdd.errors import ZddError, of_system
 from zdd.finding import Finding, error
 from zdd.project import Project
 
 CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
-    "sockets": lambda _: preflight.sockets(),
+    "surroundings": surroundings.findings,
     "services": services.services,
     "commands": services.commands,
     "release": services.release,

@@ -6,7 +6,7 @@ import os
 import resource
 from collections.abc import Iterator
 
-from zdd.checks import preflight
+from zdd.checks import surroundings
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import files
 from zdd.operate.status import status
@@ -70,7 +70,7 @@ def available() -> int | None:
 
 def disk(project: Project) -> Iterator[Finding]:
     """Compare the free disk space with what one more release needs, and with what its sockets and tables need."""
-    preflight.require_folders(project)
+    surroundings.require_folders(project)
     yield from _runtime(_existing(project.paths.runtime))
     folder = _existing(project.paths.state)
     disk = os.statvfs(folder)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from zdd import usable
+from zdd.checks import surroundings
 from zdd.claims import user_name
-from zdd.errors import UsageError, of_system
+from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
-from zdd.host import reach, sock_diag, systemd
+from zdd.host import reach, systemd
 from zdd.instances import environment
 from zdd.operate import boot_unit
 from zdd.project import Project
@@ -21,7 +21,7 @@ def require(project: Project, action: str = "deploy") -> None:
 
     `up` starts the apps even if somebody else's nginx does not run yet, as at boot.
     """
-    for finding in sockets():
+    for finding in surroundings.findings(project):
         raise UsageError(finding.what, hint=finding.fix)
     project.proxy.require()
     if action != "up" and project.tables.current() and (down := project.proxy.whereabouts().down):
@@ -31,18 +31,6 @@ def require(project: Project, action: str = "deploy") -> None:
         raise UsageError(finding.what, hint=finding.fix)
     for notice in notices(project):
         project.events.notice(notice.line)
-
-
-def require_folders(project: Project) -> None:
-    """Raise UsageError if the project's state or runtime folder cannot be written."""
-    for folder, key in ((project.paths.state, "state_dir"), (project.paths.runtime, "runtime_dir")):
-        usable.check_writable(folder, key)
-
-
-def sockets() -> Iterator[Finding]:
-    """Check whether the kernel shows sockets to us: who listens, and who is connected."""
-    if obstacle := sock_diag.obstacle():
-        yield error(of_system(obstacle), "zdd could not know when an old instance is drained", obstacle.cure)
 
 
 def access(project: Project) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import UNSET
 
-from zdd.checks import preflight
+from zdd.checks import preflight, surroundings
 from zdd.deploy import cleanup, hooks, pipeline, plan, recovery, versions
 from zdd.deploy.outcome import known_to_serve, report_done, report_failure, write_history
 from zdd.deploy.plan import Observed, Request
@@ -42,7 +42,7 @@ def deploy(
 def _deploy(project: Project, action: str, ask: Callable[[], Request], detach: bool, strict_drain: bool) -> int:
     today, begun, before = project, time.monotonic(), known_to_serve(project)
     try:
-        preflight.require_folders(project)
+        surroundings.require_folders(project)
         if action == "deploy":
             preflight.require(project)
         with recovery.changing(project, f"zddeploy {action}"):

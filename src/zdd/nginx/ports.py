@@ -42,6 +42,8 @@ def taken(address: str, own: Sequence[Process]) -> Taken | None:
     pid = complaints.holder(set(others))
     if known := whose.at_port(port, pid):
         owner, nginx = known
+        if nginx in {ours.pid for ours in own}:
+            return None  # root without CAP_SYS_PTRACE does not see that its nginx has these sockets
         ways = "give the service a `host` in that project, or let both be included (include in [nginx]) by one nginx"
         who = f"the nginx (process {nginx}) of {owner.words}"
         return Taken(port, who, f"{ways}; or change listen", is_project=True)

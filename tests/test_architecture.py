@@ -14,7 +14,7 @@ _ORDER = """
     __main__ cli demo init
     deploy checks operate project deployed snapshot
     release nginx instances routing keeper.client
-    paths claims living layout conf kills history interrupts
+    paths usable claims living layout conf kills history interrupts
     events finding terminal errors cause secret load instances.name
     keeper host __init__
 """

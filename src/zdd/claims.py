@@ -86,7 +86,8 @@ def check_user(folder: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UsageError(f"cannot look at {folder}: {error.strerror}") from error
+        hint = "a folder above it may not be passed: open it, or set state_dir and runtime_dir in the [zdd] section"
+        raise UsageError(f"cannot look at {folder}: {error.strerror}", hint=hint) from error
     if owner != os.geteuid():
         name = user_name(owner)
         raise UsageError(

@@ -114,7 +114,9 @@ def as_zdd_error(error: Exception) -> ZddError:
     """Return the error itself if zdd raised it, else a ZddError that describes it."""
     if isinstance(error, ZddError):
         return error
-    return ZddError(of_system(error)) if isinstance(error, OSError) else Unforeseen(error)
+    if not isinstance(error, OSError):
+        return Unforeseen(error)
+    return ZddError(of_system(error), hint=getattr(error, "cure", None))
 
 
 class NeedsPerson(ZddError):  # noqa: N818 -- reads as what happened

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable
 
-from zdd import claims, living
+from zdd import claims, living, usable
 from zdd.claims import Claim
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
@@ -39,18 +39,24 @@ class Paths(Layout):
         """
         Raise UsageError if this project cannot use these paths; changes nothing.
 
-        They may belong to another user or another configuration, another user may have deployed this one, a socket's
-        path may be too long, or /proc may not show what runs.
+        They may belong to another user or another configuration, another user may have deployed this one, they may be
+        unreadable, a socket's path may be too long, or /proc may not show what runs.
         """
         living.check_proc()
         for folder in (self.state, self.runtime):
             claims.check_user(folder)
+            usable.check_readable(folder)
         claims.check_conf(None if living.is_stale(self) else self._claim(), self.config.path, self.config.project)
         claims.check_others(self.config.path, self.config.project)
         self._check_length(self.config.services)
 
     def make_room(self) -> None:
-        """Make S, R (which holds the lock) and their missing parents. Raises UsageError if that fails."""
+        """
+        Make S, R (which holds the lock) and their missing parents.
+
+        Raises UsageError if that fails, or if R cannot be written.
+        """
+        usable.check_writable(self.runtime, "runtime_dir")
         self._make((folder, 0o755) for folder in self._above())
         self._make(((self.state, 0o755), (self.logs, 0o750), (self.runtime, 0o711)))
 
@@ -68,11 +74,17 @@ class Paths(Layout):
         self._make(((self.control, 0o700), (self.instances, 0o711), (self.tables, 0o711)))
         boot = boot_id() or files.read_object(self.owner).get("boot_id", "")  # a known one is worth more than none
         claim = claims.of(self.config.path, self._claim())
-        for path, more in ((self.owner, {"uid": os.geteuid(), "boot_id": boot}), (f"{self.state}/owner", {})):
-            if files.read(path) != (text := claims.encode(claim, **more)):
-                files.write(path, text)  # readable for other users, see claims.py
+        files_of_owner: tuple[tuple[str, dict[str, object]], ...] = (
+            (self.owner, {"uid": os.geteuid(), "boot_id": boot}),
+            (f"{self.state}/owner", {}),
+        )
+        texts = {path: claims.encode(claim, **more) for path, more in files_of_owner}  # readable for other users
         if _recorded(self.state) != self.runtime:
-            files.write(f"{self.state}/runtime", self.runtime + "\n")
+            texts[f"{self.state}/runtime"] = self.runtime + "\n"
+        for path, text in texts.items():
+            if files.read(path) != text:
+                usable.check_writable(self.state, "state_dir")
+                files.write(path, text)
         return notice
 
     def _make(self, folders: Iterable[tuple[str, int]]) -> None:
@@ -102,7 +114,9 @@ class Paths(Layout):
     def remove(self) -> None:
         """Remove all of R, the held lock last: a command that waits for the lock then sees that it is gone."""
         self.forget()
-        for path in (f"{self.state}/runtime", self.owner, self.lock):
+        with contextlib.suppress(OSError):  # S may be read-only, and a choice without R means nothing
+            files.remove(f"{self.state}/runtime")
+        for path in (self.owner, self.lock):
             files.remove(path)
         _remove_tree(self.runtime)
 

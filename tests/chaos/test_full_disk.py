@@ -40,7 +40,7 @@ def attempt(project: Project) -> None:
         result = project.zddeploy(code=None)
         report = load.stop()
     assert "Traceback" not in result.stderr
-    assert result.returncode in (0, 1)
+    assert result.returncode in (0, 1, 2)  # 2: a read-only disk is seen beforehand
     assert result.returncode == 0 or result.stderr.startswith("zddeploy: "), result.stderr
     assert_nothing_lost(report)
 

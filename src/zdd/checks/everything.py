@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from zdd.checks import machine, nginx, preflight, services
+from zdd.checks import machine, nginx, preflight, services, surroundings
 from zdd.errors import ZddError, of_system
 from zdd.finding import Finding, error
 from zdd.project import Project
 
 CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
+    "surroundings": surroundings.findings,
     "services": services.services,
     "commands": services.commands,
     "release": services.release,
@@ -40,7 +41,7 @@ def broken(problem: ZddError | OSError) -> Finding:
     """Return the finding that a check failed."""
     if isinstance(problem, ZddError):
         return error(problem.message, "a deploy would be refused", problem.hint or "")
-    return error(of_system(problem), "it could not be looked at", "")
+    return error(of_system(problem), "a deploy would fail", getattr(problem, "cure", ""))
 
 
 def _run(name: str, project: Project) -> Iterator[Finding]:

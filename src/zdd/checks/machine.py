@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import Iterator
 
+from zdd.checks import surroundings
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import files
 from zdd.operate.status import status
@@ -15,12 +16,13 @@ _QUEUE = 1024  # connections that wait while an app restarts
 _FILES = 8192  # open files in zdd's own nginx
 _MARGIN = 1.1  # for memory: a new version may be a little larger
 _LEAST = 100 * 1024**2  # bytes of disk for logs and a small release
+_LEAST_RUNTIME, _INODES = 256 * 1024, 64  # bytes and inodes for the sockets, records and table of one deploy
 
 
 def limits(project: Project) -> Iterator[Finding]:
     """Check the kernel's limits: waiting connections, open files."""
-    queue = files.read_number("/proc/sys/net/core/somaxconn") or 0
-    if queue < _QUEUE:
+    queue = files.read_number("/proc/sys/net/core/somaxconn")  # None where it is hidden (ProcSubset=pid)
+    if queue is not None and queue < _QUEUE:
         yield warning(
             f"at most {queue} connections can wait for an app (net.core.somaxconn)",
             "while an app restarts, more than these are refused",
@@ -41,7 +43,11 @@ def memory(project: Project) -> Iterator[Finding]:
     stop_first = {name for name, service in project.config.services.items() if service.order == "stop-first"}
     beside = [service for service in status(project).services if service.name not in stop_first]
     rows = [row for service in beside for row in service.instances if row.state == "serving"]
-    yield from for_two(sum(row.memory_bytes or 0 for row in rows), available())
+    free = available()
+    if free is None:
+        yield fine("memory for two versions: unknown, since /proc/meminfo cannot be read here")
+    else:
+        yield from for_two(sum(row.memory_bytes or 0 for row in rows), free)
 
 
 def for_two(used: int, free: int) -> Iterator[Finding]:
@@ -56,17 +62,17 @@ def for_two(used: int, free: int) -> Iterator[Finding]:
         yield fine(f"memory for two versions: one uses {_megabytes(used)}, {_megabytes(free)} are free")
 
 
-def available() -> int:
-    """Return the bytes of memory that are available without swapping (MemAvailable, proc_meminfo(5))."""
+def available() -> int | None:
+    """Return the bytes of memory that are available without swapping (MemAvailable, proc_meminfo(5)), if known."""
     lines = (files.read("/proc/meminfo") or "").splitlines()
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def disk(project: Project) -> Iterator[Finding]:
-    """Compare the free disk space with what one more release needs."""
-    folder = project.paths.state
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
+    """Compare the free disk space with what one more release needs, and with what its sockets and tables need."""
+    surroundings.require_folders(project)
+    yield from _runtime(_existing(project.paths.runtime))
+    folder = _existing(project.paths.state)
     disk = os.statvfs(folder)
     free = disk.f_bavail * disk.f_frsize
     current = project.releases.current() if project.releases else None
@@ -81,6 +87,24 @@ def disk(project: Project) -> Iterator[Finding]:
         yield warning(f"{folder}: only {_megabytes(free)} are free", "logs and releases go there", clean)
     else:
         yield fine(f"{folder}: {_megabytes(free)} are free" + (f", a release has {_megabytes(size)}" if size else ""))
+
+
+def _existing(folder: str) -> str:
+    """Return the folder, or the nearest one above that exists."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _runtime(folder: str) -> Iterator[Finding]:
+    disk = os.statvfs(folder)
+    few_inodes = disk.f_files and disk.f_favail < _INODES
+    if few_inodes or disk.f_bavail * disk.f_frsize < _LEAST_RUNTIME:
+        yield error(
+            f"{folder}: its file system is full ({'inodes' if few_inodes else 'space'})",
+            "sockets and routing tables go there, so no deploy can be prepared",
+            "make room on it (`df -h`, `df -i`), or set runtime_dir in [zdd] to a folder elsewhere",
+        )
 
 
 def state(project: Project) -> Iterator[Finding]:

@@ -82,6 +82,8 @@ def _port(address: str, own: Sequence[Process]) -> Finding:
     first = files.read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 0
     if other := ports_of_nginx.taken(address, own):
         return error(other.words, "nginx cannot listen there", other.fix)
+    if problem := ports_of_nginx.elsewhere(address, own):
+        return error(problem, "nginx cannot listen there", ports_of_nginx.CHANGE_LISTEN)
     sockets = ports_of_nginx.listening(address)
     if not sockets and port < first and os.geteuid() != 0:
         return error(

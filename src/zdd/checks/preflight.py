@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from zdd.checks import surroundings
 from zdd.claims import user_name
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
-from zdd.host import reach, sock_diag, systemd
+from zdd.host import reach, systemd
 from zdd.instances import environment
 from zdd.operate import boot_unit
 from zdd.project import Project
@@ -20,6 +21,8 @@ def require(project: Project, action: str = "deploy") -> None:
 
     `up` and `recover` start the apps even if somebody else's nginx does not run yet, as at boot.
     """
+    for finding in surroundings.findings(project):
+        raise UsageError(finding.what, hint=finding.fix)
     project.proxy.require()
     if action not in ("up", "recover") and project.tables.current() and (down := project.proxy.whereabouts().down):
         raise UsageError(f"{down}: visitors get nothing", hint="start nginx, then run zddeploy again")
@@ -38,14 +41,6 @@ def access(project: Project) -> Iterator[Finding]:
     """Check whether nginx can reach the instances, and zdd can count their connections."""
     if not any(app.socket in ("fd", "unix") for app in project.config.apps.values()):
         return
-    try:
-        sock_diag.connections_to_files()
-    except OSError as problem:
-        yield error(
-            f"this kernel does not show connections to UNIX sockets ({problem.strerror})",
-            "zdd could not know when an old instance is drained",
-            "load what it lacks, and at every boot: sudo modprobe unix_diag",
-        )
     yield from _links(project)
     if nginx := project.proxy.whereabouts().overlooks(project.paths.runtime):
         yield error(

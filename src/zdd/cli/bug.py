@@ -7,7 +7,6 @@ import os
 import platform
 import shlex
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ def report(error: ZddError, argv: Sequence[str]) -> None:
     """Write the report, and add its path, and what serves now, to the error."""
     about = f"zddeploy {__version__}, Python {sys.version.split()[0]}, {platform.platform()}\n$ {shlex.join(argv)}"
     parts = [about, "".join(traceback.format_exception(error))]
-    folders = [tempfile.gettempdir()]
+    folders = [os.environ.get("TMPDIR", "/tmp")]
     try:
         from zdd.claims import home_of
 

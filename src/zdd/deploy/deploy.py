@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from msgspec import UNSET
 
-from zdd.checks import preflight
+from zdd.checks import preflight, surroundings
 from zdd.deploy import cleanup, hooks, pipeline, plan, recovery, versions
 from zdd.deploy.outcome import known_to_serve, report_done, report_failure, write_history
 from zdd.deploy.plan import Observed, Request
@@ -56,6 +56,7 @@ def _deploy(
 ) -> int:
     today, begun, before = project, time.monotonic(), known_to_serve(project)
     try:
+        surroundings.require_folders(project)
         if action == "deploy":
             preflight.require(project)
         with recovery.changing(project, f"zddeploy {action}", spare_warm=action == "rollback"):

@@ -182,11 +182,13 @@ def _is_program(path: str) -> bool:
 
 
 def _nameless_file() -> IO[bytes]:
-    """Return a temporary file that has no name, so that nothing is left of it however zddeploy ends."""
+    """
+    Return a temporary file that has no name, so that nothing is left of it however zddeploy ends.
+
+    It is in memory where no folder takes one, as in units with ProtectSystem=strict.
+    """
     try:
         fd = os.open(os.environ.get("TMPDIR", "/tmp"), os.O_TMPFILE | os.O_RDWR, 0o600)
-    except OSError:  # the file system has no O_TMPFILE, open(2)
-        import tempfile  # here, because it imports much
-
-        return tempfile.TemporaryFile()
+    except OSError:  # read-only or missing, or its file system has no O_TMPFILE, open(2)
+        fd = os.memfd_create("output")
     return os.fdopen(fd, "w+b")

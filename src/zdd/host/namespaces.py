@@ -56,6 +56,12 @@ def sees(pid: int, path: str) -> bool | None:
         return False
 
 
+def is_mapped(uid: int) -> bool:
+    """Return whether our user namespace contains this user (user_namespaces(7)); True if that is unknown."""
+    ranges = [[int(number) for number in line.split()] for line in process.read("/proc/self/uid_map").splitlines()]
+    return not ranges or any(first <= uid < first + count for first, _, count in ranges)
+
+
 def is_first_of_pids() -> bool:
     """Return whether we see all processes of the machine, as far as /proc hides none: no container surrounds us."""
     return _namespace("self", "pid") == _FIRST_PID_NAMESPACE

@@ -7,7 +7,7 @@ import socket
 import stat
 from collections.abc import Collection
 
-from zdd.host import acl
+from zdd.host import acl, process
 
 
 def first_unsearchable_folder(path: str, uid: int, groups: Collection[int]) -> str | None:
@@ -30,11 +30,16 @@ def may_link(uid: int) -> bool:
     """
     Return whether we can make a hard link to a socket that this user owns, by trying it in a temporary folder.
 
-    With fs.protected_hardlinks (proc_sys_fs(5)) this needs CAP_FOWNER, which a container's root may lack.
+    With fs.protected_hardlinks (proc_sys_fs(5)) this needs CAP_FOWNER, which a container's root may lack. If there is
+    no temporary folder to write to, return True: the deploy will find out.
     """
     import tempfile  # here, because it imports much
 
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as made:
+    try:
+        temporary = tempfile.TemporaryDirectory()
+    except OSError:
+        return True
+    with temporary as folder, socket.socket(socket.AF_UNIX) as made:
         made.bind(f"{folder}/socket")
         os.chmod(f"{folder}/socket", 0o600)
         os.chown(f"{folder}/socket", uid, -1)
@@ -43,6 +48,13 @@ def may_link(uid: int) -> bool:
         except PermissionError:
             return False
     return True
+
+
+def may_chown() -> bool:
+    """Return whether we have CAP_CHOWN in effect (capabilities(7))."""
+    lines = process.read("/proc/self/status").decode().splitlines()
+    effective = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+    return bool(effective & 1)  # CAP_CHOWN is number 0
 
 
 def changeable(path: str, uid: int, gid: int) -> str | None:

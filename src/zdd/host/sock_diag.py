@@ -6,6 +6,7 @@ A connection to a UNIX socket counts from connect(2) on: a queued one, not accep
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -38,6 +39,29 @@ class TcpSocket:
         self.port = port
         self.inode = inode
         self.uid = uid
+
+
+class Unavailable(OSError):  # noqa: N818 -- reads as what happened
+    """The kernel does not show sockets to us; `cure` says what to change."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number, f"the kernel does not show sockets here (sock_diag: {os.strerror(number)})")
+        self.cure = _FORBIDDEN if number in (errno.EAFNOSUPPORT, errno.EPERM, errno.EACCES) else _MISSING
+
+
+_FORBIDDEN = (
+    "allow netlink: add AF_NETLINK to RestrictAddressFamilies= of the unit, or to the container's seccomp profile"
+)
+_MISSING = "load what the kernel lacks, and at every boot: sudo modprobe unix_diag tcp_diag"
+
+
+def obstacle() -> Unavailable | None:
+    """Return why the kernel does not show sockets to us; None if it does."""
+    try:
+        next(iter(_unix_sockets(_LISTEN)), None)
+    except Unavailable as error:
+        return error
+    return None
 
 
 def connections_to(file: File | None) -> int | None:
@@ -201,13 +225,20 @@ def _tcp_sockets(family: int, states: int, port: int) -> Iterator[TcpSocket]:
         yield TcpSocket(socket.inet_ntop(family, message[8 : 8 + width]), local_port, inode, uid)
 
 
+def _netlink() -> socket.socket:
+    try:
+        return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG)
+    except OSError as error:
+        raise Unavailable(error.errno or 0) from error
+
+
 def _dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
     """
     Yield the payload of every answer to a dump request (netlink(7)), or at least of those that contain `wanted`.
 
     The kernel sends about a hundred answers at a time; messages without `wanted` are skipped whole.
     """
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as netlink:
+    with _netlink() as netlink:
         netlink.send(struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_DUMP, 1, 0) + request)
         while True:
             data, offset = netlink.recv(65536), 0
@@ -218,7 +249,7 @@ def _dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
                     return
                 if kind == _NLMSG_ERROR:
                     code = -struct.unpack_from("=i", data, offset + 16)[0]
-                    raise OSError(code, f"sock_diag: {os.strerror(code)}")
+                    raise Unavailable(code)
                 if holds_wanted:
                     yield data[offset + 16 : offset + length]
                 offset += (length + 3) & ~3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ from zdd.host.process import Process
 from zdd.nginx.config import listen, parse
 from zdd.nginx.config.listen import Address
 
+CHANGE_LISTEN = "set listen in [nginx] to an address of this machine (`ip address`), or to a port alone for all of them"
 _EVERYWHERE = ("", "*", "0.0.0.0", "::")
 _ALL = {"0.0.0.0", "::"}  # every address of IPv4 and of IPv6, as `listen.parsed` returns them
 
@@ -42,6 +45,8 @@ def taken(address: str, own: Sequence[Process]) -> Taken | None:
     pid = complaints.holder(set(others))
     if known := whose.at_port(port, pid):
         owner, nginx = known
+        if nginx in {ours.pid for ours in own}:
+            return None  # root without CAP_SYS_PTRACE does not see that its nginx has these sockets
         ways = "give the service a `host` in that project, or let both be included (include in [nginx]) by one nginx"
         who = f"the nginx (process {nginx}) of {owner.words}"
         return Taken(port, who, f"{ways}; or change listen", is_project=True)
@@ -82,6 +87,50 @@ def require_bindable(addresses: Sequence[str], bound: Collection[Address]) -> No
 
 def _shown(host: str) -> str:
     return "every address" if host in _ALL else host
+
+
+def require_here(addresses: Sequence[str], own: Sequence[Process]) -> None:
+    """Raise UsageError if one of these addresses is not this machine's, so that nginx could not listen there."""
+    for address in addresses:
+        if problem := elsewhere(address, own):
+            raise UsageError(problem, hint=CHANGE_LISTEN)
+
+
+def elsewhere(address: str, own: Sequence[Process]) -> str | None:
+    """Return why nobody can listen on this address here; None if one can, or if one of these processes does."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if host in ("", "*", "0.0.0.0"):
+        return None
+    try:
+        numbers = _resolved(host)
+    except OSError as error:
+        return f"listen {address}: {host} does not resolve ({error.strerror})"
+    inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
+    held = {one.address for one in sock_diag.listening_on(int(port)) if one.inode in inodes}
+    for number in numbers - held:
+        try:
+            with socket.socket(_family(number)) as tried:
+                tried.bind((number, 0))
+        except OSError as error:
+            foreign = error.errno == errno.EADDRNOTAVAIL
+            why = "is not an address of this machine" if foreign else f"cannot be used: {error.strerror}"
+            return f"listen {address}: {number} {why}"
+    return None
+
+
+def _resolved(host: str) -> set[str]:
+    """Return the IP addresses of a name; an address is its own. Raises OSError."""
+    try:
+        socket.inet_pton(_family(host), host)
+    except OSError:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return {str(address[0]) for *_, address in found}
+    return {host}
+
+
+def _family(number: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in number else socket.AF_INET
 
 
 def _overlap(host: str, other: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zdd.claims import user_name
+from zdd.host import namespaces
 from zdd.project import Project
 
 
@@ -27,7 +28,7 @@ def mend(project: Project) -> bool:
 def _shut(project: Project, others: bool = False) -> list[str]:
     """Return the instances of the table in force that are closed to nginx; with `others` also warm ones."""
     current = project.tables.current()
-    users = project.proxy.whereabouts().users() if current else []
+    users = [uid for uid in project.proxy.whereabouts().users() if namespaces.is_mapped(uid)] if current else []
     names = list(current.instances) if current and users else []
     if names and others:
         names = sorted({*names, *(name for name, one in project.instances.running().items() if one.state == "warm")})

@@ -10,6 +10,8 @@ from zdd.project import Project
 
 def connections(project: Project, running: dict[str, InstanceState]) -> dict[str, int | None]:
     """Return the connections of each instance, None if they are unknown, from one scan of sockets for all of them."""
+    if sock_diag.obstacle():
+        return dict.fromkeys(running)
     counts = sock_diag.connections_to_files()
     nginx = project.proxy.whereabouts().likely
     elsewhere = nginx is not None and namespaces.shares_network(nginx.pid) is False

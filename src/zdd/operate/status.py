@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from zdd import history, kills, living
-from zdd.host import lock, usage
+from zdd.host import lock, sock_diag, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
 from zdd.operate import admission, in_place, maintenance, under_way
 from zdd.operate.connected import connections
@@ -99,6 +99,8 @@ def status(project: Project) -> Status:
     now.notes += kills.shortened(kills.since_last(kills.read(project.paths.kills), entries))
     now.notes += _how_to_start(project, current, was_deployed)
     now.notes += filter(None, [living.doubt(project.paths), project.proxy.whereabouts().doubt if current else None])
+    if obstacle := sock_diag.obstacle():
+        now.notes.append(f"connections are unknown: {obstacle.strerror}; {obstacle.cure}")
     return now
 
 

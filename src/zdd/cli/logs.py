@@ -17,6 +17,7 @@ from zdd.instances.name import number_of, service_of
 from zdd.operate import logs
 from zdd.operate.logs import Line
 from zdd.project import Project
+from zdd.visible import visible
 
 _POLL = 0.2
 _NUMBER = 4  # characters of an instance's number with its dash, usually
@@ -99,5 +100,5 @@ def _show(lines: Iterable[Line], width: int, as_json: bool) -> bool:
         else:
             shift = len(service_of(line.instance)) + number_of(line.instance)
             colour = _COLOURS[shift % len(_COLOURS)]
-            click.echo(f"{click.style(f'{line.instance:<{width}} |', fg=colour)} {line.text}")
+            click.echo(f"{click.style(f'{line.instance:<{width}} |', fg=colour)} {visible(line.text)}")
     return any_shown

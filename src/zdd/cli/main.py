@@ -12,6 +12,7 @@ import click
 from zdd import __version__
 from zdd.errors import Unforeseen, UsageError, ZddError, as_zdd_error, last_words
 from zdd.terminal import Terminal, fitted
+from zdd.visible import visible
 
 # In the order of --help. Each command is imported only when it is used.
 COMMANDS = (
@@ -134,7 +135,7 @@ def _fail(error: ZddError) -> int:
     failed = error if hasattr(error, "output") else error.__cause__  # the cause of a failed undo is the first error
     output = last_words(error)
     for line in output:
-        click.echo(f"  | {line}", err=True)
+        click.echo(f"  | {visible(line)}", err=True)
     if log := getattr(failed, "log", None):
         click.echo(f"  all its output: {log}" if output else f"  it has printed nothing ({log})", err=True)
     if error.hint:

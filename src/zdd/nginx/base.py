@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zdd.conf.schema import Config
-from zdd.errors import DeployFailed
+from zdd.errors import DeployFailed, UsageError
 from zdd.events import Unproved
 from zdd.host import files
 from zdd.host.clock import Clock
@@ -204,7 +204,10 @@ class NginxBase(Proxy, ABC):
 
     def describe(self) -> dict[str, Any]:
         master = self.master()
-        version = dotted(self.binary.version) if master else None
+        try:
+            version = dotted(self.binary.version) if master else None
+        except UsageError:  # root does not run somebody else's program to ask it
+            version = None
         return {"pid": master.pid if master else None, "version": version, "managed": self.is_ours}
 
     def capacity(self) -> str:

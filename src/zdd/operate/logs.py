@@ -16,6 +16,7 @@ from zdd.project import Project
 
 _ISO = re.compile(r"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?)\d*\s?(Z|[+-]\d\d:?\d\d)?")
 _CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
+_LONGEST_LINE = 1 << 20  # bytes: an app can print without end, or make its log seem endless (ftruncate(2))
 _HEAD = 100  # characters: a time is only searched for at the beginning of a line
 
 
@@ -147,7 +148,8 @@ def _whole(path: str) -> Iterator[str]:
         if os.path.exists(part):
             with open(part, encoding="utf-8", errors="replace") as log:
                 log.seek(rotation.data(log.fileno()))
-                yield from (line.rstrip("\n").lstrip("\0") for line in log)
+                lines = iter(lambda: log.readline(_LONGEST_LINE), "")
+                yield from (line.rstrip("\n").lstrip("\0") for line in lines)
 
 
 def _tail(path: str, lines: int) -> list[str]:
@@ -156,11 +158,15 @@ def _tail(path: str, lines: int) -> list[str]:
 
 
 def lines_from(path: str, offset: int) -> bytes:
-    """Return the complete lines after this offset; none if the file does not exist yet."""
+    """
+    Return the complete lines after this offset, at most a megabyte; none if the file does not exist yet.
+
+    What is longer and has no end is returned as one line.
+    """
     try:
         with open(path, "rb") as log:
             log.seek(offset)
-            text = log.read()
+            text = log.read(_LONGEST_LINE)
     except FileNotFoundError:
         return b""
-    return text[: text.rfind(b"\n") + 1]
+    return text if len(text) == _LONGEST_LINE and b"\n" not in text else text[: text.rfind(b"\n") + 1]

@@ -16,6 +16,7 @@ Address = str | int
 _SLICE = 0.05  # seconds between calls of `interrupt`
 _SHOWN = 2048  # bytes of a body that are read, for display
 _LONGEST_HEAD = 65536
+_DIGITS = 9  # of a Content-Length that are read: Python refuses to convert thousands
 CLOSED = "the connection was closed without an answer"
 EXPECTS_TLS = "should it expect TLS, switch that off: nginx speaks plain HTTP to the app"
 _SETTINGS = b"\x04\0\0\0\0\0"  # type, flags and stream of the frame that an HTTP/2 server begins with (RFC 9113)
@@ -103,7 +104,7 @@ def _is_enough(data: bytes) -> bool:
         return len(data) > _LONGEST_HEAD
     fields = head.lower()
     if length := re.search(rb"\r\ncontent-length: *([0-9]+)", fields):
-        return len(body) >= min(int(length[1]), _SHOWN)
+        return len(body) >= min(int(length[1][:_DIGITS]), _SHOWN)  # a longer number is no smaller
     chunked = b"\r\ntransfer-encoding:" in fields
     return len(body) >= _SHOWN or (chunked and body.endswith(b"0\r\n\r\n")) or head[9:12] in (b"204", b"304")
 
@@ -140,7 +141,7 @@ def _parse(data: bytes) -> Answer:
         raise NotHttp(CLOSED, EXPECTS_TLS)
     if data[3:9] == _SETTINGS:
         raise NotHttp("the answer is HTTP/2", "what speaks nothing else, such as gRPC, needs a health_command")
-    if not (words[0].startswith("HTTP/") and len(words) > 1 and words[1].isdigit()):
+    if not (words[0].startswith("HTTP/") and len(words) > 1 and re.fullmatch("[0-9]{3}", words[1])):
         raise NotHttp(f"the answer is not HTTP: {status_line[:80]!r}")
     pairs = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
     fields = dict(pairs)

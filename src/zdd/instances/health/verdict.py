@@ -94,7 +94,12 @@ def _advice(answer: Answer, path: str, service: Service) -> str | None:
 def _redirected(location: str, status: int, path: str, host: str) -> str:
     from urllib.parse import urlsplit  # imported here: most deploys never need it
 
-    target = urlsplit(location)
+    try:
+        target = urlsplit(location)
+    except ValueError:  # such as http://[bad/
+        return (
+            f"the app redirects to {location[:80]!r}, which is no URL: health_path must name a path without a redirect"
+        )
     if target.hostname not in (None, host):
         return f'it was asked as {host!r} and wants another name: health_host = "{target.hostname}"'
     if target.path not in ("", path):

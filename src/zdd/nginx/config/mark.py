@@ -78,12 +78,12 @@ class Mark(NamedTuple):
         """Return what the values of the header say. Only exactly one value that begins with our word is a proof."""
         own = [value for value in values if value.startswith(f"{self.word} ")]
         words = own[0].split(" ", 3) if len(own) == len(values) == 1 else []
-        if len(words) < 3 or not words[2].isdecimal():
+        if len(words) < 3 or not re.fullmatch("[0-9]{1,10}", words[2]):
             return None
         seen = Seen(words[1], int(words[2]))
         if tried := re.fullmatch(_TRIED, words[3] if len(words) > 3 else ""):
             address, status = (re.split(", | : ", tried[part])[-1] for part in ("addresses", "statuses"))
-            return seen._replace(address=address, status=int(status) if status.isdecimal() else None)
+            return seen._replace(address=address, status=int(status) if re.fullmatch("[0-9]{3}", status) else None)
         return seen
 
 

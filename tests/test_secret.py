@@ -20,13 +20,18 @@ from zdd.errors import ZddError
         "STRIPE_KEYS",
         "SENTRY_DSN",
         "--token",
+        "MYSQL_PWD",
+        "db-pw",
+        "SESSION_JWT",
     ],
 )
 def test_names_that_hold_secrets_are_known(name: str) -> None:
     assert secret.is_secret(name)
 
 
-@pytest.mark.parametrize("name", ["LOG_LEVEL", "KEYBOARD", "PASSENGERS", "AUTHOR", "PWD", "SSL_KEY_FILE", "TOKENIZER"])
+@pytest.mark.parametrize(
+    "name", ["LOG_LEVEL", "KEYBOARD", "PASSENGERS", "AUTHOR", "PWD", "OLDPWD", "SSL_KEY_FILE", "TOKENIZER"]
+)
 def test_other_names_hold_none(name: str) -> None:
     assert not secret.is_secret(name)
 

@@ -30,6 +30,8 @@ from zdd.host.clock import boot_id
 from zdd.host.process import Process
 from zdd.layout import Layout
 
+_LONGEST = 16 << 20  # bytes of an environment: a process may let its own seem endless
+
 
 def check_proc() -> None:
     """Raise UsageError if /proc does not show our own process numbers: no process would seem to run."""
@@ -118,7 +120,7 @@ def _lives(layout: Layout, name: str, recorded: Process, record: dict[str, Any])
     port = record.get("port")
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            variables = set(file.read().split(b"\0"))
+            variables = set(file.read(_LONGEST).split(b"\0"))
         outputs = set(_open_files(pid))
     except FileNotFoundError:  # it has ended meanwhile
         return False

@@ -158,13 +158,16 @@ def _is_locked(project: str, holder: dict[str, object]) -> Locked:
     )
 
 
-def open_project(config: Config, events: Events, log: Callable[[str], None] | None = None) -> Project:
+def open_project(
+    config: Config, events: Events, log: Callable[[str], None] | None = None, only_looks: bool = False
+) -> Project:
     """
     Build the project from its parts, without touching anything.
 
-    `log` is called with every command that runs. Raises UsageError if the paths belong to another project.
+    `log` is called with every command that runs; `only_looks` is as in Commands. Raises UsageError if the paths belong
+    to another project.
     """
-    paths, commands, clock, interrupts = Paths(config), Commands(log), Clock(), Interrupts()
+    paths, commands, clock, interrupts = Paths(config), Commands(log, only_looks), Clock(), Interrupts()
     paths.check()
     if old := paths.moved_from():
         events.notice(f"project {config.project} was deployed as {old}, which is gone; {config.path} takes its place")

@@ -7,7 +7,7 @@ import re
 HIDDEN = "****"
 
 _SECRET = re.compile(
-    r"(?i)(^|[^a-z0-9])([a-z0-9]*(password|passwd|secret|token|key)|pass|passphrase|dsn|credential|auth)s?($|[^a-z0-9])"
+    r"(?i)(^|[^a-z0-9])([a-z0-9]*(password|passwd|secret|token|key)|pass|passphrase|dsn|credential|auth|jwt|(?<=[^a-z0-9])pwd?)s?($|[^a-z0-9])"
 )
 _HARMLESS = re.compile(r"(?i)[^a-z0-9](file|path|dir|name)$")  # SSL_KEY_FILE is the path of a key, not the key
 _VALUE = r"""("[^"]*"|'[^']*'|[^\s&"']+)"""

@@ -11,6 +11,8 @@ from typing import TextIO
 
 import click
 
+from zdd.visible import visible
+
 
 class Terminal:
     """
@@ -42,7 +44,7 @@ class Terminal:
 
     def show(self, line: str, colour: str = "cyan") -> None:
         """Replace the living line; prints nothing unless on a terminal."""
-        line = (self._margin + line)[: size().columns - 1]
+        line = (self._margin + visible(line))[: size().columns - 1]
         if self.alive and line != self._shown:
             self.erase()
             self._shown = line
@@ -93,11 +95,11 @@ def size() -> os.terminal_size:
 
 def fitted(text: str, stream: TextIO) -> str:
     """
-    Wrap each line to the terminal's width, between words but not within `a command`.
+    Wrap each line to the terminal's width, between words but not within `a command`; make control characters visible.
 
-    Without a terminal the text stays as it is, for programs that search it.
+    Without a terminal no line is wrapped, for programs that search the text.
     """
-    width = size().columns
+    text, width = visible(text), size().columns
     if not stream.isatty() or all(len(line) <= width for line in text.splitlines()):
         return text
     import textwrap  # here, because most lines are short

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
+import pytest
+
+from zdd.host import command
 from zdd.host.command import Commands, which
 
 
@@ -25,3 +29,21 @@ def test_a_program_is_found_where_the_shell_would_find_it(tmp_path: Path) -> Non
     assert which("missing", path) is None
     assert which(f"{tmp_path}/a/tool", "") == f"{tmp_path}/a/tool"
     assert which("sh") == shutil.which("sh")
+
+
+def test_a_program_that_prints_without_end_does_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_MOST_KEPT", 1 << 20)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    used: list[int] = []
+
+    def look() -> None:
+        links = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
+        output = next(link for link in links if os.path.islink(link) and os.readlink(link).startswith(f"{tmp_path}/"))
+        used.append(os.stat(output).st_blocks)
+        if used[-1] < max(used):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Commands().run(["/bin/sh", "-c", "head -c 8000000 /dev/zero; exec sleep 60"], interrupt=look)

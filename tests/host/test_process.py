@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +113,11 @@ def test_the_name_of_a_command_may_hold_anything(tmp_path_factory: pytest.TempPa
 
     assert found is not None
     assert found.start_time > 0
+
+
+def test_of_a_file_of_proc_that_seems_endless_only_the_beginning_is_read(tmp_path: Path) -> None:
+    """A process may let its command line reach over all its memory: PR_SET_MM_MAP, prctl(2)."""
+    with (tmp_path / "cmdline").open("wb") as file:
+        file.truncate(1 << 30)
+
+    assert len(process.read(str(tmp_path / "cmdline"))) == 16 << 20

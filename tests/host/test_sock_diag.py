@@ -144,3 +144,20 @@ def connected(path: str) -> socket.socket:
 def close(*sockets: socket.socket) -> None:
     for one in sockets:
         one.close()
+
+
+def test_a_name_with_line_breaks_adds_no_lines_that_count() -> None:
+    """Anybody may bind such a name, also an abstract one, and /proc/net/unix shows it as it is."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as ours:
+        path = f"{folder}/s"
+        ours.bind(path)
+        ours.listen()
+        forged = [f"\0{os.getpid()}\n {path}", f"\0{os.getpid()}\nx x x 00010000 x x none {path}"]
+        forgers = [socket.socket(socket.AF_UNIX) for _ in forged]
+        for forger, name in zip(forgers, forged, strict=True):
+            forger.bind(name)
+
+        assert sock_diag.connections_by_name(path, os.getpid()) == 0
+        assert sock_diag.listening_paths([os.getpid()]) == [path]
+        for forger in forgers:
+            forger.close()

@@ -22,6 +22,7 @@ from zdd.keeper.relay import Relay
 class FakeLog:
     def __init__(self) -> None:
         self.tended = 0
+        self.pause = 1.0
 
     def tend(self) -> str | None:
         self.tended += 1

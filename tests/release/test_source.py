@@ -198,6 +198,27 @@ def test_a_repository_of_another_user_is_trusted_only_where_git_has_said_so(
     assert "uncommitted changes" in house.notices[-1]
 
 
+def test_a_trusted_repository_s_hooks_and_monitor_are_not_run(house: House, repository: Repository) -> None:
+    commit = repository.commit(app_py="one")
+    ran = repository.path.parent / "ran"
+    spy = repository.path / ".git/spy"
+    spy.write_text(f"#!/bin/sh\necho $0 >> {ran}\n")
+    spy.chmod(0o755)
+    hooks = repository.path / ".git/hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in ("post-checkout", "post-index-change", "reference-transaction", "pre-auto-gc", "fsmonitor-watchman"):
+        (hooks / name).unlink(missing_ok=True)
+        (hooks / name).symlink_to(spy)
+    for key in ("core.fsmonitor", "uploadpack.packObjectsHook", "core.sshCommand", "core.gitProxy", "core.pager"):
+        repository.git("config", key, str(spy))
+    (repository.path / "app.py").write_text("two")
+    ran.unlink(missing_ok=True)
+
+    assert built(house, house.releases(repository.path)) == (commit, "one")
+
+    assert not ran.exists()
+
+
 def test_what_a_mirror_of_an_earlier_zdd_has_does_not_get_in_the_way(
     house: House, repository: Repository, tmp_path: Path
 ) -> None:

@@ -263,7 +263,7 @@ def test_others_may_read_nothing_of_a_project_but_its_code_and_pages(project: Pr
 
     named = {str(Path(path).relative_to(project.folder)) for path in readable}
     nginxs = {"R/maintenance", "R/nginx.pid", "S/nginx", "S/nginx/nginx.conf"}
-    code_s = {"S", "S/current", "S/shared", "S/repo.git.log"} | {name for name in named if name.startswith("S/rel")}
+    code_s = {"S", "S/current", "S/shared"} | {name for name in named if name.startswith("S/rel")}
     whose = {"R/owner", "S/owner", "S/runtime"}  # whose project it is
     assert named <= nginxs | code_s | whose
     assert "R/maintenance" in named

@@ -19,6 +19,7 @@ CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
     "gate": nginx.gate,
     "ports": nginx.ports,
     "access": preflight.access,
+    "env_files": preflight.env_files,
     "sudo": nginx.sudo,
     "system": preflight.notices,
     "limits": machine.limits,

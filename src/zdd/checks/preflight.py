@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from zdd.checks import surroundings
 from zdd.claims import user_name
@@ -13,6 +14,8 @@ from zdd.host import reach, systemd
 from zdd.instances import environment
 from zdd.operate import boot_unit
 from zdd.project import Project
+
+_HOOKS = ("before_start", "after_switch", "after_deploy", "on_failure")
 
 
 def require(project: Project, action: str = "deploy") -> None:
@@ -31,7 +34,7 @@ def require(project: Project, action: str = "deploy") -> None:
         from zdd.release import shared  # here, because most projects have no releases
 
         shared.check(release.shared, project.paths.shared)
-    for finding in access(project):
+    for finding in (*access(project), *env_files(project)):
         raise UsageError(finding.what, hint=finding.fix)
     for notice in notices(project):
         project.events.notice(notice.line)
@@ -73,6 +76,54 @@ def _links(project: Project) -> Iterator[Finding]:
             )
 
 
+def env_files(project: Project) -> Iterator[Finding]:
+    """
+    Check that root believes no env_file which another user can write: hooks of [zdd] and apps of root's would get it.
+
+    Whoever can write the configuration may be root anyway. What a deploy has recorded was checked then.
+    """
+    if os.geteuid() != 0:
+        return
+    for app in project.config.apps.values():
+        if app.env_file is None or isinstance(app, environment.ResolvedService):
+            continue
+        hooks = [name for name in _HOOKS if getattr(project.config.zdd, name)]
+        as_root = environment.identity_of(app).uid in (None, 0)
+        if not (hooks or as_root) or not (place := _others_may_change(app.env_file, project.config.path)):
+            continue
+        gets = f"{', '.join(hooks)} of [zdd]" if hooks else "the app"
+        yield error(
+            f"{app.name}: env_file {app.env_file} can be changed by others than root ({place}), "
+            f"and {gets} would be run by root with what it says",
+            "LD_PRELOAD or PATH in it would make its writer root",
+            f"`chown root {app.env_file}`, in a folder of root's"
+            + (f"; or have the commands in before_start of [service.{app.name}]" if not as_root else ""),
+        )
+
+
+def _changeable(project: Project) -> Iterator[Finding]:
+    """Yield what others could change of what root runs or writes, less what the configuration's owner could."""
+    config = project.config
+    if os.geteuid() != 0:
+        return
+    why, cure = "who can change it can be root", "let only root write it and the folders above it"
+    if place := project.proxy.binary.changeable():
+        yield warning(f"root runs {project.proxy.binary.path}, which others can change ({place})", why, cure)
+    for written in (config.nginx.include, config.nginx.template):
+        if written and (place := _others_may_change(written, config.path)):
+            yield warning(f"root writes or reads {written} for nginx, which others can change ({place})", why, cure)
+
+
+def _others_may_change(path: Path, conf: Path) -> str | None:
+    """Return what of the path users can change who cannot change the configuration."""
+    try:
+        owner = os.stat(conf)
+    except OSError:
+        return None
+    place = reach.changeable(str(path), owner.st_uid, owner.st_gid)
+    return place if place != reach.changeable(str(conf), owner.st_uid, owner.st_gid) else None
+
+
 def notices(project: Project) -> Iterator[Finding]:
     """Yield what may surprise later: what ends with the login, or at a reboot, and what has no effect."""
     us, manager, apps = user_name(os.geteuid()), systemd.manager(), project.config.apps.values()
@@ -89,6 +140,7 @@ def notices(project: Project) -> Iterator[Finding]:
         cure = f"to rewrite it, once: `{boot_unit.enable_command(project.config)}`"
         yield warning(f"at boot {conf} is read, which is gone", "the site would be down until somebody deploys", cure)
     yield from project.proxy.notices()
+    yield from _changeable(project)
     if waiting := [app.name for app in apps if app.order == "stop-first" and app.socket == "fd"]:
         yield fine(f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {project.proxy.capacity()}")
         if project.releases is None:

@@ -38,6 +38,12 @@ def services(project: Project) -> Iterator[Finding]:
             "whoever breaks into the app has the machine",
             USER_NEEDS,
         )
+    if os.geteuid() == 0 and (place := reach.changeable(str(config.path), 0, 0)):
+        yield warning(
+            f"root deploys what {config.path} says, and others than root can change it ({place})",
+            "its hooks and builds are run by root: who can change it can be root",
+            "let only root write it and the folders above it; or deploy as its owner",
+        )
     project.instances.require()
     yield fine(f"{config.path}: {', '.join(config.services)}")
 

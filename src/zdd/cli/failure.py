@@ -8,6 +8,7 @@ import click
 
 from zdd.events import Failed
 from zdd.terminal import Terminal, fitted, size
+from zdd.visible import visible
 
 _BELOW = 4  # rows of a terminal that are left for what follows: what serves now, and the prompt
 _FEWEST = 3  # lines of output that are shown even on a small terminal
@@ -16,7 +17,7 @@ _FEWEST = 3  # lines of output that are shown even on a small terminal
 def show(failure: Failed) -> None:
     """Print a failure on stderr. A terminal gets so much of the output that the first line stays on the screen."""
     message = fitted(f"zddeploy: {failure.cause}", sys.stderr)
-    output = [f"  | {line}" for line in failure.output or ()]
+    output = [f"  | {visible(line)}" for line in failure.output or ()]
     after = []
     if failure.log:
         after.append(f"  all its output: {failure.log}" if output else f"  it has printed nothing ({failure.log})")

@@ -16,6 +16,7 @@ from zdd.load import Load
 from zdd.operate import loadtest
 from zdd.operate.loadtest import Result, Timeline
 from zdd.project import Project
+from zdd.visible import visible
 
 _SHOWN = 20  # failed requests
 
@@ -81,7 +82,7 @@ def _show(result: Result, as_json: bool) -> None:
         return
     for failure in result.failures[:_SHOWN]:
         what = f"{failure.outcome:<8} {failure.request}  while: {failure.step}  ({failure.detail})"
-        click.echo(f"  {failure.at:8.3f} s  {what}")
+        click.echo(f"  {failure.at:8.3f} s  {visible(what)}")
     if len(result.failures) > _SHOWN:
         click.echo(f"  and {len(result.failures) - _SHOWN} more; --json shows them")
     for phase, half, most in (

@@ -18,6 +18,7 @@ from zdd.instances.name import number_of, service_of
 from zdd.operate import logs
 from zdd.operate.logs import Line
 from zdd.project import Project
+from zdd.visible import visible
 
 _POLL = 0.2
 _LONGEST = 2000  # characters of a line that a terminal shows; files and pipes get all of it
@@ -102,7 +103,7 @@ def _show(lines: Iterable[Line], width: int, as_json: bool) -> bool:
             shift = len(service_of(line.instance)) + number_of(line.instance)
             colour = _COLOURS[shift % len(_COLOURS)]
             text = line.text if whole or len(line.text) <= _LONGEST else _shortened(line.text)
-            click.echo(f"{click.style(f'{line.instance:<{width}} |', fg=colour)} {text}")
+            click.echo(f"{click.style(f'{line.instance:<{width}} |', fg=colour)} {visible(text)}")
     return any_shown
 
 

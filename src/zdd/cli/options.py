@@ -101,7 +101,7 @@ def _project_of(
     config, events = _configuration_of(conf, verbose, as_json, needs_today=kind == "opens" or name == "deploy")
     if lock_timeout is not None:
         config = replace(config, zdd=replace(config.zdd, lock_timeout=lock_timeout))
-    project = open_project(config, events, events.command)
+    project = open_project(config, events, events.command, looks_only)
     if not looks_only:
         events.listeners.append(DeployLogs(project.paths))
     elif as_json:

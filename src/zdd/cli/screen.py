@@ -14,6 +14,7 @@ from zdd.cli import failure
 from zdd.events import Begin, Command, Doing, Drain, Event, Failed, Healthy, Notice, Plan, Proxy, Result, Step, Unproved
 from zdd.paths import Paths
 from zdd.terminal import Terminal, fitted
+from zdd.visible import visible
 
 _TICK, _SOON = 0.1, 0.2  # seconds: between updates of the living line, and until a step gets one
 _DONE = {"publish": "switched", "build": "built", "swap": "swapped", "bake": "baked"}
@@ -51,7 +52,7 @@ class Screen:
             if isinstance(event, Drain) and self.terminal.alive:
                 self._drain(event)
             elif (text := line(event, self.verbose)) is not None:
-                shown = text if isinstance(event, Command) else fitted(text, sys.stdout)
+                shown = visible(text) if isinstance(event, Command) else fitted(text, sys.stdout)
                 self.terminal.say(shown, _COLOUR.get(type(event)))
             self._draw()
 
@@ -63,7 +64,7 @@ class Screen:
             self._tick()
         else:
             self._draining = None
-            self.terminal.say(line(event, self.verbose) or "")
+            self.terminal.say(visible(line(event, self.verbose) or ""))
 
     def _draw(self) -> None:
         text, since = self._draining or (self._doing[-1] if self._doing else ("", 0.0))
@@ -119,7 +120,7 @@ class DeployLogs:
         text = f"{event.outcome}: {event.cause}" if isinstance(event, Result) and event.cause else line(event, True)
         if text is not None:
             now = time.strftime("%Y-%m-%d %H:%M:%S")
-            _append(self.paths.deploy_log(self.deploy), f"{now} {text}".encode())
+            _append(self.paths.deploy_log(self.deploy), f"{now} {visible(text)}".encode())
 
 
 def _append(path: str, text: bytes) -> None:

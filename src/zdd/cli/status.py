@@ -15,6 +15,7 @@ from zdd.errors import counted
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status, status
 from zdd.project import Project
 from zdd.terminal import fitted
+from zdd.visible import visible
 
 _EVERY = 1.0  # seconds between looks
 _HOME, _END_OF_LINE, _END = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -52,7 +53,7 @@ def lines(current: Status, now: float, cpu: Mapping[str, float] | None = None) -
     shown = [f"{current.project}: {deploy}{'nothing is deployed' if current.state == 'nothing' else current.state}"]
     nginx = current.nginx
     if nginx.get("pid"):
-        shown.append(f"  nginx {nginx['version']}, pid {nginx['pid']}")
+        shown.append(f"  nginx {nginx['version'] or 'of unknown version'}, pid {nginx['pid']}")
     instances = [(row, service) for service in current.services for row in service.instances]
     rows = iter(terminal.table([_cells(row, service, now, cpu) for row, service in instances]))
     for service in current.services:
@@ -65,7 +66,7 @@ def lines(current: Status, now: float, cpu: Mapping[str, float] | None = None) -
             if row.restarts and row.exit:
                 shown.append(f"        restarted last after {row.exit}")
     shown += [f"  ! {problem}" for problem in current.problems]
-    return shown + [f"  {note}" for note in current.notes]
+    return [visible(line) for line in [*shown, *(f"  {note}" for note in current.notes)]]
 
 
 def _cells(row: InstanceStatus, service: ServiceStatus, now: float, cpu: Mapping[str, float] | None) -> list[str]:

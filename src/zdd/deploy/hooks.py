@@ -128,5 +128,5 @@ def _surroundings(project: Project, name: str, folder: str, own: dict[str, str])
     if name:
         service = apps[name]
         return Surroundings(folder, environment.clean(service, own), environment.identity_of(service)), name
-    env = environment.inherited() | environment.given(list(apps.values())) | own
+    env = environment.inherited() | environment.for_hooks(list(apps.values())) | own
     return Surroundings(folder, env), ", ".join(app.name for app in apps.values() if app.env or app.env_file)

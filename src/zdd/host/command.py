@@ -9,11 +9,13 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, NamedTuple, NoReturn
 
+from zdd.host import rotation
 from zdd.host.clock import Clock
 from zdd.host.own_process import change_user
 from zdd.host.process import Process
 
 _MOST_SHOWN = 1 << 24  # bytes: only the end of longer output is read, as a service's user may print without end
+_MOST_KEPT = 16 * _MOST_SHOWN  # bytes: then what was printed so far is dropped
 _PAUSE = 0.01  # seconds between looks at whether a program has ended
 
 
@@ -57,11 +59,13 @@ class Commands:
     """
     Runs programs. `log` is called with each command line and its folder.
 
+    `only_looks`: for a command that changes nothing, and so may run no program that another user could replace.
     Raises OSError if a program cannot be started.
     """
 
-    def __init__(self, log: Callable[[str], None] | None = None) -> None:
+    def __init__(self, log: Callable[[str], None] | None = None, only_looks: bool = False) -> None:
         self.log = log
+        self.only_looks = only_looks
 
     def run(
         self,
@@ -81,8 +85,14 @@ class Commands:
         """
         # Output goes to a file, as a pipe ends only when all background processes have ended.
         with _nameless_file() as output:
-            status = self._start(argv, Surroundings(cwd, env, who), output).wait(timeout, Clock(), interrupt)
-            output.seek(max(0, os.fstat(output.fileno()).st_size - _MOST_SHOWN))
+
+            def check() -> None:
+                interrupt()
+                if os.fstat(output.fileno()).st_blocks * 512 > _MOST_KEPT:
+                    os.ftruncate(output.fileno(), 0)  # the program goes on behind the hole: it must not fill the disk
+
+            status = self._start(argv, Surroundings(cwd, env, who), output).wait(timeout, Clock(), check)
+            output.seek(max(rotation.data(output.fileno()), os.fstat(output.fileno()).st_size - _MOST_SHOWN))
             printed = output.read().decode(errors="replace")
         if status is None:
             return Result(-signal.SIGKILL, f"{printed}(killed: not done after {timeout:g} s)\n")

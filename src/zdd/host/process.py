@@ -243,6 +243,6 @@ def read(path: str) -> bytes:
     """Read a file of /proc; return nothing if the process has ended or we may not read it."""
     try:
         with open(path, "rb") as file:
-            return file.read()
+            return file.read(16 << 20)  # a process can let its command line seem endless (PR_SET_MM)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return b""

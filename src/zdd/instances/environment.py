@@ -18,6 +18,7 @@ from zdd.host.command import Identity
 
 # How CI systems find and kill what a job left running (GitHub Actions, Jenkins): a service must outlive its job.
 _CI_MARKS = ("RUNNER_TRACKING_ID", "BUILD_ID", "JENKINS_NODE_COOKIE", "JENKINS_SERVER_COOKIE")
+_LOADER = ("LD_", "GLIBC_TUNABLES", "GCONV_PATH")
 _TAKEN_OVER = ("PATH", "LANG", "TZ", "VIRTUAL_ENV")
 
 USER_NEEDS = "set user to one who can read the code, and write where the app writes"
@@ -90,6 +91,20 @@ def given(services: Sequence[RunService]) -> dict[str, str]:
     env: dict[str, str] = {}
     for service in reversed(services):
         env |= (service.from_file if isinstance(service, ResolvedService) else _from_file(service)) | service.env
+    return env
+
+
+def for_hooks(services: Sequence[RunService]) -> dict[str, str]:
+    """
+    Return the variables of these services for commands that we run ourselves, as the hooks of [zdd].
+
+    What the dynamic loader reads (ld.so(8)) is left out where the app is another user: it may name files of the app's.
+    """
+    env: dict[str, str] = {}
+    for service in reversed(services):
+        uid = identity_of(service).uid
+        own = given([service])
+        env |= own if uid in (None, os.geteuid()) else {k: v for k, v in own.items() if not k.startswith(_LOADER)}
     return env
 
 

@@ -6,8 +6,11 @@ Events come from operations, ended child processes and deadlines.
 
 from __future__ import annotations
 
+import signal
+
 from zdd.keeper import states
 from zdd.keeper.app import NeverRan
+from zdd.keeper.app_folders import AppFolders
 from zdd.keeper.drain import Drain, LongLived, Shutdown
 from zdd.keeper.hold import Hold
 from zdd.keeper.outage import Outage
@@ -38,6 +41,8 @@ class Keeper(Part):
         self.hold = Hold(shared, self._overdue)
         self.outage = Outage(shared, self.hold, self._start, on)
         self.presence = Presence(shared, self._silent)
+        self.app_folders = AppFolders(shared, self._exceeded)
+        self._excess = ""
         self.long_lived = LongLived(shared)
         self.drain = Drain(shared, lambda: on(states.WARM_OVER), self._drained)
         self.shutdown = Shutdown(shared, self.hold, self.drain)
@@ -172,7 +177,17 @@ class Keeper(Part):
         if self.life.on(states.SILENT):
             self.log(f"{reason}: it is stopped and started again")
 
+    def _exceeded(self, excess: str) -> None:
+        """End an app that fills the disk of its socket, before it takes others down."""
+        self._excess = excess
+        self.log(f"{excess}: it is killed")
+        self.app.signal_all(signal.SIGKILL)
+        self.app_folders.empty()
+
     def _app_ended(self, ended: Ended) -> None:
+        if self._excess:
+            ended.words, self._excess = f"{ended.words}, because {self._excess}", ""
+        self.app_folders.pause()
         self.runner.ended = ended
         self.listener.repair()
         self.log(f"the app ended: {ended.words}")
@@ -204,6 +219,8 @@ class Keeper(Part):
         self.life.on(states.DRAINED)
 
     def _start(self, low_priority: bool = False) -> None:
+        self.app_folders.remove_former()
+        self.app_folders.begin()
         if ended := self.runner.start(low_priority):
             self._app_ended(ended)
             return

@@ -215,7 +215,10 @@ class NginxBase(Proxy, ABC):
 
     def describe(self) -> dict[str, Any]:
         master = self.master()
-        version = dotted(self.binary.version) if master else None
+        try:
+            version = dotted(self.binary.version) if master else None
+        except UsageError:  # root does not run somebody else's program to ask it
+            version = None
         return {"pid": master.pid if master else None, "version": version, "managed": self.is_ours}
 
     def capacity(self) -> str:

@@ -77,12 +77,18 @@ class ConfFile:
         return not os.path.exists(self._mark)
 
     def _mode(self, text: str) -> int:
-        """Return the mode for a text: one with the words of a mark is for nginx and the deployer alone."""
-        try:
-            mode = os.stat(self.path).st_mode & 0o777
-        except FileNotFoundError:
-            mode = 0o644
-        return mode & 0o600 if mark.is_in(text) else mode
+        """
+        Return the mode for a text: that of the file in place, but no more than its template allows.
+
+        A text with the words of a mark is for nginx and the deployer alone.
+        """
+        mode = 0o600 if mark.is_in(text) else 0o777
+        for path, default in ((self.path, 0o644), (f"{self.path}.template", 0o777)):
+            try:
+                mode &= os.stat(path).st_mode
+            except FileNotFoundError:
+                mode &= default
+        return mode
 
 
 def included(pattern: str) -> Iterator[Source]:

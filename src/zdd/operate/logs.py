@@ -16,7 +16,8 @@ from zdd.project import Project
 
 _ISO = re.compile(r"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?)\d*\s?(Z|[+-]\d\d:?\d\d)?")
 _CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
-_READ_FIRST = 1 << 16  # bytes of a log's end
+_READ_FIRST, _READ_MOST = 1 << 16, 1 << 25  # bytes of a log's end
+_LONGEST_LINE = 1 << 20  # bytes: an app can print without end, or make its log seem endless (ftruncate(2))
 _HEAD = 100  # characters: a time is only searched for at the beginning of a line
 
 
@@ -148,7 +149,8 @@ def _whole(path: str) -> Iterator[str]:
         if os.path.exists(part):
             with open(part, encoding="utf-8", errors="replace") as log:
                 log.seek(rotation.data(log.fileno()))
-                yield from (line.rstrip("\n").lstrip("\0") for line in log)
+                lines = iter(lambda: log.readline(_LONGEST_LINE), "")
+                yield from (line.rstrip("\n").lstrip("\0") for line in lines)
 
 
 def _tail(path: str, lines: int) -> list[str]:
@@ -157,19 +159,23 @@ def _tail(path: str, lines: int) -> list[str]:
 
 
 def _tail_of(path: str, lines: int) -> list[str]:
-    """Return the last lines of one file, however long they are: more is read until there are enough."""
+    """Return the last lines of one file. They may be long, so more is read until there are enough, up to 32 MiB."""
     most = _READ_FIRST
-    while len(tail := files.tail(path, lines + 1, most=most)) <= lines and most < files.size(path):
+    while len(tail := files.tail(path, lines + 1, most=most)) <= lines and most < min(files.size(path), _READ_MOST):
         most *= 8
     return tail[-lines:] if lines else []
 
 
 def lines_from(path: str, offset: int) -> bytes:
-    """Return the complete lines after this offset; none if the file does not exist yet."""
+    """
+    Return the complete lines after this offset, at most a megabyte; none if the file does not exist yet.
+
+    What is longer and has no end is returned as one line.
+    """
     try:
         with open(path, "rb") as log:
             log.seek(offset)
-            text = log.read()
+            text = log.read(_LONGEST_LINE)
     except FileNotFoundError:
         return b""
-    return text[: text.rfind(b"\n") + 1]
+    return text if len(text) == _LONGEST_LINE and b"\n" not in text else text[: text.rfind(b"\n") + 1]

@@ -73,13 +73,13 @@ class EventFile:
 
     def new(self) -> Iterator[AnyEvent]:
         """Yield the events that were written since the last call. Skip unknown kinds, written by a later zdd."""
-        lines = logs.lines_from(self.path, self._offset)
-        self._offset += len(lines)
-        for line in lines.splitlines():
-            try:
-                yield msgspec.json.decode(line, type=AnyEvent)
-            except msgspec.MsgspecError:
-                continue
+        while lines := logs.lines_from(self.path, self._offset):
+            self._offset += len(lines)
+            for line in lines.splitlines():
+                try:
+                    yield msgspec.json.decode(line, type=AnyEvent)
+                except msgspec.MsgspecError:
+                    continue
 
 
 def _events_of(project: Project, last_deploy: float) -> EventFile | None:

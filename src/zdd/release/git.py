@@ -227,6 +227,8 @@ class Mirror:
                 if name.endswith(".lock"):  # a killed git left it; the deploy's lock excludes any other git
                     files.remove(f"{folder}/{name}")
         files.remove(self.log)
+        with files.Opened(self.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL):  # for its owner only: it names the source
+            pass
         files.remove(f"{self.path}/FETCH_HEAD")
         fetching = Work(self.commands, self.path, self._env, self.interrupt)
         os.makedirs(self.path, mode=0o700, exist_ok=True)

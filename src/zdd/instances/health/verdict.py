@@ -112,8 +112,10 @@ def _redirected(location: str, status: int, path: str, host: str) -> str:
 
     try:
         target = urlsplit(location[:_SHOWN])
-    except ValueError:
-        return f"the app redirects to what is no URL; health_path must name a path that answers by itself, not {path}"
+    except ValueError:  # such as http://[bad/
+        return (
+            f"the app redirects to {location[:80]!r}, which is no URL: health_path must name a path without a redirect"
+        )
     if target.hostname not in (None, host):
         return f'it was asked as {host!r} and wants another name: health_host = "{target.hostname}"'
     if target.path not in ("", path):

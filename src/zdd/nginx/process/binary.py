@@ -7,7 +7,7 @@ import re
 from functools import cached_property
 
 from zdd.errors import UsageError
-from zdd.host import namespaces
+from zdd.host import namespaces, reach
 from zdd.host.command import Commands, which
 from zdd.host.process import Process
 from zdd.nginx.config.version import Version
@@ -41,6 +41,11 @@ class Binary:
     @cached_property
     def version(self) -> Version:
         """The version, such as (1, 22, 1)."""
+        if place := self._hidden():
+            raise UsageError(
+                f"{self.reader} can be changed by others than root ({place}): root does not run it to look at it",
+                hint="let only root write it and the folders above it; or set binary in [nginx]",
+            )
         match = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", self._about) or re.search(r"/(\d+)\.(\d+)\.(\d+)", self._about)
         if not match:
             raise UsageError(f"{self.reader} is not nginx: -V says {self._about.strip()[:200]!r}")
@@ -65,8 +70,19 @@ class Binary:
         match = re.search(rf"--{name}=(\S+)", self._about)
         return match[1] if match else None
 
+    def changeable(self) -> str | None:
+        """Return what of its path a user other than root could change, if we are root and it is not as ours as zdd."""
+        place = reach.changeable(os.path.realpath(self.reader), 0, 0) if os.geteuid() == 0 else None
+        return None if place is None or self.path == packaged() else place
+
+    def _hidden(self) -> str | None:
+        """Return the same where the command only looks: it must not run what somebody else has written."""
+        return self.changeable() if self.commands.only_looks else None
+
     @cached_property
     def _about(self) -> str:
+        if self._hidden():
+            return ""
         try:
             return self.commands.run([self.reader, "-V"]).output
         except OSError as error:

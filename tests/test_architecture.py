@@ -15,7 +15,7 @@ _ORDER = """
     deploy checks operate project snapshot
     release nginx instances routing keeper.client
     paths claims living layout conf history interrupts
-    events finding terminal errors secret load instances.name
+    events finding terminal errors secret typed load instances.name
     keeper host __init__
 """
 ORDER = _ORDER.split()

@@ -10,6 +10,8 @@ import os
 import socket
 import struct
 
+from zdd.host import foreign
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +93,8 @@ def connections_by_name(path: str, pid: int) -> int:
         with open(f"/proc/{pid}/net/unix", "rb") as table:
             for line in table:
                 if line.endswith(b" " + name + b"\n"):
-                    count += line.split(None, 7)[5] in (b"02", b"03")
+                    fields = line.split(None, 7)  # fewer where somebody's path has a line of its own
+                    count += len(fields) == 8 and fields[5] in (b"02", b"03")
     except OSError:
         return 0
     return count
@@ -120,7 +123,7 @@ def listening_paths(pids: list[int]) -> list[str]:
     inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
     with open("/proc/self/net/unix", encoding="utf-8", errors="surrogateescape") as table:
         rows = [line.rstrip("\n").split(None, 7) for line in table][1:]
-    return sorted(row[7] for row in rows if len(row) > 7 and row[3] == _LISTENS and int(row[6]) in inodes)
+    return sorted(row[7] for row in rows if len(row) > 7 and row[3] == _LISTENS and foreign.number(row[6]) in inodes)
 
 
 def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:

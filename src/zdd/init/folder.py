@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import tomllib
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 _NOT_OURS = {"venv", "env", "node_modules", "site-packages", "tests", "test", "docs", "build", "dist", "vendor"}
 _MOST = 500  # Python files that are read
+_LARGEST = 4 << 20  # bytes of a file that are read
 _DEPTH = 3  # of folders below the project's own
 
 
@@ -28,8 +30,10 @@ class Folder:
     def text(self, name: str) -> str:
         """Return a file's text, empty if it is missing."""
         try:
-            return (self.path / name).read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            with open(os.open(self.path / name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+                return file.read(_LARGEST).decode(errors="replace") if is_file else ""
+        except (OSError, ValueError):
             return ""
 
     @cached_property
@@ -37,23 +41,28 @@ class Folder:
         """The object in package.json, empty if it is missing or holds anything else."""
         try:
             value = json.loads(self.text("package.json") or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
+
+    def package_table(self, name: str) -> dict[str, str]:
+        """Return the texts in an object of package.json, such as its scripts; empty if it is anything else."""
+        return {key: text for key, text in _table(self.package, name).items() if isinstance(text, str)}
 
     @cached_property
     def pyproject(self) -> dict[str, Any]:
         """The content of pyproject.toml."""
         try:
             return tomllib.loads(self.text("pyproject.toml"))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
 
     @cached_property
     def requirements(self) -> set[str]:
         """The normalized names of the Python packages that the project declares."""
-        poetry = self.pyproject.get("tool", {}).get("poetry", {})
-        lines = [*self.pyproject.get("project", {}).get("dependencies", []), *poetry.get("dependencies", {})]
+        listed = _table(self.pyproject, "project").get("dependencies", [])
+        poetry = _table(_table(_table(self.pyproject, "tool"), "poetry"), "dependencies")
+        lines = [line for line in [*(listed if isinstance(listed, list) else []), *poetry] if isinstance(line, str)]
         for pattern in ("requirements*.txt", "requirements/*.txt", "Pipfile"):
             for path in self.path.glob(pattern):
                 lines += self.text(str(path.relative_to(self.path))).splitlines()
@@ -71,3 +80,8 @@ class Folder:
             folders[:] = ours if deep < _DEPTH else []
             paths += [os.path.normpath(f"{inside}/{name}") for name in sorted(names) if name.endswith(".py")]
         return sorted(paths, key=lambda path: path.count("/"))[:_MOST]
+
+
+def _table(values: dict[str, Any], name: str) -> dict[str, Any]:
+    value = values.get(name)
+    return value if isinstance(value, dict) else {}

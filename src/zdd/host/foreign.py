@@ -17,27 +17,37 @@ class NotText(OSError, ValueError):  # noqa: N818 -- what the file is
     """The file is not UTF-8; the message says in which line."""
 
 
-def text(path: str) -> str:
+def data(path: str, most: int = _LARGEST) -> bytes:
     """
-    Return the text of a regular file. A FIFO does not block this, and of a device or a huge file nothing is read.
+    Return the content of a regular file. A FIFO does not block this, and of a device or a larger file nothing is read.
 
-    Raises OSError, and NotText, which is one too.
+    Raises OSError.
     """
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    with open(fd, encoding="utf-8") as file:
+    try:
         status = os.fstat(fd)
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", path)
-        if status.st_size > _LARGEST:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
-        try:
-            return file.read()
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            byte = f"0x{error.object[error.start]:02x}"
-            raise NotText(errno.EILSEQ, f"it is not UTF-8: line {line} has the byte {byte}", path) from None
+        with open(fd, "rb", closefd=False) as file:
+            content = file.read(most + 1) if status.st_size <= most else b""
+        if max(status.st_size, len(content)) > most:
+            raise OSError(errno.EFBIG, f"it has more than {most >> 10} KiB", path)
+        return content
+    finally:
+        os.close(fd)
+
+
+def text(path: str) -> str:
+    """Return the text of such a file, with each end of a line as a newline. Raises OSError: NotText is one, too."""
+    content = data(path)
+    try:
+        return content.decode().replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"it is not UTF-8: line {line} has the byte 0x{content[error.start]:02x}"
+        raise NotText(errno.EILSEQ, what, path) from None
 
 
 def number(word: str | bytes, most: int = 10**_MOST_DIGITS) -> int | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from zdd.host import foreign
 
 _NOT_OURS = {"venv", "env", "node_modules", "site-packages", "tests", "test", "docs", "build", "dist", "vendor"}
 _MOST = 500  # Python files that are read
@@ -30,9 +31,7 @@ class Folder:
     def text(self, name: str) -> str:
         """Return a file's text, empty if it is missing."""
         try:
-            with open(os.open(self.path / name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-                is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-                return file.read(_LARGEST).decode(errors="replace") if is_file else ""
+            return foreign.data(str(self.path / name), _LARGEST).decode(errors="replace")
         except (OSError, ValueError):
             return ""
 

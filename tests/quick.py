@@ -14,6 +14,7 @@ SERVERS = {
     "cli": {"deployed", "project"},
     "contract": {"*"},
     "demo": {"*"},
+    "fuzz": {"command"},
     "instances": {"house"},
     "keeper": {"house"},
     "lab": {"*"},

@@ -52,3 +52,24 @@ def test_an_entry_is_on_disk_when_it_is_appended(tmp_path: Path, monkeypatch: py
 
 def test_without_a_file_there_is_no_past(tmp_path: Path) -> None:
     assert history.read(str(tmp_path / "none")) == []
+
+
+def test_a_label_may_have_any_letters(tmp_path: Path) -> None:
+    path = str(tmp_path / "history.jsonl")
+    odd = entry(1)
+    odd.label = "".join(map(chr, range(1, 0x2100)))
+    history.append(path, odd)
+    history.append(path, entry(2))
+
+    assert history.read(path) == [entry(2), odd]
+
+
+@pytest.mark.parametrize("damage", [b"\xff", b"[" * 10_000, b"null", b'{"deploy": 1e999}', b"\0" * 100])
+def test_damaged_lines_are_passed_over(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "history.jsonl"
+    history.append(str(path), entry(1))
+    with path.open("ab") as file:
+        file.write(damage + b"\n")
+    history.append(str(path), entry(3))
+
+    assert history.read(str(path)) == [entry(3), entry(1)]

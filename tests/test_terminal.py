@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from zdd.terminal import Terminal, fitted
+from zdd.terminal import Terminal, fitted, size
 
 
 class Screen(io.StringIO):
@@ -67,3 +67,10 @@ def test_long_lines_are_broken_between_words_but_not_within_a_command() -> None:
         "    `sudo zddeploy enable` has it so",
         "short",
     ]
+
+
+@pytest.mark.parametrize("columns", ["", "0", "\xb2", "-1", "9" * 5000, "a"])
+def test_columns_that_are_no_number_do_not_count(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+
+    assert 0 < size().columns < 10_000

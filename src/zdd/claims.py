@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 
+from zdd import typed
 from zdd.errors import UsageError
-from zdd.host import guarded
+from zdd.host import foreign, guarded
+from zdd.typed import Damaged
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -69,9 +71,10 @@ def of(path: Path, known: Claim | None) -> Claim:
 def decode(text: str | None) -> Claim | None:
     """Return the claim in a file's text; None if it contains none."""
     try:
-        return msgspec.json.decode(text or "", type=Claim)
-    except msgspec.MsgspecError:
+        claim = typed.decode(text or "", Claim)
+    except Damaged:
         return None
+    return None if "\0" in claim.conf + (claim.known_as or "") else claim
 
 
 def encode(claim: Claim, **more: Any) -> str:
@@ -119,14 +122,14 @@ def check_others(path: Path, project: str) -> None:
 
 def _others(path: Path) -> list[int]:
     """Return the other users who may have deployed the file: its owner, the caller of sudo, and root."""
-    us, users = os.geteuid(), {0} if os.geteuid() else set()
+    us, users = os.geteuid(), {0} if os.geteuid() else set[int]()
     try:
         users.add(os.stat(path).st_uid)
     except OSError:
         pass
-    caller = os.environ.get("SUDO_UID", "")
-    if us == 0 and caller.isdecimal():
-        users.add(int(caller))
+    caller = foreign.number(os.environ.get("SUDO_UID", ""), (1 << 32) - 2)
+    if us == 0 and caller is not None:
+        users.add(caller)
     return sorted(users - {us})
 
 

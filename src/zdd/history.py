@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from zdd import typed
 from zdd.host import files
+from zdd.typed import Damaged
+
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1e11)]  # seconds: more than a few thousand years are damage
 
 
 class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -22,8 +27,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     deploy: int
     action: str
     outcome: str
-    started: float
-    seconds: float
+    started: Moment
+    seconds: Moment
     who: str
     services: list[str]
     steps: list[dict[str, Any]]
@@ -50,11 +55,10 @@ def append(path: str, entry: Entry) -> None:
 def read(path: str) -> list[Entry]:
     """Return all entries, newest first. Skip incomplete and damaged lines."""
     entries = []
-    for line in (files.read(path) or "").splitlines():
-        try:
-            entries.append(msgspec.json.decode(line, type=Entry))
-        except msgspec.MsgspecError:
-            continue
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        for line in file:  # JSON has no other ends of lines in it, and a label may
+            with contextlib.suppress(Damaged):
+                entries.append(typed.decode(line, Entry))
     return entries[::-1]
 
 

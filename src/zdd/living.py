@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zdd.errors import UsageError
-from zdd.host import files, namespaces, process, sock_diag
+from zdd.host import files, foreign, namespaces, process, sock_diag
 from zdd.host.clock import boot_id
 from zdd.host.process import Process
 from zdd.layout import Layout
@@ -99,7 +99,9 @@ def _recorded(layout: Layout) -> Iterator[str]:
             record = files.read_object(path_of(name))
             for role in roles:
                 match record.get(role):
-                    case [int(pid), int(start_time)] if _lives(layout, name, Process(pid, start_time), record):
+                    case [int(pid), int(start_time)] if 0 < pid <= foreign.HIGHEST_PID and _lives(
+                        layout, name, Process(pid, start_time), record
+                    ):
                         yield f"process {pid} of {name} runs"
 
 

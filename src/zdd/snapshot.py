@@ -23,9 +23,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from zdd import typed
 from zdd.conf.schema import ClassicService, Config, NginxSection, ReleaseSection, Service, ZddSection
-from zdd.host import files
+from zdd.host import files, foreign
 from zdd.instances.environment import ResolvedService
+from zdd.typed import Damaged
 
 T = TypeVar("T")
 _PLACES = ("project", "state_dir", "runtime_dir", "lock_timeout")
@@ -126,13 +128,14 @@ class Snapshots:
 
     def _decode(self, deploy: int, kind: type[T]) -> T | None:
         try:
-            return msgspec.json.decode(files.read(self._path(deploy)) or "", type=kind, dec_hook=self._read)
-        except (OSError, UnicodeDecodeError, msgspec.MsgspecError):
+            return typed.decode(files.read(self._path(deploy)) or "", kind, self._read)
+        except (OSError, Damaged):
             return None
 
     def _numbers(self) -> list[int]:
         names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
-        return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
+        numbers = (foreign.number(name[:-5]) for name in names if name.endswith(".json"))
+        return sorted(number for number in numbers if number is not None)
 
     def _path(self, deploy: int) -> str:
         return f"{self.folder}/{deploy}.json"

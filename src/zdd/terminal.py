@@ -89,7 +89,7 @@ def size() -> os.terminal_size:
     except (OSError, ValueError, AttributeError):
         terminal = os.terminal_size((80, 24))
     given = [os.environ.get(name, "") for name in ("COLUMNS", "LINES")]
-    columns, lines = (int(text) if text.isdigit() else 0 for text in given)
+    columns, lines = (int(text) if re.fullmatch("[0-9]{1,4}", text) else 0 for text in given)
     return os.terminal_size((columns or terminal.columns or 80, lines or terminal.lines or 24))
 
 

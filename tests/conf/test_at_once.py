@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.conf.read import load
+from zdd.conf.read import env_file, load
 from zdd.errors import UsageError
 
 TOML = """# a comment = 1
@@ -162,3 +162,14 @@ def test_what_is_no_configuration_is_refused_and_not_read(tmp_path: Path, what: 
 
     with pytest.raises(UsageError, match=f"{path}.*(regular file|KiB|directory)"):
         load(path)
+
+
+def test_neither_env_file_nor_template_is_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.template")
+    path = tmp_path / "deploy.toml"
+    path.write_text("[nginx]\ntemplate = 'fifo.template'\n[service.web]\nrun = 'app'\n")
+
+    with pytest.raises(UsageError, match=r"line 2: .nginx. cannot read template .* regular file"):
+        load(path)
+    with pytest.raises(UsageError, match=r"env_file .*fifo.template.* regular file"):
+        env_file(tmp_path / "fifo.template")

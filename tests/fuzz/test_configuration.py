@@ -175,7 +175,7 @@ def test_every_env_file_is_read_or_refused(data: bytes) -> None:
         path.write_bytes(data)
         said = ""
         try:
-            found = read.env_file(path)
+            found = env_file.read(path)
         except UsageError as error:
             found, said = {}, str(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Iterator
@@ -136,3 +137,41 @@ def test_what_does_not_answer_http_is_asked_in_fastcgi_and_in_http_again(
 
     assert requests == [b"GET ", b"\x01\x09\0\0", b"GET "]
     assert asked.said == [None, status, 200]
+
+
+def test_an_answer_without_an_end_is_left(server: socket.socket) -> None:
+    asked = Asked(server.getsockname())
+    asked.turn()
+    with server.accept()[0] as connection:
+        connection.settimeout(0.05)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        asked.turn()
+        sent = 0
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while sent < 1 << 26:
+                with contextlib.suppress(TimeoutError):
+                    sent += connection.send(b"x" * 65536)
+                asked.turn()
+
+    assert sent < 1 << 24
+    assert asked.said == [200]
+
+
+def test_an_answer_that_does_not_go_on_is_left(server: socket.socket) -> None:
+    now = [0.0]
+    loop = Loop(Deadlines(lambda: now[0]))
+    said: list[int | None] = []
+    probe = Probe(loop, "/", "localhost")
+    probe.ask(server.getsockname(), said.append)
+    loop.turn()
+    with server.accept()[0] as connection:
+        connection.settimeout(PATIENCE)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\ndata: 1\n\n")
+        while not said:
+            loop.turn()
+        now[0] += 60.0
+        loop.deadlines.run()
+
+        while connection.recv(1000):
+            pass  # the request; then the end
+    assert said == [200]

@@ -8,6 +8,7 @@ from zdd.conf import hosts
 from zdd.conf.document import Document
 from zdd.conf.refusals import Refusal, shown_in_line
 from zdd.conf.schema import NAME, NAME_RULE, ClassicService, NginxSection, RunService, Service
+from zdd.host import foreign
 
 TEMPLATE_SUFFIX = ".template"
 
@@ -136,8 +137,7 @@ def _template(document: Document, nginx: NginxSection) -> Iterator[Refusal]:
         )
         return
     try:
-        with open(path, "rb"):
-            pass
+        foreign.data(path)
     except OSError as error:
         yield document.error("nginx", f"cannot read template {path}: {error.strerror}", key="template")
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 from pathlib import Path
 
 from zdd.conf.document import Document
@@ -10,6 +9,7 @@ from zdd.conf.refusals import Refusal
 from zdd.conf.schema import NAME, NAME_RULE, Config, ZddSection
 from zdd.conf.sections import Sections
 from zdd.errors import UsageError
+from zdd.host import foreign
 
 NAMES = ("deploy.toml", "deploy.conf")
 _LARGEST = 1 << 20  # bytes of a configuration file
@@ -85,7 +85,10 @@ def valid_name(word: str) -> str:
 
 
 def _document(path: Path) -> Document:
-    data = _content(path)
+    try:
+        data = foreign.data(str(path), _LARGEST)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -99,21 +102,6 @@ def _document(path: Path) -> Document:
     from zdd.conf import ini  # here, because TOML files do not need it
 
     return ini.parse(text, path)
-
-
-def _content(path: Path) -> bytes:
-    """Return the bytes of the file. A FIFO does not block this, and of an endless device nothing is read."""
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UsageError(f"cannot read {path}: it is no regular file")
-            data = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    if len(data) > _LARGEST:
-        raise UsageError(f"{path} is no configuration: it has more than {_LARGEST >> 10} KiB")
-    return data
 
 
 def _project(document: Document, zdd: ZddSection, *, classic: bool) -> str:

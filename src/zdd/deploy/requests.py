@@ -6,6 +6,7 @@ from zdd.deploy import versions
 from zdd.deploy.plan import Request
 from zdd.deploy.versions import Version
 from zdd.errors import UsageError
+from zdd.host import foreign
 from zdd.operate.status import status
 from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
@@ -25,9 +26,9 @@ def rollback(project: Project, wanted: str | None) -> Request:
         raise UsageError("nothing is deployed, so there is nothing to roll back", hint="`zddeploy up` starts it")
     if wanted is None:
         return _of_version(project, current, _previous(project, current))
-    if not wanted.isdigit():
+    if (number := foreign.number(wanted)) is None:
         return _of_release(project, current, wanted)
-    version = next((version for version in versions.committed(project) if version.deploy == int(wanted)), None)
+    version = next((version for version in versions.committed(project) if version.deploy == number), None)
     if version is None:
         raise UsageError(f"there is no deploy {wanted} to roll back to", hint="`zddeploy history` lists them")
     return _of_version(project, current, version)

@@ -8,6 +8,8 @@ import os
 import stat
 import time
 
+from zdd.host import foreign
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,10 +96,9 @@ def open_folder(path: str, mode: int, never: int = 0) -> None:
 
 
 def read(path: str) -> str | None:
-    """Return the file's text, None if the file does not exist."""
+    """Return the file's text, None if the file does not exist. Raises OSError, also for what is no text."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        return foreign.text(path)
     except FileNotFoundError:
         return None
 
@@ -106,7 +107,7 @@ def read_object(path: str) -> dict[str, Any]:
     """Return the JSON object in the file; an empty one if the file does not exist or holds anything else."""
     try:
         value = json.loads(read(path) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -119,10 +120,10 @@ def read_number(path: str) -> int | None:
     """
     try:
         with Opened(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) as fd:
-            number = int(os.read(fd, 4096)) if stat.S_ISREG(os.fstat(fd).st_mode) else 0
-    except (ValueError, OSError):
+            text = os.read(fd, 4096) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+    except OSError:
         return None
-    return number if number > 0 else None
+    return foreign.number(text.strip(), foreign.HIGHEST_PID) or None
 
 
 def remove(path: str) -> None:

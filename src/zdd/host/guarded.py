@@ -17,7 +17,7 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from zdd.host import files
+from zdd.host import files, foreign
 
 _MOST = 32  # bytes of a file that holds a number
 _LONGEST = 65536  # bytes of a file that `read_of_user` reads
@@ -45,14 +45,7 @@ class Found(NamedTuple):
     @property
     def number(self) -> int | None:
         """Return the number in it, None for anything else."""
-        text = self.text.strip()
-        if not (text.isascii() and text.isdecimal() if self.shared else text):
-            return None
-        try:
-            number = int(text)
-        except ValueError:
-            return None
-        return number if number > 0 else None
+        return foreign.number(self.text.strip(), foreign.HIGHEST_PID) or None
 
 
 def is_shared(path: str) -> bool:

@@ -11,6 +11,8 @@ import os
 import socket
 import struct
 
+from zdd.host import foreign
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,8 +155,7 @@ def listening_paths(pids: list[int]) -> list[str]:
     inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
     with open("/proc/self/net/unix", encoding="utf-8", errors="surrogateescape") as table:
         rows = [line.rstrip("\n").split(None, 7) for line in table][1:]
-    wanted = {str(inode) for inode in inodes}  # a line may be the rest of a name with line breaks, and have no number
-    return sorted(row[7] for row in rows if len(row) > 7 and row[3] == _LISTENS and row[6] in wanted)
+    return sorted(row[7] for row in rows if len(row) > 7 and row[3] == _LISTENS and foreign.number(row[6]) in inodes)
 
 
 def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:

@@ -159,5 +159,5 @@ def _asked(argv: list[str], commands: Commands) -> str:
 @functools.cache
 def _version() -> int:
     """Return systemd's version, 0 if it cannot be asked."""
-    version = re.match(r"systemd (\d+)", _asked(["systemd-run", "--version"], Commands()))
+    version = re.match("systemd ([0-9]{1,6})", _asked(["systemd-run", "--version"], Commands()))
     return int(version[1]) if version else 0

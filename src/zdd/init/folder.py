@@ -10,8 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from zdd.host import foreign
+
 _NOT_OURS = {"venv", "env", "node_modules", "site-packages", "tests", "test", "docs", "build", "dist", "vendor"}
 _MOST = 500  # Python files that are read
+_LARGEST = 4 << 20  # bytes of a file that are read
 _DEPTH = 3  # of folders below the project's own
 
 
@@ -28,8 +31,8 @@ class Folder:
     def text(self, name: str) -> str:
         """Return a file's text, empty if it is missing."""
         try:
-            return (self.path / name).read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            return foreign.data(str(self.path / name), _LARGEST).decode(errors="replace")
+        except (OSError, ValueError):
             return ""
 
     @cached_property
@@ -37,23 +40,28 @@ class Folder:
         """The object in package.json, empty if it is missing or holds anything else."""
         try:
             value = json.loads(self.text("package.json") or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
+
+    def package_table(self, name: str) -> dict[str, str]:
+        """Return the texts in an object of package.json, such as its scripts; empty if it is anything else."""
+        return {key: text for key, text in _table(self.package, name).items() if isinstance(text, str)}
 
     @cached_property
     def pyproject(self) -> dict[str, Any]:
         """The content of pyproject.toml."""
         try:
             return tomllib.loads(self.text("pyproject.toml"))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
 
     @cached_property
     def requirements(self) -> set[str]:
         """The normalized names of the Python packages that the project declares."""
-        poetry = self.pyproject.get("tool", {}).get("poetry", {})
-        lines = [*self.pyproject.get("project", {}).get("dependencies", []), *poetry.get("dependencies", {})]
+        listed = _table(self.pyproject, "project").get("dependencies", [])
+        poetry = _table(_table(_table(self.pyproject, "tool"), "poetry"), "dependencies")
+        lines = [line for line in [*(listed if isinstance(listed, list) else []), *poetry] if isinstance(line, str)]
         for pattern in ("requirements*.txt", "requirements/*.txt", "Pipfile"):
             for path in self.path.glob(pattern):
                 lines += self.text(str(path.relative_to(self.path))).splitlines()
@@ -71,3 +79,8 @@ class Folder:
             folders[:] = ours if deep < _DEPTH else []
             paths += [os.path.normpath(f"{inside}/{name}") for name in sorted(names) if name.endswith(".py")]
         return sorted(paths, key=lambda path: path.count("/"))[:_MOST]
+
+
+def _table(values: dict[str, Any], name: str) -> dict[str, Any]:
+    value = values.get(name)
+    return value if isinstance(value, dict) else {}

@@ -51,7 +51,7 @@ def _ruby(folder: Folder) -> Proposal | None:
 def _node(folder: Folder) -> Proposal | None:
     """Return a proposal for a Node project, None for any other."""
     package = folder.package
-    scripts, needs = package.get("scripts", {}), package.get("dependencies", {})
+    scripts, needs = folder.package_table("scripts"), folder.package_table("dependencies")
     if not package or not (needs or scripts):
         return None
     what = next((name for key, name in _FRAMEWORKS.items() if key in needs), "Node")
@@ -61,7 +61,7 @@ def _node(folder: Folder) -> Proposal | None:
 
 def _node_command(folder: Folder, what: str, scripts: dict[str, str]) -> str:
     """Return the command that starts it, without npm: wrappers handle signals badly."""
-    start = str(scripts.get("start", ""))
+    start = scripts.get("start", "")
     if what == "Next.js":
         return "node node_modules/next/dist/bin/next start"
     if what == "Nest":
@@ -69,8 +69,9 @@ def _node_command(folder: Folder, what: str, scripts: dict[str, str]) -> str:
     if re.fullmatch(r"node [\w./=-]+( [\w./=-]+)*", start):
         return start
     main = folder.package.get("main", "index.js")
-    entry = next((name for name in (main, "server.js", "app.js", "index.js") if folder.has(str(name))), None)
-    return "npm start" if start or entry is None else f"node {entry}"
+    names = [name for name in (main, "server.js", "app.js", "index.js") if isinstance(name, str)]
+    entry = next((name for name in names if name.isprintable() and folder.has(name)), None)
+    return "npm start" if start or entry is None else f"node {shlex.quote(entry)}"
 
 
 def _node_build(folder: Folder, has_script: bool) -> list[str]:
@@ -86,12 +87,16 @@ def _node_build(folder: Folder, has_script: bool) -> list[str]:
 
 def _procfile(folder: Folder, known: Proposal | None) -> Proposal | None:
     """Return the Procfile's services, added to what is `known` of the project; `known` without a Procfile."""
-    lines = re.findall(r"(?m)^([\w-]+):\s*(\S.*?)\s*$", folder.text("Procfile"))
+    lines = re.findall(
+        r"(?m)^([\w-]+):[ \t]*(\S.*?)\s*$", re.sub("[\0-\x08\x0b-\x1f\x7f]", "", folder.text("Procfile"))
+    )
     if not lines:
         return known
     proposal = known or Proposal("", [])
     commands = dict(lines)
     proposal.before_start = commands.pop("release", None) or proposal.before_start
+    if not commands:
+        return known
     proposal.services = [_service(name, command, bool(folder.sources)) for name, command in commands.items()]
     proposal.what = f"{proposal.what}, with the processes of the Procfile".removeprefix(", with the ")
     return proposal
@@ -106,7 +111,7 @@ def _service(name: str, command: str, is_python: bool) -> Service:
 
 
 def _web(command: str) -> dict[str, object]:
-    argv = shlex.split(command)
+    argv = _words(command) or []
     server = next((name for word in argv if (name := word.rpartition("/")[2]) in _SERVERS), None)
     if server:
         options, said, way = _SERVERS[server]
@@ -115,6 +120,14 @@ def _web(command: str) -> dict[str, object]:
             run = f"{rest} {said}"
             return {"run": run} if way == "fd" else {"run": run, "socket": way}
     return {"run": _run(command), "socket": "tcp"}
+
+
+def _words(command: str) -> list[str] | None:
+    """Return the words of a command, None if its quotes have no end."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return None
 
 
 def _without(argv: list[str], options: tuple[str, ...]) -> list[str]:
@@ -130,6 +143,6 @@ def _without(argv: list[str], options: tuple[str, ...]) -> list[str]:
 
 def _run(command: str) -> str:
     """Return the command for `run`, wrapped in a shell if it needs one."""
-    if not re.search(_SHELL, command):
+    if not re.search(_SHELL, command) and (_words(command) or [""])[0]:
         return command
     return shlex.join(["sh", "-c", command if re.search("[&|;]|^\\w+=", command) else f"exec {command}"])

@@ -71,7 +71,10 @@ def remember(path: str) -> None:
 
 def recall(path: str) -> None:
     """Put what `remember` recorded, if anything, into our environment."""
-    os.environ.update(json.loads(files.read(path) or "{}"))
+    known = files.read_object(path)
+    for name in _TAKEN_OVER:
+        if isinstance(text := known.get(name), str) and "\0" not in text:
+            os.environ[name] = text
 
 
 def clean(service: RunService, ours: Mapping[str, str]) -> dict[str, str]:

@@ -9,13 +9,12 @@ import time
 from typing import Any, NamedTuple
 
 from zdd.errors import UsageError
-from zdd.host import files
+from zdd.host import files, foreign
 from zdd.host.process import Process
 from zdd.keeper import OLDEST, VERSION, message
 
 _NEEDED = {"status": {"ok", "state", "pid"}, "attach": {"ok", "state"}}  # in an answer
 PATIENCE = 20.0  # seconds; a keeper that is gone is noticed at once, so this is for a machine that stalls
-_HIGHEST_PID = (1 << 31) - 1
 _AGAIN = 0.01  # seconds between connects to a keeper whose queue is full
 
 
@@ -92,7 +91,7 @@ def pids(path: str) -> Pids:
 
 def _living(pair: object) -> Process | None:
     match pair:
-        case [int(pid), int(start_time)] if 0 < pid <= _HIGHEST_PID:
+        case [int(pid), int(start_time)] if 0 < pid <= foreign.HIGHEST_PID:
             process = Process(pid, start_time)
             return process if process.alive() else None
     return None

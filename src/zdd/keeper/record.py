@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from zdd.host import files
+from zdd.host import files, foreign
 from zdd.host.process import Process
 from zdd.keeper import VERSION
 
@@ -90,7 +90,10 @@ class Record:
     def read(cls, file: str) -> Record:
         """Return a keeper's own record. Raises OSError or ValueError where it is missing, damaged or another one's."""
         with open(file, encoding="utf-8") as opened:
-            record = cls.of(file, json.load(opened))
+            try:
+                record = cls.of(file, json.load(opened))
+            except RecursionError:
+                raise ValueError(f"{file} is nested too deeply") from None
         if record.version != VERSION:
             raise ValueError(f"{file} is of version {record.version!r}; this keeper reads {VERSION}")
         return record
@@ -105,9 +108,15 @@ class Record:
 
     @classmethod
     def of(cls, file: str, data: dict[str, Any]) -> Record:
-        """Return the record of such a file. Raises ValueError where it lacks a field."""
+        """Return the record of such a file. Raises ValueError where it lacks a field, or one has another type."""
+        if not isinstance(data, dict):
+            raise ValueError(f"{file} holds no JSON object")
         keys = {name: _ON_DISK.get(name, name) for name in cls.__annotations__}
-        return cls(**{name: data[key] for name, key in keys.items() if key in data} | {"file": file})
+        known = {name: data[key] for name, key in keys.items() if key in data}
+        for name, value in known.items():
+            if not foreign.has_type(value, cls.__annotations__[name]):
+                raise ValueError(f"{file}: {keys[name]} must be {cls.__annotations__[name]}")
+        return cls(**known | {"file": file})
 
     def write(self) -> None:
         """Replace the file."""
@@ -218,7 +227,7 @@ def _socket_in(folder: str) -> str | None:
         names = [name for name in os.listdir(folder) if name.partition(".")[0] == "name"]
     except OSError:
         return None
-    newest = sorted(names, key=lambda name: int(name.partition(".")[2] or 0))[-1:]
+    newest = sorted(names, key=lambda name: foreign.number(name.partition(".")[2]) or 0)[-1:]
     paths = (f"{folder}/{name}" for name in ["socket", *newest])
     return next((path for path in paths if os.path.exists(path)), None)
 

@@ -182,9 +182,14 @@ def _content(path: str, status: os.stat_result) -> bytes:
 
 def _records(project: Project) -> dict[str, dict[str, Any]]:
     try:
-        return files.read_object(project.paths.code)
+        known = files.read_object(project.paths.code)
     except OSError:
         return {}
+    return {deploy: record for deploy, record in known.items() if _is_whole(record)}
+
+
+def _is_whole(record: Any) -> bool:
+    return isinstance(record, dict) and isinstance(record.get("folders"), dict) and "conf" in record
 
 
 def _clock(moment: float) -> str:

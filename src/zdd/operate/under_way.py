@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 
+from zdd import typed
 from zdd.events import AnyEvent, Begin, Doing, Result, Step
-from zdd.host import files, lock
+from zdd.host import files, foreign, lock
 from zdd.host.process import Process
 from zdd.operate import logs
 from zdd.project import Project
+from zdd.typed import Damaged
 
 _POLL = 0.1  # seconds between looks for new events
 
@@ -31,16 +34,27 @@ class UnderWay(msgspec.Struct):
     step: str | None
 
 
+class _Holder(msgspec.Struct):
+    """What a command writes about itself into the lock that it holds."""
+
+    who: str
+    pid: Annotated[int, msgspec.Meta(gt=0, le=foreign.HIGHEST_PID)]
+    command: str
+    since: float
+    last_deploy: float = math.inf
+
+
 def look(project: Project) -> UnderWay | None:
     """Return the change that is under way, None if no command holds the project's lock."""
     if not lock.is_held(project.paths.lock):
         return None
-    holder = files.read_object(project.paths.lock)
-    if not holder:  # it has not written its name yet
+    try:
+        holder = msgspec.convert(files.read_object(project.paths.lock), _Holder)
+    except msgspec.ValidationError:  # it has not written its name yet
         return None
-    action = holder["command"].partition(" ")[2] or "deploy"
-    change = UnderWay(None, action, holder["who"], holder["pid"], holder["since"], None)
-    if file := _events_of(project, holder.get("last_deploy", math.inf)):
+    action = holder.command.partition(" ")[2] or "deploy"
+    change = UnderWay(None, action, holder.who, holder.pid, holder.since, None)
+    if file := _events_of(project, holder.last_deploy):
         begin, *events = file.new()
         change.deploy = begin.deploy if isinstance(begin, Begin) else None
         change.step = _step(events)
@@ -75,11 +89,12 @@ class EventFile:
         """Yield the events that were written since the last call. Skip unknown kinds, written by a later zdd."""
         while lines := logs.lines_from(self.path, self._offset):
             self._offset += len(lines)
-            for line in lines.splitlines():
+            for line in lines.split(b"\n"):
                 try:
-                    yield msgspec.json.decode(line, type=AnyEvent)
-                except msgspec.MsgspecError:
+                    event: AnyEvent = typed.decode(line, AnyEvent)  # type: ignore[arg-type]  # a union of types
+                except Damaged:
                     continue
+                yield event
 
 
 def _events_of(project: Project, last_deploy: float) -> EventFile | None:

@@ -194,7 +194,7 @@ class Mirror:
 
         def has_arrived() -> bool:
             # git exits with 0 even if it rejected refs. FETCH_HEAD lacks those, and the mirror has their old values.
-            fetched = {line.split()[0] for line in (files.read(f"{self.path}/FETCH_HEAD") or "").splitlines()}
+            fetched = _fetched(f"{self.path}/FETCH_HEAD")
             files.remove(f"{self.path}/FETCH_HEAD")  # else `rev` could name it
             ours = set(self._ask("for-each-ref", "--format=%(objectname)", *refs).output.split())
             return ours == fetched and (bool(ours) or not wants_head)
@@ -245,3 +245,12 @@ class Mirror:
 
     def _git(self, *arguments: str) -> list[str]:
         return [*GIT, f"--git-dir={self.path}", *arguments]
+
+
+def _fetched(path: str) -> set[str]:
+    """Return the commits in a FETCH_HEAD. The names of branches in it may have any bytes but that of a new line."""
+    try:
+        with open(path, "rb") as file:
+            return {line.split()[0].decode("ascii", "replace") for line in file if line.strip()}
+    except FileNotFoundError:
+        return set()

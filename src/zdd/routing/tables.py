@@ -25,10 +25,13 @@ from collections.abc import Iterable
 
 import msgspec
 
+from zdd import typed
 from zdd.errors import NeedsPerson
-from zdd.host import files
+from zdd.host import files, foreign
+from zdd.host.foreign import NotText
 from zdd.layout import Layout
 from zdd.routing.manifest import Manifest
+from zdd.typed import Damaged
 
 # Seconds. A worker that read the link just before the rename walks the old table a moment later: removed at once,
 # 442 of millions of connects met ENOENT on the way; kept 1 s, none.
@@ -121,7 +124,8 @@ class RoutingTables:
     def current(self) -> Manifest | None:
         """Return the manifest of the table in force, None if there is none."""
         name = self.published()
-        return None if name is None else self.read(int(name.partition("+")[0]))
+        number = None if name is None else foreign.number(name.partition("+")[0])
+        return None if number is None else self.read(number)
 
     def astray(self) -> str | None:
         """Return the name of the table that `current` leads to, if that table is missing."""
@@ -131,14 +135,14 @@ class RoutingTables:
     def read(self, deploy: int) -> Manifest | None:
         """Return a table's manifest, None if there is no such table. Raises NeedsPerson if it is damaged."""
         path = self._manifest(deploy)
-        text = files.read(path)
-        if text is None:
-            return None
         try:
-            return msgspec.json.decode(text, type=Manifest)
-        except msgspec.MsgspecError as error:
+            text = files.read(path)
+            if text is None:
+                return None
+            return typed.decode(text, Manifest)
+        except (Damaged, NotText) as error:
             raise NeedsPerson(
-                f"{path} is damaged: {error}",
+                f"{path} is damaged: {getattr(error, 'strerror', None) or error}",
                 hint="`zddeploy down` and `zddeploy` begin anew; the site is off in between",
             ) from error
 
@@ -152,7 +156,7 @@ class RoutingTables:
             names = os.listdir(self.paths.tables)
         except FileNotFoundError:
             return []
-        return sorted(int(name) for name in names if name.isdigit())
+        return sorted(number for name in names if (number := foreign.number(name)) is not None)
 
     def unfinished(self) -> Manifest | None:
         """Return the newest table that was neither committed nor undone, None when there is none."""
@@ -166,7 +170,7 @@ class RoutingTables:
             return
         bound = self._settled(time.time() - KEEP_REPLACED)
         for name in os.listdir(self.paths.tables):
-            kept = name == published or (name.isdigit() and int(name) in keep)
+            kept = name == published or foreign.number(name) in keep
             if not kept and (bound is None or _number(name) < bound):
                 _remove(self.paths.table(name))
 
@@ -223,7 +227,8 @@ def turned_back(target: Manifest) -> Manifest:
 def _number(name: str) -> float:
     """Return the deploy of a table or of a union's, infinity for another name."""
     deploy = name.partition("+")[0]
-    return int(deploy) if deploy.isdigit() else math.inf
+    number = foreign.number(deploy)
+    return math.inf if number is None else number
 
 
 def _remove(table: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.profile import holds
+from tests.fuzz.texts import mutated
 from zdd.nginx.config import include, lint, listen, maintenance, parse, target, template, visit
 from zdd.nginx.config.include import Source
 from zdd.nginx.config.lint import Served
@@ -13,7 +14,6 @@ from zdd.nginx.config.visit import Wish
 
 from . import written
 
-EACH = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 SERVICES = {"web": Served(2, by_link=True)}
 PIECES = [
     *written.ODD,
@@ -56,17 +56,38 @@ PIECES = [
         "x_by_lua_block {",
     ),
 ]
-texts = st.one_of(st.text(), written.odd_text, st.lists(st.sampled_from(PIECES)).map(" ".join))
+TEMPLATE = b"""user www-data;
+events { worker_connections 512; }
+http {
+    map $http_upgrade $connection_upgrade { default upgrade; '' close; }
+    upstream web { {web.servers} keepalive 64; }
+    upstream api { server 127.0.0.1:{api}; } # {a comment}
+    server {
+        listen 443 ssl default_server; listen [::]:8080 proxy_protocol;
+        server_name shop.test *.shop.test ~^a(b|c)$;
+        location / { proxy_pass http://web; if ($request_method = "POST") { return 418; } }
+        location ~ ^/api/(?<id>\\d+) { set $up api; proxy_pass http://$up/x; }
+        error_page 502 503 = @down; location @down { internal; return 503 "a; b"; }
+    }
+    include conf.d/*.conf;
+    content_by_lua_block { ngx.say("}") }
+}
+pid {nginx_pid_filename};
+"""
+texts = st.one_of(
+    st.text(),
+    written.odd_text,
+    st.lists(st.sampled_from(PIECES)).map(" ".join),
+    mutated([TEMPLATE]).map(lambda data: data.decode("utf-8", "surrogateescape")),
+)
 
 
-@EACH
-@given(written.trees)
+@holds(written.trees)
 def test_what_is_written_is_read(tree: list[Directive]) -> None:
     assert parse.parse(written.text(tree)) == tree
 
 
-@EACH
-@given(written.trees)
+@holds(written.trees)
 def test_every_directive_knows_its_line_and_its_place_in_the_text(tree: list[Directive]) -> None:
     text = written.text(tree)
 
@@ -79,8 +100,7 @@ def test_every_directive_knows_its_line_and_its_place_in_the_text(tree: list[Dir
         )
 
 
-@EACH
-@given(texts)
+@holds(texts)
 def test_whatever_the_text_is_nothing_is_raised(text: str) -> None:
     for is_template in (False, True):
         tree = parse.parse(text, "x", is_template)
@@ -93,8 +113,7 @@ def test_whatever_the_text_is_nothing_is_raised(text: str) -> None:
     include.expand(text, "/x", lambda path: [Source(path, text)])
 
 
-@EACH
-@given(texts)
+@holds(texts)
 def test_a_template_without_values_stays_as_it_is(text: str) -> None:
     assert template.render(text, {}) == text
     assert template.render(text, {"web.servers": "{web.servers}", "x": "{x}"}, {"x": "{x}"}) == text

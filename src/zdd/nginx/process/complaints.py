@@ -14,6 +14,8 @@ from zdd.host.process import Process
 from zdd.nginx.config import parse
 from zdd.nginx.process import running
 
+_HIGHEST_PORT = 65535
+
 _LINE = re.compile(r"(?:nginx: |\S+ \S+ )?\[(?P<level>\w+)\] (?:(?P<pid>\d+)#\d+: )?(?P<reason>.*)")
 
 
@@ -72,8 +74,8 @@ class Logs:
 
 def hint(complaint: str) -> str | None:
     """Return a hint for nginx's reason if zdd knows more than nginx; else None."""
-    match = re.search(r"bind\(\) to \S*:(\d+) failed \((\d+):", complaint)
-    if not match:
+    match = re.search(r"bind\(\) to \S*:([0-9]{1,5}) failed \(([0-9]{1,3}):", complaint)
+    if not match or int(match[1]) > _HIGHEST_PORT:
         return None
     port, error = int(match[1]), int(match[2])
     if error == 13:  # EACCES

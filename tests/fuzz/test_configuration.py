@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from zdd.conf import read, show
+from zdd.conf import env_file, read, show
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
 

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from zdd.errors import UsageError
+from zdd.host import foreign
 
 _SKIPPED = re.compile(r"[ \t]*([#;][^\n]*)?(\n|\Z)")
 _NAME = re.compile(r"[ \t]*(?:export[ \t]+)?(?!export[ \t]*=)([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*")
@@ -37,7 +38,7 @@ class _Refused(Exception):  # noqa: N818  -- reads as what happened
 def read(path: Path) -> dict[str, str]:
     """Return the variables of the file. Raises UsageError, with the line but never with a value."""
     try:
-        data = path.read_bytes()
+        data = foreign.data(str(path))
     except OSError as error:
         raise UsageError(f"cannot read env_file {path}: {error.strerror}") from error
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zdd import events
 from zdd.deploy import bake as baking
-from zdd.deploy import hooks, stop_first
+from zdd.deploy import hooks, older_slots, stop_first
 from zdd.errors import NeedsPerson
 from zdd.routing.manifest import Instance, Manifest
 
@@ -91,15 +91,21 @@ def revive(target: Manifest, name: str) -> Step:
     )
 
 
-def prepare(target: Manifest) -> Step:
+def prepare(target: Manifest, union: dict[str, str] | None = None) -> Step:
     """
     Write the new table and the snapshot while the instances start, so that the switch is one rename.
 
+    The table before gets the names that only the union has: a worker that nginx's reload back leaves behind knows them.
     Its undo removes the snapshot, since no rollback goes to a failed version. The table is removed with its deploy.
     """
 
     def do(project: Project) -> None:
-        project.tables.build(target.deploy, target.slots())
+        before = project.tables.before(target)
+        older = older_slots.kept(project, target, before)
+        project.tables.build(target.deploy, older_slots.after(target, older) | target.slots())
+        if before and union:
+            added = {slot: name for slot, name in union.items() if slot not in before.slots()}
+            project.tables.build(before.deploy, added)
         project.snapshots.write(project.snapshot(target))
 
     return Step("prepare", "prepare the switch", do, lambda project: project.snapshots.remove(target.deploy))
@@ -132,7 +138,8 @@ def publish_union(target: Manifest, before: Manifest, slots: dict[str, str]) -> 
     """Publish a table with both the old and the new slots, for the time in which nginx changes its set of slots."""
 
     def do(project: Project) -> None:
-        project.tables.publish(project.tables.build(target.deploy, slots, union_name(target)))
+        older = older_slots.kept(project, target, before)
+        project.tables.publish(project.tables.build(target.deploy, older | slots, union_name(target)))
 
     def undo(project: Project) -> None:
         project.tables.go_back(str(before.deploy), target.deploy)

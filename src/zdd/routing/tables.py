@@ -62,6 +62,16 @@ class RoutingTables:
             files.write(f"{self.paths.table(name)}/manifest.json", manifest, mode=0o600)
         return name
 
+    def links(self, deploy: int) -> dict[str, str]:
+        """Return where each slot in a table's folder leads, also one that its manifest does not have."""
+        table, found = self.paths.table(deploy), {}
+        for service in os.listdir(table):
+            if os.path.isdir(f"{table}/{service}"):
+                for slot in os.listdir(f"{table}/{service}"):
+                    leads = os.readlink(f"{table}/{service}/{slot}")
+                    found[f"{service}/{slot}"] = leads.partition("/instances/")[2].partition("/")[0]
+        return found
+
     def make_ready(self, target: Manifest, names: Iterable[str]) -> None:
         """
         Write what the commit of `target`, and going back from it to these tables, will need.

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zdd.conf.read import env_file, load
+from zdd.conf import env_file
+from zdd.conf.read import load
 from zdd.errors import UsageError
 
 TOML = """# a comment = 1
@@ -172,4 +173,4 @@ def test_neither_env_file_nor_template_is_waited_for(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"line 2: .nginx. cannot read template .* regular file"):
         load(path)
     with pytest.raises(UsageError, match=r"env_file .*fifo.template.* regular file"):
-        env_file(tmp_path / "fifo.template")
+        env_file.read(tmp_path / "fifo.template")

@@ -24,7 +24,7 @@ from zdd.init.propose import propose
 from zdd.nginx import whose
 from zdd.nginx.process import complaints, running, title
 from zdd.nginx.process.binary import Binary
-from zdd.release import git, source
+from zdd.release import git, source, unreachable
 from zdd.release.source import SourceFolder
 
 from .profile import holds
@@ -64,7 +64,7 @@ def test_git_gives_a_commit_or_a_reason(outputs: list[bytes], statuses: list[int
     for data in outputs:
         text = data.decode(errors="replace")
         source.untrusted("/srv/shop", text)
-        assert "secret@" not in git._gist(text.splitlines())
+        assert "secret@" not in unreachable.gist(text.splitlines())
 
 
 FETCHED = [

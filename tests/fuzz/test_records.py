@@ -116,7 +116,7 @@ def test_history_skips_what_is_damaged_and_keeps_the_rest(lines: list[bytes], en
         entries = history.read(paths.history)
 
     assert entries[0] == ENTRY
-    assert history_command.lines(entries)
+    assert history_command.lines(entries, {})
     assert msgspec.json.encode(entries)
 
 
@@ -241,7 +241,7 @@ HOLDER = {"who": "ann", "pid": 1, "command": "zddeploy deploy", "since": 1.7e9}
 def test_what_is_under_way_is_shown_as_far_as_it_is_known(holder: bytes, events: list[bytes]) -> None:
     with layout() as paths:
         lock = Lock(paths.lock)
-        lock.acquire({}, 0.0)
+        lock.acquire(dict, 0.0)
         write(paths.lock, holder)
         write(paths.deploy_log(3), b"")
         write(paths.deploy_events(3), b"\n".join([plain_line(EVENTS[0]), *events, b""]))

@@ -9,7 +9,7 @@ import re
 from zdd.claims import user_name
 from zdd.errors import ProgramFailed, as_zdd_error
 from zdd.host import files, interpreter
-from zdd.host.command import Surroundings, cannot_run
+from zdd.host.command import Identity, Surroundings, cannot_run
 from zdd.host.process import ended
 from zdd.instances import environment
 from zdd.instances.health.failure import REBUILD
@@ -81,24 +81,27 @@ def _run_one(
             message = f"{prefix}{name}: {cannot_run(command, error)}"
             raise ProgramFailed(message, [], log, hint=f"it is run by /bin/sh in {folder}") from error
         if status != 0:
-            how = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
-            message = f"{prefix}{name} `{command}` {how}"
-            user_of_hook = user_name(os.geteuid() if there.who.uid is None else there.who.uid)
-            variables = f", with env and env_file of {env_services}" if env_services else ""
-            hint = f"it ran as {user_of_hook} in {folder}{variables}"
             from zdd import cause  # here, because most hooks succeed
 
-            if status in _NOT_FOUND and (lacks := _lacking(command, folder)):
-                hint = f"{lacks}; {REBUILD}" if target.release else lacks
+            how = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
             output = files.tail(log, _SEARCHED_LINES, log_start)
-            raise ProgramFailed(cause.told(message, output), output, log, hint=hint)
+            hint = status in _NOT_FOUND and _lacking(command, folder, built=bool(target.release))
+            hint = hint or _how_it_ran(there.who, folder, env_services)
+            raise ProgramFailed(cause.told(f"{prefix}{name} `{command}` {how}", output), output, log, hint=hint)
 
 
-def _lacking(command: str, folder: str) -> str | None:
-    """Say which of the programs that a command names lacks what it leads to; None if none does."""
+def _how_it_ran(who: Identity, folder: str, env_services: str) -> str:
+    """Return as whom a hook ran, where, and with which variables."""
+    user = user_name(os.geteuid() if who.uid is None else who.uid)
+    variables = f", with env and env_file of {env_services}" if env_services else ""
+    return f"it ran as {user} in {folder}{variables}"
+
+
+def _lacking(command: str, folder: str, built: bool) -> str | None:
+    """Say which of the programs that a command names lacks what it leads to, and the cure; None if none does."""
     for word in re.findall(r"[^\s;|&()'\"]*/[^\s;|&()'\"]*", command):
         if lacks := interpreter.missing(os.path.join(folder, word)):
-            return f"{word}: {lacks}"
+            return f"{word}: {lacks}; {REBUILD}" if built else f"{word}: {lacks}"
     return None
 
 

@@ -27,8 +27,9 @@ def missing(program: str) -> str | None:
     return f"its first line names {interpreter}{leads}, which does not exist"
 
 
-def find(program: str, path: str) -> str:
-    """Return where a program is: in the folders of `path` if its name has no slash; empty if in none of them."""
-    if "/" in program:
-        return program
-    return next(filter(os.path.lexists, (f"{folder}/{program}" for folder in path.split(":"))), "")
+def why_not_found(program: str, path: str) -> str | None:
+    """Say why execvp(3) does not find a program that is there, perhaps in a folder of `path`; None if it is not."""
+    if "/" not in program:
+        program = next(filter(os.path.lexists, (f"{folder}/{program}" for folder in path.split(":"))), "")
+    there = "the loader that it needs does not exist: it was built for another system"
+    return missing(program) or (there if os.path.exists(program) else None)

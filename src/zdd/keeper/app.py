@@ -159,11 +159,9 @@ class App:
             stage, what = "run", f"run {argv[0]!r}"
             os.execvpe(argv[0], argv, env)
         except BaseException as error:
-            reason = (
-                _missing(argv[0], env.get("PATH", os.defpath))
-                if stage == "run" and isinstance(error, FileNotFoundError)
-                else None
-            )
+            reason = None
+            if stage == "run" and isinstance(error, FileNotFoundError):
+                reason = interpreter.why_not_found(argv[0], env.get("PATH", os.defpath))
             os.write(report, _reported("interpreter" if reason else stage, what, error, reason))
         finally:
             os._exit(CANNOT_START)
@@ -195,13 +193,6 @@ class App:
             os.set_inheritable(socket, True)
         elif socket is not None:
             os.dup2(socket, _LISTEN_FD)
-
-
-def _missing(program: str, path: str) -> str | None:
-    """Say what keeps the kernel from finding a program that is there; None if it is not there."""
-    place = interpreter.find(program, path)
-    there = "the loader that it needs does not exist: it was built for another system"
-    return interpreter.missing(place) or (there if os.path.exists(place) else None)
 
 
 def _reported(stage: str, what: str, error: BaseException, reason: str | None) -> bytes:

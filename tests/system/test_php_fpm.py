@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -9,9 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from zdd.load import Kind
+
 from ..pages import DOCS, Page
 from .foreign_nginx import Foreign
-from .project import Kind, Project, eventually
+from .project import Project, eventually
 
 PHP = "/usr/sbin/php-fpm8.2"
 GUIDE = Page(DOCS / "guides/system-nginx.md").section("PHP-FPM")
@@ -46,6 +49,10 @@ def version(project: Project, number: int) -> None:
     project.write("index.php", f'<?php header("X-Release: {number}"); echo "php {number}";\n')
 
 
+def answers(project: Project, text: str) -> bool:
+    return text in project.get()
+
+
 def lead(project: Project, foreign: Foreign) -> None:
     location = LOCATION.replace("/srv/shop/current/public", str(project.folder))
     project.write("site.conf", f"server {{ listen 127.0.0.1:{project.port}; server_name localhost; {location} }}\n")
@@ -61,7 +68,7 @@ def test_it_is_served_by_the_lines_of_the_guide_across_deploys_and_a_crash(proje
         for number in (2, 3):
             version(project, number)
             assert project.events()[-1]["unproved"] == []
-            eventually(lambda number=number: f"php {number}" in project.get())
+            eventually(functools.partial(answers, project, f"php {number}"))
         (app,) = project.serving().values()
         os.kill(app, 9)
         eventually(lambda: project.serving() and app not in project.serving().values())

@@ -95,15 +95,14 @@ _CALM = re.compile(r"(?i)^\W*(?:info|debug|trace|notice|warn(?:ing)?)\b|[\[( ](?
 
 def find(lines: Sequence[str]) -> str | None:
     """Return what says why the program failed, with the place in its code if that is known; None if nothing is sure."""
-    texts = ["" if _CONSEQUENCE.search(text) else text for text in map(_plain, lines[-_SEARCHED:])]
-    for row in _ROWS:
-        indices = [index for index, text in enumerate(texts) if text and row.pattern.search(text)]
-        if row is _EXCEPTION:
-            indices = sorted({*indices, *_after_tracebacks(texts)})
-        if indices:
-            index = indices[row.which]
-            return _cut(_whole(texts, index, row) + _place(texts, index))
-    return None
+    texts = _searched(lines)
+    row, indices = _matches(texts)
+    return _cut(_whole(texts, indices[row.which], row) + _place(texts, indices[row.which])) if indices else None
+
+
+def times(lines: Sequence[str]) -> int:
+    """Return how often the program has failed in that way."""
+    return len(_matches(_searched(lines))[1])
 
 
 def guess(lines: Sequence[str]) -> str | None:
@@ -121,6 +120,21 @@ def told(message: str, lines: Sequence[str]) -> str:
     """Return the message, with what the program's output says about the cause if that is sure."""
     why = find(lines)
     return f"{message}; its log says: {why}" if why else message
+
+
+def _searched(lines: Sequence[str]) -> list[str]:
+    return ["" if _CONSEQUENCE.search(text) else text for text in map(_plain, lines[-_SEARCHED:])]
+
+
+def _matches(texts: Sequence[str]) -> tuple[_Row, list[int]]:
+    """Return the first row that matches a line, with all lines that it matches; none if no row does."""
+    for row in _ROWS:
+        indices = [index for index, text in enumerate(texts) if text and row.pattern.search(text)]
+        if row is _EXCEPTION:
+            indices = sorted({*indices, *_after_tracebacks(texts)})
+        if indices:
+            return row, indices
+    return _EXCEPTION, []
 
 
 def _plain(line: str) -> str:

@@ -438,7 +438,7 @@ def test_a_folder_whose_name_fits_no_project_is_refused_with_a_proposal(
         ("[nginx]", 'include = "~root/shop.conf"'),
         ("[release]", 'source = "~/code"'),
         ("[release]", 'source = "."\nshared = ["~/uploads"]'),
-        ("[service.job]", 'run = "job"\nenv_file = "~/job.env"'),
+        ("[service.job]", 'run = "job"\npath = "/job"\nenv_file = "~/job.env"'),
     ],
 )
 def test_a_path_of_a_shell_is_refused_with_the_path_that_it_is(folder: Path, section: str, line: str) -> None:

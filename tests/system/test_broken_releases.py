@@ -30,8 +30,9 @@ from .project import (
 
 # When it is refused, and within how many seconds that should be; where there is no deadline to wait for, it is far.
 BEFORE, AT_ONCE, WHEN_IT_ENDS = "before anything is touched", "at once", "when it ends"
+AFTER_5_S = "after about 5 s"
 DEADLINE, BAKE = "after `start_timeout`", "in the bake"
-SECONDS = {BEFORE: 1.0, AT_ONCE: 1.0, WHEN_IT_ENDS: 4.0, DEADLINE: 3.0, BAKE: 4.0}
+SECONDS = {BEFORE: 1.0, AT_ONCE: 1.0, WHEN_IT_ENDS: 4.0, AFTER_5_S: 7.0, DEADLINE: 3.0, BAKE: 4.0}
 SLACK = 40.0  # seconds, for machines that are slow
 WELL = {"health_path": "/health", "health_timeout": "1s", "stop_timeout": "1s", "start_timeout": "60s"}
 SHORT = {"start_timeout": 1.5}
@@ -133,6 +134,13 @@ RELEASES = [
         ["ended with exit status 0", "run must keep the app in the foreground: no daemon mode"],
         "forks_away_once_it_has_answered",
     ),
+    Broken(
+        "has workers that die again and again",
+        AFTER_5_S,
+        ["of its worker processes have ended within", "and none answers; its log says: KeyError: 'DATABASE_URL'"],
+        "has_workers_that_die",
+        {"start_timeout": "10m"},
+    ),
     Broken("gives up after 3 s", WHEN_IT_ENDS, ["ended with exit status 1", "the database says no"], "exits_after_3_s"),
     Broken(
         "is killed, as the kernel does for lack of memory",
@@ -195,7 +203,11 @@ RELEASES = [
     Broken(
         "closes descriptor 3",
         DEADLINE,
-        ["nothing accepts connections on", "the app listens nowhere; it must serve on the socket it inherits"],
+        [
+            "nothing accepts connections on",
+            "the app listens nowhere; it must serve on the socket it inherits",
+            'closed by its launcher: socket = "unix" and {socket} in run, or socket = "tcp" and {port}',
+        ],
         "closes_its_socket",
     ),
     Broken(
@@ -256,7 +268,11 @@ RELEASES = [
     Broken(
         "answers 404",
         DEADLINE,
-        ["GET /health was answered 404, wanted 200-299", "the app has no /health"],
+        [
+            "GET /health was answered 404, wanted 200-299",
+            "asked was http://localhost/health (Host: localhost): the app has no /health",
+            "where an app serves several sites by their hosts, set health_host",
+        ],
         "answers_404",
     ),
     Broken("answers 500", DEADLINE, ["GET /health was answered 500, wanted 200-299: out of order"], "answers_500"),

@@ -226,6 +226,7 @@ class Mirror:
             for name in names:
                 if name.endswith(".lock"):  # a killed git left it; the deploy's lock excludes any other git
                     files.remove(f"{folder}/{name}")
+        os.makedirs(os.path.dirname(self.log), exist_ok=True)
         files.remove(self.log)
         with files.Opened(self.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL):  # for its owner only: it names the source
             pass

@@ -9,6 +9,7 @@ import pathlib
 import select
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -103,6 +104,34 @@ def forks_away_once_it_has_answered(where):
         os.write(answered, b".")
 
     plain.serve(plain.listen(where), converse)
+
+
+def has_workers_that_die(where):
+    """Its first process starts them again and again, as puma and unicorn do."""
+    fork_again_and_again(lambda: {}["DATABASE_URL"], 10_000)
+
+
+def forks_much_and_serves_then(where):
+    """The same from outside, but nothing fails that is needed."""
+    print("ERROR cannot load the plugin for colours", flush=True)
+    fork_again_and_again(lambda: None, 60)
+    plain.main(where)
+
+
+def fork_again_and_again(work, times):
+    for _ in range(times):
+        if not os.fork():
+            note_birth()
+            time.sleep(0.1)
+            work()
+            os._exit(0)
+        os.wait()
+
+
+def launches(where):
+    """As mlflow does: its server gets no descriptor but the first three."""
+    how = os.environ["LAUNCHES"].split()
+    sys.exit(subprocess.run([sys.executable, *how, where], check=False).returncode)
 
 
 def talks_too_much(where):

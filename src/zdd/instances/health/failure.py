@@ -42,9 +42,10 @@ _WANTED = {
 
 
 class InstanceFailed(ProgramFailed):
-    """An instance did not become healthy; `why` is the cause that its log names, None if it names none."""
+    """An instance did not become healthy; `why` is the cause that its log names, `times` how often."""
 
     why: str | None = None
+    times = 0
 
 
 def failed(
@@ -63,7 +64,7 @@ def failed(
     if ended is not None:
         hint = _join(advice(sure or "", way) or (None if sure and ended == 0 else why_ended(ended)), hint)
     error = InstanceFailed(f"{service}: {words}" + (f"; its log says: {why}" if why else ""), output, log, hint=hint)
-    error.why = why
+    error.why, error.times = why, cause.times(output)
     return error
 
 

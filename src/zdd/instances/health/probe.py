@@ -22,6 +22,7 @@ from zdd.paths import Paths
 _POLL = 0.01
 _PARTING = 1.0  # seconds that an app gets to end, if a process of it seems to have gone into the background
 _COMMAND_PAUSE = 0.2  # between two runs of health_command
+_SAID = 3  # times that the log must say why workers end, which may also have done their work
 _SHOWN = 200  # characters of what it printed
 
 Check = Callable[[], None]
@@ -157,7 +158,7 @@ class Probe:
                 raise self.failed("it was stopped by somebody else while it started")
 
     def _check_workers(self, respawns: Respawns) -> None:
-        """Raise InstanceFailed if its workers end again and again, and the log says why."""
+        """Raise InstanceFailed if its workers end again and again, and the log says as often why."""
         now = self.clock.now()
         number = respawns.look(lambda: client.pids(self.paths.pids(self.name)).app, now)
         if number > self._ended_workers:
@@ -166,7 +167,7 @@ class Probe:
             failed = self.failed(
                 f"{number} of its worker processes have ended within {seconds:.0f} s, and none answers"
             )
-            if failed.why:
+            if failed.times >= _SAID:
                 raise failed
 
     def _ended(self, event: dict[str, Any]) -> InstanceFailed:

@@ -53,7 +53,7 @@ def _network(project: Project) -> Iterator[Finding]:
 
 
 def _capabilities(project: Project) -> Iterator[Finding]:
-    """The nginx with zdd's own text, if it is root's, gives its folder to the worker's user when it is tested for the first time."""
+    """Check what a root's nginx needs that has zdd's own text: it gives its folder to its workers when it is new."""
     is_first = not project.config.nginx.template and not os.path.isdir(project.paths.nginx_temp)
     if _starts_nginx(project) and is_first and os.geteuid() == 0 and not reach.may_chown():
         yield error(

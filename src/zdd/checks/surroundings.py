@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from zdd import usable
 from zdd.errors import of_system
 from zdd.finding import Finding, error
-from zdd.host import namespaces, reach, sock_diag, systemd
+from zdd.host import namespaces, reach, systemd
 from zdd.instances import environment
+from zdd.operate.connected import obstacle
 from zdd.project import Project
 
 
@@ -28,8 +29,8 @@ def require_folders(project: Project) -> None:
 
 
 def _sockets() -> Iterator[Finding]:
-    if obstacle := sock_diag.obstacle():
-        yield error(of_system(obstacle), "zdd could not know when an old instance is drained", obstacle.cure)
+    if hidden := obstacle():
+        yield error(of_system(hidden), "zdd could not know when an old instance is drained", hidden.cure)
 
 
 def _users(project: Project) -> Iterator[Finding]:

@@ -31,13 +31,14 @@ command.
 """
 
 NOTES = r"""
-A signal (Ctrl-C, SIGTERM) before the commit undoes the deploy, exit code 1. After the commit the deploy is done, exit code 0:
-the signal only ends the watching, and the old version drains by itself. SIGHUP, a terminal that hangs up, stops no command that
-changes something. A stream that is closed, or whose reader has gone, changes no exit code. Characters that the terminal cannot
-show are printed as escapes such as `\xe4`.
 
-`deploy`, `check`, `config`, `enable` and `disable` need a valid configuration file. While the file is broken, or gone from a
-project in the default state folder, all other commands use the configuration last deployed, and say so.
+A signal (Ctrl-C, SIGTERM) before the commit undoes the deploy, exit code 1. After the commit the deploy is done, exit
+code 0: the signal only ends the watching, and the old version drains by itself. SIGHUP, a terminal that hangs up,
+stops no command that changes something. A stream that is closed, or whose reader has gone, changes no exit code.
+Characters that the terminal cannot show are printed as escapes such as `\xe4`.
+
+`deploy`, `check`, `config`, `enable` and `disable` need a valid configuration file. While the file is broken, or gone
+from a project in the default state folder, all other commands use the configuration last deployed, and say so.
 """
 
 

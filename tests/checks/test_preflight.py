@@ -17,12 +17,12 @@ from ..deploy.world import World, load
 def test_a_kernel_that_cannot_count_connections_is_refused_with_the_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dump(state: int) -> None:
+    def dump() -> None:
         raise sock_diag.Unavailable(errno.ENOENT)
 
     paths = '[zdd]\nstate_dir = "S"\nruntime_dir = "R"\n'
     (tmp_path / "deploy.toml").write_text(f'{paths}[service.web]\nrun = "app {{fd}}"\n')
-    monkeypatch.setattr(sock_diag, "_unix_sockets", dump)  # no kernel here lacks it
+    monkeypatch.setattr(sock_diag, "listening_files", dump)  # no kernel here lacks it
 
     with pytest.raises(UsageError, match="the kernel does not show sockets here") as refused:
         preflight.require(World(tmp_path).project(load(tmp_path)))

@@ -63,7 +63,7 @@ def test_while_it_waits_for_the_lock_nothing_is_changed(project: Project, number
     configure(project, WEB, before_start=HELD)
     first = project.beside()
     eventually((project.folder / "begun").exists)
-    waiting = [project.beside("--json", "--lock-timeout", "60s"), project.beside("down", "--lock-timeout", "60s")]
+    waiting = [project.beside(command, "--json", "--lock-timeout", "60s") for command in ("deploy", "down")]
     eventually(lambda: all(catches(child, number) for child in waiting))
 
     for child in waiting:
@@ -72,8 +72,8 @@ def test_while_it_waits_for_the_lock_nothing_is_changed(project: Project, number
     assert [child.wait(60) for child in waiting] == [130, 130]
     for child in waiting:
         assert f"zddeploy: interrupted by {number.name}\n  nothing was changed" in child.said()
-    (result,) = (json.loads(line) for line in waiting[0].said().splitlines() if '"result"' in line)
-    assert (result["outcome"], result["exit"]) == ("failed", 130)
+        (result,) = (json.loads(line) for line in child.said().splitlines() if '"result"' in line)
+        assert (result["outcome"], result["exit"]) == ("failed", 130)
     project.write("go", "")
     assert first.wait(60) == 0
     assert [entry["deploy"] for entry in project.events("history")] == [1]

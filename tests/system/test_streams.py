@@ -89,6 +89,23 @@ def test_what_a_terminal_cannot_encode_is_shown_as_an_escape(project: Project, e
     assert ODD in project.log("deploy-1.log")
 
 
+def test_paths_are_utf_8_whatever_the_locale_is(project: Project) -> None:
+    """As under a Latin-1 locale: Python would encode the names of files like the terminal."""
+    configure(project, WEB.replace("keep_warm", f'cwd = "{ODD}"\nkeep_warm'), before_start=f"echo {ODD}")
+    (project.folder / ODD).mkdir()
+    for name in ("plain.py", "VERSION"):
+        (project.folder / name).rename(project.folder / ODD / name)
+    narrow = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+    for command in ("check", "-v deploy", "status", "-v restart", "exec web -- pwd", "logs", "recover"):
+        done = shell(project, command, **narrow)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if command.startswith("-v"):
+            assert ODD.encode("ascii", "backslashreplace") in done.stdout
+    assert "X-Release: 1\r\n" in project.get()
+    assert ODD in project.log("deploy-2.log")
+
+
 def test_bytes_that_are_not_utf_8_are_refused_where_they_would_be_recorded(project: Project) -> None:
     configure(project, WEB)
     folder = os.fsencode(project.folder) + b"/caf\xe9"

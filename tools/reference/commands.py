@@ -15,7 +15,7 @@ EXIT_CODES = {
     Locked.exit_code: "somebody else is changing this project: the message says who, since when, and their process",
     CUT: "done, but `--strict-drain` was given and connections were cut",
     NeedsPerson.exit_code: "zdd can neither go on nor undo by itself: the message says what is left",
-    130: "interrupted by Ctrl-C while nothing was being changed",
+    130: "interrupted by Ctrl-C or SIGTERM while nothing was being changed",
 }
 
 HEAD = """\
@@ -30,12 +30,23 @@ command.
 | --- | --- |
 """
 
+NOTES = r"""
+
+A signal (Ctrl-C, SIGTERM) before the commit undoes the deploy, exit code 1. After the commit the deploy is done, exit
+code 0: the signal only ends the watching, and the old version drains by itself. SIGHUP, a terminal that hangs up,
+stops no command that changes something. A stream that is closed, or whose reader has gone, changes no exit code.
+Characters that the terminal cannot show are printed as escapes such as `\xe4`.
+
+`deploy`, `check`, `config`, `enable` and `disable` need a valid configuration file. While the file is broken, or gone
+from a project in the default state folder, all other commands use the configuration last deployed, and say so.
+"""
+
 
 def page() -> str:
     """Return it."""
     codes = "".join(f"| {code} | {words} |\n" for code, words in EXIT_CODES.items())
     parent = click.Context(program, info_name="zddeploy", terminal_width=WIDTH, max_content_width=WIDTH)
-    return HEAD + codes + "".join(_section(name, parent) for name in COMMANDS)
+    return HEAD + codes + NOTES + "".join(_section(name, parent) for name in COMMANDS)
 
 
 def _section(name: str, parent: click.Context) -> str:

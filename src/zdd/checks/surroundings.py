@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from zdd import usable
 from zdd.errors import of_system
 from zdd.finding import Finding, error
-from zdd.host import namespaces, reach, sock_diag, systemd
+from zdd.host import namespaces, reach, systemd
 from zdd.instances import environment
+from zdd.operate.connected import obstacle
 from zdd.project import Project
 
 
@@ -28,8 +29,8 @@ def require_folders(project: Project) -> None:
 
 
 def _sockets() -> Iterator[Finding]:
-    if obstacle := sock_diag.obstacle():
-        yield error(of_system(obstacle), "zdd could not know when an old instance is drained", obstacle.cure)
+    if hidden := obstacle():
+        yield error(of_system(hidden), "zdd could not know when an old instance is drained", hidden.cure)
 
 
 def _users(project: Project) -> Iterator[Finding]:
@@ -53,7 +54,7 @@ def _network(project: Project) -> Iterator[Finding]:
 
 
 def _capabilities(project: Project) -> Iterator[Finding]:
-    """Nginx with zdd's own text, if it is root's, gives its folder to the worker's user when it is first tested."""
+    """Check what a root-owned nginx with zdd's own text needs: it gives a new folder to its workers."""
     is_first = not project.config.nginx.template and not os.path.isdir(project.paths.nginx_temp)
     if _starts_nginx(project) and is_first and os.geteuid() == 0 and not reach.may_chown():
         yield error(

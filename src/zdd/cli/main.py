@@ -108,6 +108,7 @@ def program() -> None:
 
 def main() -> NoReturn:
     """Run the program and exit: 0 done, 1 failed and undone, 2 usage, 3 locked, 4 connections cut, 5 needs a person."""
+    streams.use_utf8()
     streams.make_safe()
     try:
         status = program.main(standalone_mode=False, color=False if "NO_COLOR" in os.environ else None)

@@ -14,8 +14,8 @@ from zdd.cli import completion
 from zdd.cli.screen import DeployLogs, JsonLines, Screen
 from zdd.conf import read, units
 from zdd.conf.schema import Config
-from zdd.errors import UsageError
-from zdd.events import Events
+from zdd.errors import UsageError, as_zdd_error
+from zdd.events import Events, Result
 from zdd.project import Project, open_project
 
 Kind = Literal["looks", "opens", "configures", "changes", "deploys"]
@@ -82,9 +82,14 @@ def _change(project: Project, name: str, function: Callable[..., Any], own: dict
     from zdd.deploy import recovery  # here, because commands that only look do not need it
 
     with project.interrupts.caught():  # what was done is reported, whatever signal comes
-        with project.locked(name):
-            recovery.try_to_finish(project)
-            result = function(project, **own)
+        try:
+            with project.locked(name):
+                recovery.try_to_finish(project)
+                result = function(project, **own)
+        except Exception as error:
+            failed = as_zdd_error(error)
+            project.events.send(Result(outcome="failed", cause=failed.message, exit=failed.exit_code))
+            raise
         project.events.send(result)
     return int(result.exit)
 

@@ -43,6 +43,16 @@ class _Output(io.FileIO):
         return len(data) if written is None else written
 
 
+def use_utf8() -> None:
+    """
+    Restart this process with UTF-8 for paths and arguments, if the locale (such as Latin-1) has another encoding.
+
+    Configuration files are UTF-8, and so are the paths in them; Python would encode those like the terminal.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
 def make_safe() -> None:
     """Replace this process's standard streams by safe ones; called before any file is opened."""
     for number in range(3):
@@ -69,9 +79,13 @@ def failed_output(error: BaseException) -> bool:
 
 
 def _safe(stream: TextIO | None, number: int) -> TextIO:
-    """Return a stream for the descriptor with the former stream's encoding."""
-    encoding, by_line = (
-        (stream.encoding, stream.line_buffering) if isinstance(stream, io.TextIOWrapper) else (None, False)
-    )
+    """Return a stream for the descriptor, with the former stream's encoding."""
+    encoding, by_line = None, False
+    if isinstance(stream, io.TextIOWrapper):
+        encoding, by_line = stream.encoding, stream.line_buffering
+    if "utf8" in sys._xoptions and "PYTHONIOENCODING" not in os.environ:  # see `use_utf8`
+        import locale  # here, because only then it is needed
+
+        encoding = locale.getencoding()  # the terminal's
     buffer: io.BufferedWriter[Any] = io.BufferedWriter(_Output(number, "w", closefd=False))
     return io.TextIOWrapper(buffer, encoding, "backslashreplace", line_buffering=by_line)

@@ -32,7 +32,9 @@ def try_to_finish(project: Project) -> None:
         finish_interrupted(project)
     except (ZddError, OSError) as error:
         message = as_zdd_error(error).message
-        project.events.notice(f"the interrupted deploy can be neither finished nor undone: {message}")
+        interrupted = project.tables.unfinished() is not None
+        what = "the interrupted deploy can be neither finished nor undone" if interrupted else "the clean-up failed"
+        project.events.notice(f"{what}: {message}")
 
 
 def finish_interrupted(project: Project, spare_warm: bool = False) -> Manifest | None:

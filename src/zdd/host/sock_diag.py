@@ -57,15 +57,6 @@ _FORBIDDEN = (
 _MISSING = "load what the kernel lacks, and at every boot: sudo modprobe unix_diag tcp_diag"
 
 
-def obstacle() -> Unavailable | None:
-    """Return why the kernel does not show sockets to us; None if it does."""
-    try:
-        next(iter(_unix_sockets(_LISTEN)), None)
-    except Unavailable as error:
-        return error
-    return None
-
-
 def connections_to(file: File | None) -> int | None:
     """
     Count the connections to the UNIX socket of this file (see `file_of`), queued or accepted, in our network namespace.

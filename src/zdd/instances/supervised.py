@@ -60,7 +60,15 @@ class SupervisedInstance(Driver):
         record.write()
         if self.commands.log:
             self.commands.log(f"{shlex.join(record.argv)}  (in {record.cwd})")
-        argv = [sys.executable, "-I", "-S", f"{os.path.dirname(keeper.__file__)}/__main__.py", record.file]
+        argv = [
+            sys.executable,
+            "-I",
+            "-S",
+            "-X",
+            "utf8",
+            f"{os.path.dirname(keeper.__file__)}/__main__.py",
+            record.file,
+        ]
         unit = spec.unit_of(self.name, self.service, record.project)
         if not systemd.start(unit, argv, record.log, Commands()):
             # Its environment is what CI systems kill by, and would keep a job's secrets.

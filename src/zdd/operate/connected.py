@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zdd.host import namespaces, sock_diag
+from zdd.host.sock_diag import Unavailable
 from zdd.instances import orphan
 from zdd.instances.state import InstanceState
 from zdd.project import Project
@@ -10,7 +11,7 @@ from zdd.project import Project
 
 def connections(project: Project, running: dict[str, InstanceState]) -> dict[str, int | None]:
     """Return the connections of each instance, None if they are unknown, from one scan of sockets for all of them."""
-    if sock_diag.obstacle():
+    if obstacle():
         return dict.fromkeys(running)
     counts = sock_diag.connections_to_files()
     nginx = project.proxy.whereabouts().likely
@@ -25,3 +26,12 @@ def connections(project: Project, running: dict[str, InstanceState]) -> dict[str
         else:
             found[name] = counts.get(file) if file else None
     return found
+
+
+def obstacle() -> Unavailable | None:
+    """Return why the kernel does not show sockets to us; None if it does."""
+    try:
+        sock_diag.listening_files()
+    except Unavailable as error:
+        return error
+    return None

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import msgspec
 
 from zdd import history, kills, living
-from zdd.host import lock, sock_diag, usage
+from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
 from zdd.operate import admission, in_place, maintenance, under_way
-from zdd.operate.connected import connections
+from zdd.operate.connected import connections, obstacle
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
@@ -99,8 +99,8 @@ def status(project: Project) -> Status:
     now.notes += kills.shortened(kills.since_last(kills.read(project.paths.kills), entries))
     now.notes += _how_to_start(project, current, was_deployed)
     now.notes += filter(None, [living.doubt(project.paths), project.proxy.whereabouts().doubt if current else None])
-    if obstacle := sock_diag.obstacle():
-        now.notes.append(f"connections are unknown: {obstacle.strerror}; {obstacle.cure}")
+    if hidden := obstacle():
+        now.notes.append(f"connections are unknown: {hidden.strerror}; {hidden.cure}")
     return now
 
 

@@ -57,7 +57,7 @@ def test_what_is_followed_is_shown_once_though_its_log_is_empty_after_a_rotation
 
     with log.open("a") as app:
         app.write("shown\n")
-    rotation.rotate(str(log), 1)
+    rotation.rotate(str(log), 10)
 
     assert [line.text for line in follower.new()] == ["shown"]
     assert [line.text for line in follower.new()] == []

@@ -69,7 +69,7 @@ class Paths(Layout):
         boot = boot_id() or files.read_object(self.owner).get("boot_id", "")  # a known one is worth more than none
         claim = claims.of(self.config.path, self._claim())
         for path, more in ((self.owner, {"uid": os.geteuid(), "boot_id": boot}), (f"{self.state}/owner", {})):
-            if files.read(path) != (text := claims.encode(claim, **more)):
+            if files.read(path, "replace") != (text := claims.encode(claim, **more)):
                 files.write(path, text)  # readable for other users, see claims.py
         if _recorded(self.state) != self.runtime:
             files.write(f"{self.state}/runtime", self.runtime + "\n")
@@ -111,7 +111,7 @@ class Paths(Layout):
         return claim.conf if claim and moved else None
 
     def _claim(self) -> Claim | None:
-        return claims.decode(files.read(self.owner))
+        return claims.decode(files.read(self.owner, "replace"))
 
     def _check_length(self, services: Iterable[str]) -> None:
         for service in services:

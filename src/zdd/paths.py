@@ -82,7 +82,7 @@ class Paths(Layout):
         if _recorded(self.state) != self.runtime:
             texts[f"{self.state}/runtime"] = self.runtime + "\n"
         for path, text in texts.items():
-            if files.read(path) != text:
+            if files.read(path, "replace") != text:
                 usable.check_writable(self.state, "state_dir")
                 files.write(path, text)
         return notice
@@ -127,7 +127,7 @@ class Paths(Layout):
         return claim.conf if claim and moved else None
 
     def _claim(self) -> Claim | None:
-        return claims.decode(files.read(self.owner))
+        return claims.decode(files.read(self.owner, "replace"))
 
     def _check_length(self, services: Iterable[str]) -> None:
         for service in services:

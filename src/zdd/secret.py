@@ -14,11 +14,11 @@ _VALUE = r"""("[^"]*"|'[^']*'|[^\s&"']+)"""
 _PAIRS = (  # a name, what stands between, a value
     re.compile(r"""(?<=')([\w.-]+)(=)([^']*)"""),  # in one shell word: '--token=with blanks'
     re.compile(r"(?<![\w.-])([\w.-]+)(=)" + _VALUE),  # from its first letter on; otherwise a long word takes hours
-    re.compile(r"(--[\w-]+)(\s+)(?!-)" + _VALUE),
+    re.compile(r"(?<![\w-])(--[\w-]++)(\s++)(?!-)" + _VALUE),
 )
 _NOT_UTF_8 = re.compile("[\ud800-\udfff]")
 _HEADER = re.compile(r"(?i)(authorization:\s*(?:\w+\s+)?)[^\s\"']+")
-_URL = re.compile(r"([a-zA-Z][\w+.-]*://)([^\s/@:]*)(:[^\s/]*)?@")
+_URL = re.compile(r"([a-zA-Z][\w+.-]{0,30}+://)([^\s/@:]*)(:[^\s/]*)?@")
 
 
 def is_secret(name: str) -> bool:

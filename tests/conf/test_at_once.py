@@ -165,6 +165,14 @@ def test_what_is_no_configuration_is_refused_and_not_read(tmp_path: Path, what: 
         load(path)
 
 
+def test_a_key_of_very_many_names_takes_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "deploy.toml"
+    path.write_text("[zdd]\n" + "a." * 400_000 + "b = 1\n")  # the reader of the library would take half an hour
+
+    with pytest.raises(UsageError, match="line 2: not TOML that zdd reads"):
+        load(path)
+
+
 def test_neither_env_file_nor_template_is_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.template")
     path = tmp_path / "deploy.toml"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import os
 import random
 import time
@@ -44,19 +45,25 @@ def _for_long(
 ) -> Callable[..., None]:
     @functools.wraps(short)
     def long(*args: Any, **fixtures: Any) -> None:
-        tried = 0
+        tried, until = 0, math.inf
 
         @functools.wraps(body)
         def counted(*args: Any, **kwargs: Any) -> None:
-            nonlocal tried
-            tried += 1
-            body(*args, **kwargs)
+            nonlocal tried, until
+            if time.monotonic() < until:
+                tried += 1
+                try:
+                    body(*args, **kwargs)
+                except BaseException:
+                    until = math.inf  # a failure is tried again until its example is small
+                    raise
 
         begun, first = time.monotonic(), random.SystemRandom().randrange(1 << 60)
+        until = begun + SECONDS
         for number in itertools.count(first):
             examples = settings(_ANYWHERE, max_examples=_AT_ONCE)(given(*values, **named)(counted))
             seed(number)(examples)(*args, **fixtures)
-            if time.monotonic() - begun > SECONDS:
+            if time.monotonic() > until:
                 break
         print(f"{tried} examples in {time.monotonic() - begun:.0f} s")
 

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from zdd.conf.schema import RunService
 from zdd.instances.health import request, verdict
-from zdd.instances.health.request import Answer, NotHttp, Request
+from zdd.instances.health.request import NotHttp, Request
 from zdd.keeper.loop import Deadlines, Loop
 from zdd.keeper.probe import Probe
+from zdd.load import websocket
+from zdd.load.http import Answer, MalformedError, outcome_of
 from zdd.nginx.config.mark import HEADER, Mark
 
 from .profile import holds
@@ -87,7 +89,7 @@ def test_every_answer_has_a_verdict(answer: bytes, sizes: list[int], service: Ru
     assert 0 < len(said) < MOST
 
 
-def judged(read: Answer, service: RunService) -> str:
+def judged(read: request.Answer, service: RunService) -> str:
     found = verdict.judge(read, service)
     assert 100 <= read.status <= 999
     assert found.healthy or found.words
@@ -104,16 +106,44 @@ def test_a_keeper_s_probe_ends_with_one_status(answer: bytes) -> None:
         probe = Probe(loop, "/", "localhost")
         probe.ask(f"{folder}/s", said.append)
         loop.turn()
-        with server.accept()[0] as app:
-            app.sendall(answer)
-        over = time.monotonic() + 60
+        app, over = server.accept()[0], time.monotonic() + 60
+
+        def say() -> None:
+            with app, contextlib.suppress(OSError):
+                app.sendall(answer)
+
+        speaker = threading.Thread(target=say)
+        speaker.start()
         while not said and time.monotonic() < over:
             loop.deadlines.at(60, lambda: None)
             loop.turn()
         probe.cancel()
+        speaker.join()
 
     assert len(said) == 1
     assert said[0] is None or 0 <= said[0] <= 999
+
+
+FRAMES = [b"\x81\x05zdd 1", b"\x89\x00\x88\x02\x03\xe8", b"\x81\xff" + b"\xff" * 8 + b"x", b"\x01\x01z\x80\x01d"]
+
+
+@holds(answers | st.binary(max_size=300), mutated(FRAMES), pieces, examples=200)
+def test_load_is_answered_or_malformed(answer: bytes, frames: bytes, sizes: list[int]) -> None:
+    read = Answer()
+    rest = answer
+    with contextlib.suppress(MalformedError):
+        for size in [*sizes, len(answer)]:
+            if read.feed(rest[:size]):
+                break
+            rest = rest[size:]
+        read.end()
+    if read.head:
+        assert outcome_of(read.head.status) >= 0
+        assert read.head.length < 10**18
+    left: bytes = frames
+    with contextlib.suppress(MalformedError):
+        while found := websocket.read_frame(left):
+            left = found[2]
 
 
 headers = mutated([SEEN.encode() + b" 200", SEEN.encode() + b", unix:/b : unix:/c 502, 200 : 304", WORD.encode()])

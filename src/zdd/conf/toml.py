@@ -13,6 +13,7 @@ from zdd.conf.document import Broken, Document
 from zdd.conf.refusals import Refusal, shown_in_line
 from zdd.errors import UsageError, UsageErrors
 
+_MOST_DOTS = 2000  # in a line
 _MOST = 20  # mistakes of notation that are reported at once
 _AT = re.compile(r"(.*) \(at line ([0-9]+), (column [0-9]+)\)", re.DOTALL)
 _TOO_LONG = re.compile("[0-9_]{4301,}")
@@ -55,6 +56,7 @@ def _tables(text: str, path: Path) -> tuple[dict[str, Any], list[UsageError]]:
     import tomllib  # here, because INI files do not need it
 
     refused: list[UsageError] = []
+    _check_dots(text, path)
     lines = [*text.split("\n"), ""]  # the reader gives no line for a mistake at the end of the text
     while True:
         try:
@@ -68,6 +70,13 @@ def _tables(text: str, path: Path) -> tuple[dict[str, Any], list[UsageError]]:
                 if len(refused) < _MOST and _skip(lines, number - 1, what):
                     continue
             raise (refused[0] if len(refused) == 1 else UsageErrors(refused)) from None
+
+
+def _check_dots(text: str, path: Path) -> None:
+    """Refuse a key of thousands of names: the time of the library's reader grows with the square of their number."""
+    for number, line in enumerate(text.split("\n") if text.count(".") > _MOST_DOTS else (), 1):
+        if line.count(".") > _MOST_DOTS:
+            raise Refusal(path, number, f"not TOML that zdd reads: a line with more than {_MOST_DOTS} dots")
 
 
 def _located(error: str, lines: list[str]) -> tuple[int, str]:

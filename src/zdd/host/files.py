@@ -95,10 +95,10 @@ def open_folder(path: str, mode: int, never: int = 0) -> None:
         os.chmod(path, wanted)
 
 
-def read(path: str) -> str | None:
+def read(path: str, errors: str = "strict") -> str | None:
     """Return the file's text, None if the file does not exist. Raises OSError, also for what is no text."""
     try:
-        return foreign.text(path)
+        return foreign.text(path, errors)
     except FileNotFoundError:
         return None
 

@@ -39,11 +39,15 @@ def data(path: str, most: int = _LARGEST) -> bytes:
         os.close(fd)
 
 
-def text(path: str) -> str:
-    """Return the text of such a file, with each end of a line as a newline. Raises OSError: NotText is one, too."""
+def text(path: str, errors: str = "strict") -> str:
+    """
+    Return the text of such a file, with each end of a line as a newline.
+
+    With the `errors` "replace" other bytes than UTF-8 are replaced. Raises OSError: NotText is one, too.
+    """
     content = data(path)
     try:
-        return content.decode().replace("\r\n", "\n").replace("\r", "\n")
+        return content.decode(errors=errors).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         what = f"it is not UTF-8: line {line} has the byte 0x{content[error.start]:02x}"

@@ -89,7 +89,7 @@ def supervised(paths: Paths, name: str, patience: float = client.PATIENCE) -> In
         state = ORPHANED if left.app else "dead"
         return InstanceState(name, service, False, state, left.app, _since(left.app), port=left.port)
     main = Process.find(status["pid"]) if status["pid"] else None
-    more: dict[str, Any] = {key: status.get(key) for key in _FROM_KEEPER}
+    more: dict[str, Any] = {key: status[key] for key in _FROM_KEEPER if key in status}
     return InstanceState(name, service, False, status["state"], main, **more)
 
 

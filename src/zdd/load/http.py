@@ -66,7 +66,7 @@ def _body_length(status: int, fields: dict[bytes, bytes]) -> int:
     if b"content-length" not in fields:
         return UNTIL_CLOSE
     lengths = {length.strip() for length in fields[b"content-length"].split(b",")}
-    if len(lengths) > 1 or not (length := lengths.pop()).isdigit():
+    if len(lengths) > 1 or not re.fullmatch(rb"[0-9]{1,18}", length := lengths.pop()):
         raise MalformedError(f"content-length: {fields[b'content-length'][:60]!r}")
     return int(length)
 

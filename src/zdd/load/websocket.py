@@ -6,7 +6,7 @@ import os
 from time import monotonic
 from typing import Any
 
-from zdd.load.http import MalformedError, outcome_of, read_head
+from zdd.load.http import LONGEST, MalformedError, outcome_of, read_head
 from zdd.load.samples import CUT, OK, RESET, Job
 from zdd.load.wire import Wire
 
@@ -82,6 +82,8 @@ class WebSocket(Wire):
             while self._established and (next_frame := read_frame(self._data)):
                 first, payload, self._data = next_frame
                 self._read_frame(first, payload)
+            if len(self._data) + len(self._message) > LONGEST:
+                raise MalformedError(f"head, frame or message longer than {LONGEST} bytes")
         except MalformedError as error:
             self._cut(str(error))
 

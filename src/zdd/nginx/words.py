@@ -7,7 +7,6 @@ import os
 import re
 
 from zdd.host import files
-from zdd.host.foreign import NotText
 from zdd.layout import Layout
 from zdd.nginx.config.mark import Mark
 
@@ -16,7 +15,7 @@ _BYTES = 16  # of a word: longer ones do not fit into nginx's map_hash_bucket_si
 
 def mark_of(paths: Layout) -> Mark:
     """Return the project's mark; a project that has none yet gets a new one, which `keep` writes."""
-    text = _text(paths)
+    text = files.read(paths.gate, "replace") or ""
     if not re.fullmatch(r"[0-9a-f]{32} [0-9a-f]{32}\n", text):
         text = f"{os.urandom(_BYTES).hex()} {os.urandom(_BYTES).hex()}\n"
     secret, word = text.split()
@@ -26,12 +25,5 @@ def mark_of(paths: Layout) -> Mark:
 def keep(paths: Layout, mark: Mark) -> None:
     """Write the words, so that every later command has the same mark; only their owner may read them."""
     text = f"{mark.secret} {mark.word}\n"
-    if _text(paths) != text:
+    if files.read(paths.gate, "replace") != text:
         files.write(paths.gate, text, mode=0o600)
-
-
-def _text(paths: Layout) -> str:
-    try:
-        return files.read(paths.gate) or ""
-    except NotText:  # damaged, so nobody knows the words
-        return ""

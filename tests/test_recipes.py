@@ -13,7 +13,7 @@ import pytest
 from zdd.conf import read
 
 ROOT = Path(__file__).parent.parent
-RECIPES = sorted((ROOT / "samples/recipes").glob("*/deploy.toml"))
+RECIPES = sorted(path for name in ("recipes", "workers") for path in (ROOT / f"samples/{name}").glob("*/deploy.toml"))
 
 
 def test_the_page_is_what_the_tool_makes_of_the_recipes() -> None:

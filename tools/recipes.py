@@ -1,11 +1,16 @@
-"""Prints the page of recipes, docs/reference/recipes.md, made of the files that the tests deploy: samples/recipes."""
+"""
+Prints the page of recipes, docs/reference/recipes.md, made of the files that the tests deploy.
+
+Those of web servers are in samples/recipes, those of task queues in samples/workers.
+"""
 
 import json
 import re
 import tomllib
 from pathlib import Path
 
-RECIPES = Path(__file__).parent.parent / "samples" / "recipes"
+SAMPLES = Path(__file__).parent.parent / "samples"
+RECIPES = SAMPLES / "recipes"
 SIGNALS = RECIPES / "signals.json"  # what tests/system/test_recipe_signals.py has met
 SHOWN = ("run.sh", "Caddyfile", "haproxy.cfg")  # beside deploy.toml, where there are such
 
@@ -32,11 +37,31 @@ right it serves again by itself.
 """
 
 
+WORKERS = """
+## Workers
+
+Nobody connects to a worker: `socket = "none"`. Each of these is a folder of `samples/workers`, and is tested as it
+stands here: a task of 20 s and 40 short ones are due while it is restarted twice. Every task is done once, none is
+lost, and each old worker ends by itself, within `stop_timeout`, while the new one works. A deploy does not wait for
+that. `./dev lab` does this.
+
+| worker | `stop_signal` | `run` |
+| --- | --- | --- |
+"""
+
+
 def main() -> None:
     """Print it."""
-    recipes = sorted((Recipe(path.parent) for path in RECIPES.glob("*/deploy.toml")), key=lambda one: one.title.lower())
+    recipes, workers = found(RECIPES), found(SAMPLES / "workers")
     rows = [f"| [{one.title}](#{one.anchor}) | {one.socket} | `{one.run}` |\n" for one in recipes]
     print(HEAD + "".join(rows) + met(recipes) + "".join(one.section() for one in recipes), end="")
+    rows = [f"| [{one.title}](#{one.anchor}) | {one.stop_signal} | `{one.run}` |\n" for one in workers]
+    print(WORKERS + "".join(rows) + "".join(one.section() for one in workers), end="")
+
+
+def found(folder: Path) -> list["Recipe"]:
+    """Return the recipes in a folder, by title."""
+    return sorted((Recipe(path.parent) for path in folder.glob("*/deploy.toml")), key=lambda one: one.title.lower())
 
 
 def met(recipes: list["Recipe"]) -> str:
@@ -60,8 +85,9 @@ class Recipe:
         lines = [line.removeprefix("#").strip() for line in head.splitlines()]
         self.title, self.needs = lines[0], lines[2].removeprefix("needs: ")
         self.text = "\n".join(lines[4:])
-        service = tomllib.loads(self.body)["service"]["web"]
+        [service] = tomllib.loads(self.body)["service"].values()
         self.run, self.socket = service["run"], service.get("socket", "fd")
+        self.stop_signal = service.get("stop_signal", "TERM")
 
     @property
     def anchor(self) -> str:
@@ -74,7 +100,7 @@ class Recipe:
         body = self.body.removeprefix('[nginx]\nlisten = "127.0.0.1:8080"\n').strip()
         files = [self.folder / name for name in SHOWN if (self.folder / name).exists()]
         others = [f"`{path.name}`:\n\n```\n{path.read_text().strip()}\n```\n" for path in files]
-        where = f"`samples/recipes/{self.folder.name}`; needs {needs}."
+        where = f"`{self.folder.relative_to(SAMPLES.parent)}`; needs {needs}."
         parts = [f"## {self.title}\n", f"```toml\n{body}\n```\n", *others, f"{self.text}\n", f"{where}\n"]
         return "\n" + "\n".join(parts)
 

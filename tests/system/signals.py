@@ -49,7 +49,10 @@ CODE = (  # of these the first that is there is broken
     "app.js",
     "main.js",
     "Server.java",
+    "server.go",
     "config.ru",
+    "app.php",
+    "app.psgi",
     "package.json",
 )
 
@@ -77,6 +80,7 @@ class Site:
         self.project, self.recipe, self.known = project, recipe, known
         self.code = next(path for name in CODE if (path := project.folder / name).exists())
         self.good = self.code.read_text()
+        self.broken = "<?php this is no code (" if self.code.suffix == ".php" else "this is no code ("
         self._configure(f'hold_max = "{HOLD:g}s"')
         project.zddeploy()
 
@@ -138,7 +142,7 @@ class Site:
         return self._signal(found[-1], signal.SIGKILL, "KILL to a worker") if found else NO_WORKERS
 
     def _reload_broken_code(self) -> str:
-        self.code.write_text("this is no code (")
+        self.code.write_text(self.broken)
         os.kill(self.app(), signal.SIGHUP)
         if not self._happens(lambda: self._instance()["state"] == "down", DOWN, "HUP, broken code", 2 * HOLD + QUIET):
             return ON
@@ -178,7 +182,7 @@ class Site:
         name = self._instance()["id"]
         ours = shutil.ignore_patterns("S", "R", "deploy.toml", "pm2", "broken")
         shutil.copytree(folder, folder / "broken", symlinks=True, ignore=ours)
-        (folder / "broken" / self.code.relative_to(folder)).write_text("this is no code (")
+        (folder / "broken" / self.code.relative_to(folder)).write_text(self.broken)
         self._configure(
             f'hold_max = "{HOLD_SWAP:g}s"', 'order = "stop-first"', f'cwd = "{folder}/broken"', 'start_timeout = "5s"'
         )
@@ -190,6 +194,9 @@ class Site:
     def _configure(self, *lines: str) -> None:
         """Have these keys in the service, in place of those that were there."""
         text = (self.project.folder / "deploy.toml").read_text()
+        if self.code.suffix == ".go":
+            cwd = next((line.partition(" = ")[2].strip('"') for line in lines if line.startswith("cwd")), ".")
+            lines = (*lines, f'before_start = "cd {cwd} && go build -o server server.go"')
         for line in (*lines, 'before_start = ""'):
             text = re.sub(f"(?m)^{line.partition(' = ')[0]} = .*\n", "", text)
         self.project.write("deploy.toml", text.replace("[service.web]\n", "\n".join(["[service.web]", *lines, ""])))

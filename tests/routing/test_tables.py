@@ -48,6 +48,15 @@ def test_a_published_table_leads_each_slot_to_its_instance(tables: RoutingTables
     assert found.deploy == 17
 
 
+def test_where_a_table_leads_includes_what_only_older_workers_know(tables: RoutingTables) -> None:
+    made = manifest(18, "web-13")
+    tables.write(made)
+    tables.build(18, {"api/00": "api-3"} | made.slots())
+    tables.make_ready(made, ["17"])
+
+    assert tables.links(18) == {"web/00": "web-13", "api/00": "api-3"}
+
+
 def test_a_slot_resolves_to_the_instances_own_socket(tables: RoutingTables) -> None:
     put(tables, manifest(1, "web-1"))
     socket = Path(tables.paths.socket("web-1"))

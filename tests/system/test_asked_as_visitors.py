@@ -89,9 +89,10 @@ def test_where_visitors_come_by_the_proxy_protocol_the_gate_sends_its_line(
     project: Project, run: dict[str, str]
 ) -> None:
     """G7: nginx closed the connection, and no deploy was possible."""
-    balanced = f"listen 127.0.0.1:{free_port()} proxy_protocol; server_name shop.test;"
-    server = f"server {{ {balanced} location / {{ proxy_pass http://web; }} }}"
-    behind_template(project, server, service("web", **run, health_host="shop.test", health_path="/"))
+    balanced = f"listen 127.0.0.1:{free_port()} proxy_protocol;\n        server_name shop.test;"
+    server = f"server {{\n        {balanced}\n        location / {{ proxy_pass http://web; }}\n    }}"
+    behind_template(project, "", service("web", **run, health_host="shop.test", health_path="/"))
+    project.replace("nginx.conf.template", "    # the visitors of these tests", f"    {server}")  # before all others
     project.zddeploy()
     version(project, 2)
 
@@ -129,7 +130,7 @@ def test_an_include_behind_a_balancer_is_deployed(
 def test_an_include_whose_site_is_not_at_443_is_asked_where_it_is(project: Project, foreign: Foreign) -> None:
     """G8: port 443 belonged to another program, whose TLS error was taken for nginx's answer."""
     foreign.start()
-    configured(project, foreign, health_path="/")
+    configured(project, foreign, health_host="localhost", health_path="/")
     project.zddeploy()
     foreign.lead()
     version(project, 2)

@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from .project import (
     version,
 )
 from .test_another_hand import is_shutting_down, taken_port
+from .test_asked_as_visitors import another_program
 from .test_maintenance_at_load import outcomes
 
 pytestmark = [
@@ -52,17 +54,21 @@ HINT = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 
 
 def serve(project: Project, foreign: Foreign, text: str, run: Mapping[str, str], line: str = "", **keys: Any) -> None:
-    """Have version 1 behind such a text, in whose server block is this line; visitors ask for www.test."""
-    keys = {"keep_warm": "0s", **run, **keys}
+    """
+    Have version 1 behind such a text, in whose server block is this line; visitors ask for www.test.
+
+    Apps of ANSWERS answer as the file says that is there, if it is.
+    """
+    keys = {"keep_warm": "0s", **keys}
     if text == "include":
         foreign.start()
-        configured(project, foreign, run={}, health_host="www.test", **keys)
+        configured(project, foreign, run=dict(run), health_host="www.test", **keys)
     elif text == "template":
-        behind_template(project, "", service("web", health_host="www.test", **keys))
+        behind_template(project, "", service("web", **run, health_host="www.test", **keys))
         project.replace("nginx.conf.template", "server_name www.test;", f"server_name www.test; {line}")
     else:
-        configure(project, service("web", **keys))
-    if "answers.py" in run["run"]:
+        configure(project, service("web", **run, **keys))
+    if "answers.py" in run["run"] and not (project.folder / "ANSWERS").exists():
         answers(project, 1)
     project.zddeploy()
     if text == "include":
@@ -95,9 +101,8 @@ def test_an_app_that_does_not_know_the_host_any_more(
 @BOTH
 def test_an_apps_own_502(project: Project, foreign: Foreign, text: str, run: dict[str, str]) -> None:
     """G6: it is no fault of nginx's."""
-    serve(project, foreign, text, run, health_path="/health", health_status="502")
     answers(project, 1, health={"status": "502 Bad Gateway"})
-    project.zddeploy()
+    serve(project, foreign, text, run, health_path="/health", health_status="502")
     version(project, 2)
 
     result, versions = deploy(project, path="/fine")
@@ -197,10 +202,11 @@ def test_an_include_behind_a_balancer_or_beside_another_program(
     if where != "another program":
         how, line = (" proxy_protocol", "") if where == "proxy" else ("", "return 444;")
         shop = f"location / {{ {line} proxy_pass http://web; }} }}\n"
+        shop += f"server {{ listen 127.0.0.1:{project.port} default_server; return 404; }}\n"
         project.write("site-shop.conf", f"server {{ listen 127.0.0.1:{other}{how}; server_name shop.test; {shop}")
         project.replace("deploy.toml", 'health_host = "www.test"', 'health_host = "shop.test"')
         foreign.reload()
-    with socket.create_server(("127.0.0.1", 0 if where != "another program" else other)):
+    with another_program(443) if where == "another program" else nullcontext():
         version(project, 2)
         result, versions = deploy(project)
 
@@ -245,9 +251,8 @@ def cached_everywhere(project: Project, foreign: Foreign, text: str, cached: str
     """Have the lines that `maintenance on` asks for in the server block, beside such a cache for all of http."""
     words = project.zddeploy("maintenance", "on", code=None)
     project.zddeploy("maintenance", "off", code=None)
-    said_lines = words.stdout + words.stderr
-    lines = said_lines[said_lines.index("    set $") if "    set $" in said_lines else said_lines.index(":\n") + 2 :]
-    assert "zdd-maintenance" in lines, said_lines
+    lines = "open_file_cache off;" + (words.stdout + words.stderr).partition("open_file_cache off;")[2]
+    assert "zdd-maintenance" in lines, words
     if text == "template":
         project.replace("nginx.conf.template", "server_name www.test;", f"server_name www.test;\n{lines}\n")
         project.replace("nginx.conf.template", "access_log off;", f"access_log off; {cached}")

@@ -144,12 +144,12 @@ class Gate:
 
     def _unproved(self, target: Manifest, visit: Visit, answer: Answer, seen: Seen | None) -> Unproved | None:
         """Return None if the answer came from the target's instance. Raises Unreachable for that of another one."""
+        if answer.status == 503 and not (seen and seen.address) and os.path.exists(self.paths.maintenance):
+            return unproved(visit.service, "maintenance", f"{answer.status} for {_asked(visit)}")
         if seen is None:
             return unproved(visit.service, "no-mark", _asked(visit))
         if seen.address is None:
             reason = "redirect" if 300 <= answer.status < 400 else "nginx"
-            if answer.status == 503 and os.path.exists(self.paths.maintenance):
-                reason = "maintenance"
             return unproved(visit.service, reason, f"{answer.status} for {_asked(visit)}")
         reached = self._reached(target, seen)
         if reached == visit.service:

@@ -244,6 +244,25 @@ def test_an_interrupted_deploy_beside_something_broken(project: Project) -> None
     assert project.status()["problems"] == []
 
 
+@pytest.mark.parametrize("command", ["deploy", "restart", "up", "pause", "resume", "maintenance on", "down", "recover"])
+def test_every_command_that_changes_something_undoes_what_was_interrupted(project: Project, command: str) -> None:
+    """As `recover --help` says."""
+    configure(project, service("web", **PLAIN), before_start="test ! -e slow || { touch begun; sleep 60; }")
+    project.zddeploy()
+    project.write("slow", "")
+    deploy = project.beside()
+    eventually((project.folder / "begun").exists)
+    deploy.kill()
+    deploy.wait()
+    (project.folder / "slow").unlink()
+    assert project.status()["state"] == "interrupted"
+
+    told = flat(project.zddeploy(*command.split()).stdout)
+
+    assert "deploy 2 was interrupted; it is undone now" in told
+    assert project.status()["problems"] == []
+
+
 def test_somebody_elses_nginx_that_is_down_is_for_a_person_to_start(project: Project, foreign: Foreign) -> None:
     foreign.start()
     configured(project, foreign)

@@ -20,10 +20,10 @@ NO_NETLINK = (sys.executable, str(Path(__file__).with_name("no_netlink.py")))
 
 
 def run(project: Project, wrapper: tuple[str, ...], *args: str, code: int = 0) -> str:
-    """Run zddeploy by a wrapper that restricts it; returns what it says."""
+    """Run zddeploy by a wrapper that restricts it, in / as a unit does; returns what it says."""
     done = subprocess.run(
-        [*wrapper, str(BIN / "zddeploy"), *args],
-        cwd=project.folder,
+        [*wrapper, str(BIN / "zddeploy"), *args, "-c", str(project.folder / "deploy.toml")],
+        cwd="/",
         env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from zdd.conf.schema import Config
 from zdd.errors import UsageError, as_zdd_error
 from zdd.events import Events, Result
 from zdd.project import Project, open_project
+from zdd.terminal import Terminal, fitted
 
 Kind = Literal["looks", "opens", "configures", "changes", "deploys"]
 
@@ -112,9 +114,10 @@ def _project_of(
     elif as_json:
         events.listeners.clear()
     for warning in config.warnings:
-        events.notice(warning)
-        if kind == "looks" and as_json:
-            click.echo(warning, err=True)
+        if kind == "looks":  # stdout is for the answer, or for the output of `exec`
+            Terminal(sys.stderr).say(fitted(warning, sys.stderr), "yellow")
+        else:
+            events.notice(warning)
     return project
 
 

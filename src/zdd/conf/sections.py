@@ -85,7 +85,7 @@ class Sections:
         if title not in document.classic and "run" in given and "start" in given:
             what = "run and start exclude each other: run stays in the foreground, start does not"
             self.refusals.add([document.error(title, what, key="start")])
-            return RunService(name=name, run=_ANY, socket="none")  # whatever it shall be
+            return RunService(name=name, run=_ANY, socket="none")  # which of both is meant is unknown
         if title in document.classic or "start" in given:
             self.refusals.add(check.classic_name(document, title, name))
             return self._section(title, ClassicService, name=name, cwd=document.path.parent)

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 
-from zdd.deploy import older_slots, versions
+from zdd.deploy import versions
 from zdd.deploy.watch import DrainWatch
 from zdd.errors import ZddError, as_zdd_error
 from zdd.host import files, rotation
@@ -42,6 +42,7 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
     running = project.instances.running()
     warm = _warm_table(project, current, before, running)
     tables = _kept_tables(project, current, warm)
+    led = set(project.tables.links(current.deploy).values())
     for instance in running.values():
         name = instance.name
         if name in current.instances:
@@ -53,7 +54,7 @@ def clean_up(project: Project, keep_warm: bool = True) -> list[DrainWatch]:
         if stays_warm and not was_serving and instance.state == "warm":
             continue  # its time is running already
         # A worker of an older text follows the slots, so only a port, or a slot that only it knows, leads here for it.
-        is_older = instance.classic or instance.port is not None or older_slots.is_last(current, instance.service)
+        is_older = instance.classic or instance.port is not None or name in led
         workers = retiring if is_older else []
         warmth = _warm_seconds(project, instance) if stays_warm else 0.0
         project.instances.of(name).retire(warmth, [*workers, *uncounted])

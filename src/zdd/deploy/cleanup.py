@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from zdd import kills
-from zdd.deploy import older_slots, versions
+from zdd.deploy import versions
 from zdd.deploy.watch import DrainWatch
 from zdd.errors import ZddError, as_zdd_error
 from zdd.host import files, rotation
@@ -44,6 +44,7 @@ def clean_up(project: Project, keep_warm: bool = True, spare_warm: bool = False)
     replaced = []
     running = project.instances.running()
     warm = _warm_table(project, current, before, running)
+    led = set(project.tables.links(current.deploy).values())
     for instance in running.values():
         name = instance.name
         if spare_warm and instance.state == "warm":
@@ -58,7 +59,7 @@ def clean_up(project: Project, keep_warm: bool = True, spare_warm: bool = False)
         if stays_warm and not was_serving and instance.state == "warm":
             continue  # its time is running already
         # A worker of an older text follows the slots, so only a port, or a slot that only it knows, leads here for it.
-        is_older = instance.classic or instance.port is not None or older_slots.is_last(current, instance.service)
+        is_older = instance.classic or instance.port is not None or name in led
         workers = retiring if is_older else []
         warmth = _warm_seconds(project, instance) if stays_warm else 0.0
         project.instances.of(name).retire(warmth, [*workers, *uncounted])

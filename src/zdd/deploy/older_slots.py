@@ -34,11 +34,6 @@ def after(target: Manifest, older: dict[str, str]) -> dict[str, str]:
     return {slot: _successor(target, slot) or name for slot, name in older.items()}
 
 
-def is_last(current: Manifest, service: str) -> bool:
-    """Return whether no slot of this service is left, so that such slots lead to its old instances."""
-    return not any(instance.has_slot for instance in current.of(service))
-
-
 def _successor(target: Manifest, slot: str) -> str | None:
     """Return the first instance of the slot's service that has a slot now."""
     return next((one.name for one in target.of(slot.partition("/")[0]) if one.has_slot), None)

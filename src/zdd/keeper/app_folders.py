@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES, _MOST_BYTES = 64, 1 << 20  # in all folders of an instance
 _EVERY = 1.0  # seconds between looks
-_COST = 100  # the search for removed files takes at most this part of the time
+_COST = 1000  # the search for removed files takes at most this part of the time
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 

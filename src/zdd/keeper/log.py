@@ -17,6 +17,7 @@ _REMEMBERED = 256 << 10  # bytes, from the end
 _ENOUGH = 512  # bytes that do not occur at the same place twice by chance
 _MODE = 0o640
 _NOW_AND_THEN, _SOON = 1.0, 0.1  # seconds between looks
+_QUIET = 10  # of so many looks at a log whose size stays, one is thorough
 _FLOOD = 0.05  # of log_max between two looks
 
 
@@ -31,6 +32,7 @@ class Log:
         self._last, self._end = b"", 0  # the remembered bytes, and where in the file they end
         self._words: str | None = None  # to be written to the log
         self._is_logged = self._is_flooded = False
+        self._quiet = 0  # looks since the size has changed
         self._remember()
 
     def write(self, line: str) -> None:
@@ -52,6 +54,9 @@ class Log:
     def tend(self) -> str | None:
         """Look, and rotate the log if it is large; return a message for the log, once."""
         before = self._end
+        self._quiet = self._quiet + 1 if os.fstat(self.fd).st_size == before else 0
+        if self._quiet % _QUIET:
+            return None
         self.look()
         self._is_flooded = bool(self.most) and self._end - before > self.most * _FLOOD
         lost = rotation.rotate(self.path, self.most)

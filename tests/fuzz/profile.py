@@ -35,7 +35,8 @@ def holds(
 
     def make(body: Callable[..., None]) -> Callable[..., None]:
         short = settings(_ANYWHERE, max_examples=examples, derandomize=True)(given(*values, **named)(body))
-        return _SHOWN_WHOLE(_for_long(short, body, values, named) if SECONDS else short)
+        test: Callable[..., None] = _SHOWN_WHOLE(_for_long(short, body, values, named) if SECONDS else short)
+        return test
 
     return make
 

@@ -64,7 +64,11 @@ def test_a_label_may_have_any_letters(tmp_path: Path) -> None:
     assert history.read(path) == [entry(2), odd]
 
 
-@pytest.mark.parametrize("damage", [b"\xff", b"[" * 100_000, b"null", b'{"deploy": 1e999}', b"\0" * 100])
+@pytest.mark.parametrize(
+    "damage",
+    [b"\xff", b"[" * 100_000, b"null", b'{"deploy": 1e999}', b"\0" * 100],
+    ids=["no text", "nested", "no object", "a huge number", "zeros"],
+)
 def test_damaged_lines_are_passed_over(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "history.jsonl"
     history.append(str(path), entry(1))

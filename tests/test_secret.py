@@ -72,7 +72,9 @@ def test_a_very_long_word_is_shown_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 1_000_000 + "://", "-" * 1_000_000, "--a" * 300_000, "x://" + ":" * 1_000_000, "a=" * 500_000]
+    "text",
+    ["a" * 1_000_000 + "://", "-" * 1_000_000, "--a" * 300_000, "x://" + ":" * 1_000_000, "a=" * 500_000],
+    ids=["a word", "dashes", "options", "a URL", "pairs"],
 )
 def test_a_long_text_takes_no_longer_than_its_length(text: str) -> None:
     assert secret.hide(text)  # a time that grows with the square of the length would be an hour

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
@@ -23,6 +24,8 @@ SECONDS = float(os.environ.get("ZDD_FUZZ_SECONDS", "0"))
 _AT_ONCE = 500  # examples between two looks at the clock
 # A slow machine is no fault: nothing here depends on how long an example takes.
 _ANYWHERE = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False)
+
+_SHOWN_WHOLE = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of an example that fails
 
 
 def holds(
@@ -32,7 +35,8 @@ def holds(
 
     def make(body: Callable[..., None]) -> Callable[..., None]:
         short = settings(_ANYWHERE, max_examples=examples, derandomize=True)(given(*values, **named)(body))
-        return _for_long(short, body, values, named) if SECONDS else short
+        test: Callable[..., None] = _SHOWN_WHOLE(_for_long(short, body, values, named) if SECONDS else short)
+        return test
 
     return make
 

@@ -14,7 +14,7 @@ def test_ascii_digits_are_a_number(word: str) -> None:
     assert foreign.number(word) == foreign.number(word.encode()) == int(word)
 
 
-@pytest.mark.parametrize("word", ["", "-1", "+1", "1_0", " 1", "1.0", "\xb2", "\u0661", "9" * 19, "9" * 5000, "a"])
+@pytest.mark.parametrize("word", ["", "-1", "+1", "1_0", " 1", "1.0", "\xb2", "\u0661", "9" * 19, "9" * 500, "a"])
 def test_anything_else_is_none(word: str) -> None:
     assert foreign.number(word) is None
 
@@ -54,7 +54,7 @@ def test_only_a_regular_file_of_some_size_is_read(tmp_path: Path, what: str) -> 
     assert files.read_number(str(path)) is None
 
 
-@pytest.mark.parametrize("text", [b"[" * 100_000, b"\xff{}", b"[]", b"9" * 5000, b"", b"{"])
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"\xff{}", b"[]", b"9" * 5000, b"", b"{"], ids=range(6))
 def test_no_object_is_an_empty_one(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(text)

@@ -7,7 +7,11 @@ import signal
 
 import pytest
 
-from .project import PLAIN, PLAIN_UNIX, Call, Project, busy, configure, eventually, service
+from zdd.load import Kind
+
+from .project import PLAIN, PLAIN_UNIX, Call, Project, assert_nothing_lost, busy, configure, eventually, service
+
+SLOW = (Kind(path="/slow/0.8", weight=1), Kind("POST", "/echo", body=2000, weight=2))
 
 
 @pytest.mark.parametrize("way", [PLAIN, PLAIN_UNIX], ids=["fd", "unix"])
@@ -28,6 +32,24 @@ def test_when_a_master_is_killed_its_workers_answer_whom_they_have_and_others_wa
     assert [call.answer().splitlines()[-1] for call in calls] == ["web 1"] * 6
     assert [call.answer().splitlines()[-1] for call in later] == ["hello"] * 6
     assert project.instances()["web-1"]["restarts"] == 1
+    assert "is killed" not in project.log("web-1.log")
+
+
+@pytest.mark.parametrize("way", [PLAIN, PLAIN_UNIX], ids=["fd", "unix"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_at_load_a_master_that_is_killed_loses_nobody(project: Project, way: dict[str, str], times: int) -> None:
+    run = way | {"run": way["run"].replace("plain.py", "prefork.py")}
+    configure(project, service("web", **run, health_path="/", hold_max="50s"))
+    project.zddeploy()
+    with project.load(SLOW, rate=60, connections=128) as load:
+        for number in range(times):
+            eventually(lambda: project.log("web-1.log").count("is busy") > 20 * (number + 1))  # noqa: B023
+            os.kill(project.serving()["web-1"], signal.SIGKILL)
+            eventually(lambda: project.instances()["web-1"]["restarts"] == number + 1)  # noqa: B023
+            eventually(lambda: list(project.serving()) == ["web-1"])
+        report = load.stop()
+
+    assert_nothing_lost(report)
     assert "is killed" not in project.log("web-1.log")
 
 

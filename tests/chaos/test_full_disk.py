@@ -79,7 +79,7 @@ def test_a_build_that_fills_the_disk_is_told_as_such_and_runs_on_failure(project
 
         refused = project.zddeploy(code=1)
 
-        cause = "build: `cat /dev/zero > big` ended with exit status 1"
+        cause = "build: `cat /dev/zero > big` ended with exit status 1; its log says: No space left on device"
         assert refused.stderr.startswith(f"zddeploy: {cause}\n")
         assert (project.folder / "told").read_text() == f"{cause}\n"
         assert project.events("history", "-n", "1")[0]["cause"] == cause

@@ -139,6 +139,44 @@ def test_what_does_not_answer_http_is_asked_in_fastcgi_and_in_http_again(
     assert asked.said == [None, status, 200]
 
 
+def test_after_a_request_in_fastcgi_that_is_never_answered_the_next_is_in_http(server: socket.socket) -> None:
+    """An app in Python whose thread dies of such a request may keep the connection open for ever."""
+    asked = Asked(server.getsockname())
+    requests, kept = [], []
+    for number in range(3):
+        asked.turn()
+        connection = server.accept()[0]
+        kept.append(connection)
+        connection.settimeout(PATIENCE)
+        requests.append(connection.recv(1000)[:4])
+        if number == 0:
+            connection.close()
+            while not asked.said:
+                asked.turn()
+        asked.probe.ask(server.getsockname(), asked.said.append)
+    asked.probe.cancel()
+    for connection in kept:
+        connection.close()
+
+    assert requests == [b"GET ", b"\x01\x09\0\0", b"GET "]
+
+
+def test_a_refused_connection_says_nothing_about_the_protocol() -> None:
+    with socket.socket() as app:
+        app.settimeout(PATIENCE)
+        app.bind(("127.0.0.1", 0))
+        port = app.getsockname()[1]
+        asked = Asked(port)
+        while not asked.said:
+            asked.turn()
+        app.listen(1)
+        asked.probe.ask(port, asked.said.append)
+        asked.turn()
+        with app.accept()[0] as connection:
+            assert connection.recv(1000).startswith(b"GET ")
+        asked.probe.cancel()
+
+
 def test_an_answer_without_an_end_is_left(server: socket.socket) -> None:
     asked = Asked(server.getsockname())
     asked.turn()

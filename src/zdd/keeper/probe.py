@@ -39,13 +39,14 @@ class Probe:
         self._socket: socket.socket | None = None
         self._answer = b""  # its beginning
         self._received = 0
-        self._in_fastcgi = self._next_in_fastcgi = False
+        self._in_fastcgi = self._next_in_fastcgi = self._is_sent = False
 
     def ask(self, address: str | int, on_answer: Callable[[int | None], None]) -> None:
         """Send a request and cancel the former one; `on_answer` is called by the loop, or at once if none listens."""
         self.cancel()
         self.on_answer = on_answer
-        self._in_fastcgi = self._next_in_fastcgi
+        # The next one is in HTTP again, even if this one is cancelled: an app may keep what it does not understand open.
+        self._in_fastcgi, self._next_in_fastcgi, self._is_sent = self._next_in_fastcgi, False, False
         family, target = endpoint(address)
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
@@ -70,6 +71,7 @@ class Probe:
         try:
             if events & select.POLLOUT:
                 self._socket.send(_GET_VALUES if self._in_fastcgi else self._request)
+                self._is_sent = True
                 self.loop.watch(self._socket.fileno(), select.POLLIN, self._ready)
                 return
             data = self._socket.recv(_CHUNK)
@@ -86,7 +88,7 @@ class Probe:
 
     def _report(self) -> None:
         """Report the status, and let the app end its answer, unless it waits for more from us."""
-        self._next_in_fastcgi = not (self._answer or self._in_fastcgi)
+        self._next_in_fastcgi = self._is_sent and not (self._answer or self._in_fastcgi)
         if self._in_fastcgi:
             self.cancel()
             self.on_answer(200 if self._answer.startswith(_VALUES) else None)

@@ -45,7 +45,7 @@ class Probe:
         """Send a request and cancel the former one; `on_answer` is called by the loop, or at once if none listens."""
         self.cancel()
         self.on_answer = on_answer
-        # The next one is in HTTP again, even if this one is cancelled: an app may keep what it does not understand open.
+        # The next is in HTTP again, even if this one is cancelled: an app may keep open what it does not understand.
         self._in_fastcgi, self._next_in_fastcgi, self._is_sent = self._next_in_fastcgi, False, False
         family, target = endpoint(address)
         self._socket = socket.socket(family, socket.SOCK_STREAM)

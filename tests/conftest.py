@@ -8,9 +8,12 @@ pytest_plugins = ["tests.quick", "tests.skips"]
 LONGEST = ("test_killed_anywhere", "test_broken_releases", "test_outages", "test_walk", "test_interrupted")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--all"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("zoo")])
+        items[:] = [item for item in items if not item.get_closest_marker("zoo")]
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="run every recipe of samples/recipes, not just the first ones")
+    parser.addoption("--all", action="store_true", help="run every recipe, and what else needs further packages")

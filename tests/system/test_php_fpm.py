@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -21,10 +20,7 @@ GUIDE = Page(DOCS / "guides/system-nginx.md").section("PHP-FPM")
 KEYS, POOL, LOCATION = (block.text for block in GUIDE)
 USERS = "user = www-data\ngroup = www-data\n" if os.geteuid() == 0 else ""
 
-pytestmark = [
-    pytest.mark.matrix,
-    pytest.mark.skipif(not (os.path.exists(PHP) and shutil.which("cgi-fcgi")), reason="php-fpm is not installed"),
-]
+pytestmark = [pytest.mark.matrix, pytest.mark.zoo]
 
 
 @pytest.fixture

@@ -56,6 +56,14 @@ def sees(pid: int, path: str) -> bool | None:
         return False
 
 
+def is_in_memory(path: str) -> bool:
+    """Return whether this file lies on a tmpfs (tmpfs(5)), so that it does not survive a boot. Raises OSError."""
+    device = os.stat(path).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}".encode()
+    mounts = process.read("/proc/self/mountinfo").splitlines()
+    return any(b" - tmpfs " in line and line.split()[2] == number for line in mounts)
+
+
 def is_mapped(uid: int) -> bool:
     """Return whether our user namespace contains this user (user_namespaces(7)); True if that is unknown."""
     ranges = [[int(number) for number in line.split()] for line in process.read("/proc/self/uid_map").splitlines()]

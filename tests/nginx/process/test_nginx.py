@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from threading import Event, Thread
 
@@ -15,7 +17,7 @@ from zdd.host import process
 from zdd.host.clock import Clock
 from zdd.host.process import Process
 from zdd.nginx.conf_file import ConfFile
-from zdd.nginx.process import complaints
+from zdd.nginx.process import complaints, running
 from zdd.nginx.process.complaints import ProxyError
 from zdd.nginx.process.nginx import NginxProcess
 
@@ -356,13 +358,30 @@ def test_an_nginx_that_names_no_text_is_ours_unless_it_is_younger_than_the_pid_f
     assert house.commands.run(argv).status == 0
     wait_until(house.nginx.master)
 
-    os.utime(house.pid_file, (1e9, 1e9))
+    master = house.nginx.master()
+    assert master
+
+    os.utime(house.pid_file, (master.started() - 5, master.started() - 5))
 
     assert house.nginx.master() is None
     os.utime(house.pid_file)
     assert house.nginx.master()
     assert house.nginx.apply(house.simple("one")) == "unchanged"
     assert house.nginx.apply(house.simple("two")) == "reloaded"
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="needs a second file system at /dev/shm")
+def test_a_pid_file_in_memory_that_is_older_than_the_boot_says_that_the_clock_was_set(house: House) -> None:
+    """A machine without a clock of its own boots in the past, starts nginx, and then learns the time by NTP."""
+    with open(house.conf_file, "w") as file:
+        file.write(house.simple("one"))
+    assert house.commands.run([house.binary.path, "-p", house.folder, "-c", "nginx.conf"]).status == 0
+    wait_until(house.nginx.master)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        pid_file = shutil.copy(house.pid_file, f"{folder}/nginx.pid")
+        os.utime(pid_file, (1e9, 1e9))
+
+        assert running.find_master(pid_file, house.conf_file) == house.nginx.master()
 
 
 def test_a_port_that_is_free_has_no_listener(house: House) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Iterator, Mapping
 
-from zdd.host import guarded, process, sock_diag
+from zdd.host import clock, guarded, namespaces, process, sock_diag
 from zdd.host.guarded import Untrusted
 from zdd.host.process import Process
 from zdd.nginx.process.title import title_of
@@ -115,7 +116,14 @@ def own_number(worker: Process) -> int:
 
 
 def _written(path: str) -> float:
+    """
+    Return when the file was written, 0 if it does not exist.
+
+    A file in memory cannot be older than the boot: where it seems to be, somebody has set the clock since, as NTP does
+    on machines that boot with a wrong one, and the time says nothing.
+    """
     try:
-        return os.stat(path).st_mtime
+        written = os.stat(path).st_mtime
     except FileNotFoundError:
         return 0.0
+    return math.inf if written < clock.boot_time() and namespaces.is_in_memory(path) else written

@@ -19,6 +19,7 @@ from zdd import claims
 from zdd.conf.read import NAMES, valid_name
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
+from zdd.host import foreign
 from zdd.layout import Layout
 from zdd.routing.tables import RoutingTables
 from zdd.snapshot import Snapshot, Snapshots
@@ -100,6 +101,6 @@ def _home() -> str | None:
 def _text(path: str) -> str:
     """Return the file's text, as far as it can be read."""
     try:
-        return Path(path).read_bytes().decode(errors="replace")
+        return foreign.data(path).decode(errors="replace")
     except OSError:
         return ""

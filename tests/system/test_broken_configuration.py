@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 
 import pytest
@@ -47,6 +48,14 @@ def test_the_site_is_operated_with_the_configuration_last_deployed(project: Proj
     refused = [project.zddeploy(command, code=2) for command in ("deploy", "check", "config")]
     assert [USED in result.stdout + result.stderr for result in refused] == [False, False, False]
     project.write("deploy.toml", good)
+
+
+def test_a_file_that_never_ends_is_not_waited_for(project: Project) -> None:
+    file = project.folder / "deploy.toml"
+    os.mkfifo(file)
+
+    assert "it is no regular file" in project.zddeploy("status", code=2).stderr
+    file.unlink()
 
 
 def test_a_broken_file_does_not_stop_a_rollback_or_a_restart(project: Project) -> None:

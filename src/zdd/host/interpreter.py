@@ -15,6 +15,8 @@ def missing(program: str) -> str | None:
     """
     if os.path.islink(program) and not os.path.exists(program):
         return f"it leads to {os.path.realpath(program)}, which does not exist"
+    if not os.path.isfile(program):
+        return None
     try:
         with open(program, "rb") as file:
             line = file.readline(_LONGEST)

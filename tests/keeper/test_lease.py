@@ -176,6 +176,7 @@ def test_status_tells_what_there_is_to_tell(new: New) -> None:
         "paused": None,
         "exit": None,
         "cut": 0,
+        "handed": 0,
     }
 
 

@@ -110,7 +110,7 @@ def _folders(project: Project, current: Manifest) -> Iterator[str]:
 def _unwanted(project: Project, current: Manifest | None) -> Iterator[Unwanted]:
     """Yield the deploys whose code must not serve, newest first, back to the last good one."""
     rollback: history.Entry | None = None
-    for entry in history.read(project.paths.history):
+    for entry in history.known(project.paths.history):
         if entry.action == "rollback":  # it loads no code: its instances run already
             rollback = entry if entry.outcome == "done" else rollback
         elif entry.outcome != "done":

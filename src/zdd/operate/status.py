@@ -77,7 +77,7 @@ def status(project: Project) -> Status:
     running = {} if stale else observe(project.paths, _PATIENCE)
     unwanted = list(in_place.loaded(project, current, running))
     interrupted = project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
-    entries = history.read(project.paths.history)
+    entries = history.known(project.paths.history)
     was_deployed = current is not None or any(entry.outcome == "done" for entry in entries)
     now = Status(
         project.name,

@@ -14,7 +14,7 @@ from zdd.deploy import cleanup, hooks, pipeline, plan, recovery, versions
 from zdd.deploy.outcome import known_to_serve, report_done, report_failure, write_history
 from zdd.deploy.plan import Observed, Request
 from zdd.deploy.watch import DrainWatch, watch
-from zdd.errors import NeedsPerson, NotMended, ZddError, as_zdd_error, last_words, shorten
+from zdd.errors import NeedsPerson, NotMended, Unforeseen, ZddError, as_zdd_error, last_words, shorten
 from zdd.events import Begin, Failed
 from zdd.instances.environment import USER_NEEDS
 from zdd.operate import admission
@@ -118,7 +118,7 @@ def _turn_back(project: Project, target: Manifest, cause: BaseException) -> None
     """Record that the deploy goes back, then tell the cause at once: an undo may take long."""
     with contextlib.suppress(OSError):  # a full disk must not hide the cause
         recovery.turn_back(project, target)
-    if isinstance(cause, ZddError):
+    if isinstance(cause, ZddError) and not isinstance(cause, Unforeseen):  # of that there is a report first
         project.events.send(Failed.of(cause))
         cause.is_told = True
 

@@ -92,6 +92,7 @@ def test_the_queue_grows_again_when_the_app_cuts_it_while_it_runs(new: New) -> N
         return len(waiting) >= 50
 
     wait_until(fifty_wait, "a long queue")
+    assert web.process() == app, "its queue has grown, and not that of one that was started in its place"
     for connection in waiting:
         connection.close()
 

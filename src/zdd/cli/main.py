@@ -64,8 +64,6 @@ class Program(click.Group):
             args = _command_first(args) if set(args) & set(COMMANDS) else []
         elif args not in (["--help"], ["-h"], ["--version"]):
             args = _command_first(args)
-        if args[:1] != ["exec"]:  # its command may get any bytes
-            _check_encoding(args)
         return super().parse_args(ctx, args)
 
 
@@ -83,14 +81,6 @@ def _command_first(args: list[str]) -> list[str]:
         hint = f"did you mean `zddeploy {near[0]}`?" if near else f"to deploy one service: zddeploy deploy {name}"
         raise UsageError(f"there is no command {name!r}", hint=hint)
     return [name, *args[:position], *args[position + 1 :]]
-
-
-def _check_encoding(args: list[str]) -> None:
-    for arg in args:
-        try:
-            arg.encode()
-        except UnicodeEncodeError:
-            raise UsageError(f"the argument {arg!r} is not UTF-8", hint="zdd records and prints UTF-8 only") from None
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -76,7 +76,8 @@ def _check_encoding(path: Path) -> None:
     try:
         str(path).encode()
     except UnicodeEncodeError:
-        raise UsageError(f"the path {path} is not UTF-8", hint="rename the folder or file that is not") from None
+        what = f"{path}: this path is not UTF-8, as the text for nginx and zdd's own files must be"
+        raise UsageError(what, hint="rename the folder, or the file") from None
 
 
 def valid_name(word: str) -> str:

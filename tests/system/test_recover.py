@@ -87,8 +87,8 @@ def stop_instance(project: Project) -> None:
 
 
 def let_crash(project: Project) -> None:
-    project.write("doomed.web-1", "")
-    eventually(lambda: project.instances()["web-1"]["state"] in ("starting", "down"))
+    project.write("stillborn.web-1", "")
+    kill(project.instances()["web-1"]["pid"])
     eventually(lambda: project.instances()["web-1"]["restarts"] >= 3)
 
 
@@ -244,10 +244,13 @@ def test_an_interrupted_deploy_beside_something_broken(project: Project) -> None
     assert project.status()["problems"] == []
 
 
+WAITING = "test ! -e slow || { touch begun; while test -e slow; do sleep 0.1; done; }"
+
+
 @pytest.mark.parametrize("command", ["deploy", "restart", "up", "pause", "resume", "maintenance on", "down", "recover"])
 def test_every_command_that_changes_something_undoes_what_was_interrupted(project: Project, command: str) -> None:
     """As `recover --help` says."""
-    configure(project, service("web", **PLAIN), before_start="test ! -e slow || { touch begun; sleep 60; }")
+    configure(project, service("web", **PLAIN), before_start=WAITING)
     project.zddeploy()
     project.write("slow", "")
     deploy = project.beside()

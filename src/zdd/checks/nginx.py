@@ -63,7 +63,7 @@ def ports(project: Project) -> Iterator[Finding]:
     """Check whether nginx can listen on its addresses."""
     own = project.proxy.processes()
     for address in project.proxy.listen():
-        yield _port(address, own)
+        yield _port(address, own, project.proxy.binary.path)
 
 
 def sudo(project: Project) -> Iterator[Finding]:
@@ -77,12 +77,12 @@ def sudo(project: Project) -> Iterator[Finding]:
             )
 
 
-def _port(address: str, own: Sequence[Process]) -> Finding:
+def _port(address: str, own: Sequence[Process], program: str) -> Finding:
     port = int(address.rpartition(":")[2])
     first = files.read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 0
     if other := ports_of_nginx.taken(address, own):
         return error(other.words, "nginx cannot listen there", other.fix)
-    if problem := ports_of_nginx.elsewhere(address, own):
+    if problem := ports_of_nginx.elsewhere(address, own, program):
         return error(problem, "nginx cannot listen there", ports_of_nginx.CHANGE_LISTEN)
     sockets = ports_of_nginx.listening(address)
     if not sockets and port < first and os.geteuid() != 0:

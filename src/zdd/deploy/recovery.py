@@ -31,10 +31,11 @@ def try_to_finish(project: Project) -> None:
     try:
         finish_interrupted(project)
     except (ZddError, OSError) as error:
-        message = as_zdd_error(error).message
-        interrupted = project.tables.unfinished() is not None
-        what = "the interrupted deploy can be neither finished nor undone" if interrupted else "the clean-up failed"
-        project.events.notice(f"{what}: {message}")
+        what = "the clean-up failed"
+        with contextlib.suppress(NeedsPerson):  # a manifest that is damaged is the error already
+            if project.tables.unfinished():
+                what = "the interrupted deploy can be neither finished nor undone"
+        project.events.notice(f"{what}: {as_zdd_error(error).message}")
 
 
 def finish_interrupted(project: Project, spare_warm: bool = False) -> Manifest | None:

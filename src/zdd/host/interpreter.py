@@ -7,6 +7,11 @@ import os
 _LONGEST = 4096  # bytes of a first line; the kernel reads 256 (execve(2))
 
 
+def is_script(program: str) -> bool:
+    """Return whether another program interprets this one, by its first line (execve(2))."""
+    return _first_line(program).startswith(b"#!")
+
+
 def missing(program: str) -> str | None:
     """
     Say which file a program lacks: the target of its link, or the interpreter that its first line names; else None.
@@ -15,13 +20,7 @@ def missing(program: str) -> str | None:
     """
     if os.path.islink(program) and not os.path.exists(program):
         return f"it leads to {os.path.realpath(program)}, which does not exist"
-    if not os.path.isfile(program):
-        return None
-    try:
-        with open(program, "rb") as file:
-            line = file.readline(_LONGEST)
-    except OSError:
-        return None
+    line = _first_line(program)
     interpreter = os.fsdecode((line[2:].split() or [b""])[0]) if line.startswith(b"#!") else ""
     if not interpreter.startswith("/") or os.path.exists(interpreter):
         return None
@@ -35,3 +34,14 @@ def why_not_found(program: str, path: str) -> str | None:
         program = next(filter(os.path.lexists, (f"{folder}/{program}" for folder in path.split(":"))), "")
     there = "the loader that it needs does not exist: it was built for another system"
     return missing(program) or (there if os.path.exists(program) else None)
+
+
+def _first_line(program: str) -> bytes:
+    """Return the beginning of a file, at most its first line; nothing if it cannot be read."""
+    if not os.path.isfile(program):
+        return b""
+    try:
+        with open(program, "rb") as file:
+            return file.readline(_LONGEST)
+    except OSError:
+        return b""

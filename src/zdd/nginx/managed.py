@@ -83,7 +83,7 @@ class ManagedNginx(NginxBase):
         self.written.require()
         running = parse.parse(self.file.text() or "") if self.serves() else []
         ports.require(self.listen(), listen.ports_of(running), self.processes())
-        ports.require_here(self.listen(), self.processes())
+        ports.require_here(self.listen(), self.processes(), self.binary.path)
         if self.routes:
             ports.require_bindable(self.listen(), listen.sockets(running))
         super().require()

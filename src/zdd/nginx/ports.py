@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from zdd.errors import UsageError
-from zdd.host import process, sock_diag
+from zdd.host import interpreter, process, sock_diag
 from zdd.host.process import Process
 from zdd.nginx.config import listen, parse
 from zdd.nginx.config.listen import Address
@@ -89,18 +89,22 @@ def _shown(host: str) -> str:
     return "every address" if host in _ALL else host
 
 
-def require_here(addresses: Sequence[str], own: Sequence[Process]) -> None:
+def require_here(addresses: Sequence[str], own: Sequence[Process], program: str) -> None:
     """Raise UsageError if one of these addresses is not this machine's, so that nginx could not listen there."""
     for address in addresses:
-        if problem := elsewhere(address, own):
+        if problem := elsewhere(address, own, program):
             raise UsageError(problem, hint=CHANGE_LISTEN)
 
 
-def elsewhere(address: str, own: Sequence[Process]) -> str | None:
-    """Return why nobody can listen on this address here; None if one can, or if one of these processes does."""
+def elsewhere(address: str, own: Sequence[Process], program: str) -> str | None:
+    """
+    Return why nobody can listen on this address here; None if one can, or if one of these processes does.
+
+    None as well if nginx's program is a script, which may run nginx elsewhere, as in another network namespace.
+    """
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
-    if host in ("", "*", "0.0.0.0"):
+    if host in ("", "*", "0.0.0.0") or interpreter.is_script(program):
         return None
     try:
         numbers = _resolved(host)

@@ -3,7 +3,8 @@ A web service of the standard library, quick to start: `plain.py WHERE`.
 
 WHERE is a descriptor, a path, a port (1024 and above), or none for a worker. It answers with its service and what
 VERSION held at its start, a POST with the body; /slow/SECONDS takes so long, /slow/FILE until the file is there;
-/about tells how it was started, /die ends it. While a file doomed.INSTANCE exists, it dies of itself.
+/about tells how it was started, /die ends it. While a file doomed.INSTANCE exists, it dies of itself, and while a file
+stillborn.INSTANCE exists, it does not start.
 """
 
 import json
@@ -19,6 +20,8 @@ NAME = os.environ.get("ZDD_SERVICE", "plain")
 
 
 def main(where):
+    if os.path.exists(f"stillborn.{os.environ.get('ZDD_INSTANCE')}"):
+        sys.exit(1)
     threading.Thread(target=die_if_doomed, daemon=True).start()
     if where == "none":
         while True:

@@ -311,6 +311,41 @@ BUGS = [
         "        from zdd.deploy.cleanup import clean_up\n\n        clean_up(project, keep_warm=False)\n        new = target.new(before)\n",
         f"{WALK}[unreachable through nginx]",
     ),
+    Bug(
+        "a comment behind a value becomes a part of it",
+        "conf/env_file.py",
+        '    if re.search(r"(^|[ \\t])#", value):\n',
+        "    if not value.isascii():\n",
+        "tests/conf/test_env_file.py::test_what_the_page_refuses_is_refused_and_what_it_says_to_write_is_read",
+    ),
+    Bug(
+        "what is killed is not told",
+        "deploy/watch.py",
+        "        if kill := kills.of(self.project.paths.kills, name, self._begun):\n",
+        '        if kill := kills.of("", name, self._begun):\n',
+        "tests/system/test_killed.py::test_a_kill_is_told_by_the_deploy_and_afterwards",
+    ),
+    Bug(
+        "a signal after the commit fails the deploy",
+        "deploy/deploy.py",
+        '    with project.interrupts.held():\n        write_history(project, target, "done"',
+        '    if target.deploy:\n        write_history(project, target, "done"',
+        "tests/system/test_signals.py::test_while_after_deploy_runs_the_deploy_is_done",
+    ),
+    Bug(
+        "what an app prints reaches the terminal as it is",
+        "visible.py",
+        "    if not _UNSAFE.search(text):\n",
+        "    if text:\n",
+        "tests/system/test_believed.py::test_nothing_that_an_app_prints_or_answers_does_anything_to_a_terminal",
+    ),
+    Bug(
+        "digits of other scripts are taken for a number",
+        "host/foreign.py",
+        "    digits = word.isdigit() and word.isascii() and len(word) <= _MOST_DIGITS\n",
+        "    digits = word.isdigit() and len(word) <= _MOST_DIGITS\n",
+        "tests/host/test_foreign.py::test_anything_else_is_none",
+    ),
 ]
 
 

@@ -138,7 +138,9 @@ def test_requests_wait_while_a_killed_app_needs_a_second_to_start(project: Proje
             time.sleep(0.3)
         report = load.stop()
 
-    assert report.total_failed <= 3, report.failures[:5]  # what it was working on
+    # What it was working on, and what comes before its keeper has noticed: that takes longer on a busy machine. Without
+    # the keeper, all requests of three seconds fail.
+    assert report.total_failed <= 18, report.failures[:5]
 
 
 @pytest.mark.parametrize("way", ["fd", "unix", "tcp"])

@@ -270,10 +270,13 @@ def test_others_may_read_nothing_of_a_project_but_its_code_and_pages(project: Pr
 
 
 def nest(project: Project, instance: str) -> None:
-    """As its app: thousands of folders, one in the other, wherever it may make one."""
+    """As its app: thousands of folders, one in the other, wherever it may make one; before its keeper looks."""
     folders = [path for path in (project.runtime / "instances" / instance).rglob("*") if path.is_dir()]
     own = [folder for folder in folders if folder.stat().st_uid == MALLORY.pw_uid]
     assert own, "the app owns no folder of its instance"
-    for folder in own:
-        with attacking(NEST, folder, "3000"):
-            pass
+    for number, folder in enumerate(own):
+        aside = project.folder / f"aside-{instance}-{number}"
+        aside.mkdir()
+        give(aside)
+        with attacking(NEST, aside, "3000"):
+            (aside / "d").rename(folder / "d")

@@ -172,7 +172,7 @@ def test_a_mistake_in_the_gate_itself(
         result, _ = deploy(project, 1)
 
     assert "IndexError" in str(result["cause"])
-    assert "X-Release: 1" in project.get(host="www.test")
+    eventually(lambda: "X-Release: 1" in project.get(host="www.test"))  # the tail
 
 
 @OTHERS

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from zdd import secret, terminal
 from zdd.conf import read
 from zdd.errors import ZddError
-from zdd.host import namespaces, process, sock_diag, usage
+from zdd.host import namespaces, net_unix, process, usage
 from zdd.host.command import Commands, Result
 from zdd.init.folder import Folder
 from zdd.init.proposal import toml
@@ -150,9 +150,9 @@ def test_a_socket_may_be_called_anything(table: bytes) -> None:
         def opened(_: str, *args: Any, **kwargs: Any) -> Any:
             return open(path, *args, **kwargs)
 
-        with mock.patch.object(sock_diag, "open", opened, create=True):
-            count = sock_diag.connections_by_name("/run/x", 1)
-            sock_diag.listening_paths([])
+        with mock.patch.object(net_unix, "open", opened, create=True):
+            count = net_unix.connections_by_name("/run/x", 1)
+            net_unix.listening_paths([])
 
     assert count >= 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.host import sock_diag
+from zdd.host import net_unix, sock_diag
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_queued_and_accepted_connections_both_count(listener: tuple[str, socket.
 
     assert sock_diag.connections_to(sock_diag.file_of(path)) == 3
     assert sock_diag.queued(sock_diag.file_of(path)) == 2
-    assert sock_diag.connections_by_name(path, os.getpid()) == 3
+    assert net_unix.connections_by_name(path, os.getpid()) == 3
 
     close(accepted, *clients)
 
@@ -176,7 +176,7 @@ def test_a_name_with_line_breaks_adds_no_lines_that_count() -> None:
         for forger, name in zip(forgers, forged, strict=True):
             forger.bind(name)
 
-        assert sock_diag.connections_by_name(path, os.getpid()) == 0
-        assert sock_diag.listening_paths([os.getpid()]) == [path]
+        assert net_unix.connections_by_name(path, os.getpid()) == 0
+        assert net_unix.listening_paths([os.getpid()]) == [path]
         for forger in forgers:
             forger.close()

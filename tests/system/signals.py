@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zdd.host import process, sock_diag
+from zdd.host import net_unix, process, sock_diag
 
 from .project import Project, eventually
 from .recipe import Recipe
@@ -216,7 +216,7 @@ class Site:
         return one["restarts"], one["pid"]
 
     def _holds(self, pid: int) -> bool:
-        return bool(sock_diag.listeners([pid]) if self.recipe.way == "tcp" else sock_diag.listening_paths([pid]))
+        return bool(sock_diag.listeners([pid]) if self.recipe.way == "tcp" else net_unix.listening_paths([pid]))
 
     def _instance(self) -> dict[str, Any]:
         """The newest one."""

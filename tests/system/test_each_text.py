@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -38,7 +37,7 @@ from .project import (
 )
 from .test_another_hand import is_shutting_down, taken_port
 from .test_asked_as_visitors import another_program
-from .test_maintenance_at_load import outcomes
+from .test_maintenance_at_load import on_and_off, outcomes
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can run workers as others"),
@@ -226,13 +225,7 @@ def test_during_maintenance_no_request_reaches_the_new_version(
         cached_everywhere(project, foreign, text, cached)
     with project.load(host="www.test", **BUSY) as load:
         eventually(lambda: "X-Release: 1" in project.get(host="www.test"))
-        project.zddeploy("maintenance", "on")
-        on = time.monotonic()
-        time.sleep(0.5)
-        begun = time.monotonic()
-        project.zddeploy("maintenance", "off")
-        off = time.monotonic()
-        time.sleep(0.5)
+        on, begun, off = on_and_off(project)
         report = load.stop()
     assert outcomes(report, on, begun) == {"5xx"}
     assert outcomes(report, off, report.ended) == {"ok"}

@@ -72,17 +72,23 @@ def test_a_cache_of_open_files_delays_neither_on_nor_off(project: Project) -> No
     behind_template(project, "open_file_cache max=100; open_file_cache_valid 30s; open_file_cache_errors on;")
     with project.load(**BUSY) as load:
         time.sleep(0.5)
-        project.zddeploy("maintenance", "on")
-        on = time.monotonic()
-        time.sleep(0.5)
-        begun = time.monotonic()
-        project.zddeploy("maintenance", "off")
-        off = time.monotonic()
-        time.sleep(0.5)
+        on, begun, off = on_and_off(project)
         report = load.stop()
 
     assert outcomes(report, on, begun) == {"5xx"}
     assert outcomes(report, off, report.ended) == {"ok"}
+
+
+def on_and_off(project: Project) -> tuple[float, float, float]:
+    """Have maintenance for half a second; returns when `on` had ended, `off` began, and `off` had ended."""
+    project.zddeploy("maintenance", "on")
+    on = time.monotonic()
+    time.sleep(0.5)
+    begun = time.monotonic()
+    project.zddeploy("maintenance", "off")
+    off = time.monotonic()
+    time.sleep(0.5)
+    return on, begun, off
 
 
 def outcomes(report: Report, since: float, until: float) -> set[str]:

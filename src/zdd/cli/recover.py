@@ -17,8 +17,8 @@ def command(project: Project) -> int:
     Finish or undo an interrupted deploy; mend what is broken.
 
     What `zddeploy status` calls broken is mended: instances that do not serve, or that nobody would start again, are
-    replaced; nginx is started, or gets its text back. If something cannot be mended, it is told with what a person must
-    do, and the exit code is 5.
+    replaced; nginx is started, or gets its text back. If something cannot be mended, recover says what a person must do
+    and exits with 5.
 
     Every other command that changes something also finishes or undoes an interrupted deploy first.
 

@@ -22,7 +22,7 @@ class _Output(io.FileIO):
     """
     The descriptor of a standard stream. `reader_gone` is whether its reader has gone.
 
-    Everything that goes wrong with stderr is ignored, since nobody could be told.
+    Errors of stderr are ignored, since nobody could read a message about them.
     """
 
     reader_gone = False

@@ -68,7 +68,7 @@ def number(word: str | bytes, most: int = 10**_MOST_DIGITS) -> int | None:
 
 def has_type(value: object, annotation: str) -> bool:
     """
-    Return whether a value of JSON has the type of an annotation; of what is in it only words and numbers are looked at.
+    Return whether a JSON value has the annotated type. Of a list's items, only words and numbers are checked.
 
     >>> has_type([1], "list[int]"), has_type(None, "str | None"), has_type(True, "int"), has_type(1, "float")
     (True, True, False, True)

@@ -11,8 +11,6 @@ import os
 import socket
 import struct
 
-from zdd.host import foreign
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +24,6 @@ _NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 0x301, 2, 3
 _SHOW_NAME_OF_FILE, _SHOW_QUEUE = 0x02, 0x10  # UDIAG_SHOW_VFS, UDIAG_SHOW_RQLEN
 _VFS, _RQLEN = 1, 4
 _ESTABLISHED, _CLOSE_WAIT, _LISTEN = 1, 8, 10
-_LISTENS = "00010000"  # __SO_ACCEPTCON, as /proc/net/unix shows it
 _ANY = 0xFFFFFFFF
 _HEADER = struct.Struct("=IH")  # of a netlink message: its length, its kind
 
@@ -97,24 +94,6 @@ def listening_at(file: File | None) -> set[int]:
     return {inode for inode, _, _ in _unix_sockets(_LISTEN, file)} if file else set()
 
 
-def connections_by_name(path: str, pid: int) -> int:
-    """
-    Count the connections to the UNIX socket of this name in the network namespace of a process.
-
-    /proc/PID/net/unix is the fallback for another namespace; it shows names, not files. State 02: queued, 03: accepted.
-    """
-    name, count = path.encode(), 0
-    try:
-        with open(f"/proc/{pid}/net/unix", "rb") as table:
-            for line in table:
-                if line.endswith(b" " + name + b"\n"):
-                    fields = line.split(None, 7)  # fewer in a line that is the rest of a name with line breaks
-                    count += len(fields) > 7 and fields[5] in (b"02", b"03")
-    except OSError:
-        return 0
-    return count
-
-
 def connections_to_port(port: int) -> int:
     """Count the TCP connections to a local port that its server has not closed, queued ones too (IPv4 and IPv6)."""
     states = 1 << _ESTABLISHED | 1 << _CLOSE_WAIT
@@ -139,14 +118,6 @@ def listeners(pids: list[int]) -> list[tuple[str, int]]:
     inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
     places = {(listener.address, listener.port) for listener in _listening_on_tcp(0) if listener.inode in inodes}
     return sorted(places, key=lambda pair: (pair[1], pair[0]))
-
-
-def listening_paths(pids: list[int]) -> list[str]:
-    """Return the UNIX sockets these processes listen on: names as they were bound, abstract ones with an "@"."""
-    inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
-    with open("/proc/self/net/unix", encoding="utf-8", errors="surrogateescape") as table:
-        rows = [line.rstrip("\n").split(None, 7) for line in table][1:]
-    return sorted(row[7] for row in rows if len(row) > 7 and row[3] == _LISTENS and foreign.number(row[6]) in inodes)
 
 
 def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:

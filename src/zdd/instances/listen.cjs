@@ -118,9 +118,9 @@ function take (server, args) {
 }
 
 /**
- * Have the server be the worker's, for its cluster, as if Node had opened it: the primary is told that it listens; when
- * the worker is disconnected, by its primary or by itself, the server is closed at once, and the primary learns of it
- * once the last connection has ended. Node sets exitedAfterDisconnect as the first step of a disconnection.
+ * Make the server part of its cluster, as if Node had opened it: the primary receives `listening`. When the worker is
+ * disconnected, by its primary or by itself, the server closes at once, and the primary receives `disconnect` once the
+ * last connection has ended. Node sets exitedAfterDisconnect as the first step of a disconnection.
  *
  * Unlike Node, it leaves idle connections to nginx, which closes them: a POST that is on its way into one would fail.
  */

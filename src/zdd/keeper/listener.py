@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from zdd.host import files, sock_diag
+from zdd.host import files, net_unix, sock_diag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,11 +123,11 @@ def connections_to_path(file: tuple[int, int] | None, name: str, nginx_pid_file:
     """
     by_inode = sock_diag.connections_to(file)
     if by_inode is None:  # no socket listens any more, but accepted connections are still served
-        by_inode = sock_diag.connections_by_name(name, os.getpid())
+        by_inode = net_unix.connections_by_name(name, os.getpid())
     nginx = files.read_number(nginx_pid_file) if nginx_pid_file else None
     if nginx is None or _namespace(nginx) == _namespace(os.getpid()):
         return by_inode
-    return max(by_inode, sock_diag.connections_by_name(name, nginx))
+    return max(by_inode, net_unix.connections_by_name(name, nginx))
 
 
 def count_connections(record: Record | None, keep: str) -> int:

@@ -11,9 +11,10 @@ from zdd.project import Project
 
 def connections(project: Project, running: dict[str, InstanceState]) -> dict[str, int | None]:
     """Return the connections of each instance, None if they are unknown, from one scan of sockets for all of them."""
-    if obstacle():
+    try:
+        counts = sock_diag.connections_to_files()
+    except Unavailable:
         return dict.fromkeys(running)
-    counts = sock_diag.connections_to_files()
     nginx = project.proxy.whereabouts().likely
     elsewhere = nginx is not None and namespaces.shares_network(nginx.pid) is False
     found: dict[str, int | None] = {}

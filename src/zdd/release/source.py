@@ -100,7 +100,7 @@ class SourceFolder:
         return [path] if ".." not in submodule.split("/") and os.path.isdir(f"{path}/objects") else []
 
     def ignores(self, folder: str) -> bool:
-        """Return whether git is told to ignore this folder."""
+        """Return whether git ignores this folder."""
         return self._ask("check-ignore", "--quiet", "--", folder).status == 0
 
     def complete(self, commit: str, work: Work, log: str) -> None:

@@ -16,7 +16,7 @@ _SCP_LIKE = re.compile(r"(?P<host>[^/:]+):")
 _CURES = (  # what the line says, and what to do; {ssh} connects as git does, {host} is the host
     (
         "^Host key for .* has changed",
-        "if the host was set up anew, `ssh-keygen -R {known}` forgets its old key, and `{ssh}` accepts the new one",
+        "if the host was reinstalled, `ssh-keygen -R {known}` forgets its old key, and `{ssh}` accepts the new one",
     ),
     (
         "^Host key verification failed",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from zdd.conf.kinds import SocketWay
 from zdd.errors import ProgramFailed
-from zdd.host import files, process, sock_diag
+from zdd.host import files, net_unix, process, sock_diag
 from zdd.instances import node
 
 REBUILD = "if it has gone since, as with an upgrade of the system: `zddeploy deploy --rebuild` builds the release again"
@@ -118,7 +118,7 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
     if process.Process.find(app) is None:  # it has just ended
         return None
     pids = [app, *process.descendants(app)]
-    paths, ports = sock_diag.listening_paths(pids), sock_diag.listeners(pids)
+    paths, ports = net_unix.listening_paths(pids), sock_diag.listeners(pids)
     wrong = [f"{host}:{number}" for host, number in ports if number != port or host not in sock_diag.AT_LOOPBACK]
     others = [path for path in paths if not path.startswith(f"{folder}/")]
     right = len(wrong) < len(ports) or len(others) < len(paths)

@@ -158,7 +158,7 @@ def _number(pid_file: str) -> int | None:
 def _sockets(master: Process) -> set[int]:
     """Return the listening sockets of a master, and those of others at the same addresses; empty if they are hidden."""
     own = _numbers(master)
-    # What listens in another network namespace cannot be told from the rest: there any common socket counts.
+    # In another network namespace, we cannot see which sockets listen: there, any common socket counts.
     return sock_diag.listening_beside(own) if own and namespaces.shares_network(master.pid) else own
 
 

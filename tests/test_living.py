@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from zdd import living
 from zdd.host import sock_diag
 from zdd.host.process import Process, title
 from zdd.layout import Layout
-
-from .system.project import eventually
 
 SLEEP = ["sleep", "60"]
 

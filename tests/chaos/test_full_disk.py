@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.system.code import configure as from_git
-from tests.system.project import LIGHT, PLAIN, Project, assert_nothing_lost, configure, eventually, service, version
+from tests.system.project import LIGHT, PLAIN, Project, assert_nothing_lost, configure, service, version
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
 

@@ -24,11 +24,11 @@ from tests.system.project import (
     assert_nothing_lost,
     assert_only_reloads_cost,
     configure,
-    eventually,
     service,
     version,
 )
 from tests.system.test_stop_first import release
+from tests.waiting import eventually
 from zdd.load import Kind, Report
 
 # What changes something outside the process. Reading, waiting and the process's own memory are left out.

@@ -17,10 +17,10 @@ from tests.system.project import (
     PLAIN_TCP,
     Project,
     assert_only_reloads_cost,
-    eventually,
     service,
     version,
 )
+from tests.waiting import eventually
 
 __all__ = ["foreign"]
 

@@ -20,7 +20,8 @@ import pytest
 
 from tests.machine import free_port
 from tests.system.foreign_nginx import Foreign
-from tests.system.project import PLAIN, PLAIN_TCP, Project, configure, eventually, service, version
+from tests.system.project import PLAIN, PLAIN_TCP, Project, configure, service, version
+from tests.waiting import eventually
 from zdd.host.process import Process
 from zdd.load import OUTCOMES, Kind, Report
 

@@ -16,11 +16,11 @@ from tests.system.project import (
     assert_nothing_lost,
     assert_only_reloads_cost,
     configure,
-    eventually,
     nginx_workers,
     service,
     version,
 )
+from tests.waiting import eventually
 from zdd.host.process import Process
 from zdd.keeper import client
 

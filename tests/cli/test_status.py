@@ -6,10 +6,10 @@ import os
 import signal
 import time
 
+from tests.waiting import eventually
 from zdd.host.process import Process
 
 from ..system.classic import ClassicProject
-from ..system.project import eventually
 
 
 def kill(project: ClassicProject) -> None:

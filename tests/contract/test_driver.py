@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.world import FakeDrivers, World, load
-from tests.keeper.instance import PATIENCE, wait_until
+from tests.keeper.instance import PATIENCE
+from tests.waiting import eventually
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instances.classic.driver import ClassicInstance
@@ -193,7 +194,7 @@ def test_a_warm_instance_can_be_revived(house: House, kind: Kind) -> None:
     driver = house.serving(kind)
 
     driver.retire(60.0, [])
-    wait_until(lambda: driver.state().state == "warm")
+    eventually(lambda: driver.state().state == "warm")
 
     assert driver.revive()
     assert driver.state().state == "serving"

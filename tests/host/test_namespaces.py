@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import namespaces, process
-
-from ..nginx.app import wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces")
 NO_RIGHTS = [
@@ -36,7 +35,7 @@ def within(*unshare: str, first: str = "") -> Iterator[int]:
         assert child.stdin
         assert child.stdout
         assert child.stdout.readline() == b"\n"
-        wait_until(lambda: process.title(child.pid) == "cat")
+        eventually(lambda: process.title(child.pid) == "cat")
         yield child.pid
         child.stdin.close()
 

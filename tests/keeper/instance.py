@@ -10,11 +10,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import eventually
 from zdd import keeper
 from zdd.host import files, process
 from zdd.host.process import Process
@@ -27,13 +26,6 @@ HELD_UP = "while os.path.exists(os.environ['HERE'] + '/down'): time.sleep(0.005)
 MAIN = Path(keeper.__file__).with_name("__main__.py")
 
 
-def wait_until(is_so: Callable[[], object], what: str = "it") -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, f"{what} never came true"
-        time.sleep(0.005)
-
-
 def freeze(process: Process) -> None:
     """Stop a process, all its threads, and return once it has; one that has ended is as still as can be."""
 
@@ -43,7 +35,7 @@ def freeze(process: Process) -> None:
         return {text.rpartition(")")[2].split()[0] for text in texts if text}
 
     process.signal(signal.SIGSTOP)
-    wait_until(lambda: not process.alive() or states() == {"T"})
+    eventually(lambda: not process.alive() or states() == {"T"})
 
 
 def end(process: Process) -> None:
@@ -164,7 +156,7 @@ class Instance:
                 start_new_session=True,
                 env={"HERE": self.house.path},
             )
-        wait_until(self._attach, "an answer of the keeper")
+        eventually(self._attach, what="an answer of the keeper")
         return self
 
     def start(self) -> Instance:
@@ -191,7 +183,7 @@ class Instance:
 
     def pid(self) -> int:
         """The app's number; waits for it."""
-        wait_until(lambda: self.ask("status")["pid"], "an app")
+        eventually(lambda: self.ask("status")["pid"], what="an app")
         return int(self.ask("status")["pid"])
 
     def process(self) -> Process:
@@ -219,7 +211,7 @@ class Instance:
         def found() -> list[dict[str, Any]]:
             return [one for one in self.events() if one["event"] == event and values.items() <= one.items()]
 
-        wait_until(lambda: len(found()) >= count, f"{event} {values} among {self.seen}, {self.output()}")
+        eventually(lambda: len(found()) >= count, what=f"{event} {values} among {self.seen}, {self.output()}")
         return found()[count - 1]
 
     def await_end(self) -> int:
@@ -234,8 +226,9 @@ class Instance:
         return self.output().splitlines()
 
     def await_output(self, text: str, count: int = 1) -> None:
-        wait_until(
-            lambda: sum(line.startswith(text) for line in self.lines()) >= count, f"{count} {text!r}: {self.output()}"
+        eventually(
+            lambda: sum(line.startswith(text) for line in self.lines()) >= count,
+            what=f"{count} {text!r}: {self.output()}",
         )
 
     def connect(self) -> socket.socket:

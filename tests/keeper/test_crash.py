@@ -7,11 +7,12 @@ import signal
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.keeper import client
 
 from .conftest import New
-from .instance import HELD_UP, House, Instance, answer, end, freeze, wait_until
+from .instance import HELD_UP, House, Instance, answer, end, freeze
 
 # A worker that stops accepting when it is told to stop, and ends once its request is answered.
 GRACEFUL = (
@@ -58,7 +59,7 @@ def test_connections_wait_also_where_the_socket_ends_with_its_app(new: New, kind
     web = new(socket=kind, env={"PRELUDE": BROKEN}).start()
     web.house.write("broken")
     web.kill()
-    wait_until(lambda: (web.ask("status")["restart_in"] or 0) > 0.5, "a longer pause between two starts")
+    eventually(lambda: (web.ask("status")["restart_in"] or 0) > 0.5, what="a longer pause between two starts")
 
     waiting = [web.send(f"/{number}") for number in range(20)]
     os.unlink(f"{web.house.path}/broken")
@@ -148,7 +149,7 @@ def test_one_of_three_instances_is_away_while_it_is_down(house: House) -> None:
     house.write("down")
 
     one.kill()
-    wait_until(lambda: not os.path.exists(one.socket))
+    eventually(lambda: not os.path.exists(one.socket))
     os.unlink(f"{house.path}/down")
     one.await_event("state", count=2, state="serving")
 
@@ -215,9 +216,9 @@ def test_connections_are_held_for_hold_max_and_then_refused(new: New) -> None:
     keeper.signal(signal.SIGCONT)
 
     assert answer(waiting) == ""  # cut, after a while
-    wait_until(lambda: not os.path.exists(web.socket))
+    eventually(lambda: not os.path.exists(web.socket))
     os.unlink(f"{web.house.path}/broken")
-    wait_until(lambda: os.path.exists(web.socket))
+    eventually(lambda: os.path.exists(web.socket))
     assert web.request()
 
 

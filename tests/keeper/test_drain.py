@@ -7,11 +7,12 @@ import signal
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.host.process import Process
 
 from .conftest import New, NewStage
-from .instance import PATIENCE, House, Instance, answer, freeze, wait_until
+from .instance import PATIENCE, House, Instance, answer, freeze
 
 
 def retire(instance: Instance, warm: float = 0, drain: float = PATIENCE) -> None:
@@ -49,7 +50,7 @@ def test_a_request_that_runs_is_waited_for(new: New) -> None:
 @pytest.mark.parametrize("kind", ["fd", "unix"])
 def test_a_queued_connection_that_nobody_accepted_is_waited_for(new: New, kind: str) -> None:
     web = new(socket=kind).start()
-    wait_until(lambda: web.request())
+    eventually(lambda: web.request())
     app = web.process()
     freeze(app)
     queued = web.send("/queued")

@@ -12,12 +12,13 @@ import time
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.errors import UsageError
 from zdd.host import files
 from zdd.keeper import client, record
 
 from .conftest import New
-from .instance import PATIENCE, freeze, wait_until
+from .instance import PATIENCE, freeze
 
 
 def test_an_instance_that_is_not_published_ends_with_who_started_it(new: New) -> None:
@@ -39,7 +40,7 @@ def test_a_published_instance_stays(new: New) -> None:
 
     web.leased.close()
 
-    wait_until(lambda: web.ask("status")["ok"])
+    eventually(lambda: web.ask("status")["ok"])
     assert web.state() == "serving"
     assert web.request()
 
@@ -81,7 +82,7 @@ def test_a_lease_of_a_keeper_that_is_killed_has_ended(new: New) -> None:
 
     web.keeper().signal(9)
 
-    wait_until(lambda: web.leased and web.leased.events() == [] and web.leased.ended)
+    eventually(lambda: web.leased and web.leased.events() == [] and web.leased.ended)
     with pytest.raises(client.Gone, match=r"no keeper answers on .*: Connection refused"):
         client.ask(web.control, "status")
 

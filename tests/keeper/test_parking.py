@@ -6,10 +6,11 @@ import signal
 import socket
 from typing import Any
 
+from tests.waiting import eventually
 from zdd.host.process import Process
 
 from .conftest import New
-from .instance import House, Instance, answer, wait_until
+from .instance import House, Instance, answer
 
 
 def successor(house: House, *old: Instance, **record: Any) -> Instance:
@@ -23,14 +24,14 @@ def successor(house: House, *old: Instance, **record: Any) -> Instance:
 def rest(instance: Instance, way_back: bool = True) -> None:
     """Put it to rest, as the command line does."""
     assert instance.ask("rest", drain=10, way_back=way_back)["ok"]
-    wait_until(lambda: instance.state() == "resting", "rest")
+    eventually(lambda: instance.state() == "resting", what="rest")
 
 
 def prove(instance: Instance) -> None:
     """Start it and call it healthy."""
     assert instance.ask("start")["ok"]
     instance.pid()
-    wait_until(lambda: can_connect(instance.ask("status")["address"]), "an app that listens")
+    eventually(lambda: can_connect(instance.ask("status")["address"]), what="an app that listens")
     assert instance.ask("healthy")["ok"]
 
 

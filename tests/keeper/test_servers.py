@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import files, process
 
 from .conftest import New
-from .instance import Instance, answer, wait_until
+from .instance import Instance, answer
 
 ASGI = """
 import asyncio, os
@@ -58,7 +59,7 @@ def test_a_request_in_flight_is_finished_and_nothing_is_left(new: New, name: str
     web = serve(new, name)
     family = process.descendants(web.keeper().pid)
     running = web.send("/wait")
-    wait_until(lambda: web.ask("status")["connections"] == 1)
+    eventually(lambda: web.ask("status")["connections"] == 1)
 
     web.ask("retire", warm=0, drain=30, workers=[])
     web.await_event("state", state="draining")

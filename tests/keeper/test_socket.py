@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import files, sock_diag
 
 from .conftest import New
-from .instance import HELD_UP, Instance, freeze, wait_until
+from .instance import HELD_UP, Instance, freeze
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as another user")
 NOBODY = 65534
@@ -63,7 +64,7 @@ def test_nobody_but_the_owner_and_who_is_let_in_may_connect(new: New) -> None:
 @pytest.mark.parametrize("kind", ["fd", "unix"])
 def test_the_users_let_in_can_connect_and_others_cannot(new: New, kind: str) -> None:
     web = new(socket=kind, access=[33]).start()
-    wait_until(lambda: may_connect(web, 33))
+    eventually(lambda: may_connect(web, 33))
 
     assert not may_connect(web, 34)
 
@@ -91,7 +92,7 @@ def test_the_queue_grows_again_when_the_app_cuts_it_while_it_runs(new: New) -> N
         waiting.extend(fill(web, most=50))
         return len(waiting) >= 50
 
-    wait_until(fifty_wait, "a long queue")
+    eventually(fifty_wait, what="a long queue")
     assert web.process() == app, "its queue has grown, and not that of one that was started in its place"
     for connection in waiting:
         connection.close()
@@ -141,7 +142,7 @@ def test_each_of_the_two_names_is_restored_from_the_other(new: New, name: str) -
 
     os.unlink(f"{web.folder}/{name}")
 
-    wait_until(lambda: os.path.exists(f"{web.folder}/{name}"))
+    eventually(lambda: os.path.exists(f"{web.folder}/{name}"))
     assert web.request() == str(app)
     assert os.path.samestat(os.stat(web.keep), os.stat(web.socket))
 
@@ -187,7 +188,7 @@ def test_an_app_that_shuts_its_socket_down_gets_a_fresh_one_at_its_restart(new: 
     before = os.stat(web.socket).st_ino
 
     web.request("/shutdown")
-    wait_until(lambda: os.stat(web.socket).st_ino != before)
+    eventually(lambda: os.stat(web.socket).st_ino != before)
     waiting = web.send("/waited")
     web.kill()
     web.await_event("state", count=2, state="serving")
@@ -205,7 +206,7 @@ def test_who_is_still_served_by_a_socket_that_was_shut_down_is_counted(new: New)
         web.await_output("got /wait/go")
 
         web.request("/shutdown")
-        wait_until(lambda: os.stat(web.socket).st_ino != before)
+        eventually(lambda: os.stat(web.socket).st_ino != before)
 
         assert web.ask("status")["connections"] == 1
 
@@ -230,7 +231,7 @@ def test_the_app_s_own_socket_is_opened_to_who_may_connect_and_nobody_else_after
 
     for starts in (1, 2):
         web.await_output("up", starts)
-        wait_until(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
+        eventually(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
         assert access_list(web.socket) == {33: 6}
         if starts == 1:
             web.kill()
@@ -239,13 +240,13 @@ def test_the_app_s_own_socket_is_opened_to_who_may_connect_and_nobody_else_after
 
 def test_a_socket_that_the_app_replaces_while_it_runs_is_taken_over_with_its_access(new: New) -> None:
     web = new(socket="unix", access=[33]).start()
-    wait_until(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
+    eventually(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
 
     os.unlink(web.app_socket)
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(web.app_socket)
         other.listen()
-        wait_until(lambda: os.path.samestat(os.stat(web.socket), os.stat(web.app_socket)))
+        eventually(lambda: os.path.samestat(os.stat(web.socket), os.stat(web.app_socket)))
 
         assert access_list(web.socket) == {33: 6}
         assert os.stat(web.socket).st_mode & 0o777 == 0o660
@@ -256,7 +257,7 @@ def test_an_app_that_opens_its_socket_to_everybody_once_it_is_bound_does_not_get
 
     os.chmod(web.app_socket, 0o666)
 
-    wait_until(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
+    eventually(lambda: os.stat(web.socket).st_mode & 0o777 == 0o660)
 
 
 PLANTED = "print('ready', flush=True); time.sleep(600)"
@@ -369,11 +370,11 @@ def test_another_user_who_takes_the_port_between_two_starts_ends_no_outage(
     web.house.write("down")
     web.kill()
     web.await_event("state", state="starting")
-    wait_until(lambda: web.ask("status")["restart_in"] is None, "the next start")
+    eventually(lambda: web.ask("status")["restart_in"] is None, what="the next start")
 
     stranger(web.ask("status")["port"])
     web.await_output("zdd: ", 3)
-    wait_until(lambda: "of user 65534 listens" in web.output(), "a word of it")
+    eventually(lambda: "of user 65534 listens" in web.output(), what="a word of it")
 
     assert web.state() == "starting"
 
@@ -383,7 +384,7 @@ def test_between_two_starts_nobody_else_can_listen_on_the_port(new: New) -> None
     web = new(socket="tcp", env={"PRELUDE": "if os.path.exists(os.environ['HERE'] + '/broken'): sys.exit(1)"}).start()
     web.house.write("broken")
     web.kill()
-    wait_until(lambda: (web.ask("status")["restart_in"] or 0) > 0.5, "a longer pause between two starts")
+    eventually(lambda: (web.ask("status")["restart_in"] or 0) > 0.5, what="a longer pause between two starts")
 
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -395,10 +396,10 @@ def test_a_tcp_app_s_connections_are_counted(new: New) -> None:
     web = new(socket="tcp").start()
 
     with web.connect(), web.send("/wait/go"):
-        wait_until(lambda: web.ask("status")["connections"] == 2)
+        eventually(lambda: web.ask("status")["connections"] == 2)
     web.house.write("go")
 
-    wait_until(lambda: web.ask("status")["connections"] == 0)
+    eventually(lambda: web.ask("status")["connections"] == 0)
 
 
 def test_the_counts_of_status_are_those_of_the_kernel(new: New) -> None:
@@ -406,6 +407,6 @@ def test_the_counts_of_status_are_those_of_the_kernel(new: New) -> None:
 
     with web.connect(), web.connect():
         # One that is accepted in the middle of a count is counted twice, rather than not at all.
-        wait_until(
+        eventually(
             lambda: web.ask("status")["connections"] == sock_diag.connections_to(sock_diag.file_of(web.socket)) == 2
         )

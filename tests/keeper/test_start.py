@@ -9,10 +9,11 @@ import signal
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import files, process
 
 from .conftest import New
-from .instance import MAIN, wait_until
+from .instance import MAIN
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 SLEEP = "import time; time.sleep(600)"
@@ -269,14 +270,14 @@ def test_an_app_that_boots_gives_way_to_others_until_it_is_healthy(new: New) -> 
 
     web.ask("healthy")
 
-    wait_until(lambda: (files.read(path) or "").endswith("nice 0\n"))
+    eventually(lambda: (files.read(path) or "").endswith("nice 0\n"))
 
 
 def test_the_keeper_is_where_orphans_go(new: New) -> None:
     prelude = "if os.fork() == 0:\n    if os.fork() == 0:\n        os.setsid(); time.sleep(600)\n    os._exit(0)\n"
     web = new(env={"PRELUDE": prelude}).start()
 
-    wait_until(lambda: sum(parent == web.keeper().pid for parent in process.parents().values()) == 2)
+    eventually(lambda: sum(parent == web.keeper().pid for parent in process.parents().values()) == 2)
 
 
 @pytest.mark.parametrize(

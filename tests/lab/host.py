@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,14 +133,6 @@ def wheels(folder: Path) -> Path:
 def assert_nothing_lost(report: Report) -> None:
     assert report.total_failed == 0, f"{dict(report.failed)} of {report.requests}: {report.failures[:5]}"
     assert report.ok > 0
-
-
-def eventually(holds: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until it holds; the deadline is for machines that are slow."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s"
-        time.sleep(0.1)
 
 
 def running(host: Host, pid: str) -> bool:

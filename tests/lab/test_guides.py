@@ -11,11 +11,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.load import Kind
 from zdd.nginx.config import maintenance
 
 from .guide import NAME, Desk, Guide
-from .host import ADDRESS, HERE, ROOT, Host, Visitors, assert_nothing_lost, eventually
+from .host import ADDRESS, HERE, ROOT, Host, Visitors, assert_nothing_lost
 
 TEN_MINUTES = Guide("ten-minutes")
 SYSTEM_NGINX = Guide("system-nginx")

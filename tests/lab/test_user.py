@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
+
 from ..system.project import TEMPLATE
-from .host import ZDD, Host, assert_nothing_lost, eventually, running
+from .host import ZDD, Host, assert_nothing_lost, running
 from .shop import FOLDER, Shop
 
 CONNECT = """

@@ -5,10 +5,11 @@ from __future__ import annotations
 import http.client
 import socket
 import struct
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock, Thread
+
+from tests.waiting import eventually
 
 PATIENCE = 20.0
 
@@ -75,7 +76,7 @@ class App:
         self._listener.close()
         for connection in list(self.open):
             connection.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: not self.open)
+        eventually(lambda: not self.open)
 
     def _accept(self) -> None:
         while True:
@@ -118,10 +119,3 @@ def ask(
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     finally:
         connection.close()
-
-
-def wait_until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.machine import free_port
+from tests.waiting import eventually
 from zdd.conf import read
 from zdd.host import process
 from zdd.host.clock import Clock
@@ -23,7 +24,7 @@ from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.nginx import NginxProcess
 from zdd.paths import Paths
 
-from .app import App, Behaviour, wait_until
+from .app import App, Behaviour
 
 
 class House:
@@ -121,7 +122,7 @@ http {{
 
     def workers(self) -> list[Process]:
         """Those that take new requests, once they are all there."""
-        wait_until(lambda: len(self.nginx.workers()) == 2)
+        eventually(lambda: len(self.nginx.workers()) == 2)
         return self.nginx.workers()
 
     def files(self) -> set[str]:

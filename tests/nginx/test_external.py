@@ -11,6 +11,7 @@ from threading import Thread
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 from zdd.errors import UsageError
 from zdd.host import acl
 from zdd.host.clock import Clock
@@ -24,7 +25,6 @@ from zdd.nginx.process import running
 from zdd.nginx.process.commanded import CommandedNginx
 from zdd.nginx.process.complaints import ProxyError
 
-from .app import wait_until
 from .house import House
 
 MARK = Mark("0123456789ab", "5" * 32, "a" * 32)
@@ -273,7 +273,7 @@ def test_a_text_is_tested_before_anybody_else_can_read_it(house: House, included
     texts: list[str] = []
 
     def look() -> None:
-        wait_until(lambda: Path(house.folder, "testing").exists())
+        eventually(lambda: Path(house.folder, "testing").exists())
         texts.append(path.read_text())
 
     proxy = house.external(f"{nginx} -s reload", test)

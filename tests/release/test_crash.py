@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import process
 
 from .house import House, Repository, write
@@ -34,19 +35,12 @@ def kill(child: subprocess.Popen[bytes]) -> None:
     child.communicate()
 
 
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("recovered", [True, False])
 def test_a_build_killed_half_way_is_ended_and_built_anew(house: House, repository: Repository, recovered: bool) -> None:
     repository.commit(app_py="one")
     command = "touch made; setsid sleep 60 & touch ../../up; while :; do date >>growing; done"
     child = start(house, repository.path, command)
-    wait_for(house.state / "up")
+    eventually((house.state / "up").exists)
     kill(child)
     releases = house.releases(repository.path, build=["touch other"])
     revision = releases.resolve()
@@ -99,7 +93,7 @@ def test_a_killed_fetch_does_not_hinder_the_next(house: House, repository: Repos
 
     for moment in range(6):
         child = start(house, repository.path, "true")
-        wait_for(house.state / "repo.git")
+        eventually((house.state / "repo.git").exists)
         time.sleep(0.01 * moment)
         kill(child)
 

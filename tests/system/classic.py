@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.host.process import Process
 from zdd.load import Kind
 
-from .project import Beside, Project, assert_nothing_lost, assert_only_reloads_cost, eventually, leftovers
+from .project import Beside, Project, assert_nothing_lost, assert_only_reloads_cost, leftovers
 
 WEB = Path(__file__).with_name("classic_web.py")
 

@@ -10,10 +10,11 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.host.process import Process
 
-from .project import PLAIN, Project, configure, eventually, service
+from .project import PLAIN, Project, configure, service
 
 PATH = f"{os.environ['PATH']}:/usr/sbin"
 NGINX = shutil.which("nginx", path=PATH) or "nginx"
@@ -59,7 +60,7 @@ class Foreign:
         text = CONF.replace("FOLDER", str(self.project.folder)).replace("USER", user)
         self.project.write("nginx.main", text)
         subprocess.run([*within, self.program, "-c", str(self.main)], check=True, capture_output=True, timeout=30)
-        eventually(lambda: self.pid_file.exists() and self.pid_file.read_text().strip())
+        eventually(lambda: self.pid_file.read_text().strip())
         eventually(self.workers)
         return self.master
 

@@ -18,7 +18,9 @@ import h2.connection
 import h2.events
 from websockets.sync.client import connect as connect_websocket
 
-from .project import Project, eventually
+from tests.waiting import eventually
+
+from .project import Project
 
 Conversation = Generator[None, None, str]
 PATIENCE = 30.0

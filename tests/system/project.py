@@ -9,12 +9,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.machine import free_port, has_read
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.load import Kind, Load, Report, Spec
 
@@ -254,14 +253,6 @@ def _leads_below(link: str, folder: Path) -> bool:
         return Path(os.readlink(link)).is_relative_to(folder)
     except OSError:
         return False
-
-
-def eventually(check: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until it holds; the deadline is for machines that are slow, not for code that is."""
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s"
-        time.sleep(0.02)
 
 
 def assert_nothing_lost(report: Report) -> None:

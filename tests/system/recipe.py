@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 from zdd.nginx.process import binary
 
 from .container import IMAGE, Containers
-from .project import BIN, SAMPLES, Project, eventually
+from .project import BIN, SAMPLES, Project
 
 RECIPES = SAMPLES / "recipes"
 PROJECT, HOME = '[zdd]\nproject = "shop"\n', "/run/zdd/shop"  # as recipes have them that need to know

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import eventually
 from zdd.host import net_unix, process, sock_diag
 
-from .project import Project, eventually
+from .project import Project
 from .recipe import Recipe
 
 RECORD = Path(__file__).parents[2] / "samples" / "recipes" / "signals.json"

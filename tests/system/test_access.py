@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 import zdd
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.instances.environment import USER_NEEDS
 
-from .project import BIN, GRANIAN, WORKER, Project, configure, eventually, service
+from .project import BIN, GRANIAN, WORKER, Project, configure, service
 
 PYTHON = "/usr/bin/python3"  # one that every user may run
 NGINX = "www-data"

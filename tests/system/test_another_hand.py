@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.host.process import Process
 from zdd.nginx.process import running
@@ -31,7 +32,6 @@ from .project import (
     assert_nothing_lost,
     assert_only_reloads_cost,
     configure,
-    eventually,
     service,
     version,
 )
@@ -208,7 +208,7 @@ def replaced(pid_file: Path) -> Iterator[None]:
     """Have nginx's program replaced by itself: both masters take requests, until the old one is told to end."""
     old = master(pid_file)
     os.kill(old, signal.SIGUSR2)
-    eventually(lambda: pid_file.exists() and pid_file.read_text().strip() not in ("", str(old)))
+    eventually(lambda: pid_file.read_text().strip() not in ("", str(old)))
     eventually(lambda: process.children(master(pid_file)))
     try:
         yield
@@ -274,7 +274,7 @@ def another_nginx(project: Project, foreign: Foreign) -> Iterator[None]:
     text = CONF.replace("FOLDER/nginx", f"{folder}/nginx").replace("FOLDER", str(project.folder))
     conf = project.write("second/nginx.main", text.replace("USER", "www-data").replace("site*", "none*"))
     subprocess.run([foreign.program, "-c", str(conf)], check=True, capture_output=True, timeout=30)
-    eventually(lambda: (folder / "nginx.pid").exists() and (folder / "nginx.pid").read_text().strip())
+    eventually(lambda: (folder / "nginx.pid").read_text().strip())
     found = Process.find(int((folder / "nginx.pid").read_text()))
     assert found
     yield

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 from zdd.nginx.process.binary import packaged
 
 from .at_load import ANSWERS, ANSWERS_TCP, TOO_LARGE, answers, behind_template, deploy_at_load
@@ -29,7 +30,6 @@ from .project import (
     assert_nothing_lost,
     assert_only_reloads_cost,
     configure,
-    eventually,
     service,
     version,
 )

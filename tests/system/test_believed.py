@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
+
 from . import code
-from .project import BIN, Project, configure, eventually, service, template, version
+from .project import BIN, Project, configure, service, template, version
 from .stranger import MALLORY, PYTHON, attacking, give, needs_root
 
 pytestmark = needs_root

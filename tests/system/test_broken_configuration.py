@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from .project import LIGHT, PLAIN, Project, assert_nothing_lost, configure, eventually, service, version
+from tests.waiting import eventually
+
+from .project import LIGHT, PLAIN, Project, assert_nothing_lost, configure, service, version
 
 WEB = service("web", **PLAIN, health_path="/", keep_warm="0s")
 USED = "the configuration of deploy 1, the last one deployed, is used instead of today's: "

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.machine import free_port, patiently
+from tests.waiting import eventually
 from zdd.host.process import Process
 
 from .project import (
@@ -22,7 +23,6 @@ from .project import (
     Project,
     assert_nothing_lost,
     configure,
-    eventually,
     leftovers,
     service,
     version,

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
+
 from ..pages import DOCS, Page
 from .code import Code
-from .project import BIN, PLAIN, Project, eventually, service
+from .project import BIN, PLAIN, Project, service
 from .runner import GitHub, GitLab, Runner, run
 
 GUIDE = Page(DOCS / "guides/ci-over-ssh.md")

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host.process import Process
 
 from .classic import ClassicProject, bystander, light_load
-from .project import eventually
 
 
 def test_a_template_that_nginx_refuses_changes_nothing(classic: ClassicProject) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host.process import Process
 
 from .classic import ClassicProject, bystander, light_load, web
-from .project import eventually
 
 BOTH: dict[str, dict[str, str]] = {"web": {}, "mail": {}}
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.machine import patiently
+from tests.waiting import eventually
 from zdd.host.process import Process
 
 from .classic import ClassicProject, web
-from .project import Call, eventually, leftovers
+from .project import Call, leftovers
 
 SLEEPING = "sh -c 'sleep 600; kill $0'"
 

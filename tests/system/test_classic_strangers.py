@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 from zdd.host.process import Process
 
 from .classic import WEB, ClassicProject
-from .project import eventually, leftovers
+from .project import leftovers
 
 PYTHON = "/usr/bin/python3"  # one that every user may run
 STRANGER = "nobody"

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.waiting import eventually
+
 from .project import (
     JOB,
     PLAIN,
@@ -17,7 +19,6 @@ from .project import (
     Project,
     busy,
     configure,
-    eventually,
     leftovers,
     service,
     version,

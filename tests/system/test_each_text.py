@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 from zdd.host.process import Process
 from zdd.nginx.process.binary import packaged
 
@@ -31,7 +32,6 @@ from .project import (
     assert_nothing_lost,
     assert_only_reloads_cost,
     configure,
-    eventually,
     service,
     version,
 )

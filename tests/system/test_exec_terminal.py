@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from .project import BIN, Project, configure, eventually, service
+from tests.waiting import eventually
+
+from .project import BIN, Project, configure, service
 from .stranger import MALLORY, PYTHON, needs_root
 
 pytestmark = needs_root

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .project import Project, configure, eventually, service, version
+from tests.waiting import eventually
+
+from .project import Project, configure, service, version
 from .stranger import MALLORY, PYTHON, needs_root
 
 pytestmark = needs_root

@@ -12,6 +12,7 @@ from itertools import groupby
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.load import Kind
 
 from ..pages import DOCS, Page
@@ -23,7 +24,6 @@ from .project import (
     assert_nothing_lost,
     assert_only_reloads_cost,
     configure,
-    eventually,
     template,
     version,
 )

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import process
 
 from .project import (
@@ -17,7 +18,6 @@ from .project import (
     assert_nothing_lost,
     busy,
     configure,
-    eventually,
     service,
     version,
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
+from tests.waiting import eventually
 from zdd.claims import user_name
 from zdd.host.process import Process
 
 from .code import configure, lines
-from .project import LIGHT, PLAIN, WORKER, Project, assert_nothing_lost, eventually, leftovers, service
+from .project import LIGHT, PLAIN, WORKER, Project, assert_nothing_lost, leftovers, service
 from .project import configure as plainly
 
 

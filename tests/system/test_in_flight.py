@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 
 from . import in_flight
 from .in_flight import Conversation, end
@@ -19,7 +20,6 @@ from .project import (
     UVICORN_TCP,
     Project,
     configure,
-    eventually,
     service,
     template,
     version,

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host.process import Process
 
 from .code import configure as released
-from .project import PLAIN, PLAIN_TCP, PLAIN_UNIX, Project, configure, eventually, service
+from .project import PLAIN, PLAIN_TCP, PLAIN_UNIX, Project, configure, service
 
 GOOD = "import plain\n\nplain.main(__import__('sys').argv[1])\n"
 BAD = "import plain\n\nplain.answer = lambda *_: b'HTTP/1.1 503 Sorry\\r\\nContent-Length: 0\\r\\n\\r\\n'\n" + GOOD

@@ -8,8 +8,9 @@ import re
 import pytest
 
 from tests.pages import DOCS, Page
+from tests.waiting import eventually
 
-from .project import PLAIN, Project, configure, eventually, service, version
+from .project import PLAIN, Project, configure, service, version
 
 ADDRESS = """\
 import json

@@ -7,7 +7,9 @@ import re
 
 import pytest
 
-from .project import PLAIN, PLAIN_UNIX, Project, configure, eventually, service, version
+from tests.waiting import eventually
+
+from .project import PLAIN, PLAIN_UNIX, Project, configure, service, version
 
 STUBBORN = """\
 import signal, sys, time

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import time
 
+from tests.waiting import eventually
 from zdd.host import lock
 
 from .classic import ClassicProject
-from .project import eventually, leftovers
+from .project import leftovers
 
 
 def test_a_second_deploy_is_refused_and_told_who_is_at_work(classic: ClassicProject) -> None:

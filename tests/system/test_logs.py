@@ -14,7 +14,9 @@ from typing import IO
 
 import pytest
 
-from .project import BIN, PLAIN, Project, configure, eventually, service
+from tests.waiting import eventually
+
+from .project import BIN, PLAIN, Project, configure, service
 
 TALKS = """
 import os, plain, sys, threading, time

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 
-from .project import PLAIN, Project, configure, eventually, service, version
+from tests.waiting import eventually
+
+from .project import PLAIN, Project, configure, service, version
 
 
 def deployed_twice(project: Project, **keys: object) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host.process import Process
 
-from .project import PLAIN, PLAIN_UNIX, Project, configure, eventually, nginx_workers, request, service, template
+from .project import PLAIN, PLAIN_UNIX, Project, configure, nginx_workers, request, service, template
 
 ROOT = os.geteuid() == 0
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from .project import BIN, PLAIN, Project, configure, eventually, leftovers, service, version
+from tests.waiting import eventually
+
+from .project import BIN, PLAIN, Project, configure, leftovers, service, version
 
 WEB = service("web", **PLAIN, health_path="/", env={"API_TOKEN": "x1"})
 

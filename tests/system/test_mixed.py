@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.load import Kind
 
 from .classic import web as classic_web
@@ -17,7 +18,6 @@ from .project import (
     assert_nothing_lost,
     assert_only_reloads_cost,
     configure,
-    eventually,
     service,
     template,
     version,

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 
-from .project import PLAIN, WORKER, Project, configure, eventually, service, version
+from .project import PLAIN, WORKER, Project, configure, service, version
 
 LAST = {"start_timeout": "10m"}  # nobody waits for it
 OTHER_WAYS = 'socket = "unix" and {socket} in run, or socket = "tcp" and {port}'

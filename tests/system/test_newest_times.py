@@ -7,10 +7,11 @@ import signal
 import pytest
 
 from tests.keeper.instance import freeze
+from tests.waiting import eventually
 from zdd.keeper import client
 from zdd.keeper.record import Record
 
-from .project import PLAIN, WORKER, Project, busy, configure, eventually, service, version
+from .project import PLAIN, WORKER, Project, busy, configure, service, version
 
 STUBBORN = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nopen('ready', 'w')\ntime.sleep(3600)\n"
 JOB = {"run": "python -S stubborn.py", "socket": "none", "health_command": "test -e ready"}

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import zdd
+from tests.waiting import eventually
 from zdd.load import Load, Spec
 from zdd.nginx.process.binary import packaged
 
@@ -29,7 +30,6 @@ from .project import (
     assert_nothing_lost,
     assert_only_reloads_cost,
     configure,
-    eventually,
     service,
     version,
 )
@@ -218,7 +218,7 @@ def second_nginx(project: Project, foreign: Foreign) -> int:
     conf = project.write("second/nginx.main", text.replace("user USER;", ""))
     command = ["setpriv", "--reuid", "games", "--regid", "games", "--clear-groups", foreign.program, "-c", str(conf)]
     subprocess.run(command, check=True, capture_output=True, timeout=30)
-    eventually(lambda: (folder / "nginx.pid").exists() and (folder / "nginx.pid").read_text().strip())
+    eventually(lambda: (folder / "nginx.pid").read_text().strip())
     return int((folder / "nginx.pid").read_text())
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from tests.machine import free_port, patiently
+from tests.waiting import eventually
 
 from .project import (
     THE_SECOND,
     Project,
     assert_nothing_lost,
     configure,
-    eventually,
     request,
     service,
     version,

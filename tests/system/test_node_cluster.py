@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 from zdd.host import process
 
-from .project import THE_SECOND, Call, Project, assert_nothing_lost, configure, eventually, request, service, version
+from .project import THE_SECOND, Call, Project, assert_nothing_lost, configure, request, service, version
 
 WORKERS = 2
 RELOADS = 3

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from .project import PLAIN, PLAIN_TCP, Call, Project, configure, eventually, service, version
+from tests.waiting import eventually
+
+from .project import PLAIN, PLAIN_TCP, Call, Project, configure, service, version
 
 WEB = service("web", **PLAIN)
 

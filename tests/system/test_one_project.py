@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from .project import APPS, LIGHT, PLAIN, Project, assert_nothing_lost, eventually, service
+from tests.waiting import eventually
+
+from .project import APPS, LIGHT, PLAIN, Project, assert_nothing_lost, service
 
 
 @pytest.fixture

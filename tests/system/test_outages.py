@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.keeper import client
 from zdd.load import Kind
@@ -27,7 +28,6 @@ from .project import (
     assert_only_reloads_cost,
     busy,
     configure,
-    eventually,
     service,
     version,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from tests.waiting import eventually
 from zdd.host.process import Process
 from zdd.load import Kind
 
@@ -13,7 +14,6 @@ from .project import (
     Project,
     assert_nothing_lost,
     configure,
-    eventually,
     nginx_workers,
     service,
     template,

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.load import Kind
 
 from ..pages import DOCS, Page
 from .foreign_nginx import Foreign
-from .project import Project, eventually
+from .project import Project
 
 PHP = "/usr/sbin/php-fpm8.2"
 GUIDE = Page(DOCS / "guides/system-nginx.md").section("PHP-FPM")

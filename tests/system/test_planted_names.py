@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import process
 
-from .project import Project, configure, eventually, service
+from .project import Project, configure, service
 
 PYTHON = "/usr/bin/python3"  # one that every user may run
 RUN = {

@@ -7,9 +7,10 @@ import signal
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.load import Kind
 
-from .project import PLAIN, PLAIN_UNIX, Call, Project, assert_nothing_lost, busy, configure, eventually, service
+from .project import PLAIN, PLAIN_UNIX, Call, Project, assert_nothing_lost, busy, configure, service
 
 SLOW = (Kind(path="/slow/0.8", weight=1), Kind("POST", "/echo", body=2000, weight=2))
 

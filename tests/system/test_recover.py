@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host.process import Process
 from zdd.keeper import client
 
@@ -23,7 +24,6 @@ from .project import (
     WORKER,
     Project,
     configure,
-    eventually,
     nginx_workers,
     service,
     version,

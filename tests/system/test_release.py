@@ -10,10 +10,11 @@ import time
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.load import Kind
 
 from .code import configure
-from .project import LIGHT, Project, assert_nothing_lost, eventually
+from .project import LIGHT, Project, assert_nothing_lost
 
 
 def serves(project: Project, number: int) -> None:

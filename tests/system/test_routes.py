@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.waiting import eventually
 from zdd.load import Kind
 
-from .project import LIGHT, PLAIN, PLAIN_UNIX, Project, assert_nothing_lost, configure, eventually, service, version
+from .project import LIGHT, PLAIN, PLAIN_UNIX, Project, assert_nothing_lost, configure, service, version
 
 SLASHLESS = (Kind(path="/api"), Kind(path="/api/x"), Kind("POST", "/api", body=500))
 

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.host.process import Process
 from zdd.nginx.process import running, takeover
 
 from .at_load import BUSY
 from .foreign_nginx import Foreign, said
-from .project import PLAIN, PLAIN_TCP, Call, Project, assert_only_reloads_cost, eventually, version
+from .project import PLAIN, PLAIN_TCP, Call, Project, assert_only_reloads_cost, version
 from .test_another_hand import MATRIX, WAYS, Way, in_include, in_own, master, replaced
 
 pytestmark = [
@@ -64,7 +65,7 @@ def orphaned(pid_file: Path) -> Iterator[list[Process]]:
     assert old
     workers = running.workers(old)
     old.signal(signal.SIGUSR2)
-    eventually(lambda: pid_file.exists() and pid_file.read_text().strip() not in ("", str(old.pid)))
+    eventually(lambda: pid_file.read_text().strip() not in ("", str(old.pid)))
     eventually(lambda: process.children(master(pid_file)))
     old.signal(signal.SIGKILL)
     assert old.wait(30)
@@ -120,7 +121,7 @@ def second(project: Project, foreign: Foreign, inherits: bool) -> Iterator[Proce
     for each in sockets:
         os.close(each)
     pid_file = project.folder / "second.pid"
-    eventually(lambda: pid_file.exists() and pid_file.read_text().strip())
+    eventually(lambda: pid_file.read_text().strip())
     found = Process.find(child.pid)
     assert found
     eventually(lambda: running.workers(found))
@@ -184,7 +185,7 @@ def test_an_upload_to_the_replaced_program_still_gets_to_the_version_before(proj
     old = Process.find(foreign.master)
     assert old
     old.signal(signal.SIGUSR2)
-    eventually(lambda: foreign.pid_file.exists() and foreign.pid_file.read_text().strip() not in ("", str(old.pid)))
+    eventually(lambda: foreign.pid_file.read_text().strip() not in ("", str(old.pid)))
     eventually(foreign.workers)
     old.signal(signal.SIGQUIT)
     eventually(lambda: not running.workers(old))

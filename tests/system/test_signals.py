@@ -7,9 +7,10 @@ import signal
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import lock
 
-from .project import PLAIN, Beside, Project, busy, configure, eventually, service, version
+from .project import PLAIN, Beside, Project, busy, configure, service, version
 
 WEB = service("web", **PLAIN, health_path="/", keep_warm="0s")
 ALL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]

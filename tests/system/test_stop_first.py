@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host.process import Process
 from zdd.keeper import client
 
-from .project import PLAIN, Project, assert_nothing_lost, configure, eventually, leftovers, service
+from .project import PLAIN, Project, assert_nothing_lost, configure, leftovers, service
 
 ALONE = {"run": "python -S alone.py {fd}", "order": "stop-first", "health_path": "/"}
 MANY: dict[str, Any] = {"connections": 2000}  # whoever waits has a connection of its own

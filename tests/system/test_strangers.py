@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import files
 from zdd.release import assets, disk, shared
 
 from . import code
-from .project import Project, configure, eventually, service
+from .project import Project, configure, service
 from .stranger import MALLORY, PYTHON, attack, attacking, give, needs_root
 
 pytestmark = needs_root

@@ -9,9 +9,10 @@ import subprocess
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.instances.name import name_of
 
-from .project import BIN, PLAIN, Project, configure, eventually, service
+from .project import BIN, PLAIN, Project, configure, service
 
 WEB = service("web", **PLAIN, health_path="/", keep_warm="0s")
 LOST = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from tests.waiting import eventually
 from zdd.load import Kind, Report
 
 from .project import (
@@ -16,7 +17,6 @@ from .project import (
     assert_nothing_lost,
     assert_only_reloads_cost,
     configure,
-    eventually,
     nginx_workers,
     service,
     version,

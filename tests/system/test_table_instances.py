@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.load import Kind
 
@@ -20,7 +21,6 @@ from .project import (
     assert_nothing_lost,
     assert_only_reloads_cost,
     configure,
-    eventually,
     service,
     version,
 )

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.load import Kind, Load, Spec
 
-from .project import MIXED, PLAIN, RATE, Project, assert_nothing_lost, busy, configure, eventually, service, version
+from .project import MIXED, PLAIN, RATE, Project, assert_nothing_lost, busy, configure, service, version
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces")
 

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from tests.waiting import eventually
+
 from .project import (
     LIGHT,
     PLAIN,
@@ -18,7 +20,6 @@ from .project import (
     assert_only_reloads_cost,
     busy,
     configure,
-    eventually,
     service,
     template,
     version,

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 
-from .project import BIN, SAMPLES, Project, eventually
+from .project import BIN, SAMPLES, Project
 from .recipe import is_met
 
 RECIPES = sorted(path.parent for path in (SAMPLES / "workers").glob("*/deploy.toml"))

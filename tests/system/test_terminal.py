@@ -14,7 +14,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from .project import BIN, PLAIN, Project, busy, configure, eventually, service, version
+from tests.waiting import eventually
+
+from .project import BIN, PLAIN, Project, busy, configure, service, version
 
 WEB = service("web", **PLAIN, health_path="/", keep_warm="0s")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")

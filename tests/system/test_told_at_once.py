@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host.process import Process
 
-from .project import PLAIN, PLAIN_UNIX, Project, configure, eventually, leftovers, service, version
+from .project import PLAIN, PLAIN_UNIX, Project, configure, leftovers, service, version
 
 STUBBORN = "python -S broken.py answers_500_and_ignores_sigterm {fd}"
 KEYS = {"health_path": "/health", "start_timeout": "2s", "stop_timeout": "50s"}

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.conf import read
 
 from .classic import ClassicProject, web
 from .code import Code, configure
-from .project import Project, eventually
+from .project import Project
 from .test_access import PLAIN, PYTHON
 
 MASKS = [0o000, 0o027, 0o077]

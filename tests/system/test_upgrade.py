@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 import zdd
+from tests.waiting import eventually
 
-from .project import BIN, LIGHT, PLAIN, Project, assert_nothing_lost, configure, eventually, service, version
+from .project import BIN, LIGHT, PLAIN, Project, assert_nothing_lost, configure, service, version
 
 Zddeploy = Callable[..., str]
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
+
 from .code import configure
-from .project import LIGHT, PLAIN, PLAIN_TCP, Project, assert_nothing_lost, eventually, service, version
+from .project import LIGHT, PLAIN, PLAIN_TCP, Project, assert_nothing_lost, service, version
 from .project import configure as plainly
 from .test_release import serves
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+from tests.waiting import eventually
+
 from .classic import ClassicProject
-from .project import eventually
 
 
 def held(classic: ClassicProject) -> dict[str, object]:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.host.process import Process
 from zdd.load import Kind
 
 from .at_load import BUSY
 from .foreign_nginx import CONF, Foreign, configured, said
-from .project import MIXED, PLAIN, PLAIN_TCP, Project, assert_nothing_lost, configure, eventually, service, version
+from .project import MIXED, PLAIN, PLAIN_TCP, Project, assert_nothing_lost, configure, service, version
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces and run workers as others")
 
@@ -216,7 +217,7 @@ def test_two_nginx_that_include_the_file_are_not_guessed_at(project: Project, fo
     text = CONF.replace("FOLDER/nginx", f"{second}/nginx").replace("FOLDER", str(project.folder))
     conf = project.write("second/nginx.main", text.replace("USER", "www-data").replace("site*", "none*"))
     subprocess.run([foreign.program, "-c", str(conf)], check=True, capture_output=True, timeout=30)
-    eventually(lambda: (second / "nginx.pid").exists() and (second / "nginx.pid").read_text().strip())
+    eventually(lambda: (second / "nginx.pid").read_text().strip())
     other = int((second / "nginx.pid").read_text())
     try:
         shown = json.loads(project.zddeploy("status", "--json").stdout.splitlines()[-1])
@@ -306,7 +307,7 @@ def test_while_our_own_nginx_is_replaced_no_reload_is_tried(project: Project) ->
     pid_file = project.runtime / "nginx.pid"
     old = int(pid_file.read_text())
     os.kill(old, signal.SIGUSR2)
-    eventually(lambda: pid_file.exists() and pid_file.read_text().strip() not in ("", str(old)))
+    eventually(lambda: pid_file.read_text().strip() not in ("", str(old)))
     new = int(pid_file.read_text())
     eventually(lambda: process.children(new))
     version(project, 2)

@@ -8,7 +8,9 @@ import re
 
 import pytest
 
-from .project import JOB, PLAIN, WORKER, Project, configure, eventually, service, version
+from tests.waiting import eventually
+
+from .project import JOB, PLAIN, WORKER, Project, configure, service, version
 
 
 def test_a_worker_is_healthy_once_its_health_command_succeeds(project: Project) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from tests.system.project import LIGHT, assert_nothing_lost, assert_only_reloads_cost, eventually
+from tests.system.project import LIGHT, assert_nothing_lost, assert_only_reloads_cost
+from tests.waiting import eventually
 from zdd.load import Load, Report
 
 from .programs import NEW, OLD, Program, Said

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.project import Project, eventually
+from tests.system.project import Project
+from tests.waiting import eventually
 from zdd.host import process
 
 from .programs import NEW, OLD

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.project import BIN, PLAIN, Project, configure, eventually, service
+from tests.system.project import BIN, PLAIN, Project, configure, service
+from tests.waiting import eventually
 
 from .programs import NEW, OLD, Program
 

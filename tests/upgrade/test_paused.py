@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.system.project import Project, eventually
+from tests.system.project import Project
+from tests.waiting import eventually
 
 from .programs import NEW, OLD
 from .story import Step, Story

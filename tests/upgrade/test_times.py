@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.system.project import PLAIN, Project, busy, configure, eventually, service, version
+from tests.system.project import PLAIN, Project, busy, configure, service, version
+from tests.waiting import eventually
 from zdd.keeper.record import Record
 
 from .programs import NEW, OLD, Program

@@ -11,10 +11,11 @@ from threading import Event
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 from zdd.nginx.config import render
 from zdd.nginx.config.render import Route, Setup
 
-from ..app import PATIENCE, Request, ask, say, wait_until
+from ..app import PATIENCE, Request, ask, say
 from ..house import House
 
 
@@ -290,7 +291,7 @@ def test_the_upstream_connection_is_reused_and_closed_by_nginx_after_a_second(ho
             client.getresponse().read()
 
     assert app.connected < 5  # one, unless the machine stood still for more than a second
-    wait_until(lambda: not app.open)
+    eventually(lambda: not app.open)
 
 
 def test_a_busy_upstream_connection_too_is_closed_soon(house: House) -> None:
@@ -302,7 +303,7 @@ def test_a_busy_upstream_connection_too_is_closed_soon(house: House) -> None:
             client.request("POST", "/")
             return client.getresponse().read() == b"a" and app.connected > 1
 
-        wait_until(another_connection)
+        eventually(another_connection)
 
     assert len(app.requests) > 2
 

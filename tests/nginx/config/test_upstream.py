@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import os
 
+from tests.waiting import eventually
 from zdd.nginx.config import upstream
 
-from ..app import App, ask, reset, wait_until
+from ..app import App, ask, reset
 from ..house import House
 
 NEW, OLD = (1, 19, 10), (1, 18, 0)
@@ -102,5 +103,5 @@ def test_a_post_that_was_refused_goes_to_the_next_slot(house: House) -> None:
 
 
 def requests(apps: list[App]) -> int:
-    wait_until(lambda: not any(app.open for app in apps))
+    eventually(lambda: not any(app.open for app in apps))
     return sum(len(app.requests) for app in apps)

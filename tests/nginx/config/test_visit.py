@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.machine import free_port
+from tests.waiting import eventually
 from zdd.nginx.config import parse, visit
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.visit import Unknown, Wish
 
-from ..app import wait_until
 from .routes import CLOSED, PLAIN, ROUTES, TLS, Closed, Route
 
 UPSTREAMS = """
@@ -108,7 +108,7 @@ def running(program: str, folder: Path, text: str) -> Iterator[None]:
     command = [program, "-p", str(folder), "-c", "nginx.conf"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: (folder / "web.sock").exists() or process.poll() is not None)
+            eventually(lambda: (folder / "web.sock").exists() or process.poll() is not None)
             assert process.poll() is None, (folder / "error.log").read_text()
             yield
         finally:
@@ -116,7 +116,7 @@ def running(program: str, folder: Path, text: str) -> Iterator[None]:
 
 
 def asked(request: Visit) -> bytes:
-    wait_until(lambda: _connects(request.address))
+    eventually(lambda: _connects(request.address))
     with socket.create_connection(request.address, 10) as plain:
         if request.proxy_protocol:
             plain.sendall(b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n")

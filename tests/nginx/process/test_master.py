@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.host import namespaces, process
 from zdd.host.clock import Clock
 from zdd.host.process import Process
@@ -18,7 +19,6 @@ from zdd.nginx.process.nginx import NginxProcess
 from zdd.nginx.process.reads import Configuration, Readers
 from zdd.nginx.process.whereabouts import Whereabouts
 
-from ..app import wait_until
 from ..house import House
 
 
@@ -116,9 +116,9 @@ def test_both_masters_of_a_replacement_are_seen_until_the_old_one_takes_nothing(
     where = Whereabouts(asked(house), house.pid_file)
     assert where.rivals() == []
     old.signal(signal.SIGUSR2)
-    wait_until(lambda: Path(f"{house.pid_file}.oldbin").exists() and house.nginx.master() not in (None, old))
+    eventually(lambda: Path(f"{house.pid_file}.oldbin").exists() and house.nginx.master() not in (None, old))
     new = running_master(house)
-    wait_until(lambda: running.workers(new))
+    eventually(lambda: running.workers(new))
 
     for pid_file in (None, house.pid_file):
         answer = asked(house, pid_file)
@@ -128,7 +128,7 @@ def test_both_masters_of_a_replacement_are_seen_until_the_old_one_takes_nothing(
         assert (rival.master, rival.replaces) == (old, True)
         assert rival.workers
     old.signal(signal.SIGWINCH)
-    wait_until(lambda: not running.workers(old))
+    eventually(lambda: not running.workers(old))
     assert Whereabouts(asked(house), house.pid_file).rivals() == []
     old.signal(signal.SIGQUIT)
     assert old.wait(20)

@@ -12,6 +12,7 @@ from threading import Event, Thread
 import pytest
 
 from tests.machine import free_port, patiently
+from tests.waiting import eventually
 from zdd.errors import UsageError
 from zdd.host import process
 from zdd.host.clock import Clock
@@ -21,7 +22,7 @@ from zdd.nginx.process import complaints, running
 from zdd.nginx.process.complaints import ProxyError
 from zdd.nginx.process.nginx import NginxProcess
 
-from ..app import PATIENCE, Answer, Request, ask, say, wait_until
+from ..app import PATIENCE, Answer, Request, ask, say
 from ..house import House, pids
 
 
@@ -85,7 +86,7 @@ def test_workers_with_an_open_request_linger_until_it_is_answered(house: House) 
     assert asked.wait(PATIENCE)
 
     house.nginx.apply(house.simple("two"))
-    wait_until(lambda: len(living(old_workers)) == 1)
+    eventually(lambda: len(living(old_workers)) == 1)
     (worker,) = living(old_workers)
     title = process.title(worker.pid)
     everyone = house.nginx.workers(shutting_down=True)
@@ -96,7 +97,7 @@ def test_workers_with_an_open_request_linger_until_it_is_answered(house: House) 
     assert worker in everyone
     assert worker not in house.nginx.workers()
     assert answers[0].body == b"slow"
-    wait_until(lambda: not living(old_workers))
+    eventually(lambda: not living(old_workers))
 
 
 def living(workers: list[Process]) -> list[Process]:
@@ -253,7 +254,7 @@ def test_a_stop_lets_requests_end_but_not_for_ever(house: House) -> None:
     house.serve(app)
     with socket.create_connection(("127.0.0.1", house.port), PATIENCE) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_until(lambda: app.requests)
+        eventually(lambda: app.requests)
         master = house.nginx.master()
 
         house.nginx.stop(0.2)
@@ -356,7 +357,7 @@ def test_an_nginx_that_names_no_text_is_ours_unless_it_is_younger_than_the_pid_f
         file.write(house.simple("one"))
     argv = [house.binary.path, "-p", house.folder, "-c", "nginx.conf"]
     assert house.commands.run(argv).status == 0
-    wait_until(house.nginx.master)
+    eventually(house.nginx.master)
 
     master = house.nginx.master()
     assert master
@@ -376,7 +377,7 @@ def test_a_pid_file_in_memory_that_is_older_than_the_boot_says_that_the_clock_wa
     with open(house.conf_file, "w") as file:
         file.write(house.simple("one"))
     assert house.commands.run([house.binary.path, "-p", house.folder, "-c", "nginx.conf"]).status == 0
-    wait_until(house.nginx.master)
+    eventually(house.nginx.master)
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         pid_file = shutil.copy(house.pid_file, f"{folder}/nginx.pid")
         os.utime(pid_file, (1e9, 1e9))

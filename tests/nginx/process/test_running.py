@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import subprocess
 
+from tests.waiting import eventually
 from zdd.host import process
 from zdd.host.process import Process
 from zdd.nginx.process import running
-
-from ..app import wait_until
 
 MASTER = running.MASTERS[0]
 # A shell of that name: what it forks has the name too, until it runs another program.
@@ -17,7 +16,7 @@ def test_a_worker_that_has_no_title_yet_is_one_and_a_new_nginx_is_none() -> None
     with subprocess.Popen([MASTER, "-c", FORKS], executable="/bin/bash", stdin=subprocess.PIPE) as shell:
         master = Process.find(shell.pid)
         assert master
-        wait_until(lambda: f"{MASTER} -c read never <&3" in map(process.title, children(shell.pid)))
+        eventually(lambda: f"{MASTER} -c read never <&3" in map(process.title, children(shell.pid)))
 
         (worker,) = running.workers(master)
         assert process.title(worker.pid) == process.title(shell.pid)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 
+from tests.waiting import eventually
 from zdd.load import Kind, Load, Spec
 
-from ..app import ask, wait_until
+from ..app import ask
 from ..house import House
 
 
@@ -36,7 +37,7 @@ def test_a_new_text_takes_their_sockets_over_and_loses_nothing(house: House) -> 
     kill_master(house)
     with Load(Spec(f"127.0.0.1:{house.port}", (Kind(), Kind("POST", "/", body=500)), rate=200)) as load:
         change = house.nginx.apply(house.simple("two"))
-        wait_until(lambda: not house.nginx.orphans())
+        eventually(lambda: not house.nginx.orphans())
         report = load.stop()
 
     assert change == "started"

@@ -384,7 +384,7 @@ def test_between_two_starts_nobody_else_can_listen_on_the_port(new: New) -> None
     web = new(socket="tcp", env={"PRELUDE": "if os.path.exists(os.environ['HERE'] + '/broken'): sys.exit(1)"}).start()
     web.house.write("broken")
     web.kill()
-    eventually(lambda: (web.ask("status")["restart_in"] or 0) > 0.5, what="a longer pause between two starts")
+    eventually(lambda: (web.ask("status")["restart_in"] or 0) > 2, what="a longer pause between two starts")
 
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

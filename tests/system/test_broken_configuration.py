@@ -104,3 +104,18 @@ def test_another_file_in_the_folder_of_a_broken_one_takes_nothing_over(project: 
     assert "not TOML" in refused.stderr
     version(project, 2)
     assert "X-Release: 1\r\n" in project.get()
+
+
+def test_a_file_that_is_gone_is_not_needed_wherever_the_state_is(project: Project) -> None:
+    """Its state_dir and runtime_dir stood in it, and nowhere else that a name would lead to."""
+    configure(project, WEB)
+    project.zddeploy()
+    file = project.folder / "deploy.toml"
+    file.rename(project.folder / "gone")
+
+    for command in LOOKING:
+        assert project.zddeploy(*command.split()).stderr.startswith(USED)
+    assert project.zddeploy("-c", str(file), "status").stderr.startswith(USED)
+    assert "no deploy.toml or deploy.conf" in project.zddeploy("deploy", code=2).stderr
+    assert "shop is down" in project.zddeploy("down").stdout
+    (project.folder / "gone").rename(file)

@@ -19,11 +19,14 @@ from zdd import claims
 from zdd.conf.read import NAMES, valid_name
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
-from zdd.host import foreign
+from zdd.host import files, foreign, process
 from zdd.layout import Layout
 from zdd.routing.tables import RoutingTables
 from zdd.snapshot import Snapshot, Snapshots
 
+_RUN = "/run/zdd"
+_KEEPER = "/zdd/keeper/__main__.py"
+_RECORD = re.compile(r"(/.+)/control/[^/]+\.json")
 _STATE_DIR = re.compile(r"""(?m)^\s*state_dir\s*[=:]\s*["']?([^"'#\n]+)""")
 
 
@@ -83,12 +86,35 @@ def _claimed(path: Path) -> Iterator[str]:
 
 
 def _states(path: Path) -> Iterator[str]:
-    """Yield the folders that may be the state folder: the one that the file names, even if it is broken, then all."""
+    """
+    Yield the folders that may be the state folder.
+
+    First the one that the file names, even if it is broken; then all in the usual place; then those of what runs.
+    """
     if named := _STATE_DIR.search(_text(str(path))):
         yield os.path.join(path.parent, named[1].strip())
     if home := _home():
+        yield from _entries(home)
+    for runtime in {*_entries(_RUN), *_of_keepers()}:
         with contextlib.suppress(OSError):
-            yield from (f"{home}/{name}" for name in sorted(os.listdir(home)))
+            if os.stat(runtime).st_uid == os.geteuid():  # others may write there what they like
+                state = files.read_object(f"{runtime}/owner").get("state")
+                yield from [state] if isinstance(state, str) and os.path.isabs(state) else []
+
+
+def _of_keepers() -> Iterator[str]:
+    """Yield the runtime folder of each of our own keepers: R of KEEPER R/control/INSTANCE.json."""
+    for pid in process.parents():
+        if process.user_id(pid) == os.geteuid():
+            words = [os.fsdecode(word) for word in process.read(f"/proc/{pid}/cmdline").split(b"\0")]
+            if any(word.endswith(_KEEPER) for word in words):
+                yield from (found[1] for word in words if (found := _RECORD.fullmatch(word)))
+
+
+def _entries(folder: str) -> list[str]:
+    with contextlib.suppress(OSError):
+        return [f"{folder}/{name}" for name in sorted(os.listdir(folder))]
+    return []
 
 
 def _home() -> str | None:

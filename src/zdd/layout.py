@@ -36,6 +36,7 @@ class Layout:
         self.gate = f"{self.state}/gate"  # the secret words by which nginx says which text it runs
         self.code = f"{self.state}/code.json"
         self.kills = f"{self.state}/kills.jsonl"  # what did not stop in time
+        self.down = f"{self.state}/down"  # a person has taken the project down
         self.release = f"{self.state}/current"
         self.mirror = f"{self.state}/repo.git"
         self.shared = f"{self.state}/shared"

@@ -75,7 +75,7 @@ class Paths(Layout):
         boot = boot_id() or files.read_object(self.owner).get("boot_id", "")  # a known one is worth more than none
         claim = claims.of(self.config.path, self._claim())
         files_of_owner: tuple[tuple[str, dict[str, object]], ...] = (
-            (self.owner, {"uid": os.geteuid(), "boot_id": boot}),
+            (self.owner, {"uid": os.geteuid(), "boot_id": boot, "state": self.state}),
             (f"{self.state}/owner", {}),
         )
         texts = {path: claims.encode(claim, **more) for path, more in files_of_owner}  # readable for other users

@@ -109,7 +109,7 @@ def test_a_replaced_table_is_kept_while_somebody_may_still_walk_it(tables: Routi
     tables.prune(keep=set())
     assert tables.numbers() == [1, 2, 3]
 
-    past = time.time() - KEEP_REPLACED - 1
+    past = time.clock_gettime(time.CLOCK_BOOTTIME) - KEEP_REPLACED - 1
     os.utime(tables.paths.current, (past, past), follow_symlinks=False)
     tables.prune(keep={2})
     assert tables.numbers() == [2, 3]
@@ -120,7 +120,7 @@ def test_deploy_after_deploy_what_was_replaced_long_ago_goes(tables: RoutingTabl
         put(tables, manifest(deploy, f"web-{deploy}"))
         tables.build(deploy, {"web/00": f"web-{deploy}"}, f"{deploy}+")
         tables.commit(manifest(deploy, f"web-{deploy}"))
-    past = time.time() - KEEP_REPLACED - 1
+    past = time.clock_gettime(time.CLOCK_BOOTTIME) - KEEP_REPLACED - 1
     for deploy in (1, 2, 3):
         os.utime(f"{tables.paths.tables}/{deploy}", (past, past))
 
@@ -129,10 +129,42 @@ def test_deploy_after_deploy_what_was_replaced_long_ago_goes(tables: RoutingTabl
     assert sorted(os.listdir(tables.paths.tables)) == ["3", "3+", "4", "4+"]
 
 
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_nobody_who_sets_the_clock_makes_a_table_old_or_new(
+    tables: RoutingTables, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    for deploy in (1, 2, 3):
+        put(tables, manifest(deploy, f"web-{deploy}"))
+        tables.commit(manifest(deploy, f"web-{deploy}"))
+    now = time.time() + 3600 * hours
+    monkeypatch.setattr(time, "time", lambda: now)
+
+    tables.prune(keep=set())
+    assert tables.numbers() == [1, 2, 3]
+
+    later = time.clock_gettime(time.CLOCK_BOOTTIME) + KEEP_REPLACED + 1
+    monkeypatch.setattr(time, "clock_gettime", lambda _: later)
+    tables.prune(keep=set())
+    assert tables.numbers() == [3]
+
+
+def test_a_table_of_an_older_zdd_counts_as_new(tables: RoutingTables) -> None:
+    for deploy in (1, 2, 3):
+        put(tables, manifest(deploy, f"web-{deploy}"))
+        tables.commit(manifest(deploy, f"web-{deploy}"))
+        os.utime(f"{tables.paths.tables}/{deploy}")
+    past = time.time() - 3600
+    os.utime(f"{tables.paths.tables}/2", (past, past))
+
+    tables.prune(keep=set())
+
+    assert tables.numbers() == [1, 2, 3]
+
+
 def test_a_deploy_that_was_not_committed_has_replaced_nothing(tables: RoutingTables) -> None:
     for deploy in (1, 2, 3):
         put(tables, manifest(deploy, f"web-{deploy}"))
-    past = time.time() - KEEP_REPLACED - 1
+    past = time.clock_gettime(time.CLOCK_BOOTTIME) - KEEP_REPLACED - 1
     os.utime(f"{tables.paths.tables}/2", (past, past))
 
     tables.prune(keep=set())
@@ -144,7 +176,7 @@ def test_the_table_in_force_is_never_pruned(tables: RoutingTables) -> None:
     put(tables, manifest(1, "web-1"))
     union = tables.build(2, {"web/00": "web-1"}, "2+")
     tables.publish(union)
-    past = time.time() - KEEP_REPLACED - 1
+    past = time.clock_gettime(time.CLOCK_BOOTTIME) - KEEP_REPLACED - 1
     os.utime(tables.paths.current, (past, past), follow_symlinks=False)
 
     tables.prune(keep=set())
@@ -186,7 +218,7 @@ def test_a_switch_back_counts_as_the_moment_at_which_a_table_was_replaced(tables
     put(tables, manifest(1, "web-1"))
     put(tables, manifest(2, "web-2", before=1))
     tables.make_ready(manifest(2, "web-2", before=1), ["1"])
-    past = time.time() - KEEP_REPLACED - 1
+    past = time.clock_gettime(time.CLOCK_BOOTTIME) - KEEP_REPLACED - 1
     os.utime(f"{tables.paths.tables}/2/current.1", (past, past), follow_symlinks=False)
 
     tables.go_back("1", 2)

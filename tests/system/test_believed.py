@@ -192,6 +192,8 @@ def test_nothing_that_an_app_prints_or_answers_does_anything_to_a_terminal(proje
         "history": on_a_terminal(project, "history"),
         "status": on_a_terminal(project, "status"),
         "logs": on_a_terminal(project, "logs"),
+        "history as JSON": on_a_terminal(project, "history", "--json"),
+        "logs as JSON": on_a_terminal(project, "logs", "--json"),
     }
 
     for command, text in shown.items():

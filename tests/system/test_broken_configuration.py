@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 
 import pytest
 
 from tests.waiting import eventually
 
-from .project import LIGHT, PLAIN, Project, assert_nothing_lost, configure, service, version
+from .project import BIN, LIGHT, PLAIN, Project, assert_nothing_lost, configure, service, version
 
 WEB = service("web", **PLAIN, health_path="/", keep_warm="0s")
 USED = "the configuration of deploy 1, the last one deployed, is used instead of today's: "
@@ -104,3 +105,51 @@ def test_another_file_in_the_folder_of_a_broken_one_takes_nothing_over(project: 
     assert "not TOML" in refused.stderr
     version(project, 2)
     assert "X-Release: 1\r\n" in project.get()
+
+
+def test_a_file_that_is_gone_is_not_needed_wherever_the_state_is(project: Project) -> None:
+    """Its state_dir and runtime_dir stood in it, and nowhere else that a name would lead to."""
+    configure(project, WEB)
+    project.zddeploy()
+    file = project.folder / "deploy.toml"
+    file.rename(project.folder / "gone")
+
+    for command in LOOKING:
+        assert project.zddeploy(*command.split()).stderr.startswith(USED)
+    assert project.zddeploy("-c", str(file), "status").stderr.startswith(USED)
+    assert "no deploy.toml or deploy.conf" in project.zddeploy("deploy", code=2).stderr
+    assert "shop is down" in project.zddeploy("down").stdout
+    (project.folder / "gone").rename(file)
+
+
+def test_in_a_folder_that_was_removed_the_file_must_be_named(project: Project) -> None:
+    """A shell stays in a release that was pruned, or in a workspace that CI has cleared."""
+    configure(project, WEB)
+    project.zddeploy()
+
+    def in_removed(*args: str) -> subprocess.CompletedProcess[str]:
+        gone = project.folder / "gone"
+        gone.mkdir()
+        script = 'rmdir "$PWD"; exec "$0" "$@"'
+        argv = ["sh", "-c", script, str(BIN / "zddeploy"), *args]
+        return subprocess.run(argv, cwd=gone, capture_output=True, text=True, check=False)
+
+    for args in (("status",), ("-c", "../deploy.toml"), ("init",)):
+        refused = in_removed(*args)
+        assert (refused.returncode, refused.stderr.splitlines()[0]) == (2, "zddeploy: the current folder was removed")
+    for args in (("status",), ("restart",), ("exec", "web", "--", "true")):
+        done = in_removed("-c", str(project.folder / "deploy.toml"), *args)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root can be another user")
+def test_a_folder_that_may_not_be_searched_is_not_said_to_be_empty(project: Project) -> None:
+    configure(project, WEB)
+    project.folder.chmod(0o700)
+    as_nobody = ["setpriv", "--reuid=65534", "--clear-groups", str(BIN / "zddeploy"), "status"]
+
+    refused = subprocess.run(as_nobody, cwd=project.folder, capture_output=True, text=True, check=False)
+
+    project.folder.chmod(0o755)
+    assert refused.returncode == 2
+    assert f"cannot look into {project.folder}: Permission denied" in refused.stderr

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -240,3 +241,24 @@ def test_an_app_that_opens_its_log_again_writes_to_it_and_what_was_in_it_stays(
     eventually(lambda: shown().count("opened\n") == 2)
     assert "the app ended: signal SIGKILL" in shown()
     assert ("the app has emptied this log" in shown()) == (mode == "w")
+
+
+def test_what_visitors_make_nginx_log_does_not_grow_between_deploys(project: Project) -> None:
+    """Anybody can have a line of it for each request: here by sending more than client_max_body_size."""
+    configure(project, service("web", **PLAIN), nginx='client_max_body_size = "1K"\n', log_max="64K")
+    project.zddeploy()
+    log, older = project.state / "logs/nginx.log", project.state / "logs/nginx.log.1"
+
+    def post(path: str) -> None:
+        with socket.create_connection(("127.0.0.1", project.port), 60) as visitor:
+            visitor.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000\r\n\r\n".encode())
+            assert b" 413 " in visitor.recv(65536)
+
+    for _ in range(500):
+        post("/echo")
+
+    eventually(lambda: older.exists() and log.stat().st_size < 64 << 10)
+    assert "client intended to send too large body" in older.read_text()
+    assert older.stat().st_size <= 128 << 10
+    post("/last")
+    eventually(lambda: "POST /last" in log.read_text() + older.read_text(), what="nginx goes on in the same file")

@@ -319,3 +319,35 @@ def test_workers_who_cannot_connect_are_admitted(project: Project, foreign: Fore
 
 def flat(text: str) -> str:
     return re.sub(r"\s+", " ", text)
+
+
+def test_what_a_reboot_has_ended_is_broken_and_what_a_person_has_ended_is_not(project: Project) -> None:
+    configure(project, service("web", **PLAIN))
+    project.zddeploy()
+    project.zddeploy("down")
+    project.zddeploy("resume")  # makes the runtime folder anew
+    assert "shop: down" in project.zddeploy("status").stdout
+    project.zddeploy("up")
+    project.reboot()
+
+    for _ in range(2):
+        shown = project.zddeploy("status", code=1).stdout
+        assert "shop: down" in shown
+        assert "! nothing of shop runs, and nobody has taken it down" in shown
+        assert "`zddeploy up` brings deploy 2 back" in shown
+        project.zddeploy("resume")  # forgets what is of another boot
+
+    assert "serves deploy 3" in project.zddeploy("recover").stdout
+    project.zddeploy("status")
+    shutil.rmtree(project.state / "logs")
+    project.zddeploy("down")
+    project.zddeploy("status")
+
+
+def test_a_first_deploy_that_failed_is_no_outage(project: Project) -> None:
+    configure(project, service("web", **PLAIN))
+    project.write("plain.py", "raise SystemExit('the database is gone')\n")
+    project.zddeploy(code=1)
+    project.reboot()
+
+    assert "nothing is deployed" in project.zddeploy("status").stdout

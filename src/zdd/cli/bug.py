@@ -56,7 +56,8 @@ def _project(argv: Sequence[str]) -> Project:
 
     named = [after for option, after in itertools.pairwise(argv) if option in ("-c", "--conf")]
     named += [word.partition("=")[2] for word in argv if word.startswith("--conf=")]
-    return open_project(read.load(read.find(Path(named[0]) if named else None, Path.cwd())), Events(), only_looks=True)
+    conf = Path(named[0]) if named else None
+    return open_project(read.load(read.find(conf, read.here(conf))), Events(), only_looks=True)
 
 
 def _write(text: str, folders: Sequence[str]) -> str | None:

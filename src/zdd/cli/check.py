@@ -15,6 +15,7 @@ from zdd.errors import UsageError, UsageErrors, counted
 from zdd.finding import Finding
 from zdd.project import Project
 from zdd.terminal import fitted
+from zdd.visible import in_json
 
 # The worst comes last, nearest to the prompt.
 _SIGNS = {"fine": (" ", "green"), "warning": ("!", "yellow"), "error": ("x", "red")}
@@ -43,7 +44,7 @@ def command(opened: Callable[[], Project], as_json: bool) -> int:
     if as_json:
         findings = [{"check": check, **msgspec.to_builtins(finding)} for check, finding in results]
         counts = {"errors": levels["error"], "warnings": levels["warning"]}
-        click.echo(msgspec.json.encode({**counts, "findings": findings}))
+        click.echo(in_json({**counts, "findings": findings}))
     else:
         for _, finding in sorted(results, key=lambda result: list(_SIGNS).index(result[1].level)):
             _show(finding)

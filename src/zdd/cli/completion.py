@@ -51,7 +51,8 @@ def _names(find: Callable[[Config], Iterable[str]]) -> Complete:
 
         conf: Any = ctx.params.get("conf")
         try:
-            names = list(find(read.load(read.find(Path(conf) if conf else None, Path.cwd()))))
+            named = Path(conf) if conf else None
+            names = list(find(read.load(read.find(named, read.here(named)))))
         except (ZddError, OSError):
             return []
         return [name for name in names if name.startswith(incomplete)]

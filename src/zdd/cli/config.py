@@ -11,6 +11,7 @@ from zdd.cli import options
 from zdd.conf import show
 from zdd.conf.schema import json_schema
 from zdd.project import Project
+from zdd.visible import in_json
 
 
 @options.command("config", "opens")
@@ -39,7 +40,7 @@ def command(opened: Callable[[], Project], schema: bool, as_json: bool) -> int:
     defaults = {"project": config.project, "state_dir": paths.state, "runtime_dir": paths.runtime}
     shown = show.sections(config, defaults)
     if as_json:
-        click.echo(msgspec.json.encode({"conf": str(config.path), "project": config.project, "sections": shown}))
+        click.echo(in_json({"conf": str(config.path), "project": config.project, "sections": shown}))
     else:
         for line in show.toml(shown):
             click.secho(line, fg="bright_black" if line.startswith("#") else None)

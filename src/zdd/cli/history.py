@@ -14,6 +14,7 @@ from zdd.cli import options
 from zdd.kills import Kill
 from zdd.project import Project
 from zdd.terminal import fitted
+from zdd.visible import in_json
 
 
 @options.command("history", "looks")
@@ -35,7 +36,7 @@ def command(project: Project, number: int, as_json: bool) -> int:
     if as_json:
         for entry in entries:
             more = [msgspec.to_builtins(kill) for kill in killed.get(entry.deploy, ())]
-            click.echo(msgspec.json.encode(msgspec.structs.replace(entry, killed=more or None)))
+            click.echo(in_json(msgspec.structs.replace(entry, killed=more or None)))
         return 0
     for text in lines(entries, killed) or [f"{project.name} has not been deployed yet"]:
         click.echo(fitted(text, sys.stdout))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from zdd.conf import read
 from zdd.conf.read import NAMES
 from zdd.errors import UsageError
 from zdd.host import files, sock_diag
@@ -34,7 +35,7 @@ def command(yes: bool) -> int:
       zddeploy init              shows, and asks
       zddeploy init --yes        then: zddeploy check; zddeploy
     """
-    here = Path.cwd()
+    here = read.here()
     if existing := [name for name in NAMES if os.path.lexists(name)]:
         hint = "move it away, and `zddeploy init` proposes another"
         raise UsageError(f"{here / existing[0]} exists already", hint=hint)

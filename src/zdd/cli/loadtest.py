@@ -16,7 +16,7 @@ from zdd.load import Load
 from zdd.operate import loadtest
 from zdd.operate.loadtest import Result, Timeline
 from zdd.project import Project
-from zdd.visible import visible
+from zdd.visible import in_json, visible
 
 _SHOWN = 20  # failed requests
 
@@ -78,7 +78,7 @@ def _confirm(project: Project) -> None:
 
 def _show(result: Result, as_json: bool) -> None:
     if as_json:
-        click.echo(msgspec.json.encode({"event": "load", **msgspec.structs.asdict(result)}))
+        click.echo(in_json({"event": "load", **msgspec.structs.asdict(result)}))
         return
     for failure in result.failures[:_SHOWN]:
         what = f"{failure.outcome:<8} {failure.request}  while: {failure.step}  ({failure.detail})"

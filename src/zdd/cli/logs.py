@@ -10,7 +10,6 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 
 import click
-import msgspec
 
 from zdd.cli import completion, options, streams
 from zdd.conf import units
@@ -18,7 +17,7 @@ from zdd.instances.name import number_of, service_of
 from zdd.operate import logs
 from zdd.operate.logs import Line
 from zdd.project import Project
-from zdd.visible import visible
+from zdd.visible import in_json, visible
 
 _POLL = 0.2
 _LONGEST = 2000  # characters of a line that a terminal shows; files and pipes get all of it
@@ -98,7 +97,7 @@ def _show(lines: Iterable[Line], width: int, as_json: bool) -> bool:
     for line in lines:
         any_shown = True
         if as_json:
-            click.echo(msgspec.json.encode(line._asdict()))
+            click.echo(in_json(line._asdict()))
         else:
             shift = len(service_of(line.instance)) + number_of(line.instance)
             colour = _COLOURS[shift % len(_COLOURS)]

@@ -135,14 +135,14 @@ def _configuration_of(
 def _read(conf: Path | None, needs_today: bool) -> Config:
     path: Path | None = None
     try:
-        path = read.find(conf, Path.cwd())
+        path = read.find(conf, read.here(conf))
         return read.load(path)
     except UsageError as problem:
         if needs_today:
             raise
         from zdd import deployed  # here, because a good configuration file does not need it
 
-        path = path or deployed.path_of(conf, Path.cwd())
+        path = path or deployed.path_of(conf, read.here(conf))
         if path is None or (config := deployed.config(path, problem)) is None:
             raise
         return config

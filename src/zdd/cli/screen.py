@@ -8,13 +8,12 @@ import threading
 import time
 
 import click
-import msgspec
 
 from zdd.cli import failure
 from zdd.events import Begin, Command, Doing, Drain, Event, Failed, Healthy, Notice, Plan, Proxy, Result, Step, Unproved
 from zdd.paths import Paths
 from zdd.terminal import Terminal, fitted
-from zdd.visible import visible
+from zdd.visible import in_json, visible
 
 _TICK, _SOON = 0.1, 0.2  # seconds: between updates of the living line, and until a step gets one
 _DONE = {"publish": "switched", "build": "built", "swap": "swapped", "bake": "baked"}
@@ -93,7 +92,7 @@ class JsonLines:
 
     def take(self, event: Event) -> None:
         """Print the event; a failure also for a person, on stderr."""
-        click.echo(msgspec.json.encode(event))
+        click.echo(in_json(event))
         if isinstance(event, Failed):
             failure.show(event)
 
@@ -116,7 +115,7 @@ class DeployLogs:
             self.deploy = event.deploy
         if self.deploy is None:
             return
-        _append(self.paths.deploy_events(self.deploy), msgspec.json.encode(event))
+        _append(self.paths.deploy_events(self.deploy), in_json(event).encode())
         text = f"{event.outcome}: {event.cause}" if isinstance(event, Result) and event.cause else line(event, True)
         if text is not None:
             now = time.strftime("%Y-%m-%d %H:%M:%S")

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping
 
 import click
-import msgspec
 
 from zdd import terminal
 from zdd.cli import options, streams
@@ -15,7 +14,7 @@ from zdd.errors import counted
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status, status
 from zdd.project import Project
 from zdd.terminal import fitted
-from zdd.visible import visible
+from zdd.visible import in_json, visible
 
 _EVERY = 1.0  # seconds between looks
 _HOME, _END_OF_LINE, _END = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -40,7 +39,7 @@ def command(project: Project, watch: bool, as_json: bool) -> int:
         return _watch(project, as_json)
     current = status(project)
     if as_json:
-        click.echo(msgspec.json.encode(current))
+        click.echo(in_json(current))
     else:
         for line in lines(current, time.time()):
             click.echo(fitted(line, sys.stdout))
@@ -99,7 +98,7 @@ def _watch(project: Project, as_json: bool) -> int:
     with project.interrupts.caught():
         for current, cpu in _looks(project):
             if as_json:
-                click.echo(msgspec.json.encode(current))
+                click.echo(in_json(current))
             elif on_terminal:
                 ends = f"{time.strftime('%H:%M:%S')}, every second; Ctrl-C ends it"
                 _draw([*lines(current, time.time(), cpu), "", ends])

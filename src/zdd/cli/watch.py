@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from zdd.cli import options
 from zdd.errors import NeedsPerson
 from zdd.events import Result
 from zdd.operate import under_way
 from zdd.project import Project
+from zdd.visible import in_json
 
 
 @options.command("watch", "looks")
@@ -31,7 +31,7 @@ def command(project: Project, as_json: bool) -> int:
     project.events.notice(f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}")
     for event in under_way.follow(project, change):
         if as_json:
-            click.echo(msgspec.json.encode(event))
+            click.echo(in_json(event))
         else:
             project.events.send(event)
         if isinstance(event, Result):

@@ -15,15 +15,33 @@ NAMES = ("deploy.toml", "deploy.conf")
 _LARGEST = 1 << 20  # bytes of a configuration file
 
 
+def here(explicit: Path | None = None) -> Path:
+    """
+    Return the current folder, or that of `explicit` where it does not matter.
+
+    Raises UsageError if it was removed: shells stay in such a folder, as in a release or a CI workspace that has gone.
+    """
+    if explicit is not None and explicit.is_absolute():
+        return explicit.parent
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "the current folder was removed", hint="go to the project's folder, or name the file: -c /PATH/deploy.toml"
+        ) from None
+
+
 def find(explicit: Path | None, cwd: Path) -> Path:
     """
     Return the absolute path of the configuration: `explicit`, or else the one in `cwd`.
 
-    Raises UsageError if `cwd` contains none, or two.
+    Raises UsageError if `cwd` contains none, or two, or may not be searched.
     """
     cwd = Path(os.path.abspath(cwd))
     if explicit is not None:
         return Path(os.path.abspath(cwd / explicit))
+    if not os.access(cwd, os.X_OK):
+        raise UsageError(f"cannot look into {cwd}: Permission denied", hint="run zddeploy as the folder's owner")
     existing = [cwd / name for name in NAMES if os.path.lexists(cwd / name)]
     if len(existing) == 2:
         raise UsageError(f"{cwd} holds both {' and '.join(NAMES)}", hint=f"say which one with -c, as in -c {NAMES[0]}")

@@ -11,6 +11,7 @@ from msgspec.structs import fields
 from zdd import secret
 from zdd.conf import env_file
 from zdd.conf.schema import Config, RunService, default, keys
+from zdd.visible import in_toml
 
 
 class Setting(Struct):
@@ -72,10 +73,9 @@ def _variables(service: RunService) -> dict[str, Setting]:
 def _line(key: str, setting: Setting) -> str:
     if setting.value is None:
         return f"# {_key(key)} is not set"
-    # TOML reads all that JSON writes, except DEL.
-    text = json.dumps(setting.value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    text = in_toml(json.dumps(setting.value, ensure_ascii=False))  # TOML reads what JSON writes, but for DEL
     return f"{'# ' if setting.default else ''}{_key(key)} = {text}"
 
 
 def _key(word: str) -> str:
-    return word if re.fullmatch("[A-Za-z0-9_-]+", word) else json.dumps(word, ensure_ascii=False)
+    return word if re.fullmatch("[A-Za-z0-9_-]+", word) else in_toml(json.dumps(word, ensure_ascii=False))

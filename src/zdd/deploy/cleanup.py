@@ -155,5 +155,5 @@ def prune_logs(project: Project, running: Collection[str]) -> None:
                     files.remove(project.paths.log(name))
                     files.remove(rotation.older(project.paths.log(name)))
                     files.remove(f"{folder}/{name}.jsonl")
-    rotation.rotate(f"{folder}/nginx.log", project.config.zdd.log_max)
+    rotation.rotate(project.paths.nginx_log, project.config.zdd.log_max)
     kills.prune(project.paths.kills)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from zdd import living
+from zdd import history, living
 from zdd.deploy import requests
 from zdd.errors import NeedsPerson, ZddError, as_zdd_error
 from zdd.events import Result
 from zdd.instances.state import ORPHANED
-from zdd.operate import admission
+from zdd.operate import admission, switched_off
 from zdd.operate.status import Status, status
 from zdd.project import Project
 
@@ -17,8 +17,10 @@ _PASSING = {"starting", "draining", "stopping"}
 
 
 def is_lost(project: Project) -> bool:
-    """Return whether `current` leads to a table that is missing."""
-    return not living.is_stale(project.paths) and project.tables.astray() is not None
+    """Return whether it should serve, and there is no table: it is missing, or of before a reboot."""
+    if living.is_stale(project.paths) or project.tables.published() is None:
+        return switched_off.problem(project, history.known(project.paths.history)) is not None
+    return project.tables.astray() is not None
 
 
 def mend_nginx(project: Project) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 TYPE_CHECKING = False
@@ -61,3 +62,20 @@ def boot_time() -> float:
     except OSError:  # ProcSubset=pid
         pass
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def stamp(path: str) -> None:
+    """
+    Give a file or link the time of now in seconds since the boot (CLOCK_BOOTTIME), since anybody may set the clock.
+
+    Nothing fails where that is impossible.
+    """
+    try:
+        os.utime(path, (now := time.clock_gettime(time.CLOCK_BOOTTIME), now), follow_symlinks=False)
+    except OSError:
+        pass
+
+
+def age(path: str) -> float:
+    """Return the seconds since `stamp`; a negative number for a file with a time of the day. Raises OSError."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - os.lstat(path).st_mtime

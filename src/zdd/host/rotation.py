@@ -32,10 +32,9 @@ def rotate(path: str, most: int) -> int | None:
         return None
     try:
         with files.Opened(path, os.O_RDWR | os.O_NOFOLLOW) as source:
-            size = os.fstat(source).st_size - data(source)
-            if size <= most:
-                return None
             fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)  # two commands, or keepers, may do it
+            if os.fstat(source).st_size - data(source) <= most:  # now that no other does
+                return None
             return _move(source, path, most)
     except OSError:
         return None

@@ -61,6 +61,7 @@ def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> R
         current=paths.current,
         table=paths.table(launch.deploy),
         nginx_pid_file=proxy.pid_file,
+        nginx_log=paths.nginx_log,
         health=_health(service),
         asked=msgspec.to_builtins(Asked.by(service)),
     )

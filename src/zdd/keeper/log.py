@@ -19,6 +19,7 @@ _MODE = 0o640
 _NOW_AND_THEN, _SOON = 1.0, 0.1  # seconds between looks
 _QUIET = 10  # of so many looks at a log whose size stays, one is thorough
 _FLOOD = 0.05  # of log_max between two looks
+_DROPPED = "{:,} bytes of this log were dropped: more than log_max was printed, or the disk is full"
 
 
 class Log:
@@ -38,8 +39,7 @@ class Log:
     def write(self, line: str) -> None:
         """Add a line of the keeper's own."""
         try:
-            moment = time.strftime("%Y-%m-%d %H:%M:%S%z")
-            os.write(self.fd, f"zdd: {moment} {line}\n".encode(errors="replace"))
+            os.write(self.fd, _line(line))
         except OSError:  # a full disk must not end the instance
             pass
 
@@ -63,7 +63,7 @@ class Log:
         if lost is not None:
             self._remember()
         if lost:
-            self.write(f"{lost:,} bytes of this log were dropped: more than log_max was printed, or the disk is full")
+            self.write(_DROPPED.format(lost))
         words, self._words = self._words, None
         return words
 
@@ -100,6 +100,24 @@ class Log:
                 return os.pread(fd, size, begin)
         except OSError:
             return None
+
+
+def rotate_nginx(path: str, most: int) -> None:
+    """
+    Rotate the log of an nginx that zdd runs, which visitors can fill. All keepers do so, one at a time.
+
+    nginx appends, so it goes on in the same file and needs no signal.
+    """
+    if lost := rotation.rotate(path, most):
+        try:
+            rotation.add(path, _line(_DROPPED.format(lost)), 0)
+        except OSError:
+            pass
+
+
+def _line(words: str) -> bytes:
+    moment = time.strftime("%Y-%m-%d %H:%M:%S%z")
+    return f"zdd: {moment} {words}\n".encode(errors="replace")
 
 
 def _let_write(fd: int, user: int) -> None:

@@ -76,6 +76,7 @@ class Record:
     current: str
     table: str
     nginx_pid_file: str | None = None
+    nginx_log: str = ""  # of an nginx that zdd runs, if there is one
     health: dict[str, Any]  # the path, the host and the timeout of the health request, for the keeper
     asked: dict[str, Any] | None = None  # how the instance was proved, for the command line
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from zdd.keeper import kills
+from zdd.keeper import kills, log
 from zdd.keeper.app import NeverRan
 from zdd.keeper.part import Part
 
@@ -100,6 +100,8 @@ class Runner(Part):
         self.deadlines.at(_TEND_AGAIN, self._tend_log)  # in case that it fails
         if line := self.app.log.tend():
             self.log(line)
+        if self.record.nginx_log:
+            log.rotate_nginx(self.record.nginx_log, self.record.log_max)
         self.deadlines.at(self.app.log.pause, self._tend_log)
 
     def _kill(self) -> None:

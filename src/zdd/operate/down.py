@@ -10,6 +10,7 @@ from zdd import kills
 from zdd.events import Drain
 from zdd.host.process import Process
 from zdd.instances.state import InstanceState
+from zdd.operate import switched_off
 from zdd.project import Project
 
 
@@ -25,6 +26,7 @@ def down(project: Project) -> None:
     _retire(project, [instance for instance in running if not instance.classic], workers)
     project.proxy.stop()
     _retire(project, [instance for instance in running if instance.classic], [])
+    switched_off.note(project)
     project.paths.remove()
 
 

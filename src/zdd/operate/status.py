@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from zdd import history, kills, living
+from zdd.history import Entry
 from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
-from zdd.operate import admission, in_place, maintenance, under_way
+from zdd.operate import admission, in_place, maintenance, switched_off, under_way
 from zdd.operate.connected import connections, obstacle
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
@@ -90,14 +91,14 @@ def status(project: Project) -> Status:
         maintenance.is_on(project),
         project.proxy.describe(),
         _services(project, current, running),
-        [*_problems(project, current, running, interrupted), *unwanted],
+        [*_problems(project, current, running, interrupted, entries), *unwanted],
         [],
     )
     now.state = _state(now, current, running, interrupted, was_deployed)
     now.notes += _notes(now)
     now.notes += [] if unwanted else in_place.warning(project, current)
     now.notes += kills.shortened(kills.since_last(kills.read(project.paths.kills), entries))
-    now.notes += _how_to_start(project, current, was_deployed)
+    now.notes += [] if now.problems else _how_to_start(project, current, was_deployed)
     now.notes += filter(None, [living.doubt(project.paths), project.proxy.whereabouts().doubt if current else None])
     if hidden := obstacle():
         now.notes.append(f"connections are unknown: {hidden.strerror}; {hidden.cure}")
@@ -106,7 +107,7 @@ def status(project: Project) -> Status:
 
 def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:
     """Say what to do if nothing serves."""
-    if current or _lost(project):
+    if current:
         return []
     if not was_deployed:
         return ["`zddeploy` deploys it for the first time"]
@@ -142,12 +143,16 @@ def _state(
 
 
 def _problems(
-    project: Project, current: Manifest | None, running: dict[str, InstanceState], interrupted: bool
+    project: Project,
+    current: Manifest | None,
+    running: dict[str, InstanceState],
+    interrupted: bool,
+    entries: Sequence[Entry],
 ) -> Iterator[str]:
     if interrupted:
         yield "a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it"
     if current is None:
-        yield from _lost(project)
+        yield from _lost(project) or filter(None, [switched_off.problem(project, entries)])
         return
     if problem := project.proxy.problem():
         yield problem

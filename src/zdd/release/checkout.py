@@ -14,6 +14,7 @@ from zdd.release.unreachable import gist
 from zdd.release.work import BuildFailed, Work
 
 DAMAGED = re.compile("bad object|corrupt|loose object|unable to read|not a valid object|not a git repository: ")
+_FILTERED = re.compile(r"^fatal: (.+: smudge filter (\S+) failed)$", re.MULTILINE)
 # Git LFS is asked for its files later: git would fail without it, or write pointers without a word.
 _NO_LFS = ("-c", "filter.lfs.process=", "-c", "filter.lfs.smudge=", "-c", "filter.lfs.required=false")
 
@@ -42,6 +43,7 @@ class Checkout:
         self.folder = folder
         self.log = log
         self.interrupt = interrupt
+        self.settings: list[str] = []  # of git, while it writes
         self._commands = commands
         self._env = {**env, "GIT_INDEX_FILE": f"{mirror}/checkout-index"}
         self._begun = files.size(log)
@@ -55,12 +57,7 @@ class Checkout:
         if status == 0 and self.prefix:
             status = self.run("checkout", "--quiet", self.commit, "--", self.prefix)
         if status != 0:
-            output = self.output()
-            hint = None
-            if DAMAGED.search("\n".join(output)):
-                files.remove_tree(self.mirror)
-                hint = f"the copy of the repository in {self.mirror} was damaged and is removed: deploy again"
-            raise self.failed(gist(output), hint)
+            raise self._unwritten()
         # Finds missing and extra files, but not changed ones: filters (line endings, LFS) may change files.
         compare = ["diff-index", "--name-only", "--no-renames", "--ignore-submodules", "--diff-filter=ADTU"]
         compared = self.ask(*compare, self.commit, "--", *([self.prefix] if self.prefix else []))
@@ -69,10 +66,23 @@ class Checkout:
             short = self.commit[:12]
             raise BuildFailed(f"cannot check out {short}: it is incomplete: {gist(wrong)}", wrong, self.log)
 
+    def _unwritten(self) -> BuildFailed:
+        """Return the error for what git has printed; a damaged mirror is removed."""
+        output = self.output()
+        if DAMAGED.search("\n".join(output)):
+            files.remove_tree(self.mirror)
+            hint = f"the copy of the repository in {self.mirror} was damaged and is removed: deploy again"
+            return self.failed(gist(output), hint)
+        if filtered := _FILTERED.search("\n".join(output)):
+            shown = f"`git config --show-origin --get-regexp filter.{filtered[2]}`"
+            return self.failed(filtered[1], f"install what it runs, or correct it: {shown} shows it")
+        return self.failed(gist(output))
+
     def run(self, *arguments: str) -> int:
         """Run git in the folder, with its output in the log; return its exit status."""
         work = Work(self._commands, self.folder, self._env, self.interrupt)
-        return work.run(self._git(*arguments), self.folder, self.log)
+        settings = [word for setting in self.settings for word in ("-c", setting)]
+        return work.run(self._git(*settings, *arguments), self.folder, self.log)
 
     def ask(self, *arguments: str) -> Result:
         """Run git in the folder and return its output."""

@@ -14,6 +14,7 @@ from zdd.host.command import Commands, Result
 from zdd.instances import environment
 from zdd.release import lfs, source, submodules, work
 from zdd.release.checkout import DAMAGED, Checkout
+from zdd.release.filters import Filters
 from zdd.release.source import GIT, SourceFolder
 from zdd.release.submodules import Submodule
 from zdd.release.unreachable import fetch_failed, gist, without_password
@@ -90,8 +91,11 @@ class Mirror:
             files.remove_tree(into)
             os.mkdir(into, 0o755)
         tree = Checkout(self.path, commit, self.prefix, into, self.commands, self._env, self.interrupt, log)
+        filters = Filters(tree)
+        filters.require()
         tree.write()
         self._fill(tree)
+        filters.check(self.notice)
         for module in submodules.find(tree, self.notice):
             self._check_out_submodule(module, f"{into}/{module.path}", log)
         if self.prefix:

@@ -20,14 +20,13 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import time
 from collections.abc import Iterable
 
 import msgspec
 
 from zdd import typed
 from zdd.errors import NeedsPerson
-from zdd.host import files, foreign
+from zdd.host import clock, files, foreign
 from zdd.host.foreign import NotText
 from zdd.layout import Layout
 from zdd.routing.manifest import Manifest
@@ -87,6 +86,7 @@ class RoutingTables:
     def publish(self, name: str) -> None:
         """Switch: every new connection goes where this table leads."""
         files.point(self.paths.current, f"tables/{name}")
+        clock.stamp(self.paths.current)
 
     def go_back(self, name: str, deploy: int) -> None:
         """
@@ -98,8 +98,8 @@ class RoutingTables:
         if self.published() == name:
             return
         try:
-            os.utime(ready, follow_symlinks=False)  # `prune` reads there when the table before was replaced
             os.rename(ready, self.paths.current)
+            clock.stamp(self.paths.current)
         except FileNotFoundError:
             self.publish(name)
 
@@ -113,6 +113,7 @@ class RoutingTables:
         target.stage, target.committed, target.exposed = done.stage, done.committed, done.exposed
         with contextlib.suppress(OSError):
             self._tidy(target.deploy)
+        clock.stamp(self.paths.table(target.deploy))
 
     def turn_back(self, target: Manifest) -> None:
         """Write that this deploy goes back. This needs no disk space if clients were sent to it."""
@@ -178,22 +179,22 @@ class RoutingTables:
         published = self.published()
         if published is None:
             return
-        bound = self._settled(time.time() - KEEP_REPLACED)
+        bound = self._settled()
         for name in os.listdir(self.paths.tables):
             kept = name == published or foreign.number(name) in keep
             if not kept and (bound is None or _number(name) < bound):
                 _remove(self.paths.table(name))
 
-    def _settled(self, moment: float) -> int | None:
+    def _settled(self) -> int | None:
         """
-        Return the newest deploy that was committed before this moment, 0 for none: every older table was replaced then.
+        Return the newest deploy committed over KEEP_REPLACED ago, 0 for none: every older table was replaced then.
 
-        None where nothing was replaced since. A commit follows its publish and changes the folder of its table.
+        None if nothing was replaced since. A commit follows its publish.
         """
-        if os.lstat(self.paths.current).st_mtime < moment:
+        if clock.age(self.paths.current) > KEEP_REPLACED:
             return None
         for number in reversed(self.numbers()):
-            if os.stat(self.paths.table(number)).st_mtime < moment:
+            if clock.age(self.paths.table(number)) > KEEP_REPLACED:
                 table = self.read(number)
                 if table and table.is_version:
                     return number

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "zdd"
 _ORDER = """
     __main__ cli demo init
     deploy checks operate project deployed snapshot
-    release nginx instances routing keeper.client
+    release nginx instances routing keeper.survey keeper.client
     paths usable claims living layout conf kills history interrupts
     events finding terminal errors cause secret visible typed load instances.name
     keeper host __init__
@@ -21,6 +21,7 @@ _ORDER = """
 ORDER = _ORDER.split()
 # What is pure is given all it needs: outside its own folder it imports nothing of these parts.
 MACHINE = {"host", "project", "nginx", "instances", "routing", "keeper", "keeper.client", "paths", "release"}
+MACHINE |= {"keeper.survey"}
 PURE = {"deploy.plan": MACHINE - {"routing"}, "nginx.config": MACHINE}
 ALONE = {
     "keeper": {"host"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -12,6 +13,7 @@ from zdd import typed
 from zdd.host import files
 from zdd.typed import Damaged
 
+_BLOCK = 1 << 16  # bytes that are read at once
 Moment = Annotated[float, msgspec.Meta(ge=0, le=1e11)]  # seconds: more than a few thousand years are damage
 
 
@@ -52,21 +54,34 @@ def append(path: str, entry: Entry) -> None:
         files.sync_path(os.path.dirname(path))
 
 
-def read(path: str) -> list[Entry]:
-    """Return all entries, newest first. Skip incomplete and damaged lines. Raises OSError if the file is unreadable."""
-    entries = []
-    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        for line in file:  # JSON has no other ends of lines in it, and a label may
-            with contextlib.suppress(Damaged):
-                entries.append(typed.decode(line, Entry))
-    return entries[::-1]
+def newest_first(path: str) -> Iterator[Entry]:
+    """
+    Yield the entries, newest first, and read no more of the file than that needs: it grows with every deploy.
+
+    Skip incomplete and damaged lines. Raises OSError if the file is unreadable.
+    """
+    for line in _lines_backwards(path):
+        with contextlib.suppress(Damaged):
+            yield typed.decode(line, Entry)
 
 
-def known(path: str) -> list[Entry]:
-    """Return the same, or nothing if the file is unreadable: it is for people, and no deploy may fail for it."""
+def known(path: str) -> Iterator[Entry]:
+    """Yield the same, or nothing if the file is unreadable: it is for people, and no deploy may fail for it."""
     with contextlib.suppress(OSError):
-        return read(path)
-    return []
+        yield from newest_first(path)
+
+
+def _lines_backwards(path: str) -> Iterator[bytes]:
+    """Yield the lines, the last one first. JSON has no other ends of lines in it, and a label may."""
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        position, rest = os.fstat(file.fileno()).st_size, b""
+        while position > 0:
+            size = min(_BLOCK, position)
+            position -= size
+            first, *lines = (os.pread(file.fileno(), size, position) + rest).split(b"\n")
+            yield from reversed(lines)
+            rest = first
+        yield rest
 
 
 def _ends_whole(fd: int) -> bool:

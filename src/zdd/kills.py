@@ -62,9 +62,9 @@ def by_deploy(found: Sequence[Kill], entries: Sequence[Entry]) -> dict[int, list
     return deploys
 
 
-def since_last(found: Sequence[Kill], entries: Sequence[Entry]) -> list[Kill]:
-    """Return the kills since the newest of these deploys began."""
-    return [kill for kill in found if not entries or kill.at >= entries[0].started]
+def since_last(found: Sequence[Kill], last: Entry | None) -> list[Kill]:
+    """Return the kills since the last deploy began."""
+    return [kill for kill in found if last is None or kill.at >= last.started]
 
 
 def sentence(kill: Kill) -> str:

@@ -371,8 +371,12 @@ class FakeDrivers(Drivers):
         gone = RunService(name=service_of(name), run="")
         return FakeDriver(self.world, name, self.config.services.get(service_of(name), gone))
 
-    def states(self) -> dict[str, InstanceState]:
-        return {name: self.of(name).state() for name in self.world.instances}
+    def names(self) -> list[str]:
+        return list(self.world.instances)
+
+    def states(self, chosen: Collection[str] | None = None) -> dict[str, InstanceState]:
+        wanted = self.names() if chosen is None else chosen
+        return {name: self.of(name).state() for name in wanted}
 
     def last_numbers(self) -> dict[str, int]:
         return dict(self.world.highest)

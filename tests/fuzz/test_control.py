@@ -160,7 +160,7 @@ def test_a_command_line_makes_something_of_every_answer(data: bytes) -> None:
         with answering(layout.control_socket("web-1"), data):
             seen = None
             with contextlib.suppress(ZddError):
-                seen = state.supervised(layout, "web-1", 60.0)  # type: ignore[arg-type]
+                seen = state.observe(layout, 60.0, ["web-1"])["web-1"]  # type: ignore[arg-type]
             with contextlib.suppress(ZddError, client.Gone):
                 lease = client.Lease(layout.control_socket("web-1"))
                 while not lease.ended:

@@ -113,7 +113,7 @@ def test_history_skips_what_is_damaged_and_keeps_the_rest(lines: list[bytes], en
         write(paths.history, b"\n".join([*lines, b"x" * ends]))
         history.append(paths.history, ENTRY)
 
-        entries = history.read(paths.history)
+        entries = list(history.newest_first(paths.history))
 
     assert entries[0] == ENTRY
     assert history_command.lines(entries, {})

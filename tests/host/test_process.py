@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.host import process, usage
+from zdd.host import descent, process, usage
 from zdd.host.process import Process
 
 SLEEP = ["sleep", "60"]
@@ -86,6 +86,47 @@ def test_descendants_are_found_through_every_generation() -> None:
         for pid in [child.pid, *below]:
             if found := Process.find(pid):
                 found.signal(signal.SIGKILL)
+
+
+def test_a_search_below_one_process_reads_nothing_of_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not descent.is_listed():
+        pytest.skip("this kernel does not list children")
+    looked, listed = list[str](), os.listdir
+
+    def listdir(path: str) -> list[str]:
+        looked.append(path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert child.pid in process.descendants(os.getpid())
+        assert child.pid in process.children(os.getpid())
+        assert "/proc" not in looked
+        child.kill()
+
+
+def test_a_child_that_one_look_misses_is_found_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([[1, 3], [2, 3], [2, 3]])  # 1 ends while it is looked: the list of the kernel then lacks 2
+    monkeypatch.setattr(descent, "_children", lambda pid: next(looks) if pid == 99 else [])
+
+    assert descent.children(99) == [2, 3]
+
+
+def test_a_process_that_its_parent_leaves_to_another_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    before: dict[int, list[int]] = {99: [1], 1: []}  # the parent of 2 has ended, and 99 has not adopted it yet
+    after: dict[int, list[int]] = {99: [1, 2]}
+    looks = iter([before[99], before[1], *3 * [after[99], [], []]])
+    monkeypatch.setattr(descent, "_children", lambda _: next(looks))
+
+    assert descent.below(99) == [1, 2]
+
+
+def test_without_the_lists_of_the_kernel_all_processes_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descent, "is_listed", lambda: False)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert child.pid in process.descendants(os.getpid())
+        assert child.pid in process.children(os.getpid())
+        child.kill()
 
 
 def test_a_daemon_is_found_by_the_environment_it_was_started_with() -> None:

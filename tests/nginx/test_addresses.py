@@ -28,6 +28,6 @@ def test_a_slot_or_a_port_and_nothing_for_workers() -> None:
 def test_each_address_leads_back_to_its_service_and_begins_as_a_projects_do() -> None:
     for service, known in addresses.of(TABLE, CURRENT).items():
         for address in known:
-            assert addresses.service_at(address, TABLE, CURRENT) == service
+            assert addresses.services(TABLE, CURRENT)[address] == service
             assert address.startswith(addresses.beginnings(CURRENT))
-    assert addresses.service_at(f"unix:{CURRENT}/web/02", TABLE, CURRENT) is None
+    assert f"unix:{CURRENT}/web/02" not in addresses.services(TABLE, CURRENT)

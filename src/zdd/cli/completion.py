@@ -72,7 +72,7 @@ def _versions(config: Config) -> Iterable[str]:
     from zdd import history
     from zdd.paths import Paths
 
-    done = [entry for entry in history.read(Paths(config).history) if entry.outcome == "done"]
+    done = [entry for entry in history.newest_first(Paths(config).history) if entry.outcome == "done"]
     releases = dict.fromkeys(entry.release for entry in done if entry.release)
     return [*(str(entry.deploy) for entry in done), *releases]
 

@@ -30,9 +30,13 @@ def command(project: Project, number: int, as_json: bool) -> int:
       zddeploy history -n 5
       zddeploy history --json      with every step and its seconds
     """
-    entries = history.read(project.paths.history)
-    killed = kills.by_deploy(kills.read(project.paths.kills), entries)
-    entries = entries[:number]
+    found, entries = kills.read(project.paths.kills), list[history.Entry]()
+    for entry in history.newest_first(project.paths.history):
+        entries.append(entry)
+        # The entries below belong to no kill that is still known, and are not shown.
+        if len(entries) >= number and (not found or entry.started <= found[-1].at):
+            break
+    killed, entries = kills.by_deploy(found, entries), entries[:number]
     if as_json:
         for entry in entries:
             more = [msgspec.to_builtins(kill) for kill in killed.get(entry.deploy, ())]

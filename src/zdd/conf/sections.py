@@ -1,5 +1,6 @@
 """Reads the sections of a Document into what they mean, and collects every mistake on the way."""
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import TypeVar
@@ -103,7 +104,7 @@ class Sections:
         meant: set[str | None] = set()
         if title not in self.document.classic:
             meant = self._refuse_unknown(title, [key for key in given if key not in kinds], schema)
-        required = [field.name for field in fields(schema) if field.required and field.name not in values]
+        required = [name for name in _required(schema) if name not in values]
         missing = [name for name in required if name not in wrong]
         if missing and meant.isdisjoint(missing):
             what = "run, or else start, stop and pid_file" if missing == ["run"] else " and ".join(missing)
@@ -170,3 +171,9 @@ class _Wrong(Exception):  # noqa: N818  (what the value is)
     def __init__(self, *refusals: Refusal) -> None:
         super().__init__(*refusals)
         self.refusals = refusals
+
+
+@functools.cache
+def _required(section: type[Struct]) -> list[str]:
+    """Return the fields of a section that have no default."""
+    return [field.name for field in fields(section) if field.required]

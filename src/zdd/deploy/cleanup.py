@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from zdd import kills
 from zdd.deploy import versions
@@ -28,44 +28,62 @@ _LOG = re.compile(r"(.+)-[0-9]+\.log")
 _LEAVING = ("draining", "stopping", "resting")
 
 
-def clean_up(project: Project, keep_warm: bool = True, spare_warm: bool = False) -> list[DrainWatch]:
+def clean_up(
+    project: Project, keep_warm: bool = True, spare_warm: bool = False, renew: bool = False
+) -> list[DrainWatch]:
     """
     Retire every instance that is not in the table in force; return watches of those that were just replaced.
 
     The generation that a rollback goes back to is kept warm for its services' `keep_warm`, unless `keep_warm` is off or
-    the instance is broken. Today's times hold for all instances. With `spare_warm` those that are warm are left alone.
+    the instance is broken. With `spare_warm` those that are warm are left alone. Today's times hold for all instances;
+    without `renew`, those in force are known to have them.
     Tables that nginx no longer follows are removed, and snapshots that no rollback can use.
     """
     current = project.tables.current()
     if current is None:
         return []
     before = project.tables.before(current)
-    retiring, uncounted = project.proxy.retiring_workers(), _uncounted(project)
-    replaced = []
-    running = project.instances.running()
+    names = project.instances.drivers.names()
+    uncounted = _uncounted(project)
+    running = project.instances.running([name for name in names if name not in current.instances])
     warm = _warm_table(project, current, before, running)
-    led = set(project.tables.links(current.deploy).values())
-    for instance in running.values():
-        name = instance.name
+    for serving in current.instances.values() if renew else ():
+        if serving.kind != "classic":
+            _renew(project, serving.name, serving.service)
+    replaced: list[DrainWatch] = []
+    retiring: list[tuple[InstanceState, float]] = []
+    for name, instance in running.items():
         if spare_warm and instance.state == "warm":
             continue
-        _renew(project, instance)
-        if name in current.instances:
-            continue
+        if not instance.classic and instance.state != "dead":
+            _renew(project, name, instance.service)
         was_serving = before is not None and name in before.instances
         if was_serving and instance.state not in ("dead", *_LEAVING):
             replaced.append(DrainWatch(project, instance))
         stays_warm = keep_warm and warm is not None and name in warm.instances and not instance.is_broken
         if stays_warm and not was_serving and instance.state == "warm":
             continue  # its time is running already
-        # A worker of an older text follows the slots, so only a port, or a slot that only it knows, leads here for it.
-        is_older = instance.classic or instance.port is not None or name in led
-        workers = retiring if is_older else []
-        warmth = _warm_seconds(project, instance) if stays_warm else 0.0
-        project.instances.of(name).retire(warmth, [*workers, *uncounted])
-    prune_logs(project, running)
+        retiring.append((instance, _warm_seconds(project, instance) if stays_warm else 0.0))
+    _retire(project, current, retiring, uncounted)
+    prune_logs(project, names)
     _prune(project, current, _kept_tables(project, current, warm))
     return replaced
+
+
+def _retire(
+    project: Project,
+    current: Manifest,
+    instances: Sequence[tuple[InstanceState, float]],
+    uncounted: Sequence[Process],
+) -> None:
+    """Retire these instances, each after so many seconds of being kept warm."""
+    led = set(project.tables.links(current.deploy).values()) if instances else set()
+    # A worker of an older text follows the slots, so only a port, or a slot that only it knows, leads here for it.
+    older = {found.name for found, _ in instances if found.classic or found.port is not None or found.name in led}
+    workers = project.proxy.retiring_workers() if older else []
+    for instance, warm in instances:
+        which = [*(workers if instance.name in older else []), *uncounted]
+        project.instances.of(instance.name).retire(warm, which)
 
 
 def _prune(project: Project, current: Manifest, tables: set[int]) -> None:
@@ -98,11 +116,10 @@ def try_to_clean_up(project: Project, keep_warm: bool) -> list[DrainWatch]:
         return []
 
 
-def _renew(project: Project, instance: InstanceState) -> None:
+def _renew(project: Project, name: str, of: str) -> None:
     """Let the times that are configured today hold for an instance of any version."""
-    service = project.config.services.get(instance.service)
-    if service and not instance.classic and instance.state != "dead":
-        project.instances.of(instance.name).renew(Times.of(service))
+    if service := project.config.services.get(of):
+        project.instances.of(name).renew(Times.of(service))
 
 
 def _warm_seconds(project: Project, instance: InstanceState) -> float:

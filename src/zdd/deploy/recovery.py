@@ -54,7 +54,7 @@ def finish_interrupted(project: Project, spare_warm: bool = False) -> Manifest |
     restored = restore_lost_table(project)
     if project.releases:
         project.releases.discard_half_built()
-    cleanup.clean_up(project, spare_warm=spare_warm)
+    cleanup.clean_up(project, spare_warm=spare_warm, renew=True)
     return recovered or restored
 
 

@@ -38,7 +38,10 @@ class Version(NamedTuple):
 
 def committed(project: Project) -> list[Version]:
     """Return every committed deploy that the history, a table or a snapshot records, newest first."""
-    entries = history.known(project.paths.history)
+    return _committed(project, list(history.known(project.paths.history)))
+
+
+def _committed(project: Project, entries: list[Entry]) -> list[Version]:
     done = {entry.deploy: entry for entry in reversed(entries) if entry.outcome == "done"}
     refused = {entry.deploy for entry in entries} - done.keys()
     tables = {number: table for number in project.tables.numbers() if (table := project.tables.read(number))}
@@ -107,12 +110,13 @@ def served(project: Project) -> list[str]:
     if project.releases is None:
         return []
     headers, last = project.snapshots.headers(), dict[str | None, int]()
-    for version in reversed(committed(project)):
+    entries = list(history.known(project.paths.history))
+    for version in reversed(_committed(project, entries)):
         header, table = headers.get(version.deploy), project.tables.read(version.deploy)
         of_services = header.releases.values() if header else ()
         of_instances = [instance.release for instance in table.instances.values()] if table else []
         last |= dict.fromkeys([version.release, *of_services, *of_instances], version.deploy)
-    refused = {entry.release for entry in history.known(project.paths.history)} - last.keys()
+    refused = {entry.release for entry in entries} - last.keys()
     known = [release for release in project.releases.ids() if release not in refused]
     return sorted(known, key=lambda release: last.get(release, 0), reverse=True)
 

@@ -7,7 +7,7 @@ import select
 import signal
 import time
 
-from zdd.host import clock
+from zdd.host import clock, descent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,8 +164,10 @@ def parents() -> dict[int, int]:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that the main thread of a process has started or adopted; empty if it has ended."""
-    return [int(child) for child in read(f"/proc/{pid}/task/{pid}/children").split()]
+    """Return the processes that a process has started or adopted, ended ones too; empty if it has ended itself."""
+    if descent.is_listed():
+        return descent.children(pid)
+    return [child for child, parent in parents().items() if parent == pid]
 
 
 def session(pid: int) -> int | None:
@@ -178,7 +180,7 @@ def session(pid: int) -> int | None:
 
 def descendants(root: int) -> list[int]:
     """Return all processes below this one, children before grandchildren."""
-    return trees([root])[root]
+    return descent.below(root) if descent.is_listed() else trees([root])[root]
 
 
 def trees(roots: list[int]) -> dict[int, list[int]]:

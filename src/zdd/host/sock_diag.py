@@ -163,7 +163,7 @@ def _unix_sockets(state: int, file: File | None = None) -> Iterator[tuple[int, F
     for message in _dump(request, struct.pack("=II", file[1], file[0]) if file else b""):
         inode = struct.unpack_from("=I", message, 4)[0]
         bound_to, in_queue = None, 0
-        for kind, value in _attributes(message, 16):
+        for kind, value in attributes(message, 16):
             if kind == _VFS:
                 file_inode, device = struct.unpack_from("=II", value)
                 bound_to = (device, file_inode)
@@ -190,7 +190,8 @@ def _tcp_sockets(family: int, states: int, port: int) -> Iterator[TcpSocket]:
         yield TcpSocket(socket.inet_ntop(family, message[8 : 8 + width]), local_port, inode, uid)
 
 
-def _netlink() -> socket.socket:
+def netlink() -> socket.socket:
+    """Return a socket to ask the kernel on. Raises Unavailable."""
     try:
         return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG)
     except OSError as error:
@@ -203,10 +204,10 @@ def _dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
 
     The kernel sends about a hundred answers at a time; messages without `wanted` are skipped whole.
     """
-    with _netlink() as netlink:
-        netlink.send(struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_DUMP, 1, 0) + request)
+    with netlink() as kernel:
+        kernel.send(struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_DUMP, 1, 0) + request)
         while True:
-            data, offset = netlink.recv(65536), 0
+            data, offset = kernel.recv(65536), 0
             holds_wanted = wanted in data
             while offset < len(data):
                 length, kind = _HEADER.unpack_from(data, offset)
@@ -220,7 +221,8 @@ def _dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
                 offset += (length + 3) & ~3
 
 
-def _attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
+def attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the attributes of a message from this offset on, each as its kind and its value."""
     while offset + 4 <= len(message):
         length, kind = struct.unpack_from("=HH", message, offset)
         if length < 4:

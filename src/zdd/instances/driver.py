@@ -136,10 +136,6 @@ class Driver(Protocol):
         """Let today's times hold for the instance, also for what it has begun."""
         return
 
-    def lacking(self, users: Sequence[int]) -> list[int]:
-        """Return the users, of those given, who cannot connect to the instance."""
-        return []
-
     def admit(self, users: Sequence[int]) -> None:
         """Let these users connect to the instance, and no others but the app's own."""
         return

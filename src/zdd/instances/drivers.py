@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -14,8 +14,9 @@ from zdd.host.command import Commands
 from zdd.instances.classic import record
 from zdd.instances.driver import Driver
 from zdd.instances.name import name_of, parts_of, service_of
-from zdd.instances.state import InstanceState, observe
+from zdd.instances.state import InstanceState, names, observe
 from zdd.instances.supervised import SupervisedInstance
+from zdd.keeper import access
 from zdd.paths import Paths
 
 
@@ -48,11 +49,22 @@ class Drivers:
         service = service_of(name)
         if known := record.read(self.paths.classic_record(name)):
             return self.new(name, _with_times(known.service, self.config.services.get(service)))
-        return self.new(name, self.config.apps.get(service) or RunService(name=service, run=""))
+        configured = self.config.services.get(service)
+        return self.new(name, configured if isinstance(configured, RunService) else RunService(name=service, run=""))
 
-    def states(self) -> dict[str, InstanceState]:
-        """Return every instance that has left a trace, by name."""
-        return observe(self.paths)
+    def names(self) -> list[str]:
+        """Return the names of all instances that have left a trace."""
+        return names(self.paths)
+
+    def states(self, chosen: Collection[str] | None = None) -> dict[str, InstanceState]:
+        """Return every instance that has left a trace, or those `chosen`, by name."""
+        return observe(self.paths, chosen=chosen)
+
+    def closed(self, instances: Iterable[str], users: Sequence[int]) -> list[str]:
+        """Return which of these supervised instances some of these users cannot connect to."""
+        paths = self.paths
+        shut = [name for name in instances if access.lacking(paths.instance(name), paths.socket(name), users)]
+        return [name for name in shut if not paths.is_of_0_1(name)]
 
     def last_numbers(self) -> dict[str, int]:
         """Return the highest instance number each service has used, as far as sockets, records and logs show."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from zdd.conf.schema import Service
+from zdd.conf.schema import RunService, Service
 from zdd.errors import DeployFailed
 from zdd.events import Drain, Events, Healthy, Notice
 from zdd.host.process import Process, ended
@@ -67,8 +67,8 @@ class Instances:
         the same for all of them and for the deploy's record. Raises UsageError for an env_file that cannot be read.
         """
         if name not in self._resolved:
-            app = self.config.apps.get(name)
-            self._resolved[name] = environment.resolve(app) if app else self.config.services[name]
+            service = self.config.services[name]
+            self._resolved[name] = environment.resolve(service) if isinstance(service, RunService) else service
         return self._resolved[name]
 
     def of(self, name: str) -> Driver:
@@ -177,9 +177,9 @@ class Instances:
                 self.events.send(Drain(subject=driver.name, service=service.name, text=text))
         self._discarded.clear()
 
-    def running(self) -> dict[str, InstanceState]:
-        """Return every instance that has left a trace, by name."""
-        return self.drivers.states()
+    def running(self, names: Collection[str] | None = None) -> dict[str, InstanceState]:
+        """Return every instance that has left a trace, or those of these names, by name."""
+        return self.drivers.states(names)
 
     def look(self, name: str) -> InstanceState:
         """Return an instance's state now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import signal
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from zdd import typed
 from zdd.conf.schema import RunService
 from zdd.host import acl, files, systemd
 from zdd.instances import environment, node
@@ -18,6 +20,7 @@ from zdd.instances.health import verdict
 from zdd.instances.health.verdict import Asked
 from zdd.keeper.record import Record
 from zdd.paths import Paths
+from zdd.typed import Damaged
 
 KEEPER_TIMEOUT = 10.0  # seconds a keeper may take beyond the app's own time; it needs some 30 ms to start
 _LISTEN_FD = "3"
@@ -133,6 +136,21 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)
     return text
+
+
+class _Recorded(msgspec.Struct):
+    keep_warm: float | None = None  # keepers of zdd 0.1 do not have it
+    drain_timeout: float = math.nan
+    stop_timeout: float = math.nan
+
+
+def has_times(record: str, times: Times) -> bool:
+    """Return whether a record has these times; nothing else of it is read, since a command looks at all of them."""
+    try:
+        known = typed.decode(files.read(record) or "", _Recorded)
+    except (OSError, Damaged):
+        return False
+    return (known.keep_warm, known.drain_timeout, known.stop_timeout) == times
 
 
 def as_started(service: RunService, record: Record | None) -> RunService:

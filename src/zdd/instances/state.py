@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from zdd.host.process import Process
 from zdd.instances.classic import record
 from zdd.instances.name import service_of
-from zdd.keeper import client
+from zdd.keeper import client, survey
 from zdd.paths import Paths
 
 _FROM_KEEPER = ("since", "restarts", "port", "exit", "paused", "release", "restart_in")
@@ -49,23 +50,30 @@ class InstanceState(NamedTuple):
         return self.state in ("dead", "down", "failed")
 
 
-def observe(paths: Paths, patience: float = client.PATIENCE) -> dict[str, InstanceState]:
-    """
-    Return every instance that has left a trace, by name, those that only left files included.
-
-    A keeper that does not answer within `patience` seconds counts as dead.
-    """
+def names(paths: Paths) -> list[str]:
+    """Return the names of all instances that have left a record, those that only left files included."""
     try:
         entries = sorted(os.listdir(paths.control))
     except FileNotFoundError:
-        return {}
+        return []
+    parts = (entry.rpartition(".") for entry in entries)
+    return [name for name, _, kind in parts if kind in ("classic", "json")]
+
+
+def observe(
+    paths: Paths, patience: float = client.PATIENCE, chosen: Collection[str] | None = None
+) -> dict[str, InstanceState]:
+    """
+    Return the state of every instance that has left a trace, or of those `chosen`, by name.
+
+    All keepers are asked at once. A keeper that does not answer within `patience` seconds counts as dead.
+    """
     states = {}
-    for entry in entries:
-        name, _, kind = entry.rpartition(".")
-        if kind == "classic":
-            states[name] = classic(paths, name)
-        elif kind == "json":
-            states[name] = supervised(paths, name, patience)
+    wanted = names(paths) if chosen is None else chosen
+    kept = {name: paths.control_socket(name) for name in wanted if not os.path.exists(paths.classic_record(name))}
+    answers = survey.ask(kept.values(), "status", patience, brief=True)
+    for name in wanted:
+        states[name] = _supervised(paths, name, answers.get(kept[name])) if name in kept else classic(paths, name)
     return states
 
 
@@ -79,12 +87,18 @@ def classic(paths: Paths, name: str) -> InstanceState:
     return InstanceState(name, known.service.name, True, state, main, _since(main), port=known.port)
 
 
-def supervised(paths: Paths, name: str, patience: float = client.PATIENCE) -> InstanceState:
+def supervised(paths: Paths, name: str) -> InstanceState:
     """Return the state of a supervised instance, by its keeper's answer."""
-    service = service_of(name)
     try:
-        status = client.ask(paths.control_socket(name), "status", patience, brief=True)
+        return _supervised(paths, name, client.ask(paths.control_socket(name), "status", brief=True))
     except client.Gone:
+        return _supervised(paths, name, None)
+
+
+def _supervised(paths: Paths, name: str, status: dict[str, Any] | None) -> InstanceState:
+    """Return the state that follows from the keeper's answer, or from what it recorded if it gave none."""
+    service = service_of(name)
+    if status is None:
         left = client.pids(paths.pids(name))
         state = ORPHANED if left.app else "dead"
         return InstanceState(name, service, False, state, left.app, _since(left.app), port=left.port)

@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from zdd import keeper
@@ -34,8 +35,7 @@ class SupervisedInstance(Driver):
     """
     One instance of a service with `run`; its keeper does the work.
 
-    `service` is proved the way it was when the instance started. If its keeper died, this class does the keeper's last
-    duties.
+    If its keeper died, this class does the keeper's last duties.
     """
 
     def __init__(self, name: str, service: RunService, paths: Paths, commands: Commands, clock: Clock) -> None:
@@ -45,8 +45,17 @@ class SupervisedInstance(Driver):
         self.clock = clock
         self.control = paths.control_socket(name)
         self.lease: client.Lease | None = None
-        self.service: RunService = spec.as_started(service, self._record())
-        self.probe = Probe(name, self.service, paths, commands, clock)
+        self.service: RunService = service
+
+    @cached_property
+    def probe(self) -> Probe:
+        """
+        What proves that it is healthy, as when it started.
+
+        Made before the app starts, to notice the kernel's kills. Most drivers only pass something on and need none.
+        """
+        service = spec.as_started(self.service, self._record())
+        return Probe(self.name, service, self.paths, self.commands, self.clock)
 
     def problem(self) -> str:
         """Return why the instance is not healthy yet, as of the last attempt."""
@@ -54,21 +63,15 @@ class SupervisedInstance(Driver):
 
     def launch(self, launch: Launch) -> None:
         """Start the keeper, which starts the app unless that must wait. Raises UsageError for an unknown user."""
+        _ = self.probe
         record = spec.record_of(self.name, self.service, self.paths, launch)
         spec.make_folder(record, self.paths)
         spec.install_hook(record, self.service)
         record.write()
         if self.commands.log:
             self.commands.log(f"{shlex.join(record.argv)}  (in {record.cwd})")
-        argv = [
-            sys.executable,
-            "-I",
-            "-S",
-            "-X",
-            "utf8",
-            f"{os.path.dirname(keeper.__file__)}/__main__.py",
-            record.file,
-        ]
+        program = f"{os.path.dirname(keeper.__file__)}/__main__.py"
+        argv = [sys.executable, "-I", "-S", "-X", "utf8", program, record.file]
         unit = spec.unit_of(self.name, self.service, record.project)
         if not systemd.start(unit, argv, record.log, Commands()):
             # Its environment is what CI systems kill by, and would keep a job's secrets.
@@ -80,6 +83,7 @@ class SupervisedInstance(Driver):
 
         Attach soon after `launch`: a keeper without a lease ends after 10 s.
         """
+        _ = self.probe
         for _ in self.clock.poll(_POLL, self.clock.now() + KEEPER_TIMEOUT, interrupt):
             with contextlib.suppress(client.Gone):
                 self.lease = self.lease or client.Lease(self.control)
@@ -164,19 +168,14 @@ class SupervisedInstance(Driver):
 
         They are written to its record where the keeper is dead, or of an earlier zdd, which does not know how.
         """
-        record = self._record()
-        if record is None or (record.keep_warm, record.drain_timeout, record.stop_timeout) == times:
+        record = None if spec.has_times(self.paths.record(self.name), times) else self._record()
+        if record is None:
             return
         with contextlib.suppress(UsageError):
             if self._ask("times", **times._asdict()).get("ok"):
                 return
         record.keep_warm, record.drain_timeout, record.stop_timeout = times
         record.write()
-
-    def lacking(self, users: Sequence[int]) -> list[int]:
-        """Return the users, of those given, who cannot connect to the instance."""
-        record = None if self.paths.is_of_0_1(self.name) else self._record()
-        return access.lacking(record, users) if record and record.kind in ("fd", "unix") else []
 
     def admit(self, users: Sequence[int]) -> None:
         """

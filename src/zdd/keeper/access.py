@@ -13,9 +13,14 @@ if TYPE_CHECKING:
     from zdd.keeper.record import Record
 
 
-def lacking(record: Record, users: Sequence[int]) -> list[int]:
-    """Return the users who cannot connect to where slots lead. Empty while that is missing, which may be on purpose."""
-    return [user for user in users if not _may_connect(record, user)]
+def lacking(folder: str, socket: str, users: Sequence[int]) -> list[int]:
+    """
+    Return the users who cannot connect to where slots lead, a socket in an instance's folder.
+
+    Empty while that is missing, which may be on purpose, and for an instance that has none.
+    """
+    wanted = ((socket, acl.READ | acl.WRITE), (folder, acl.SEARCH)) if os.path.lexists(socket) else ()
+    return [user for user in users if user and not all(_has(path, user, bits) for path, bits in wanted)]
 
 
 def grant(record: Record, users: Sequence[int]) -> None:
@@ -40,11 +45,6 @@ def _set(path: str, users: dict[int, int]) -> None:
         acl.allow(f"/proc/self/fd/{fd}", {user: bits for user, bits in users.items() if user != os.geteuid()})
     finally:
         os.close(fd)
-
-
-def _may_connect(record: Record, user: int) -> bool:
-    wanted = ((record.folder, acl.SEARCH), (record.socket, acl.READ | acl.WRITE))
-    return user == 0 or all(_has(path, user, bits) for path, bits in wanted)
 
 
 def _has(path: str, user: int, bits: int) -> bool:

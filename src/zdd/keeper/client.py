@@ -102,7 +102,7 @@ def _request(
 ) -> tuple[socket.socket, dict[str, Any], bytes]:
     """Return the connection, the answer and the data after it; an older keeper is asked in its own version."""
     connection, answer, rest = _say(path, {"version": version, "op": op} | args, timeout)
-    if not {"oldest", "unknown"} & answer.keys():
+    if not is_refused(answer):
         return connection, answer, rest
     connection.close()
     who = os.path.basename(path).removesuffix(".sock") + " was started by"
@@ -129,10 +129,23 @@ def _connect(connection: socket.socket, path: str, timeout: float) -> None:
             time.sleep(_AGAIN)
 
 
-def _is_of_keeper(op: str, answer: dict[str, Any]) -> bool:
-    """Return whether a keeper may have answered so: every one knows how it is, or says that it does not understand."""
-    needed = {"ok"} if {"oldest", "unknown"} & answer.keys() else _NEEDED.get(op, {"ok"})
-    return needed <= answer.keys()
+def is_refused(answer: dict[str, Any]) -> bool:
+    """Return whether the keeper is of another version, or does not know the operation."""
+    return bool({"oldest", "unknown"} & answer.keys())
+
+
+def answer_in(received: bytes, op: str) -> dict[str, Any] | None:
+    """
+    Return the answer in the first line; None if no keeper has written it, or it is incomplete.
+
+    Every keeper says how it is, or that it does not understand.
+    """
+    line, end, _ = received.partition(b"\n")
+    answer = message.parse(line) if end else None
+    if answer is None:
+        return None
+    needed = {"ok"} if is_refused(answer) else _NEEDED.get(op, {"ok"})
+    return answer if needed <= answer.keys() else None
 
 
 def _say(path: str, request: dict[str, object], timeout: float) -> tuple[socket.socket, dict[str, Any], bytes]:
@@ -148,11 +161,10 @@ def _say(path: str, request: dict[str, object], timeout: float) -> tuple[socket.
             if not data or len(received) > message.LONGEST:
                 raise ConnectionResetError("it ended without an answer" if not data else "its answer has no end")
             received += data
-        line, _, rest = received.partition(b"\n")
-        answer = message.parse(line)
-        if answer is None or not _is_of_keeper(op, answer):
+        answer = answer_in(received, op)
+        if answer is None:
             raise ConnectionResetError("what answers is no keeper")
     except OSError as error:
         connection.close()
         raise Gone(f"no keeper answers on {path}: {error.strerror or error}") from error
-    return connection, answer, rest
+    return connection, answer, received.partition(b"\n")[2]

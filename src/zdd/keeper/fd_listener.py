@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 
-from zdd.host import files, sock_diag
+from zdd.host import files, one_socket, sock_diag
 from zdd.keeper.listener import BACKLOG
 from zdd.keeper.path_listener import PathListener, bind, link
 
@@ -71,7 +71,7 @@ class FdListener(PathListener):
 
     def queued(self) -> int:
         """Count the connections in the socket's queue."""
-        return sock_diag.queued(self._file) or 0
+        return one_socket.queued(os.fstat(self.listen_socket.fileno()).st_ino) if self.listen_socket else 0
 
     def listening(self) -> set[int] | None:
         """Return the inode of the socket."""

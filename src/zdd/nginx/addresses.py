@@ -19,9 +19,9 @@ def of(target: Manifest, current: str) -> dict[str, list[str]]:
     }
 
 
-def service_at(address: str, target: Manifest, current: str) -> str | None:
-    """Return the service of the table that an address leads to, None if it leads to none of them."""
-    return next((name for name, addresses in of(target, current).items() if address in addresses), None)
+def services(target: Manifest, current: str) -> dict[str, str]:
+    """Return the service of the table that each address leads to."""
+    return {address: name for name, addresses in of(target, current).items() for address in addresses}
 
 
 def beginnings(current: str) -> tuple[str, ...]:

@@ -113,10 +113,14 @@ class NginxBase(Proxy, ABC):
         return Gate(self.paths, Door(self.mark, self.error_log, self.is_ours, timeouts), self.clock)
 
     def require(self) -> None:
-        """Raise UsageError where a deploy would reload while others take requests, too, and would not learn of it."""
+        """Raise UsageError where a deploy cannot do to nginx what it would; nothing, if nginx runs the text already."""
         target = foreseen.table(self.config)
         if target is None or not self.runs(self.text(target)):
-            sharing.refuse(self._rivals, self.clock, UsageError)
+            self.require_change()
+
+    def require_change(self) -> None:
+        """Raise UsageError where a reload would not reach all who take requests: others would not learn of it."""
+        sharing.refuse(self._rivals, self.clock, UsageError)
 
     def whereabouts(self) -> Whereabouts:
         return Whereabouts(self.which(), self.pid_file)
@@ -183,7 +187,10 @@ class NginxBase(Proxy, ABC):
         from zdd.nginx.config import pool
 
         own = addresses.beginnings(self.paths.current)
-        tails = [pool.longest(each, self.binary.version, own) for each in {text, text_before}]
+
+        def tails() -> list[float | None]:
+            return [pool.longest(each, self.binary.version, own) for each in {text, text_before}]
+
         asked = self._known_requests(name for name in target.services() if everywhere or name in changed)
         return [
             *self.gate.prove(target, [request for request in asked.values() if isinstance(request, Visit)], tails),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.errors import DeployFailed
@@ -14,7 +14,7 @@ from zdd.host.clock import Clock
 from zdd.instances.health import request
 from zdd.instances.health.request import Answer, NotHttp, Request
 from zdd.instances.name import service_of
-from zdd.keeper import client as keeper
+from zdd.keeper import survey
 from zdd.nginx import addresses, client
 from zdd.nginx.config import pool
 from zdd.nginx.config.listen import Visit
@@ -65,6 +65,7 @@ class Gate:
         self.door = door
         self.clock = clock
         self._before: dict[str, int] = {}
+        self._services: tuple[Manifest, dict[str, str]] | None = None
 
     def look_before(self, visits: Sequence[Visit]) -> None:
         """Remember how the version that serves answers these requests; one that hangs is not waited for."""
@@ -74,11 +75,14 @@ class Gate:
             except (OSError, NotHttp):
                 continue
 
-    def prove(self, target: Manifest, visits: Sequence[Visit], tails: Sequence[float | None]) -> list[Unproved]:
+    def prove(
+        self, target: Manifest, visits: Sequence[Visit], tails: Callable[[], Sequence[float | None]]
+    ) -> list[Unproved]:
         """
         Send these requests after the switch; return what could not be proved.
 
-        `tails` are those of the texts that nginx's workers may run, None for a pool without a bound.
+        `tails` returns those of the texts that nginx's workers may run, None for a pool without a bound; it reads long
+        texts, so it is called only while somebody is connected to an old instance.
         Raises Unreachable if a request surely does not arrive.
         """
         is_over = self._await_tail(target, visits, tails)
@@ -89,15 +93,22 @@ class Gate:
             ]
         return [verdict for verdict in verdicts if verdict]
 
-    def _await_tail(self, target: Manifest, visits: Sequence[Visit], tails: Sequence[float | None]) -> bool:
+    def _await_tail(
+        self, target: Manifest, visits: Sequence[Visit], tails: Callable[[], Sequence[float | None]]
+    ) -> bool:
         """Wait until no pooled connection leads to an instance that the target leaves out; return whether it is so."""
-        old, zeros = _left_out(self.paths, target, {visit.service for visit in visits}), 0
-        longest = max(pool.LONGEST if tail is None else tail for tail in tails)
-        for _ in self.clock.poll(_POLL, self.clock.now() + longest) if old else ():
+        old, zeros, begun = _left_out(self.paths, target, {visit.service for visit in visits}), 0, self.clock.now()
+        if not old:
+            return True
+        known: Sequence[float | None] = []
+        for _ in self.clock.poll(_POLL, begun + pool.LONGEST):
             zeros = 0 if _connected(self.paths, old) else zeros + 1
             if zeros == _SURE:
                 return True
-        return not old or None not in tails
+            known = known or (tails() if zeros == 0 else [])
+            if known and self.clock.now() >= begun + max(pool.LONGEST if tail is None else tail for tail in known):
+                break
+        return None not in (known or tails())
 
     def _verdict(self, target: Manifest, visit: Visit) -> Unproved | None:
         since = files.size(self.door.log)
@@ -164,7 +175,11 @@ class Gate:
 
     def _reached(self, target: Manifest, seen: Seen | None) -> str | None:
         """Return the service of the table that has answered, None if none of them has."""
-        return addresses.service_at(seen.address, target, self.paths.current) if seen and seen.address else None
+        if seen is None or seen.address is None:
+            return None
+        if self._services is None or self._services[0] is not target:  # not anew for each of a thousand answers
+            self._services = target, addresses.services(target, self.paths.current)
+        return self._services[1].get(seen.address)
 
     def _ask(self, visit: Visit, at_most: float = math.inf) -> Answer:
         timeout = min(at_most, self.door.timeouts.get(visit.service, client.TIMEOUT))
@@ -206,10 +221,5 @@ def _left_out(paths: Paths, target: Manifest, services: set[str]) -> list[str]:
 
 def _connected(paths: Paths, names: Sequence[str]) -> bool:
     """Return whether anybody is connected to one of these instances."""
-    for name in names:
-        try:
-            if keeper.ask(paths.control_socket(name), "status")["connections"]:
-                return True
-        except keeper.Gone:
-            continue
-    return False
+    answers = survey.ask(map(paths.control_socket, names), "status")
+    return any(answer["connections"] for answer in answers.values())

@@ -81,12 +81,15 @@ class ManagedNginx(NginxBase):
     def require(self) -> None:
         _ = self.binary.version
         self.written.require()
+        ports.require_here(self.listen(), self.processes(), self.binary.path)
+        super().require()
+
+    def require_change(self) -> None:
         running = parse.parse(self.file.text() or "") if self.serves() else []
         ports.require(self.listen(), listen.ports_of(running), self.processes())
-        ports.require_here(self.listen(), self.processes(), self.binary.path)
         if self.routes:
             ports.require_bindable(self.listen(), listen.sockets(running))
-        super().require()
+        super().require_change()
 
     def text(self, target: Manifest) -> str:
         return self.written.text(target)

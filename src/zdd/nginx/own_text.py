@@ -42,7 +42,8 @@ class OwnText(ManagedText):
     def text(self, target: Manifest) -> str:
         """Return the text for a table: a function of configuration and table alone."""
         nginx, upstreams = self.config.nginx, addresses.of(target, self.paths.current)
-        apps = [self.config.apps[name] for name in upstreams if name in self.config.apps]
+        known = self.config.apps
+        apps = [known[name] for name in upstreams if name in known]
         user = self.worker_user() if os.geteuid() == 0 else None
         assets = self.config.release.assets if self.config.release else []
         setup = Setup(

@@ -29,10 +29,14 @@ def _shut(project: Project, others: bool = False) -> list[str]:
     """Return the instances of the table in force that are closed to nginx; with `others` also warm ones."""
     current = project.tables.current()
     users = [uid for uid in project.proxy.whereabouts().users() if namespaces.is_mapped(uid)] if current else []
-    names = list(current.instances) if current and users else []
-    if names and others:
-        names = sorted({*names, *(name for name, one in project.instances.running().items() if one.state == "warm")})
-    return [name for name in names if project.instances.drivers.of(name).lacking(users)]
+    if current is None or not users:
+        return []
+    drivers = project.instances.drivers
+    names = [name for name, instance in current.instances.items() if instance.has_slot]
+    if others:
+        running = project.instances.running([name for name in drivers.names() if name not in current.instances])
+        names = sorted([*names, *(name for name, one in running.items() if one.state == "warm" and not one.classic)])
+    return drivers.closed(names, users)
 
 
 def _names(project: Project) -> str:

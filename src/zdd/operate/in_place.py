@@ -69,14 +69,15 @@ def loaded(project: Project, current: Manifest | None, running: Mapping[str, Ins
     """Yield a sentence for each serving instance that has been restarted and so runs unwanted code."""
     if project.releases or current is None:
         return
-    for name in current.instances:
+    # Most folders have no unwanted code, and the records of all instances are many.
+    for name in current.instances if (known := list(_unwanted(project, current))) else ():
         instance = running.get(name)
         if instance is None or instance.classic or instance.state in ("dead", "warm"):
             continue
         record = Record.find(project.paths.record(name))
         where = record.cwd if record else str(project.config.folder)
         since = instance.since or time.time()  # without `since` it is about to start
-        unwanted = next((unwanted for unwanted in _unwanted(project, current) if unwanted.since < since), None)
+        unwanted = next((unwanted for unwanted in known if unwanted.since < since), None)
         if unwanted and _is_loaded(project, unwanted, current, where, since):
             restarted = f"was restarted at {_clock(since)} and runs" if instance.since else "is restarting and loads"
             code = f"the code of deploy {unwanted.deploy}, which was {unwanted.why}"

@@ -78,8 +78,8 @@ def status(project: Project) -> Status:
     running = {} if stale else observe(project.paths, _PATIENCE)
     unwanted = list(in_place.loaded(project, current, running))
     interrupted = project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
-    entries = history.known(project.paths.history)
-    was_deployed = current is not None or any(entry.outcome == "done" for entry in entries)
+    deploys = history.known(project.paths.history)
+    was_deployed = current is not None or any(entry.outcome == "done" for entry in deploys)
     now = Status(
         project.name,
         str(project.config.path),
@@ -97,7 +97,8 @@ def status(project: Project) -> Status:
     now.state = _state(now, current, running, interrupted, was_deployed)
     now.notes += _notes(now)
     now.notes += [] if unwanted else in_place.warning(project, current)
-    now.notes += kills.shortened(kills.since_last(kills.read(project.paths.kills), entries))
+    last = next(history.known(project.paths.history), None)
+    now.notes += kills.shortened(kills.since_last(kills.read(project.paths.kills), last))
     now.notes += [] if now.problems else _how_to_start(project, current, was_deployed)
     now.notes += filter(None, [living.doubt(project.paths), project.proxy.whereabouts().doubt if current else None])
     if hidden := obstacle():

@@ -52,10 +52,15 @@ class RoutingTables:
     def build(self, deploy: int, slots: dict[str, str], name: str | None = None) -> str:
         """Make the slots' links below `tables/NAME` (by default, the deploy's number). Idempotent."""
         name = name or str(deploy)
+        files.make_folder(table := self.paths.table(name), _MODE)
+        for service in dict.fromkeys(slot.partition("/")[0] for slot in slots):
+            files.make_folder(f"{table}/{service}", _MODE)
         for slot, instance in slots.items():
-            link = f"{self.paths.table(name)}/{slot}"
-            files.make_folder(os.path.dirname(link), _MODE)
-            files.point(link, f"../../../{os.path.relpath(self.paths.socket(instance), self.paths.runtime)}")
+            leads = f"../../../{self.paths.socket(instance).removeprefix(f'{self.paths.runtime}/')}"
+            try:
+                os.symlink(leads, f"{table}/{slot}")
+            except FileExistsError:
+                files.point(f"{table}/{slot}", leads)
         if name != str(deploy):
             manifest = files.read(self._manifest(deploy)) or ""
             files.write(f"{self.paths.table(name)}/manifest.json", manifest, mode=0o600)

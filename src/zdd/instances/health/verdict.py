@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +13,7 @@ import msgspec
 from zdd.conf import hosts
 from zdd.conf.schema import RunService, Service
 from zdd.conf.units import Statuses
-from zdd.host import sock_diag
+from zdd.host import one_socket
 from zdd.host.clock import Clock
 from zdd.instances.health import request
 from zdd.instances.health.request import Address, Answer, Request
@@ -166,6 +168,7 @@ def ask_once(address: Address, service: Service, clock: Clock) -> str | None:
 def _attempt(address: Address, service: Service, patience: _Patience, interrupt: Callable[[], None]) -> Verdict:
     try:
         connection = request.connect(address, service.health_timeout)
+        patience.connected(connection)
         answer = request.ask(
             connection, Request(service.health_path or "/", host_of(service)), patience.left, interrupt
         )
@@ -185,15 +188,20 @@ class _Patience:
 
     def __init__(self, queue: str | None, service: Service, deadline: float, clock: Clock) -> None:
         self.queue = queue
+        self.inode: int | None = None  # of our end of the connection
         self.service = service
         self.deadline = deadline
         self.clock = clock
         self.since = clock.now()
         self.until = deadline if queue else min(deadline, self.since + service.health_timeout)
 
+    def connected(self, connection: socket.socket) -> None:
+        """Note the connection, which waits in the queue until the app accepts it."""
+        self.inode = os.fstat(connection.fileno()).st_ino
+
     def left(self) -> float:
         """Return the seconds left."""
-        if self.queue and not sock_diag.queued(sock_diag.file_of(self.queue)):
+        if self.queue and self.inode and one_socket.is_accepted(self.inode):
             self.queue = None
             self.since = self.clock.now()
             self.until = min(self.deadline, self.since + self.service.health_timeout)

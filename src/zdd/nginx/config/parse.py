@@ -7,6 +7,7 @@ Whether a text is valid is for nginx to say; here it is read as far as possible.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from zdd.nginx.config import lexer
@@ -76,9 +77,10 @@ class Place(NamedTuple):
         return not any(outer.name in ("stream", "mail") for outer in self.above[:2])
 
 
+@lru_cache(maxsize=4)  # a command asks several things of a text that may be long
 def parse(text: str, file: str = "", template: bool = False) -> list[Directive]:
     """
-    Return the directives of a text. Never raises, whatever the text is.
+    Return the directives of a text, which nobody may change. Never raises, whatever the text is.
 
     In a template each placeholder that stands for whole directives is a directive of its own.
     """

@@ -77,12 +77,12 @@ def of_ours(pid_file: str, conf_file: str) -> Answer:
 
 def visible() -> list[Process]:
     """Return every process that has the title of an nginx master, other users' too."""
-    return [master for pid in process.parents() if running.is_master(pid) and (master := Process.find(pid))]
+    return [master for pid in running.everybody() if running.is_master(pid) and (master := Process.find(pid))]
 
 
 def newest(masters: list[Process]) -> list[Process]:
     """Return the masters without those whose program is being replaced by another one of them (their child)."""
-    parents = process.parents() if len(masters) > 1 else {}
+    parents = running.everybody() if len(masters) > 1 else {}
     replaced = {parents.get(master.pid) for master in masters}
     return [master for master in masters if master.pid not in replaced]
 

@@ -199,8 +199,8 @@ class NginxProcess:
         for orphan in orphans:
             orphan.signal(signal.SIGQUIT)
         if orphans:
-            left = set(orphans)
-            self._wait(lambda: left.isdisjoint(running.serving()), lambda: False)
+            left, pids = set(orphans), {orphan.pid: 0 for orphan in orphans}
+            self._wait(lambda: left.isdisjoint(taking for taking, _ in running.all_workers(pids)), lambda: False)
 
     def _wait(self, is_done: Callable[[], object], is_lost: Callable[[], bool]) -> bool:
         for _ in self._clock.poll(_POLL, self._clock.now() + self._patience()):

@@ -50,8 +50,19 @@ def is_master(pid: int) -> bool:
 
 def masters_of(conf_file: str) -> list[Process]:
     """Return every master whose -c names this file, whatever a pid file says."""
-    masters = (Process.find(pid) for pid in process.parents() if title_of(pid).conf_file == conf_file)
+    masters = (Process.find(pid) for pid in everybody() if title_of(pid).conf_file == conf_file)
     return [master for master in masters if master and is_master(master.pid)]
+
+
+def everybody() -> dict[int, int]:
+    """
+    Return the parent of every process on the machine that has a title of nginx.
+
+    A machine may run thousands of others, so this reads one file of each, and more only of nginx's.
+    """
+    numbers = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    titled = [pid for pid in numbers if process.title(pid).startswith((*MASTERS, *_WORKERS))]
+    return {pid: int(stat[1]) for pid in titled if (stat := process.stat_fields(pid)) is not None}
 
 
 def workers(master: Process, shutting_down: bool = False) -> list[Process]:
@@ -60,7 +71,7 @@ def workers(master: Process, shutting_down: bool = False) -> list[Process]:
 
     A worker that was just forked has no title of its own yet; it is about to take requests.
     """
-    children = {pid: parent for pid, parent in process.parents().items() if parent == master.pid}
+    children = dict.fromkeys(process.children(master.pid), master.pid)
     return [worker for worker, _ in all_workers(children, shutting_down)]
 
 
@@ -75,20 +86,14 @@ def all_workers(parents: Mapping[int, int], shutting_down: bool = False) -> Iter
             yield worker, parent
 
 
-def serving() -> set[Process]:
-    """Return the workers of all nginx on this machine that take new requests."""
-    return {worker for worker, _ in all_workers(process.parents())}
-
-
 def orphans(ports: set[int]) -> list[Process]:
     """
     Return the workers that listen on any of these ports and whose master is gone.
 
     What another user's processes listen on is hidden, so only root finds all.
     """
-    parents = process.parents()
     alone = [
-        pid for pid, parent in parents.items() if process.title(pid).startswith(_WORKERS) and not is_master(parent)
+        pid for pid, parent in everybody().items() if process.title(pid).startswith(_WORKERS) and not is_master(parent)
     ]
     serving = [pid for pid in alone if ports & {port for _, port in sock_diag.listeners([pid])}]
     return [worker for pid in serving if (worker := Process.find(pid))]

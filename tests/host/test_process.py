@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from zdd.host import process, usage
+from tests.waiting import eventually
+from zdd.host import proc, process, usage
 from zdd.host.process import Process
 
 SLEEP = ["sleep", "60"]
@@ -120,4 +121,31 @@ def test_of_a_file_of_proc_that_seems_endless_only_the_beginning_is_read(tmp_pat
     with (tmp_path / "cmdline").open("wb") as file:
         file.truncate(1 << 30)
 
-    assert len(process.read(str(tmp_path / "cmdline"))) == 16 << 20
+    assert len(proc.read(str(tmp_path / "cmdline"))) == 16 << 20
+
+
+def test_children_are_those_of_the_scan() -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 600 & sleep 600 & wait"]) as shell:
+        eventually(lambda: len(process.children(shell.pid)) == 2)
+
+        below = [pid for pid, of in process.parents().items() if of == shell.pid]
+        assert sorted(process.children(shell.pid)) == sorted(below)
+        for pid in process.children(shell.pid):
+            os.kill(pid, signal.SIGKILL)
+    assert process.children(shell.pid) == []
+
+
+def test_a_kernel_that_knows_no_children_has_all_processes_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = proc.read
+    monkeypatch.setattr(proc, "read", lambda path: b"" if path.endswith("/children") else real(path))
+    monkeypatch.setattr(os.path, "exists", lambda path: False)
+    with subprocess.Popen(["sleep", "600"]) as child:
+        assert child.pid in process.children(os.getpid())
+        child.kill()
+
+
+def test_a_child_that_the_kernel_omits_once_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([b"2 4 ", b"2 3 4 ", b"2 3 4 "])
+    monkeypatch.setattr(proc, "read", lambda _: next(answers))
+
+    assert process.children(1) == [2, 3, 4]

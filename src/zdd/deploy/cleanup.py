@@ -7,6 +7,7 @@ It is derived from the running state, so it is safe to repeat.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Collection, Mapping
@@ -40,7 +41,8 @@ def clean_up(project: Project, keep_warm: bool = True, spare_warm: bool = False)
     if current is None:
         return []
     before = project.tables.before(current)
-    retiring, uncounted = project.proxy.retiring_workers(), _uncounted(project)
+    uncounted = _uncounted(project)
+    retiring = functools.cache(project.proxy.retiring_workers)  # asked for if need be: it looks at all processes
     replaced = []
     running = project.instances.running()
     warm = _warm_table(project, current, before, running)
@@ -60,7 +62,7 @@ def clean_up(project: Project, keep_warm: bool = True, spare_warm: bool = False)
             continue  # its time is running already
         # A worker of an older text follows the slots, so only a port, or a slot that only it knows, leads here for it.
         is_older = instance.classic or instance.port is not None or name in led
-        workers = retiring if is_older else []
+        workers = retiring() if is_older else []
         warmth = _warm_seconds(project, instance) if stays_warm else 0.0
         project.instances.of(name).retire(warmth, [*workers, *uncounted])
     prune_logs(project, running)

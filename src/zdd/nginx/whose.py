@@ -126,7 +126,7 @@ def at_port(port: int, holder: int | None) -> tuple[Owner, int] | None:
             owner = of_state(path.removesuffix("/nginx/nginx.conf"))
             hidden += [(owner, found)] if owner and owner.uid in uids else []
         elif port in listen.ports(text) and (owner := of_text(text)):
-            family = {found, *(pid for pid, parent in process.parents().items() if parent == found)}
+            family = {found, *process.children(found)}
             if holder is None or holder in family:
                 return owner, found
     return hidden[0] if len(hidden) == 1 and holder is None else None

@@ -77,7 +77,7 @@ def of_ours(pid_file: str, conf_file: str) -> Answer:
 
 def visible() -> list[Process]:
     """Return every process that has the title of an nginx master, other users' too."""
-    return [master for pid in process.parents() if running.is_master(pid) and (master := Process.find(pid))]
+    return [master for pid in running.everybody() if running.is_master(pid) and (master := Process.find(pid))]
 
 
 def newest(masters: list[Process]) -> list[Process]:

@@ -7,13 +7,14 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 
-from zdd.host import clock, guarded, namespaces, process, sock_diag
+from zdd.host import clock, guarded, namespaces, proc, process, sock_diag
 from zdd.host.guarded import Untrusted
 from zdd.host.process import Process
 from zdd.nginx.process.title import title_of
 
 MASTERS = process.NGINX_MASTERS
 _WORKERS = ("nginx: worker process", "angie: worker process")
+_ANY = (*MASTERS, *_WORKERS)
 _SHUTTING_DOWN = tuple(f"{worker} is shutting down" for worker in _WORKERS)
 
 _CLOCK_GRANULARITY = 2.0  # the kernel gives the time of its boot in whole seconds
@@ -50,7 +51,7 @@ def is_master(pid: int) -> bool:
 
 def masters_of(conf_file: str) -> list[Process]:
     """Return every master whose -c names this file, whatever a pid file says."""
-    masters = (Process.find(pid) for pid in process.parents() if title_of(pid).conf_file == conf_file)
+    masters = (Process.find(pid) for pid in everybody() if title_of(pid).conf_file == conf_file)
     return [master for master in masters if master and is_master(master.pid)]
 
 
@@ -60,8 +61,14 @@ def workers(master: Process, shutting_down: bool = False) -> list[Process]:
 
     A worker that was just forked has no title of its own yet; it is about to take requests.
     """
-    children = {pid: parent for pid, parent in process.parents().items() if parent == master.pid}
+    children = dict.fromkeys(process.children(master.pid), master.pid)
     return [worker for worker, _ in all_workers(children, shutting_down)]
+
+
+def everybody() -> dict[int, int]:
+    """Return the parent of every process on this machine that has a title of nginx's, in one scan of /proc."""
+    titled = [pid for pid in process.numbers() if process.title(pid).startswith(_ANY)]
+    return {pid: int(stat[1]) for pid in titled if (stat := process.stat_fields(pid))}
 
 
 def all_workers(parents: Mapping[int, int], shutting_down: bool = False) -> Iterator[tuple[Process, int]]:
@@ -77,7 +84,7 @@ def all_workers(parents: Mapping[int, int], shutting_down: bool = False) -> Iter
 
 def serving() -> set[Process]:
     """Return the workers of all nginx on this machine that take new requests."""
-    return {worker for worker, _ in all_workers(process.parents())}
+    return {worker for worker, _ in all_workers(everybody())}
 
 
 def orphans(ports: set[int]) -> list[Process]:
@@ -86,9 +93,8 @@ def orphans(ports: set[int]) -> list[Process]:
 
     What another user's processes listen on is hidden, so only root finds all.
     """
-    parents = process.parents()
     alone = [
-        pid for pid, parent in parents.items() if process.title(pid).startswith(_WORKERS) and not is_master(parent)
+        pid for pid, parent in everybody().items() if process.title(pid).startswith(_WORKERS) and not is_master(parent)
     ]
     serving = [pid for pid in alone if ports & {port for _, port in sock_diag.listeners([pid])}]
     return [worker for pid in serving if (worker := Process.find(pid))]
@@ -100,7 +106,7 @@ def is_settled(master: Process) -> bool:
 
     It blocks them except while it waits for the next one (/proc/PID/status, see proc_pid_status(5)).
     """
-    status = process.read(f"/proc/{master.pid}/status").decode(errors="replace")
+    status = proc.read(f"/proc/{master.pid}/status").decode(errors="replace")
     masks = [
         int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd", "ShdPnd", "SigBlk"))
     ]
@@ -109,7 +115,7 @@ def is_settled(master: Process) -> bool:
 
 def own_number(worker: Process) -> int:
     """Return the number that the process has in its own PID namespace, by which it calls itself."""
-    for line in process.read(f"/proc/{worker.pid}/status").decode(errors="replace").splitlines():
+    for line in proc.read(f"/proc/{worker.pid}/status").decode(errors="replace").splitlines():
         if line.startswith("NSpid:"):
             return int(line.split()[-1])
     return worker.pid

@@ -68,7 +68,7 @@ def rivals(master: Process, pid_file: str | None) -> list[Rival]:
 
     A master whose workers take no new requests does not count: after its QUIT or WINCH it may live on for hours.
     """
-    parents = process.parents()
+    parents = running.everybody()
     sockets, replacing = _sockets(master), _replacing(master, pid_file, parents)
     groups: dict[int, list[Process]] = {}
     for worker, parent in running.all_workers(parents):
@@ -125,11 +125,11 @@ def finishing(master: Process) -> list[Process]:
 
     What these still have may lead to the addresses of a text of before.
     """
-    parents = process.parents()
+    parents = running.everybody()
     families = {master.pid, *_replacing(master, None, parents)}
-    everybody = running.all_workers(parents, shutting_down=True)
-    known = [worker for worker, parent in everybody if parent in families or not running.is_master(parent)]
-    serving = running.serving()
+    workers = running.all_workers(parents, shutting_down=True)
+    known = [worker for worker, parent in workers if parent in families or not running.is_master(parent)]
+    serving = {worker for worker, _ in running.all_workers(parents)}
     return [worker for worker in known if worker not in serving]
 
 

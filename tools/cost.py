@@ -69,6 +69,7 @@ class Site:
         self.project.write("VERSION", str(self.version))
         command = [*before, str(BIN / "python"), "-c", run, *args, str(self.source), "--json"]
         env = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # as on a user's machine, where modules are compiled once
         folder, out = self.project.folder, subprocess.DEVNULL
         return subprocess.Popen(command, cwd=folder, env=env, stdin=out, stdout=out, stderr=out)
 

@@ -300,8 +300,8 @@ BUGS = [
     Bug(
         "an fd service waits for another site's old worker",
         "deploy/cleanup.py",
-        "        workers = retiring if is_older else []\n",
-        "        workers = retiring\n",
+        "        workers = retiring() if is_older else []\n",
+        "        workers = retiring()\n",
         "tests/system/test_another_hand.py::test_another_sites_old_worker_holds_up_no_deploy",
     ),
     Bug(

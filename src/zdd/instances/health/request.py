@@ -83,8 +83,9 @@ def ask(
         connection.sendall(_encoded(request))
         while not _is_enough(data := _final(data)):
             interrupt()
-            if not ready.poll(1000 * max(0.0, min(_SLICE, timeout()))):
-                if timeout() > 0:
+            left = timeout()  # asked once a slice: it may cost a look at all UNIX sockets
+            if not ready.poll(1000 * max(0.0, min(_SLICE, left))):
+                if left > 0:
                     continue
                 if b"\r\n\r\n" in data:
                     break

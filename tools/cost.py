@@ -27,8 +27,9 @@ WATCHED = f"""
 import os, sys
 log = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
 def note(event, args):
-    if event in ("subprocess.Popen", "os.listdir", "open") or event == "import" and args[0] not in sys.modules:
-        what = " ".join(map(str, args[1])) if event == "subprocess.Popen" else args[0]
+    number = {{"import": 0, "open": 0, "os.listdir": 0, "os.rename": 1, "subprocess.Popen": 1}}.get(event)
+    if number is not None and not (event == "import" and args[0] in sys.modules):
+        what = args[number] if isinstance(args[number], (str, int)) else " ".join(map(str, args[number]))
         os.write(log, f"{{event}} {{what}}\\n".encode())
 sys.addaudithook(note)
 {RUN}"""

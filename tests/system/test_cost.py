@@ -29,3 +29,11 @@ def test_nginx_is_not_asked_again_what_it_is(events: list[str]) -> None:
 
     assert any("/keeper/__main__.py" in run for run in runs)
     assert [run for run in runs if run.endswith("nginx -V")] == []
+
+
+def test_what_the_switch_needs_is_imported_while_the_app_boots(events: list[str]) -> None:
+    keeper = next(number for number, event in enumerate(events) if "/keeper/__main__.py" in event)
+    switch = next(number for number, event in enumerate(events) if event.endswith("/R/current"))
+
+    assert "import zdd.nginx.gate" in events[keeper:switch]
+    assert [event for event in events[switch:] if event.startswith("import ")] == []

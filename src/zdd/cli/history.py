@@ -12,13 +12,13 @@ import msgspec
 from zdd import history, kills
 from zdd.cli import options
 from zdd.kills import Kill
-from zdd.project import Project
+from zdd.paths import Paths
 from zdd.terminal import fitted
 
 
-@options.command("history", "looks")
+@options.command("history", "reads")
 @click.option("-n", "--number", type=click.IntRange(1), default=20, show_default=True, help="How many to show.")
-def command(project: Project, number: int, as_json: bool) -> int:
+def command(paths: Paths, number: int, as_json: bool) -> int:
     r"""
     Show the deploys: when, by whom, and how each ended.
 
@@ -29,15 +29,15 @@ def command(project: Project, number: int, as_json: bool) -> int:
       zddeploy history -n 5
       zddeploy history --json      with every step and its seconds
     """
-    entries = history.read(project.paths.history)
-    killed = kills.by_deploy(kills.read(project.paths.kills), entries)
+    entries = history.read(paths.history)
+    killed = kills.by_deploy(kills.read(paths.kills), entries)
     entries = entries[:number]
     if as_json:
         for entry in entries:
             more = [msgspec.to_builtins(kill) for kill in killed.get(entry.deploy, ())]
             click.echo(msgspec.json.encode(msgspec.structs.replace(entry, killed=more or None)))
         return 0
-    for text in lines(entries, killed) or [f"{project.name} has not been deployed yet"]:
+    for text in lines(entries, killed) or [f"{paths.config.project} has not been deployed yet"]:
         click.echo(fitted(text, sys.stdout))
     return 0
 

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zdd.errors import UsageError
-from zdd.host import files, foreign, namespaces, process, sock_diag
+from zdd.host import files, foreign, namespaces, proc, process, sock_diag
 from zdd.host.clock import boot_id
 from zdd.host.process import Process
 from zdd.layout import Layout
@@ -35,7 +35,7 @@ _LONGEST = 16 << 20  # bytes of an environment: a process may let its own seem e
 
 def check_proc() -> None:
     """Raise UsageError if /proc does not show our own process numbers: no process would seem to run."""
-    if process.read("/proc/self/stat").split(b" ")[0] != str(os.getpid()).encode():
+    if proc.read("/proc/self/stat").split(b" ")[0] != str(os.getpid()).encode():
         raise UsageError(
             "/proc does not show this very process, so zdd cannot tell which instances run",
             hint="run it where /proc shows its own process numbers, such as after `mount -t proc proc /proc`",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from zdd import claims, living, usable
 from zdd.claims import Claim
@@ -49,6 +49,13 @@ class Paths(Layout):
         claims.check_conf(None if living.is_stale(self) else self._claim(), self.config.path, self.config.project)
         claims.check_others(self.config.path, self.config.project)
         self._check_length(self.config.services)
+
+    def require(self, notice: Callable[[str], None]) -> None:
+        """Raise what `check` raises; give notice if the configuration has moved here from a path that is gone."""
+        self.check()
+        if old := self.moved_from():
+            name, path = self.config.project, self.config.path
+            notice(f"project {name} was deployed as {old}, which is gone; {path} takes its place")
 
     def make_room(self) -> None:
         """

@@ -168,9 +168,7 @@ def open_project(
     to another project.
     """
     paths, commands, clock, interrupts = Paths(config), Commands(log, only_looks), Clock(), Interrupts()
-    paths.check()
-    if old := paths.moved_from():
-        events.notice(f"project {config.project} was deployed as {old}, which is gone; {config.path} takes its place")
+    paths.require(events.notice)
     return _build(config, paths, commands, clock, events, interrupts)
 
 

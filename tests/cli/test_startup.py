@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,15 @@ def test_help_lists_the_commands_and_each_has_its_own() -> None:
     for command in ("deploy", "status", "down"):
         assert f"\n  {command} " in shown
         assert run(f"{BIN}/zddeploy", command, "--help").stdout.startswith(f"Usage: zddeploy {command} ")
+
+
+def test_history_reads_files_and_opens_no_project(tmp_path: Path) -> None:
+    text = f'[zdd]\nstate_dir = "{tmp_path}/S"\nruntime_dir = "{tmp_path}/R"\n[service.web]\nrun = "app"\n'
+    (tmp_path / "deploy.toml").write_text(text)
+
+    done = run(sys.executable, "-X", "importtime", "-m", "zdd", "history", "-c", f"{tmp_path}/deploy.toml")
+
+    names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "has not been deployed yet" in done.stdout
+    assert "zdd.paths" in names
+    assert not names & {"zdd.project", "zdd.nginx", "zdd.deploy", "zdd.instances.pool"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.host import descent, process, usage
+from zdd.host import descent, proc, process, usage
 from zdd.host.process import Process
 
 SLEEP = ["sleep", "60"]
@@ -161,4 +161,4 @@ def test_of_a_file_of_proc_that_seems_endless_only_the_beginning_is_read(tmp_pat
     with (tmp_path / "cmdline").open("wb") as file:
         file.truncate(1 << 30)
 
-    assert len(process.read(str(tmp_path / "cmdline"))) == 16 << 20
+    assert len(proc.read(str(tmp_path / "cmdline"))) == 16 << 20

@@ -12,14 +12,14 @@ import msgspec
 from zdd import history, kills
 from zdd.cli import options
 from zdd.kills import Kill
-from zdd.project import Project
+from zdd.paths import Paths
 from zdd.terminal import fitted
 from zdd.visible import in_json
 
 
-@options.command("history", "looks")
+@options.command("history", "reads")
 @click.option("-n", "--number", type=click.IntRange(1), default=20, show_default=True, help="How many to show.")
-def command(project: Project, number: int, as_json: bool) -> int:
+def command(paths: Paths, number: int, as_json: bool) -> int:
     r"""
     Show the deploys: when, by whom, and how each ended.
 
@@ -30,8 +30,8 @@ def command(project: Project, number: int, as_json: bool) -> int:
       zddeploy history -n 5
       zddeploy history --json      with every step and its seconds
     """
-    found, entries = kills.read(project.paths.kills), list[history.Entry]()
-    for entry in history.newest_first(project.paths.history):
+    found, entries = kills.read(paths.kills), list[history.Entry]()
+    for entry in history.newest_first(paths.history):
         entries.append(entry)
         # The entries below belong to no kill that is still known, and are not shown.
         if len(entries) >= number and (not found or entry.started <= found[-1].at):
@@ -42,7 +42,7 @@ def command(project: Project, number: int, as_json: bool) -> int:
             more = [msgspec.to_builtins(kill) for kill in killed.get(entry.deploy, ())]
             click.echo(in_json(msgspec.structs.replace(entry, killed=more or None)))
         return 0
-    for text in lines(entries, killed) or [f"{project.name} has not been deployed yet"]:
+    for text in lines(entries, killed) or [f"{paths.config.project} has not been deployed yet"]:
         click.echo(fitted(text, sys.stdout))
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -51,10 +52,13 @@ class Program(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the command."""
+        """Import the command. What modules make stays, so nobody searches it for garbage meanwhile, or later."""
         if name not in COMMANDS:
             return None
+        gc.disable()
         command: click.Command = importlib.import_module(f"zdd.cli.{name}").command
+        gc.freeze()
+        gc.enable()
         command.help = (command.help or "").replace("\\b\n", "\b\n")  # click's mark; the docstrings are raw
         return command
 

@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from msgspec.structs import replace
@@ -17,10 +17,13 @@ from zdd.conf import read, units
 from zdd.conf.schema import Config
 from zdd.errors import UsageError, as_zdd_error
 from zdd.events import Events, Result
-from zdd.project import Project, open_project
+from zdd.paths import Paths
 from zdd.terminal import Terminal, fitted
 
-Kind = Literal["looks", "opens", "configures", "changes", "deploys"]
+if TYPE_CHECKING:
+    from zdd.project import Project
+
+Kind = Literal["looks", "opens", "reads", "configures", "changes", "deploys"]
 
 
 def duration(text: object) -> float:
@@ -54,6 +57,7 @@ def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., A
 
     If it `looks`, it prints its own answer instead of events, and returns an exit code. If it `opens`, too, but instead
     of the project it takes the function that opens it.
+    If it `reads`, too, but only files of the project: it takes the paths, and starts in half the time.
     If it `configures`, it takes the configuration and the events instead of the project, and returns an exit code.
     If it `changes`, it runs while the project's lock is held, after an interrupted deploy has been finished or undone,
     and returns the Result to report.
@@ -67,6 +71,8 @@ def command(name: str, kind: Kind, **settings: Any) -> Callable[[Callable[..., A
                 own["as_json"] = as_json
             if kind == "configures":
                 return int(function(*_configuration_of(conf, verbose, as_json), **own))
+            if kind == "reads":
+                return int(function(_paths_of(conf, verbose, as_json), **own))
             opened = functools.partial(_project_of, conf, verbose, as_json, lock_timeout, kind, name)
             if kind == "changes":
                 return _change(opened(), f"zddeploy {name}", function, own)
@@ -104,6 +110,8 @@ def _project_of(
 
     If the command only looks, --json prints no events: the command prints its own answer.
     """
+    from zdd.project import open_project  # here, because what only reads or configures does not need it
+
     looks_only = kind in ("looks", "opens")
     config, events = _configuration_of(conf, verbose, as_json, needs_today=kind == "opens" or name == "deploy")
     if lock_timeout is not None:
@@ -113,12 +121,27 @@ def _project_of(
         events.listeners.append(DeployLogs(project.paths))
     elif as_json:
         events.listeners.clear()
-    for warning in config.warnings:
-        if kind == "looks":  # stdout is for the answer, or for the output of `exec`
-            Terminal(sys.stderr).say(fitted(warning, sys.stderr), "yellow")
-        else:
+    if kind == "looks":
+        _warn(config)
+    else:
+        for warning in config.warnings:
             events.notice(warning)
     return project
+
+
+def _paths_of(conf: Path | None, verbose: bool, as_json: bool) -> Paths:
+    """Read the configuration and return the project's paths. Raises UsageError."""
+    config, events = _configuration_of(conf, verbose, as_json, needs_today=False)
+    paths = Paths(config)
+    paths.require(events.notice)
+    _warn(config)
+    return paths
+
+
+def _warn(config: Config) -> None:
+    """Show the configuration's warnings on stderr: stdout is for the answer, or for the output of `exec`."""
+    for warning in config.warnings:
+        Terminal(sys.stderr).say(fitted(warning, sys.stderr), "yellow")
 
 
 def _configuration_of(

@@ -100,6 +100,8 @@ def prepare(target: Manifest, union: dict[str, str] | None = None) -> Step:
     """
 
     def do(project: Project) -> None:
+        from zdd.nginx import gate  # noqa: F401  (here, because now the app boots; `check` must not wait for it)
+
         before = project.tables.before(target)
         older = older_slots.kept(project, target, before)
         project.tables.build(target.deploy, older_slots.after(target, older) | target.slots())

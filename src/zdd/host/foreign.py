@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-_LARGEST = 64 << 20  # bytes
+_LARGEST, _PART = 64 << 20, 1 << 13  # bytes
 _MOST_DIGITS = 18
 _LARGEST_NUMBER = 1e18
 _TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict, "Sequence": list}
@@ -30,11 +30,12 @@ def data(path: str, most: int = _LARGEST) -> bytes:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", path)
-        with open(fd, "rb", closefd=False) as file:
-            content = file.read(most + 1) if status.st_size <= most else b""
+        content, part = bytearray(), max(_PART, status.st_size + 1)
+        while max(status.st_size, len(content)) <= most and (read := os.read(fd, part)):
+            content += read
         if max(status.st_size, len(content)) > most:
             raise OSError(errno.EFBIG, f"it has more than {most >> 10} KiB", path)
-        return content
+        return bytes(content)
     finally:
         os.close(fd)
 

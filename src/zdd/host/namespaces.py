@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from zdd.host import process
+from zdd.host import proc, process
 
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO, a constant of the kernel
 
@@ -18,7 +18,7 @@ def shares_network(pid: int) -> bool | None:
     with socket.socket(socket.AF_UNIX) as own:
         own.bind("")  # an abstract name that the kernel chooses: without a name the table does not show it
         inode = os.fstat(own.fileno()).st_ino
-        table = process.read(f"/proc/{pid}/net/unix")  # of its namespace; other users may read it
+        table = proc.read(f"/proc/{pid}/net/unix")  # of its namespace; other users may read it
     return any(line.split()[6:7] == [b"%d" % inode] for line in table.splitlines()) if table else None
 
 
@@ -60,13 +60,13 @@ def is_in_memory(path: str) -> bool:
     """Return whether this file lies on a tmpfs (tmpfs(5)), so that it does not survive a boot. Raises OSError."""
     device = os.stat(path).st_dev
     number = f"{os.major(device)}:{os.minor(device)}".encode()
-    mounts = process.read("/proc/self/mountinfo").splitlines()
+    mounts = proc.read("/proc/self/mountinfo").splitlines()
     return any(b" - tmpfs " in line and line.split()[2] == number for line in mounts)
 
 
 def is_mapped(uid: int) -> bool:
     """Return whether our user namespace contains this user (user_namespaces(7)); True if that is unknown."""
-    ranges = [[int(number) for number in line.split()] for line in process.read("/proc/self/uid_map").splitlines()]
+    ranges = [[int(number) for number in line.split()] for line in proc.read("/proc/self/uid_map").splitlines()]
     return not ranges or any(first <= uid < first + count for first, _, count in ranges)
 
 
@@ -101,7 +101,7 @@ def _namespace(pid: int | str, kind: str) -> str | None:
 def _on_mount(pid: int | str, path: str) -> tuple[bytes, str] | None:
     """Return the file system that the process has at this path, and the path in it; None if that cannot be read."""
     best: tuple[str, tuple[bytes, str]] | None = None
-    for line in process.read(f"/proc/{pid}/mountinfo").splitlines():
+    for line in proc.read(f"/proc/{pid}/mountinfo").splitlines():
         fields = line.split()
         if len(fields) < 5:
             continue

@@ -7,7 +7,7 @@ import select
 import signal
 import time
 
-from zdd.host import clock, descent
+from zdd.host import clock, descent, proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,19 +107,19 @@ def now() -> int:
 
 def title(pid: int) -> str:
     """Return the command line as ps shows it, "" if the process has ended (nginx writes its role there)."""
-    return read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").strip().decode(errors="replace")
+    return proc.read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").strip().decode(errors="replace")
 
 
 def environment(pid: int) -> dict[str, str]:
     """Return the environment the process was started with; empty if it may not be read or the process has ended."""
-    pairs = (entry.partition(b"=") for entry in read(f"/proc/{pid}/environ").split(b"\0") if entry)
+    pairs = (entry.partition(b"=") for entry in proc.read(f"/proc/{pid}/environ").split(b"\0") if entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
 
 
 def is_copy(pid: int, of: int) -> bool:
     """Return whether a process is a fork of that one without an exec since: each program has its own addresses."""
-    vector = read(f"/proc/{pid}/auxv")
-    return bool(vector) and vector == read(f"/proc/{of}/auxv")
+    vector = proc.read(f"/proc/{pid}/auxv")
+    return bool(vector) and vector == proc.read(f"/proc/{of}/auxv")
 
 
 def user_id(pid: int) -> int | None:
@@ -143,8 +143,8 @@ def hides_descriptors(pid: int) -> bool:
 
 def shares_unit(pid: int) -> bool:
     """Return whether the process is in our control group and that is a unit of our own (see systemd.py)."""
-    ours = read("/proc/self/cgroup")
-    return b"/zdd-" in ours and ours == read(f"/proc/{pid}/cgroup")
+    ours = proc.read("/proc/self/cgroup")
+    return b"/zdd-" in ours and ours == proc.read(f"/proc/{pid}/cgroup")
 
 
 def user_ids(pid: int) -> set[int]:
@@ -153,14 +153,18 @@ def user_ids(pid: int) -> set[int]:
 
     `user_id` returns root for a process that has changed its user without an exec since (proc(5), dumpable).
     """
-    lines = read(f"/proc/{pid}/status").decode(errors="replace").splitlines()
+    lines = proc.read(f"/proc/{pid}/status").decode(errors="replace").splitlines()
     return {int(number) for line in lines if line.startswith("Uid:") for number in line.split()[1:]}
 
 
 def parents() -> dict[int, int]:
     """Return the parent of every process on the machine, by number, in one scan of /proc."""
-    numbers = (int(name) for name in os.listdir("/proc") if name.isdigit())
-    return {pid: int(stat[1]) for pid in numbers if (stat := stat_fields(pid)) is not None}
+    return {pid: int(stat[1]) for pid in numbers() if (stat := stat_fields(pid)) is not None}
+
+
+def numbers() -> list[int]:
+    """Return the numbers of all processes on the machine."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
 def children(pid: int) -> list[int]:
@@ -204,8 +208,7 @@ def with_environment(name: str, value: str) -> list[int]:
     A daemon leaves its session and its parent, but keeps its environment. Only root sees other users' processes.
     """
     wanted = os.fsencode(f"{name}={value}")
-    numbers = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
-    pids = (pid for pid in numbers if wanted in read(f"/proc/{pid}/environ").split(b"\0"))
+    pids = (pid for pid in numbers() if wanted in proc.read(f"/proc/{pid}/environ").split(b"\0"))
     return [pid for pid in pids if Process.find(pid)]
 
 
@@ -237,14 +240,5 @@ def ended(status: int) -> str:
 
 def stat_fields(pid: int) -> list[str] | None:
     """Return the fields after the command name (which may contain spaces and parentheses): state, ppid, ..."""
-    data = read(f"/proc/{pid}/stat")
+    data = proc.read(f"/proc/{pid}/stat")
     return data.rpartition(b")")[2].decode().split() if data else None
-
-
-def read(path: str) -> bytes:
-    """Read a file of /proc; return nothing if the process has ended or we may not read it."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(16 << 20)  # a process can let its command line seem endless (PR_SET_MM)
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return b""

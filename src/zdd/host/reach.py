@@ -7,7 +7,7 @@ import socket
 import stat
 from collections.abc import Collection
 
-from zdd.host import acl, process
+from zdd.host import acl, proc
 
 
 def first_unsearchable_folder(path: str, uid: int, groups: Collection[int]) -> str | None:
@@ -52,7 +52,7 @@ def may_link(uid: int) -> bool:
 
 def may_chown() -> bool:
     """Return whether we have CAP_CHOWN in effect (capabilities(7))."""
-    lines = process.read("/proc/self/status").decode().splitlines()
+    lines = proc.read("/proc/self/status").decode().splitlines()
     effective = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
     return bool(effective & 1)  # CAP_CHOWN is number 0
 

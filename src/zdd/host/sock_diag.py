@@ -200,7 +200,7 @@ def netlink() -> socket.socket:
 
 def _dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
     """
-    Yield the payload of every answer to a dump request (netlink(7)), or at least of those that contain `wanted`.
+    Yield the payload of every answer to a dump request (netlink(7)) that contains `wanted`.
 
     The kernel sends about a hundred answers at a time; messages without `wanted` are skipped whole.
     """
@@ -216,8 +216,8 @@ def _dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
                 if kind == _NLMSG_ERROR:
                     code = -struct.unpack_from("=i", data, offset + 16)[0]
                     raise Unavailable(code)
-                if holds_wanted:
-                    yield data[offset + 16 : offset + length]
+                if holds_wanted and wanted in (message := data[offset + 16 : offset + length]):
+                    yield message
                 offset += (length + 3) & ~3
 
 

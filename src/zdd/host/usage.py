@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from zdd.host import files, process
+from zdd.host import files, proc, process
 
 
 def cpu_seconds(pid: int) -> float:
@@ -15,7 +15,7 @@ def cpu_seconds(pid: int) -> float:
 
 def memory_bytes(pid: int) -> int:
     """Return the resident memory in bytes, 0 if the process has ended (proc_pid_statm(5))."""
-    fields = process.read(f"/proc/{pid}/statm").split()
+    fields = proc.read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
 
 

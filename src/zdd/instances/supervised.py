@@ -28,7 +28,7 @@ from zdd.keeper import access, client
 from zdd.keeper.record import Record
 from zdd.paths import Paths
 
-_POLL = 0.01
+_POLL, _STARTING = 0.01, 0.002  # seconds; a keeper takes some 20 ms to start, and a look for it 20 us
 
 
 class SupervisedInstance(Driver):
@@ -84,7 +84,7 @@ class SupervisedInstance(Driver):
         Attach soon after `launch`: a keeper without a lease ends after 10 s.
         """
         _ = self.probe
-        for _ in self.clock.poll(_POLL, self.clock.now() + KEEPER_TIMEOUT, interrupt):
+        for _ in self.clock.poll(_STARTING, self.clock.now() + KEEPER_TIMEOUT, interrupt):
             with contextlib.suppress(client.Gone):
                 self.lease = self.lease or client.Lease(self.control)
                 return

@@ -23,6 +23,7 @@ from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark, Seen
 from zdd.nginx.config.version import dotted
 from zdd.nginx.process import binary, running, sharing
+from zdd.nginx.process.about import About
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.master import Answer
 from zdd.nginx.process.sharing import Done, Rival
@@ -58,6 +59,7 @@ class NginxBase(Proxy, ABC):
         self.paths = paths
         self.commands = commands
         self.clock = clock
+        self.about = About(paths.nginx_about)  # what its program has said of itself
 
     @property
     def file(self) -> ConfFile:
@@ -132,10 +134,11 @@ class NginxBase(Proxy, ABC):
     @cached_property
     def binary(self) -> Binary:
         configured = self.config.nginx.binary
-        return binary.find(str(configured) if configured else None, self.master(), self.commands)
+        return binary.find(str(configured) if configured else None, self.master(), self.commands, self.about)
 
     def apply(self, deploy: int, text: str) -> str:
         words.keep(self.paths, self.mark)
+        self.about.keep()
         kept = self._kept(deploy)
         if files.read(kept) is None:
             files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)

@@ -45,10 +45,7 @@ def asking(mark: Mark) -> dict[str, str]:
 
 
 def _connect(visit: Visit, timeout: float) -> socket.socket:
-    if visit.unix is not None:
-        connection = request.connect(visit.unix, timeout)
-    else:
-        connection = socket.create_connection(visit.address, timeout)
+    connection = request.connect(visit.address if visit.unix is None else visit.unix, timeout)
     try:
         if visit.proxy_protocol:
             connection.sendall(_PROXIED)

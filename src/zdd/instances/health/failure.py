@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from zdd.conf.kinds import SocketWay
 from zdd.errors import ProgramFailed
-from zdd.host import files, net_unix, process, sock_diag
+from zdd.host import files, net_unix, proc, process, sock_diag
 from zdd.instances import node
 
 REBUILD = "if it has gone since, as with an upgrade of the system: `zddeploy deploy --rebuild` builds the release again"
@@ -142,7 +142,7 @@ def elsewhere(app: int, way: SocketWay, folder: str, port: int | None, taken: bo
 
 def _takes_no_descriptor(pid: int) -> str | None:
     """Return the name of the process's runtime if its servers cannot take an inherited descriptor."""
-    return {b"bun": "Bun", b"deno": "Deno"}.get(process.read(f"/proc/{pid}/comm").strip())
+    return {b"bun": "Bun", b"deno": "Deno"}.get(proc.read(f"/proc/{pid}/comm").strip())
 
 
 def _is_closed(pids: Sequence[int], folder: str) -> bool:

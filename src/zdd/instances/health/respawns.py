@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zdd.host import process
+from zdd.host import proc, process
 from zdd.host.process import Process
 
 _EVERY = 0.05  # seconds between looks
@@ -60,5 +60,5 @@ def _is_worker(pid: int, parent: int) -> bool:
     if found is None or process.now() - found.start_time < _SETTLED:
         return False
     if process.is_copy(pid, parent):
-        return process.read(f"/proc/{parent}/comm").decode(errors="replace").strip() not in _SHELLS
+        return proc.read(f"/proc/{parent}/comm").decode(errors="replace").strip() not in _SHELLS
     return "multiprocessing" in process.title(pid) or "NODE_UNIQUE_ID" in process.environment(pid)

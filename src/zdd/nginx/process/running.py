@@ -7,13 +7,14 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 
-from zdd.host import clock, guarded, namespaces, process, sock_diag
+from zdd.host import clock, guarded, namespaces, proc, process, sock_diag
 from zdd.host.guarded import Untrusted
 from zdd.host.process import Process
 from zdd.nginx.process.title import title_of
 
 MASTERS = process.NGINX_MASTERS
 _WORKERS = ("nginx: worker process", "angie: worker process")
+_ANY = (*MASTERS, *_WORKERS)
 _SHUTTING_DOWN = tuple(f"{worker} is shutting down" for worker in _WORKERS)
 
 _CLOCK_GRANULARITY = 2.0  # the kernel gives the time of its boot in whole seconds
@@ -54,17 +55,6 @@ def masters_of(conf_file: str) -> list[Process]:
     return [master for master in masters if master and is_master(master.pid)]
 
 
-def everybody() -> dict[int, int]:
-    """
-    Return the parent of every process on the machine that has a title of nginx.
-
-    A machine may run thousands of others, so this reads one file of each, and more only of nginx's.
-    """
-    numbers = (int(name) for name in os.listdir("/proc") if name.isdigit())
-    titled = [pid for pid in numbers if process.title(pid).startswith((*MASTERS, *_WORKERS))]
-    return {pid: int(stat[1]) for pid in titled if (stat := process.stat_fields(pid)) is not None}
-
-
 def workers(master: Process, shutting_down: bool = False) -> list[Process]:
     """
     Return the master's workers that take new requests, or also those that are shutting down.
@@ -73,6 +63,12 @@ def workers(master: Process, shutting_down: bool = False) -> list[Process]:
     """
     children = dict.fromkeys(process.children(master.pid), master.pid)
     return [worker for worker, _ in all_workers(children, shutting_down)]
+
+
+def everybody() -> dict[int, int]:
+    """Return the parent of every process on this machine that has a title of nginx's, in one scan of /proc."""
+    titled = [pid for pid in process.numbers() if process.title(pid).startswith(_ANY)]
+    return {pid: int(stat[1]) for pid in titled if (stat := process.stat_fields(pid))}
 
 
 def all_workers(parents: Mapping[int, int], shutting_down: bool = False) -> Iterator[tuple[Process, int]]:
@@ -105,7 +101,7 @@ def is_settled(master: Process) -> bool:
 
     It blocks them except while it waits for the next one (/proc/PID/status, see proc_pid_status(5)).
     """
-    status = process.read(f"/proc/{master.pid}/status").decode(errors="replace")
+    status = proc.read(f"/proc/{master.pid}/status").decode(errors="replace")
     masks = [
         int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd", "ShdPnd", "SigBlk"))
     ]
@@ -114,7 +110,7 @@ def is_settled(master: Process) -> bool:
 
 def own_number(worker: Process) -> int:
     """Return the number that the process has in its own PID namespace, by which it calls itself."""
-    for line in process.read(f"/proc/{worker.pid}/status").decode(errors="replace").splitlines():
+    for line in proc.read(f"/proc/{worker.pid}/status").decode(errors="replace").splitlines():
         if line.startswith("NSpid:"):
             return int(line.split()[-1])
     return worker.pid

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from collections.abc import Collection, Mapping
 
 from zdd import kills
 from zdd.deploy import versions
 from zdd.deploy.watch import DrainWatch
 from zdd.errors import ZddError, as_zdd_error
+from zdd.events import Drain
 from zdd.host import files, rotation
 from zdd.host.process import Process
 from zdd.instances.driver import Times
@@ -62,10 +64,20 @@ def clean_up(project: Project, keep_warm: bool = True, spare_warm: bool = False)
         is_older = instance.classic or instance.port is not None or name in led
         workers = retiring if is_older else []
         warmth = _warm_seconds(project, instance) if stays_warm else 0.0
+        begun = time.time()
         project.instances.of(name).retire(warmth, [*workers, *uncounted])
+        _tell_kill(project, instance, begun)
     prune_logs(project, running)
     _prune(project, current, _kept_tables(project, current, warm))
     return replaced
+
+
+def _tell_kill(project: Project, instance: InstanceState, begun: float) -> None:
+    """Tell that a classic instance, which its stop command had not ended, was killed: that is not left to a keeper."""
+    if instance.classic and (kill := kills.of(project.paths.kills, instance.name, begun)):
+        text = f"killed: {kill.reason}"
+        project.events.send(Drain(subject=instance.name, service=instance.service, text=text, killed_after=kill.after))
+        project.events.killed.append(instance.name)
 
 
 def _prune(project: Project, current: Manifest, tables: set[int]) -> None:

@@ -65,10 +65,6 @@ class FdListener(PathListener):
         if self.listen_socket:
             self.tend()
 
-    def served(self) -> int:
-        """Count the accepted connections: all connections less the queued ones."""
-        return max(0, self.connections() - self.queued())
-
     def queued(self) -> int:
         """Count the connections in the socket's queue."""
         return sock_diag.queued(self._file) or 0
@@ -77,12 +73,12 @@ class FdListener(PathListener):
         """Return the inode of the socket."""
         return {os.fstat(self.listen_socket.fileno()).st_ino} if self.listen_socket else None
 
-    def has_waiting(self) -> bool:
-        """Return whether the queue is not empty: then the socket is readable for poll(2)."""
+    def backlog(self) -> int:
+        """Count the connections in the queue; while it is empty, which poll(2) says, that costs nothing."""
         poll = select.poll()
         if self.listen_socket:
             poll.register(self.listen_socket, select.POLLIN)
-        return bool(poll.poll(0))
+        return self.queued() if poll.poll(0) else 0
 
     def close(self) -> None:
         """Close all sockets; the kernel resets connections that are still queued."""

@@ -96,9 +96,13 @@ class Listener:
         """Return the inodes of the sockets of which the app must hold one; None if it needs none."""
         return None
 
-    def has_waiting(self) -> bool:
-        """Return whether a connection waits to be accepted, if that is known at no cost."""
-        return False
+    def backlog(self) -> int:
+        """Count the connections that the app has not accepted yet."""
+        return 0
+
+    def served_inodes(self) -> set[int]:
+        """Return the inodes of the connections that the app has accepted, as far as they are visible here."""
+        return self.accepted()
 
     def stranger(self) -> str | None:
         """Return a description of another program that listens here; None if there is none."""

@@ -60,6 +60,18 @@ class PortListener(Listener):
         """Return the inodes of the sockets that listen on the port."""
         return {listener.inode for listener in self._listeners()}
 
+    def backlog(self) -> int:
+        """Count the connections in the queues of the sockets that listen on the port."""
+        return sum(listener.in_queue for listener in self._listeners())
+
+    def served(self) -> int:
+        """Count the connections that have been accepted."""
+        return len(self.served_inodes())
+
+    def served_inodes(self) -> set[int]:
+        """Return the inodes of the accepted connections."""
+        return sock_diag.accepted_on(self.port) if self.port else set()
+
     def stranger(self) -> str | None:
         """
         Return a description of another program that listens on the port; None if there is none, or none is visible.

@@ -41,6 +41,10 @@ class UnixListener(PathListener):
         """Return the inodes of the listening sockets that are bound to the file."""
         return sock_diag.listening_at(sock_diag.file_of(self.record.keep))
 
+    def backlog(self) -> int:
+        """Count the connections in the queue of the app's socket, as far as this network namespace shows it."""
+        return sock_diag.queued(sock_diag.file_of(self.record.keep)) or 0
+
     def _bound_to(self) -> list[tuple[tuple[int, int] | None, str]]:
         return [(sock_diag.file_of(self.record.keep), self.record.app_socket)]
 

@@ -52,6 +52,9 @@ class FdListener(PathListener):
         """Return the socket and the former ones."""
         return [former for former, _, _ in self._former] + ([self.listen_socket] if self.listen_socket else [])
 
+    def borrow(self) -> None:
+        """Do nothing: the keeper holds the socket anyway."""
+
     def prepare(self) -> None:
         """Close the former sockets, and make the socket blocking again: all its copies share that flag."""
         for former, _, _ in self._former:
@@ -65,10 +68,6 @@ class FdListener(PathListener):
         if self.listen_socket:
             self.tend()
 
-    def queued(self) -> int:
-        """Count the connections in the socket's queue."""
-        return sock_diag.queued(self._file) or 0
-
     def listening(self) -> set[int] | None:
         """Return the inode of the socket."""
         return {os.fstat(self.listen_socket.fileno()).st_ino} if self.listen_socket else None
@@ -78,7 +77,7 @@ class FdListener(PathListener):
         poll = select.poll()
         if self.listen_socket:
             poll.register(self.listen_socket, select.POLLIN)
-        return self.queued() if poll.poll(0) else 0
+        return (sock_diag.queued(self._file) or 0) if poll.poll(0) else 0
 
     def close(self) -> None:
         """Close all sockets; the kernel resets connections that are still queued."""

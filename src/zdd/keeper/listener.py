@@ -30,6 +30,8 @@ class Listener:
     def __init__(self, record: Record, loop: Loop) -> None:
         self.record = record
         self.loop = loop
+        self.borrowed: list[socket.socket] = []  # the app's own sockets
+        self._may_borrow = True
 
     def open(self, on_loss: Callable[[bool], None]) -> None:
         """
@@ -47,6 +49,24 @@ class Listener:
     def may_wait(self) -> bool:
         """Whether new connections wait with us, and not at what is left of an app that has ended."""
         return True
+
+    def borrow(self) -> None:
+        """Duplicate the app's own sockets, until `give_back`: so what waits there outlives the app."""
+        if not self._may_borrow:
+            return
+        self._may_borrow = False
+        try:
+            from zdd.keeper import app_queue  # here, because it is seldom needed
+
+            self.borrowed = app_queue.duplicates(self.listening() or set())
+        except (ImportError, AttributeError):  # zdd's files are gone, or have been upgraded
+            pass
+
+    def give_back(self) -> None:
+        """Close what is borrowed; the kernel resets what waits there if no process of the app has the sockets."""
+        for each in self.borrowed:
+            each.close()
+        self.borrowed, self._may_borrow = [], True
 
     def hold(self) -> socket.socket | None:
         """Lead new connections to a socket that nobody accepts, and return it; None if there is no such socket."""
@@ -86,10 +106,6 @@ class Listener:
 
     def served(self) -> int:
         """Count the connections that the app has accepted, also from other network namespaces; 0 if unknown."""
-        return 0
-
-    def queued(self) -> int:
-        """Count the connections in queues of ours, which the app has not accepted and we can."""
         return 0
 
     def listening(self) -> set[int] | None:

@@ -11,6 +11,7 @@ from zdd.keeper.path_listener import PathListener, allow_users, same_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 
@@ -29,8 +30,17 @@ class UnixListener(PathListener):
 
     def prepare(self) -> None:
         """Remove the former socket: granian, daphne and node refuse to start on it. Raises OSError."""
+        self.give_back()
         for path in (self.record.app_socket, self.record.keep):
             files.remove(path)
+
+    def queues(self) -> list[socket.socket]:
+        """Return the app's own socket if it is borrowed."""
+        return self.borrowed
+
+    def close(self) -> None:
+        """Give back what is borrowed; the kernel resets connections that are still queued."""
+        self.give_back()
 
     def tend(self) -> float:
         """Look again soon until the app has bound its socket."""

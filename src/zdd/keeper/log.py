@@ -36,10 +36,12 @@ class Log:
         self._remember()
 
     def write(self, line: str) -> None:
-        """Add a line of the keeper's own."""
+        """Add a line of the keeper's own, below what the app has printed, even if that ends without a newline."""
         try:
             moment = time.strftime("%Y-%m-%d %H:%M:%S%z")
-            os.write(self.fd, f"zdd: {moment} {line}\n".encode(errors="replace"))
+            size = os.fstat(self.fd).st_size
+            begin = "\n" if size and self._read(size - 1, 1) not in (b"\n", None) else ""
+            os.write(self.fd, f"{begin}zdd: {moment} {line}\n".encode(errors="replace"))
         except OSError:  # a full disk must not end the instance
             pass
 

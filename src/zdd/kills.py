@@ -13,6 +13,7 @@ from zdd.host import files, rotation
 _MOST = 128 << 10  # bytes
 _SHOWN = 3
 _DAY = 86400.0
+_BEFORE = 60.0  # seconds
 
 
 class Kill(msgspec.Struct, frozen=True):
@@ -63,8 +64,8 @@ def by_deploy(found: Sequence[Kill], entries: Sequence[Entry]) -> dict[int, list
 
 
 def since_last(found: Sequence[Kill], last: Entry | None) -> list[Kill]:
-    """Return the kills since the last deploy began."""
-    return [kill for kill in found if last is None or kill.at >= last.started]
+    """Return the kills since the last deploy began, or shortly before: a command first ends leftovers."""
+    return [kill for kill in found if last is None or kill.at >= last.started - _BEFORE]
 
 
 def sentence(kill: Kill) -> str:

@@ -50,6 +50,8 @@ STATUS = {
     "since": 1.7e9,
     "restarts": 0,
     "restart_in": None,
+    "waiting": 3,
+    "stalled": 12.5,
     "address": "/run/x",
     "port": None,
     "paused": None,

@@ -103,7 +103,7 @@ class FakeListener(Listener):
     def restore(self) -> None:
         self.done.append("back")
 
-    def queued(self) -> int:
+    def backlog(self) -> int:
         return self.waiting
 
     def connections(self) -> int:

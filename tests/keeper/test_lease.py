@@ -168,6 +168,8 @@ def test_status_tells_what_there_is_to_tell(new: New) -> None:
         "pid": web.pid(),
         "restarts": 0,
         "restart_in": None,
+        "waiting": 0,
+        "stalled": None,
         "connections": 0,
         "long_lived": 0,
         "stranger": None,

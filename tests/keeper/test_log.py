@@ -54,6 +54,18 @@ def words(program: str, mode: str) -> list[str]:
     return [word.replace("MODE", shell[mode] if program == "sh" else mode) for word in AGAIN[program]]
 
 
+def test_a_line_of_the_keeper_begins_below_what_the_app_has_printed(folder: Path) -> None:
+    log = Log(f"{folder}/web-1.log", 0, None)
+    log.write("first")
+    os.write(log.fd, b"no licence key")
+    log.write("the app ended")
+    log.write("last")
+
+    text = (folder / "web-1.log").read_text()
+    assert [line.startswith("zdd: ") for line in text.splitlines()] == [True, False, True, True]
+    assert text.splitlines()[1] == "no licence key"
+
+
 @pytest.mark.parametrize("user", USERS, ids=["same", "another"])
 @pytest.mark.parametrize("program", AGAIN)
 def test_it_can_be_appended_to(folder: Path, program: str, user: int | None) -> None:

@@ -142,3 +142,38 @@ def test_down_twice_and_down_without_a_deploy_are_fine(classic: ClassicProject) 
     assert not classic.runtime.exists()
     deploy(classic)
     assert "web 1" in classic.get()
+
+
+def test_an_instance_that_has_to_be_killed_is_told_everywhere(classic: ClassicProject) -> None:
+    """Neither the stop command nor SIGTERM ends it: the next deploy kills it, and says that its work is lost."""
+    classic.configure()
+    deaf = f'sh -c \'trap "" TERM; exec "$@"\' sh {web("web")}'
+    classic.configure(web={"start": deaf, "stop": "false", "stop_timeout": "0.5"})
+    deploy(classic)
+    deploy(classic)
+    eventually(lambda: "false" not in [title for _, title in leftovers(classic.folder)])
+
+    told = classic.events("deploy")
+    drains = {event["subject"]: event for event in told if event["event"] == "drain"}
+    reason = "not stopped within stop_timeout (0.5 s) by `false` and SIGTERM, so what it was doing is lost"
+    assert drains["web-1"]["text"] == f"killed: {reason}"
+    assert drains["web-1"]["killed_after"] == 0.5
+    assert told[-1]["killed"] == ["web-1"]
+    assert "web-1 was killed at" in classic.zddeploy("status").stdout
+    assert reason in classic.zddeploy("history").stdout
+
+    down = classic.zddeploy("down").stdout
+    assert f"web-3 killed: {reason}" in " ".join(down.split())
+
+
+def test_workers_that_a_classic_master_leaves_get_the_rest_of_stop_timeout(classic: ClassicProject) -> None:
+    """The master ends at once when it is told to; its worker needs a second, and writes what it has finished."""
+    worker = 'trap "sleep 1; echo finished >> finished; exit" TERM; while :; do sleep 0.1; done'
+    classic.write("worker.sh", worker)
+    classic.configure(web={"start": f"sh -c 'sh worker.sh & exec \"$@\"' sh {web('web')}", "stop": "true"})
+    deploy(classic)
+
+    classic.zddeploy("down")
+
+    assert (classic.folder / "finished").read_text() == "finished\n"
+    assert leftovers(classic.folder) == []

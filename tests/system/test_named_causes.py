@@ -125,3 +125,26 @@ def test_a_runtime_that_takes_no_descriptor_is_told_the_other_two_ways(
 
     assert any(f"the app listens on 127.0.0.1:{env['ELSEWHERE']}" in line for line in lines)
     assert any(f"which {name} cannot: {OTHER_WAYS}" in line for line in lines)
+
+
+def test_a_cause_without_a_newline_is_not_mixed_with_what_zdd_writes(project: Project) -> None:
+    lines = refused(project, run="sh -c 'printf no.licence.key >&2; exit 3'", **LAST)
+
+    assert lines[0].endswith("; its log says: no.licence.key")
+
+
+def test_a_cause_that_was_rotated_away_with_a_flood_of_words_is_found(project: Project) -> None:
+    """Once its last words stand in the rotated part, the log itself is empty."""
+    flood = (
+        "import os, sys, time\nprint('x' * 200_000, file=sys.stderr)\nprint('ValueError: no key', file=sys.stderr)\n"
+    )
+    wait = "while os.fstat(2).st_size > 10_000:\n    time.sleep(0.05)\nsys.exit(1)\n"
+    project.write("flood.py", flood + wait)
+    configure(project, service("web", **PLAIN), log_max="64K")
+    project.zddeploy()
+    configure(project, service("web", run="python -S flood.py", **LAST), log_max="64K")
+
+    told = project.zddeploy(code=1).stderr
+
+    assert "its log says: ValueError: no key" in told.splitlines()[0]
+    assert "it has printed nothing" not in told

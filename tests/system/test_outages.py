@@ -300,3 +300,23 @@ def test_another_user_on_the_port_of_a_new_version_takes_nobody(
 
 def port_of(project: Project, name: str) -> int:
     return client.pids(f"{project.runtime}/control/{name}.pids").port or 0
+
+
+@pytest.mark.parametrize("way", ["fd", "unix", "tcp"])
+def test_connections_that_wait_beside_a_busy_app_are_told_and_it_is_let_be(project: Project, way: str) -> None:
+    """It serves one request at a time, and that one takes long: nobody is served meanwhile, and nothing has ended."""
+    configure(project, service("web", **FRAIL[way] | {"run": FRAIL[way]["run"].replace("frail", "single")}))
+    single = "import sys, plain\nplain.serve = None\nlistener = plain.listen(sys.argv[1])\n"
+    project.write("single.py", single + "while True:\n    plain.converse(listener.accept()[0])\n")
+    project.zddeploy()
+    (call,) = busy(project, "done")
+    calls = [Call(project, f"/{number}") for number in range(2)]
+
+    eventually(lambda: project.status()["state"] == "degraded")
+    told = re.sub(r"\s+", " ", project.zddeploy("status", code=1).stdout)
+
+    assert re.search(r"! 2 connections wait and web-1 has accepted none for \d+ s: it is busy, or hangs", told)
+    project.write("done", "")
+    assert [each.answer().splitlines()[-1] for each in (call, *calls)]
+    eventually(lambda: project.status()["state"] == "serving")
+    assert project.instances()["web-1"]["restarts"] == 0

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from collections.abc import Collection, Mapping, Sequence
 
 from zdd import kills
 from zdd.deploy import versions
 from zdd.deploy.watch import DrainWatch
 from zdd.errors import ZddError, as_zdd_error
+from zdd.events import Drain
 from zdd.host import files, rotation
 from zdd.host.process import Process
 from zdd.instances.driver import Times
@@ -83,7 +85,17 @@ def _retire(
     workers = project.proxy.retiring_workers() if older else []
     for instance, warm in instances:
         which = [*(workers if instance.name in older else []), *uncounted]
+        begun = time.time()
         project.instances.of(instance.name).retire(warm, which)
+        _tell_kill(project, instance, begun)
+
+
+def _tell_kill(project: Project, instance: InstanceState, begun: float) -> None:
+    """Tell that a classic instance, which its stop command had not ended, was killed: that is not left to a keeper."""
+    if instance.classic and (kill := kills.of(project.paths.kills, instance.name, begun)):
+        text = f"killed: {kill.reason}"
+        project.events.send(Drain(subject=instance.name, service=instance.service, text=text, killed_after=kill.after))
+        project.events.killed.append(instance.name)
 
 
 def _prune(project: Project, current: Manifest, tables: set[int]) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+from zdd.host import proc
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,16 +57,8 @@ def _children(pid: int) -> list[int]:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:  # it has ended, or is hidden
         return []
-    return [child for thread in threads for child in _read(_of_thread(str(pid), thread))]
+    return [int(child) for thread in threads for child in proc.read(_of_thread(str(pid), thread)).split()]
 
 
 def _of_thread(pid: str, thread: str) -> str:
     return f"/proc/{pid}/task/{thread}/children"
-
-
-def _read(path: str) -> list[int]:
-    try:
-        with open(path, "rb") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []

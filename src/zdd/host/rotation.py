@@ -16,6 +16,12 @@ def older(path: str) -> str:
     return f"{path}.1"
 
 
+def tail(path: str, lines: int) -> list[str]:
+    """Return the last lines of a log, with those of its rotated part if it has fewer itself."""
+    found = files.tail(path, lines)
+    return found if len(found) >= lines else [*files.tail(older(path), lines - len(found)), *found]
+
+
 def rotate(path: str, most: int) -> int | None:
     """
     Move the content of a file of more than `most` bytes (0: never) to PATH.1, replacing that; then empty the file.

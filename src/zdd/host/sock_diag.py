@@ -29,15 +29,20 @@ _HEADER = struct.Struct("=IH")  # of a netlink message: its length, its kind
 
 
 class TcpSocket:
-    """One TCP socket as the kernel shows it: its local address and port, its inode, and its user."""
+    """
+    One TCP socket as the kernel shows it: its local address and port, its inode, and its user.
 
-    __slots__ = ("address", "inode", "port", "uid")
+    `in_queue` is how many connections to a listening socket wait to be accepted.
+    """
 
-    def __init__(self, address: str, port: int, inode: int, uid: int) -> None:
+    __slots__ = ("address", "in_queue", "inode", "port", "uid")
+
+    def __init__(self, address: str, port: int, inode: int, uid: int, in_queue: int = 0) -> None:
         self.address = address
         self.port = port
         self.inode = inode
         self.uid = uid
+        self.in_queue = in_queue
 
 
 class Unavailable(OSError):  # noqa: N818 -- reads as what happened
@@ -98,6 +103,13 @@ def connections_to_port(port: int) -> int:
     """Count the TCP connections to a local port that its server has not closed, queued ones too (IPv4 and IPv6)."""
     states = 1 << _ESTABLISHED | 1 << _CLOSE_WAIT
     return sum(1 for family in (socket.AF_INET, socket.AF_INET6) for _ in _tcp_sockets(family, states, port))
+
+
+def accepted_on(port: int) -> set[int]:
+    """Return the inodes of the TCP connections to a local port that its server has accepted and not closed."""
+    states = 1 << _ESTABLISHED | 1 << _CLOSE_WAIT
+    families = (socket.AF_INET, socket.AF_INET6)
+    return {each.inode for family in families for each in _tcp_sockets(family, states, port)} - {0}
 
 
 def listening_on(port: int) -> list[TcpSocket]:
@@ -186,8 +198,8 @@ def _tcp_sockets(family: int, states: int, port: int) -> Iterator[TcpSocket]:
     width = 4 if family == socket.AF_INET else 16
     for message in _dump(request):
         local_port = struct.unpack_from("!H", message, 4)[0]
-        uid, inode = struct.unpack_from("=II", message, 64)
-        yield TcpSocket(socket.inet_ntop(family, message[8 : 8 + width]), local_port, inode, uid)
+        in_queue, _, uid, inode = struct.unpack_from("=IIII", message, 56)
+        yield TcpSocket(socket.inet_ntop(family, message[8 : 8 + width]), local_port, inode, uid, in_queue)
 
 
 def netlink() -> socket.socket:

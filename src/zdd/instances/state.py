@@ -12,7 +12,7 @@ from zdd.instances.name import service_of
 from zdd.keeper import client, survey
 from zdd.paths import Paths
 
-_FROM_KEEPER = ("since", "restarts", "port", "exit", "paused", "release", "restart_in")
+_FROM_KEEPER = ("since", "restarts", "port", "exit", "paused", "release", "restart_in", "waiting", "stalled")
 ORPHANED = "unkept"  # the word in `status --json`
 
 
@@ -23,7 +23,8 @@ class InstanceState(NamedTuple):
     `state` is the keeper's word (starting, serving, down, warm, draining, stopping, failed, resting), ORPHANED for an
     app whose keeper died and that goes on serving, "dead" if only files are left. A classic instance is serving, or
     stopping once its stop command was run. `since` is in seconds of time.time(). Requests may wait `paused` seconds
-    more. A crashed app is started again in `restart_in` seconds.
+    more. A crashed app is started again in `restart_in` seconds. For `stalled` seconds `waiting` connections have
+    waited, and the app has accepted none.
     """
 
     name: str
@@ -38,6 +39,8 @@ class InstanceState(NamedTuple):
     paused: float | None = None
     release: str | None = None
     restart_in: float | None = None
+    waiting: int = 0
+    stalled: float | None = None
 
     @property
     def answers(self) -> bool:

@@ -24,8 +24,9 @@ class Drain(Part):
     """
     Counts connections until none is left, or the time is up; then calls `done`.
 
-    A retired instance stays warm before that, until `due` is called. Connections that wait in our queue are handed on
-    to an instance that serves if the app accepts none of them for a while, or when the time is up.
+    A retired instance stays warm before that, until `due` is called. Connections that wait in the queue are handed on
+    to an instance that serves if the app accepts none of them for a while, or when the time is up. For that the keeper
+    holds the socket, or borrows it from the app.
     """
 
     def __init__(self, shared: Shared, due: Callable[[], object], done: Callable[[], object]) -> None:
@@ -113,7 +114,7 @@ class Drain(Part):
 
     def _is_stuck(self, now: float) -> bool:
         """Return whether connections wait, and none of them has been accepted for a while."""
-        number = self.listener.queued()
+        number = self.listener.backlog()
         if number != self._queue[0]:
             self._queue = (number, now)
         return bool(number) and now >= self._queue[1] + _STUCK
@@ -124,6 +125,7 @@ class Drain(Part):
         if sibling is None:
             return
         self._hands_on, before = True, set(self.relay.pipes)
+        self.listener.borrow()
         self.relay.take_from_app(self.listener.queues())
         self.relay.release(sibling)
         fresh = self.relay.pipes - before

@@ -52,6 +52,9 @@ class FdListener(PathListener):
         """Return the socket and the former ones."""
         return [former for former, _, _ in self._former] + ([self.listen_socket] if self.listen_socket else [])
 
+    def borrow(self) -> None:
+        """Do nothing: the keeper holds the socket anyway."""
+
     def prepare(self) -> None:
         """Close the former sockets, and make the socket blocking again: all its copies share that flag."""
         for former, _, _ in self._former:
@@ -65,24 +68,17 @@ class FdListener(PathListener):
         if self.listen_socket:
             self.tend()
 
-    def served(self) -> int:
-        """Count the accepted connections: all connections less the queued ones."""
-        return max(0, self.connections() - self.queued())
-
-    def queued(self) -> int:
-        """Count the connections in the socket's queue."""
-        return one_socket.queued(os.fstat(self.listen_socket.fileno()).st_ino) if self.listen_socket else 0
-
     def listening(self) -> set[int] | None:
         """Return the inode of the socket."""
         return {os.fstat(self.listen_socket.fileno()).st_ino} if self.listen_socket else None
 
-    def has_waiting(self) -> bool:
-        """Return whether the queue is not empty: then the socket is readable for poll(2)."""
+    def backlog(self) -> int:
+        """Count the connections in the queue; while it is empty, which poll(2) says, that costs nothing."""
         poll = select.poll()
-        if self.listen_socket:
-            poll.register(self.listen_socket, select.POLLIN)
-        return bool(poll.poll(0))
+        if not self.listen_socket:
+            return 0
+        poll.register(self.listen_socket, select.POLLIN)
+        return one_socket.queued(os.fstat(self.listen_socket.fileno()).st_ino) if poll.poll(0) else 0
 
     def close(self) -> None:
         """Close all sockets; the kernel resets connections that are still queued."""

@@ -62,7 +62,7 @@ class Keeper(Part):
             "refuse": [outage.refuse],
             "restart": [runner.cancel_kill, lambda: outage.restart(runner.lived, at_once=False)],
             "restart soon": [runner.cancel_kill, lambda: outage.restart(runner.lived, at_once=runner.ended_well)],
-            "end app": [presence.pause, runner.end],
+            "end app": [presence.pause, self.listener.borrow, runner.end],
             "kill later": [runner.kill_later],
             "signal rest": [lambda: self.app.signal_all(self.record.stop_signal)],
             "keep warm": [self.hold.resume, self.drain.keep_warm],

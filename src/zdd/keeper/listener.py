@@ -30,6 +30,8 @@ class Listener:
     def __init__(self, record: Record, loop: Loop) -> None:
         self.record = record
         self.loop = loop
+        self.borrowed: list[socket.socket] = []  # the app's own sockets
+        self._may_borrow = True
 
     def open(self, on_loss: Callable[[bool], None]) -> None:
         """
@@ -47,6 +49,24 @@ class Listener:
     def may_wait(self) -> bool:
         """Whether new connections wait with us, and not at what is left of an app that has ended."""
         return True
+
+    def borrow(self) -> None:
+        """Duplicate the app's own sockets, until `give_back`: so what waits there outlives the app."""
+        if not self._may_borrow:
+            return
+        self._may_borrow = False
+        try:
+            from zdd.keeper import app_queue  # here, because it is seldom needed
+
+            self.borrowed = app_queue.duplicates(self.listening() or set())
+        except (ImportError, AttributeError):  # zdd's files are gone, or have been upgraded
+            pass
+
+    def give_back(self) -> None:
+        """Close what is borrowed; the kernel resets what waits there if no process of the app has the sockets."""
+        for each in self.borrowed:
+            each.close()
+        self.borrowed, self._may_borrow = [], True
 
     def hold(self) -> socket.socket | None:
         """Lead new connections to a socket that nobody accepts, and return it; None if there is no such socket."""
@@ -88,17 +108,17 @@ class Listener:
         """Count the connections that the app has accepted, also from other network namespaces; 0 if unknown."""
         return 0
 
-    def queued(self) -> int:
-        """Count the connections in queues of ours, which the app has not accepted and we can."""
-        return 0
-
     def listening(self) -> set[int] | None:
         """Return the inodes of the sockets of which the app must hold one; None if it needs none."""
         return None
 
-    def has_waiting(self) -> bool:
-        """Return whether a connection waits to be accepted, if that is known at no cost."""
-        return False
+    def backlog(self) -> int:
+        """Count the connections that the app has not accepted yet."""
+        return 0
+
+    def served_inodes(self) -> set[int]:
+        """Return the inodes of the connections that the app has accepted, as far as they are visible here."""
+        return self.accepted()
 
     def stranger(self) -> str | None:
         """Return a description of another program that listens here; None if there is none."""

@@ -37,9 +37,11 @@ class Log:
         self._remember()
 
     def write(self, line: str) -> None:
-        """Add a line of the keeper's own."""
+        """Add a line of the keeper's own, below what the app has printed, even if that ends without a newline."""
         try:
-            os.write(self.fd, _line(line))
+            size = os.fstat(self.fd).st_size
+            begin = b"\n" if size and self._read(size - 1, 1) not in (b"\n", None) else b""
+            os.write(self.fd, begin + _line(line))
         except OSError:  # a full disk must not end the instance
             pass
 

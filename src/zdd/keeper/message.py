@@ -20,10 +20,10 @@ _LONGEST_TIME = 1e9  # seconds: longer than every duration that a configuration 
 _LAST_TIME = 1e11  # seconds of time.time(): a few thousand years
 _HIGHEST = (1 << 32) - 1  # of what the kernel numbers
 _TEXTS = ("op", "error", "state", "exit", "release", "stranger", "event", "words", "stage", "service", "instance")
-_SECONDS = ("seconds", "warm", "drain", "restart_in", "paused")
-_NUMBERS = ("version", "oldest", "pid", "port", "restarts", "drained", "cut", "connections", "long_lived")
+_SECONDS = ("seconds", "warm", "drain", "restart_in", "paused", "stalled")
+_NUMBERS = ("version", "oldest", "pid", "port", "restarts", "drained", "cut", "connections", "long_lived", "waiting")
 _NEEDED = {"gone": ("drained", "cut", "seconds"), "exit": ("words", "status")}  # by kind of event
-_MAY_BE_NONE = ("exit", "release", "stranger", "since", "restart_in", "paused", "pid", "port", "errno")
+_MAY_BE_NONE = ("exit", "release", "stranger", "since", "restart_in", "paused", "stalled", "pid", "port", "errno")
 
 
 def parse(line: bytes) -> Message | None:

@@ -76,6 +76,8 @@ class Operations:
             "port": keeper.listener.port,
             "paused": keeper.hold.paused_until and max(0.0, keeper.hold.paused_until - keeper.deadlines.now()),
             "exit": keeper.runner.ended.words if keeper.runner.ended else None,
+            "waiting": keeper.presence.acceptance.waiting,
+            "stalled": keeper.presence.acceptance.stalled,
             "drained": keeper.drain.drained,
             "cut": keeper.drain.cut,
             "handed": keeper.drain.handed,

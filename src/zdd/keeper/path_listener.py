@@ -72,6 +72,10 @@ class PathListener(Listener):
         """Count the connections."""
         return sum(connections_to_path(file, name, self.record.nginx_pid_file) for file, name in self._bound_to())
 
+    def served(self) -> int:
+        """Count the accepted connections: all connections less those that wait."""
+        return max(0, self.connections() - self.backlog())
+
     def accepted(self) -> set[int]:
         """Return the accepted connections of the app's own socket."""
         return {inode for file, _ in self._bound_to()[-1:] for inode in sock_diag.accepted(file)}

@@ -30,13 +30,13 @@ class PortListener(Listener):
         first.close()
 
     def queues(self) -> list[socket.socket]:
-        """Return the guard while it listens."""
-        return [self._guard] if self._listens else []
+        """Return the guard while it listens, and the app's own sockets if they are borrowed."""
+        return [*([self._guard] if self._listens else []), *self.borrowed]
 
     @property
     def may_wait(self) -> bool:
-        """Whether the guard listens, and nothing of the app does any more."""
-        return self._listens
+        """Whether the guard listens, or what we have borrowed; then nothing else of the app does any more."""
+        return self._listens or bool(self.borrowed)
 
     def cover(self) -> None:
         """Let the guard listen despite siblings, or a stranger could; unless workers of the ended app still do."""
@@ -47,7 +47,8 @@ class PortListener(Listener):
             pass
 
     def prepare(self) -> None:
-        """Stop the guard from listening, or the app could not; queued connections have been accepted before."""
+        """Let nobody listen, or the app could not; queued connections have been accepted before."""
+        self.give_back()
         if self._listens:
             self._listens = False
             self._guard.shutdown(socket.SHUT_RDWR)
@@ -60,6 +61,18 @@ class PortListener(Listener):
         """Return the inodes of the sockets that listen on the port."""
         return {listener.inode for listener in self._listeners()}
 
+    def backlog(self) -> int:
+        """Count the connections in the queues of the sockets that listen on the port."""
+        return sum(listener.in_queue for listener in self._listeners())
+
+    def served(self) -> int:
+        """Count the connections that have been accepted."""
+        return len(self.served_inodes())
+
+    def served_inodes(self) -> set[int]:
+        """Return the inodes of the accepted connections."""
+        return sock_diag.accepted_on(self.port) if self.port else set()
+
     def stranger(self) -> str | None:
         """
         Return a description of another program that listens on the port; None if there is none, or none is visible.
@@ -69,6 +82,7 @@ class PortListener(Listener):
         """
         own = process.descendants(os.getpid())
         inodes = {inode for pid in own for inode, _ in sock_diag.socket_descriptors(pid)}
+        inodes |= {os.fstat(each.fileno()).st_ino for each in self.borrowed}
         hidden = {process.user_id(pid) for pid in own if process.hides_descriptors(pid)}
         for listener in self._listeners():
             if listener.inode not in inodes and listener.uid not in ({0} | hidden):
@@ -79,7 +93,8 @@ class PortListener(Listener):
         return None
 
     def close(self) -> None:
-        """Close the guard."""
+        """Close the guard and what is borrowed."""
+        self.give_back()
         self._guard.close()
 
     def _listeners(self) -> list[sock_diag.TcpSocket]:

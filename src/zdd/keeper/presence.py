@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from zdd.host import process, sock_diag
+from zdd.keeper.acceptance import Acceptance
 from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
@@ -25,12 +26,14 @@ class Presence(Part):
 
     If none does, a health request decides: an invisible process may hold it, in a container, and may be slow. A wrapper
     may hold it for ever while no process accepts. Then these say the same: the queue is not empty, no connection is
-    accepted, and three health requests are not answered. `absent` is called with the reason.
+    served, and three health requests are not answered. `absent` is called with the reason. An app that serves a
+    connection is busy: it is let be, and `acceptance` tells how long others have waited.
     """
 
     def __init__(self, shared: Shared, absent: Callable[[str], None]) -> None:
         super().__init__(shared)
         self.absent = absent
+        self.acceptance = Acceptance(shared.listener, self.deadlines.now)
         self._holder: tuple[int, int, int] | None = None  # process, descriptor, inode of the socket
         self._looks = self._doubts = 0
         self._elsewhere = self._asks = False
@@ -39,20 +42,25 @@ class Presence(Part):
         """Check from now on: the app serves."""
         self._holder, self._looks, self._doubts = None, 0, 0
         self._elsewhere = self._asks = False
+        self.acceptance.forget()
         self.deadlines.at(_EVERY, self._look)
 
     def pause(self) -> None:
         """Stop checking: the app has ended, or its connections are being counted."""
+        self.acceptance.forget()
         self.deadlines.cancel(self._look, self._unanswered)
 
     def _look(self) -> None:
         self.deadlines.at(_EVERY, self._look)
-        if self._elsewhere or self._asks or self.app.pid is None or self.listener.address is None:
+        if self.app.pid is None or self.listener.address is None:
+            return
+        is_stuck = self.acceptance.look()
+        if self._elsewhere or self._asks:
             return
         self._looks += 1
         if self._looks % _ANEW == 0:
             self._holder = None
-        if self._is_held() and not self._is_stuck():
+        if self._is_held() and not is_stuck:
             self._doubts = 0
         else:
             self._asks = True
@@ -103,10 +111,6 @@ class Presence(Part):
                     self._holder = (pid, number, inode)
                     return True
         return self._holder is not None
-
-    def _is_stuck(self) -> bool:
-        """Return whether connections wait to be accepted while none is served."""
-        return self.listener.has_waiting() and not self.listener.served()
 
 
 def _has(pid: int, number: int, inode: int) -> bool:

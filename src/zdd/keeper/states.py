@@ -155,21 +155,17 @@ _ROWS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def _outcomes(event: str) -> dict[str, tuple[str, ...]]:
-    """Return (next state, *actions) of each state in which the event is possible."""
+def outcome(state: str, event: str) -> tuple[str, ...] | None:
+    """Return (next state, *actions) of the event in this state; None if it is impossible there."""
     rows = _ROWS[event]
-    by_state = {state: outcome for states, outcome in rows.items() for state in states}
-    outcomes = {state: by_state.get(state, rows.get(_OTHERS, _IMPOSSIBLE)) for state in SHOWN}
-    return {state: (outcome[0] or state, *outcome[1:]) for state, outcome in outcomes.items() if outcome}
-
-
-TABLE = {(state, event): (new, actions) for event in _ROWS for state, (new, *actions) in _outcomes(event).items()}
+    others = rows.get(_OTHERS, _IMPOSSIBLE)
+    found = next((row for states, row in rows.items() if state in states), others)
+    return (found[0] or state, *found[1:]) if found else None
 
 
 def decides(state: str, event: str) -> bool:
     """Return whether the event does anything in this state."""
-    new, actions = TABLE.get((state, event), (state, []))
-    return new != state or bool(actions)
+    return outcome(state, event) not in (None, (state,))
 
 
 class Lifecycle:
@@ -198,12 +194,12 @@ class Lifecycle:
         Peers learn of the new state after the actions: connections are held, for example, before the app is "starting".
         An action may lead to another event; then they learn of the state in between first.
         """
-        outcome = TABLE.get((self.state, event))
-        if outcome is None:
+        following = outcome(self.state, event)
+        if following is None:
             self.log(f"internal error: {event!r} cannot happen to an instance that is {self.state}")
             return False
         self._announce()
-        before, (self.state, actions) = self.state, outcome
+        before, (self.state, *actions) = self.state, following
         try:
             for action in actions:
                 if action == "defer":

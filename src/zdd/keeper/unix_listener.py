@@ -11,6 +11,7 @@ from zdd.keeper.path_listener import PathListener, allow_users, same_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 
@@ -29,8 +30,17 @@ class UnixListener(PathListener):
 
     def prepare(self) -> None:
         """Remove the former socket: granian, daphne and node refuse to start on it. Raises OSError."""
+        self.give_back()
         for path in (self.record.app_socket, self.record.keep):
             files.remove(path)
+
+    def queues(self) -> list[socket.socket]:
+        """Return the app's own socket if it is borrowed."""
+        return self.borrowed
+
+    def close(self) -> None:
+        """Give back what is borrowed; the kernel resets connections that are still queued."""
+        self.give_back()
 
     def tend(self) -> float:
         """Look again soon until the app has bound its socket."""
@@ -40,6 +50,10 @@ class UnixListener(PathListener):
     def listening(self) -> set[int]:
         """Return the inodes of the listening sockets that are bound to the file."""
         return sock_diag.listening_at(sock_diag.file_of(self.record.keep))
+
+    def backlog(self) -> int:
+        """Count the connections in the queue of the app's socket, as far as this network namespace shows it."""
+        return sock_diag.queued(sock_diag.file_of(self.record.keep)) or 0
 
     def _bound_to(self) -> list[tuple[tuple[int, int] | None, str]]:
         return [(sock_diag.file_of(self.record.keep), self.record.app_socket)]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from zdd import history, kills, living
-from zdd.history import Entry
+from zdd.errors import counted
 from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
 from zdd.operate import admission, in_place, maintenance, switched_off, under_way
@@ -91,7 +91,7 @@ def status(project: Project) -> Status:
         maintenance.is_on(project),
         project.proxy.describe(),
         _services(project, current, running),
-        [*_problems(project, current, running, interrupted, entries), *unwanted],
+        [*_problems(project, current, running, interrupted), *unwanted],
         [],
     )
     now.state = _state(now, current, running, interrupted, was_deployed)
@@ -148,12 +148,11 @@ def _problems(
     current: Manifest | None,
     running: dict[str, InstanceState],
     interrupted: bool,
-    entries: Sequence[Entry],
 ) -> Iterator[str]:
     if interrupted:
         yield "a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it"
     if current is None:
-        yield from _lost(project) or filter(None, [switched_off.problem(project, entries)])
+        yield from _lost(project) or filter(None, [switched_off.problem(project, history.known(project.paths.history))])
         return
     if problem := project.proxy.problem():
         yield problem
@@ -167,6 +166,8 @@ def _problems(
             yield f"the keeper of {name} has died; its app still serves, and the next deploy replaces it"
         elif instance.state not in ("serving", "warm"):
             yield _not_serving(instance)
+        elif instance.stalled is not None:
+            yield _stalled(instance)
 
 
 def _not_serving(instance: InstanceState) -> str:
@@ -181,6 +182,13 @@ def _not_serving(instance: InstanceState) -> str:
             "zdd keeps trying to start it, and `zddeploy recover` starts another instance"
         )
     return f"{instance.name} should serve but is {instance.state}{reason}"
+
+
+def _stalled(instance: InstanceState) -> str:
+    """Say that the app of an instance does not accept what waits for it, and what happens next."""
+    waiting = f"{counted(instance.waiting, 'connection')} {'waits' if instance.waiting == 1 else 'wait'}"
+    what = f"{waiting} and {instance.name} has accepted none for {instance.stalled:.0f} s"
+    return f"{what}: it is busy, or hangs; if it serves nobody and answers no health request, it is started again"
 
 
 def _lost(project: Project) -> list[str]:

@@ -20,7 +20,7 @@ from zdd.host.command import Commands, Spawned, cannot_run
 from zdd.host.guarded import Untrusted
 from zdd.host.process import Process, ended
 from zdd.instances import environment
-from zdd.instances.classic import after_workers, members, record
+from zdd.instances.classic import after_workers, last_resort, members, record
 from zdd.instances.classic.evidence import Evidence
 from zdd.instances.classic.members import Members
 from zdd.instances.classic.pid_files import PidFiles
@@ -225,8 +225,9 @@ class ClassicInstance(Driver):
         return last.words
 
     def _end(self, known: ClassicRecord) -> None:
-        self.members.end(known.main(), self.service.stop_timeout, self.clock)
+        killed = self.members.end(known.main(), self.service.stop_timeout, self.clock)
         if known.process:
+            last_resort.note(self.paths.kills, self.name, known, killed, self.service.stop_timeout)
             self.pid_files.remove(known.process[0])
         files.remove(self.paths.classic_record(self.name))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import NamedTuple
 
 from zdd.host import process
 from zdd.host.clock import Clock
@@ -13,6 +14,13 @@ _MARK = "ZDD_INSTANCE"
 _SECRET = "ZDD_START"  # only the process's own user can read its environment, so no other user knows it
 _POLL = 0.02
 _ROUNDS = 100  # of killing: a process can start another one while it is being killed
+
+
+class Killed(NamedTuple):
+    """Whether the main process, or a member where there was none, and what it had left, did not end in time."""
+
+    first: bool
+    rest: bool
 
 
 class Members:
@@ -29,11 +37,19 @@ class Members:
         """Return the processes that only this start can have started."""
         return process.with_environment(_SECRET, self.environment[_SECRET])
 
-    def end(self, main: Process | None, patience: float, clock: Clock) -> None:
-        """End all members and all below `main`. First `main`, or else every member, gets SIGTERM and `patience` s."""
+    def end(self, main: Process | None, patience: float, clock: Clock) -> Killed:
+        """
+        End all members and all below `main`. First `main`, or else every member, gets SIGTERM and `patience` seconds.
+
+        What `main` leaves then gets SIGTERM and the rest of that time.
+        """
+        until = clock.now() + patience
         members = tree(main) if main else []
         members += [member for member in living(self.pids()) if member not in members]
-        process.end([main] if main else members, signal.SIGTERM, patience, clock.now)
+        first = [main] if main else members
+        is_killed = bool(process.end(first, signal.SIGTERM, patience, clock.now))
+        rest = [member for member in members if member not in first]
+        is_rest_killed = bool(process.end(rest, signal.SIGTERM, max(0.0, until - clock.now()), clock.now))
         killed: set[Process] = set()  # or unkillable (state D): nothing more can be done about those
         for _ in range(_ROUNDS):
             process.end(members, signal.SIGKILL, 1.0, clock.now)
@@ -42,6 +58,7 @@ class Members:
             members = [member for member in living(self.pids()) if member not in killed]
             if not members:
                 break
+        return Killed(is_killed, is_rest_killed)
 
 
 def tree(root: Process) -> list[Process]:

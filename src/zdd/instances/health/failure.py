@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from zdd.conf.kinds import SocketWay
 from zdd.errors import ProgramFailed
-from zdd.host import files, net_unix, proc, process, sock_diag
+from zdd.host import net_unix, proc, process, rotation, sock_diag
 from zdd.instances import node
 
 REBUILD = "if it has gone since, as with an upgrade of the system: `zddeploy deploy --rebuild` builds the release again"
@@ -58,7 +58,7 @@ def failed(
     """
     from zdd import cause  # here, because most deploys succeed
 
-    output = [line for line in files.tail(log, _SEARCHED) if not line.startswith("zdd: ")]
+    output = [line for line in rotation.tail(log, _SEARCHED) if not line.startswith("zdd: ")]
     sure = cause.find(output)
     why = sure or (None if ended is None else cause.guess(output))
     if ended is not None:

@@ -7,14 +7,12 @@ an upgrade: in the variable NGINX. Connections that are not yet accepted stay in
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from zdd.host import sock_diag
+from zdd.host.duplicate import duplicate
 from zdd.host.process import Opened, Process
 from zdd.nginx.process.complaints import ProxyError
-
-_SYS_PIDFD_GETFD = 438  # the same on all architectures (Linux 5.6)
 
 
 def listeners(workers: list[Process], ports: set[int]) -> list[int]:
@@ -39,14 +37,10 @@ def environment(descriptors: Sequence[int]) -> dict[str, str]:
 
 
 def _duplicate(worker: Process, pidfd: int, number: int) -> int:
-    import ctypes  # here, because few deploys need it
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor: int = libc.syscall(_SYS_PIDFD_GETFD, pidfd, number, 0)
-    if descriptor < 0:
-        error = ctypes.get_errno()
+    try:
+        return duplicate(pidfd, number)
+    except OSError as error:
         raise ProxyError(
-            f"nginx's master process was killed, and its workers' sockets cannot be taken over: {os.strerror(error)}",
+            f"nginx's master process was killed, and its workers' sockets cannot be taken over: {error.strerror}",
             hint=f"the workers serve on; end them and deploy again: kill -QUIT {worker.pid}; zddeploy",
-        )
-    return descriptor
+        ) from error

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from zdd import keeper
 from zdd.conf.schema import RunService
 from zdd.errors import UsageError
 from zdd.host import systemd
@@ -19,6 +16,7 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances import environment, orphan, spec
 from zdd.instances.driver import Driver, Launch, Times
+from zdd.instances.fixed_port import fixed_port
 from zdd.instances.health.probe import Probe
 from zdd.instances.health.verdict import Health
 from zdd.instances.spec import KEEPER_TIMEOUT
@@ -45,12 +43,13 @@ class SupervisedInstance(Driver):
         self.clock = clock
         self.control = paths.control_socket(name)
         self.lease: client.Lease | None = None
+        self._started: Process | None = None
         self.service: RunService = spec.as_started(service, self._record())
         self.probe = Probe(name, self.service, paths, commands, clock)
 
     def problem(self) -> str:
         """Return why the instance is not healthy yet, as of the last attempt."""
-        return self.probe.problem
+        return self.probe.why_not_yet()
 
     def launch(self, launch: Launch) -> None:
         """Start the keeper, which starts the app unless that must wait. Raises UsageError for an unknown user."""
@@ -60,19 +59,11 @@ class SupervisedInstance(Driver):
         record.write()
         if self.commands.log:
             self.commands.log(f"{shlex.join(record.argv)}  (in {record.cwd})")
-        argv = [
-            sys.executable,
-            "-I",
-            "-S",
-            "-X",
-            "utf8",
-            f"{os.path.dirname(keeper.__file__)}/__main__.py",
-            record.file,
-        ]
+        argv = spec.keeper_of(record)
         unit = spec.unit_of(self.name, self.service, record.project)
         if not systemd.start(unit, argv, record.log, Commands()):
             # Its environment is what CI systems kill by, and would keep a job's secrets.
-            Commands().spawn(argv, env=environment.base(), output=record.log).forget()
+            self._started = Commands().spawn(argv, env=environment.base(), output=record.log).forget()
 
     def attach(self, interrupt: Callable[[], None]) -> None:
         """
@@ -84,15 +75,17 @@ class SupervisedInstance(Driver):
             with contextlib.suppress(client.Gone):
                 self.lease = self.lease or client.Lease(self.control)
                 return
+            if client.has_died(self.paths.pids(self.name)) or (self._started and not self._started.alive()):
+                raise self.probe.failed(client.KILLED)
         raise self.probe.failed(f"nobody answers for it on {self.control}")
 
     def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
         """Return once health_command succeeds, the health request is answered, or a worker has lived min_uptime."""
-        return self.probe.await_healthy(self.lease.events if self.lease else list, interrupt, until)
+        return self.probe.await_healthy(self.lease, interrupt, until)
 
-    def ask_once(self) -> str | None:
-        """Ask the instance once whether it is healthy; return what is wrong, None if nothing is known to be."""
-        return self.probe.ask_once()
+    def ask_once(self, interrupt: Callable[[], None] = lambda: None) -> str | None:
+        """Ask once whether the instance is healthy; return what is wrong, None if nothing is known to be."""
+        return self.probe.ask_once(interrupt)
 
     def state(self) -> InstanceState:
         """Return the instance's state now."""
@@ -215,18 +208,25 @@ class SupervisedInstance(Driver):
             self._is_gone_within(self._times().stop_timeout + KEEPER_TIMEOUT)
         self._finish()
 
+    def must_end(self) -> str | None:
+        """Return why the next version may not start before this instance has ended; None if it may."""
+        if self.service.order == "stop-first":
+            return "two versions of it never run at once"
+        port = fixed_port(self.paths.pids(self.name))
+        return f"it still has port {port}, which the next version may need" if port else None
+
+    def ends_within(self) -> float:
+        """Return the seconds after which a discarded instance is killed."""
+        drain = self._times().drain_timeout if self._ask("status", brief=True).get("state") == "draining" else 0.0
+        return drain + self._times().stop_timeout
+
     def _finish(self) -> None:
         """End what a dead keeper left behind. First kill one that is alive but does not answer: it would restart."""
         orphan.end(self.paths, self.name, self._times().stop_timeout, self.clock)
 
     def _drain_and_finish(self, seconds: float, workers: Sequence[Process]) -> None:
         """Do the last duties of a dead keeper: drain and stop the app."""
-        until = self.clock.now() + seconds
-        for worker in workers:
-            worker.wait(until - self.clock.now())
-        for _ in self.clock.poll(_POLL, until):
-            if not orphan.connections(self.paths, self.name):
-                break
+        orphan.drain(self.paths, self.name, seconds, workers, self.clock)
         self._finish()
 
     def _is_gone_within(self, seconds: float) -> bool:

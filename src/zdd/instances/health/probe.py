@@ -22,7 +22,7 @@ from zdd.paths import Paths
 
 _POLL = 0.01
 _PARTING = 1.0  # seconds that an app gets to end, if a process of it seems to have gone into the background
-_COMMAND_PAUSE = 0.2  # between two runs of health_command
+_FIRST_PAUSE, _COMMAND_PAUSE = 0.02, 0.2  # between two runs of health_command; each is twice as long as the last
 _NEVER_RAN = (126, 127)  # how a shell ends that cannot run a program
 _IS_THERE = 'found=$(command -v -- "$1") || exit 1; case $found in */*) test -x "$found"; esac'
 _STRANGERS = 1.0  # seconds between searches for another program on the app's port
@@ -135,15 +135,15 @@ class Probe:
         return last.words
 
     def _await_command(self, command: str, deadline: float, check: Check) -> None:
-        last, whole = "", self.service.health_timeout
-        for _ in self.clock.poll(_COMMAND_PAUSE, deadline, check):
+        last, whole, pause = "", self.service.health_timeout, _FIRST_PAUSE
+        for _ in self.clock.poll(lambda: pause, deadline, check):  # noqa: B023  (the pause as it is then)
             seconds = min(whole, max(_COMMAND_PAUSE, deadline - self.clock.now()))
             failed = self._ask_command(command, seconds, check)
             if failed is None:
                 return
             self._require_program(command, failed)
             last = failed.words if seconds == whole or not last else last
-            self.problem = last
+            self.problem, pause = last, min(2 * pause, _COMMAND_PAUSE)
         check()
         raise self.failed(f"not healthy after {self.service.start_timeout:g} s: {last}")
 

@@ -176,7 +176,7 @@ def _build(
     config: Config, paths: Paths, commands: Commands, clock: Clock, events: Events, interrupts: Interrupts
 ) -> Project:
     tables, drivers = RoutingTables(paths), Drivers(config, paths, commands, clock)
-    proxy = open_proxy(config, paths, commands, clock)
+    proxy = open_proxy(config, paths, commands, clock, interrupts.check)
     instances = Instances(drivers, events, interrupts, proxy.access)
     releases = None
     if config.release:

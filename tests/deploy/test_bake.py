@@ -7,6 +7,7 @@ import pytest
 
 from zdd.conf.schema import RunService
 from zdd.deploy import bake
+from zdd.host.clock import Clock
 from zdd.instances.health.failure import InstanceFailed
 from zdd.instances.state import InstanceState
 from zdd.project import Project
@@ -18,7 +19,8 @@ class Baked:
 
     def __init__(self, crashes_at: float, sleep_takes: float) -> None:
         self.time, self.crashes_at, self.sleep_takes = 0.0, crashes_at, sleep_takes
-        self.clock = SimpleNamespace(now=lambda: self.time, sleep=self.sleep)
+        self.clock = Clock()
+        self.clock.now, self.clock.sleep = lambda: self.time, self.sleep  # type: ignore[method-assign]
         self.interrupts = SimpleNamespace(check=lambda: None)
         self.proxy = SimpleNamespace(check=lambda target, before: None)
         self.instances = SimpleNamespace(of=self.instance)
@@ -30,7 +32,7 @@ class Baked:
         self.time += max(seconds, self.sleep_takes)
 
     def instance(self, name: str) -> SimpleNamespace:
-        return SimpleNamespace(state=lambda: self.state(name), ask_once=lambda: None)
+        return SimpleNamespace(state=lambda: self.state(name), ask_once=lambda interrupt: None)
 
     def state(self, name: str) -> InstanceState:
         crashed = self.time >= self.crashes_at

@@ -30,9 +30,9 @@ from .project import (
 
 # When it is refused, and within how many seconds that should be; where there is no deadline to wait for, it is far.
 BEFORE, AT_ONCE, WHEN_IT_ENDS = "before anything is touched", "at once", "when it ends"
-AFTER_5_S = "after about 5 s"
+AFTER_5_S, AFTER_2_S = "after about 5 s", "after about 2 s"
 DEADLINE, BAKE = "after `start_timeout`", "in the bake"
-SECONDS = {BEFORE: 1.0, AT_ONCE: 1.0, WHEN_IT_ENDS: 4.0, AFTER_5_S: 7.0, DEADLINE: 3.0, BAKE: 4.0}
+SECONDS = {BEFORE: 1.0, AT_ONCE: 1.0, WHEN_IT_ENDS: 4.0, AFTER_5_S: 7.0, AFTER_2_S: 4.0, DEADLINE: 3.0, BAKE: 4.0}
 SLACK = 40.0  # seconds, for machines that are slow
 WELL = {"health_path": "/health", "health_timeout": "1s", "stop_timeout": "1s", "start_timeout": "60s"}
 SHORT = {"start_timeout": 1.5}
@@ -202,9 +202,9 @@ RELEASES = [
     ),
     Broken(
         "closes descriptor 3",
-        DEADLINE,
+        AFTER_2_S,
         [
-            "nothing accepts connections on",
+            "it can never answer: it has closed the socket that it was given",
             "the app listens nowhere; it must serve on the socket it inherits",
             'closed by its launcher: socket = "unix" and {socket} in run, or socket = "tcp" and {port}',
         ],
@@ -212,8 +212,11 @@ RELEASES = [
     ),
     Broken(
         "shuts its socket down",
-        DEADLINE,
-        ["the app listens nowhere; it must serve on the socket it inherits"],
+        AFTER_2_S,
+        [
+            "it can never answer: it has closed the socket that it was given",
+            "the app listens nowhere; it must serve on the socket it inherits",
+        ],
         "shuts_its_socket_down",
     ),
     # It answers, but not well.
@@ -303,6 +306,27 @@ RELEASES = [
         DEADLINE,
         ["jobs: not healthy after 1.5 s: health_command ended with exit status 3: the queue is down"],
         keys={"health_command": "echo the queue is down; exit 3"},
+        service="jobs",
+    ),
+    Broken(
+        "has a worker whose `health_command` is not there",
+        AT_ONCE,
+        ["health_command ended with exit status 127", "./no-such-check must be there and executable (chmod +x)"],
+        keys={"health_command": "./no-such-check --all"},
+        service="jobs",
+    ),
+    Broken(
+        "has a worker whose `health_command` is not executable",
+        AT_ONCE,
+        ["health_command ended with exit status 126", "./VERSION must be there and executable (chmod +x)"],
+        keys={"health_command": "./VERSION"},
+        service="jobs",
+    ),
+    Broken(
+        "has a worker whose `health_command` lacks its interpreter",
+        AT_ONCE,
+        ["health_command ended with exit status 127", "./app.sh: its first line names /no/such/shell, which does not"],
+        keys={"health_command": "./app.sh"},
         service="jobs",
     ),
     Broken(

@@ -12,6 +12,7 @@ from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
 _EVERY = 0.5  # seconds between looks; a probe that fails twice in a row is a fault
+_TICK = 0.05  # seconds between looks at whether somebody interrupts
 
 
 def seconds(instances: Iterable[Instance], config: Config) -> float:
@@ -32,9 +33,8 @@ def bake(project: Project, target: Manifest) -> None:
     failures: dict[str, int] = {}
     passed = 0.0
     while (last_look := passed) < longest:
-        project.clock.sleep(min(_EVERY, longest - last_look))
-        passed = project.clock.now() - begun
-        project.interrupts.check()
+        for _ in project.clock.poll(_TICK, begun + min(last_look + _EVERY, longest), project.interrupts.check):
+            passed = project.clock.now() - begun
         for name, service in services.items():
             if last_look < service.bake:  # one look comes after the service's time is over, even if we are late
                 _look(project, name, failures)
@@ -47,7 +47,7 @@ def _look(project: Project, name: str, failures: dict[str, int]) -> None:
     state = instance.state()
     if state.restarts or state.state not in ("serving", "starting"):
         raise _failed(project, state, f"it ended with {state.exit or state.state}")
-    problem = instance.ask_once()
+    problem = instance.ask_once(project.interrupts.check)
     failures[name] = failures.get(name, 0) + 1 if problem else 0
     if failures[name] > 1:
         raise _failed(project, state, f"{problem}, twice in a row")

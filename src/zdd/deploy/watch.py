@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import select
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from zdd.keeper.record import Record
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
-_POLL = 0.1
+_POLL = 0.1  # seconds between looks, if no keeper tells anything sooner
 _SOON = 1.0  # seconds until the first line about an instance without connections
 _STOPPING = 10.0  # seconds for which a stopping app is watched: a worker may need an hour to finish its job
 _KILLED = 10.0  # seconds that the end may take after stop_timeout, on a busy machine
@@ -144,8 +145,18 @@ def watch(project: Project, target: Manifest, watches: Sequence[DrainWatch]) -> 
                 drain.close()
                 pending.remove(drain)
                 total = total.plus(outcome)
-        project.clock.sleep(_POLL if pending else 0)
+        _await_news(pending)
     return total
+
+
+def _await_news(pending: Sequence[DrainWatch]) -> None:
+    """Wait until a keeper tells something, or for a moment."""
+    news = select.poll()
+    for drain in pending:
+        if drain.lease and not drain.lease.ended:
+            news.register(drain.lease, select.POLLIN)
+    if pending:
+        news.poll(1000 * _POLL)
 
 
 def _stop_watching(project: Project, target: Manifest, pending: Sequence[DrainWatch], signal: str) -> None:

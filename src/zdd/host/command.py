@@ -172,10 +172,11 @@ class Spawned:
             os.killpg(self._child.pid, signal.SIGKILL)  # not reaped yet, so the number is not reused
             self._child.wait()
 
-    def forget(self) -> None:
-        """Prevent Python's warning that the child still runs when we end."""
+    def forget(self) -> Process:
+        """Prevent Python's warning that the child still runs when we end; return the process."""
         if self._child.returncode is None:
             self._child.returncode = 0
+        return self.process
 
 
 def which(program: str, path: str | None = None) -> str | None:

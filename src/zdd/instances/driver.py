@@ -79,8 +79,8 @@ class Driver(Protocol):
         Raises InstanceFailed when it has ended, after start_timeout, or at the moment `until`.
         """
 
-    def ask_once(self) -> str | None:
-        """Ask the instance once whether it is healthy; return what is wrong, None if nothing is known to be."""
+    def ask_once(self, interrupt: Callable[[], None] = lambda: None) -> str | None:
+        """Ask once whether the instance is healthy; return what is wrong, None if nothing is known to be."""
         return None
 
     def state(self) -> InstanceState:
@@ -146,6 +146,14 @@ class Driver(Protocol):
 
         `workers` are nginx's workers that may still send it requests; it is drained first. None: it never got one.
         """
+
+    def must_end(self) -> str | None:
+        """Return why the next version may not start before this discarded instance has ended; None if it may."""
+        return None
+
+    def ends_within(self) -> float:
+        """Return the seconds after which a discarded instance is killed."""
+        return 0.0
 
     def await_discarded(self, seconds: float) -> bool:
         """Wait at most this long until a discarded instance has ended; return whether it has, and left nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 from zdd.host import process, sock_diag
 from zdd.host.clock import Clock
@@ -13,12 +14,24 @@ from zdd.keeper.listener import count_connections
 from zdd.keeper.record import Record, remove
 from zdd.paths import Paths
 
+_POLL = 0.01
+
 
 def connections(paths: Paths, name: str) -> int:
     """Count the connections to the instance without asking its keeper, also those of an nginx in another namespace."""
     if (port := client.pids(paths.pids(name)).port) is not None:
         return sock_diag.connections_to_port(port)
     return count_connections(Record.find(paths.record(name)), paths.keep(name))
+
+
+def drain(paths: Paths, name: str, seconds: float, workers: Sequence[Process], clock: Clock) -> None:
+    """Wait, at most this long, until these workers of nginx have ended and nobody is connected to the instance."""
+    until = clock.now() + seconds
+    for worker in workers:
+        worker.wait(until - clock.now())
+    for _ in clock.poll(_POLL, until):
+        if not connections(paths, name):
+            break
 
 
 def end(paths: Paths, name: str, patience: float, clock: Clock) -> None:

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 
 from zdd.conf.schema import RunService, Service
-from zdd.errors import DeployFailed
-from zdd.events import Drain, Events, Healthy, Notice
+from zdd.errors import DeployFailed, shorten
+from zdd.events import Events, Healthy, Notice
 from zdd.host.process import Process, ended
 from zdd.instances import environment
 from zdd.instances.driver import Driver, Launch, ProxySide
@@ -21,7 +21,9 @@ from zdd.routing.manifest import Instance, Manifest
 
 _AT_ONCE = 16  # instances that are probed at the same time
 _MOMENT = 1.0  # seconds in which most apps end
+_AGAIN = 0.1  # seconds between looks at whether it must still be waited for
 _LONG = 5.0  # seconds after which a waiting user is told the reason
+_SHOWN = 5  # names in a notice
 
 
 class Instances:
@@ -139,7 +141,7 @@ class Instances:
         """Raise DeployFailed where another user's program listens on an instance's port: clients would be led to it."""
         for instance in instances:
             if instance.kind == "tcp" and (conflict := self.of(instance.name).port_conflict()):
-                raise DeployFailed(f"{instance.service}: {conflict}", hint="end it; `ss -ltnp` shows who listens where")
+                raise DeployFailed(f"{instance.service}: {conflict}", hint=failure.END_IT)
 
     def check_lives(self, instances: Sequence[Instance]) -> None:
         """
@@ -159,23 +161,36 @@ class Instances:
         """Undo the start of an instance, without waiting for its end; see Driver.discard."""
         driver = self.of(name)
         driver.discard(workers)
-        if workers is None:
+        if workers is None or self.look(name).main:  # the app of one that was swapped back has ended
             self._discarded.append(driver)
 
     def await_discarded(self) -> None:
         """
         Wait until the discarded instances have ended. Leave those that do not end in a moment to their keepers.
 
-        Two versions of a stop-first service never run at once, so those are waited for.
+        Those that must have ended before the next version starts are waited for.
         """
         until = self.clock.now() + _MOMENT
-        for driver in self._discarded:
-            service = driver.service
-            longest = service.stop_timeout + KEEPER_TIMEOUT if service.order == "stop-first" else 0.0
-            if not driver.await_discarded(max(longest, until - self.clock.now())):
-                text = f"has not ended yet: it is killed {service.stop_timeout:g} s after it was told to stop"
-                self.events.send(Drain(subject=driver.name, service=service.name, text=text))
+        left = [driver for driver in self._discarded if not driver.await_discarded(until - self.clock.now())]
         self._discarded.clear()
+        for driver in left:
+            if why := driver.must_end():
+                self.events.notice(f"{driver.name} is waited for, at most {driver.ends_within():g} s: {why}")
+        left = [driver for driver in left if not self._has_let_go(driver)]
+        if left:
+            has, it_is = ("has", "it is") if len(left) == 1 else ("have", "they are")
+            names = shorten([driver.name for driver in reversed(left)], _SHOWN)
+            seconds = max(driver.ends_within() for driver in left)
+            words = f"{names} {has} not ended yet, and nobody has to wait: {it_is} killed within {seconds:g} s"
+            self.events.notice(words)
+
+    def _has_let_go(self, driver: Driver) -> bool:
+        """Wait for a discarded instance as long as the next version needs its end; return whether it has ended."""
+        until = self.clock.now() + driver.ends_within() + KEEPER_TIMEOUT
+        while driver.must_end() and self.clock.now() < until:
+            if driver.await_discarded(_AGAIN):
+                return True
+        return driver.await_discarded(0)
 
     def running(self, names: Collection[str] | None = None) -> dict[str, InstanceState]:
         """Return every instance that has left a trace, or those of these names, by name."""

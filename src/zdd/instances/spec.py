@@ -6,12 +6,13 @@ import math
 import os
 import shlex
 import signal
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from zdd import typed
+from zdd import keeper, typed
 from zdd.conf.schema import RunService
 from zdd.host import acl, files, systemd
 from zdd.instances import environment, node
@@ -82,6 +83,12 @@ def install_hook(record: Record, service: RunService) -> None:
     """Give a Node app the hook that turns its first listen into the inherited socket."""
     if record.listen_variables and node.wants_hook(service):
         record.env["NODE_OPTIONS"] = node.install_hook(record.folder, record.env.get("NODE_OPTIONS", ""))
+
+
+def keeper_of(record: Record) -> list[str]:
+    """Return the command that starts the keeper of this record."""
+    program = f"{os.path.dirname(keeper.__file__)}/__main__.py"
+    return [sys.executable, "-I", "-S", "-X", "utf8", program, record.file]
 
 
 def unit_of(name: str, service: RunService, project: str) -> systemd.Unit:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from zdd import keeper
 from zdd.conf.schema import RunService
 from zdd.errors import UsageError
 from zdd.host import systemd
@@ -20,6 +17,7 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances import environment, orphan, spec
 from zdd.instances.driver import Driver, Launch, Times
+from zdd.instances.fixed_port import fixed_port
 from zdd.instances.health.probe import Probe
 from zdd.instances.health.verdict import Health
 from zdd.instances.spec import KEEPER_TIMEOUT
@@ -45,6 +43,7 @@ class SupervisedInstance(Driver):
         self.clock = clock
         self.control = paths.control_socket(name)
         self.lease: client.Lease | None = None
+        self._started: Process | None = None
         self.service: RunService = service
 
     @cached_property
@@ -59,7 +58,7 @@ class SupervisedInstance(Driver):
 
     def problem(self) -> str:
         """Return why the instance is not healthy yet, as of the last attempt."""
-        return self.probe.problem
+        return self.probe.why_not_yet()
 
     def launch(self, launch: Launch) -> None:
         """Start the keeper, which starts the app unless that must wait. Raises UsageError for an unknown user."""
@@ -70,12 +69,11 @@ class SupervisedInstance(Driver):
         record.write()
         if self.commands.log:
             self.commands.log(f"{shlex.join(record.argv)}  (in {record.cwd})")
-        program = f"{os.path.dirname(keeper.__file__)}/__main__.py"
-        argv = [sys.executable, "-I", "-S", "-X", "utf8", program, record.file]
+        argv = spec.keeper_of(record)
         unit = spec.unit_of(self.name, self.service, record.project)
         if not systemd.start(unit, argv, record.log, Commands()):
             # Its environment is what CI systems kill by, and would keep a job's secrets.
-            Commands().spawn(argv, env=environment.base(), output=record.log).forget()
+            self._started = Commands().spawn(argv, env=environment.base(), output=record.log).forget()
 
     def attach(self, interrupt: Callable[[], None]) -> None:
         """
@@ -88,15 +86,17 @@ class SupervisedInstance(Driver):
             with contextlib.suppress(client.Gone):
                 self.lease = self.lease or client.Lease(self.control)
                 return
+            if client.has_died(self.paths.pids(self.name)) or (self._started and not self._started.alive()):
+                raise self.probe.failed(client.KILLED)
         raise self.probe.failed(f"nobody answers for it on {self.control}")
 
     def await_healthy(self, interrupt: Callable[[], None], until: float = math.inf) -> Health:
         """Return once health_command succeeds, the health request is answered, or a worker has lived min_uptime."""
-        return self.probe.await_healthy(self.lease.events if self.lease else list, interrupt, until)
+        return self.probe.await_healthy(self.lease, interrupt, until)
 
-    def ask_once(self) -> str | None:
-        """Ask the instance once whether it is healthy; return what is wrong, None if nothing is known to be."""
-        return self.probe.ask_once()
+    def ask_once(self, interrupt: Callable[[], None] = lambda: None) -> str | None:
+        """Ask once whether the instance is healthy; return what is wrong, None if nothing is known to be."""
+        return self.probe.ask_once(interrupt)
 
     def state(self) -> InstanceState:
         """Return the instance's state now."""
@@ -214,18 +214,25 @@ class SupervisedInstance(Driver):
             self._is_gone_within(self._times().stop_timeout + KEEPER_TIMEOUT)
         self._finish()
 
+    def must_end(self) -> str | None:
+        """Return why the next version may not start before this instance has ended; None if it may."""
+        if self.service.order == "stop-first":
+            return "two versions of it never run at once"
+        port = fixed_port(self.paths.pids(self.name))
+        return f"it still has port {port}, which the next version may need" if port else None
+
+    def ends_within(self) -> float:
+        """Return the seconds after which a discarded instance is killed."""
+        drain = self._times().drain_timeout if self._ask("status", brief=True).get("state") == "draining" else 0.0
+        return drain + self._times().stop_timeout
+
     def _finish(self) -> None:
         """End what a dead keeper left behind. First kill one that is alive but does not answer: it would restart."""
         orphan.end(self.paths, self.name, self._times().stop_timeout, self.clock)
 
     def _drain_and_finish(self, seconds: float, workers: Sequence[Process]) -> None:
         """Do the last duties of a dead keeper: drain and stop the app."""
-        until = self.clock.now() + seconds
-        for worker in workers:
-            worker.wait(until - self.clock.now())
-        for _ in self.clock.poll(_POLL, until):
-            if not orphan.connections(self.paths, self.name):
-                break
+        orphan.drain(self.paths, self.name, seconds, workers, self.clock)
         self._finish()
 
     def _is_gone_within(self, seconds: float) -> bool:

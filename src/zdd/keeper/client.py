@@ -15,6 +15,7 @@ from zdd.keeper import OLDEST, VERSION, message
 
 _NEEDED = {"status": {"ok", "state", "pid"}, "attach": {"ok", "state"}}  # in an answer
 PATIENCE = 20.0  # seconds; a keeper that is gone is noticed at once, so this is for a machine that stalls
+KILLED = "the process of zdd that runs it has ended: was it killed?"
 _AGAIN = 0.01  # seconds between connects to a keeper whose queue is full
 
 
@@ -87,6 +88,12 @@ def pids(path: str) -> Pids:
     return Pids(
         _living(written.get("keeper")), _living(written.get("app")), port if type(port) is int and port > 0 else None
     )
+
+
+def has_died(path: str) -> bool:
+    """Return whether the keeper that wrote this file has ended; False before it has written one."""
+    keeper = files.read_object(path).get("keeper")
+    return keeper is not None and _living(keeper) is None
 
 
 def _living(pair: object) -> Process | None:

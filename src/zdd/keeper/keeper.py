@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from zdd.keeper.app import Ended
     from zdd.keeper.part import Shared
 
-_ATTACH_WITHIN = 10.0
-_LATECOMERS = 1.0  # nginx may have looked up the path just before it changed
+_ATTACH_WITHIN = 10.0  # seconds; nobody waits for it: it ends what a command that was killed has started
+_LATECOMERS = 1.0  # nginx may have looked up the path just before it changed: kept 1 s, none was lost (tables.py)
 
 
 class Keeper(Part):

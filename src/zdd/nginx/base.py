@@ -28,7 +28,7 @@ from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.master import Answer
 from zdd.nginx.process.sharing import Done, Rival
 from zdd.nginx.process.whereabouts import Whereabouts
-from zdd.nginx.proxy import Proxy
+from zdd.nginx.proxy import Check, Proxy, proceed
 from zdd.nginx.told import Told
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
@@ -47,6 +47,7 @@ class NginxBase(Proxy, ABC):
     Brings nginx to the text for a table, and back to the text that it had before.
 
     `conf_file` is the file that zdd writes, `error_log` where nginx says why it cannot reach an instance.
+    `check` is called while nginx's answers are waited for, and may raise.
     """
 
     conf_file: str
@@ -54,12 +55,13 @@ class NginxBase(Proxy, ABC):
     error_log: str
     is_ours: bool  # whether zdd starts it, and so knows where it listens
 
-    def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
+    def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock, check: Check = proceed) -> None:
         self.config = config
         self.paths = paths
         self.commands = commands
         self.clock = clock
         self.about = About(paths.nginx_about)  # what its program has said of itself
+        self.interrupt = check
 
     @property
     def file(self) -> ConfFile:
@@ -112,7 +114,7 @@ class NginxBase(Proxy, ABC):
 
         services = self.config.services.items()
         timeouts = {name: max(client.TIMEOUT, service.health_timeout) for name, service in services}
-        return Gate(self.paths, Door(self.mark, self.error_log, self.is_ours, timeouts), self.clock)
+        return Gate(self.paths, Door(self.mark, self.error_log, self.is_ours, timeouts), self.clock, self.interrupt)
 
     def require(self) -> None:
         """Raise UsageError where a deploy cannot do to nginx what it would; nothing, if nginx runs the text already."""

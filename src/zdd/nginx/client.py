@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from zdd.host.clock import Clock
 from zdd.instances.health import request
@@ -17,12 +17,21 @@ _SOON = 2.0  # seconds in which nginx answers a request by itself
 
 
 def ask(
-    visit: Visit, clock: Clock, timeout: float = TIMEOUT, more: Mapping[str, str] = {}, method: str = "GET"
+    visit: Visit,
+    clock: Clock,
+    timeout: float = TIMEOUT,
+    more: Mapping[str, str] = {},
+    method: str = "GET",
+    interrupt: Callable[[], None] = lambda: None,
 ) -> Answer:
-    """Send the visit's request with these further headers. Raises OSError (TimeoutError included) and NotHttp."""
+    """
+    Send the visit's request with these further headers; `interrupt` may raise.
+
+    Raises OSError (TimeoutError included) and NotHttp.
+    """
     until = clock.now() + timeout
     wanted = Request(visit.path, visit.host, more, method)
-    return request.ask(_connect(visit, timeout), wanted, lambda: until - clock.now())
+    return request.ask(_connect(visit, timeout), wanted, lambda: until - clock.now(), interrupt)
 
 
 def seen(visit: Visit, mark: Mark, clock: Clock) -> Seen | None:

@@ -22,7 +22,7 @@ from zdd.nginx.process import replaced
 from zdd.nginx.process.commanded import CommandedNginx
 from zdd.nginx.process.master import USUAL_PID_FILE, Absent, Answer
 from zdd.nginx.process.reads import Readers
-from zdd.nginx.proxy import MaintenanceCheck
+from zdd.nginx.proxy import Check, MaintenanceCheck, proceed
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
@@ -40,8 +40,8 @@ class ExternalNginx(NginxBase):
     read_timeout: float | None = None  # only they know it
     is_ours = False
 
-    def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
-        super().__init__(config, paths, commands, clock)
+    def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock, check: Check = proceed) -> None:
+        super().__init__(config, paths, commands, clock, check)
         self.conf_file = str(config.nginx.include)
         self.pid_file = str(config.nginx.pid_file or USUAL_PID_FILE)
         self.readers = Readers(self.conf_file, str(config.nginx.binary) if config.nginx.binary else None, commands)

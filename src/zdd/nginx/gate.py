@@ -58,12 +58,14 @@ class Gate:
 
     A proof is an answer with the mark and the address of an instance of the new version. A slot leads to the new
     version from the switch on, but a pooled connection may still lead to the old one for as long as the pool's tail.
+    `interrupt` is called during every wait and may raise.
     """
 
-    def __init__(self, paths: Paths, door: Door, clock: Clock) -> None:
+    def __init__(self, paths: Paths, door: Door, clock: Clock, interrupt: Callable[[], None] = lambda: None) -> None:
         self.paths = paths
         self.door = door
         self.clock = clock
+        self.interrupt = interrupt
         self._before: dict[str, int] = {}
         self._services: tuple[Manifest, dict[str, str]] | None = None
 
@@ -101,7 +103,7 @@ class Gate:
         if not old:
             return True
         known: Sequence[float | None] = []
-        for _ in self.clock.poll(_POLL, begun + pool.LONGEST):
+        for _ in self.clock.poll(_POLL, begun + pool.LONGEST, self.interrupt):
             zeros = 0 if _connected(self.paths, old) else zeros + 1
             if zeros == _SURE:
                 return True
@@ -183,7 +185,7 @@ class Gate:
 
     def _ask(self, visit: Visit, at_most: float = math.inf) -> Answer:
         timeout = min(at_most, self.door.timeouts.get(visit.service, client.TIMEOUT))
-        return client.ask(visit, self.clock, timeout, client.asking(self.door.mark))
+        return client.ask(visit, self.clock, timeout, client.asking(self.door.mark), interrupt=self.interrupt)
 
     def _ask_instance(self, instance: Instance, visit: Visit) -> int | None:
         """Return the status of the instance's own answer to the same request, None if it gives none."""
@@ -191,7 +193,8 @@ class Gate:
         address = self.paths.keep(instance.name) if instance.has_slot else instance.port
         try:
             connection = request.connect(address or 0, client.TIMEOUT)
-            return request.ask(connection, Request(visit.path, visit.host), lambda: until - self.clock.now()).status
+            asked = Request(visit.path, visit.host)
+            return request.ask(connection, asked, lambda: until - self.clock.now(), self.interrupt).status
         except (OSError, NotHttp):
             return None
 

@@ -21,7 +21,7 @@ from zdd.nginx.managed_text import ManagedText
 from zdd.nginx.process import master, replaced
 from zdd.nginx.process.master import Answer
 from zdd.nginx.process.nginx import NginxProcess
-from zdd.nginx.proxy import MaintenanceCheck
+from zdd.nginx.proxy import Check, MaintenanceCheck, proceed
 from zdd.nginx.users import uid_of
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
@@ -34,8 +34,8 @@ class ManagedNginx(NginxBase):
 
     is_ours = True
 
-    def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock) -> None:
-        super().__init__(config, paths, commands, clock)
+    def __init__(self, config: Config, paths: Paths, commands: Commands, clock: Clock, check: Check = proceed) -> None:
+        super().__init__(config, paths, commands, clock, check)
         self.written = self._text()
         self.conf_file = paths.nginx_conf
         self.pid_file = self.written.pid_file

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from zdd.events import Unproved
@@ -13,6 +13,13 @@ from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.routing.manifest import Manifest
+
+Check = Callable[[], None]
+"""What a wait calls again and again; it may raise."""
+
+
+def proceed() -> None:
+    """Let a wait go on."""
 
 
 class MaintenanceCheck(NamedTuple):

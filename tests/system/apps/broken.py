@@ -197,6 +197,25 @@ def hangs_up_on_proxies(where):
     plain.serve(plain.listen(where), converse)
 
 
+def keeps_proxies_waiting(where):
+    def converse(connection):
+        with connection, connection.makefile("rb") as stream:
+            method, path, headers, body = plain.read(stream)
+            if "x-forwarded-for" in headers:
+                time.sleep(600)
+            connection.sendall(plain.answer(method, path, body))
+
+    plain.serve(plain.listen(where), converse)
+
+
+def serves_and_ignores_sigterm(where):
+    """If TAKEN says so, on a port of its own as well, as for metrics."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    own = plain.listen(os.environ["TAKEN"]) if "TAKEN" in os.environ else None
+    plain.main(where)
+    own.close()
+
+
 def dies_in_the_bake(where):
     """In the middle of no request: that one would be lost, and nobody could help it."""
     listener, at_work = plain.listen(where), []
@@ -214,6 +233,18 @@ def dies_in_the_bake(where):
     for one in at_work:
         one.join()
     os._exit(1)
+
+
+def hangs_in_the_bake(where):
+    def converse(connection):
+        with connection, connection.makefile("rb") as stream:
+            while request := plain.read(stream):
+                if request[1] == "/health" and BAKING.exists():
+                    BAKING.with_name("asked").touch()
+                    time.sleep(600)
+                connection.sendall(plain.whole("200 OK", b""))
+
+    plain.serve(plain.listen(where), converse)
 
 
 def sickens_in_the_bake(where):

@@ -28,7 +28,7 @@ from zdd.instances.classic.record import ClassicRecord
 from zdd.instances.driver import Driver, Launch
 from zdd.instances.health import failure, request, verdict
 from zdd.instances.health.failure import InstanceFailed
-from zdd.instances.health.verdict import Health
+from zdd.instances.health.verdict import Health, Verdict
 from zdd.instances.state import InstanceState, classic
 from zdd.paths import Paths
 
@@ -216,8 +216,8 @@ class ClassicInstance(Driver):
             interrupt()
             self._check_alive(evidence.main)
 
-        def note(problem: str) -> None:
-            self._problem = problem
+        def note(last: Verdict) -> None:
+            self._problem = last.words
 
         last = verdict.await_healthy(evidence.port, self.service, deadline, self.clock, check, note)
         if not last.healthy:

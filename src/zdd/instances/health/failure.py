@@ -14,6 +14,8 @@ from zdd.instances import node
 
 REBUILD = "if it has gone since, as with an upgrade of the system: `zddeploy deploy --rebuild` builds the release again"
 """What to do about a release that misses a program that it was built with."""
+END_IT = "end it; `ss -ltnp` shows who listens where"
+"""What to do about another program on the app's port."""
 _SEARCHED = 1000  # lines of a log
 _OTHER_WAYS = 'socket = "unix" and {socket} in run, or socket = "tcp" and {port}'
 _CLOSED = f"descriptor 3 was closed by its launcher: {_OTHER_WAYS}"

@@ -134,14 +134,14 @@ def await_healthy(
     deadline: float,
     clock: Clock,
     interrupt: Callable[[], None],
-    note: Callable[[str], None],
+    note: Callable[[Verdict], None],
 ) -> Verdict:
     """
     Ask until the instance is healthy, or until the deadline; return the last verdict.
 
     A keeper's socket (fd) listens before the app accepts: one request waits in its queue from the start, and
-    health_timeout counts from the moment the app accepts it. `interrupt` may raise; `note` is given the problem of each
-    attempt.
+    health_timeout counts from the moment the app accepts it. `interrupt` and `note` may raise; `note` is given the
+    verdict of each attempt that failed.
     """
     queue = str(address) if service.kind == "fd" else None
     last: Verdict | None = None
@@ -152,16 +152,16 @@ def await_healthy(
         if verdict.healthy:
             return verdict
         last = last if last and patience.was_cut_short() else verdict
-        note(last.words)
+        note(last)
         pause = min(2 * pause, _LONGEST_POLL) if verdict.taken else _POLL
     interrupt()  # an app that ended meanwhile says more
     return last or verdict
 
 
-def ask_once(address: Address, service: Service, clock: Clock) -> str | None:
-    """Send one health request; return what is wrong, None if the instance is healthy."""
+def ask_once(address: Address, service: Service, clock: Clock, interrupt: Callable[[], None]) -> str | None:
+    """Send one health request; return what is wrong, None if the instance is healthy. `interrupt` may raise."""
     patience = _Patience(None, service, clock.now() + service.health_timeout, clock)
-    verdict = _attempt(address, service, patience, lambda: None)
+    verdict = _attempt(address, service, patience, interrupt)
     return None if verdict.healthy else verdict.words
 
 

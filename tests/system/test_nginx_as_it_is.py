@@ -175,7 +175,8 @@ def test_a_page_in_place_of_an_app_that_nginx_cannot_reach_is_no_answer(
 
 PYTHON = "/usr/bin/python3"  # one that every user may run
 SOURCE, PACKAGES = Path(zdd.__file__).parents[1], sysconfig.get_path("purelib")
-HIDDEN = 'mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid games --regid games --clear-groups "$@"'
+SEEN = 'exec setpriv --reuid games --regid games --clear-groups "$@"'
+HIDDEN = f"mount -t proc -o hidepid=2 proc /proc && {SEEN}"
 
 
 @ROOT
@@ -222,10 +223,10 @@ def second_nginx(project: Project, foreign: Foreign) -> int:
     return int((folder / "nginx.pid").read_text())
 
 
-def as_games(project: Project, *args: str) -> str:
+def as_games(project: Project, *args: str, code: int = 0, within: str = HIDDEN) -> str:
     """Run zddeploy as that user where other users' processes are hidden; returns what it says, in one line."""
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", HIDDEN, "sh", PYTHON, "-m", "zdd", *args],
+        ["unshare", "-m", "sh", "-c", within, "sh", PYTHON, "-m", "zdd", *args],
         cwd=project.folder,
         env={"PATH": "/usr/sbin:/usr/bin:/bin", "PYTHONPATH": f"{SOURCE}:{PACKAGES}", "HOME": str(project.folder)},
         capture_output=True,
@@ -233,5 +234,5 @@ def as_games(project: Project, *args: str) -> str:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return " ".join((done.stdout + done.stderr).split())

@@ -16,12 +16,11 @@ from pathlib import Path
 import pytest
 
 import zdd
-from tests.waiting import eventually
 from zdd.load import Load, Spec
 from zdd.nginx.process.binary import packaged
 
 from .at_load import ANSWERS, ANSWERS_TCP, BUSY, TOO_LARGE, answers, behind_template, deploy_at_load
-from .foreign_nginx import CONF, Foreign, configured, said
+from .foreign_nginx import CONF, Foreign, configured, said, started
 from .project import (
     MIXED,
     PLAIN,
@@ -219,8 +218,7 @@ def second_nginx(project: Project, foreign: Foreign) -> int:
     conf = project.write("second/nginx.main", text.replace("user USER;", ""))
     command = ["setpriv", "--reuid", "games", "--regid", "games", "--clear-groups", foreign.program, "-c", str(conf)]
     subprocess.run(command, check=True, capture_output=True, timeout=30)
-    eventually(lambda: (folder / "nginx.pid").read_text().strip())
-    return int((folder / "nginx.pid").read_text())
+    return started(folder / "nginx.pid")
 
 
 def as_games(project: Project, *args: str, code: int = 0, within: str = HIDDEN) -> str:

@@ -16,7 +16,7 @@ from zdd.host.process import Process
 from zdd.load import Kind
 
 from .at_load import BUSY
-from .foreign_nginx import CONF, Foreign, configured, said
+from .foreign_nginx import CONF, Foreign, configured, said, started, workers_of
 from .project import MIXED, PLAIN, PLAIN_TCP, Project, assert_nothing_lost, configure, service, version
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces and run workers as others")
@@ -189,7 +189,7 @@ def test_while_the_program_is_replaced_only_a_deploy_without_a_reload_goes_on(
     foreign.lead()
     os.kill(old, signal.SIGUSR2)
     eventually(lambda: Path(f"{foreign.pid_file}.oldbin").exists() and foreign.pid_file.exists())
-    eventually(lambda: foreign.pid_file.read_text().strip() and foreign.workers())
+    assert started(foreign.pid_file) != old
     new = foreign.master
     version(project, 2)
     try:
@@ -217,8 +217,7 @@ def test_two_nginx_that_include_the_file_are_not_guessed_at(project: Project, fo
     text = CONF.replace("FOLDER/nginx", f"{second}/nginx").replace("FOLDER", str(project.folder))
     conf = project.write("second/nginx.main", text.replace("USER", "www-data").replace("site*", "none*"))
     subprocess.run([foreign.program, "-c", str(conf)], check=True, capture_output=True, timeout=30)
-    eventually(lambda: (second / "nginx.pid").read_text().strip())
-    other = int((second / "nginx.pid").read_text())
+    other = started(second / "nginx.pid")
     try:
         shown = json.loads(project.zddeploy("status", "--json").stdout.splitlines()[-1])
         assert shown["nginx"]["pid"] is None
@@ -309,7 +308,7 @@ def test_while_our_own_nginx_is_replaced_no_reload_is_tried(project: Project) ->
     os.kill(old, signal.SIGUSR2)
     eventually(lambda: pid_file.read_text().strip() not in ("", str(old)))
     new = int(pid_file.read_text())
-    eventually(lambda: process.children(new))
+    eventually(lambda: workers_of(new))
     version(project, 2)
     try:
         assert f"processes {old} and {new} both take requests" in said(project, code=2)

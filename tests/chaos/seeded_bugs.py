@@ -339,6 +339,35 @@ BUGS = [
         "    digits = word.isdigit() and len(word) <= _MOST_DIGITS\n",
         "tests/host/test_foreign.py::test_anything_else_is_none",
     ),
+    Bug(
+        "a comment behind a value becomes a part of it",
+        "conf/env_file.py",
+        '    if re.search(r"(^|[ \\t])#", value):\n',
+        '    if value.startswith("#"):\n',
+        "tests/conf/test_env_file.py::test_what_the_page_refuses_is_refused_and_what_it_says_to_write_is_read",
+    ),
+    Bug(
+        "the cause is told after the undo",
+        "deploy/deploy.py",
+        "        project.events.send(Failed.of(cause))\n        cause.is_told = True\n",
+        "        pass\n",
+        "tests/system/test_told_at_once.py"
+        "::test_the_cause_is_an_event_before_the_undo_and_the_keeper_kills_what_ignores_its_signal",
+    ),
+    Bug(
+        "a reload that nothing shows is taken for done",
+        "nginx/process/commanded.py",
+        "        if not (seen and seen.digest == self._digest(text)):\n",
+        "        if seen and seen.digest != self._digest(text):\n",
+        "tests/system/test_another_hand.py::test_with_two_nginx_a_reload_that_fails_silently_is_not_done[usual]",
+    ),
+    Bug(
+        "a redirect of nginx's own proves the new version",
+        "nginx/gate.py",
+        '            reason = "redirect" if 300 <= answer.status < 400 else "nginx"\n',
+        '            reason = "nginx"\n            if 300 <= answer.status < 400:\n                return None\n',
+        "tests/system/test_gate.py::test_what_nginx_answers_by_itself_proves_nothing_and_is_told[usual-a redirect]",
+    ),
 ]
 
 
@@ -356,7 +385,7 @@ def main() -> int:
 def is_noticed(bug: Bug) -> bool:
     """Plant the bug in a copy of the tree, and tell whether its test turns red there and is green without it."""
     with tempfile.TemporaryDirectory(prefix="zddseed", dir="/tmp") as folder:
-        for name in ("src", "tests", "samples", "pyproject.toml"):
+        for name in ("src", "tests", "samples", "docs", "pyproject.toml"):
             source = ROOT / name
             copy = Path(folder, name)
             shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)

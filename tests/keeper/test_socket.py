@@ -26,7 +26,8 @@ NOBODY = 65534
 
 
 def may_connect(instance: Instance, uid: int) -> bool:
-    """Whether this user can; in a child, which does not come back."""
+    """Whether this user can, once there is a socket; in a child, which does not come back."""
+    os.stat(instance.socket)
     pid = os.fork()
     if pid == 0:
         try:

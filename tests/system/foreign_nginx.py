@@ -18,6 +18,7 @@ from .project import PLAIN, Project, configure, service
 
 PATH = f"{os.environ['PATH']}:/usr/sbin"
 NGINX = shutil.which("nginx", path=PATH) or "nginx"
+WORKERS = 2
 CONF = """\
 user USER;
 pid FOLDER/nginx.pid;
@@ -60,9 +61,7 @@ class Foreign:
         text = CONF.replace("FOLDER", str(self.project.folder)).replace("USER", user)
         self.project.write("nginx.main", text)
         subprocess.run([*within, self.program, "-c", str(self.main)], check=True, capture_output=True, timeout=30)
-        eventually(lambda: self.pid_file.read_text().strip())
-        eventually(self.workers)
-        return self.master
+        return started(self.pid_file)
 
     @property
     def master(self) -> int:
@@ -70,7 +69,7 @@ class Foreign:
 
     def workers(self) -> set[int]:
         """The workers that it has at the moment: none right after its start."""
-        return set(process.children(self.master))
+        return workers_of(self.master)
 
     def stop(self) -> None:
         if self.pid_file.exists() and (found := Process.find(self.master)):
@@ -93,7 +92,20 @@ class Foreign:
         """Reload it as another hand does, and wait for the new workers."""
         before = self.workers()
         os.kill(self.master, signal.SIGHUP)
-        eventually(lambda: self.workers() and not before & self.workers())
+        eventually(lambda: len(self.workers()) == WORKERS and not before & self.workers())
+
+
+def started(pid_file: Path) -> int:
+    """Wait until an nginx of the text above is all there; returns its master."""
+    eventually(lambda: pid_file.read_text().strip())
+    master = int(pid_file.read_text())
+    eventually(lambda: len(workers_of(master)) == WORKERS)
+    return master
+
+
+def workers_of(master: int) -> set[int]:
+    """The workers that have begun: before that they have no title of their own, and are their master's user."""
+    return {pid for pid in process.children(master) if "worker process" in process.title(pid)}
 
 
 def configured(

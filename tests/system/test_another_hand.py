@@ -19,12 +19,11 @@ import pytest
 
 from tests.machine import free_port
 from tests.waiting import eventually
-from zdd.host import process
 from zdd.host.process import Process
 from zdd.nginx.process import running
 
 from .at_load import BUSY, behind_template, deploy_at_load
-from .foreign_nginx import CONF, Foreign, configured, said
+from .foreign_nginx import CONF, Foreign, configured, said, started, workers_of
 from .project import (
     PLAIN,
     PLAIN_TCP,
@@ -209,7 +208,7 @@ def replaced(pid_file: Path) -> Iterator[None]:
     old = master(pid_file)
     os.kill(old, signal.SIGUSR2)
     eventually(lambda: pid_file.read_text().strip() not in ("", str(old)))
-    eventually(lambda: process.children(master(pid_file)))
+    eventually(lambda: workers_of(master(pid_file)))
     try:
         yield
     finally:
@@ -274,8 +273,7 @@ def another_nginx(project: Project, foreign: Foreign) -> Iterator[None]:
     text = CONF.replace("FOLDER/nginx", f"{folder}/nginx").replace("FOLDER", str(project.folder))
     conf = project.write("second/nginx.main", text.replace("USER", "www-data").replace("site*", "none*"))
     subprocess.run([foreign.program, "-c", str(conf)], check=True, capture_output=True, timeout=30)
-    eventually(lambda: (folder / "nginx.pid").read_text().strip())
-    found = Process.find(int((folder / "nginx.pid").read_text()))
+    found = Process.find(started(folder / "nginx.pid"))
     assert found
     yield
     found.signal(signal.SIGTERM)

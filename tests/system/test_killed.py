@@ -12,16 +12,17 @@ from tests.waiting import eventually
 from .project import PLAIN, PLAIN_UNIX, Project, configure, service, version
 
 STUBBORN = """\
-import signal, sys, time
+import os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: print("told to stop", flush=True))
 if sys.argv[1] == "none":
-    open("ready", "w")
+    open("ready." + os.environ["ZDD_INSTANCE"], "w")
     while True:
         time.sleep(1)
 import plain
 plain.main(sys.argv[1])
 """
-JOB = {"run": "python -S stubborn.py none", "socket": "none", "health_command": "test -e ready", "stop_timeout": "1s"}
+READY = "test -e ready.$ZDD_INSTANCE"  # it ignores the signal from then on
+JOB = {"run": "python -S stubborn.py none", "socket": "none", "health_command": READY, "stop_timeout": "1s"}
 WEB = {"run": "python -S stubborn.py {fd}", "stop_timeout": "1s", "keep_warm": "0s"}
 WHY = "killed: not stopped within stop_timeout (1 s), so what it was doing is lost"
 
@@ -94,7 +95,7 @@ def test_a_kill_by_down_is_told(project: Project) -> None:
 def test_a_version_that_never_served_is_killed_without_a_word(project: Project) -> None:
     """Nothing is lost by that."""
     deploy(project, service("jobs", **JOB))
-    project.replace("deploy.toml", "test -e ready", "false")
+    project.replace("deploy.toml", READY, "false")
     project.replace("deploy.toml", '"1s"', '"1s"\nstart_timeout = "1s"')
 
     project.zddeploy(code=1)

@@ -13,8 +13,13 @@ from zdd.keeper.record import Record
 
 from .project import PLAIN, WORKER, Project, busy, configure, service, version
 
-STUBBORN = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nopen('ready', 'w')\ntime.sleep(3600)\n"
-JOB = {"run": "python -S stubborn.py", "socket": "none", "health_command": "test -e ready"}
+STUBBORN = """\
+import os, signal, time
+signal.signal(15, signal.SIG_IGN)
+open(f"ready.{os.environ['ZDD_INSTANCE']}", "w")
+time.sleep(3600)
+"""
+JOB = {"run": "python -S stubborn.py", "socket": "none", "health_command": "test -e ready.$ZDD_INSTANCE"}
 
 
 def test_a_shorter_drain_timeout_holds_for_the_instance_that_is_replaced(project: Project) -> None:

@@ -16,12 +16,11 @@ from pathlib import Path
 import pytest
 
 import zdd
-from tests.waiting import eventually
 from zdd.load import Load, Spec
 from zdd.nginx.process.binary import packaged
 
 from .at_load import ANSWERS, ANSWERS_TCP, BUSY, TOO_LARGE, answers, behind_template, deploy_at_load
-from .foreign_nginx import CONF, Foreign, configured, said
+from .foreign_nginx import CONF, Foreign, configured, said, started
 from .project import (
     MIXED,
     PLAIN,
@@ -175,7 +174,8 @@ def test_a_page_in_place_of_an_app_that_nginx_cannot_reach_is_no_answer(
 
 PYTHON = "/usr/bin/python3"  # one that every user may run
 SOURCE, PACKAGES = Path(zdd.__file__).parents[1], sysconfig.get_path("purelib")
-HIDDEN = 'mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid games --regid games --clear-groups "$@"'
+SEEN = 'exec setpriv --reuid games --regid games --clear-groups "$@"'
+HIDDEN = f"mount -t proc -o hidepid=2 proc /proc && {SEEN}"
 
 
 @ROOT
@@ -218,14 +218,13 @@ def second_nginx(project: Project, foreign: Foreign) -> int:
     conf = project.write("second/nginx.main", text.replace("user USER;", ""))
     command = ["setpriv", "--reuid", "games", "--regid", "games", "--clear-groups", foreign.program, "-c", str(conf)]
     subprocess.run(command, check=True, capture_output=True, timeout=30)
-    eventually(lambda: (folder / "nginx.pid").read_text().strip())
-    return int((folder / "nginx.pid").read_text())
+    return started(folder / "nginx.pid")
 
 
-def as_games(project: Project, *args: str) -> str:
+def as_games(project: Project, *args: str, code: int = 0, within: str = HIDDEN) -> str:
     """Run zddeploy as that user where other users' processes are hidden; returns what it says, in one line."""
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", HIDDEN, "sh", PYTHON, "-m", "zdd", *args],
+        ["unshare", "-m", "sh", "-c", within, "sh", PYTHON, "-m", "zdd", *args],
         cwd=project.folder,
         env={"PATH": "/usr/sbin:/usr/bin:/bin", "PYTHONPATH": f"{SOURCE}:{PACKAGES}", "HOME": str(project.folder)},
         capture_output=True,
@@ -233,5 +232,5 @@ def as_games(project: Project, *args: str) -> str:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return " ".join((done.stdout + done.stderr).split())

@@ -40,7 +40,7 @@ def test_when_a_master_is_killed_its_workers_answer_whom_they_have_and_others_wa
 @pytest.mark.parametrize("times", [1, 3])
 def test_at_load_a_master_that_is_killed_loses_nobody(project: Project, way: dict[str, str], times: int) -> None:
     run = way | {"run": way["run"].replace("plain.py", "prefork.py")}
-    configure(project, service("web", **run, health_path="/", hold_max="50s"))
+    configure(project, service("web", **run, health_path="/", hold_max="50s", stop_timeout="60s"))
     project.zddeploy()
     with project.load(SLOW, rate=60, connections=128) as load:
         for number in range(times):

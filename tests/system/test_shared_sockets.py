@@ -17,12 +17,11 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import eventually
-from zdd.host import process
 from zdd.host.process import Process
 from zdd.nginx.process import running, takeover
 
 from .at_load import BUSY
-from .foreign_nginx import Foreign, said
+from .foreign_nginx import Foreign, said, started, workers_of
 from .project import PLAIN, PLAIN_TCP, Call, Project, assert_only_reloads_cost, version
 from .test_another_hand import MATRIX, WAYS, Way, in_include, in_own, master, replaced
 
@@ -66,7 +65,7 @@ def orphaned(pid_file: Path) -> Iterator[list[Process]]:
     workers = running.workers(old)
     old.signal(signal.SIGUSR2)
     eventually(lambda: pid_file.read_text().strip() not in ("", str(old.pid)))
-    eventually(lambda: process.children(master(pid_file)))
+    eventually(lambda: workers_of(master(pid_file)))
     old.signal(signal.SIGKILL)
     assert old.wait(30)
     assert workers
@@ -120,11 +119,8 @@ def second(project: Project, foreign: Foreign, inherits: bool) -> Iterator[Proce
     child = subprocess.Popen(command, env=environment, pass_fds=sockets, stderr=subprocess.DEVNULL)
     for each in sockets:
         os.close(each)
-    pid_file = project.folder / "second.pid"
-    eventually(lambda: pid_file.read_text().strip())
-    found = Process.find(child.pid)
+    found = Process.find(started(project.folder / "second.pid"))
     assert found
-    eventually(lambda: running.workers(found))
     try:
         yield found
     finally:

@@ -13,10 +13,11 @@ import pytest
 from tests.waiting import eventually
 from zdd.host import process
 from zdd.host.process import Process
+from zdd.keeper import client
 from zdd.load import Kind
 
 from .at_load import BUSY
-from .foreign_nginx import CONF, Foreign, configured, said
+from .foreign_nginx import CONF, Foreign, configured, said, started, workers_of
 from .project import MIXED, PLAIN, PLAIN_TCP, Project, assert_nothing_lost, configure, service, version
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces and run workers as others")
@@ -117,21 +118,46 @@ def test_a_program_that_was_replaced_is_asked_as_long_as_it_runs(project: Projec
 
 def test_an_nginx_in_another_network_is_counted_where_it_is(project: Project, foreign: Foreign) -> None:
     """X6: found without pid_file, and keepers counted in their own namespace: nobody was ever connected."""
+    asking = asked_in_another_network(project, foreign)
+    assert project.instances()["web-1"]["connections"] == 1
+    version(project, 2)
+    deploy = project.beside()
+    eventually(lambda: "switched" in deploy.said())
+    project.write("go", "")
+
+    assert deploy.wait(60) == 0
+    assert asking.communicate(timeout=30)[0].startswith("web 1")
+
+
+def test_what_a_dead_keeper_has_left_is_counted_there_as_well(project: Project, foreign: Foreign) -> None:
+    """A9: the command line counts for it, and counted in its own namespace."""
+    asking = asked_in_another_network(project, foreign)
+    keeper = client.pids(f"{project.runtime}/control/web-1.pids").keeper
+    assert keeper
+    keeper.signal(signal.SIGKILL)
+    assert keeper.wait(30)
+    assert project.instances()["web-1"]["connections"] == 1
+    version(project, 2)
+    deploy = project.beside()
+    eventually(lambda: "switched" in deploy.said())
+    project.write("go", "")
+
+    assert deploy.wait(60) == 0
+    assert asking.communicate(timeout=30)[0].startswith("web 1")
+
+
+def asked_in_another_network(project: Project, foreign: Foreign) -> subprocess.Popen[str]:
+    """Serve behind an nginx in a network of its own; returns who asks there, and is answered once `go` exists."""
     foreign.start(within=["unshare", "-n"])
     inside = ["nsenter", "-t", str(foreign.master), "-n"]
     subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
     configured(project, foreign, pid_file=False)
     project.zddeploy()
     foreign.lead()
-    url = f"http://127.0.0.1:{project.port}/slow/3"
+    url = f"http://127.0.0.1:{project.port}/slow/go"
     asking = subprocess.Popen([*inside, "curl", "-s", url], stdout=subprocess.PIPE, text=True)
     eventually(lambda: "is busy" in project.log("web-1.log"))
-    assert project.instances()["web-1"]["connections"] == 1
-    version(project, 2)
-
-    project.zddeploy()
-
-    assert asking.communicate(timeout=30)[0].startswith("web 1")
+    return asking
 
 
 def test_a_second_project_at_a_taken_port_is_told_whose_it_is(project: Project) -> None:
@@ -189,7 +215,7 @@ def test_while_the_program_is_replaced_only_a_deploy_without_a_reload_goes_on(
     foreign.lead()
     os.kill(old, signal.SIGUSR2)
     eventually(lambda: Path(f"{foreign.pid_file}.oldbin").exists() and foreign.pid_file.exists())
-    eventually(lambda: foreign.pid_file.read_text().strip() and foreign.workers())
+    assert started(foreign.pid_file) != old
     new = foreign.master
     version(project, 2)
     try:
@@ -217,8 +243,7 @@ def test_two_nginx_that_include_the_file_are_not_guessed_at(project: Project, fo
     text = CONF.replace("FOLDER/nginx", f"{second}/nginx").replace("FOLDER", str(project.folder))
     conf = project.write("second/nginx.main", text.replace("USER", "www-data").replace("site*", "none*"))
     subprocess.run([foreign.program, "-c", str(conf)], check=True, capture_output=True, timeout=30)
-    eventually(lambda: (second / "nginx.pid").read_text().strip())
-    other = int((second / "nginx.pid").read_text())
+    other = started(second / "nginx.pid")
     try:
         shown = json.loads(project.zddeploy("status", "--json").stdout.splitlines()[-1])
         assert shown["nginx"]["pid"] is None
@@ -309,7 +334,7 @@ def test_while_our_own_nginx_is_replaced_no_reload_is_tried(project: Project) ->
     os.kill(old, signal.SIGUSR2)
     eventually(lambda: pid_file.read_text().strip() not in ("", str(old)))
     new = int(pid_file.read_text())
-    eventually(lambda: process.children(new))
+    eventually(lambda: workers_of(new))
     version(project, 2)
     try:
         assert f"processes {old} and {new} both take requests" in said(project, code=2)

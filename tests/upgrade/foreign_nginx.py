@@ -7,9 +7,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.system.foreign_nginx import CONF, PATH
+from tests.system.foreign_nginx import CONF, PATH, started
 from tests.system.project import Project
-from tests.waiting import eventually
 from zdd.host import process
 from zdd.host.process import Process
 
@@ -22,8 +21,7 @@ class ForeignNginx:
         self.port = project.port
         main = project.write("nginx.main", CONF.replace("FOLDER", str(self.folder)).replace("USER", "www-data"))
         subprocess.run(["nginx", "-c", str(main)], env=os.environ | {"PATH": PATH}, check=True, capture_output=True)
-        eventually(lambda: self.pid_file.read_text().strip())
-        self.master = int(self.pid_file.read_text())
+        self.master = started(self.pid_file)
 
     @property
     def pid_file(self) -> Path:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _DEEPEST = 32  # nested folders that are open while a tree is removed; deeper ones are moved up first
-_PATIENCE = 10.0  # seconds of further passes through a tree that is deeper, or that somebody adds to
+_PATIENCE = 10.0  # seconds of CPU for further passes through a tree that is deeper, or that somebody adds to
 
 
 class Opened:
@@ -175,9 +175,9 @@ class _Removal:
                 os.rmdir(path)
                 return
             except OSError as error:
-                deadline = deadline or time.monotonic() + _PATIENCE
+                deadline = deadline or time.thread_time() + _PATIENCE
                 stuck = bool(self.failure) and moves == self.moves
-                if error.errno != errno.ENOTEMPTY or stuck or time.monotonic() > deadline:
+                if error.errno != errno.ENOTEMPTY or stuck or time.thread_time() > deadline:
                     raise self.failure or error from None
 
     def _empty(self, folder: int, where: str, depth: int) -> None:

@@ -23,6 +23,8 @@ Outcome = Literal["done", "refused"]
 
 READS = 3  # how often a text may be read until nginx runs it: somebody else's reload, ours, and one to be sure
 _POLL = 0.02
+_SHARE = 0.1  # of the looks that an idle machine has time for: fewer are too few to give up
+_AT_MOST = 6.0  # times the patience, however busy the machine is
 _STABLE = 0.05  # seconds for which the same workers must be there: old ones need a moment to begin to shut down
 _GENERATIONS = 0.1  # seconds: nginx waits as long between starting new workers and ending the old ones
 _MIXED = 2.0  # seconds instead of _STABLE if the workers did not start together, for example after one crashed
@@ -47,7 +49,8 @@ class Reload:
 
     def outcome(self) -> Outcome | None:
         """Look once: "done" if only workers of the new text take requests, "refused" if nginx goes on as before."""
-        serving, settled = set(running.workers(self.master)), running.is_settled(self.master)
+        settled = running.is_settled(self.master)  # first: then all workers that it has started are seen after it
+        serving = set(running.workers(self.master))
         if serving != self._seen or not settled:
             self._seen, self._since = serving, self.clock.now()
             return None
@@ -59,10 +62,17 @@ class Reload:
         return self._by_mark(serving, stable > _SURE)
 
     def wait(self, seconds: float, is_lost: Callable[[], bool] = lambda: False) -> Outcome | None:
-        """Look until the outcome is known, or all `is_lost`, for this long; return the outcome, None without one."""
-        for _ in self.clock.poll(_POLL, self.clock.now() + seconds):
+        """
+        Look until the outcome is known, or all `is_lost`, for this long; return the outcome, None without one.
+
+        If a busy machine keeps us from looking, it keeps nginx from reading the text, too: then we look for longer.
+        """
+        begun = self.clock.now()
+        for looks, _ in enumerate(self.clock.poll(_POLL, begun + seconds * _AT_MOST), 1):
             if (outcome := self.outcome()) or is_lost():
                 return outcome
+            if self.clock.now() - begun >= seconds and looks >= seconds / _POLL * _SHARE:
+                break
         return None
 
     def has_changed_nothing(self) -> bool:

@@ -17,7 +17,7 @@ def milliseconds(seconds: float | None, unit: str = " ms") -> str:
     if seconds is None:
         return ""
     value = seconds * 1000
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    digits = 0 if abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2
     return f"{value:,.{digits}f}{unit}"
 
 

@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     add = parser.add_argument
     add("--quick", action="store_true", help="one run, two loads, small numbers: some minutes on two cores")
-    add("--runs", type=int, default=5, help="how often each peer has its turn (%(default)s)")
+    add("--runs", type=int, default=4, help="how often each peer has its turn (%(default)s)")
     add("--part", choices=MEASURE, action="append", help="only this part; may be given again")
     add("--peer", choices=peers.NAMES, metavar="PEER", action="append", help=f"only this: {', '.join(peers.NAMES)}")
     add("--add", action="store_true", help="add runs to the results there are, of the same machine and versions")

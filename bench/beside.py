@@ -37,8 +37,9 @@ METHOD = """\
 All Python peers run the same app by gunicorn (one process, 16 threads), the Node peers its equivalent: half a second of
 CPU to start, a millisecond for a request. Behind nginx it answers at most {capacity}
 requests a second here, wrk asking. Half of the requests are GET, half are POST with 2 kB. The load generator sends each
-request when it is due, repeats none, and counts its time from then. Access logs are off. Scripts by hand run inside the
-benchmark and pay for no interpreter of their own; zddeploy, pm2, systemctl and kamal-proxy do.
+request when it is due, repeats none, and counts its time from then. Access logs are off, but for kamal-proxy's, which
+cannot be. Scripts by hand run inside the benchmark and pay for no program of their own; zddeploy, pm2, systemctl and
+kamal-proxy do.
 
 Of a load of 32 connections, 40 % of what the app can do: *failed*, of all requests in all runs; *closed*, the client
 connections that a deploy closed; *p99*, from its start to the last answer of the old version or the first of the new,

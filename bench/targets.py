@@ -51,6 +51,7 @@ def all_targets(parts: Parts) -> list[Target]:
     """All of them; some depend on the pool's bounds in the text that was measured, and on the largest size."""
     tail = parts.get("deploys", {}).get("settings", {}).get("tail", math.nan)
     size = max((int(one["services"]) for one in parts.get("growth", {}).get("services", ())), default=0)
+    many = f"{size:,} services" if size else "many services"
     return [
         Target("first answer of the new version, over the app's own start", 0.1, quiet("first_new", "seconds")),
         Target("last answer of the old version, after the switch", tail + 0.02, of_zdd(figures.after_the_switch(MAIN))),
@@ -60,9 +61,9 @@ def all_targets(parts: Parts) -> list[Target]:
         Target("stop-first: longest wait, over the app's own stop and start", tail + 0.15, stop_first_gap),
         Target("`status`, one service", 0.08, of_growth("history", "status")),
         Target("`history`, one service", 0.06, of_growth("history", "history")),
-        Target(f"{size:,} services: deploy of one", 0.6, of_growth("services", "deploy_one", size)),
-        Target(f"{size:,} services: deploy of all", 40.0, of_growth("services", "deploy_all", size)),
-        Target(f"{size:,} services: `status`", 0.5, of_growth("services", "status", size)),
+        Target(f"{many}: deploy of one", 0.6, of_growth("services", "deploy_one", size)),
+        Target(f"{many}: deploy of all", 40.0, of_growth("services", "deploy_all", size)),
+        Target(f"{many}: `status`", 0.5, of_growth("services", "status", size)),
     ]
 
 

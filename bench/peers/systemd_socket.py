@@ -21,7 +21,7 @@ class Driver(Peer):
     """systemd, socket activation."""
 
     title = "systemd socket, restart"
-    docs = "gunicorn.org/deploy, Systemd; systemctl(1), restart; systemd is PID 1 of a container of its own"
+    docs = "gunicorn.org/deploy, Systemd; systemctl(1); a real systemd, in a container, its own memory not counted"
     program = "systemd-nspawn"
     of_the_machine = ("systemd", "dbus-daemon")
 

@@ -17,7 +17,6 @@ from bench import (
     growth_peer,
     kamal,
     losing,
-    path,
     peers,
     report,
     switches,
@@ -178,10 +177,6 @@ def test_what_the_generator_shows_alone_is_told() -> None:
     assert "late by 0.50 ms at most and took 3% of a core" in lines[3]
     assert "12 ms of CPU" in lines[4]
     assert calibrate.told({}) == []
-
-
-def test_the_pools_sum_is_that_of_zdds_own_text() -> None:
-    assert path.tail() == pytest.approx(0.12)
 
 
 def test_a_part_that_fails_costs_the_others_nothing(

@@ -121,7 +121,7 @@ def measure_growth(options: argparse.Namespace, out: Path) -> None:
             found[kind] = measure()
         except Exception as error:  # the others take long, too
             traceback.print_exc()
-            found[kind], found["errors"][kind] = [], (str(error).strip().splitlines() or [type(error).__name__])[0]
+            found[kind], found["errors"][kind] = [], f"{type(error).__name__} {error}".splitlines()[0]
         write(out / "growth.json", found)
 
 

@@ -78,7 +78,7 @@ def sides(found: Deploys, compared: Compared) -> tuple[list[str], list[str]]:
 def sentence(lost: Sequence[str], held: Sequence[str]) -> str:
     """Say in one sentence what zdd loses at, and what it does not lose at."""
     if not lost:
-        return f"zdd loses to none of them at {listed(held)}."
+        return f"zdd loses to none of them at {listed(held)}." if held else "There is nothing to compare."
     held_at = f"; to none of them at {listed(held)}" if held else ""
     return f"**zdd loses** to at least one of them at {listed(lost)}{held_at}."
 

@@ -15,6 +15,7 @@ from matplotlib import pyplot
 
 from bench import figures, peers
 from bench.figures import MAIN, Deploys, Figure
+from bench.words import slots as in_words
 
 OURS, THEIRS, INK = "#0b7a75", "#b8bfc6", "#24292f"
 STYLE: Any = {
@@ -138,7 +139,7 @@ def path(results: dict[str, Any]) -> Any:
 def slots(way: str) -> str:
     """The way's name with the number of slots in words."""
     name, _, number = way.partition(", ")
-    return f"{name}, {number} slot{'s' if number != '1' else ''}" if number else name
+    return f"{name}, {in_words(number)}" if number else name
 
 
 def growth(results: dict[str, Any]) -> Any:

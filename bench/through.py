@@ -7,6 +7,7 @@ from typing import Any
 
 from bench import losing
 from bench.words import milliseconds, table
+from bench.words import slots as in_words
 
 HEAD = "| way | slots | requests/s | to plain nginx | p99 | to plain nginx |"
 PLAIN, ZDD = "plain nginx", "zdd"
@@ -44,7 +45,7 @@ def to(runs: list[dict[str, Any]], way: str, other: str, key: str) -> float | No
 
 
 def lost(runs: list[dict[str, Any]]) -> str:
-    """Say in one sentence what zdd loses at; less than a twentieth is no difference."""
+    """Say in one sentence what zdd loses at; a twentieth of the rate or a tenth of the p99 is no difference."""
     at = []
     for way in runs[0]:
         kind, _, slots = way.partition(", ")
@@ -52,6 +53,6 @@ def lost(runs: list[dict[str, Any]]) -> str:
             continue
         for key, words in (("rate", "requests a second"), ("p99", "p99")):
             ratio = to(runs, way, ZDD, key) or 1.0
-            if ratio > 1 + losing.CLEARLY if key == "rate" else ratio < 1 - losing.CLEARLY:
-                at.append(f"{words} with {slots} slots ({kind}: {ratio:.2f} of zdd's)")
+            if ratio > 1 + losing.CLEARLY if key == "rate" else ratio < 1 - 2 * losing.CLEARLY:
+                at.append(f"{words} with {in_words(slots)} ({kind}: {ratio:.2f} of zdd's)")
     return losing.sentence(at, ["anything else" if at else "requests a second and p99"])

@@ -29,3 +29,8 @@ def megabytes(size: float | None) -> str:
 def count(number: float | None) -> str:
     """A number of things."""
     return "" if number is None else f"{number:g}"
+
+
+def slots(number: str) -> str:
+    """So many slots."""
+    return f"{number} slot{'s' if number != '1' else ''}"

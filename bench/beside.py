@@ -81,10 +81,10 @@ SUMMARY_HEAD = (
 
 
 def summary(found: Deploys) -> list[str]:
-    """The first table in short, and which ways were not measured."""
+    """The first table in short, which ways were not measured, and what zdd loses at."""
     rows = [main_row(found, name)[:8] for name in found.names]
     note = "Times and CPU are without what the app's own start takes."
-    return [*table(SUMMARY_HEAD, rows), "", note, *skipped(found)]
+    return [*table(SUMMARY_HEAD, rows), "", note, *skipped(found), "", losing.of_deploys(found)[0]]
 
 
 def skipped(found: Deploys) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import losing
@@ -60,22 +60,24 @@ def beside(found: dict[str, Any]) -> list[str]:
 def lost(found: dict[str, Any]) -> str:
     """Say in one sentence what zdd loses at, with as many services as both had."""
     theirs = {one["services"]: one for one in found["peer_services"]}
+    pairs = [(ours, theirs[ours["services"]]) for ours in found["services"] if ours["services"] in theirs]
     at: list[str] = []
     not_at: list[str] = []
-    for ours in found["services"]:
-        if not (other := theirs.get(ours["services"])):
-            continue
-        many = f"{ours['services']:,.0f} services"
-        memory = ours["keeper_memory"] * ours["services"]
-        for words, mine, other_has in (
-            (f"the deploy of one of {many}", ours["deploy_one"], other["deploy_one"]),
-            (f"the list of {many}", ours["status"], other["list"]),
-            (f"the memory of {many}", memory, other["memory"]),
-        ):
-            (at if other_has < mine * (1 - losing.CLEARLY) else not_at).append(words)
+    for words, mine, other in COMPARED:
+        less = [f"{ours['services']:,.0f}" for ours, one in pairs if other(one) < mine(ours) * (1 - losing.CLEARLY)]
+        rest = [size for ours, _ in pairs if (size := f"{ours['services']:,.0f}") not in less]
+        for sizes, lines in ((less, at), (rest, not_at)):
+            lines.extend([f"{words} ({losing.listed(sizes)} services)"] if sizes else [])
     return losing.sentence(at, not_at)
 
 
+# In words, a figure of zdd, and one of the peer.
+Find = Callable[[dict[str, float]], float]
+COMPARED: tuple[tuple[str, Find, Find], ...] = (
+    ("the deploy of one", lambda ours: ours["deploy_one"], lambda one: one["deploy_one"]),
+    ("the list of all", lambda ours: ours["status"], lambda one: one["list"]),
+    ("memory", lambda ours: ours["keeper_memory"] * ours["services"], lambda one: one["memory"]),
+)
 PEER = "kamal-proxy"
 BESIDE = """\
 kamal-proxy, which is one process for all services. *Deploy one*: start the app, wait until it answers, `kamal-proxy

@@ -29,13 +29,15 @@ def percent(share: float | None) -> str:
 COMPARED = (
     Compared("failed requests", figures.failed_share, 1e-9, percent),
     Compared("closed connections", figures.per_deploy(MAIN, "reconnects"), 0.5, count),
-    Compared("first answer of the new version", figures.less_boot("quiet", "first_new", "seconds"), 0.02, milliseconds),
+    Compared(
+        "the first answer of the new version", figures.less_boot("quiet", "first_new", "seconds"), 0.02, milliseconds
+    ),
     Compared("how long both versions answer", figures.both_answer(MAIN), 0.02, milliseconds),
-    Compared("return of the command", figures.less_boot("quiet", "returned", "seconds"), 0.02, milliseconds),
-    Compared("CPU time of a deploy", figures.less_boot("quiet", "cpu", "cpu"), 0.03, milliseconds),
-    Compared("p99 while deploying", figures.under(MAIN, "during", "p99"), 0.0005, milliseconds),
-    Compared("longest wait", figures.under(MAIN, "during", "p100"), 0.0005, milliseconds),
-    Compared("memory that stays", figures.memory, 500_000, megabytes),
+    Compared("the return of the command", figures.less_boot("quiet", "returned", "seconds"), 0.02, milliseconds),
+    Compared("the CPU time of a deploy", figures.less_boot("quiet", "cpu", "cpu"), 0.03, milliseconds),
+    Compared("the p99 while deploying", figures.under(MAIN, "during", "p99"), 0.0005, milliseconds),
+    Compared("the longest wait", figures.under(MAIN, "during", "p100"), 0.0005, milliseconds),
+    Compared("the memory that stays", figures.memory, 500_000, megabytes),
 )
 
 

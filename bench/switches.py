@@ -20,8 +20,8 @@ def switches(results: dict[str, Any], _: str) -> list[str]:
 
 METHOD = """\
 The app and the load of above (32 connections, 40 %), {runs} runs of two deploys each. *Closed*: of 32, by a deploy.
-*Switch*: from the new version being ready until nginx leads there. *The old one answers for*: from then on until its
-last answer."""
+*Switch*: from the new version being ready until clients are led there, of kamal-proxy by its log. *The old one answers
+for*: from then on until its last answer."""
 
 
 def rows(found: Deploys) -> list[str]:

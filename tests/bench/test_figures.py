@@ -107,10 +107,12 @@ def test_targets_of_many_services_are_those_of_the_largest_size() -> None:
 def test_what_zdd_loses_at_is_said_in_a_sentence_of_its_own() -> None:
     run = {"zdd_table": result(cpu=0.6, memory=2e7), "caddy": result(cpu=0.45, closed=32), "restart": result(failed=9)}
     sentence, *lines = losing.of_deploys(Deploys(deploys(run)))
-    cpu = next(line for line in lines if "**CPU" in line)
+    cpu = next(line for line in lines if "CPU time of" in line)
 
-    assert sentence.startswith("**zdd loses** to at least one of them at CPU time of a deploy and memory that stays;")
-    assert "to none of them at failed requests, closed connections, first answer of the new version," in sentence
+    assert sentence.startswith(
+        "**zdd loses** to at least one of them at the CPU time of a deploy and the memory that stays;"
+    )
+    assert "to none of them at failed requests, closed connections, the first answer of the new version," in sentence
     assert cpu.endswith("200 ms (zdd). Less: Caddy admin API (50.0 ms) and plain restart (100 ms). More: nobody.")
     assert losing.of_deploys(Deploys(deploys({"zdd_table": result()})))[0].startswith("zdd loses to none of them")
 
@@ -119,6 +121,17 @@ def test_the_data_paths_sentence_names_the_way_and_the_ratio() -> None:
     run = {"zdd, 1": {"rate": 90.0, "p99": 2.0}, "plain nginx, 1": {"rate": 100.0, "p99": 2.0}}
 
     assert "requests a second with 1 slot (plain nginx: 1.11 of zdd's); to none" in through.lost([run])
+
+
+def test_growths_sentence_names_the_sizes_that_both_had() -> None:
+    ours = [{"services": float(n), "deploy_one": 0.2, "status": 0.1, "keeper_memory": 5e6} for n in (1, 10, 100)]
+    theirs = [{"services": float(n), "deploy_one": 0.1, "list": n / 50, "memory": 2e7} for n in (1, 10)]
+
+    assert growing.lost({"services": ours, "peer_services": theirs}) == (
+        "**zdd loses** to at least one of them at the deploy of one (1 and 10 services), the list of all (1 services) "
+        "and memory (10 services); to none of them at the list of all (10 services) and memory (1 services)."
+    )
+    assert growing.lost({"services": [], "peer_services": theirs}) == "There is nothing to compare."
 
 
 @pytest.mark.parametrize("head", [beside.MAIN_HEAD, beside.LOAD_HEAD, beside.SUMMARY_HEAD, switches.HEAD])

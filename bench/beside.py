@@ -28,7 +28,7 @@ def method(found: Deploys) -> str:
     """What was measured."""
     capacity = " and ".join(f"{rate:.0f} ({language})" for language, rate in found.settings["capacity"].items())
     text = METHOD.format(runs=len(found.runs), capacity=capacity, every=1000 / found.rate("quiet"))
-    return "\n".join([text, *calibrate.told(found.settings)])
+    return "\n".join([text, *calibrate.told(found)])
 
 
 METHOD = """\

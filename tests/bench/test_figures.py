@@ -36,6 +36,7 @@ def result(**figures: float) -> dict[str, Any]:
         "requests": 100,
         "failed": {"5xx": int(one["failed"])} if "failed" in one else {},
         "reconnects": one.get("closed", 0),
+        "generator": {"late": one.get("late", 0.001), "cores": 0.05},
         "steady": {"p50": 0.001, "p99": 0.002, "p99.9": 0.003, "p100": 0.004},
         "during": {"p50": 0.001, "p99": one["p99"], "p99.9": 0.005, "p100": one["longest"]},
         "deploys": [deploy | {"marks": {"ready": 0.48, "switched": 0.49}}],
@@ -182,14 +183,15 @@ def test_kamal_proxys_program_may_be_named_from_the_folder_that_the_bench_is_run
     assert kamal.program() == str(tmp_path / "kamal-proxy")
 
 
-def test_what_the_generator_shows_alone_is_told() -> None:
+def test_what_the_generator_shows_alone_and_in_the_runs_is_told() -> None:
     one = {"connections": 32, "rate": 300.0, "p50": 1e-4, "p99": 2e-4, "p100": 1e-3, "late": 5e-4, "cores": 0.03}
-    lines = calibrate.told({"generator": [one], "nothing": result(cpu=0.012)})
+    runs = [{"zdd_table": result(late=late)} for late in (0.001, 0.002, 0.004)]
+    text = "\n".join(calibrate.told(Deploys(deploys(*runs, generator=[one], nothing=result(cpu=0.012)))))
 
-    assert "- 32 connections, 300 requests a second: answered within 0.10 ms (half of them)," in lines[3]
-    assert "late by 0.50 ms at most and took 3% of a core" in lines[3]
-    assert "12 ms of CPU" in lines[4]
-    assert calibrate.told({}) == []
+    assert "Alone, 32 connections, 300 requests a second: answered within 0.10 ms (half of them)," in text
+    assert "late by 0.50 ms at most and took 3% of a core" in text
+    assert "does nothing, quiet: 12 ms of CPU, p99 2.00 ms before and 4.00 ms in its time" in text
+    assert "In the runs, 32 connections: the generator was late by 2.00 ms at most in the median run, 4.00 ms" in text
 
 
 def test_a_part_that_fails_costs_the_others_nothing(

@@ -35,9 +35,10 @@ def cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime + ticks / _TICK
 
 
-def memory_beside_the_app() -> int:
-    """Return the proportional set size in bytes of all processes that are not the app (proc_pid_smaps(5))."""
-    return sum(pss(pid) for pid in ours() if not any(word in process.title(pid) for word in APP))
+def memory_beside_the_app(of_the_machine: tuple[str, ...] = ()) -> int:
+    """Return the proportional set size in bytes of all processes but the app and these (proc_pid_smaps(5))."""
+    left_out = (*APP, *of_the_machine)
+    return sum(pss(pid) for pid in ours() if not any(word in process.title(pid) for word in left_out))
 
 
 def pss(pid: int) -> int:

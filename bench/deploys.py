@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import peers
+from bench import calibrate, path, peers
 from bench.figures import MAIN
 from bench.stage import Scenario
 
@@ -24,7 +24,19 @@ def prepare(names: list[str], quick: bool, loads: list[dict[str, Any]]) -> Setti
     taking_part = [name for name in names if name not in skipped]
     languages = {peers.load(name).language for name in taking_part}
     capacity = {language: most(peers.BASELINES[language], 2 if quick else 4) for language in sorted(languages)}
-    return {"peers": taking_part, "skipped": skipped, "capacity": capacity, "scenarios": loads}
+    settings: Settings = {"peers": taking_part, "skipped": skipped, "capacity": capacity, "scenarios": loads}
+    asked = playing(settings, sorted(languages)[-1])
+    settings |= {"tail": path.tail(), "generator": calibrate.generator(asked)}
+    return settings | {"nothing": run_stage({"peer": "nothing", "scenarios": asked[:1]})}
+
+
+def playing(settings: Settings, language: str) -> list[Scenario]:
+    """Return the loads of peers in this language."""
+    capacity = settings["capacity"][language]
+    return [
+        Scenario(one["name"], one["connections"], one.get("rate") or one["share"] * capacity, one.get("deploys", 1))
+        for one in settings["scenarios"]
+    ]
 
 
 def most(name: str, seconds: int) -> float:
@@ -38,7 +50,7 @@ def most(name: str, seconds: int) -> float:
 def scenarios(quick: bool) -> list[dict[str, Any]]:
     """Return the loads; `share` is that of what the app can do at most."""
     found: list[dict[str, Any]] = [
-        {"name": "quiet", "connections": 1, "rate": 20},
+        {"name": "quiet", "connections": 1, "rate": 50},
         {"name": MAIN, "connections": 32, "share": BELOW},
     ]
     if not quick:
@@ -59,11 +71,7 @@ def run(settings: Settings, number: int, tell: Callable[[str], None]) -> dict[st
     found = {}
     for name in names[first:] + names[:first]:
         tell(f"run {number + 1}: {peers.load(name).title}")
-        capacity = settings["capacity"][peers.load(name).language]
-        loads = [
-            Scenario(one["name"], one["connections"], one.get("rate") or one["share"] * capacity, one.get("deploys", 1))
-            for one in settings["scenarios"]
-        ]
+        loads = playing(settings, peers.load(name).language)
         found[name] = run_stage({"peer": name, "scenarios": loads})
     return {name: found[name] for name in names}
 

@@ -20,7 +20,7 @@ def under(scenario: str, *keys: str) -> Figure:
     def find(result: Result) -> float | None:
         found = result["loads"][scenario]
         for key in keys:
-            found = found[key]
+            found = found.get(key)
         return None if found is None else float(found)
 
     return find
@@ -63,6 +63,34 @@ def less_boot(scenario: str, key: str, boot: str) -> Figure:
     return less
 
 
+def after_the_switch(scenario: str) -> Figure:
+    """Return what finds the seconds from the switch to the old version's last answer, where a switch can be seen."""
+
+    def find(one: dict[str, Any]) -> float | None:
+        seen = one["last_old"] is not None and "switched" in one["marks"]
+        return max(0.0, float(one["last_old"] - one["marks"]["switched"])) if seen else None
+
+    return of_deploy(scenario, find)
+
+
+def both_answer(scenario: str) -> Figure:
+    """Return what finds for how many seconds answers of both versions came, 0 if the old one's had ended before."""
+
+    def find(one: dict[str, Any]) -> float | None:
+        seen = one["last_old"] is not None and one["first_new"] is not None
+        return max(0.0, float(one["last_old"] - one["first_new"])) if seen else None
+
+    return of_deploy(scenario, find)
+
+
+def failed_share(result: Result) -> float:
+    """The share of requests that failed, of all loads."""
+    loads = result["loads"].values()
+    failed: int = sum(sum(load["failed"].values()) for load in loads)
+    requests: int = sum(load["requests"] for load in loads)
+    return failed / max(1, requests)
+
+
 def memory(result: Result) -> float:
     """Bytes of all that is not the app."""
     return float(result["memory"])
@@ -89,19 +117,28 @@ class Deploys:
         """The median over the runs, None if it cannot be seen of this peer."""
         return middle([figure(result) for result in self.of(name)])
 
-    def ratio(self, name: str, figure: Figure, other: str | None = None, below: Figure | None = None) -> float | None:
-        """The median of the ratios to another peer, or to another figure of its own, in the same run."""
-        pairs = [
-            (figure(run[name]), (below or figure)(run[other or name]))
-            for run in self.runs
-            if "error" not in run[name] and "error" not in run[other or name]
-        ]
+    def ratio(self, name: str, figure: Figure, below: Figure) -> float | None:
+        """The median of the ratios to another figure of its own in the same run."""
+        pairs = [(figure(result), below(result)) for result in self.of(name)]
         return middle([top / bottom for top, bottom in pairs if top is not None and bottom])
+
+    def beyond(self, name: str, other: str, figure: Figure) -> float | None:
+        """The median over the runs of how much more its figure is than that of another peer in the same run."""
+        pairs = [
+            (figure(run[name]), figure(run[other]))
+            for run in self.runs
+            if "error" not in run[name] and "error" not in run[other]
+        ]
+        return middle([mine - theirs for mine, theirs in pairs if mine is not None and theirs is not None])
 
     def failed(self, name: str, scenario: str) -> tuple[Counter[str], int]:
         """All failed requests by class, and how many requests there were."""
         loads = [result["loads"][scenario] for result in self.of(name)]
         return sum((Counter(load["failed"]) for load in loads), Counter()), sum(load["requests"] for load in loads)
+
+    def rate(self, scenario: str) -> float:
+        """Requests a second of a load that has the same rate for all."""
+        return float(next(one["rate"] for one in self.settings["scenarios"] if one["name"] == scenario))
 
     def baseline(self, name: str) -> str:
         """Zdd with the same app."""

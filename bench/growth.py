@@ -134,8 +134,9 @@ def timed(shop: Project, *arguments: str) -> float:
 
 
 def step(events: list[dict[str, Any]], name: str) -> float:
-    """Return the seconds of a step."""
-    return next(float(event["seconds"]) for event in events if event.get("step") == name)
+    """Return the seconds of a step that is done."""
+    done = (event for event in events if event["event"] == "step")
+    return next(float(event["seconds"]) for event in done if event["step"] == name)
 
 
 def keepers(shop: Project) -> list[int]:

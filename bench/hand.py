@@ -41,9 +41,10 @@ class Nginx:
         self.folder, self.port = folder, port
         self.location, self.upstream, self.program = location, upstream, program
 
-    def write(self, port: int) -> None:
-        """Have requests go to that port."""
-        values = {"FOLDER": str(self.folder), "PORT": str(self.port), "LOCATION": self.location, "SERVER": str(port)}
+    def write(self, app: int | str) -> None:
+        """Write the configuration that leads requests to the app: its port, or an address as nginx writes it."""
+        server = f"127.0.0.1:{app}" if isinstance(app, int) else app
+        values = {"FOLDER": str(self.folder), "PORT": str(self.port), "LOCATION": self.location, "SERVER": server}
         text = NGINX
         for name, value in (values | {"UPSTREAM": self.upstream}).items():
             text = text.replace(name, value)
@@ -103,7 +104,7 @@ http {
     fastcgi_temp_path FOLDER/temp;
     uwsgi_temp_path FOLDER/temp;
     scgi_temp_path FOLDER/temp;
-    upstream app { server 127.0.0.1:SERVER UPSTREAM }
+    upstream app { server SERVER UPSTREAM }
     server {
         listen 127.0.0.1:PORT;
         location / {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import zdd
+from bench import kamal
 from bench.peer import PATH
 
 _VERSIONS = {
@@ -21,6 +23,7 @@ _VERSIONS = {
     "HAProxy": ("haproxy", "-v"),
     "Caddy": ("caddy", "version"),
     "Node": ("node", "--version"),
+    "systemd": ("systemctl", "--version"),
     "wrk": ("wrk", "-v"),
 }
 
@@ -39,7 +42,8 @@ def describe() -> dict[str, Any]:
         "kernel": platform.release(),
         "versions": {"zdd": f"{zdd.__version__} {_revision()}".strip(), "Python": platform.python_version()}
         | {name: found for name, command in _VERSIONS.items() if (found := _version(*command))}
-        | _pm2(),
+        | _pm2()
+        | _kamal_proxy(),
     }
 
 
@@ -61,11 +65,18 @@ def _pm2() -> dict[str, str]:
     return {"pm2": json.loads(package.read_text())["version"]}
 
 
+def _kamal_proxy() -> dict[str, str]:
+    """Return the beginning of its program's SHA-256: it does not say its version."""
+    if kamal.missing():
+        return {}
+    return {"kamal-proxy": "sha256 " + hashlib.sha256(Path(kamal.program()).read_bytes()).hexdigest()[:12]}
+
+
 def _version(*command: str) -> str:
     """Return the first thing it prints that looks like a version, nothing if there is no such program."""
     try:
         done = subprocess.run(command, env=os.environ | {"PATH": PATH}, capture_output=True, text=True, check=False)
     except OSError:
         return ""
-    found = re.search(r"\d+\.\d+[\w.+~-]*", done.stdout + done.stderr)
+    found = re.search(r"\d+\.\d+[\w.+~-]*|(?<=systemd )\d+", done.stdout + done.stderr)
     return found[0] if found else ""

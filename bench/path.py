@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import peers
-from bench.hand import KEEP_ALIVE, NGINX, run, spawn
+from bench import kamal
+from bench.hand import KEEP_ALIVE, NGINX, run
 from bench.peer import until
 from bench.wrk import wrk
 from tests.machine import free_port
 from tests.system.project import Project, request
 from zdd.host.command import Commands
+from zdd.nginx.config import pool
 from zdd.nginx.config.render import Route, Setup, render
+from zdd.nginx.config.version import Version
 from zdd.nginx.process import binary
 
 SLOTS = (1, 3, 20)
@@ -34,8 +36,8 @@ def measure(runs: int, seconds: int, tell: Callable[[str], None]) -> list[dict[s
             sockets, ports = stack.enter_context(backend(slots))
             ways[f"zdd, {slots}"] = stack.enter_context(zdd(sockets))
             ways[f"plain nginx, {slots}"] = stack.enter_context(plain(ports))
-            if not peers.load("kamal_proxy").missing():
-                ways[f"kamal-proxy, {slots}"] = stack.enter_context(kamal(ports))
+            if not kamal.missing():
+                ways[f"kamal-proxy, {slots}"] = stack.enter_context(kamal_proxy(ports))
         found = []
         for number in range(runs):
             tell(f"data path, run {number + 1} of {runs}")
@@ -66,18 +68,33 @@ def zdd(sockets: list[str]) -> Iterator[int]:
         for number, path in enumerate(sockets):
             (folder / f"tables/1/web/{number:02}").symlink_to(path)
             slots.append(f"unix:{folder}/current/web/{number:02}")
-        setup = Setup(
-            pid_file=f"{folder}/nginx.pid",
-            error_log=f"{folder}/error.log",
-            temp_folder=f"{folder}/temp",
-            listen=[f"127.0.0.1:{port}"],
-            routes=[Route("web")],
-            upstreams={"web": slots},
-            access_log=f"{folder}/access.log",
-            maintenance_file=f"{folder}/maintenance",
-        )
-        start(folder, render(setup, binary.find(None, None, Commands()).version), port)
+        start(folder, own_text(folder, slots, port), port)
         yield port
+
+
+def own_text(folder: Path, slots: list[str], port: int) -> str:
+    """Return the text that zdd renders for such slots."""
+    setup = Setup(
+        pid_file=f"{folder}/nginx.pid",
+        error_log=f"{folder}/error.log",
+        temp_folder=f"{folder}/temp",
+        listen=[f"127.0.0.1:{port}"],
+        routes=[Route("web")],
+        upstreams={"web": slots},
+        access_log=f"{folder}/access.log",
+        maintenance_file=f"{folder}/maintenance",
+    )
+    return render(setup, nginx_version())
+
+
+def tail() -> float | None:
+    """Return for how many seconds after a switch the pool of zdd's own text may lead to the old version."""
+    return pool.longest(own_text(Path("/"), ["unix:/slot"], 1), nginx_version(), ("unix:",))
+
+
+def nginx_version() -> Version:
+    """Return the version of the nginx that zdd takes here."""
+    return binary.find(None, None, Commands()).version
 
 
 @contextmanager
@@ -86,24 +103,22 @@ def plain(ports: list[int]) -> Iterator[int]:
     with nginx() as folder:
         port = free_port()
         servers = " ".join(f"server 127.0.0.1:{one};" for one in ports)
-        text = NGINX.replace("server 127.0.0.1:SERVER UPSTREAM", f"{servers} keepalive 64;")
+        text = NGINX.replace("server SERVER UPSTREAM", f"{servers} keepalive 64;")
         start(folder, text.replace("PORT", str(port)).replace("LOCATION", KEEP_ALIVE), port)
         yield port
 
 
 @contextmanager
-def kamal(ports: list[int]) -> Iterator[int]:
+def kamal_proxy(ports: list[int]) -> Iterator[int]:
     """kamal-proxy before the same ports; it logs every request to its output by itself."""
     with nginx() as folder:
-        port, env = free_port(), {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
-        program = os.environ["KAMAL_PROXY"]
-        proxy = spawn(folder, [program, "run", "--http-port", str(port), "--https-port", str(free_port())], **env)
-        until(lambda: any(folder.rglob("*.sock")))
-        targets = ",".join(f"127.0.0.1:{one}" for one in ports)
-        run(folder, program, "deploy", "web", "--target", targets, "--health-check-path", "/", **env)
-        yield port
-        proxy.terminate()
-        proxy.wait()
+        port = free_port()
+        proxy = kamal.KamalProxy(folder, port)
+        try:
+            proxy.deploy("web", ports)
+            yield port
+        finally:
+            proxy.end()
 
 
 @contextmanager

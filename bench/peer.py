@@ -31,6 +31,7 @@ class Peer:
     docs: ClassVar[str]  # where the way it is driven is documented
     program: ClassVar[str] = ""  # what it needs, if this machine may lack it
     language: ClassVar[str] = "Python"
+    of_the_machine: ClassVar[tuple[str, ...]] = ()  # programs that run on a machine anyway: not the peer's memory
 
     def __init__(self) -> None:
         self.project = Project()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from matplotlib import pyplot
 
 from bench import figures, peers
 from bench.figures import MAIN, Deploys, Figure
+from bench.words import slots as in_words
 
 OURS, THEIRS, INK = "#0b7a75", "#b8bfc6", "#24292f"
 STYLE: Any = {
@@ -44,23 +45,41 @@ def write(folder: Path) -> None:
 
 
 def deploys(results: dict[str, Any]) -> Any:
-    """Four things that a deploy costs, for each way, on one line."""
+    """What a deploy breaks and costs, for each way, on one line."""
     found = Deploys(results)
-    panels: list[tuple[str, Figure, float, str]] = [
-        ("client connections\nclosed, of 32", figures.per_deploy(MAIN, "reconnects"), 1, "{:.0f}"),
-        ("p99 while deploying,\nms", figures.under(MAIN, "during", "p99"), 1000, "{:.0f}"),
-        ("command returns,\ns beyond the app's start", figures.less_boot("quiet", "returned", "seconds"), 1, "{:.2f}"),
-        ("memory beside the app,\nMB", figures.memory, 1e-6, "{:.0f}"),
-    ]
     names = found.names
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(9.6, 1.0 + 0.3 * len(names)), sharey=True)
-    for axis, (title, find, factor, words) in zip(axes, panels, strict=True):
-        values = [(found.median(name, find) or 0) * factor for name in names]
-        bars(axis, names, values, [words.format(value) for value in values])
+    figure, axes = pyplot.subplots(1, len(PANELS), figsize=(11.4, 1.0 + 0.3 * len(names)), sharey=True)
+    for axis, (title, find, factor) in zip(axes, PANELS, strict=True):
+        values = [find(found, name) for name in names]
+        bars(axis, names, [(value or 0.0) * factor for value in values], [words(value, factor) for value in values])
         axis.set_title(title)
-    axes[0].set_yticks(rows(names), [label(found, name) for name in names])
-    load = f"medians of {len(found.runs)} runs at 40 % of what the app can do"
-    return finished(figure, f"{load}; {origin(results)}")
+    axes[0].set_yticks(rows(names), [peers.load(name).title for name in names])
+    return finished(figure, f"{len(found.runs)} runs; late: beyond the app's own start; {origin(results)}")
+
+
+def words(value: float | None, factor: float) -> str:
+    """A figure of a few digits, nothing for what could not be seen."""
+    return "" if value is None else f"{value * factor:,.{1 if 0.05 < value * factor < 10 and factor > 1 else 0}f}"
+
+
+def failed(found: Deploys, name: str) -> float:
+    """All requests that failed."""
+    return found.failed(name, MAIN)[0].total()
+
+
+def median(figure: Figure) -> Callable[[Deploys, str], float | None]:
+    """Return what finds the median over the runs."""
+    return lambda found, name: found.median(name, figure)
+
+
+PANELS: tuple[tuple[str, Callable[[Deploys, str], float | None], float], ...] = (
+    ("requests failed,\nof all runs", failed, 1),
+    ("connections\nclosed, of 32", median(figures.per_deploy(MAIN, "reconnects")), 1),
+    ("new version\nanswers, ms late", median(figures.less_boot("quiet", "first_new", "seconds")), 1000),
+    ("command returns,\nms late", median(figures.less_boot("quiet", "returned", "seconds")), 1000),
+    ("CPU time beyond\nthe start's, ms", median(figures.less_boot("quiet", "cpu", "cpu")), 1000),
+    ("p99 while\ndeploying, ms", median(figures.under(MAIN, "during", "p99")), 1000),
+)
 
 
 def rows(names: Sequence[str]) -> list[float]:
@@ -83,13 +102,6 @@ def origin(results: dict[str, Any]) -> str:
     return f"{results['cpu']}, {results['cores']} cores, {results['date']}"
 
 
-def label(found: Deploys, name: str) -> str:
-    """The way's name, and what failed."""
-    failed, _ = found.failed(name, MAIN)
-    title = peers.load(name).title
-    return f"{title} ({failed.total():,} failed)" if failed else title
-
-
 def bars(axis: Any, names: Sequence[str], values: Sequence[float], words: Sequence[str]) -> None:
     """Bars from the left with their values written beside them; a bar below zero is none."""
     most = max(*values, 1e-9)
@@ -110,37 +122,62 @@ def colour(name: str) -> str:
 
 
 def path(results: dict[str, Any]) -> Any:
-    """Requests a second by number of slots."""
-    ways = list(results["runs"][0])
-    values = [figures.middle([run[way]["rate"] for run in results["runs"]]) or 0 for way in ways]
-    titles = [way.replace(", 1", ", 1 slot").replace(", 3", ", 3 slots").replace(", 20", ", 20 slots") for way in ways]
-    figure, axis = pyplot.subplots(figsize=(7.2, 0.8 + 0.3 * len(ways)))
-    bars(axis, ["zdd" if way.startswith("zdd") else way for way in ways], values, [f"{one:,.0f}" for one in values])
-    axis.set_yticks(range(len(ways)), titles)
-    axis.set_title("requests a second")
-    return finished(figure, f"medians of {len(results['runs'])} runs; {origin(results)}")
+    """Requests a second, and p99, by way and number of slots."""
+    runs = results["runs"]
+    ways = list(runs[0])
+    figure, axes = pyplot.subplots(1, 2, figsize=(9.6, 0.9 + 0.3 * len(ways)), sharey=True)
+    panels = (("requests a second", "rate", 1, "{:,.0f}"), ("p99, ms", "p99", 1000, "{:.1f}"))
+    for axis, (title, key, factor, words) in zip(axes, panels, strict=True):
+        values = [(figures.middle([run[way][key] for run in runs]) or 0) * factor for way in ways]
+        names = ["zdd" if way.startswith("zdd") else way for way in ways]
+        bars(axis, names, values, [words.format(value) for value in values])
+        axis.set_title(title)
+    axes[0].set_yticks(range(len(ways)), [slots(way) for way in ways])
+    return finished(figure, f"medians of {len(runs)} runs; {origin(results)}")
+
+
+def slots(way: str) -> str:
+    """The way's name with the number of slots in words."""
+    name, _, number = way.partition(", ")
+    return f"{name}, {in_words(number)}" if number else name
 
 
 def growth(results: dict[str, Any]) -> Any:
     """Lines that are flat are good ones."""
-    panels = (
-        ("services", {"deploy_all": "deploy all", "deploy_one": "deploy one", "status": "status", "switch": "switch"}),
-        ("history", {"deploy": "deploy", "status": "status"}),
-        ("connections", {"deploy": "deploy", "end": "end, once all left"}),
-    )
-    titles = {"services": "services", "history": "deploys made before", "connections": "connections while draining"}
-    figure, axes = pyplot.subplots(1, 3, figsize=(9.6, 3.2), sharey=True, width_ratios=(1.3, 1, 1))
-    for axis, (part, lines) in zip(axes, panels, strict=True):
-        points = results[part]
-        x = [row[{"history": "deploys"}.get(part, part)] for row in points]
-        place = 0.0
-        for key, word in sorted(lines.items(), key=lambda line: points[-1][line[0]]):
-            y = [row[key] for row in points]
-            axis.plot(x, y, color=OURS, marker="o", markersize=3.5, linewidth=1.4)
-            place = max(place * 1.7, y[-1])  # so far apart that they can be read
-            axis.annotate(word, (x[-1], place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9)
-        axis.set(xscale="log", yscale="log", title=titles[part], xlim=(x[0] * 0.7, x[-1] * (x[-1] / x[0]) ** 0.45))
-        axis.set_xticks(x, [f"{one:,.0f}" if one != 300 else "" for one in x], minor=False)
-        axis.minorticks_off()
+    figure, axes = pyplot.subplots(1, 3, figsize=(10.4, 3.4), sharey=True, width_ratios=(1.4, 1, 1.1))
+    for axis, (title, lines) in zip(axes, GROWTH.items(), strict=True):
+        axis.set_title(title)
+        grow(axis, [line for line in lines if results.get(line[0])], results)
     axes[0].set_yticks([0.001, 0.01, 0.1, 1, 10, 100], ["1 ms", "10 ms", "0.1 s", "1 s", "10 s", "100 s"])
     return finished(figure, origin(results))
+
+
+# Part of the results, its sizes, figure and words.
+GROWTH = {
+    "services": [
+        ("services", "services", "deploy_all", "deploy all"),
+        ("services", "services", "deploy_one", "deploy one"),
+        ("services", "services", "status", "status"),
+        ("services", "services", "switch", "switch"),
+        ("peer_services", "services", "deploy_one", "kamal-proxy, one"),
+    ],
+    "deploys made before": [("history", "deploys", key, key) for key in ("deploy", "status", "history")],
+    "connections while draining": [
+        ("connections", "connections", "deploy", "deploy"),
+        ("connections", "connections", "end", "end, once all left"),
+    ],
+}
+
+
+def grow(axis: Any, lines: Sequence[tuple[str, str, str, str]], results: dict[str, Any]) -> None:
+    """Draw lines with their words at the end, so far apart that they can be read."""
+    place, x = 0.0, [1.0]
+    for part, sizes, key, text in sorted(lines, key=lambda line: results[line[0]][-1][line[2]]):
+        x, y = ([one[name] for one in results[part]] for name in (sizes, key))
+        ink = THEIRS if part.startswith("peer") else OURS
+        axis.plot(x, y, color=ink, marker="o", markersize=3.5, linewidth=1.4)
+        place = max(place * 2.4, y[-1])
+        axis.annotate(text, (x[-1], place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9)
+    axis.set(xscale="log", yscale="log", xlim=(x[0] * 0.7, x[-1] * max(10, x[-1] / x[0]) ** 0.6))
+    axis.set_xticks(x, [f"{one:,.0f}" if one != 300 else "" for one in x], minor=False)
+    axis.minorticks_off()

@@ -44,5 +44,5 @@ def origin(read: dict[str, Any]) -> str:
     versions = read["versions"]
     return (
         f"Medians of {len(read['runs'])} runs; {read['cpu']}, {read['cores']} cores, Linux {read['kernel']}, "
-        f"nginx {versions['nginx']}, {read['date']}"
+        f"zdd {versions['zdd']}, nginx {versions['nginx']}, {read['date']}"
     )

@@ -22,7 +22,7 @@ from zdd.load import Kind, Load, Report, Spec
 
 KINDS = (Kind(), Kind("POST", "/echo", body=2000))
 WARM, STEADY, SETTLE = 0.8, 1.2, 1.2  # seconds: all connections open; measured before a deploy; after it
-PERCENTILES = (50, 99, 99.9)
+PERCENTILES = (50, 99, 99.9, 100)
 
 
 class Scenario(NamedTuple):
@@ -44,19 +44,25 @@ def main(what: dict[str, Any]) -> dict[str, Any]:
         if "wrk" in what:
             return dict(wrk(f"http://127.0.0.1:{peer.port}/", what["wrk"]))
         loads = {one.name: play(peer, one) for one in (Scenario(*words) for words in what["scenarios"])}
-        return {"boot": boot, "loads": loads, "memory": account.memory_beside_the_app()}
+        memory = account.memory_beside_the_app(peer.of_the_machine)
+        return {"boot": boot, "loads": loads, "memory": memory}
     finally:
         peer.end()
 
 
 def boot_by_hand(peer: Peer) -> dict[str, float]:
-    """Return what the app's own start takes, which is the least that any deploy could: until it answers, and CPU."""
+    """
+    Return what the app alone takes, which is the least that any deploy could take.
+
+    Seconds of its start until it answers, CPU seconds of that, and seconds of its stop.
+    """
     cpu, begun = account.cpu_seconds(), time.monotonic()
     app = App(peer.folder, language=peer.language)
     app.wait(peer.version)
     seconds, spent = time.monotonic() - begun, account.cpu_seconds() - cpu
+    begun = time.monotonic()
     app.stop()
-    return {"seconds": seconds, "cpu": spent}
+    return {"seconds": seconds, "cpu": spent, "stop": time.monotonic() - begun}
 
 
 def play(peer: Peer, scenario: Scenario) -> dict[str, Any]:

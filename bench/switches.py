@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench import figures, peers
+from bench import beside, figures, losing, peers
 from bench.figures import MAIN, Deploys
 from bench.words import count, milliseconds, table
 
@@ -14,14 +14,14 @@ HEAD = "| switch by | failed requests | connections closed | switch | the old on
 def switches(results: dict[str, Any], _: str) -> list[str]:
     """Say what was compared, and how it came out."""
     found = Deploys(results)
-    skipped = [f"\nSkipped: {peers.load(name).title}: {why}." for name, why in found.settings["skipped"].items()]
-    return ["## Ways to switch", "", METHOD.format(runs=len(found.runs)), "", *rows(found), *skipped]
+    lines = ["## Ways to switch", "", METHOD.format(runs=len(found.runs)), "", *rows(found), "", lost(found)]
+    return lines + [f"\n{told}" for told in beside.skipped(found)]
 
 
 METHOD = """\
 The app and the load of above (32 connections, 40 %), {runs} runs of two deploys each. *Closed*: of 32, by a deploy.
-*Switch*: from the new version being ready until nginx leads there. *The old one answers for*: from then on until its
-last answer."""
+*Switch*: from the new version being ready until clients are led there, of kamal-proxy by its log. *The old one answers
+for*: from then on until its last answer."""
 
 
 def rows(found: Deploys) -> list[str]:
@@ -36,15 +36,26 @@ def rows(found: Deploys) -> list[str]:
                 f"{outcomes} of {requests:,}",
                 count(found.median(name, figures.per_deploy(MAIN, "reconnects"))),
                 milliseconds(found.median(name, figures.switched(MAIN))),
-                milliseconds(found.median(name, figures.of_deploy(MAIN, both_answer))),
+                milliseconds(found.median(name, figures.after_the_switch(MAIN))),
             ]
         )
     return table(HEAD, lines)
 
 
-TITLES = {"nginx_reload": "reload (SIGHUP)", "zdd_table": "**rename, upstream keep-alive of 1 s (zdd)**"}
+TITLES = {"nginx_reload": "reload (SIGHUP)", "zdd_table": "**rename, upstream keep-alive with bounds (zdd)**"}
 
 
-def both_answer(one: dict[str, Any]) -> float | None:
-    """Seconds from the switch to the old version's last answer."""
-    return None if one["last_old"] is None else max(0.0, float(one["last_old"] - one["marks"]["switched"]))
+def lost(found: Deploys) -> str:
+    """Say in one sentence what zdd loses at."""
+    whose = [name for name in found.names if not name.startswith("zdd")]
+    worse = {
+        words: any((found.beyond(name, "zdd_table", figure) or 0) <= -least for name in whose)
+        for words, figure, least in (
+            ("failed requests", figures.failed_share, 1e-9),
+            ("closed connections", figures.per_deploy(MAIN, "reconnects"), 0.5),
+            ("the time of the switch", figures.switched(MAIN), 0.001),
+            ("how long the old version answers", figures.after_the_switch(MAIN), 0.005),
+        )
+    }
+    at, not_at = ([words for words, is_worse in worse.items() if is_worse is wanted] for wanted in (True, False))
+    return losing.sentence(at, not_at)

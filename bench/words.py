@@ -17,7 +17,7 @@ def milliseconds(seconds: float | None, unit: str = " ms") -> str:
     if seconds is None:
         return ""
     value = seconds * 1000
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    digits = 0 if abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2
     return f"{value:,.{digits}f}{unit}"
 
 
@@ -29,3 +29,8 @@ def megabytes(size: float | None) -> str:
 def count(number: float | None) -> str:
     """A number of things."""
     return "" if number is None else f"{number:g}"
+
+
+def slots(number: str) -> str:
+    """So many slots."""
+    return f"{number} slot{'s' if number != '1' else ''}"

@@ -19,10 +19,12 @@ NAMES = (
     "caddy",
     "kamal_proxy",
     "restart",
+    "systemd_socket",
     "zdd_node",
     "pm2",
 )
-SWITCHES = ("nginx_reload", "nginx_reload_patient", "zdd_unbounded", "zdd_unpooled", "zdd_table")  # ways to switch
+# Ways to switch from one running version to the next.
+SWITCHES = ("nginx_reload", "nginx_reload_patient", "kamal_proxy", "zdd_unbounded", "zdd_unpooled", "zdd_table")
 BASELINES = {"Python": "zdd_table", "Node": "zdd_node"}
 
 

@@ -7,42 +7,31 @@ the old target has drained, so that it may be ended.
 
 from __future__ import annotations
 
-import os
-
-from bench.hand import App, run, spawn
-from bench.peer import Peer, until
-from tests.machine import free_port
+from bench import kamal
+from bench.hand import App
+from bench.peer import Peer
 
 
 class Driver(Peer):
     """kamal-proxy, deploy."""
 
     title = "kamal-proxy"
-    docs = "github.com/basecamp/kamal-proxy, README"
+    docs = "github.com/basecamp/kamal-proxy, README; it asks a target once a second, its default"
 
     @classmethod
     def missing(cls) -> str:
-        """Whether it was named."""
-        program = os.environ.get("KAMAL_PROXY", "")
-        return "" if os.access(program, os.X_OK) else "KAMAL_PROXY names no program: it is in no package registry"
+        """Return why it cannot run here: nobody has named its program."""
+        return kamal.missing()
 
     def start(self) -> None:
-        """Start the proxy, then have it lead to the app."""
-        home = str(self.folder)
-        self.env = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_RUNTIME_DIR": home}
-        ports = ["--http-port", str(self.port), "--https-port", str(free_port())]
-        spawn(self.folder, [os.environ["KAMAL_PROXY"], "run", *ports], **self.env)
-        until(lambda: any(self.folder.rglob("*.sock")))
+        """Start the proxy, then lead it to the app."""
+        self.proxy = kamal.KamalProxy(self.folder, self.port)
         self.app = App(self.folder)
-        self.lead()
-
-    def lead(self) -> None:
-        """Have it lead to the app once that is healthy."""
-        command = [os.environ["KAMAL_PROXY"], "deploy", "web", "--target", f"127.0.0.1:{self.app.port}"]
-        run(self.folder, *command, "--health-check-path", "/", **self.env)
+        self.proxy.deploy("web", [self.app.port])
 
     def deploy(self) -> None:
         """Lead it to a new app, then end the old one."""
         old, self.app = self.app, App(self.folder)
-        self.lead()
+        self.proxy.deploy("web", [self.app.port])
         old.stop()
+        self.marks |= self.proxy.marks()

@@ -40,7 +40,7 @@ class Driver(Peer):
                 event = json.loads(line)
                 if event["event"] == "healthy":
                     self.mark("ready")
-                elif event.get("step") == "publish":
+                elif event["event"] == "step" and event["step"] == "publish":
                     self.mark("switched")
         if command.returncode:
             raise RuntimeError(f"zddeploy ended with {command.returncode}: {event}")

@@ -44,7 +44,7 @@ def test_a_changed_result_changes_the_report(tmp_path: Path) -> None:
     assert f"{12345 * len(found['runs'])} reset" in report.text(tmp_path)
 
 
-def test_ratios_are_taken_within_a_run_and_failed_stages_left_out() -> None:
+def test_differences_are_taken_within_a_run_and_failed_stages_left_out() -> None:
     def result(memory: int) -> dict[str, object]:
         return {"memory": memory, "loads": {}}
 
@@ -52,7 +52,7 @@ def test_ratios_are_taken_within_a_run_and_failed_stages_left_out() -> None:
     runs.append({"zdd_table": {"error": "gone"}, "caddy": result(1)})
     found = Deploys({"settings": {"peers": ["zdd_table", "caddy"], "scenarios": []}, "runs": runs})
 
-    assert found.ratio("caddy", lambda one: one["memory"], "zdd_table") == 2
+    assert found.beyond("caddy", "zdd_table", lambda one: one["memory"]) == 3
     assert found.median("zdd_table", lambda one: one["memory"]) == 10
     assert found.errors() == {"zdd_table": "gone"}
     assert middle([None, None]) is None

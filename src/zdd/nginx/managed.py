@@ -82,10 +82,10 @@ class ManagedNginx(NginxBase):
         _ = self.binary.version
         self.written.require()
         running = parse.parse(self.file.text() or "") if self.serves() else []
-        ports.require(self.listen(), listen.ports_of(running), self.processes())
-        ports.require_here(self.listen(), self.processes(), self.binary.path)
-        if self.routes:
-            ports.require_bindable(self.listen(), listen.sockets(running))
+        addresses, own = self.listen(), self.processes()
+        ports.require(addresses, listen.ports_of(running), own, self.binary.path)
+        ports.require_here(addresses, own, self.binary.path)
+        ports.require_bindable(addresses, ports.bound(addresses, own) or listen.sockets(running))
         super().require()
 
     def text(self, target: Manifest) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from zdd import usable
 from zdd.claims import who
 from zdd.conf.schema import Config, classic
 from zdd.errors import Locked, ZddError
@@ -133,6 +134,9 @@ class Project(msgspec.Struct, frozen=True):
                 lock.release()
 
     def _acquire(self, lock: Lock, command: str) -> None:
+        if hidden := usable.private(self.paths.runtime):  # else it would change nothing that runs, and say "done"
+            raise hidden
+
         def describe() -> dict[str, object]:
             # The last two are for comparisons: somebody may set the clock meanwhile.
             holder = {"who": who(), "pid": os.getpid(), "command": command, "since": time.time()}

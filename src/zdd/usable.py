@@ -7,6 +7,16 @@ import stat
 
 from zdd.claims import user_name
 from zdd.errors import UsageError
+from zdd.host import namespaces
+
+_HIDING = (  # what hides the folders below these places
+    ("/run/", "no TemporaryFileSystem=/run"),
+    ("/tmp/", "PrivateTmp=no"),
+    ("/var/tmp/", "PrivateTmp=no"),
+    ("/home/", "ProtectHome=no"),
+    ("/root/", "ProtectHome=no"),
+)
+_OTHERS = "no TemporaryFileSystem= or BindPaths= over it"
 
 
 def check_writable(folder: str, key: str) -> None:
@@ -27,6 +37,17 @@ def check_writable(folder: str, key: str) -> None:
             )
         hint = _give_back(folder) if os.path.isdir(folder) else f"set {key} in the [zdd] section to a folder of yours"
         raise UsageError(f"{path} cannot be written: {_owned(path)}", hint=hint)
+
+
+def private(folder: str) -> UsageError | None:
+    """Return the error for a folder that a unit's own mounts put in the place of the machine's; None if none do."""
+    if not namespaces.is_private(folder):
+        return None
+    setting = next((setting for place, setting in _HIDING if f"{folder}/".startswith(place)), _OTHERS)
+    return UsageError(
+        f"{folder} is not the one that the rest of the machine sees: the unit that runs zddeploy has its own",
+        hint=f"{setting} in that unit; or BindPaths= with that folder",
+    )
 
 
 def check_readable(folder: str) -> None:

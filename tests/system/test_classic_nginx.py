@@ -38,9 +38,8 @@ def test_a_port_that_somebody_else_has_is_told_of_and_the_old_configuration_stay
         classic.template("web", more=f"listen 127.0.0.1:{taken};")
 
         with light_load(classic):
-            result = classic.zddeploy(code=1)
+            result = classic.zddeploy(code=2)
 
-    assert f"bind() to 127.0.0.1:{taken} failed" in result.stderr
     assert f"port {taken} is taken by process {os.getpid()}" in result.stderr
     assert classic.traces() == before
 
@@ -50,7 +49,7 @@ def test_a_port_that_somebody_else_has_is_told_of_and_the_old_configuration_stay
 
 def test_the_port_of_the_first_deploy_is_taken(classic: ClassicProject) -> None:
     with socket.create_server(("127.0.0.1", classic.port)):
-        result = classic.zddeploy(code=1)
+        result = classic.zddeploy(code=2)
 
     assert f"port {classic.port} is taken by process {os.getpid()}" in result.stderr
     assert classic.traces() == ({}, set())

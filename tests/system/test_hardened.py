@@ -151,3 +151,35 @@ def test_a_state_that_cannot_be_read_is_named_with_what_mends_it(project: Projec
 
         path.chmod(mode)
     by_unknown_user(project, "down")
+
+
+@needs_namespaces
+@pytest.mark.parametrize("what", ["runtime", "state"])
+def test_a_folder_that_a_unit_has_of_its_own_is_named_and_nothing_is_said_to_be_done(
+    project: Project, what: str
+) -> None:
+    """TemporaryFileSystem=, PrivateTmp=: what runs, and the next zddeploy, see another folder."""
+    configure(project, WEB)
+    project.zddeploy()
+    folder = getattr(project, what)
+    own = mounted(f"mount -t tmpfs tmpfs {folder}")
+
+    commands = ["deploy", "restart", "check"] + (["up", "down", "recover"] if what == "runtime" else [])
+    for command in commands:
+        said = run(project, own, command, code=2)
+        assert f"{folder} is not the one that the rest of the machine sees" in said
+        assert "PrivateTmp=no in that unit; or BindPaths=" in said
+    if what == "runtime":
+        assert f"! {folder} is not the one" in run(project, own, "status", code=1)
+    assert "shop: deploy 1, serving" in project.zddeploy("status").stdout
+    assert "X-Release: 1\r\n" in project.get()
+
+
+@needs_namespaces
+def test_a_unit_that_sees_the_projects_folders_may_hide_others(project: Project) -> None:
+    configure(project, WEB)
+    own = mounted("mount -t tmpfs tmpfs /mnt", "mount -t tmpfs tmpfs /var/tmp")
+
+    assert "serves deploy 1" in run(project, own)
+    assert "0 errors" in run(project, own, "check")
+    assert "shop: deploy 1, serving" in project.zddeploy("status").stdout

@@ -17,6 +17,7 @@ from zdd.project import Project
 def findings(project: Project) -> Iterator[Finding]:
     """Yield what is not allowed here, and the setting that forbids it."""
     yield from _sockets()
+    yield from _folders(project)
     yield from _users(project)
     yield from _network(project)
     yield from _capabilities(project)
@@ -31,6 +32,14 @@ def require_folders(project: Project) -> None:
 def _sockets() -> Iterator[Finding]:
     if hidden := obstacle():
         yield error(of_system(hidden), "zdd could not know when an old instance is drained", hidden.cure)
+
+
+def _folders(project: Project) -> Iterator[Finding]:
+    """Check that the project's folders are the machine's: what zdd starts, and the next zddeploy, look there."""
+    for folder in dict.fromkeys((project.paths.runtime, project.paths.state, str(project.config.folder))):
+        if hidden := usable.private(folder):
+            why = "what is deployed would end with the unit, or not find its files; status would not find it either"
+            yield error(hidden.message, why, hidden.hint or "")
 
 
 def _users(project: Project) -> Iterator[Finding]:

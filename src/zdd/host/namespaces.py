@@ -56,6 +56,18 @@ def sees(pid: int, path: str) -> bool | None:
         return False
 
 
+def is_private(path: str) -> bool:
+    """
+    Return whether a unit's or container's own mounts hide this path from the machine's first process, or it from us.
+
+    False if that is unknown, and in a chroot, whose processes all see something else.
+    """
+    theirs = _namespace(1, "mnt")
+    if theirs and theirs == _namespace("self", "mnt"):
+        return False
+    return sees(1, path) is False and sees(1, "/") is True
+
+
 def is_in_memory(path: str) -> bool:
     """Return whether this file lies on a tmpfs (tmpfs(5)), so that it does not survive a boot. Raises OSError."""
     device = os.stat(path).st_dev

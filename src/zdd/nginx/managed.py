@@ -86,9 +86,9 @@ class ManagedNginx(NginxBase):
 
     def require_change(self) -> None:
         running = parse.parse(self.file.text() or "") if self.serves() else []
-        ports.require(self.listen(), listen.ports_of(running), self.processes())
-        if self.routes:
-            ports.require_bindable(self.listen(), listen.sockets(running))
+        addresses, own = self.listen(), self.processes()
+        ports.require(addresses, listen.ports_of(running), own, self.binary.path)
+        ports.require_bindable(addresses, ports.bound(addresses, own) or listen.sockets(running))
         super().require_change()
 
     def text(self, target: Manifest) -> str:

@@ -13,7 +13,10 @@ from zdd.host.process import Process
 from zdd.nginx.config import listen, parse
 from zdd.nginx.config.listen import Address
 
-CHANGE_LISTEN = "set listen in [nginx] to an address of this machine (`ip address`), or to a port alone for all of them"
+CHANGE_LISTEN = (
+    "set listen (in [nginx], or in the template) to an address of this machine (`ip address`), or to a port alone for "
+    "all of them"
+)
 _EVERYWHERE = ("", "*", "0.0.0.0", "::")
 _ALL = {"0.0.0.0", "::"}  # every address of IPv4 and of IPv6, as `listen.parsed` returns them
 
@@ -60,12 +63,23 @@ def listening(address: str) -> list[sock_diag.TcpSocket]:
     return [one for one in sock_diag.listening_on(int(number)) if _overlap(host.strip("[]"), one.address)]
 
 
-def require(addresses: Sequence[str], known: Collection[int], own: Sequence[Process]) -> None:
-    """Raise UsageError if another project's nginx listens on one of these; ours has the ports `known` already."""
+def require(addresses: Sequence[str], known: Collection[int], own: Sequence[Process], program: str) -> None:
+    """
+    Raise UsageError if somebody else listens on one of these; ours has the ports `known` already.
+
+    Where nginx's program is a script, which may run it in another network namespace, only another project counts.
+    """
     for address in addresses:
         new = int(address.rpartition(":")[2]) not in known
-        if new and (found := taken(address, own)) and found.is_project:
+        if new and (found := taken(address, own)) and (found.is_project or not interpreter.is_script(program)):
             raise UsageError(found.words, hint=found.fix)
+
+
+def bound(addresses: Sequence[str], own: Sequence[Process]) -> set[Address]:
+    """Return where these processes listen on the ports of the addresses; empty if that is unknown."""
+    inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
+    numbers = {int(address.rpartition(":")[2]) for address in addresses}
+    return {(one.address, port) for port in numbers for one in sock_diag.listening_on(port) if one.inode in inodes}
 
 
 def require_bindable(addresses: Sequence[str], bound: Collection[Address]) -> None:
@@ -76,7 +90,7 @@ def require_bindable(addresses: Sequence[str], bound: Collection[Address]) -> No
     a socket listens on all addresses of that port, or the other way round.
     """
     text = "".join(f"listen {address};" for address in addresses)
-    for new, port in listen.sockets(parse.parse(text)) - set(bound):
+    for new, port in sorted(listen.sockets(parse.parse(text)) - set(bound)):
         for old in (host for host, number in bound if number == port and (":" in host) == (":" in new)):
             if _ALL & {old, new}:
                 raise UsageError(

@@ -60,8 +60,8 @@ class TemplateText(ManagedText):
         return parse.value(self.directives(), "user", default=self.binary().user)
 
     def listen(self) -> list[str]:
-        """Return the ports of the template."""
-        return [f":{port}" for port in sorted(listen.ports_of(self.directives()))]
+        """Return the addresses of the template."""
+        return [listen.written(address) for address in sorted(listen.sockets(self.directives()))]
 
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request that arrives at each service by what the template says, or why there is none."""

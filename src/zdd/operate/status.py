@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from zdd import history, kills, living
+from zdd import history, kills, living, usable
 from zdd.errors import counted
 from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
@@ -152,7 +152,10 @@ def _problems(
     if interrupted:
         yield "a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it"
     if current is None:
-        yield from _lost(project) or filter(None, [switched_off.problem(project, history.known(project.paths.history))])
+        deploys = history.known(project.paths.history)
+        hidden = usable.private(project.paths.runtime)
+        gone = f"{hidden.message}; {hidden.hint}" if hidden else switched_off.problem(project, deploys)
+        yield from _lost(project) or filter(None, [gone])
         return
     if problem := project.proxy.problem():
         yield problem

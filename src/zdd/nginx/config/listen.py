@@ -113,6 +113,17 @@ def sockets(directives: list[Directive]) -> set[Address]:
     }
 
 
+def written(address: Address) -> str:
+    """
+    Return the argument of a `listen`; every address of IPv4 is none.
+
+    >>> written(("0.0.0.0", 80)), written(("::", 80)), written(("127.0.0.1", 80))
+    (':80', '[::]:80', '127.0.0.1:80')
+    """
+    host, port = address
+    return f":{port}" if host == "0.0.0.0" else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def ports(text: str) -> set[int]:
     """Return the TCP ports of a text's `listen` directives, without those of the files that it includes."""
     return ports_of(parse(text))

@@ -17,6 +17,7 @@ from bench import (
     growth_peer,
     kamal,
     losing,
+    machine,
     peers,
     report,
     switches,
@@ -204,6 +205,8 @@ def test_a_part_that_fails_costs_the_others_nothing(
         for kind in ("services", "history", "connections", "releases"):
             monkeypatch.setattr(module, kind, lambda *_: [], raising=False)
     monkeypatch.setattr(growth, "history", late)
+    described = {"date": "", "versions": {}, "cpu": "", "cores": 2, "memory_gb": 1, "kernel": "", "load": 0.0}
+    monkeypatch.setattr(machine, "describe", lambda: described)
 
     assert bench.measured("growth", argparse.Namespace(quick=True), tmp_path)
     lines = report.text(tmp_path).splitlines()

@@ -17,6 +17,7 @@ from bench import (
     growth_peer,
     kamal,
     losing,
+    machine,
     peers,
     report,
     switches,

@@ -19,7 +19,7 @@ from zdd import claims
 from zdd.conf.read import NAMES, valid_name
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
-from zdd.host import files, foreign, process
+from zdd.host import files, foreign, proc, process
 from zdd.layout import Layout
 from zdd.routing.tables import RoutingTables
 from zdd.snapshot import Snapshot, Snapshots
@@ -106,7 +106,7 @@ def _of_keepers() -> Iterator[str]:
     """Yield the runtime folder of each of our own keepers: R of KEEPER R/control/INSTANCE.json."""
     for pid in process.parents():
         if process.user_id(pid) == os.geteuid():
-            words = [os.fsdecode(word) for word in process.read(f"/proc/{pid}/cmdline").split(b"\0")]
+            words = [os.fsdecode(word) for word in proc.read(f"/proc/{pid}/cmdline").split(b"\0")]
             if any(word.endswith(_KEEPER) for word in words):
                 yield from (found[1] for word in words if (found := _RECORD.fullmatch(word)))
 

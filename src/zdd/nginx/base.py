@@ -175,7 +175,8 @@ class NginxBase(Proxy, ABC):
     def look_before(self, target: Manifest, before: Manifest | None) -> None:
         """Remember how the version that serves answers, for services whose health request leaves that open."""
         changed = target.changed(before) if before else []
-        visits = [visit for visit in self.visits(changed) if before and before.of(visit.service)]
+        served = set(before.services()) if before else set()
+        visits = [visit for visit in self.visits(changed) if visit.service in served]
         self.gate.look_before([visit for visit in visits if not self.config.services[visit.service].health_path])
 
     def check(self, target: Manifest, before: Manifest | None) -> list[Unproved]:

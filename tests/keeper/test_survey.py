@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import select
 import socket
 import threading
@@ -112,6 +114,36 @@ def test_those_that_answer_are_heard_beside_those_that_hang_or_are_gone(keepers:
 def test_more_are_asked_than_there_are_descriptors(keepers: Keepers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(survey, "_AT_ONCE", 3)
     paths = keepers.listen(10)
+
+    def answer_each() -> None:
+        for listener in keepers.listeners:
+            keepers.accept(listener).sendall(line(SERVING))
+
+    thread = beside(answer_each)
+    answers = survey.ask(paths, "status", LONG)
+    thread.join(LONG)
+
+    assert answers.keys() == set(paths)
+
+
+def test_where_few_descriptors_are_free_the_rest_is_asked_later(
+    keepers: Keepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, real = [2], survey._Call
+
+    class Few(real):  # type: ignore[valid-type,misc]
+        def __init__(self, path: str) -> None:
+            if not free[0]:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            free[0] -= 1
+            super().__init__(path)
+
+        def close(self) -> None:
+            free[0] += 1
+            super().close()
+
+    monkeypatch.setattr(survey, "_Call", Few)
+    paths = keepers.listen(7)
 
     def answer_each() -> None:
         for listener in keepers.listeners:

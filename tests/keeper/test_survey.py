@@ -201,3 +201,18 @@ def test_a_keeper_that_this_zddeploy_cannot_talk_to_is_named(keepers: Keepers) -
     with pytest.raises(UsageError, match="newer zddeploy, which this one cannot talk to"):
         survey.ask([path], "status", LONG)
     thread.join(LONG)
+
+
+def test_a_keeper_that_refuses_and_is_gone_when_asked_again_has_no_answer(keepers: Keepers) -> None:
+    (path,) = keepers.listen(1)
+
+    def refuse() -> None:
+        peer = keepers.accept(keepers.listeners[0])
+        keepers.listeners[0].close()
+        peer.sendall(line({"ok": False, "version": 1, "oldest": 1}))
+
+    thread = beside(refuse)
+    answers = survey.ask([path], "status", LONG)
+    thread.join(LONG)
+
+    assert answers == {}

@@ -7,6 +7,7 @@ open descriptors bounds how many are asked at the same time.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
@@ -47,7 +48,9 @@ def ask(control_paths: Iterable[str], op: str, timeout: float = client.PATIENCE,
             if answer := client.answer_in(call.received, op):
                 answers[call.path] = answer
     for path in [path for path, answer in answers.items() if client.is_refused(answer)]:
-        answers[path] = client.ask(path, op, timeout, **args)  # in the version of an older keeper
+        del answers[path]
+        with contextlib.suppress(client.Gone):
+            answers[path] = client.ask(path, op, timeout, **args)  # in the version of an older keeper
     return answers
 
 

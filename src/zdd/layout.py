@@ -101,7 +101,7 @@ class Layout:
     def is_of_0_1(self, name: str) -> bool:
         """Return whether zdd 0.1 started the instance; it has the layout of that version."""
         folder = self.old_socket_folder(name)
-        return os.path.isdir(folder) and not os.path.islink(folder)
+        return not os.path.islink(folder) and os.path.isdir(folder)
 
     def log(self, name: str) -> str:
         """Return the file with the instance's output."""

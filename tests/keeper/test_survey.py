@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import select
 import socket
 import threading
@@ -124,6 +126,36 @@ def test_more_are_asked_than_there_are_descriptors(keepers: Keepers, monkeypatch
     assert answers.keys() == set(paths)
 
 
+def test_where_few_descriptors_are_free_the_rest_is_asked_later(
+    keepers: Keepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, real = [2], survey._Call
+
+    class Few(real):  # type: ignore[valid-type,misc]
+        def __init__(self, path: str) -> None:
+            if not free[0]:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            free[0] -= 1
+            super().__init__(path)
+
+        def close(self) -> None:
+            free[0] += 1
+            super().close()
+
+    monkeypatch.setattr(survey, "_Call", Few)
+    paths = keepers.listen(7)
+
+    def answer_each() -> None:
+        for listener in keepers.listeners:
+            keepers.accept(listener).sendall(line(SERVING))
+
+    thread = beside(answer_each)
+    answers = survey.ask(paths, "status", LONG)
+    thread.join(LONG)
+
+    assert answers.keys() == set(paths)
+
+
 def test_one_whose_queue_is_full_is_asked_again(keepers: Keepers) -> None:
     (path,) = keepers.listen(1, backlog=0)
     crowd = socket.socket(socket.AF_UNIX)
@@ -169,3 +201,18 @@ def test_a_keeper_that_this_zddeploy_cannot_talk_to_is_named(keepers: Keepers) -
     with pytest.raises(UsageError, match="newer zddeploy, which this one cannot talk to"):
         survey.ask([path], "status", LONG)
     thread.join(LONG)
+
+
+def test_a_keeper_that_refuses_and_is_gone_when_asked_again_has_no_answer(keepers: Keepers) -> None:
+    (path,) = keepers.listen(1)
+
+    def refuse() -> None:
+        peer = keepers.accept(keepers.listeners[0])
+        keepers.listeners[0].close()
+        peer.sendall(line({"ok": False, "version": 1, "oldest": 1}))
+
+    thread = beside(refuse)
+    answers = survey.ask([path], "status", LONG)
+    thread.join(LONG)
+
+    assert answers == {}

@@ -67,7 +67,7 @@ def clean_up(
             continue  # its time is running already
         retiring.append((instance, _warm_seconds(project, instance) if stays_warm else 0.0))
     _retire(project, current, retiring, uncounted)
-    prune_logs(project, names)
+    prune_logs(project, set(names))
     _prune(project, current, _kept_tables(project, current, warm))
     return replaced
 

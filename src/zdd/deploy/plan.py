@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zdd.conf.schema import Config, Service
 from zdd.deploy import bake, steps
+from zdd.deploy.retiring import Retiring
 from zdd.deploy.steps import Step
 from zdd.instances.name import name_of
 from zdd.routing.manifest import Instance, Manifest
@@ -59,15 +60,16 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
     """
     config.check_names(request.services)
     current = observed.current
+    serves = current.by_service() if current else {}
     instances: dict[str, Instance] = {}
     for service in config.services.values():
         if service.name in request.revive:
             chosen = request.revive[service.name]
         elif request.services and service.name not in request.services:
-            chosen = current.of(service.name) if current else []
+            chosen = serves.get(service.name, [])
         else:
             release = request.releases.get(service.name, request.release)
-            replaces = any(old.kind != "classic" for old in (current.of(service.name) if current else ()))
+            replaces = any(old.kind != "classic" for old in serves.get(service.name, []))
             chosen = _new(service, observed.last_instance.get(service.name, 0), release, replaces)
         instances |= {instance.name: instance for instance in chosen}
     serving = current.instances if current else {}
@@ -93,7 +95,8 @@ def before_commit(target: Manifest, before: Manifest | None, config: Config) -> 
     if target.action == "deploy":
         preparing += [steps.build(target)] if target.release else []
         preparing += [steps.before_start(target, commands)] if (commands := _before_start(new, config)) else []
-    preparing += [steps.start(target, instance) for instance in new]
+    old, retiring = _displaced(target, before), Retiring(target)
+    preparing += [steps.start(target, instance, old.get(instance.service, []), retiring) for instance in new]
     preparing += [steps.revive(target, name) for name in target.revived]
     union = union_slots(target, before)
     back = [*([steps.union_name(target)] if union else []), str(before.deploy)] if before else []
@@ -101,6 +104,14 @@ def before_commit(target: Manifest, before: Manifest | None, config: Config) -> 
     last = [steps.check(target)]
     last += [steps.after_switch(target, config.zdd.after_switch)] if config.zdd.after_switch else []
     return [*preparing, *_switch(target, before, union), *_swaps(target, before), *last, *_last(target, new, config)]
+
+
+def _displaced(target: Manifest, before: Manifest | None) -> dict[str, list[str]]:
+    """Return the old instances that stop-first services replace, by service."""
+    old: dict[str, list[str]] = {}
+    for instance in target.displaced(before):
+        old.setdefault(instance.service, []).append(instance.name)
+    return old
 
 
 def after_switch(target: Manifest, before: Manifest | None, config: Config) -> list[Step]:

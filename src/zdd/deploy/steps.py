@@ -17,6 +17,7 @@ from zdd.errors import NeedsPerson
 from zdd.routing.manifest import Instance, Manifest
 
 if TYPE_CHECKING:
+    from zdd.deploy.retiring import Retiring
     from zdd.project import Project
 
 Act = Callable[["Project"], None]
@@ -64,21 +65,25 @@ def before_start(target: Manifest, commands: str) -> Step:
     return Step("before-start", f"before_start: {commands}", lambda project: hooks.run(project, "before_start", target))
 
 
-def start(target: Manifest, instance: Instance) -> Step:
-    """Start a new instance, without waiting for it. A stop-first one only opens the socket where its requests wait."""
+def start(target: Manifest, instance: Instance, old: Sequence[str], retiring: Retiring) -> Step:
+    """
+    Start a new instance, without waiting for it.
 
-    def do(project: Project) -> None:
-        before = project.tables.before(target)
-        old = [other.name for other in target.displaced(before) if other.service == instance.service]
-        project.instances.start(target, instance, project.folder_of(instance.release), old)
+    A stop-first one only opens the socket where its requests wait; `old` are those that must be parked before.
+    """
 
     def undo(project: Project) -> None:
         """Tell the instance to stop, or to drain first if clients may have reached it; `begin` waits for its end."""
         _require_unpublished(project, target)
-        project.instances.discard(instance.name, project.proxy.retiring_workers() if target.exposed else None)
+        project.instances.discard(instance.name, retiring.workers(project))
 
     later = ", its app later" if instance.stop_first else ""
-    return Step("start", f"start {instance.name}{later}", do, undo)
+    return Step(
+        "start",
+        f"start {instance.name}{later}",
+        lambda project: project.instances.start(target, instance, project.folder_of(instance.release), old),
+        undo,
+    )
 
 
 def revive(target: Manifest, name: str) -> Step:

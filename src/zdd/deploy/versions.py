@@ -110,9 +110,10 @@ def served(project: Project) -> list[str]:
     if project.releases is None:
         return []
     headers, last = project.snapshots.headers(), dict[str | None, int]()
-    entries = list(history.known(project.paths.history))
+    entries, tables = list(history.known(project.paths.history)), set(project.tables.numbers())
     for version in reversed(_committed(project, entries)):
-        header, table = headers.get(version.deploy), project.tables.read(version.deploy)
+        header = headers.get(version.deploy)
+        table = project.tables.read(version.deploy) if version.deploy in tables else None
         of_services = header.releases.values() if header else ()
         of_instances = [instance.release for instance in table.instances.values()] if table else []
         last |= dict.fromkeys([version.release, *of_services, *of_instances], version.deploy)

@@ -12,7 +12,7 @@ from zdd import kills
 from zdd.errors import counted
 from zdd.events import Drain
 from zdd.instances.state import InstanceState
-from zdd.keeper import client
+from zdd.keeper import client, survey
 from zdd.keeper.record import Record
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
@@ -57,20 +57,26 @@ class DrainWatch:
         self._stopping_since = 0.0
         self._begun = time.time()
 
-    def look(self) -> Drained | None:
-        """Report what is new. Return how the draining ended, None while there is more to watch."""
+    def gone(self) -> Drained | None:
+        """Report the end if its keeper has; return how the draining ended, None if nothing came yet."""
         if self.lease is None:
             return self._report("stopping" if self.running.classic else "gone")
         for event in self.lease.events():
             if event["event"] == "gone":
                 return self._gone(event["drained"], event["cut"], event.get("handed", 0), event["seconds"])
-        try:
-            status = client.ask(self.control, "status")
-        except client.Gone:
-            return self._report("gone") if self.lease.ended else None
+        return None
+
+    def look(self, status: dict[str, Any] | None, way_back: str) -> Drained | None:
+        """
+        Report what is new in the keeper's answer. Return how the draining ended, None while there is more to watch.
+
+        The number of connections is not in the answer of one that is warm.
+        """
+        if status is None:
+            return self._report("gone") if self.lease is None or self.lease.ended else None
         now = self.project.clock.now()
         if status["state"] == "warm":
-            return self._report(f"kept warm, for `{_rollback_command(self.project)}`")
+            return self._report(f"kept warm, for `{way_back}`")
         if status["state"] == "stopping":
             self._stopping_since = self._stopping_since or now
             return self._still_stopping(status, now - self._stopping_since)
@@ -140,13 +146,26 @@ def watch(project: Project, target: Manifest, watches: Sequence[DrainWatch]) -> 
         if signal := project.interrupts.last:
             _stop_watching(project, target, pending, signal)
             return None
-        for drain in list(pending):
-            if (outcome := drain.look()) is not None:
-                drain.close()
-                pending.remove(drain)
-                total = total.plus(outcome)
-        _await_news(pending)
+        begun = project.clock.now()
+        outcomes = {drain: outcome for drain in pending if (outcome := drain.gone()) is not None}
+        outcomes |= _look([drain for drain in pending if drain not in outcomes], _rollback_command(target))
+        for drain, outcome in outcomes.items():
+            drain.close()
+            total = total.plus(outcome)
+        pending = [drain for drain in pending if drain not in outcomes]
+        if pending:
+            project.clock.sleep(project.clock.now() - begun)  # with many instances, looking takes half of the time
+            _await_news(pending)
     return total
+
+
+def _look(pending: Sequence[DrainWatch], way_back: str) -> dict[DrainWatch, Drained]:
+    """Ask all keepers how it goes on, and those that are not warm also for their connections, which costs more."""
+    answers = survey.ask([drain.control for drain in pending], "status", brief=True)
+    warm = {path: answer for path, answer in answers.items() if answer["state"] == "warm"}
+    answers = warm | survey.ask(answers.keys() - warm.keys(), "status")
+    looks = {drain: drain.look(answers.get(drain.control), way_back) for drain in pending}
+    return {drain: outcome for drain, outcome in looks.items() if outcome is not None}
 
 
 def _await_news(pending: Sequence[DrainWatch]) -> None:
@@ -155,8 +174,7 @@ def _await_news(pending: Sequence[DrainWatch]) -> None:
     for drain in pending:
         if drain.lease and not drain.lease.ended:
             news.register(drain.lease, select.POLLIN)
-    if pending:
-        news.poll(1000 * _POLL)
+    news.poll(1000 * _POLL)
 
 
 def _stop_watching(project: Project, target: Manifest, pending: Sequence[DrainWatch], signal: str) -> None:
@@ -175,8 +193,6 @@ def _handed(number: int) -> str:
     return f"{counted(number, 'connection')} that waited {'was' if number == 1 else 'were'} handed on"
 
 
-def _rollback_command(project: Project) -> str:
+def _rollback_command(target: Manifest) -> str:
     """Return the command that restores the replaced version; after a rollback it needs the deploy's number."""
-    current = project.tables.current()
-    number = f" {current.before}" if current and current.action == "rollback" else ""
-    return f"zddeploy rollback{number}"
+    return f"zddeploy rollback {target.before}" if target.action == "rollback" else "zddeploy rollback"

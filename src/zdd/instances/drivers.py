@@ -19,6 +19,8 @@ from zdd.instances.supervised import SupervisedInstance
 from zdd.keeper import access
 from zdd.paths import Paths
 
+_ENDING = re.compile(r"\.[a-z]+$")
+
 
 def _with_times(then: ClassicService, now: Service | None) -> ClassicService:
     """Return the service as it was started, with the times that are configured today."""
@@ -71,7 +73,7 @@ class Drivers:
         last: dict[str, int] = {}
         for folder in (self.paths.instances, self.paths.control, self.paths.logs):
             for entry in os.listdir(folder) if os.path.isdir(folder) else ():
-                if parts := parts_of(re.sub(r"\.[a-z]+$", "", entry)):
+                if parts := parts_of(_ENDING.sub("", entry)):
                     last[parts[0]] = max(last.get(parts[0], 0), parts[1])
         return last
 

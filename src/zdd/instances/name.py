@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+_NAME = re.compile(r"(.+)-([0-9]+)")
+
 
 def name_of(service: str, number: int) -> str:
     """Return the name of a service's instance."""
@@ -12,7 +14,7 @@ def name_of(service: str, number: int) -> str:
 
 def parts_of(name: str) -> tuple[str, int] | None:
     """Return the service and the number of an instance, None where the text is no instance's name."""
-    match = re.fullmatch(r"(.+)-([0-9]+)", name)
+    match = _NAME.fullmatch(name)
     return (match[1], int(match[2])) if match else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -37,8 +38,9 @@ class Instances:
         self.clock = drivers.clock
         self.events = events
         self.interrupts = interrupts
-        self.proxy_side = proxy_side
+        self.proxy_side = functools.cache(proxy_side)  # once for a thousand that start together
         self._attached: dict[str, Driver] = {}
+        self._fresh: list[Driver] = []  # those of them without a lease yet
         self._resolved: dict[str, Service] = {}
         self._discarded: list[Driver] = []
 
@@ -56,9 +58,10 @@ class Instances:
         """
         driver = self.drivers.new(instance.name, self.service(instance.service))
         self._attached[instance.name] = driver
+        self._fresh.append(driver)
         predecessors = old if instance.stop_first else None
         driver.launch(Launch(target.deploy, instance.release, folder, self.proxy_side, predecessors))
-        if len(self._attached) % _AT_ONCE == 0:  # starting many takes longer than a keeper waits for a lease
+        if len(self._fresh) == _AT_ONCE:  # starting many takes longer than a keeper waits for a lease
             self._attach()
 
     def service(self, name: str) -> Service:
@@ -149,8 +152,7 @@ class Instances:
 
         What an app leaves running when it goes into the background may answer before the app has ended.
         """
-        for name in (instance.name for instance in instances):
-            state = self.look(name)
+        for name, state in self.running([instance.name for instance in instances]).items():
             if state.exit or state.restarts or state.state not in ("serving", ORPHANED):
                 words = f"{name} ended with {state.exit or state.state} right after it was healthy"
                 raise failure.failed(
@@ -206,6 +208,7 @@ class Instances:
         if not driver.revive():
             raise DeployFailed(f"{instance.name} is no longer kept warm", hint="run the same command again")
         self._attached[instance.name] = driver
+        self._fresh.append(driver)
 
     def rewarm(self, instance: Instance) -> None:
         """Undo a revival: keep the instance warm again."""
@@ -221,8 +224,10 @@ class Instances:
         for name in names:
             if name not in self._attached and self.look(name).state not in ("dead", ORPHANED):
                 self._attached[name] = self.drivers.of(name)
-        for driver in self._attached.values():
-            driver.attach(self.interrupts.check)
+                self._fresh.append(self._attached[name])
+        while self._fresh:
+            self._fresh[0].attach(self.interrupts.check)
+            del self._fresh[0]
         return [self.of(name) for name in names]
 
     def _await_one(self, name: str, check: Callable[[], None], until: float, slow: set[str]) -> int | None:

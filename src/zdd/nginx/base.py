@@ -117,7 +117,7 @@ class NginxBase(Proxy, ABC):
         return Gate(self.paths, Door(self.mark, self.error_log, self.is_ours, timeouts), self.clock, self.interrupt)
 
     def require(self) -> None:
-        """Raise UsageError where a deploy cannot do to nginx what it would; nothing, if nginx runs the text already."""
+        """Raise UsageError where a deploy cannot change nginx, unless nginx runs its text already."""
         target = foreseen.table(self.config)
         if target is None or not self.runs(self.text(target)):
             self.require_change()
@@ -180,7 +180,8 @@ class NginxBase(Proxy, ABC):
     def look_before(self, target: Manifest, before: Manifest | None) -> None:
         """Remember how the version that serves answers, for services whose health request leaves that open."""
         changed = target.changed(before) if before else []
-        visits = [visit for visit in self.visits(changed) if before and before.of(visit.service)]
+        served = set(before.services()) if before else set()
+        visits = [visit for visit in self.visits(changed) if visit.service in served]
         self.gate.look_before([visit for visit in visits if not self.config.services[visit.service].health_path])
 
     def check(self, target: Manifest, before: Manifest | None) -> list[Unproved]:
@@ -191,14 +192,11 @@ class NginxBase(Proxy, ABC):
         from zdd.nginx import gate
         from zdd.nginx.config import pool
 
-        own = addresses.beginnings(self.paths.current)
-
-        def tails() -> list[float | None]:
-            return [pool.longest(each, self.binary.version, own) for each in {text, text_before}]
-
+        own, texts = addresses.beginnings(self.paths.current), {text, text_before}
         asked = self._known_requests(name for name in target.services() if everywhere or name in changed)
+        visits = [request for request in asked.values() if isinstance(request, Visit)]
         return [
-            *self.gate.prove(target, [request for request in asked.values() if isinstance(request, Visit)], tails),
+            *self.gate.prove(target, visits, lambda: [pool.longest(each, self.binary.version, own) for each in texts]),
             *(gate.unproved(name, "no-request", why) for name, why in asked.items() if isinstance(why, str)),
         ]
 

@@ -62,8 +62,7 @@ class RoutingTables:
             except FileExistsError:
                 files.point(f"{table}/{slot}", leads)
         if name != str(deploy):
-            manifest = files.read(self._manifest(deploy)) or ""
-            files.write(f"{self.paths.table(name)}/manifest.json", manifest, mode=0o600)
+            files.write(f"{table}/manifest.json", files.read(self._manifest(deploy)) or "", mode=0o600)
         return name
 
     def links(self, deploy: int) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zdd.conf.schema import RunService
+from zdd.nginx.config import visits
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.visits import find
 
@@ -55,3 +56,21 @@ def test_a_service_that_no_request_leads_to_is_not_asked() -> None:
 
 def test_the_servers_name_is_that_of_services_without_a_host() -> None:
     assert asked("web", service("web"), server_name=("shop.test",)) == ("shop.test", "/")
+
+
+def test_of_a_thousand_services_few_are_compared_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared, covers = list[str](), visits._covers
+
+    def counted(route: str, path: str) -> bool:
+        compared.append(route)
+        return covers(route, path)
+
+    monkeypatch.setattr(visits, "_covers", counted)
+    by_host = [RunService(name=f"h{number}", run="app", host=[f"{number}.test"]) for number in range(500)]
+    by_path = [RunService(name=f"p{number}", run="app", path=f"/{number}") for number in range(500)]
+    services = {service.name: service for service in [*by_host, *by_path]}
+
+    found = visits.find(services, services, [], ("127.0.0.1", 80))
+
+    assert all(isinstance(visit, Visit) for visit in found.values())
+    assert len(compared) <= 4 * len(services)

@@ -12,6 +12,7 @@ from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.request_path import encoded
 
 _UNKNOWN = "no host or path is known that leads to it alone: set health_host"
+_ANY = ""  # the host of routes for all hosts, and of those whose hosts are patterns
 _UNNAMED = ("localhost", "zdd.invalid")  # hosts for a service that names none, unless another one names them
 
 
@@ -23,12 +24,32 @@ class _Route(NamedTuple):
     path: str
 
 
+class _Routes:
+    """All routes, by host and path: a search among all of them for each of a thousand services would take seconds."""
+
+    def __init__(self, routes: Sequence[_Route]) -> None:
+        self._by_place: dict[tuple[str, str], dict[int, _Route]] = {}
+        for number, route in enumerate(routes):
+            exact = [name for name in route.names if "*" not in name]
+            for name in exact if len(exact) == len(route.names) and exact else [*exact, _ANY]:
+                self._by_place.setdefault((name, route.path), {})[number] = route
+
+    def near(self, host: str, path: str) -> list[_Route]:
+        """Return, in their order, all routes that may cover a request; others with them, if they have patterns."""
+        slashes = [number for number, letter in enumerate(path) if letter == "/"]
+        above = {path, *(path[:number] for number in slashes), *(path[: number + 1] for number in slashes)}
+        found: dict[int, _Route] = {}
+        for place in [(name, each) for name in (host, _ANY) for each in above]:
+            found |= self._by_place.get(place, {})
+        return [route for _, route in sorted(found.items())]
+
+
 def find(
     services: Mapping[str, RunService], wanted: Collection[str], server_name: Sequence[str], address: Address
 ) -> dict[str, Visit | str]:
     """Return for each of the wanted services a request to this address that reaches it, or why none is known."""
     routed = {name: service for name, service in services.items() if service.is_routed}
-    routes = [_route(service, server_name) for service in routed.values()]
+    routes = _Routes([_route(service, server_name) for service in routed.values()])
     known = {name: _request(routes, routed[name], server_name) for name in wanted if name in routed}
     return {name: Visit(name, address, *request) if request else _UNKNOWN for name, request in known.items()}
 
@@ -38,7 +59,7 @@ def _route(service: RunService, server_name: Sequence[str]) -> _Route:
     return _Route(service, names, encoded(service.path))
 
 
-def _request(routes: Sequence[_Route], service: RunService, server_name: Sequence[str]) -> tuple[str, str] | None:
+def _request(routes: _Routes, service: RunService, server_name: Sequence[str]) -> tuple[str, str] | None:
     """Return a host and a path that lead to the service, the ones of its health request if they do; else None."""
     named = hosts.asked(service.host or server_name)
     health = [service.health_host] if service.health_host else []
@@ -51,9 +72,9 @@ def _request(routes: Sequence[_Route], service: RunService, server_name: Sequenc
     return None
 
 
-def _leads_to(routes: Sequence[_Route], host: str, path: str) -> RunService | None:
+def _leads_to(routes: _Routes, host: str, path: str) -> RunService | None:
     """Return the service whose route has the longest path for a request; None for a host that a pattern may match."""
-    covering = [route for route in routes if _covers(route.path, path)]
+    covering = [route for route in routes.near(host, path) if _covers(route.path, path)]
     reached = [route for route in covering if not route.names or any(server.rank(name, host) for name in route.names)]
     # Of routes with the same path, one that names the host wins, then one that has it from server_name.
     best = max(reached, key=lambda route: (len(route.path), bool(route.service.host), bool(route.names)), default=None)

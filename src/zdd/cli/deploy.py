@@ -51,6 +51,11 @@ def command(
         release, commit = (revision.id, revision.commit) if revision else (None, None)
         return Request("deploy", services, label and secret.readable(label), release, commit)
 
+    if rev is not None and not rev.strip():
+        raise UsageError(
+            "--rev is empty, so it names no commit",
+            hint="name a branch, a tag or a commit; in a script, see whether the variable is set",
+        )
     if (rev or rebuild) and project.releases is None:
         option = "--rev" if rev else "--rebuild"
         raise UsageError(f"{option} needs a [release] section: without it, the code in its folder is the only version")

@@ -143,6 +143,15 @@ def headless(shown: str, named: str, branches: Sequence[str]) -> DeployFailed:
     )
 
 
+def fetched(path: str) -> set[str]:
+    """Return the commits in a FETCH_HEAD. The names of branches in it may have any bytes but that of a new line."""
+    try:
+        with open(path, "rb") as file:
+            return {line.split()[0].decode("ascii", "replace") for line in file if line.strip()}
+    except FileNotFoundError:
+        return set()
+
+
 def untrusted(shown: str, output: str) -> UsageError | None:
     """Return the error to raise if git has refused a repository of another user, else None."""
     if fix := re.search("git config --global --add safe.directory .*", output):
@@ -184,7 +193,8 @@ def _ambiguous(ask: Ask, name: str, shown: str) -> UsageError:
 
 def _unknown(ask: Ask, rev: str, shown: str, reason: str) -> UsageError:
     listed = ask("for-each-ref", "--sort=-committerdate", "--count=5", "--format=%(refname:lstrip=2)", "refs/heads")
-    branches = f"its latest branches: {', '.join(listed.output.split())}" if listed.output.strip() else ""
+    names = listed.output.split() if listed.status == 0 else []
+    branches = f"its latest branches: {', '.join(names)}" if names else ""
     shallow = _SHALLOW if ask("rev-parse", "--is-shallow-repository").output.strip() == "true" else ""
     hint = "; ".join(filter(None, [shallow, branches])) or None
     return UsageError(f"{shown} has no branch, tag or commit {rev!r}{reason}", hint=hint)

@@ -284,3 +284,31 @@ def test_what_git_says_of_a_damaged_repository_is_not_taken_for_its_branches(
         house.build(releases)
 
     assert caught.value.hint is None
+
+
+WARNS = """\
+#!/bin/sh
+# git as under `sudo -u` with the HOME of before: it warns of each file there that it may not read.
+case $* in
+*ls-files*|*diff-index*|*read-tree*|*" grep "*)
+    echo "warning: unable to access '/root/.config/git/attributes': Permission denied" >&2 ;;
+esac
+exec GIT "$@"
+"""
+
+
+def test_warnings_of_git_are_not_taken_for_names(
+    house: House, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit(_gitattributes="*.key filter=git-crypt\n", app_py="1")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text(WARNS.replace("GIT", shutil.which("git") or ""))
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    releases = house.releases(repository.path)
+
+    assert (Path(releases.path(house.build(releases))) / "app.py").read_text() == "1"
+    (repository.path / "app.key").write_bytes(b"\0GITCRYPT\0")  # the first of the names
+    repository.commit()
+    with pytest.raises(DeployFailed, match=r"app\.key\) would be deployed encrypted"):
+        house.build(releases)

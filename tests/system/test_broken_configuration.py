@@ -138,8 +138,8 @@ def test_in_a_folder_that_was_removed_the_file_must_be_named(project: Project) -
     for args in (("status",), ("-c", "../deploy.toml"), ("init",)):
         refused = in_removed(*args)
         assert (refused.returncode, refused.stderr.splitlines()[0]) == (2, "zddeploy: the current folder was removed")
-    for args in (("status",), ("restart",), ("exec", "web", "--", "true")):
-        done = in_removed("-c", str(project.folder / "deploy.toml"), *args)
+    for command in ("status", "restart", "exec web -- true"):
+        done = in_removed("-c", str(project.folder / "deploy.toml"), *command.split())
         assert done.returncode == 0, done.stderr
 
 

@@ -24,7 +24,7 @@ from zdd.init.propose import propose
 from zdd.nginx import whose
 from zdd.nginx.process import complaints, running, title
 from zdd.nginx.process.binary import Binary
-from zdd.release import git, source, unreachable
+from zdd.release import source, unreachable
 from zdd.release.source import SourceFolder
 
 from .profile import holds
@@ -79,7 +79,7 @@ def test_what_was_fetched_is_a_set_of_words(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/FETCH_HEAD"
         Path(path).write_bytes(data)
-        found = git._fetched(path)
+        found = source.fetched(path)
 
     assert all(found)
 

@@ -47,3 +47,13 @@ def test_a_program_that_prints_without_end_does_not_fill_the_disk(
 
     with pytest.raises(KeyboardInterrupt):
         Commands().run(["/bin/sh", "-c", "head -c 8000000 /dev/zero; exec sleep 60"], interrupt=look)
+
+
+def test_of_a_program_that_succeeds_only_stdout_may_be_wanted() -> None:
+    """Of one that fails stderr says why."""
+    script = "echo out; echo warning >&2; exit $0"
+    run = Commands().run
+
+    assert run(["sh", "-c", script, "0"], stdout_alone=True) == (0, "out\n")
+    assert run(["sh", "-c", script, "3"], stdout_alone=True) == (3, "out\nwarning\n")
+    assert run(["sh", "-c", script, "0"]) == (0, "out\nwarning\n")

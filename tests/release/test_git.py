@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import stat
 import subprocess
 import time
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from zdd.errors import DeployFailed, UsageError
 
 from .house import House, Repository
+from .test_source import source_of
 
 
 def test_the_default_is_the_head_of_the_repository_as_it_is_now(house: House, repository: Repository) -> None:
@@ -230,3 +232,83 @@ def test_a_fetch_can_be_interrupted(house: House, monkeypatch: pytest.MonkeyPatc
 
     assert time.monotonic() - begun < 50  # seconds; ssh sleeps for 60
     assert subprocess.run(["pgrep", "-f", str(ssh)], capture_output=True).returncode == 1
+
+
+OTHERS = {"GIT_TRACE": "1", "GIT_TRACE2": "1", "GIT_TRACE_SETUP": "2", "GIT_LITERAL_PATHSPECS": "1"}
+
+
+@pytest.mark.parametrize("url", [False, True], ids=["folder", "url"])
+@pytest.mark.parametrize("name", [*OTHERS, "GIT_DEFAULT_HASH"])
+def test_what_people_set_for_git_changes_no_answer(
+    house: House, repository: Repository, monkeypatch: pytest.MonkeyPatch, name: str, url: bool
+) -> None:
+    """A trace is printed where zdd reads; under literal pathspecs git finds no file by its attribute."""
+    repository.commit(_gitattributes="*.key filter=git-crypt\n", app_py="1")
+    monkeypatch.setenv(name, OTHERS.get(name, "sha256"))
+    releases = house.releases(source_of(repository, url))
+
+    assert (Path(releases.path(house.build(releases))) / "app.py").read_text() == "1"
+    monkeypatch.delenv(name)
+    (repository.path / "site.key").write_bytes(b"\0GITCRYPT\0")
+    repository.commit()
+    monkeypatch.setenv(name, OTHERS.get(name, "sha256"))
+    with pytest.raises(DeployFailed, match=r"site\.key\) would be deployed encrypted"):
+        house.build(releases)
+
+
+@pytest.mark.parametrize("url", [False, True], ids=["folder", "url"])
+def test_a_repository_with_ids_of_sha256_is_built_and_so_is_the_next_one(
+    house: House, tmp_path: Path, url: bool
+) -> None:
+    for number, kind in enumerate(("sha1", "sha256", "sha256", "sha1")):
+        repository = Repository.__new__(Repository)
+        repository.path = tmp_path / "code"
+        shutil.rmtree(repository.path, ignore_errors=True)
+        repository.git("init", "--quiet", f"--object-format={kind}", "-b", "main", str(repository.path))
+        for commit in (0, 1):
+            repository.commit(app_py=f"{number} {commit}")
+            releases = house.releases(source_of(repository, url))
+            release = Path(releases.path(house.build(releases)))
+
+            assert (release / "app.py").read_text() == f"{number} {commit}"
+
+
+def test_what_git_says_of_a_damaged_repository_is_not_taken_for_its_branches(
+    house: House, repository: Repository
+) -> None:
+    repository.commit(app_py="1")
+    (repository.path / ".git/HEAD").write_text("garbage\n")
+    releases = house.releases(repository.path)
+
+    with pytest.raises(UsageError, match="not a git repository") as caught:
+        house.build(releases)
+
+    assert caught.value.hint is None
+
+
+WARNS = """\
+#!/bin/sh
+# git as under `sudo -u` with the HOME of before: it warns of each file there that it may not read.
+case $* in
+*ls-files*|*diff-index*|*read-tree*|*" grep "*)
+    echo "warning: unable to access '/root/.config/git/attributes': Permission denied" >&2 ;;
+esac
+exec GIT "$@"
+"""
+
+
+def test_warnings_of_git_are_not_taken_for_names(
+    house: House, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit(_gitattributes="*.key filter=git-crypt\n", app_py="1")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text(WARNS.replace("GIT", shutil.which("git") or ""))
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    releases = house.releases(repository.path)
+
+    assert (Path(releases.path(house.build(releases))) / "app.py").read_text() == "1"
+    (repository.path / "app.key").write_bytes(b"\0GITCRYPT\0")  # the first of the names
+    repository.commit()
+    with pytest.raises(DeployFailed, match=r"app\.key\) would be deployed encrypted"):
+        house.build(releases)

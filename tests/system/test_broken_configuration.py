@@ -12,6 +12,7 @@ import pytest
 from tests.waiting import eventually
 
 from .project import BIN, LIGHT, PLAIN, Project, assert_nothing_lost, configure, service, version
+from .test_unknown_user import zddeploy as by_unknown_user
 
 WEB = service("web", **PLAIN, health_path="/", keep_warm="0s")
 USED = "the configuration of deploy 1, the last one deployed, is used instead of today's: "
@@ -146,10 +147,8 @@ def test_in_a_folder_that_was_removed_the_file_must_be_named(project: Project) -
 def test_a_folder_that_may_not_be_searched_is_not_said_to_be_empty(project: Project) -> None:
     configure(project, WEB)
     project.folder.chmod(0o700)
-    as_nobody = ["setpriv", "--reuid=65534", "--clear-groups", str(BIN / "zddeploy"), "status"]
 
-    refused = subprocess.run(as_nobody, cwd=project.folder, capture_output=True, text=True, check=False)
+    refused = by_unknown_user(project, "status", code=2)
 
     project.folder.chmod(0o755)
-    assert refused.returncode == 2
-    assert f"cannot look into {project.folder}: Permission denied" in refused.stderr
+    assert f"cannot look into {project.folder}: Permission denied" in refused

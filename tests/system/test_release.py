@@ -67,6 +67,7 @@ def test_an_older_revision_is_deployed_by_name_and_not_built_again(project: Proj
 def test_an_unknown_revision_is_refused_before_anything_is_touched(project: Project) -> None:
     configure(project)
 
+    assert "--rev is empty" in project.zddeploy("--rev", "", code=2).stderr  # as of "$CI_COMMIT_TAG"
     refused = project.zddeploy("--rev", "nonsense", code=2)
 
     assert "nonsense" in refused.stderr

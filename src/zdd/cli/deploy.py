@@ -17,7 +17,11 @@ from zdd.project import Project
 @options.command("deploy", "deploys")
 @options.services
 @click.option("--dry-run", is_flag=True, help="Print the steps and do nothing.")
-@click.option("--rev", help="Branch, tag or commit to deploy instead of the configured one.")
+@click.option(
+    "--rev",
+    callback=lambda *given: _not_empty(given[2]),
+    help="Branch, tag or commit to deploy instead of the configured one.",
+)
 @click.option("--rebuild", is_flag=True, help="Build the commit again, in a new folder.")
 @click.option("--label", help="A label that history shows beside the deploy.")
 @click.option("--detach", is_flag=True, help="Return after the switch; the old version drains by itself.")
@@ -62,3 +66,13 @@ def command(
             project.events.send(Plan(step=step.name, text=step.line))
         return 0
     return deploy(project, "deploy", wanted, detach, strict_drain)
+
+
+def _not_empty(rev: str | None) -> str | None:
+    """Return it. Raises UsageError where it is empty: the configured revision would be deployed in its place."""
+    if rev is not None and not rev.strip():
+        raise UsageError(
+            "--rev is empty, so it names no commit",
+            hint="name a branch, a tag or a commit; in a script, see whether the variable is set",
+        )
+    return rev

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -75,25 +76,28 @@ class Commands:
         timeout: float = 30.0,
         who: Identity = _OURSELVES,
         interrupt: Callable[[], None] = lambda: None,
+        stdout_alone: bool = False,
     ) -> Result:
         """
         Wait for the program's end and return its output: stdout and stderr together, at most the last 16 MiB.
+
+        With `stdout_alone`, what a program that has succeeded wrote to stderr is left out, such as warnings.
 
         After `timeout` seconds its whole session is killed: the status is then -9 (SIGKILL), and the output says so.
         Background processes that keep its output open are not waited for. `interrupt` is called repeatedly; if it
         raises, the session is killed, too.
         """
         # Output goes to a file, as a pipe ends only when all background processes have ended.
-        with _nameless_file() as output:
+        with _nameless_file() as output, _nameless_file() if stdout_alone else contextlib.nullcontext(output) as errors:
 
             def check() -> None:
                 interrupt()
-                if os.fstat(output.fileno()).st_blocks * 512 > _MOST_KEPT:
-                    os.ftruncate(output.fileno(), 0)  # the program goes on behind the hole: it must not fill the disk
+                for file in (output, errors):
+                    if os.fstat(file.fileno()).st_blocks * 512 > _MOST_KEPT:
+                        os.ftruncate(file.fileno(), 0)  # the program goes on behind the hole: it must not fill the disk
 
-            status = self._start(argv, Surroundings(cwd, env, who), output).wait(timeout, Clock(), check)
-            output.seek(max(rotation.data(output.fileno()), os.fstat(output.fileno()).st_size - _MOST_SHOWN))
-            printed = output.read().decode(errors="replace")
+            status = self._start(argv, Surroundings(cwd, env, who), output, errors).wait(timeout, Clock(), check)
+            printed = _end_of(output) + (_end_of(errors) if stdout_alone and status != 0 else "")
         if status is None:
             return Result(-signal.SIGKILL, f"{printed}(killed: not done after {timeout:g} s)\n")
         return Result(status, printed)
@@ -114,12 +118,14 @@ class Commands:
         It inherits only `descriptors`, under the same numbers. An `umask` of -1 means ours.
         """
         with open(output, "ab") as log:
-            return self._start(argv, Surroundings(cwd, env, who), log, pass_fds=descriptors, umask=umask)
+            return self._start(argv, Surroundings(cwd, env, who), log, log, pass_fds=descriptors, umask=umask)
 
-    def _start(self, argv: Sequence[str], there: Surroundings, output: IO[bytes], **more: Any) -> Spawned:
+    def _start(
+        self, argv: Sequence[str], there: Surroundings, output: IO[bytes], errors: IO[bytes], **more: Any
+    ) -> Spawned:
         if self.log:
             self.log(f"{shlex.join(argv)}  (in {there.cwd})")
-        return Spawned(start(argv, there, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **more))
+        return Spawned(start(argv, there, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, **more))
 
 
 def become(argv: Sequence[str], there: Surroundings) -> NoReturn:
@@ -190,6 +196,11 @@ def which(program: str, path: str | None = None) -> str | None:
 
 def _is_program(path: str) -> bool:
     return os.access(path, os.X_OK) and not os.path.isdir(path)
+
+
+def _end_of(output: IO[bytes]) -> str:
+    output.seek(max(rotation.data(output.fileno()), os.fstat(output.fileno()).st_size - _MOST_SHOWN))
+    return output.read().decode(errors="replace")
 
 
 def _nameless_file() -> IO[bytes]:

@@ -16,7 +16,7 @@ from zdd import keeper, typed
 from zdd.conf.schema import RunService
 from zdd.host import acl, files, systemd
 from zdd.instances import environment, node
-from zdd.instances.driver import Launch, Times
+from zdd.instances.driver import Launch, ProxySide, Times
 from zdd.instances.health import verdict
 from zdd.instances.health.verdict import Asked
 from zdd.keeper.record import Record
@@ -51,7 +51,7 @@ def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> R
         log_max=paths.config.zdd.log_max,
         **who._asdict(),
         **_times(service),
-        access=proxy.users,
+        **_of_nginx(proxy, paths),
         stop_signal=signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"].value,
         sole_instance=service.instances == 1,
         hold_max=service.hold_max,
@@ -62,8 +62,6 @@ def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> R
         listen_variables=not _names_descriptor(service),
         current=paths.current,
         table=paths.table(launch.deploy),
-        nginx_pid_file=proxy.pid_file,
-        nginx_log=paths.nginx_log,
         health=_health(service),
         asked=msgspec.to_builtins(Asked.by(service)),
     )
@@ -99,6 +97,10 @@ def unit_of(name: str, service: RunService, project: str) -> systemd.Unit:
     if service.cpu_weight:
         properties["CPUWeight"] = str(service.cpu_weight)
     return systemd.Unit(systemd.unit_name(project, name), f"{name} of {project}", properties)
+
+
+def _of_nginx(proxy: ProxySide, paths: Paths) -> dict[str, Any]:
+    return {"access": proxy.users, "nginx_pid_file": proxy.pid_file, "nginx_log": paths.nginx_log}
 
 
 def _times(service: RunService) -> dict[str, Any]:

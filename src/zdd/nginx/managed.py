@@ -9,7 +9,7 @@ from functools import cached_property
 from zdd.conf.schema import Config
 from zdd.errors import DeployFailed
 from zdd.finding import Finding, error
-from zdd.host import systemd
+from zdd.host import process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
@@ -86,7 +86,7 @@ class ManagedNginx(NginxBase):
 
     def require_change(self) -> None:
         running = parse.parse(self.file.text() or "") if self.serves() else []
-        addresses, own = self.listen(), self.processes()
+        addresses, own = self.listen(), [*self.processes(), *self._unrecorded()]
         ports.require(addresses, listen.ports_of(running), own, self.binary.path)
         ports.require_bindable(addresses, ports.bound(addresses, own) or listen.sockets(running))
         super().require_change()
@@ -120,6 +120,11 @@ class ManagedNginx(NginxBase):
         """Return all its processes, also workers whose master was killed."""
         found = self.master()
         return [*self.workers(shutting_down=True), *([found] if found else self.process.orphans())]
+
+    def _unrecorded(self) -> list[Process]:
+        """Return masters that were started with our text although the pid file does not name them."""
+        ours = f" -c {self.conf_file}"
+        return [found for found in master.visible() if ours in process.title(found.pid)]
 
     def quit(self) -> list[Process]:
         return self.process.quit() if self._has_run() else []

@@ -87,7 +87,7 @@ class Checkout:
     def ask(self, *arguments: str) -> Result:
         """Run git in the folder and return its output."""
         git = self._git(*arguments)
-        return self._commands.run(git, self.folder, self._env, math.inf, interrupt=self.interrupt)
+        return self._commands.run(git, self.folder, self._env, math.inf, interrupt=self.interrupt, stdout_alone=True)
 
     def output(self) -> list[str]:
         """Return the last lines in the log since the checkout began."""

@@ -17,7 +17,7 @@ from zdd.host import files
 from zdd.release.checkout import Checkout
 
 _SHOWN = 3  # names in a message
-_NAMES = ("grep", "-h", "-o", "-E", "filter=[^[:blank:]]+")
+_NAMES = ("grep", "-h", "-o", "-E", "--no-line-number", "--no-column", "--no-color", "filter=[^[:blank:]]+")
 _EVERYWHERE = ":(glob)**/.gitattributes"
 
 

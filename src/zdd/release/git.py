@@ -11,8 +11,7 @@ from functools import partial
 from zdd.errors import DeployFailed, UsageError, ZddError
 from zdd.host import files
 from zdd.host.command import Commands, Result
-from zdd.instances import environment
-from zdd.release import lfs, source, submodules, work
+from zdd.release import git_environment, lfs, source, submodules, work
 from zdd.release.checkout import DAMAGED, Checkout
 from zdd.release.filters import Filters
 from zdd.release.source import GIT, SourceFolder
@@ -20,19 +19,9 @@ from zdd.release.submodules import Submodule
 from zdd.release.unreachable import fetch_failed, gist, without_password
 from zdd.release.work import Work
 
-# Variables that git sets for hooks, from which people deploy (`git rev-parse --local-env-vars`): another repository.
-_OTHER_REPOSITORY = re.compile(
-    "GIT_(DIR|WORK_TREE|INDEX_FILE|PREFIX|NAMESPACE|COMMON_DIR|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES"
-    "|QUARANTINE_PATH|SHALLOW_FILE|GRAFT_FILE|REPLACE_REF_BASE|NO_REPLACE_OBJECTS|IMPLICIT_WORK_TREE"
-    "|INTERNAL_SUPER_PREFIX|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT)"
-)
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules")
+_OTHER_HASH = re.compile("mismatched algorithms: client .*; server (sha1|sha256)")
 _HEAD = "refs/zdd/HEAD"  # in the mirror: the commit fetched from a folder, or the HEAD of any other source
-
-
-def inherited() -> dict[str, str]:
-    """Return our own environment without CI marks and without the variables of a git hook's repository."""
-    return {name: text for name, text in environment.inherited().items() if not _OTHER_REPOSITORY.fullmatch(name)}
 
 
 class Mirror:
@@ -61,8 +50,9 @@ class Mirror:
         self.commands = commands
         self.interrupt = interrupt
         self.log = f"{path}.log"
-        self._env = inherited() | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        self._env = git_environment.of_git()
         self.folder = SourceFolder(source, commands, self._env)
+        self._hash = "sha256" if "objectformat = sha256" in (files.read(f"{path}/config", "replace") or "") else "sha1"
 
     def commit(self, rev: str | None) -> str:
         """
@@ -117,13 +107,7 @@ class Mirror:
 
     def _check_out_submodule(self, module: Submodule, folder: str, log: str) -> None:
         """Fetch the commit of a submodule, from the source's own copy if it has one, else from its URL."""
-        base, url = self.source, module.url
-        places = []
-        if os.path.isdir(self.source):
-            places = self.folder.copies_of(module.name)
-            base = self.folder.setting("remote.origin.url") or self.source
-            url = self.folder.setting(f"submodule.{module.name}.url") or url
-        places.append(submodules.absolute(url, base))
+        places = submodules.places(module, self.source, self.folder)
         path = f"{self.path}/modules/{hashlib.sha256(module.name.encode()).hexdigest()[:12]}"
         for place in places:
             mirror = Mirror(path, place, self.commands, self.interrupt, self.notice)
@@ -171,6 +155,7 @@ class Mirror:
 
     def _fetch_commit(self, commit: str) -> str | None:
         """Fetch one commit by its id; return git's output on failure."""
+        self._use_hash("sha1" if len(commit) == 40 else "sha256")
 
         def has_arrived() -> bool:
             # git sets the ref once it has found everything that the commit needs.
@@ -198,7 +183,7 @@ class Mirror:
 
         def has_arrived() -> bool:
             # git exits with 0 even if it rejected refs. FETCH_HEAD lacks those, and the mirror has their old values.
-            fetched = _fetched(f"{self.path}/FETCH_HEAD")
+            fetched = source.fetched(f"{self.path}/FETCH_HEAD")
             files.remove(f"{self.path}/FETCH_HEAD")  # else `rev` could name it
             ours = set(self._ask("for-each-ref", "--format=%(objectname)", *refs).output.split())
             return ours == fetched and (bool(ours) or not wants_head)
@@ -216,12 +201,21 @@ class Mirror:
         status, output = self._fetch(wanted())
         if status == 0 and has_arrived():
             return None
-        if status == 0 or DAMAGED.search(output) or (os.path.isdir(self.source) and not source.untrusted("", output)):
+        if other := _OTHER_HASH.search(output):
+            self._use_hash(other[1])
+        is_useless = status == 0 or other or DAMAGED.search(output)
+        if is_useless or (os.path.isdir(self.source) and not source.untrusted("", output)):
             files.remove_tree(self.path)
             status, output = self._fetch(wanted())
             if status == 0 and has_arrived():
                 return None
         return output or "git fetch succeeded, but the mirror differs from the source"
+
+    def _use_hash(self, name: str) -> None:
+        """Have a mirror with ids of this kind; git cannot fetch from a repository with another kind."""
+        if name != self._hash:
+            files.remove_tree(self.path)
+            self._hash = name
 
     def _fetch(self, wanted: list[str]) -> tuple[int, str]:
         """Run git with `wanted` in the mirror; return its exit status and output. Create the mirror if needed."""
@@ -235,7 +229,7 @@ class Mirror:
         with files.Opened(self.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL):  # for its owner only: it names the source
             pass
         files.remove(f"{self.path}/FETCH_HEAD")
-        fetching = Work(self.commands, self.path, self._env, self.interrupt)
+        fetching = Work(self.commands, self.path, self._env | {"GIT_DEFAULT_HASH": self._hash}, self.interrupt)
         os.makedirs(self.path, mode=0o700, exist_ok=True)
         status = fetching.run(["git", "init", "--quiet", "--bare", "--template=", self.path], "/", self.log)
         if status == 0:
@@ -250,12 +244,3 @@ class Mirror:
 
     def _git(self, *arguments: str) -> list[str]:
         return [*GIT, f"--git-dir={self.path}", *arguments]
-
-
-def _fetched(path: str) -> set[str]:
-    """Return the commits in a FETCH_HEAD. The names of branches in it may have any bytes but that of a new line."""
-    try:
-        with open(path, "rb") as file:
-            return {line.split()[0].decode("ascii", "replace") for line in file if line.strip()}
-    except FileNotFoundError:
-        return set()

@@ -17,7 +17,7 @@ from zdd.host import files, own_process
 from zdd.host.command import Commands, cannot_run
 from zdd.host.process import ended
 from zdd.paths import Paths
-from zdd.release import assets, disk, git, shared, strays
+from zdd.release import assets, disk, git, git_environment, shared, strays
 from zdd.release.shelf import Shelf, number_of, numbered
 from zdd.release.source import locate
 from zdd.release.work import BuildFailed, Work
@@ -175,7 +175,7 @@ class Releases(Shelf):
     def _run_commands(self, release: str, log: str) -> None:
         path = self.path(release)
         own = {"ZDD_PROJECT": self.paths.config.project, "ZDD_RELEASE": release, "ZDD_RELEASE_PATH": path}
-        building = Work(self.commands, path, git.inherited() | own, self.interrupt)
+        building = Work(self.commands, path, git_environment.inherited() | own, self.interrupt)
         for command in self.section.build:
             with open(log, "a", encoding="utf-8") as file:
                 file.write(f"$ {command}\n")

@@ -85,7 +85,8 @@ class SourceFolder:
             return []
         if self._ask("rev-parse", "HEAD").output.strip() != commit:
             return []
-        listed = self._ask("status", "--porcelain", "-z", "--no-renames", "--", prefix or ".").output
+        status = ("status", "--porcelain", "-z", "--no-renames", "--", prefix or ".")
+        listed = self._ask(*status, stdout_alone=True).output
         return [entry[3:] for entry in listed.split("\0") if re.match("[ MTADCU?]{2} ", entry)]
 
     def setting(self, key: str) -> str | None:
@@ -117,15 +118,15 @@ class SourceFolder:
         if self.setting("remote.origin.url"):
             work.run(self._git("lfs", "fetch", "--include=", "--exclude=", "origin", commit), "/", log)
 
-    def _ask(self, *arguments: str) -> Result:
-        result = self.commands.run(self._git(*arguments), env=self._env)
+    def _ask(self, *arguments: str, stdout_alone: bool = False) -> Result:
+        result = self.commands.run(self._git(*arguments), env=self._env, stdout_alone=stdout_alone)
         if not self._trusted and (dubious := _DUBIOUS.search(result.output)):
             # git checks the working tree here, but only .git when it serves a fetch. Trust in .git is enough.
             asked = self.commands.run([*GIT, "ls-remote", "--", self.path, "HEAD"], env=self._env)
             if asked.status != 0 and (error := untrusted(self.path, asked.output + result.output)):
                 raise error
             self._trusted = ["-c", f"safe.directory={dubious[1]}"]
-            return self._ask(*arguments)
+            return self._ask(*arguments, stdout_alone=stdout_alone)
         return result
 
     def _git(self, *arguments: str) -> list[str]:
@@ -141,6 +142,15 @@ def headless(shown: str, named: str, branches: Sequence[str]) -> DeployFailed:
         if branches
         else "it has no branches yet: commit something",
     )
+
+
+def fetched(path: str) -> set[str]:
+    """Return the commits in a FETCH_HEAD. The names of branches in it may have any bytes but that of a new line."""
+    try:
+        with open(path, "rb") as file:
+            return {line.split()[0].decode("ascii", "replace") for line in file if line.strip()}
+    except FileNotFoundError:
+        return set()
 
 
 def untrusted(shown: str, output: str) -> UsageError | None:
@@ -184,7 +194,8 @@ def _ambiguous(ask: Ask, name: str, shown: str) -> UsageError:
 
 def _unknown(ask: Ask, rev: str, shown: str, reason: str) -> UsageError:
     listed = ask("for-each-ref", "--sort=-committerdate", "--count=5", "--format=%(refname:lstrip=2)", "refs/heads")
-    branches = f"its latest branches: {', '.join(listed.output.split())}" if listed.output.strip() else ""
+    names = listed.output.split() if listed.status == 0 else []
+    branches = f"its latest branches: {', '.join(names)}" if names else ""
     shallow = _SHALLOW if ask("rev-parse", "--is-shallow-repository").output.strip() == "true" else ""
     hint = "; ".join(filter(None, [shallow, branches])) or None
     return UsageError(f"{shown} has no branch, tag or commit {rev!r}{reason}", hint=hint)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from zdd.release.checkout import Checkout
+from zdd.release.source import SourceFolder
 
 
 class Submodule(NamedTuple):
@@ -36,6 +38,14 @@ def find(tree: Checkout, notice: Callable[[str], None]) -> list[Submodule]:
         else:
             found.append(Submodule(path, name, commit, keys["url"]))
     return found
+
+
+def places(module: Submodule, source: str, folder: SourceFolder) -> list[str]:
+    """Return where a submodule may be fetched from: the source's own copy if it has one, and then its URL."""
+    if not os.path.isdir(source):
+        return [absolute(module.url, source)]
+    url = folder.setting(f"submodule.{module.name}.url") or module.url
+    return [*folder.copies_of(module.name), absolute(url, folder.setting("remote.origin.url") or source)]
 
 
 def absolute(url: str, base: str) -> str:

@@ -106,6 +106,10 @@ def test_a_port_that_is_taken_is_named_with_what_to_serve_on(project: Project) -
     ids=["ends", "listens elsewhere", "listens nowhere"],
 )
 def test_a_launcher_that_closes_descriptor_3_is_named(project: Project, launches: str, keys: dict[str, str]) -> None:
+    again = (
+        "import subprocess, sys, time\nwhile True:\n    subprocess.run([sys.executable, '-m', 'uvicorn', 'asgi:app', "
+    )
+    project.write("again.py", again + "'--fd', '3'])\n    time.sleep(1)\n")
     env = {"LAUNCHES": launches, "PYTHONPATH": "."}
     lines = refused(project, run="python -S broken.py launches {fd}", env=env, **keys)
 

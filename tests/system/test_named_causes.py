@@ -106,12 +106,18 @@ def test_a_port_that_is_taken_is_named_with_what_to_serve_on(project: Project) -
     ids=["ends", "listens elsewhere", "listens nowhere"],
 )
 def test_a_launcher_that_closes_descriptor_3_is_named(project: Project, launches: str, keys: dict[str, str]) -> None:
-    again = (
-        "import subprocess, sys, time\nwhile True:\n    subprocess.run([sys.executable, '-m', 'uvicorn', 'asgi:app', "
-    )
-    project.write("again.py", again + "'--fd', '3'])\n    time.sleep(1)\n")
     env = {"LAUNCHES": launches, "PYTHONPATH": "."}
     lines = refused(project, run="python -S broken.py launches {fd}", env=env, **keys)
+
+    assert any(f"descriptor 3 was closed by its launcher: {OTHER_WAYS}" in line for line in lines)
+
+
+def test_a_launcher_that_outlives_the_app_it_gives_no_descriptor_is_named(project: Project) -> None:
+    """As supervisord does, it starts the app again later; meanwhile no process but the launcher is there."""
+    run = "[sys.executable, '-m', 'uvicorn', 'asgi:app', '--fd', '3']"
+    project.write("again.py", f"import subprocess, sys, time\nsubprocess.run({run})\ntime.sleep(600)\n")
+
+    lines = refused(project, run="python -S again.py {fd}", env={"PYTHONPATH": "."}, start_timeout="20s")
 
     assert any(f"descriptor 3 was closed by its launcher: {OTHER_WAYS}" in line for line in lines)
 

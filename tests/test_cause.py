@@ -69,3 +69,22 @@ def test_no_line_is_too_long_or_too_strange() -> None:
     assert found.startswith("ValueError: yyy")
     assert len(found) < 400
     assert found.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("ERROR | no database", "no database"),  # a level, not a program
+        ("[ERROR] no database", "no database"),
+        ("2026-01-31 10:00:00.123 | ERROR    | shop:main:3 - no database", "shop:main:3 - no database"),
+        ("web-1  | ERROR no database", "no database"),
+        ("shop-web-1  | 2026-01-31 10:00:00 ERROR no database", "no database"),
+        ("10:00:00 web.1    | Error: no database", "Error: no database"),
+        ("[api] Error: no database", "Error: no database"),
+        ("shop:start: Error: no database", "Error: no database"),
+        ('time=2026-01-31T10:00:00Z level=ERROR msg="no database" err="refused"', "no database: refused"),
+        ('{"level":"ERROR","msg":"no database","err":"refused"}', "no database: refused"),
+    ],
+)
+def test_what_a_launcher_or_a_logger_writes_before_it_is_left_out(line: str, found: str) -> None:
+    assert cause.find(["starting", line, "10:00:01 system   | sending SIGTERM to all processes"]) == found

@@ -20,8 +20,8 @@ _STAMP = re.compile(  # what loggers write before the text, such as [2026-01-31 
 )
 # What launchers of several programs write before it: honcho, foreman, docker compose; turbo; concurrently.
 _PROGRAM = re.compile(
-    r"^(?:(?:\d\d:\d\d:\d\d )?[A-Za-z][\w.:-]* *\| |[\w@/.-]+:[A-Za-z][\w.-]*: "
-    r"|\[(?!(?i:error|err|fatal|crit|critical|emerg|alert|severe|warn|warning|notice|info|debug|trace)\])[\w:.-]+\] )"
+    r"^(?!\[?(?i:error|err|fatal|crit|critical|emerg|alert|severe|warn|warning|notice|info|debug|trace)\b)"
+    r"(?:(?:\d\d:\d\d:\d\d )?[A-Za-z][\w.:-]* *\| |[\w@/.-]+:[A-Za-z][\w.-]*: |\[[\w:.-]+\] )"
 )
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\):$")
 _FRAME = re.compile(r'^[\s|]+File "([^"]+)", line (\d+)')

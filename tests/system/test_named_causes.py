@@ -112,6 +112,16 @@ def test_a_launcher_that_closes_descriptor_3_is_named(project: Project, launches
     assert any(f"descriptor 3 was closed by its launcher: {OTHER_WAYS}" in line for line in lines)
 
 
+def test_a_launcher_that_outlives_the_app_it_gives_no_descriptor_is_named(project: Project) -> None:
+    """As supervisord does, it starts the app again later; meanwhile no process but the launcher is there."""
+    run = "[sys.executable, '-m', 'uvicorn', 'asgi:app', '--fd', '3']"
+    project.write("again.py", f"import subprocess, sys, time\nsubprocess.run({run})\ntime.sleep(600)\n")
+
+    lines = refused(project, run="python -S again.py {fd}", env={"PYTHONPATH": "."}, start_timeout="20s")
+
+    assert any(f"descriptor 3 was closed by its launcher: {OTHER_WAYS}" in line for line in lines)
+
+
 @pytest.mark.parametrize(("program", "name"), [("bun", "Bun"), ("deno", "Deno")])
 def test_a_runtime_that_takes_no_descriptor_is_told_the_other_two_ways(
     project: Project, program: str, name: str

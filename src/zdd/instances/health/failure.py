@@ -28,7 +28,8 @@ _ADVICE = (
     ),
     (
         r"address already in use|eaddrinuse|is port \d+ in use|port \d+ (?:was|is) already in use",
-        "the version before runs while this one starts, so no port may be fixed: the app must serve on %s",
+        "another program has the port, or the version before, which runs while this one starts: no port may be fixed: "
+        "the app must serve on %s",
     ),
     (
         r"database is locked|already locked|locked by another|could not (?:get|obtain) .*lock|may be already in use",
@@ -64,7 +65,7 @@ def failed(
     sure = cause.find(output)
     why = sure or (None if ended is None else cause.guess(output))
     if ended is not None:
-        hint = _join(advice(sure or "", way) or (None if sure and ended == 0 else why_ended(ended)), hint)
+        hint = join(advice(sure or "", way) or (None if sure and ended == 0 else why_ended(ended)), hint)
     error = InstanceFailed(f"{service}: {words}" + (f"; its log says: {why}" if why else ""), output, log, hint=hint)
     error.why, error.times = why, cause.times(output)
     return error
@@ -80,7 +81,8 @@ def advice(why: str, way: SocketWay) -> str | None:
     return None
 
 
-def _join(*hints: str | None) -> str | None:
+def join(*hints: str | None) -> str | None:
+    """Return the hints that there are, one below the other."""
     return "\n  ".join(filter(None, hints)) or None
 
 

@@ -128,9 +128,10 @@ class Probe:
             if not hint and last.hint == request.EXPECTS_TLS and fastcgi.is_spoken(address):
                 hint = fastcgi.HINT
             words = f"not healthy after {deadline - begun:.3g} s: {self.problem}"
-            failed = self.failed(words, hint=hint or last.hint)
-            if failed.why and failed.hint == verdict.HAS_A_LOG:
-                failed.hint = None  # it has said why
+            failed = self.failed(words)
+            cure = failure.advice(failed.why or "", self.service.socket)  # an app whose launcher starts it anew goes on
+            general = None if failed.why and last.hint == verdict.HAS_A_LOG else last.hint
+            failed.hint = failure.join(cure or hint or general, failed.hint)
             raise failed
         return last.words
 

@@ -33,7 +33,7 @@ def test_a_refused_version_that_ignores_its_stop_signal_holds_nobody(project: Pr
     assert "web-2                    has not ended yet: it is killed 3600 s after it was told to stop" in refused.stdout
     (app,) = (found for pid in born(project) if (found := Process.find(pid)))
     assert project.instances()["web-2"]["state"] == "stopping"
-    configure(project, service("web", **PLAIN))
+    configure(project, service("web", **PLAIN, stop_timeout="1h"))  # the newest holds for web-2 as well
     version(project, 3)
     project.zddeploy()
     assert "web 3" in project.get()

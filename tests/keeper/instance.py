@@ -106,6 +106,7 @@ class Instance:
         self.child: subprocess.Popen[bytes] | None = None
         self.leased: Lease | None = None
         self.seen: list[dict[str, Any]] = []
+        self.port = 0  # of a tcp app, once somebody has connected
 
     def _record(self, given: dict[str, Any]) -> dict[str, Any]:
         env = {"PATH": os.environ["PATH"], "HERE": self.house.path, "SOCKET": f"{self.app_folder}/s"}
@@ -197,6 +198,16 @@ class Instance:
         assert found is not None
         return found
 
+    def freeze_between_starts(self) -> Process:
+        """Freeze the keeper of an app that crashes again and again, in a moment when none runs; returns the keeper."""
+        keeper = self.keeper()
+        while True:
+            eventually(lambda: (self.ask("status")["restart_in"] or 0) > 0.5, what="a longer pause between two starts")
+            freeze(keeper)
+            if not process.children(keeper.pid):
+                return keeper
+            keeper.signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """Kill the app."""
         self.process().signal(signal.SIGKILL)
@@ -232,11 +243,12 @@ class Instance:
         )
 
     def connect(self) -> socket.socket:
-        port = self.record["socket"] == "tcp" and self.ask("status")["port"]
-        connection = socket.socket(socket.AF_INET if port else socket.AF_UNIX)
+        if self.record["socket"] == "tcp" and not self.port:
+            self.port = int(self.ask("status")["port"])  # it keeps it
+        connection = socket.socket(socket.AF_INET if self.port else socket.AF_UNIX)
         connection.settimeout(PATIENCE)
         try:
-            connection.connect(("127.0.0.1", port) if port else self.socket)
+            connection.connect(("127.0.0.1", self.port) if self.port else self.socket)
         except OSError:
             connection.close()
             raise

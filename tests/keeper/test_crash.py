@@ -57,13 +57,14 @@ def test_connections_wait_during_a_crash_and_are_answered(new: New) -> None:
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
 def test_connections_wait_also_where_the_socket_ends_with_its_app(new: New, kind: str) -> None:
     web = new(socket=kind, env={"PRELUDE": BROKEN}).start()
+    assert web.request() == str(web.pid())
     web.house.write("broken")
     web.kill()
-    # A pause in which a busy machine can connect twenty times: while the app boots, a port refuses them.
-    eventually(lambda: (web.ask("status")["restart_in"] or 0) > 2.5, what="a longer pause between two starts")
+    keeper = web.freeze_between_starts()
 
     waiting = [web.send(f"/{number}") for number in range(20)]
     os.unlink(f"{web.house.path}/broken")
+    keeper.signal(signal.SIGCONT)
 
     assert {answer(connection) for connection in waiting} == {str(web.pid())}
 

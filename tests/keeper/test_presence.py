@@ -41,6 +41,8 @@ def test_an_app_that_has_let_its_socket_go_is_stopped_and_started_again(new: New
 
     let_go(web)
     web.await_event("state", state="starting")
+    if kind == "tcp":  # nobody listens on a port while its app starts
+        web.await_event("state", count=2, state="serving")
     waiting = web.send()
 
     assert answer(waiting) == str(web.pid())

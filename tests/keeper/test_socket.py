@@ -383,14 +383,15 @@ def test_another_user_who_takes_the_port_between_two_starts_ends_no_outage(
 @needs_root
 def test_between_two_starts_nobody_else_can_listen_on_the_port(new: New) -> None:
     web = new(socket="tcp", env={"PRELUDE": "if os.path.exists(os.environ['HERE'] + '/broken'): sys.exit(1)"}).start()
+    port = web.ask("status")["port"]
     web.house.write("broken")
     web.kill()
-    eventually(lambda: (web.ask("status")["restart_in"] or 0) > 2, what="a longer pause between two starts")
+    web.freeze_between_starts()
 
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with pytest.raises(OSError, match="in use"):
-            other.bind(("127.0.0.1", web.ask("status")["port"]))
+            other.bind(("127.0.0.1", port))
 
 
 def test_a_tcp_app_s_connections_are_counted(new: New) -> None:

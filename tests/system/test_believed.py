@@ -182,7 +182,7 @@ def on_a_terminal(project: Project, *args: str) -> str:
 
 
 def test_nothing_that_an_app_prints_or_answers_does_anything_to_a_terminal(project: Project) -> None:
-    configure(project, service("web", **WEB | {"run": f"{PYTHON} -S escapes.py {{fd}}"}, start_timeout="2s"))
+    configure(project, service("web", **WEB | {"run": f"{PYTHON} -S escapes.py {{fd}}"}, start_timeout="4s"))
     project.write("escapes.py", ESCAPES)
 
     shown = {
@@ -243,7 +243,7 @@ def test_no_answer_of_an_app_is_a_mistake_of_zdd(project: Project, number: int) 
     )
     assert repr(head) in odd
     run = f"{PYTHON} -S odd.py {{fd}}"
-    configure(project, service("web", **WEB | {"run": run}, start_timeout="1s", health_path="/"))
+    configure(project, service("web", **WEB | {"run": run}, start_timeout="4s", health_path="/"))
     project.write("odd.py", odd)
 
     done = project.zddeploy(code=1 if words else None)

@@ -23,7 +23,7 @@ if os.path.exists("old.pid"):
     os.kill(int(open("old.pid").read()), 9)
     os.unlink("old.pid")
 """
-WELL = {"health_path": "/", "start_timeout": "1s", "keep_warm": "0s"}
+WELL = {"health_path": "/", "start_timeout": "5s", "keep_warm": "0s"}  # a good version needs some of it, too
 
 
 def deploy(project: Project, *others: str, **keys: Any) -> None:

@@ -100,8 +100,8 @@ def test_a_port_that_is_taken_is_named_with_what_to_serve_on(project: Project) -
     ("launches", "keys"),
     [
         ("-m uvicorn asgi:app --fd", LAST),  # ends with a bad descriptor
-        ("-m gunicorn --no-control-socket -b 127.0.0.1:0 wsgi:app -n", {"start_timeout": "3s"}),  # listens elsewhere
-        ("-S broken.py hangs", {"start_timeout": "2s"}),
+        ("-m gunicorn --no-control-socket -b 127.0.0.1:0 wsgi:app -n", {"start_timeout": "8s"}),  # listens elsewhere
+        ("-S broken.py hangs", {"start_timeout": "5s"}),
     ],
     ids=["ends", "listens elsewhere", "listens nowhere"],
 )
@@ -131,7 +131,7 @@ def test_a_runtime_that_takes_no_descriptor_is_told_the_other_two_ways(
     env = {"ELSEWHERE": str(free_port())}
     run = f"./{program} -S broken.py listens_elsewhere {{fd}}"
 
-    lines = refused(project, run=run, env=env, start_timeout="2s")
+    lines = refused(project, run=run, env=env, start_timeout="5s")
 
     assert any(f"the app listens on 127.0.0.1:{env['ELSEWHERE']}" in line for line in lines)
     assert any(f"which {name} cannot: {OTHER_WAYS}" in line for line in lines)

@@ -17,7 +17,7 @@ from .project import PLAIN, PLAIN_TCP, PLAIN_UNIX, WORKER, Beside, Project, conf
 from .stranger import MALLORY, attacking, needs_root
 
 STUBBORN = "python -S broken.py answers_500_and_ignores_sigterm {fd}"
-KEYS = {"health_path": "/health", "start_timeout": "2s", "stop_timeout": "50s"}
+KEYS = {"health_path": "/health", "start_timeout": "5s", "stop_timeout": "50s"}  # the app needs some of it to answer
 CAUSE = "GET /health was answered 500, wanted 200-299: out of order"
 
 
@@ -88,7 +88,7 @@ def test_a_version_that_ends_when_it_is_told_to_is_gone_when_the_command_ends(
 ) -> None:
     configure(project, service("web", **keys))
     project.zddeploy()
-    configure(project, service("web", **keys, health_path="/nothing", health_status="418", start_timeout="1s"))
+    configure(project, service("web", **keys, health_path="/nothing", health_status="418", start_timeout="5s"))
     version(project, 2)
 
     refused = project.zddeploy(code=1)

@@ -110,9 +110,9 @@ def kill_at(moment: str, told: Story, killed: str) -> None:
         if moment == "turned":
             assert child.wait(60) == -signal.SIGKILL, said.read_text()
         elif moment == "bake":
-            eventually(lambda: re.search(SWITCHED, said.read_text()) or child.poll() is not None)
+            await_moment(lambda: re.search(SWITCHED, said.read_text()) or child.poll() is not None, said)
         else:
-            eventually(lambda: (project.folder / "held").exists() or child.poll() is not None)
+            await_moment(lambda: (project.folder / "held").exists() or child.poll() is not None, said)
         if moment == "undo":
             for keeper in keepers(told) - before:
                 undone.callback(os.kill, keeper, signal.SIGCONT)
@@ -123,6 +123,14 @@ def kill_at(moment: str, told: Story, killed: str) -> None:
         assert child.poll() in (None, -signal.SIGKILL), said.read_text()
     project.write("hold", "")  # what is run from now on does not wait, and what waits yet goes on
     project.write("go", "")
+
+
+def await_moment(holds: Callable[[], object], said: Path) -> None:
+    """Wait until the deploy is there; a machine that is busy with a load and with other tests takes long."""
+    try:
+        eventually(holds, 150)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; the deploy printed\n{said.read_text()}") from None
 
 
 def leads_to(project: Project) -> str:

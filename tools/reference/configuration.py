@@ -90,6 +90,9 @@ RELEASE = """\
   from that folder of the commit; if git ignores it, it is a folder like any other.
 - **Submodules** are fetched at the commits that the commit names, and so are files in **Git LFS**: it must be
   installed.
+- **Filters of git** (`filter=NAME` in `.gitattributes`, such as git-crypt) run when the git of who deploys has them
+  (`git config --global filter.NAME.smudge`), and one that fails fails the build. Files that are still encrypted are
+  refused; of others whose filter is missing a deploy says that they are as the repository has them.
 - **Any other folder** is copied as it is. A Python environment in it runs the packages of the original, so a release
   whose service would start from it is refused: have `build` make one, and leave it out of the source.
 - **A commit is built once.** `zddeploy deploy --rebuild` builds it again in a new folder, for example after an

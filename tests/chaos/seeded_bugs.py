@@ -95,8 +95,8 @@ BUGS = [
     Bug(
         "no access for nginx",
         "instances/spec.py",
-        "access=proxy.users,",
-        "access=[],",
+        '"access": proxy.users,',
+        '"access": [],',
         "tests/system/test_table.py::test_deploys_under_load_lose_nothing_and_close_no_client_connection",
     ),
     Bug(

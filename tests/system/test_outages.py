@@ -146,13 +146,14 @@ def test_requests_wait_while_a_killed_app_needs_a_second_to_start(project: Proje
 @pytest.mark.parametrize("way", ["fd", "unix", "tcp"])
 def test_an_app_that_lets_its_socket_go_is_told_and_started_again(project: Project, way: str) -> None:
     configure(project, service("web", **FRAIL[way]))
-    project.write("slow-start", "1")
     project.zddeploy()
     before = app(project)
 
+    project.write("slow-start", "25")  # less than hold_max
     os.kill(before, signal.SIGUSR2)
     eventually(lambda: project.status()["state"] == "down")
     told = project.status()
+    project.write("slow-start", "0")
     eventually(lambda: project.status()["state"] == "serving")
 
     assert app(project) != before

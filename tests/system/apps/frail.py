@@ -1,7 +1,7 @@
 """
 plain.py with what goes wrong in real life: `frail.py WHERE`.
 
-It takes as many seconds to start as the file slow-start says. SIGUSR2 has it let its socket go and live on; /ws is
+It takes as many seconds to start as the file slow-start says meanwhile. SIGUSR2 has it let its socket go and live on; /ws is
 answered as a WebSocket that never ends; after as many requests as the file `recycle` says it ends by itself.
 """
 
@@ -50,7 +50,9 @@ def let_go(*_):
 
 
 signal.signal(signal.SIGUSR2, let_go)
-time.sleep(setting("slow-start"))
+begun = time.monotonic()
+while time.monotonic() < begun + setting("slow-start"):
+    time.sleep(0.05)
 listener = plain.listen(sys.argv[1])
 while True:
     connection, _ = listener.accept()

@@ -65,7 +65,7 @@ def test_a_stop_command_that_outlives_its_instance_is_not_forgotten(classic: Cla
     first = deploy(classic)
     deploy(classic)
     eventually(lambda: not alive(first))
-    assert any(title.startswith("sleep 600") for _, title in leftovers(classic.folder))
+    eventually(lambda: any(title.startswith("sleep 600") for _, title in leftovers(classic.folder)))
 
     deploy(classic)
     classic.zddeploy("down")

@@ -1,8 +1,8 @@
 """
 plain.py with what goes wrong in real life: `frail.py WHERE`.
 
-It takes as many seconds to start as the file slow-start says meanwhile. SIGUSR2 has it let its socket go and live on; /ws is
-answered as a WebSocket that never ends; after as many requests as the file `recycle` says it ends by itself.
+It takes as many seconds to start as the file slow-start says meanwhile. SIGUSR2 has it let its socket go and live on;
+/ws is answered as a WebSocket that never ends; after as many requests as the file `recycle` says it ends by itself.
 """
 
 import os

@@ -35,7 +35,7 @@ from .project import (
     service,
     version,
 )
-from .test_another_hand import is_shutting_down, taken_port
+from .test_another_hand import is_shutting_down
 from .test_asked_as_visitors import another_program
 from .test_maintenance_at_load import on_and_off, outcomes
 
@@ -256,16 +256,17 @@ def cached_everywhere(project: Project, foreign: Foreign, text: str, cached: str
 
 
 def test_a_reload_that_fails_for_the_templates_own_fault(project: Project) -> None:
-    """X11: refused, with nginx's reason, and no version without a new text is held up by it."""
+    """X11: refused, with nginx's reason; no version without a new text is held up. (Ports are looked at before.)"""
     behind_template(project, "", service("web", **PLAIN, keep_warm="0s", health_host="www.test", health_path="/"))
     project.zddeploy()
     good = (project.folder / "nginx.conf.template").read_text()
-    with taken_port() as port:
-        server = f"server {{ listen 127.0.0.1:{port}; }}\n}}\n"
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(f"{project.folder}/taken")
+        server = f"server {{ listen unix:{project.folder}/taken; }}\n}}\n"
         project.write("nginx.conf.template", good.rstrip().removesuffix("}") + server)
         version(project, 2)
         result, _ = deploy(project, 1)
-        assert f"bind() to 127.0.0.1:{port} failed" in str(result["cause"])
+        assert f"bind() to unix:{project.folder}/taken failed" in str(result["cause"])
         project.write("nginx.conf.template", good)
         result, versions = deploy(project)
 

@@ -78,6 +78,7 @@ def test_a_template_that_names_the_port_of_another_program_is_refused(project: P
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         project.replace(place, "listen ", f"listen 127.0.0.1:{port}; listen ")
+        project.replace("nginx.conf.template", "include more.conf;", "include more.conf; # has changed")
 
         refused(project, f"port {port} is taken by process {os.getpid()} (")
 

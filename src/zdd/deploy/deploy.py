@@ -88,6 +88,7 @@ def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tup
     project.instances.drivers.adopt(request.services or tuple(project.config.services))
     target = planned(project, request)
     before = project.tables.before(target)
+    _require_one_protocol(project, target, before)
     project.events.send(
         Begin(
             deploy=target.deploy,
@@ -128,6 +129,11 @@ def planned(project: Project, request: Request) -> Manifest:
     last = max(project.paths.last_logged_deploy(), *project.tables.numbers(), 0)
     observed = Observed(project.tables.current(), last, project.instances.drivers.last_numbers())
     return plan.manifest(project.config, observed, request, time.time())
+
+
+def _require_one_protocol(project: Project, target: Manifest, before: Manifest | None) -> None:
+    """Raise UsageError if an instance that will be retired was started by a zddeploy that this one cannot talk to."""
+    project.instances.running([name for name in before.instances if name not in target.instances] if before else [])
 
 
 def _warn_of_root(project: Project, instances: list[Instance]) -> None:

@@ -35,7 +35,7 @@ class About:
         """Write what is new. On a full disk nothing is kept, and the next command asks again."""
         if self._new:
             with contextlib.suppress(OSError):
-                files.write(self.path, json.dumps(self._new))
+                files.write(self.path, json.dumps(self._new), mode=0o600)
             self._new = None
 
 

@@ -23,7 +23,7 @@ import sys, urllib.request
 try:
     print(urllib.request.urlopen(f"http://{sys.argv[1]}:8080/", timeout=20).read().decode().strip())
 except OSError as error:
-    print(error.reason.strerror)
+    print(getattr(error.reason, "strerror", None) or error)
 """
 LOOPBACK, OUTSIDE = "127.0.0.1", "10.91.0.1"
 
@@ -56,7 +56,17 @@ class Network:
     def listens(self, *addresses: str) -> None:
         """Wait until it answers at these addresses alone: the new text is read."""
         wanted = {address: "web 1" if address in addresses else "Connection refused" for address in (LOOPBACK, OUTSIDE)}
-        eventually(lambda: {address: self.get(address) for address in wanted} == wanted)
+        found: dict[str, str] = {}
+
+        def are_found() -> bool:
+            found.update({address: self.get(address) for address in wanted})
+            return found == wanted
+
+        try:
+            eventually(are_found)
+        except AssertionError:
+            log = self.project.state / "logs/nginx.log"
+            raise AssertionError(f"{found}\n{log.read_text() if log.exists() else ''}") from None
 
     def end(self) -> None:
         self.run(self.programs[NEW].path, "down")

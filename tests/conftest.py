@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["tests.quick", "tests.skips"]
+pytest_plugins = ["tests.again", "tests.quick", "tests.skips"]
 
 # These files start first: one worker runs a whole file, and the others would wait for a long one that starts last.
 LONGEST = ("test_killed_anywhere", "test_broken_releases", "test_outages", "test_walk", "test_interrupted")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.again import LOST
 from zdd.load import Kind, Report, Spec
 
 HERE = Path(__file__).parent
@@ -131,7 +132,7 @@ def wheels(folder: Path) -> Path:
 
 
 def assert_nothing_lost(report: Report) -> None:
-    assert report.total_failed == 0, f"{dict(report.failed)} of {report.requests}: {report.failures[:5]}"
+    assert report.total_failed == 0, f"{LOST}: {dict(report.failed)} of {report.requests}: {report.failures[:5]}"
     assert report.ok > 0
 
 

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.again import LOST
 from tests.machine import free_port, has_read
 from tests.waiting import eventually
 from zdd.host import process
@@ -256,7 +257,7 @@ def _leads_below(link: str, folder: Path) -> bool:
 
 
 def assert_nothing_lost(report: Report) -> None:
-    assert report.total_failed == 0, f"{dict(report.failed)} of {report.requests}: {report.failures[:5]}"
+    assert report.total_failed == 0, f"{LOST}: {dict(report.failed)} of {report.requests}: {report.failures[:5]}"
     assert report.ok > 0
 
 
@@ -267,7 +268,7 @@ def assert_only_reloads_cost(report: Report) -> None:
     An nginx before 1.27.4 that is reloaded closes the idle connections it has, and a request that is on its way just
     then meets a reset: no deployer can help that, so these alone are no failure.
     """
-    assert set(report.failed) <= {"reset"}, f"{dict(report.failed)} of {report.requests}: {report.failures[:5]}"
+    assert set(report.failed) <= {"reset"}, f"{LOST}: {dict(report.failed)} of {report.requests}: {report.failures[:5]}"
     assert report.ok > 0
 
 

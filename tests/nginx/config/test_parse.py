@@ -118,6 +118,13 @@ def test_included_files_stand_where_they_are_included(tmp_path: Path) -> None:
     assert found.unread == [f"{tmp_path}/missing"]
 
 
+def test_only_a_directive_s_name_says_that_its_block_is_lua() -> None:
+    """The name is the first word, though it be empty."""
+    assert parse.parse('"" x_by_lua_block { listen 80; }') == [
+        Directive("", ["x_by_lua_block"], [Directive("listen", ["80"], None)])
+    ]
+
+
 def test_a_file_that_cannot_be_read_is_told_and_what_is_no_utf_8_is_read(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "latin").write_bytes(b"server_name caf\xe9.test;")

@@ -54,7 +54,7 @@ def tokens(text: str, template: bool = False) -> Iterator[Token]:
 
     In a template a placeholder is a part of a word, or a token of kind "line" where it stands for whole directives.
     """
-    first = ""  # the first word of the directive
+    first: str | None = None  # the first word of the directive
     position, pattern = 0, _TEMPLATE if template else _PLAIN
     while found := pattern.match(text, position):
         kind, position = found.lastgroup, found.end()
@@ -64,15 +64,15 @@ def tokens(text: str, template: bool = False) -> Iterator[Token]:
             yield Token("comment", value, start, position)
         elif kind == "line":
             yield Token("line", value, start, position)
-            first = ""
+            first = None
         elif kind == "mark":
             yield Token(_MARKS[value], value, start, position)
-            if value == "{" and first.endswith(LUA):
+            if value == "{" and (first or "").endswith(LUA):
                 position = _end_of_lua(text, position)
-            first, pattern = "", _TEMPLATE if template else _PLAIN
+            first, pattern = None, _TEMPLATE if template else _PLAIN
         else:
             yield Token("word", _meaning(value), start if kind == "bare" else start - 1, position)
-            if not first and (first := _meaning(value)).endswith(LUA):
+            if first is None and (first := _meaning(value)).endswith(LUA):
                 pattern = _PLAIN
 
 

@@ -91,9 +91,16 @@ def answer(port: int) -> str:
 
 
 def until(check: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until it holds; raises TimeoutError if it never does."""
+    """Wait until it holds; raises TimeoutError if it never does. A server that does not listen yet is "not yet"."""
     deadline = time.monotonic() + seconds
-    while not check():
+    while not _now(check):
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:g} s: {check}")
         time.sleep(0.01)
+
+
+def _now(check: Callable[[], object]) -> object:
+    try:
+        return check()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False

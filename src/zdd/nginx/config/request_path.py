@@ -16,7 +16,7 @@ def encoded(path: str) -> str:
         return path
     from urllib.parse import quote  # here, because few have such a path
 
-    return quote(path, safe="/!$&'()*+,;=:@")
+    return quote(path, safe="/!$&'()*+,;=:@", errors="surrogateescape")
 
 
 def decoded(path: str) -> str:
@@ -31,4 +31,4 @@ def decoded(path: str) -> str:
         return path
     from urllib.parse import unquote  # here, because few have such a path
 
-    return unquote(path)
+    return unquote(path, errors="surrogateescape")

@@ -42,6 +42,10 @@ class Keepers:
         assert self.peers[-1].recv(65536).endswith(b"\n")
         return self.peers[-1]
 
+    def answer_each(self) -> None:
+        for listener in self.listeners:
+            self.accept(listener).sendall(line(SERVING))
+
     def end(self) -> None:
         for each in (*self.listeners, *self.peers):
             each.close()
@@ -115,11 +119,7 @@ def test_more_are_asked_than_there_are_descriptors(keepers: Keepers, monkeypatch
     monkeypatch.setattr(survey, "_AT_ONCE", 3)
     paths = keepers.listen(10)
 
-    def answer_each() -> None:
-        for listener in keepers.listeners:
-            keepers.accept(listener).sendall(line(SERVING))
-
-    thread = beside(answer_each)
+    thread = beside(keepers.answer_each)
     answers = survey.ask(paths, "status", LONG)
     thread.join(LONG)
 
@@ -145,11 +145,7 @@ def test_where_few_descriptors_are_free_the_rest_is_asked_later(
     monkeypatch.setattr(survey, "_Call", Few)
     paths = keepers.listen(7)
 
-    def answer_each() -> None:
-        for listener in keepers.listeners:
-            keepers.accept(listener).sendall(line(SERVING))
-
-    thread = beside(answer_each)
+    thread = beside(keepers.answer_each)
     answers = survey.ask(paths, "status", LONG)
     thread.join(LONG)
 

@@ -116,6 +116,16 @@ def test_a_path_that_only_begins_like_the_route(
     loses_nobody(report)
 
 
+def refused_meanwhile(project: Project, second: Project, words: str) -> Report:
+    """Have the second project refused, with these words, before and after a deploy of the first one under load."""
+    with project.load(**BUSY) as load:
+        assert words in said(second, code=2)
+        version(project, 3)
+        project.zddeploy()
+        assert f"{project.folder}/deploy.toml" in said(second, code=2)
+        return load.stop()
+
+
 @PLAINS
 def test_a_second_project_at_a_taken_port(project: Project, run: dict[str, str], loses_nobody: Check) -> None:
     """N10: it is refused, and the first one goes on and is deployed meanwhile."""
@@ -126,12 +136,7 @@ def test_a_second_project_at_a_taken_port(project: Project, run: dict[str, str],
         second.port = project.port
         configure(second, service("api", **run))
         version(second, 2)
-        with project.load(**BUSY) as load:
-            assert f"port {project.port} is taken by the nginx (process" in said(second, code=2)
-            version(project, 3)
-            project.zddeploy()
-            assert f"{project.folder}/deploy.toml" in said(second, code=2)
-            report = load.stop()
+        report = refused_meanwhile(project, second, f"port {project.port} is taken by the nginx (process")
     finally:
         second.end()
 
@@ -153,12 +158,7 @@ def test_a_second_project_at_the_same_include(
         configured(second, foreign, run=run)
         second.replace("deploy.toml", 'include = "upstreams.conf"', f'include = "{project.folder}/upstreams.conf"')
         version(second, 2)
-        with project.load(**BUSY) as load:
-            assert f"{project.folder}/deploy.toml" in said(second, code=2)
-            version(project, 3)
-            project.zddeploy()
-            assert f"{project.folder}/deploy.toml" in said(second, code=2)
-            report = load.stop()
+        report = refused_meanwhile(project, second, f"{project.folder}/deploy.toml")
     finally:
         second.end()
 

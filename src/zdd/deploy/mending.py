@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zdd import history, living
+from zdd import living
 from zdd.deploy import requests
 from zdd.errors import NeedsPerson, ZddError, as_zdd_error
 from zdd.events import Result
@@ -19,7 +19,7 @@ _PASSING = {"starting", "draining", "stopping"}
 def is_lost(project: Project) -> bool:
     """Return whether it should serve, and there is no table: it is missing, or of before a reboot."""
     if living.is_stale(project.paths) or project.tables.published() is None:
-        return switched_off.problem(project, history.known(project.paths.history)) is not None
+        return switched_off.problem(project) is not None
     return project.tables.astray() is not None
 
 

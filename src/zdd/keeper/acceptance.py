@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from zdd.keeper.listener import Listener
 
-_STALLED = 10.0  # seconds without a new connection, while some wait, after which others are told
+_STALLED = 10.0  # seconds without a new connection, while some wait, after which the answer to `status` says so
 
 
 class Acceptance:
@@ -36,7 +36,7 @@ class Acceptance:
         return not (served or self.listener.served())
 
     def forget(self) -> None:
-        """Begin anew: another app runs, or none."""
+        """Start over: another app runs, or none."""
         self.waiting = 0
 
     @property

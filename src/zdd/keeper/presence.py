@@ -27,7 +27,7 @@ class Presence(Part):
     If none does, a health request decides: an invisible process may hold it, in a container, and may be slow. A wrapper
     may hold it for ever while no process accepts. Then these say the same: the queue is not empty, no connection is
     served, and three health requests are not answered. `absent` is called with the reason. An app that serves a
-    connection is busy: it is let be, and `acceptance` tells how long others have waited.
+    connection is busy: it is left alone, and `acceptance` tells how long others have waited.
     """
 
     def __init__(self, shared: Shared, absent: Callable[[str], None]) -> None:

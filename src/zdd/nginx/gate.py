@@ -179,7 +179,7 @@ class Gate:
         """Return the service of the table that has answered, None if none of them has."""
         if seen is None or seen.address is None:
             return None
-        if self._services is None or self._services[0] is not target:  # not anew for each of a thousand answers
+        if self._services is None or self._services[0] is not target:  # once, not for each of a thousand answers
             self._services = target, addresses.services(target, self.paths.current)
         return self._services[1].get(seen.address)
 

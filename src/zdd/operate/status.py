@@ -152,9 +152,8 @@ def _problems(
     if interrupted:
         yield "a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it"
     if current is None:
-        deploys = history.known(project.paths.history)
         hidden = usable.private(project.paths.runtime)
-        gone = f"{hidden.message}; {hidden.hint}" if hidden else switched_off.problem(project, deploys)
+        gone = f"{hidden.message}; {hidden.hint}" if hidden else switched_off.problem(project)
         yield from _lost(project) or filter(None, [gone])
         return
     if problem := project.proxy.problem():

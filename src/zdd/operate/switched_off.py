@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable
 
-from zdd.history import Entry
+from zdd import history
 from zdd.host import files, systemd
 from zdd.operate import boot_unit
 from zdd.project import Project
@@ -21,8 +20,9 @@ def note(project: Project) -> None:
         files.write(project.paths.down, json.dumps({"deploy": deploy}), mode=0o600)
 
 
-def problem(project: Project, entries: Iterable[Entry]) -> str | None:
+def problem(project: Project) -> str | None:
     """Return that the project should serve though nothing of it runs; None if a person has taken it down."""
+    entries = history.known(project.paths.history)
     last = max((entry.deploy for entry in entries if entry.outcome == "done"), default=0)
     if not last or not os.path.exists(f"{project.paths.state}/runtime"):  # `down` removes it, that of zdd 0.1 too
         return None

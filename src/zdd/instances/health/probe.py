@@ -129,7 +129,7 @@ class Probe:
                 hint = fastcgi.HINT
             words = f"not healthy after {deadline - begun:.3g} s: {self.problem}"
             failed = self.failed(words)
-            cure = failure.advice(failed.why or "", self.service.socket)  # an app whose launcher starts it anew goes on
+            cure = failure.advice(failed.why or "", self.service.socket)  # an app that its launcher restarts goes on
             general = None if failed.why and last.hint == verdict.HAS_A_LOG else last.hint
             failed.hint = failure.join(cure or hint or general, failed.hint)
             raise failed

@@ -20,7 +20,8 @@ from tests.machine import free_port
 from tests.system.project import Project, request
 from zdd.host.command import Commands
 from zdd.nginx.config import pool
-from zdd.nginx.config.render import Route, Setup, render
+from zdd.nginx.config.render import render
+from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.version import Version
 from zdd.nginx.process import binary
 

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from zdd.conf import read
-from zdd.conf.schema import ClassicService, Config, RunService
+from zdd.conf.schema import Config
+from zdd.conf.services import ClassicService, RunService
 from zdd.instances import environment
 from zdd.instances.environment import ResolvedService
 from zdd.snapshot import Snapshot, Snapshots

@@ -12,7 +12,8 @@ import msgspec
 
 from zdd import usable
 from zdd.claims import who
-from zdd.conf.schema import Config, classic
+from zdd.conf.schema import Config
+from zdd.conf.services import classic
 from zdd.errors import Locked, ZddError
 from zdd.events import Events
 from zdd.host.clock import Clock

@@ -24,7 +24,9 @@ import msgspec
 from msgspec.structs import replace
 
 from zdd import typed
-from zdd.conf.schema import ClassicService, Config, NginxSection, ReleaseSection, Service, ZddSection
+from zdd.conf.nginx_section import NginxSection
+from zdd.conf.schema import Config, ReleaseSection, ZddSection
+from zdd.conf.services import ClassicService, Service
 from zdd.host import files, foreign
 from zdd.instances.environment import ResolvedService
 from zdd.typed import Damaged

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from zdd.conf.document import Document
 from zdd.conf.readers import KindError
-from zdd.conf.schema import SCHEMAS, ClassicService, RunService, json_schema, keys
+from zdd.conf.schema import SCHEMAS, json_schema, keys
+from zdd.conf.services import ClassicService, RunService
 
 from . import test_read, test_refusals
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zdd.conf.read import load
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.errors import UsageError
 
 from .test_refusals import refusal

@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from zdd.conf.nginx_section import NginxSection
 from zdd.conf.read import find, load
-from zdd.conf.schema import ClassicService, Config, NginxSection, ReleaseSection, RunService, ZddSection
+from zdd.conf.schema import Config, ReleaseSection, ZddSection
+from zdd.conf.services import ClassicService, RunService
 from zdd.conf.units import Statuses
 from zdd.errors import UsageError
 

@@ -4,7 +4,8 @@ import pytest
 from msgspec import Meta, Struct
 from msgspec.structs import fields
 
-from zdd.conf.schema import SCHEMAS, ClassicService, RunService, keys
+from zdd.conf.schema import SCHEMAS, keys
+from zdd.conf.services import ClassicService, RunService
 
 SECTIONS = [*SCHEMAS.values(), ClassicService, RunService]
 

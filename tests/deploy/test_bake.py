@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.deploy import bake
 from zdd.host.clock import Clock
 from zdd.instances.health.failure import InstanceFailed

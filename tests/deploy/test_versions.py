@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.deploy import versions
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError

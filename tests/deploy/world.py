@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from zdd.conf import read
-from zdd.conf.schema import Config, RunService, Service
+from zdd.conf.schema import Config
+from zdd.conf.services import RunService, Service
 from zdd.errors import DeployFailed
 from zdd.events import Events, Unproved
 from zdd.finding import Finding

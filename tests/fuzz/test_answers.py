@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.instances.health import request, verdict
 from zdd.instances.health.request import NotHttp, Request
 from zdd.keeper.loop import Deadlines, Loop

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from zdd import claims, history, living
 from zdd.cli import history as history_command
 from zdd.cli import screen
-from zdd.conf.schema import ClassicService, NginxSection, RunService, ZddSection
+from zdd.conf.nginx_section import NginxSection
+from zdd.conf.schema import ZddSection
+from zdd.conf.services import ClassicService, RunService
 from zdd.errors import ZddError
 from zdd.events import Begin, Doing, Drain, Notice, Result, Step
 from zdd.host import files, foreign, guarded

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from zdd.conf.read import load
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.init.folder import Folder
 from zdd.init.proposal import toml
 from zdd.init.propose import propose

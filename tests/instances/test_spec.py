@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from zdd.conf import read
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.instances import spec
 from zdd.instances.driver import Launch, ProxySide
 from zdd.keeper.record import Record

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.keeper.conftest import New, house, new
 from tests.keeper.instance import Instance, freeze
 from zdd.conf import read
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instances.supervised import SupervisedInstance

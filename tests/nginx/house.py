@@ -18,7 +18,7 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx.config import render
-from zdd.nginx.config.render import Route, Setup
+from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.external import ExternalNginx
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.nginx import NginxProcess

@@ -9,8 +9,8 @@ import pytest
 
 from zdd.conf import hosts
 from zdd.conf.read import load
-from zdd.conf.schema import RunService
-from zdd.nginx.config.render import Route
+from zdd.conf.services import RunService
+from zdd.nginx.config.setup import Route
 
 from .app import ask
 from .house import House

@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from zdd.conf.schema import Config, NginxSection, ReleaseSection, ZddSection
+from zdd.conf.nginx_section import NginxSection
+from zdd.conf.schema import Config, ReleaseSection, ZddSection
 from zdd.host.command import Commands
 from zdd.paths import Paths
 from zdd.release.releases import Releases

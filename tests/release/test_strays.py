@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.release.releases import Releases
 from zdd.release.work import BuildFailed
 

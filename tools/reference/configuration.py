@@ -7,16 +7,9 @@ from msgspec import Meta, Struct
 from msgspec.structs import FieldInfo, fields
 
 from zdd.conf.kinds import Kind
-from zdd.conf.schema import (
-    NAME_RULE,
-    ClassicService,
-    NginxSection,
-    ReleaseSection,
-    RunService,
-    ZddSection,
-    default,
-    keys,
-)
+from zdd.conf.nginx_section import NginxSection
+from zdd.conf.schema import NAME_RULE, ReleaseSection, ZddSection, default, keys
+from zdd.conf.services import ClassicService, RunService
 
 HEAD = f"""\
 # Configuration

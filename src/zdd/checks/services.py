@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import reach

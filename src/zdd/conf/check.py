@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from zdd.conf import hosts
 from zdd.conf.document import Document
+from zdd.conf.nginx_section import NginxSection
 from zdd.conf.refusals import Refusal, shown_in_line
-from zdd.conf.schema import NAME, NAME_RULE, ClassicService, NginxSection, RunService, Service
+from zdd.conf.schema import NAME, NAME_RULE
+from zdd.conf.services import ClassicService, RunService, Service
 from zdd.host import foreign
 
 TEMPLATE_SUFFIX = ".template"

@@ -28,6 +28,11 @@ def kind(allowed: str, reader: Reader, write: Callable[[Any], object] = lambda v
     return Meta(extra={"kind": Kind(allowed, reader, write)})
 
 
+def doc(text: str) -> Meta:
+    """Return the annotation with a key's meaning."""
+    return Meta(description=text)
+
+
 def kind_of(annotation: object) -> Kind | None:
     """Return the kind declared anywhere in `annotation`."""
     for meta in getattr(annotation, "__metadata__", ()):

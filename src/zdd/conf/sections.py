@@ -11,18 +11,11 @@ from msgspec.structs import fields, replace
 from zdd.conf import check
 from zdd.conf.document import Broken, Document
 from zdd.conf.kinds import Kind
+from zdd.conf.nginx_section import NginxSection
 from zdd.conf.readers import KindError
 from zdd.conf.refusals import Refusal, Refusals
-from zdd.conf.schema import (
-    SCHEMAS,
-    ClassicService,
-    NginxSection,
-    ReleaseSection,
-    RunService,
-    Service,
-    ZddSection,
-    keys,
-)
+from zdd.conf.schema import SCHEMAS, ReleaseSection, ZddSection, keys
+from zdd.conf.services import ClassicService, RunService, Service
 
 S = TypeVar("S", bound=Struct)
 _ANY = "-"  # stands for a required value that is missing or wrong, which is a mistake already

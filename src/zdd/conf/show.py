@@ -10,7 +10,8 @@ from msgspec.structs import fields
 
 from zdd import secret
 from zdd.conf import env_file
-from zdd.conf.schema import Config, RunService, default, keys
+from zdd.conf.schema import Config, default, keys
+from zdd.conf.services import RunService
 from zdd.visible import in_toml
 
 

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from zdd.conf.document import Document
 from zdd.conf.refusals import Refusal, shown_in_line
-from zdd.conf.schema import SCHEMAS, ClassicService, RunService, keys
+from zdd.conf.schema import SCHEMAS, keys
+from zdd.conf.services import ClassicService, RunService
 
 _LONGEST = 100  # letters of an unknown name that are compared
 # names of our keys in other tools

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zdd.conf.schema import Config, Service
+from zdd.conf.schema import Config
+from zdd.conf.services import Service
 from zdd.instances.health import failure
 from zdd.instances.health.failure import InstanceFailed
 from zdd.instances.state import InstanceState

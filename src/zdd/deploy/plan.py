@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from zdd.conf.schema import Config, Service
+from zdd.conf.schema import Config
+from zdd.conf.services import Service
 from zdd.deploy import bake, steps
 from zdd.deploy.retiring import Retiring
 from zdd.deploy.steps import Step

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from msgspec.structs import asdict, replace
 
 from zdd import history
-from zdd.conf.schema import Config, Service
+from zdd.conf.schema import Config
+from zdd.conf.services import Service
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
 from zdd.history import Entry

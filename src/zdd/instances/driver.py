@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from zdd.conf.schema import Service
+from zdd.conf.services import Service
 from zdd.host.process import Process
 from zdd.instances.health.verdict import Health
 from zdd.instances.state import InstanceState

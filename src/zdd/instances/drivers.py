@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from zdd.conf.schema import ClassicService, Config, RunService, Service, classic
+from zdd.conf.schema import Config
+from zdd.conf.services import ClassicService, RunService, Service, classic
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instances.classic import record

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from zdd.conf import env_file
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.errors import UsageError
 from zdd.host import files
 from zdd.host.command import Identity

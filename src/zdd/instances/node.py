@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.host import files
 from zdd.host.command import which
 

@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Callable, Collection, Sequence
 
-from zdd.conf.schema import RunService, Service
+from zdd.conf.services import RunService, Service
 from zdd.errors import DeployFailed, shorten
 from zdd.events import Events, Healthy, Notice
 from zdd.host.process import Process, ended

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from zdd import keeper, typed
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.host import acl, files, systemd
 from zdd.instances import environment, node
 from zdd.instances.driver import Launch, ProxySide, Times

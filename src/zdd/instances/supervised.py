@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.errors import UsageError
 from zdd.host import systemd
 from zdd.host.clock import Clock

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from functools import cached_property
 
-from zdd.conf.schema import Config, RunService
+from zdd.conf.schema import Config
+from zdd.conf.services import RunService
 from zdd.finding import Finding, error, warning
 from zdd.host import files
 from zdd.host.clock import Clock

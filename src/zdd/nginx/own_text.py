@@ -13,7 +13,7 @@ from zdd.nginx import addresses, users
 from zdd.nginx.config import listen, parse, render, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
-from zdd.nginx.config.render import Route, Setup
+from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.managed_text import ManagedText
 from zdd.routing.manifest import Manifest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zdd.conf.schema import Service
+from zdd.conf.services import Service
 from zdd.errors import UsageError
 from zdd.project import Project
 

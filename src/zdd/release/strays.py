@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.errors import counted
 
 CURE = (

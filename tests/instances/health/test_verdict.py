@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.instances.health import verdict
 from zdd.instances.health.request import Answer
 

@@ -13,7 +13,7 @@ import pytest
 from tests.machine import free_port
 from tests.waiting import eventually
 from zdd.nginx.config import render
-from zdd.nginx.config.render import Route, Setup
+from zdd.nginx.config.setup import Route, Setup
 
 from ..app import PATIENCE, Request, ask, say
 from ..house import House

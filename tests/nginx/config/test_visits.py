@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.nginx.config import visits
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.visits import find

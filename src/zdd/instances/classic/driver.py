@@ -13,7 +13,7 @@ import shlex
 import signal
 from collections.abc import Callable, Mapping, Sequence
 
-from zdd.conf.schema import ClassicService
+from zdd.conf.services import ClassicService
 from zdd.host import files, own_process, process, sock_diag, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands, Spawned, cannot_run

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from zdd import typed
-from zdd.conf.schema import ClassicService
+from zdd.conf.services import ClassicService
 from zdd.host import files
 from zdd.host.foreign import NotText
 from zdd.host.process import Process

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.host import interpreter, usage
 from zdd.host.clock import Clock
 from zdd.host.command import Commands, Identity

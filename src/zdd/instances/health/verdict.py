@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from zdd.conf import hosts
-from zdd.conf.schema import RunService, Service
+from zdd.conf.services import RunService, Service
 from zdd.conf.units import Statuses
 from zdd.host import one_socket
 from zdd.host.clock import Clock

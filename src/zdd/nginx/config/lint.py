@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from zdd.conf.schema import Service
+from zdd.conf.services import Service
 from zdd.finding import Finding, error, warning
 from zdd.nginx.config import pool
 from zdd.nginx.config import version as versions

@@ -9,60 +9,20 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
-from zdd.conf import hosts
-from zdd.nginx.config import maintenance, media_types, upstream
+from zdd.nginx.config import media_types, passing, servers, upstream
 from zdd.nginx.config import version as versions
-from zdd.nginx.config.mark import HEADER, REQUEST_HEADER, Mark
+from zdd.nginx.config.mark import Mark
+from zdd.nginx.config.setup import Setup
 from zdd.nginx.config.upstream import quoted
 from zdd.nginx.config.version import Version
 
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
-class Route(NamedTuple):
-    """
-    Requests for these hosts go to the service if their path is `path` or below it.
-
-    "/api" covers /api and all of /api/, but not /apiary. Without hosts, the route is for the setup's server_name, or
-    for every host if there is none.
-    """
-
-    service: str
-    hosts: Sequence[str] = ()
-    path: str = "/"
-
-
-class Setup(NamedTuple):
-    """
-    The values in zdd's own text; sizes in bytes, times in seconds, absolute paths.
-
-    nginx creates `temp_folder` (mode 0700, its worker user's); the parent must exist. `user` and `group` are for a
-    master that runs as root. `reloads`: deploys reload this nginx, because a service listens on TCP.
-    """
-
-    pid_file: str
-    error_log: str
-    temp_folder: str
-    listen: Sequence[str]
-    routes: Sequence[Route]
-    upstreams: Mapping[str, Sequence[str]]  # the targets of each service, see upstream.servers
-    server_name: Sequence[str] = ()
-    client_max_body_size: int = 100 * 1024**2
-    proxy_read_timeout: float = 60.0
-    user: str | None = None
-    group: str | None = None
-    access_log: str | None = None
-    maintenance_file: str | None = None  # while it exists, every answer is 503; the workers must be able to see it
-    assets: Sequence[str] = ()  # folders whose files nginx serves itself, under the last part of the folder's name
-    reloads: bool = False
-    mark: Mark | None = None
-
-
 def render(setup: Setup, version: Version) -> str:
     """Return the whole text."""
-    parts = [_http(setup, version), _PROXY, *_upstreams(setup.upstreams, version), *_servers(setup)]
+    parts = [_http(setup, version), passing.LINES, *_upstreams(setup.upstreams, version), *servers.blocks(setup)]
     text = MAIN.format(
         user=f"user {' '.join(filter(None, [setup.user, setup.group]))};\n" if setup.user else "",
         pid=quoted(setup.pid_file),
@@ -105,86 +65,6 @@ def _http(setup: Setup, version: Version) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _servers(setup: Setup) -> list[str]:
-    """Return the server blocks: one for unnamed hosts, and one for each set of hosts with the same routes."""
-    named: dict[str, list[Route]] = {}
-    anywhere = [route for route in setup.routes if not (route.hosts or setup.server_name)]
-    for route in setup.routes:
-        for host in route.hosts or setup.server_name:
-            for name in hosts.meant(host):  # nginx ignores a name that ".shop.test" in another server includes
-                named.setdefault(name, []).append(route)
-    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for name, own in sorted(named.items()):
-        # Of routes with the same path, one that names the host comes first, then one that has the host from
-        # server_name, then one for every host.
-        routes = [*sorted(own, key=lambda route: not route.hosts), *anywhere]
-        alike.setdefault(tuple(_locations(routes).items()), []).append(name)
-    blocks = [_server(setup, names, dict(locations), "") for locations, names in alike.items()]
-    return [_server(setup, ["_"], _locations(anywhere), " default_server"), *blocks]
-
-
-def _locations(routes: Sequence[Route]) -> dict[str, str]:
-    """Return prefixes, and exact paths after "= ", with their service. Of routes with the same path, the first wins."""
-    services: dict[str, str] = {}
-    for route in routes:
-        services.setdefault(route.path if route.path.endswith("/") else f"= {route.path}", route.service)
-    for route in routes:
-        if not route.path.endswith("/"):  # after all others, because "/api/" may itself be a route
-            services.setdefault(route.path + "/", route.service)
-    return dict(sorted(services.items()))
-
-
-def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], default: str) -> str:
-    lines = [f"listen {address}{default};" for address in setup.listen]
-    lines.append(f"server_name {' '.join(map(quoted, names))};")
-    header = setup.mark.header() if setup.mark else ""
-    if header:
-        lines.append(header)
-    if setup.maintenance_file and locations:
-        lines.append(maintenance.lines(setup.maintenance_file, header))
-    blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
-    blocks = blocks | {"/": blocks.get("/", "return 404;")} | _assets(setup, locations)
-    lines += [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
-    return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
-
-
-def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
-    """Return the locations of files that nginx serves itself. A missing file is requested from the service at "/"."""
-    service = locations.get("/")
-    locations_of_assets = {}
-    for folder in setup.assets:
-        above, _, name = folder.rstrip("/").rpartition("/")
-        where = f"/{name}/"
-        if where not in locations:
-            fallback = "@assets" if service else "=404"
-            locations_of_assets[where] = f"root {quoted(above)}; try_files $uri {fallback};"
-    if locations_of_assets and service:
-        locations_of_assets["@assets"] = f"proxy_pass http://{service};"
-    return locations_of_assets
-
-
-def _with_slashless(blocks: Mapping[str, str]) -> dict[str, str]:
-    """
-    Return the locations, and one more for each proxied prefix without its slash at the end.
-
-    Without that, nginx answers a request for such a path by a redirect to the path with the slash, at a port that
-    visitors may not know, whatever the method. The path belongs to the longest of the other prefixes.
-    """
-    prefixes = [where for where in blocks if where.startswith("/")]
-    complete = dict(blocks)
-    for where in prefixes:
-        path = where.rstrip("/")
-        if path and "proxy_pass" in blocks[where]:
-            others = [prefix for prefix in prefixes if path.startswith(prefix)]
-            complete.setdefault(f"= {path}", blocks[max(others, key=len)])
-    return complete
-
-
-def _written(where: str) -> str:
-    """Return a location as it is written in nginx's text."""
-    return f"= {quoted(where[2:])}" if where.startswith("= ") else quoted(where)
-
-
 MAIN = """\
 # Written by zdd; what is changed here is lost with the next deploy.
 {user}worker_processes auto;
@@ -198,34 +78,4 @@ events {{
 
 http {{
 {http}}}
-"""
-
-_PROXY = f"""\
-# Only WebSockets are upgraded (an h2c upgrade would tunnel past these rules); all others keep the upstream's
-# connection, for which Connection must be empty.
-map $http_upgrade $zdd_upgrade {{ default ""; websocket websocket; }}
-map $zdd_upgrade $zdd_connection {{ default upgrade; "" ""; }}
-map $http_host $zdd_host {{ default $http_host; "" $host; }}
-map $http_x_request_id $zdd_request_id {{ default $http_x_request_id; "" $request_id; }}
-# This nginx speaks no TLS: when somebody before it does, only they can tell.
-map $http_x_forwarded_proto $zdd_proto {{ default $scheme; http http; https https; }}
-
-proxy_http_version 1.1;
-proxy_set_header Upgrade $zdd_upgrade;
-proxy_set_header Connection $zdd_connection;
-proxy_set_header Host $zdd_host;
-proxy_set_header X-Real-IP $remote_addr;
-proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-proxy_set_header X-Forwarded-Proto $zdd_proto;
-proxy_set_header X-Forwarded-Host $zdd_host;
-proxy_set_header X-Request-ID $zdd_request_id;
-proxy_set_header {REQUEST_HEADER} "";  # apps learn neither word of the mark
-proxy_hide_header {HEADER};
-proxy_redirect off;
-proxy_buffer_size 16k;
-proxy_buffers 8 16k;
-# One more slot is tried after a connect that was refused or, except for POST, LOCK and PATCH, a connection that broke;
-# not all of them, or a request that kills the app would kill every instance.
-proxy_next_upstream error;
-proxy_next_upstream_tries 2;
 """

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.conf import hosts
-from zdd.conf.schema import Service
+from zdd.conf.services import Service
 from zdd.nginx.config import location, server, target
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.parse import Directive, Place

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.conf import hosts
-from zdd.conf.schema import RunService
+from zdd.conf.services import RunService
 from zdd.nginx.config import server
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.request_path import encoded

@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Callable, Sequence
 
-from zdd.conf.schema import NginxSection
+from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError
 from zdd.host import process
 from zdd.host.clock import Clock

@@ -55,7 +55,8 @@ def all_targets(parts: Parts) -> list[Target]:
     return [
         Target("first answer of the new version, over the app's own start", 0.1, quiet("first_new", "seconds")),
         Target("last answer of the old version, after the switch", tail + 0.02, of_zdd(figures.after_the_switch(MAIN))),
-        Target("return of the command, over the app's own start", 0.15, quiet("returned", "seconds")),
+        # nothing is kept warm here, so the command waits for the tail and for the end of the old version
+        Target("return of the command, over the app's own start and stop", tail + 0.15, of_zdd(return_after_both)),
         Target("CPU time of a deploy, over the app's own start", 0.15, quiet("cpu", "cpu")),
         Target("p99 while deploying, as a multiple of the best peer's in the same run", 1.0, p99_to_the_best, times),
         Target("stop-first: longest wait, over the app's own stop and start", tail + 0.15, stop_first_gap),
@@ -65,6 +66,12 @@ def all_targets(parts: Parts) -> list[Target]:
         Target(f"{many}: deploy of all", 40.0, of_growth("services", "deploy_all", size)),
         Target(f"{many}: `status`", 0.5, of_growth("services", "status", size)),
     ]
+
+
+def return_after_both(result: dict[str, Any]) -> float | None:
+    """Return when the command of a quiet deploy ended, without what the app itself takes to start and to stop."""
+    returned, stop = figures.less_boot("quiet", "returned", "seconds")(result), result["boot"].get("stop")
+    return None if returned is None or stop is None else returned - float(stop)
 
 
 def quiet(key: str, boot: str) -> Callable[[Parts], Values]:

@@ -1,0 +1,133 @@
+"""Why there is no new certificate: one cause, told from what certbot has printed."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+Kind = Literal["name", "refused", "limited", "authority", "trust", "clock", "account", "disk", "busy", "certbot", "nginx"]
+
+_PROBLEM = re.compile(r"Type: +(?P<type>\w+)\s+Detail: (?P<detail>.+)")
+_UNTIL = re.compile(r"retry after (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
+_NOISE = re.compile(r"(?i)(ask for help|see the logfile|saving debug log|please see|some challenges have failed|hint: )")
+_LONGEST = 300  # characters of certbot's words
+_AGAIN = "then `zddeploy certificates renew`"
+
+
+class Failure(NamedTuple):
+    """
+    Why a certificate could not be had. `kind` is one of a closed list (JSON).
+
+    `until` is the time (as of time.time()) before which the authority refuses another try, None if it said none.
+    """
+
+    kind: Kind
+    cause: str
+    hint: str
+    until: float | None = None
+
+
+def of(output: str, name: str, server: str, now: float) -> Failure:
+    """Return the cause in what certbot has printed when it failed for the name; `now` is this machine's clock."""
+    for kind, pattern, make in _CAUSES:
+        if re.search(pattern, output, re.IGNORECASE):
+            cause, hint = make(output, name, _host(server), now)
+            return Failure(kind, cause, hint, _until(output) if kind == "limited" else None)
+    return Failure("certbot", f"certbot failed: {words(output)}", "the log in S/certbot/logs has more; " + _AGAIN)
+
+
+def words(output: str) -> str:
+    """Return the line of certbot's output that says what happened."""
+    lines = [line.strip() for line in output.splitlines() if line.strip() and not _NOISE.match(line.strip())]
+    unexpected = [number for number, line in enumerate(lines[:-1]) if line.startswith("An unexpected error")]
+    line = lines[unexpected[-1] + 1] if unexpected else lines[-1] if lines else "it has printed nothing"
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "..."
+
+
+def _host(server: str) -> str:
+    """Return the host, and port, of the authority's address."""
+    return re.sub(r"^https?://([^/]*).*", r"\1", server)
+
+
+def _until(output: str) -> float | None:
+    """Return the time before which the authority wants no other try, if it says one; it is in UTC."""
+    if not (found := _UNTIL.search(output)):
+        return None
+    moment = datetime.datetime.fromisoformat(found[1].replace(" ", "T"))
+    return moment.replace(tzinfo=datetime.UTC).timestamp()
+
+
+def _disk(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+    return "the disk is full: certbot could not write its files", f"make room, {_AGAIN}"
+
+
+def _refused(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+    problem = _PROBLEM.search(output)
+    kind, detail = (problem["type"], problem["detail"].strip()) if problem else ("", words(output))
+    hint = {
+        "dns": f"{name} needs an A or AAAA record, in the public DNS, that names this machine",
+        "connection": f"port 80 of {name} must be open from everywhere: look at firewalls before this machine",
+        "unauthorized": f"another machine answers for {name}: look at its A and AAAA records",
+        "caa": f"the CAA record of {name} allows other authorities only",
+    }.get(kind, f"look at what {host} says")
+    return f"{host} could not verify {name}: {detail[:_LONGEST]}", f"{hint}; {_AGAIN}"
+
+
+def _limited(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+    until = _until(output)
+    moment = f" after {datetime.datetime.fromtimestamp(until, datetime.UTC):%Y-%m-%d %H:%M} UTC" if until else ""
+    hint = f"zdd tries again{moment or ' later'} by itself; for trials an authority has a staging server (acme_server)"
+    return f"{host} limits how often it is asked: {words(output)}", hint
+
+
+def _clock(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+    shown = f"{datetime.datetime.fromtimestamp(now, datetime.UTC):%Y-%m-%d %H:%M} UTC"
+    return f"the certificate of {host} is not valid at {shown}, which is what this machine's clock shows", (
+        f"set the clock (`timedatectl`) if it is wrong, {_AGAIN}"
+    )
+
+
+def _trust(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+    return f"certbot does not trust the certificate of {host}", (
+        "for an authority of your own, REQUESTS_CA_BUNDLE must name the file with its root certificate"
+    )
+
+
+def _authority(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+    status = re.search(r"<Response \[(5\d\d)\]>", output)
+    what = f"answers with status {status[1]}" if status else f"fails: {words(output)}"
+    return f"the authority {host} {what}", "zdd tries again later by itself"
+
+
+def _away(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+    known = ("Connection refused", "Name or service not known", "Temporary failure in name resolution", "timed out")
+    known += ("Network is unreachable", "No route to host", "Connection reset")
+    why = next((text for text in known if text.lower() in output.lower()), words(output))
+    return f"the authority {host} cannot be reached: {why}", (
+        f"this machine must get to {host}: look at its network, its DNS and its proxy; zdd tries again later by itself"
+    )
+
+
+def _account(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+    return f"{host} gives no account: {words(output)}", f"look at acme_email in [nginx], {_AGAIN}"
+
+
+def _busy(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+    return "another certbot works in the same folder", "it may be one of a zddeploy that was killed; wait for its end"
+
+
+_Make = Callable[[str, str, str, float], tuple[str, str]]
+# The first one that matches is the cause: what a full disk or a limit brings about looks like other things, too.
+_CAUSES: tuple[tuple[Kind, str, _Make], ...] = (
+    ("disk", r"No space left on device|Disk quota exceeded", _disk),
+    ("busy", r"Another instance of Certbot is already running", _busy),
+    ("limited", r"rateLimited|too many (requests|certificates|failed|new|currently)|<Response \[429\]>", _limited),
+    ("refused", r"Type: +\w+\s+Detail: ", _refused),
+    ("clock", r"certificate (is not yet valid|has expired)", _clock),
+    ("trust", r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", _trust),
+    ("account", r"invalidEmail|invalidContact|unsupportedContact|Unable to register an account|contact email", _account),
+    ("authority", r"<Response \[5\d\d\]>|serverInternal|internal error|Service busy", _authority),
+    ("authority", r"ConnectionError|ConnectTimeout|ReadTimeout|NewConnectionError|Timeout|Errno 11[013]\b", _away),
+)

@@ -1,0 +1,77 @@
+"""The certificate and the key that the configuration names as files, checked before nginx gets them."""
+
+from __future__ import annotations
+
+import os
+
+from zdd.conf.nginx_section import NginxSection
+from zdd.errors import UsageError
+from zdd.host import foreign
+from zdd.nginx.certificate_store import FILES, CertificateStore, Pair
+
+_LARGEST = 1 << 20  # bytes
+_KINDS = {"certificate": "CERTIFICATE-----", "certificate_key": "PRIVATE KEY-----"}  # the end of a line in PEM
+
+
+class _Encrypted(Exception):  # noqa: N818 -- what the key is
+    """The key asks for a password."""
+
+
+def usable(nginx: NginxSection, known: CertificateStore) -> Pair | None:
+    """Return the content of the two files if nginx can work with it, else None."""
+    try:
+        pair = read(nginx)
+        if not known.has(FILES, pair.digest):
+            require_match(nginx)
+    except UsageError:
+        return None
+    return pair
+
+
+def read(nginx: NginxSection) -> Pair:
+    """Return the content of the two files. Raises UsageError if one of them cannot be read, or is something else."""
+    return Pair(_text("certificate", nginx), _text("certificate_key", nginx))
+
+
+def _text(key: str, nginx: NginxSection) -> str:
+    path = getattr(nginx, key)
+    try:
+        text = foreign.data(str(path), _LARGEST).decode("ascii", "replace")
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {key} {path}: {error.strerror}", hint="nginx reads it as the user who runs zddeploy"
+        ) from error
+    if _KINDS[key] not in text:
+        what = "no private key" if key == "certificate_key" else "no certificate"
+        raise UsageError(f"{key} {path} holds {what} in PEM (a line such as -----BEGIN {_KINDS[key]})")
+    return text
+
+
+def require_match(nginx: NginxSection) -> None:
+    """Raise UsageError if the key is not the certificate's, or if OpenSSL cannot read one of the files."""
+    import ssl  # here, because only a new certificate is compared with its key
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    both = f"certificate {nginx.certificate} and certificate_key {nginx.certificate_key}"
+    try:
+        context.load_cert_chain(
+            os.fspath(nginx.certificate or ""), os.fspath(nginx.certificate_key or ""), _no_password
+        )
+    except _Encrypted:
+        raise UsageError(
+            f"certificate_key {nginx.certificate_key} is encrypted, and nobody types its password when nginx starts",
+            hint=f"write it without: `openssl pkey -in {nginx.certificate_key} -out NEW.pem`",
+        ) from None
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            what = f"{both} do not belong together: the key is another certificate's"
+            raise UsageError(
+                what, hint="the certificate must be the first in its file, before those of its chain"
+            ) from None
+        raise UsageError(f"{both} cannot be used: OpenSSL says {error.reason or error}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {both}: {error.strerror}") from error
+
+
+def _no_password() -> str:
+    raise _Encrypted

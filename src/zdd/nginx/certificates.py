@@ -1,0 +1,80 @@
+"""Which certificate zdd's own nginx has for which host, from the configuration and what is below S."""
+
+from __future__ import annotations
+
+from zdd.conf import check_tls
+from zdd.conf.schema import Config
+from zdd.host import files
+from zdd.host.command import Commands
+from zdd.layout import Layout
+from zdd.nginx import certificate_files, placeholder
+from zdd.nginx.certificate_store import FILES, PLACEHOLDER, CertificateStore, Pair
+from zdd.nginx.config.tls import Certificate, Tls
+
+__all__ = ["FILES", "PLACEHOLDER", "Certificate", "CertificateStore", "Pair", "hosts", "of", "store", "tls"]
+
+_NONE = "none"  # no pair's digest: `require` refuses such a text beforehand
+
+
+def store(paths: Layout) -> CertificateStore:
+    """Return what keeps the project's certificates."""
+    return CertificateStore(paths.certificates)
+
+
+def hosts(config: Config) -> list[str]:
+    """Return the names that visitors ask this project's services for, as nginx compares them."""
+    return check_tls.names(config.nginx, config.services.values())
+
+
+def tls(config: Config, paths: Layout) -> Tls | None:
+    """Return how zdd's own nginx speaks HTTPS; None if it does not."""
+    nginx = config.nginx
+    if not nginx.is_tls:
+        return None
+    return Tls(nginx.https_listen, of(config, paths), nginx.redirect_https, nginx.hsts)
+
+
+def of(config: Config, paths: Layout) -> list[Certificate]:
+    """
+    Return the certificates that stand in nginx's text.
+
+    With `certificate` it is that file's, for every host. With ACME each host has its own; what has been issued is below
+    the host's name in the store, and until then the placeholder stands there.
+    """
+    known = store(paths)
+    if config.nginx.https == "auto":
+        return [_issued(known, host) for host in hosts(config)]
+    return [_of_files(config, known)]
+
+
+def make(config: Config, paths: Layout, commands: Commands) -> None:
+    """Put the files that the text names where it names them: those of the configuration, or the placeholder."""
+    known = store(paths)
+    if config.nginx.https == "auto":
+        if any(certificate.is_placeholder for certificate in of(config, paths)):
+            placeholder.make(known, commands)
+    elif pair := certificate_files.usable(config.nginx, known):
+        known.install(FILES, pair, keep=[files.read(paths.nginx_conf) or ""])
+
+
+def require(config: Config, paths: Layout) -> None:
+    """Raise UsageError if there is no certificate that nginx could start with."""
+    known = store(paths)
+    if config.nginx.https == "auto":
+        if any(certificate.is_placeholder for certificate in of(config, paths)):
+            placeholder.require(known)
+    elif config.nginx.certificate and known.current(FILES) is None:
+        certificate_files.read(config.nginx)
+        certificate_files.require_match(config.nginx)
+
+
+def _issued(known: CertificateStore, host: str) -> Certificate:
+    if digest := known.current(host):
+        return known.certificate(host, digest, [host])
+    return known.placeholder([host])
+
+
+def _of_files(config: Config, known: CertificateStore) -> Certificate:
+    """Return the pair that the configuration names; while that is of no use, the one that was in force before."""
+    pair = certificate_files.usable(config.nginx, known)
+    return known.certificate(FILES, pair.digest if pair else known.current(FILES) or _NONE, [])

@@ -7,11 +7,15 @@ import re
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-Kind = Literal["name", "refused", "limited", "authority", "trust", "clock", "account", "disk", "busy", "certbot", "nginx"]
+Kind = Literal[
+    "name", "refused", "limited", "authority", "trust", "clock", "account", "disk", "busy", "certbot", "nginx"
+]
 
 _PROBLEM = re.compile(r"Type: +(?P<type>\w+)\s+Detail: (?P<detail>.+)")
 _UNTIL = re.compile(r"retry after (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
-_NOISE = re.compile(r"(?i)(ask for help|see the logfile|saving debug log|please see|some challenges have failed|hint: )")
+_NOISE = re.compile(
+    r"(?i)(ask for help|see the logfile|saving debug log|please see|some challenges have failed|hint: )"
+)
 _LONGEST = 300  # characters of certbot's words
 _AGAIN = "then `zddeploy certificates renew`"
 
@@ -127,7 +131,11 @@ _CAUSES: tuple[tuple[Kind, str, _Make], ...] = (
     ("refused", r"Type: +\w+\s+Detail: ", _refused),
     ("clock", r"certificate (is not yet valid|has expired)", _clock),
     ("trust", r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", _trust),
-    ("account", r"invalidEmail|invalidContact|unsupportedContact|Unable to register an account|contact email", _account),
+    (
+        "account",
+        r"invalidEmail|invalidContact|unsupportedContact|Unable to register an account|contact email",
+        _account,
+    ),
     ("authority", r"<Response \[5\d\d\]>|serverInternal|internal error|Service busy", _authority),
     ("authority", r"ConnectionError|ConnectTimeout|ReadTimeout|NewConnectionError|Timeout|Errno 11[013]\b", _away),
 )

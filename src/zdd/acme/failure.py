@@ -11,13 +11,14 @@ Kind = Literal[
     "name", "refused", "limited", "authority", "trust", "clock", "account", "disk", "busy", "certbot", "nginx"
 ]
 
+ABOUT_THE_NAME = ("name", "refused", "limited")  # another name may fare better; with all others, none will
+
 _PROBLEM = re.compile(r"Type: +(?P<type>\w+)\s+Detail: (?P<detail>.+)")
 _UNTIL = re.compile(r"retry after (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
-_NOISE = re.compile(
-    r"(?i)(ask for help|see the logfile|saving debug log|please see|some challenges have failed|hint: )"
-)
+_NOISE = re.compile(r"(?i)ask for help|see the logfile|saving debug log|please see|some challenges have failed|hint: ")
 _LONGEST = 300  # characters of certbot's words
 _AGAIN = "then `zddeploy certificates renew`"
+_BY_ITSELF = "zdd tries again later by itself"
 
 
 class Failure(NamedTuple):
@@ -33,13 +34,22 @@ class Failure(NamedTuple):
     until: float | None = None
 
 
+class _Said(NamedTuple):
+    """What certbot has printed for a name, the authority's host, and what this machine's clock showed."""
+
+    output: str
+    name: str
+    host: str
+    now: float
+
+
 def of(output: str, name: str, server: str, now: float) -> Failure:
     """Return the cause in what certbot has printed when it failed for the name; `now` is this machine's clock."""
+    said = _Said(output, name, re.sub(r"^https?://([^/]*).*", r"\1", server), now)
     for kind, pattern, make in _CAUSES:
         if re.search(pattern, output, re.IGNORECASE):
-            cause, hint = make(output, name, _host(server), now)
-            return Failure(kind, cause, hint, _until(output) if kind == "limited" else None)
-    return Failure("certbot", f"certbot failed: {words(output)}", "the log in S/certbot/logs has more; " + _AGAIN)
+            return Failure(kind, *make(said), _until(output) if kind == "limited" else None)
+    return Failure("certbot", f"certbot failed: {words(output)}", f"the log in S/certbot/logs has more; {_AGAIN}")
 
 
 def words(output: str) -> str:
@@ -50,9 +60,9 @@ def words(output: str) -> str:
     return line if len(line) <= _LONGEST else line[:_LONGEST] + "..."
 
 
-def _host(server: str) -> str:
-    """Return the host, and port, of the authority's address."""
-    return re.sub(r"^https?://([^/]*).*", r"\1", server)
+def utc(moment: float) -> str:
+    """Return a time as people write it, in UTC."""
+    return f"{datetime.datetime.fromtimestamp(moment, datetime.UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _until(output: str) -> float | None:
@@ -63,79 +73,70 @@ def _until(output: str) -> float | None:
     return moment.replace(tzinfo=datetime.UTC).timestamp()
 
 
-def _disk(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+def _disk(_: _Said) -> tuple[str, str]:
     return "the disk is full: certbot could not write its files", f"make room, {_AGAIN}"
 
 
-def _refused(output: str, name: str, host: str, now: float) -> tuple[str, str]:
-    problem = _PROBLEM.search(output)
-    kind, detail = (problem["type"], problem["detail"].strip()) if problem else ("", words(output))
+def _busy(_: _Said) -> tuple[str, str]:
+    return "another certbot works in the same folder", "it may be that of a zddeploy that was killed: wait for its end"
+
+
+def _limited(said: _Said) -> tuple[str, str]:
+    until = _until(said.output)
+    when = f"after {utc(until)}" if until else "later"
+    hint = f"zdd tries again {when} by itself; for trials an authority has a staging server (acme_server)"
+    return f"{said.host} limits how often it is asked: {words(said.output)}", hint
+
+
+def _refused(said: _Said) -> tuple[str, str]:
+    problem = _PROBLEM.search(said.output)
+    kind, detail = (problem["type"], problem["detail"].strip()) if problem else ("", words(said.output))
     hint = {
-        "dns": f"{name} needs an A or AAAA record, in the public DNS, that names this machine",
-        "connection": f"port 80 of {name} must be open from everywhere: look at firewalls before this machine",
-        "unauthorized": f"another machine answers for {name}: look at its A and AAAA records",
-        "caa": f"the CAA record of {name} allows other authorities only",
-    }.get(kind, f"look at what {host} says")
-    return f"{host} could not verify {name}: {detail[:_LONGEST]}", f"{hint}; {_AGAIN}"
+        "dns": f"{said.name} needs an A or AAAA record, in the public DNS, that names this machine",
+        "connection": f"port 80 of {said.name} must be open from everywhere: look at firewalls before this machine",
+        "unauthorized": f"another machine answers for {said.name}: look at its A and AAAA records",
+        "caa": f"the CAA record of {said.name} allows other authorities only",
+    }.get(kind, f"look at what {said.host} says")
+    return f"{said.host} could not verify {said.name}: {detail[:_LONGEST]}", f"{hint}; {_AGAIN}"
 
 
-def _limited(output: str, name: str, host: str, now: float) -> tuple[str, str]:
-    until = _until(output)
-    moment = f" after {datetime.datetime.fromtimestamp(until, datetime.UTC):%Y-%m-%d %H:%M} UTC" if until else ""
-    hint = f"zdd tries again{moment or ' later'} by itself; for trials an authority has a staging server (acme_server)"
-    return f"{host} limits how often it is asked: {words(output)}", hint
+def _clock(said: _Said) -> tuple[str, str]:
+    cause = f"the certificate of {said.host} is not valid at {utc(said.now)}, which is what this machine's clock shows"
+    return cause, f"set the clock (`timedatectl`) if it is wrong, {_AGAIN}"
 
 
-def _clock(output: str, name: str, host: str, now: float) -> tuple[str, str]:
-    shown = f"{datetime.datetime.fromtimestamp(now, datetime.UTC):%Y-%m-%d %H:%M} UTC"
-    return f"the certificate of {host} is not valid at {shown}, which is what this machine's clock shows", (
-        f"set the clock (`timedatectl`) if it is wrong, {_AGAIN}"
-    )
+def _trust(said: _Said) -> tuple[str, str]:
+    hint = "for an authority of your own, REQUESTS_CA_BUNDLE must name the file with its root certificate"
+    return f"certbot does not trust the certificate of {said.host}", hint
 
 
-def _trust(output: str, name: str, host: str, now: float) -> tuple[str, str]:
-    return f"certbot does not trust the certificate of {host}", (
-        "for an authority of your own, REQUESTS_CA_BUNDLE must name the file with its root certificate"
-    )
+def _account(said: _Said) -> tuple[str, str]:
+    return f"{said.host} gives no account: {words(said.output)}", f"look at acme_email in [nginx], {_AGAIN}"
 
 
-def _authority(output: str, name: str, host: str, now: float) -> tuple[str, str]:
-    status = re.search(r"<Response \[(5\d\d)\]>", output)
-    what = f"answers with status {status[1]}" if status else f"fails: {words(output)}"
-    return f"the authority {host} {what}", "zdd tries again later by itself"
+def _broken(said: _Said) -> tuple[str, str]:
+    status = re.search(r"<Response \[(5\d\d)\]>", said.output)
+    what = f"answers with status {status[1]}" if status else f"fails: {words(said.output)}"
+    return f"the authority {said.host} {what}", _BY_ITSELF
 
 
-def _away(output: str, name: str, host: str, now: float) -> tuple[str, str]:
+def _away(said: _Said) -> tuple[str, str]:
     known = ("Connection refused", "Name or service not known", "Temporary failure in name resolution", "timed out")
     known += ("Network is unreachable", "No route to host", "Connection reset")
-    why = next((text for text in known if text.lower() in output.lower()), words(output))
-    return f"the authority {host} cannot be reached: {why}", (
-        f"this machine must get to {host}: look at its network, its DNS and its proxy; zdd tries again later by itself"
-    )
+    why = next((text for text in known if text.lower() in said.output.lower()), words(said.output))
+    hint = f"this machine must get to {said.host}: look at its network, its DNS and its proxy; {_BY_ITSELF}"
+    return f"the authority {said.host} cannot be reached: {why}", hint
 
 
-def _account(output: str, name: str, host: str, now: float) -> tuple[str, str]:
-    return f"{host} gives no account: {words(output)}", f"look at acme_email in [nginx], {_AGAIN}"
-
-
-def _busy(output: str, name: str, host: str, now: float) -> tuple[str, str]:
-    return "another certbot works in the same folder", "it may be one of a zddeploy that was killed; wait for its end"
-
-
-_Make = Callable[[str, str, str, float], tuple[str, str]]
 # The first one that matches is the cause: what a full disk or a limit brings about looks like other things, too.
-_CAUSES: tuple[tuple[Kind, str, _Make], ...] = (
+_CAUSES: tuple[tuple[Kind, str, Callable[[_Said], tuple[str, str]]], ...] = (
     ("disk", r"No space left on device|Disk quota exceeded", _disk),
     ("busy", r"Another instance of Certbot is already running", _busy),
     ("limited", r"rateLimited|too many (requests|certificates|failed|new|currently)|<Response \[429\]>", _limited),
     ("refused", r"Type: +\w+\s+Detail: ", _refused),
     ("clock", r"certificate (is not yet valid|has expired)", _clock),
     ("trust", r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", _trust),
-    (
-        "account",
-        r"invalidEmail|invalidContact|unsupportedContact|Unable to register an account|contact email",
-        _account,
-    ),
-    ("authority", r"<Response \[5\d\d\]>|serverInternal|internal error|Service busy", _authority),
+    ("account", r"invalidEmail|invalidContact|unsupportedContact|Unable to register an account", _account),
+    ("authority", r"<Response \[5\d\d\]>|serverInternal|internal error|Service busy", _broken),
     ("authority", r"ConnectionError|ConnectTimeout|ReadTimeout|NewConnectionError|Timeout|Errno 11[013]\b", _away),
 )

@@ -1,7 +1,7 @@
 """
 What a certificate says of itself (RFC 5280): for which names it is, from when until when, and whose it is.
 
-Python's standard library reads that of a peer's certificate only. Nothing is verified here, neither signature nor chain.
+Python's standard library reads that of a peer's certificate only. Nothing is verified: neither signature nor chain.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from zdd.acme.lineage import Folders
 from zdd.errors import UsageError
-from zdd.host import files
 from zdd.host.command import Commands, cannot_run, which
 
 OLDEST = (1, 12)  # the first with elliptic keys and all options below; Debian 11 has it
@@ -26,40 +26,6 @@ class Certbot(NamedTuple):
 
     argv: Sequence[str]
     version: tuple[int, ...]
-
-
-class Folders(NamedTuple):
-    """The folders of certbot, below `root`, and the folder that nginx serves the challenges from."""
-
-    root: str
-    webroot: str
-
-    def make(self) -> None:
-        """Make certbot's folders; nobody else may enter them, since its account's and certificates' keys are there."""
-        for folder in (self.root, self._config, self._work, self._logs):
-            files.open_folder(folder, 0o700, never=0o077)
-
-    @property
-    def _config(self) -> str:
-        return f"{self.root}/config"
-
-    @property
-    def _work(self) -> str:
-        return f"{self.root}/work"
-
-    @property
-    def _logs(self) -> str:
-        return f"{self.root}/logs"
-
-    def lineage(self, name: str) -> tuple[str, str]:
-        """Return the files with the chain and the key of the newest certificate that certbot has for this name."""
-        folder = f"{self._config}/live/{name}"
-        return f"{folder}/fullchain.pem", f"{folder}/privkey.pem"
-
-    def options(self) -> list[str]:
-        """Return the options that name the folders."""
-        folders = [f"--config-dir={self._config}", f"--work-dir={self._work}", f"--logs-dir={self._logs}"]
-        return [*folders, f"--webroot-path={self.webroot}"]
 
 
 def find(commands: Commands) -> Certbot:
@@ -115,7 +81,7 @@ def ask(
     The environment is ours, so that REQUESTS_CA_BUNDLE and a proxy hold for certbot, too. `interrupt` may raise; then
     certbot is killed. Raises OSError.
     """
-    folders.make()
+    folders.make(name)
     who = [f"--email={email}", "--no-eff-email"] if email else ["--register-unsafely-without-email"]
     argv = [
         *certbot.argv,

@@ -89,6 +89,13 @@ class CertificateStore:
             if other not in (_CURRENT, digest, former) and not any(other in text for text in keep):
                 files.remove_tree(f"{self.folder}/{name}/{other}")
 
+    def go_back(self, name: str, digest: str | None) -> None:
+        """Put a former pair in force, or none: what `install` has done is undone. Idempotent."""
+        if digest:
+            files.point(f"{self.folder}/{name}/{_CURRENT}", digest)
+        else:
+            files.remove(f"{self.folder}/{name}/{_CURRENT}")
+
     def _paths(self, name: str, digest: str) -> tuple[str, str]:
         folder = f"{self.folder}/{name}/{digest}"
         return f"{folder}/{_CERTIFICATE}", f"{folder}/{_KEY}"

@@ -17,7 +17,7 @@ class SecureSocket:
         self.close = connection.close
 
     def shake_hands(self) -> int:
-        """Go on with the handshake. Return the event of epoll(7) that it waits for, 0 once it is done; raises OSError."""
+        """Go on with the handshake. Return the event of epoll(7) that it awaits, 0 once it is done; raises OSError."""
         try:
             self._connection.do_handshake()
         except ssl.SSLWantReadError:

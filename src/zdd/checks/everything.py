@@ -18,6 +18,7 @@ CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
     "text": lambda project: project.proxy.text_findings(),
     "gate": nginx.gate,
     "ports": nginx.ports,
+    "certificates": lambda project: project.proxy.certificate_findings(),
     "access": preflight.access,
     "env_files": preflight.env_files,
     "sudo": nginx.sudo,

@@ -34,7 +34,8 @@ def require(project: Project, action: str = "deploy") -> None:
         from zdd.release import shared  # here, because most projects have no releases
 
         shared.check(release.shared, project.paths.shared)
-    for finding in (*access(project), *env_files(project)):
+    certificates = project.proxy.certificate_findings(new=True) if action == "deploy" else ()
+    for finding in (*access(project), *env_files(project), *certificates):
         raise UsageError(finding.what, hint=finding.fix)
     for notice in notices(project):
         project.events.notice(notice.line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError
@@ -42,8 +43,11 @@ def _text(key: str, nginx: NginxSection) -> str:
             f"cannot read {key} {path}: {error.strerror}", hint="nginx reads it as the user who runs zddeploy"
         ) from error
     if _KINDS[key] not in text:
-        what = "no private key" if key == "certificate_key" else "no certificate"
-        raise UsageError(f"{key} {path} holds {what} in PEM (a line such as -----BEGIN {_KINDS[key]})")
+        what = "private key" if key == "certificate_key" else "certificate"
+        raise UsageError(
+            f"{key} {path} holds no {what} in PEM, which has a line such as -----BEGIN {_KINDS[key]}",
+            hint="`openssl x509 -inform der` and `openssl pkey -inform der` convert DER",
+        )
     return text
 
 
@@ -52,21 +56,20 @@ def require_match(nginx: NginxSection) -> None:
     import ssl  # here, because only a new certificate is compared with its key
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    both = f"certificate {nginx.certificate} and certificate_key {nginx.certificate_key}"
+    certificate, key = os.fspath(nginx.certificate or ""), os.fspath(nginx.certificate_key or "")
+    both = f"certificate {certificate} and certificate_key {key}"
     try:
-        context.load_cert_chain(
-            os.fspath(nginx.certificate or ""), os.fspath(nginx.certificate_key or ""), _no_password
-        )
+        context.load_cert_chain(certificate, key, _no_password)
     except _Encrypted:
         raise UsageError(
-            f"certificate_key {nginx.certificate_key} is encrypted, and nobody types its password when nginx starts",
-            hint=f"write it without: `openssl pkey -in {nginx.certificate_key} -out NEW.pem`",
+            f"certificate_key {key} is encrypted, and nobody types its password when nginx starts",
+            hint=f"write it without: `openssl pkey -in {key} -out NEW.pem`",
         ) from None
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            what = f"{both} do not belong together: the key is another certificate's"
             raise UsageError(
-                what, hint="the certificate must be the first in its file, before those of its chain"
+                f"{both} do not belong together: the key is another certificate's",
+                hint="the host's own certificate must be the first in its file, before those of its chain",
             ) from None
         raise UsageError(f"{both} cannot be used: OpenSSL says {error.reason or error}") from None
     except OSError as error:
@@ -75,3 +78,15 @@ def require_match(nginx: NginxSection) -> None:
 
 def _no_password() -> str:
     raise _Encrypted
+
+
+def readable_by_others(path: str) -> str | None:
+    """Return the mode of a file that every user of this machine can read, None if they cannot."""
+    path = os.path.realpath(path)
+    mode = os.stat(path).st_mode
+    folder = os.path.dirname(path)
+    while folder != "/":
+        if not os.stat(folder).st_mode & stat.S_IXOTH:
+            return None
+        folder = os.path.dirname(folder)
+    return f"{mode & 0o777:o}" if mode & stat.S_IROTH else None

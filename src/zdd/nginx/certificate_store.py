@@ -57,6 +57,10 @@ class CertificateStore:
         """Return whether this pair is there."""
         return all(os.path.isfile(path) for path in self._paths(name, digest))
 
+    def holds(self, name: str, pair: Pair) -> bool:
+        """Return whether this pair, with this very key, is in force."""
+        return self.current(name) == pair.digest and files.read(self._paths(name, pair.digest)[1]) == pair.key
+
     def certificate(self, name: str, digest: str, hosts: Sequence[str]) -> Certificate:
         """Return the pair as the text names it, whether it is there already or not."""
         certificate, key = self._paths(name, digest)
@@ -81,7 +85,7 @@ class CertificateStore:
         certificate, key = self._paths(name, digest)
         for folder in (self.folder, f"{self.folder}/{name}", os.path.dirname(key)):
             files.open_folder(folder, 0o700, never=0o077)
-        if files.read(key) != pair.key or files.read(certificate) != pair.certificate:
+        if not self.has(name, digest):
             files.write(key, pair.key, 0o600, sync=True)
             files.write(certificate, pair.certificate, 0o600, sync=True)
         files.point(f"{self.folder}/{name}/{_CURRENT}", digest)

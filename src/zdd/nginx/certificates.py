@@ -7,7 +7,7 @@ from zdd.conf.schema import Config
 from zdd.host import files
 from zdd.host.command import Commands
 from zdd.layout import Layout
-from zdd.nginx import certificate_files, placeholder
+from zdd.nginx import certificate_files
 from zdd.nginx.certificate_store import FILES, PLACEHOLDER, CertificateStore, Pair
 from zdd.nginx.config.tls import Certificate, Tls
 
@@ -47,11 +47,22 @@ def of(config: Config, paths: Layout) -> list[Certificate]:
     return [_of_files(config, known)]
 
 
+def in_force(config: Config, paths: Layout) -> list[Certificate]:
+    """Return the certificates that nginx was given last: a changed file is not among them yet."""
+    if config.nginx.https == "auto":
+        return of(config, paths)
+    known = store(paths)
+    digest = known.current(FILES) if config.nginx.certificate else None
+    return [known.certificate(FILES, digest, [])] if digest else []
+
+
 def make(config: Config, paths: Layout, commands: Commands) -> None:
     """Put the files that the text names where it names them: those of the configuration, or the placeholder."""
     known = store(paths)
     if config.nginx.https == "auto":
         if any(certificate.is_placeholder for certificate in of(config, paths)):
+            from zdd.nginx import placeholder  # here and below, because it is needed once
+
             placeholder.make(known, commands)
     elif pair := certificate_files.usable(config.nginx, known):
         known.install(FILES, pair, keep=[files.read(paths.nginx_conf) or ""])
@@ -62,6 +73,8 @@ def require(config: Config, paths: Layout) -> None:
     known = store(paths)
     if config.nginx.https == "auto":
         if any(certificate.is_placeholder for certificate in of(config, paths)):
+            from zdd.nginx import placeholder
+
             placeholder.require(known)
     elif config.nginx.certificate and known.current(FILES) is None:
         certificate_files.read(config.nginx)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from zdd.conf.schema import Config
 from zdd.errors import DeployFailed
@@ -25,6 +26,9 @@ from zdd.nginx.proxy import Check, MaintenanceCheck, proceed
 from zdd.nginx.users import uid_of
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
+
+if TYPE_CHECKING:
+    from zdd.nginx.certificate_states import CertificateState
 
 _PER_REQUEST = 2  # connections that a request costs nginx: the client's and the one to the app
 
@@ -173,6 +177,12 @@ class ManagedNginx(NginxBase):
 
     def notices(self) -> Iterator[Finding]:
         return self.written.notices()
+
+    def certificates(self) -> list[CertificateState]:
+        return self.written.certificates()
+
+    def certificate_findings(self, new: bool = False) -> Iterator[Finding]:
+        return self.written.certificate_findings(new)
 
     def text_findings(self) -> Iterator[Finding]:
         return self.written.findings()

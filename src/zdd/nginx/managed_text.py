@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from zdd.conf.schema import Config
 from zdd.finding import Finding
@@ -13,6 +13,9 @@ from zdd.nginx.config.parse import Directive
 from zdd.nginx.process.binary import Binary
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
+
+if TYPE_CHECKING:
+    from zdd.nginx.certificate_states import CertificateState
 
 
 class ManagedText(Protocol):
@@ -76,6 +79,14 @@ class ManagedText(Protocol):
     def require_page(self) -> None:
         """Raise UsageError where the text does not look for the maintenance page."""
         return
+
+    def certificates(self) -> list[CertificateState]:
+        """As in Proxy."""
+        return []
+
+    def certificate_findings(self, new: bool = False) -> Iterator[Finding]:  # noqa: ARG002
+        """As in Proxy."""
+        return iter(())
 
     def findings(self) -> Iterator[Finding]:
         """Yield what `check` says of the text."""

@@ -6,16 +6,21 @@ import grp
 import os
 import pwd
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from zdd.finding import Finding, warning
 from zdd.host import files
-from zdd.nginx import addresses, certificates, users
+from zdd.nginx import addresses, users
 from zdd.nginx.config import listen, parse, render, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.setup import Route, Setup
+from zdd.nginx.config.tls import Tls
 from zdd.nginx.managed_text import ManagedText
 from zdd.routing.manifest import Manifest
+
+if TYPE_CHECKING:
+    from zdd.nginx.certificate_states import CertificateState
 
 _FORMER_DEFAULT = "8080"  # of `listen`, until 0.2
 
@@ -37,12 +42,17 @@ class OwnText(ManagedText):
 
     def require(self) -> None:
         """Raise UsageError where HTTPS has no certificate to start with."""
-        certificates.require(self.config, self.paths)
+        if self.config.nginx.is_tls:
+            from zdd.nginx import certificates  # here and below, because without HTTPS there are none
+
+            certificates.require(self.config, self.paths)
 
     def make_folder(self) -> None:
         """Make the folder below S, and the certificates that the text names."""
         files.make_folder(self.paths.nginx, 0o711)
         if self.config.nginx.is_tls:
+            from zdd.nginx import certificates
+
             certificates.make(self.config, self.paths, self.binary().commands)
 
     def text(self, target: Manifest) -> str:
@@ -68,11 +78,34 @@ class OwnText(ManagedText):
             assets=[f"{self.paths.assets}/{folder}" for folder in assets],
             reloads=any(app.socket == "tcp" for app in apps),
             mark=self.mark(),
-            tls=certificates.tls(self.config, self.paths),
+            tls=self._tls(),
             acme_folder=self.paths.acme if nginx.https == "auto" else None,
             canonical_host=nginx.canonical_host.lower() if nginx.canonical_host else None,
         )
         return render.render(setup, self.binary().version)
+
+    def _tls(self) -> Tls | None:
+        if not self.config.nginx.is_tls:
+            return None
+        from zdd.nginx import certificates
+
+        return certificates.tls(self.config, self.paths)
+
+    def certificates(self) -> list[CertificateState]:
+        """As in Proxy."""
+        if not self.config.nginx.is_tls:
+            return []
+        from zdd.nginx import certificate_states
+
+        return certificate_states.states(self.config, self.paths)
+
+    def certificate_findings(self, new: bool = False) -> Iterator[Finding]:
+        """As in Proxy."""
+        if self.config.nginx.is_tls:
+            from zdd.nginx import certificate_findings
+
+            look = certificate_findings.refused if new else certificate_findings.findings
+            yield from look(self.config, self.paths)
 
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""

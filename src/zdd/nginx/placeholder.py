@@ -7,7 +7,6 @@ The `openssl` program makes it: Python's standard library cannot, and every syst
 from __future__ import annotations
 
 import os
-import tempfile
 
 from zdd.errors import UsageError
 from zdd.host import files, foreign
@@ -30,6 +29,8 @@ def make(store: CertificateStore, commands: Commands) -> None:
     """Make the placeholder unless it is there. Raises UsageError."""
     if store.current(PLACEHOLDER) is not None:
         return
+    import tempfile  # here, because it imports much
+
     require(store)
     files.open_folder(store.folder, 0o700, never=0o077)
     with tempfile.TemporaryDirectory(dir=store.folder, prefix="_") as folder:

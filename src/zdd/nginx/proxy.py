@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from zdd.events import Unproved
 from zdd.finding import Finding
@@ -13,6 +13,9 @@ from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.routing.manifest import Manifest
+
+if TYPE_CHECKING:
+    from zdd.nginx.certificate_states import CertificateState
 
 Check = Callable[[], None]
 """What a wait calls again and again; it may raise."""
@@ -145,6 +148,14 @@ class Proxy(Protocol):
 
     def findings(self) -> Iterator[Finding]:
         """Yield what `check` says of nginx itself."""
+
+    def certificates(self) -> list[CertificateState]:
+        """Return the certificates that an nginx of ours has, none where it speaks no HTTPS."""
+        return []
+
+    def certificate_findings(self, new: bool = False) -> Iterator[Finding]:  # noqa: ARG002
+        """Yield what `check` says of them; with `new` only what a deploy is refused for: new ones that are no good."""
+        return iter(())
 
     def notices(self) -> Iterator[Finding]:
         """Yield what each deploy says before it begins: what may surprise later."""

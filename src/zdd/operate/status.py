@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -16,6 +16,9 @@ from zdd.operate.connected import connections, obstacle
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
+
+if TYPE_CHECKING:
+    from zdd.nginx.certificate_states import CertificateState
 
 _PATIENCE = 2.0  # seconds for each keeper: a person is waiting
 
@@ -54,7 +57,7 @@ class Status(msgspec.Struct):
     The project. `problems` are sentences, none if all is well; `notes` are sentences about what is not wrong.
 
     `running` is the command that changes the project now. `paused` has, for each paused instance, the seconds until its
-    requests are released.
+    requests are released. `certificates` are those of an nginx of ours.
     """
 
     project: str
@@ -69,6 +72,7 @@ class Status(msgspec.Struct):
     services: list[ServiceStatus]
     problems: list[str]
     notes: list[str]
+    certificates: list[CertificateState]
 
 
 def status(project: Project) -> Status:
@@ -93,7 +97,9 @@ def status(project: Project) -> Status:
         _services(project, current, running),
         [*_problems(project, current, running, interrupted), *unwanted],
         [],
+        project.proxy.certificates(),
     )
+    now.problems += [each.problem for each in now.certificates if each.problem and current]
     now.state = _state(now, current, running, interrupted, was_deployed)
     now.notes += _notes(now)
     now.notes += [] if unwanted else in_place.warning(project, current)
@@ -122,6 +128,7 @@ def _notes(now: Status) -> Iterator[str]:
         yield f"{name} is paused for {seconds:.0f} s more: its requests are held; `zddeploy resume` releases them"
     if now.maintenance:
         yield "maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it"
+    yield from (each.warning for each in now.certificates if each.warning and now.deploy)
     if change := now.running:
         yield f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it"
 

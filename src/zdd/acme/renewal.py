@@ -1,8 +1,8 @@
 """
 Certificates are asked for where it is time, and put into nginx's text.
 
-The authority is asked while deploys go on: only the change of nginx's text takes the project's lock. Whatever fails, and
-whenever the command is killed, the former certificates serve on; what certbot has got by then is used the next time.
+The authority is asked while deploys go on: only the change of nginx's text takes the project's lock. Whatever fails,
+and whenever the command is killed, the former certificates serve on; what certbot has got by then is used next time.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Renewal:
         self.at_once = at_once
         self.paths = project.paths
         self.store = of_nginx.store(project.paths)
-        self.attempts = attempts(project)
+        self.attempts = Attempts(f"{project.paths.certbot}/attempts.json")
         config = in_force(project).config
         self.hosts = of_nginx.hosts(config)
         addresses = (listen.address([address]) for address in config.nginx.listen)
@@ -184,11 +184,6 @@ class Renewal:
             yield
         finally:
             lock.release()
-
-
-def attempts(project: Project) -> Attempts:
-    """Return what failed last for each host of the project."""
-    return Attempts(f"{project.paths.certbot}/attempts.json")
 
 
 def in_force(project: Project) -> Project:

@@ -18,7 +18,7 @@ from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
 if TYPE_CHECKING:
-    from zdd.nginx.certificate_states import CertificateState
+    from zdd.operate.certificates import CertificateStatus
 
 _PATIENCE = 2.0  # seconds for each keeper: a person is waiting
 
@@ -72,7 +72,7 @@ class Status(msgspec.Struct):
     services: list[ServiceStatus]
     problems: list[str]
     notes: list[str]
-    certificates: list[CertificateState]
+    certificates: list[CertificateStatus]
 
 
 def status(project: Project) -> Status:
@@ -97,7 +97,7 @@ def status(project: Project) -> Status:
         _services(project, current, running),
         [*_problems(project, current, running, interrupted), *unwanted],
         [],
-        project.proxy.certificates(),
+        _certificates(project),
     )
     now.problems += [each.problem for each in now.certificates if each.problem and current]
     now.state = _state(now, current, running, interrupted, was_deployed)
@@ -110,6 +110,14 @@ def status(project: Project) -> Status:
     if hidden := obstacle():
         now.notes.append(f"connections are unknown: {hidden.strerror}; {hidden.cure}")
     return now
+
+
+def _certificates(project: Project) -> list[CertificateStatus]:
+    if not project.config.nginx.is_tls:
+        return []
+    from zdd.operate import certificates  # here, because without HTTPS there are none
+
+    return certificates.look(project)
 
 
 def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:
@@ -129,6 +137,10 @@ def _notes(now: Status) -> Iterator[str]:
     if now.maintenance:
         yield "maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it"
     yield from (each.warning for each in now.certificates if each.warning and now.deploy)
+    if any(each.failed for each in now.certificates):
+        from zdd.operate import certificates
+
+        yield from certificates.notes(now.certificates)
     if change := now.running:
         yield f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it"
 

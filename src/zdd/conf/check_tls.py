@@ -15,9 +15,10 @@ CHALLENGES = "/.well-known/acme-challenge/"  # where certificate authorities loo
 
 _ACME = ("acme_email", "acme_server")
 _TLS = ("https_listen", "redirect_https", "hsts")
-_ALL = ("https", *_ACME, "certificate", "certificate_key", *_TLS, "canonical_host")
+_KEYS = ("https", *_ACME, "certificate", "certificate_key", *_TLS, "canonical_host")
 _PLAIN_PORT = "80"
-_EVERYWHERE = ("", "*", "0.0.0.0", "[::]")
+_EVERYWHERE = ("", "*", "0.0.0.0")  # of IPv4
+_ALL = ("", "[::]")
 
 
 def with_defaults(nginx: NginxSection) -> NginxSection:
@@ -37,7 +38,7 @@ def nginx(document: Document, nginx: NginxSection, services: Mapping[str, Servic
     if "nginx" in document.classic:
         return
     if owner := "template" if nginx.template else "include" if nginx.include else None:
-        for key in (key for key in _ALL if key in given):
+        for key in (key for key in _KEYS if key in given):
             what = f"{key} has no effect with {owner}; set it in that server block"
             yield document.error("nginx", what, key=key)
         return
@@ -87,14 +88,14 @@ def _ports(document: Document, nginx: NginxSection) -> Iterator[Refusal]:
         setting = document.setting("https_listen", address)
         if (host, port) in seen:
             yield document.error("nginx", f"{setting} is there twice; leave one out", key="https_listen")
-        elif any(port == other and (host == near or "" in (host, near)) for near, other in plain):
+        elif any(port == other and (host == near or {host, near} & {*_ALL}) for near, other in plain):
             what = f"{setting} has the port of listen, too: one port speaks either HTTP or HTTPS"
             yield document.error("nginx", what, key="https_listen")
         seen.add((host, port))
 
 
 def _parts(address: str) -> tuple[str, int]:
-    """Return host and port of an address; the host is empty for every address."""
+    """Return host and port of an address; the host is empty for every address of IPv4."""
     host, _, port = address.rpartition(":")
     return "" if host in _EVERYWHERE else host.lower(), int(port)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import time
+from collections.abc import Sequence
 
 from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError
 from zdd.host import foreign
+from zdd.nginx import x509
 from zdd.nginx.certificate_store import FILES, CertificateStore, Pair
 
 _LARGEST = 1 << 20  # bytes
@@ -18,15 +21,23 @@ class _Encrypted(Exception):  # noqa: N818 -- what the key is
     """The key asks for a password."""
 
 
-def usable(nginx: NginxSection, known: CertificateStore) -> Pair | None:
-    """Return the content of the two files if nginx can work with it, else None."""
+def usable(nginx: NginxSection, known: CertificateStore, hosts: Sequence[str]) -> Pair | None:
+    """
+    Return the content of the two files if nginx can work with it, else None.
+
+    In the place of a pair that is in force, it must also be one that browsers accept for these hosts.
+    """
     try:
         pair = read(nginx)
+        current = known.current(FILES)
+        if current == pair.digest:
+            return pair
         if not known.has(FILES, pair.digest):
             require_match(nginx)
-    except UsageError:
+        is_refused = current is not None and any(x509.refused(x509.read(pair.certificate)[0], hosts, time.time()))
+    except (UsageError, ValueError):
         return None
-    return pair
+    return None if is_refused else pair
 
 
 def read(nginx: NginxSection) -> Pair:

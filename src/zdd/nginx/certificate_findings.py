@@ -69,7 +69,7 @@ def of_files(config: Config, paths: Layout) -> Iterator[Finding]:
 
 def _dates(config: Config, first: X509) -> Iterator[Finding]:
     what, now = f"certificate {config.nginx.certificate}", time.time()
-    for problem in certificate_states.refused(first, [], now):
+    for problem in x509.refused(first, [], now):
         yield error(f"{what} {problem}", _EXPIRED, _cure(config))
     left = int((first.ends - now) // certificate_states.DAY)
     if 0 <= left < SOON and now < first.ends:
@@ -78,7 +78,7 @@ def _dates(config: Config, first: X509) -> Iterator[Finding]:
 
 def _names(config: Config, first: X509) -> Iterator[Finding]:
     now = (first.begins + first.ends) / 2
-    for problem in certificate_states.refused(first, certificates.hosts(config), now):
+    for problem in x509.refused(first, certificates.hosts(config), now):
         what = f"certificate {config.nginx.certificate} {problem}"
         yield error(what, "browsers refuse it for that host", "have it issued for all hosts of the services")
 

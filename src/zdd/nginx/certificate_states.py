@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-
 import msgspec
 
 from zdd.conf.schema import Config
@@ -13,7 +11,6 @@ from zdd.host import files
 from zdd.layout import Layout
 from zdd.nginx import certificates, x509
 from zdd.nginx.certificates import Certificate
-from zdd.nginx.x509 import X509
 
 DAY = 86400
 SOON = 14  # days: authorities certify for 90 or 47 days, and renewing begins well before that
@@ -54,26 +51,9 @@ def _state(certificate: Certificate, hosts: list[str], now: float) -> Certificat
     except (ValueError, OSError) as error:
         what = f"{who}: the certificate {certificate.certificate} cannot be read: {error}"
         return CertificateState(hosts, [], None, None, None, placeholder=False, problem=what)
-    problems = [f"the certificate of {who} {problem}" for problem in refused(first, hosts, now)]
+    problems = [f"the certificate of {who} {problem}" for problem in x509.refused(first, hosts, now)]
     left = int((first.ends - now) // DAY)
     is_soon = not problems and left < SOON
     warning = f"the certificate of {who} expires in {counted(left, 'day')}" if is_soon else None
     problem = "; ".join(problems) or None
     return CertificateState(hosts, list(first.names), first.issued_by, first.ends, left, False, problem, warning)
-
-
-def refused(certificate: X509, hosts: Sequence[str], now: float) -> Iterator[str]:
-    """Yield why browsers refuse this certificate for these hosts now: the rest of a sentence about it."""
-    if now >= certificate.ends:
-        yield f"has expired, on {_day(certificate.ends)}"
-    if now < certificate.begins:
-        yield f"is valid only from {_day(certificate.begins)} on (is this machine's clock right?)"
-    # What a regular expression or a wildcard at the end matches, nobody can compare.
-    known = [host for host in hosts if not host.startswith("~") and not host.endswith("*")]
-    if missing := [host for host in known if not certificate.covers(host)]:
-        names = ", ".join(certificate.names[:5]) or "no name at all"
-        yield f"is not for {' and '.join(missing[:5])}; it is for {names}"
-
-
-def _day(moment: float) -> str:
-    return time.strftime("%d %B %Y, %H:%M UTC", time.gmtime(moment))

@@ -64,7 +64,7 @@ def make(config: Config, paths: Layout, commands: Commands) -> None:
             from zdd.nginx import placeholder  # here and below, because it is needed once
 
             placeholder.make(known, commands)
-    elif pair := certificate_files.usable(config.nginx, known):
+    elif pair := certificate_files.usable(config.nginx, known, hosts(config)):
         known.install(FILES, pair, keep=[files.read(paths.nginx_conf) or ""])
 
 
@@ -89,5 +89,5 @@ def _issued(known: CertificateStore, host: str) -> Certificate:
 
 def _of_files(config: Config, known: CertificateStore) -> Certificate:
     """Return the pair that the configuration names; while that is of no use, the one that was in force before."""
-    pair = certificate_files.usable(config.nginx, known)
+    pair = certificate_files.usable(config.nginx, known, hosts(config))
     return known.certificate(FILES, pair.digest if pair else known.current(FILES) or _NONE, [])

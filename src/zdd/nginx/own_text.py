@@ -8,6 +8,7 @@ import pwd
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from zdd.errors import UsageError
 from zdd.finding import Finding, warning
 from zdd.host import files
 from zdd.nginx import addresses, users
@@ -22,6 +23,7 @@ from zdd.routing.manifest import Manifest
 if TYPE_CHECKING:
     from zdd.nginx.certificate_states import CertificateState
 
+_TLS_MODULES = ("http_ssl_module", "http_v2_module")
 _FORMER_DEFAULT = "8080"  # of `listen`, until 0.2
 
 
@@ -41,10 +43,16 @@ class OwnText(ManagedText):
         return self.paths.nginx
 
     def require(self) -> None:
-        """Raise UsageError where HTTPS has no certificate to start with."""
+        """Raise UsageError where nginx cannot speak HTTPS, or has no certificate to start with."""
         if self.config.nginx.is_tls:
             from zdd.nginx import certificates  # here and below, because without HTTPS there are none
 
+            for module in _TLS_MODULES:
+                if self.binary().lacks(module):
+                    raise UsageError(
+                        f"nginx at {self.binary().path} was built without {module}, which HTTPS needs",
+                        hint="install the distribution's (`apt install nginx`), or set binary in [nginx]",
+                    )
             certificates.require(self.config, self.paths)
 
     def make_folder(self) -> None:

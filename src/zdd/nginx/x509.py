@@ -11,7 +11,8 @@ import base64
 import datetime
 import re
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _PEM = re.compile("-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END", re.DOTALL)
@@ -66,6 +67,19 @@ def read(pem: str) -> list[X509]:
     if not found:
         raise ValueError("it holds no certificate")
     return found
+
+
+def refused(certificate: X509, hosts: Sequence[str], now: float) -> Iterator[str]:
+    """Yield why browsers refuse this certificate for these hosts now: the rest of a sentence about it."""
+    if now >= certificate.ends:
+        yield f"has expired, on {_day(certificate.ends)}"
+    if now < certificate.begins:
+        yield f"is valid only from {_day(certificate.begins)} on (is this machine's clock right?)"
+    # What a regular expression or a wildcard at the end matches, nobody can compare.
+    known = [host for host in hosts if not host.startswith("~") and not host.endswith("*")]
+    if missing := [host for host in known if not certificate.covers(host)]:
+        names = ", ".join(certificate.names[:5]) or "no name at all"
+        yield f"is not for {' and '.join(missing[:5])}; it is for {names}"
 
 
 def _certificate(der: bytes) -> X509:
@@ -129,3 +143,7 @@ def _time(tag: int, value: bytes) -> float:
         raise ValueError(text)
     year, month, day, hour, minute, second = map(int, parts.groups())
     return datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.UTC).timestamp()
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%d %B %Y, %H:%M UTC", time.gmtime(moment))

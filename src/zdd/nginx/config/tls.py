@@ -17,7 +17,7 @@ from zdd.nginx.config.version import Version
 
 HTTPS_PORT = 443
 
-_CIPHERS = (
+CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -27,7 +27,7 @@ _CIPHERS = (
 )
 _LINES = f"""\
 ssl_protocols TLSv1.2 TLSv1.3;
-ssl_ciphers {":".join(_CIPHERS)};
+ssl_ciphers {":".join(CIPHERS)};
 ssl_prefer_server_ciphers off;  # clients know best which of these is fast for them
 ssl_ecdh_curve X25519:prime256v1:secp384r1;
 ssl_session_timeout 1d;

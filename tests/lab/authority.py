@@ -8,14 +8,14 @@ import subprocess
 import urllib.parse
 from pathlib import Path
 
-from tests.system.authority import DAY, certified
+from tests.system.authority import DOORS
 from tests.waiting import eventually
 
 from .host import ADDRESS, HERE, Host, run
 
 NAME = "acme-v02.api.letsencrypt.org"
 NEAR = "198.18.79.1"
-BUNDLE = "/etc/ssl/authority.pem"
+BUNDLE = "/etc/ssl/our-root.pem"
 
 # pebble has its directory at another path; what else there is to know is in that.
 DOOR = """\
@@ -28,7 +28,7 @@ http {
     uwsgi_temp_path FOLDER/temp; scgi_temp_path FOLDER/temp;
     server {
         listen NEAR:443 ssl;
-        ssl_certificate FOLDER/door.pem;
+        ssl_certificate FOLDER/door.crt;
         ssl_certificate_key FOLDER/door.key;
         location / { proxy_pass https://127.0.0.1:14000; proxy_set_header Host $host; }
         location = /directory { proxy_pass https://127.0.0.1:14000/dir; proxy_set_header Host $host; }
@@ -43,14 +43,12 @@ class LetsEncrypt:
     def __init__(self, host: Host, folder: Path) -> None:
         self.folder = folder
         self._children: list[subprocess.Popen[bytes]] = []
-        certificate, key = certified([NAME], -DAY, 900 * DAY)
-        (folder / "door.pem").write_text(certificate)
-        (folder / "door.key").write_text(key)
+        door = DOORS.issue(folder, NAME, name="door")
         settings = {
             "listenAddress": "127.0.0.1:14000",
             "managementListenAddress": "127.0.0.1:15000",
-            "certificate": str(folder / "door.pem"),
-            "privateKey": str(folder / "door.key"),
+            "certificate": str(door.certificate),
+            "privateKey": str(door.key),
             "httpPort": 80,
             "tlsPort": 443,
             "ocspResponderURL": "",
@@ -60,7 +58,7 @@ class LetsEncrypt:
         }
         (folder / "pebble.json").write_text(json.dumps({"pebble": settings}))
         (folder / "nginx.conf").write_text(DOOR.replace("FOLDER", str(folder)).replace("NEAR", NEAR))
-        host.write(BUNDLE, certificate)
+        host.write(BUNDLE, DOORS.pem)
         host.write("/etc/profile.d/authority.sh", f"export REQUESTS_CA_BUNDLE={BUNDLE}\n")
         host.root("sh", "-c", f"echo {NEAR} {NAME} >> /etc/hosts")
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from ..pages import ROOT, Page
-from .authority import LetsEncrypt
+from ..pages import DOCS, ROOT, Page
+from .authority import BUNDLE, LetsEncrypt
 from .guide import NAME, Desk
 from .host import ADDRESS, MIXED, Host, Visitors, assert_nothing_lost
 from .shop import APP
 
+GUIDE = Page(DOCS / "guides/certificates.md")
 SECTION = Page(ROOT / "README.md").section("From a bare Debian host to a site with a certificate")
 CONF, COMMANDS = SECTION
 REPOSITORY = "https://git.example.org/shop.git"
@@ -75,6 +77,22 @@ def test_five_commands_lead_to_a_site_with_a_certificate_and_deploys_lose_nothin
     report = visitors.report()
     assert_nothing_lost(report)
     assert report.reconnects == 0
+
+
+def test_what_the_guide_says_is_typed(bare: Host, desk: Desk, authority: LetsEncrypt) -> None:
+    bare.root("ln", "-s", "/opt/zdd/bin/zddeploy", "/usr/local/bin/")
+    (look,) = [block for block in GUIDE.section("Renewal") if block.is_to_do]
+    (own,) = [block for block in GUIDE.section("An authority of your own") if block.is_to_do]
+    assert [block for block in GUIDE.blocks if block.is_to_do] == [look, own]
+
+    shown = typed(desk, look.text)
+    assert re.search(rf"{NAME} +Pebble.* days left", shown)
+    assert "no certificate is due" in shown
+    assert f"Environment=REQUESTS_CA_BUNDLE={BUNDLE}" in typed(desk, own.text)
+
+
+def typed(desk: Desk, text: str) -> str:
+    return desk.run(f"ssh root@{NAME} {shlex.quote(f'cd /srv/shop && {text}')}").stdout
 
 
 def test_the_timer_renews_and_disable_removes_it(bare: Host, desk: Desk, authority: LetsEncrypt) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import http.server
-import ipaddress
 import json
 import os
 import shutil
@@ -16,57 +14,35 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from tests import certificates
 from tests.machine import free_port
 from tests.waiting import eventually
 
 from .project import Project
 
 HERE = "127.0.0.1"
-DAY = datetime.timedelta(days=1)
+DOORS = certificates.Authority("Who certifies the authority's own door")
 NAMES = ("shop.example.org", "www.example.org", "blog.example.org")
-
-
-def certified(names: list[str], begins: datetime.timedelta, ends: datetime.timedelta) -> tuple[str, str]:
-    """A certificate signed by itself, and its key, in PEM; it begins and ends so long after now."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
-    addresses = x509.SubjectAlternativeName(
-        [x509.DNSName(each) for each in names] + [x509.IPAddress(ipaddress.ip_address(HERE))]
-    )
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).add_extension(addresses, critical=False)
-    made = builder.not_valid_before(now + begins).not_valid_after(now + ends).sign(key, hashes.SHA256())
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return made.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
 
 
 class Authority:
     """
     pebble, which asks on `http_port` for its challenges; its DNS leads every name here unless a test says otherwise.
 
-    `begins` is when the certificate of its own door begins, after now.
+    `age` is that of the certificate of its own door, in days.
     """
 
-    def __init__(self, folder: Path, http_port: int, begins: datetime.timedelta = -DAY) -> None:
+    def __init__(self, folder: Path, http_port: int, age: float = 1) -> None:
         self.folder = folder
         self.log = folder / "pebble.log"
-        self.bundle = folder / "door.pem"
         self._api, self._management, self._dns, self._records = (free_port() for _ in range(4))
-        certificate, key = certified([], begins, begins + 900 * DAY)
-        self.bundle.write_text(certificate)
-        (folder / "door.key").write_text(key)
+        door = DOORS.issue(folder, HERE, age=age, name="door")
+        self.bundle = door.certificate  # its chain is there, too
         settings = {
             "listenAddress": f"{HERE}:{self._api}",
             "managementListenAddress": f"{HERE}:{self._management}",
-            "certificate": str(self.bundle),
-            "privateKey": str(folder / "door.key"),
+            "certificate": str(door.certificate),
+            "privateKey": str(door.key),
             "httpPort": http_port,
             "tlsPort": free_port(),
             "ocspResponderURL": "",
@@ -131,10 +107,8 @@ class Authority:
 
 @contextlib.contextmanager
 def answering(folder: Path, status: int, problem: dict[str, object] | None = None) -> Iterator[str]:
-    """An authority that answers every request with this status; yields its address, door.pem is its certificate."""
-    certificate, key = certified([], -DAY, 900 * DAY)
-    (folder / "door.pem").write_text(certificate)
-    (folder / "door.key").write_text(key)
+    """An authority that answers every request with this status; yields its address, door.crt is its certificate."""
+    door = DOORS.issue(folder, HERE, name="door")
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -149,7 +123,7 @@ def answering(folder: Path, status: int, problem: dict[str, object] | None = Non
             pass
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "door.pem", folder / "door.key")
+    context.load_cert_chain(*door)
     with http.server.ThreadingHTTPServer((HERE, 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

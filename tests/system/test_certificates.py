@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import os
 import re
@@ -23,13 +22,12 @@ from zdd.load import Load, Spec
 from zdd.nginx.certificate_store import CertificateStore, Pair
 from zdd.nginx.process.binary import packaged
 
-from .authority import DAY, HERE, NAMES, Authority, NamedProject, answering, certified, obstacle
-from .project import MIXED, PLAIN, assert_nothing_lost, configure, leftovers, service, version
+from .authority import DOORS, HERE, NAMES, Authority, NamedProject, answering, obstacle
+from .project import MIXED, PLAIN, assert_nothing_lost, configure, leftovers, service
 
 pytestmark = pytest.mark.skipif(obstacle() is not None, reason=obstacle() or "")
 
 SHOP, WWW, BLOG = NAMES
-LATER = datetime.timedelta(hours=1)
 
 
 @pytest.fixture
@@ -76,13 +74,17 @@ def unproved(project: NamedProject, *args: str) -> list[dict[str, str]]:
     return found
 
 
-def put(project: NamedProject, host: str, left: datetime.timedelta) -> None:
-    """Have a certificate in force that ends so soon, and that certbot knows nothing of."""
-    store = CertificateStore(f"{project.state}/certificates")
-    store.install(host, Pair(*certified([host], left - 90 * DAY, left)))
+def put(project: NamedProject, host: str, days: float) -> None:
+    """Have a certificate that has so many days left, and that certbot knows nothing of; nginx gets it next time."""
+    install(project, host, days)
     shutil.rmtree(project.state / "certbot", ignore_errors=True)
-    version(project, "as before")
-    project.zddeploy("restart")
+
+
+def install(project: NamedProject, host: str, days: float) -> None:
+    """Put a certificate where nginx's next text names it."""
+    issued = DOORS.issue(project.folder, host, days=days, age=90 - days)
+    pair = Pair(issued.certificate.read_text(), issued.key.read_text())
+    CertificateStore(f"{project.state}/certificates").install(host, pair)
 
 
 def test_the_first_deploy_ends_with_a_certificate_and_the_next_one_asks_nobody(
@@ -140,7 +142,7 @@ def test_a_renewal_under_load_loses_nothing(project: NamedProject, authority: Au
     """With the newest nginx: older ones close the idle connections of their clients at each reload."""
     lay_out(project, authority.server, more=f'binary = "{packaged()}"')
     project.zddeploy()
-    put(project, SHOP, 20 * DAY)
+    put(project, SHOP, 20)
     old = presented(project)["bytes"]
     spec = Spec(f"{HERE}:{project.https}", MIXED, host=SHOP, tls=True, rate=200, connections=16, timeout=60)
 
@@ -192,7 +194,7 @@ def test_while_a_certificate_is_valid_nothing_but_a_notice_comes_of_a_failure(
 ) -> None:
     lay_out(project, authority.server)
     project.zddeploy()
-    put(project, SHOP, 20 * DAY)
+    put(project, SHOP, 20)
     authority.end()
 
     told = project.events()
@@ -218,7 +220,7 @@ def test_an_authority_that_refuses_everything_is_told_in_one_cause(
     kind: str,
     cause: str,
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "door.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "door.crt"))
     with answering(tmp_path, status, problem) as server:
         lay_out(project, server)
 
@@ -259,7 +261,7 @@ def test_what_the_authority_cannot_verify_is_told_in_its_words(project: NamedPro
 
 def test_a_clock_that_is_wrong_is_told(project: NamedProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen from a clock that is behind, the certificate of the authority's door begins later."""
-    made = Authority(tmp_path, project.port, begins=DAY)
+    made = Authority(tmp_path, project.port, age=-1)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(made.bundle))
     made.start()
     try:
@@ -286,7 +288,7 @@ def test_on_a_full_disk_the_former_certificate_serves_on(project: NamedProject, 
     try:
         lay_out(project, authority.server)
         project.zddeploy()
-        put(project, SHOP, 20 * DAY)
+        put(project, SHOP, 20)
         old = presented(project)["bytes"]
         with (project.state / "full").open("wb", 0) as file, contextlib.suppress(OSError):
             while file.write(b"x" * 512):
@@ -312,7 +314,7 @@ def test_killed_anywhere_it_serves_and_the_next_one_finishes(
     lay_out(project, authority.server, SHOP, WWW)
     project.zddeploy()
     for host in (SHOP, WWW):
-        put(project, host, 20 * DAY)
+        put(project, host, 20)
     issued = authority.orders()
     reached: dict[str, Callable[[], object]] = {
         "its own challenge": lambda: any((project.state / "acme/.well-known/acme-challenge").glob("zdd-*")),
@@ -344,8 +346,7 @@ def test_killed_between_the_certificate_and_the_reload_the_next_one_reloads(
 ) -> None:
     lay_out(project, authority.server)
     project.zddeploy()
-    store = CertificateStore(f"{project.state}/certificates")
-    store.install(SHOP, Pair(*certified([SHOP], -DAY, 80 * DAY)))  # as far as a command came that was killed
+    install(project, SHOP, 80)  # as far as a command came that was killed
     old = presented(project)["bytes"]
 
     assert "reloaded" in project.zddeploy("certificates", "renew").stdout
@@ -358,7 +359,7 @@ def test_killed_between_the_certificate_and_the_reload_the_next_one_reloads(
 def test_two_at_once_ask_once(project: NamedProject, authority: Authority) -> None:
     lay_out(project, authority.server)
     project.zddeploy()
-    put(project, SHOP, 20 * DAY)
+    put(project, SHOP, 20)
     first = project.beside("certificates", "renew")
     eventually(lambda: certbots(project))
     first.send_signal(signal.SIGSTOP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -59,11 +60,12 @@ class Attempts:
         return known[name]
 
     def forget(self, *names: str) -> None:
-        """Forget the failures of these names: they have a certificate now, or are nobody's any more."""
+        """Forget the failures of these names, as far as the disk lets us: they have a certificate now, or are gone."""
         known = self.all()
         left = {name: attempt for name, attempt in known.items() if name not in names}
         if left != known:
-            self._write(left)
+            with contextlib.suppress(OSError):
+                self._write(left)
 
     def _write(self, attempts: dict[str, Attempt]) -> None:
         files.write(self.path, json.dumps(msgspec.to_builtins(attempts)), mode=0o600)

@@ -39,6 +39,10 @@ def renew(project: Project, scheduled: bool) -> int:
 
     Without `scheduled` the authority is asked even if it has refused a short time ago. Raises Locked.
     """
+    if project.tables.current() is None:
+        text = "nothing is deployed, so no authority could see that the hosts are yours; `zddeploy` asks it, too"
+        project.events.send(Result(text=text))
+        return 0
     with project.interrupts.caught():
         changing = renewal.patient(project)
         outcomes = Renewal(project, lambda: recovery.changing(changing, _NAME), at_once=not scheduled).run()

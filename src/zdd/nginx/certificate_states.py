@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+
 import msgspec
 
 from zdd.conf.schema import Config

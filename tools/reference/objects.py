@@ -9,6 +9,7 @@ from msgspec import UNSET
 from zdd import events
 from zdd.events import REASONS, Event
 from zdd.history import Entry
+from zdd.nginx.certificate_state import CertificateState
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status
 from zdd.operate.under_way import UnderWay
 
@@ -74,6 +75,7 @@ TITLES: dict[type, tuple[str, str]] = {
     UnderWay: ("The command that runs, in status", ""),
     ServiceStatus: ("A service of status", ""),
     InstanceStatus: ("An instance of status", ""),
+    CertificateState: ("A certificate of status", ""),
     Entry: ("history --json", "One object a deploy, the newest first. What has no value is left out."),
 }
 
@@ -92,6 +94,17 @@ MEANINGS: dict[type, dict[str, str]] = {
         "services": "see below",
         "problems": "what is wrong, in sentences; the exit code is 1 when there are any",
         "notes": "what is worth knowing, but not wrong",
+        "certificates": "those of zdd's own nginx, where it speaks HTTPS; see below",
+    },
+    CertificateState: {
+        "hosts": "the hosts that it is there for",
+        "names": "the names that it has",
+        "issuer": "who has issued it",
+        "ends": "when it expires",
+        "days_left": "whole days until then, below 0 afterwards",
+        "placeholder": "whether it only stands there until one has been issued",
+        "problem": "why browsers refuse it",
+        "warning": "what to do about it soon",
     },
     UnderWay: {
         "deploy": "the number of its deploy, once it has one",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,14 +11,12 @@ from zdd import history, kills, living, usable
 from zdd.errors import counted
 from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
+from zdd.nginx.certificate_state import CertificateState
 from zdd.operate import admission, in_place, maintenance, switched_off, under_way
 from zdd.operate.connected import connections, obstacle
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
-
-if TYPE_CHECKING:
-    from zdd.nginx.certificate_states import CertificateState
 
 _PATIENCE = 2.0  # seconds for each keeper: a person is waiting
 

@@ -202,7 +202,7 @@ def test_a_certificate_that_is_no_good_is_refused_beforehand(shop: Shop, spoil: 
     assert [one["deploy"] for one in shop.project.events("history")] == [2, 1]
 
     # What is no new version must be possible all the same, with the certificate of before.
-    shop.project.zddeploy("rollback")
+    assert "nginx keeps the certificate that it has: " in shop.project.zddeploy("rollback").stderr
     assert (shop.serial(), get(shop.https, "shop.test").headers["x-release"]) == (serial, "1")
     shop.project.zddeploy("down")
     shop.project.zddeploy("up")
@@ -228,6 +228,7 @@ def test_status_tells_of_certificates_and_warns_in_time(shop: Shop) -> None:
     assert found["ends"] == pytest.approx(time.time() + 90 * 86400, abs=3600)
 
     shop.issue(days=13.5)
+    assert "site.crt has changed: `zddeploy certificates renew`" in shop.project.zddeploy("status").stdout
     shop.project.zddeploy()
     assert "the certificate of shop.test and www.shop.test expires in 13 days" in shop.project.zddeploy("status").stdout
     assert "expires in 13 days" in shop.project.zddeploy("check").stdout

@@ -147,8 +147,8 @@ MEANINGS: dict[type, dict[str, str]] = {
         "next": "when the authority is asked again",
         "kind": "`name`: it does not lead here; `refused`: the authority could not verify it; `limited`: the authority "
         "was asked too often; `authority`: it is away, or broken; `trust`: its own certificate is not trusted; "
-        "`clock`; `account`; `disk`; `busy`: another certbot runs; `certbot`: it is missing, or fails otherwise; `nginx`: it "
-        "does not take the new one",
+        "`clock`; `account`; `disk`; `busy`: another certbot runs; `certbot`: it is missing, or fails otherwise; "
+        "`nginx`: it does not take the new one",
         "cause": "why, in a sentence",
         "hint": "what to do",
     },
@@ -195,7 +195,7 @@ def _fields(event: type[Event]) -> str:
 
 def _section(struct: type[msgspec.Struct]) -> str:
     title, words = TITLES[struct]
-    types_of = typing.get_type_hints(struct, localns={"CertificateStatus": CertificateStatus})
+    types_of = typing.get_type_hints(struct)
     rows = [f"| `{name}` | {_type(types_of[name])} | {MEANINGS[struct][name]} |\n" for name in struct.__struct_fields__]
     text = f"{words}\n\n" if words else ""
     return f"\n## {title}\n\n{text}| field | type | meaning |\n| --- | --- | --- |\n" + "".join(rows)

@@ -47,6 +47,17 @@ def refused(config: Config, paths: Layout) -> Iterator[Finding]:
             yield finding
 
 
+def notices(config: Config, paths: Layout) -> Iterator[Finding]:
+    """Yield that nginx keeps the certificate that it has, as the files of the configuration are of no use."""
+    current = certificates.store(paths).current(certificates.FILES) if config.nginx.certificate else None
+    if current is None or certificates.chosen(config, paths) != current:
+        return
+    for finding in of_files(config, paths):
+        if finding.level == "error" and finding.why != _EXPIRED:
+            yield warning(f"nginx keeps the certificate that it has: {finding.what}", finding.why, finding.fix)
+            return
+
+
 def of_files(config: Config, paths: Layout) -> Iterator[Finding]:
     """Yield what is wrong with the files that the configuration names."""
     nginx = config.nginx

@@ -7,39 +7,37 @@ import time
 import msgspec
 
 from zdd.conf.schema import Config
-from zdd.errors import counted
+from zdd.errors import UsageError, counted
 from zdd.host import files
 from zdd.layout import Layout
-from zdd.nginx import certificates, x509
+from zdd.nginx import certificate_files, certificates, x509
+from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.certificates import Certificate
 
 DAY = 86400
 SOON = 14  # days: authorities certify for 90 or 47 days, and renewing begins well before that
 
 
-class CertificateState(msgspec.Struct, frozen=True):
-    """
-    A certificate that stands in nginx's text, and the hosts it is there for.
-
-    `ends` is as of time.time(), `days_left` below 0 once it has expired; both are None for a placeholder and for what
-    cannot be read. `problem` is a sentence if browsers refuse it, `warning` if they will soon.
-    """
-
-    hosts: list[str]
-    names: list[str]
-    issuer: str | None
-    ends: float | None
-    days_left: int | None
-    placeholder: bool
-    problem: str | None = None
-    warning: str | None = None
-
-
 def states(config: Config, paths: Layout, now: float | None = None) -> list[CertificateState]:
     """Return the state of each certificate in nginx's text."""
     now = time.time() if now is None else now
     served = certificates.hosts(config)
-    return [_state(each, list(each.names) or served, now) for each in certificates.in_force(config, paths)]
+    found = [_state(each, list(each.names) or served, now) for each in certificates.in_force(config, paths)]
+    return [_with_news(config, paths, each) for each in found] if config.nginx.certificate else found
+
+
+def _with_news(config: Config, paths: Layout, state: CertificateState) -> CertificateState:
+    """Return the state with a word on files that have changed since nginx was given the certificate."""
+    try:
+        digest = certificate_files.read(config.nginx).digest
+    except UsageError as error:
+        return msgspec.structs.replace(state, warning=f"{error.message}; nginx keeps the certificate that it has")
+    if digest == certificates.store(paths).current(certificates.FILES):
+        return state
+    what = (
+        f"{config.nginx.certificate} has changed: `zddeploy certificates renew`, or the next deploy, gives it to nginx"
+    )
+    return msgspec.structs.replace(state, warning=what)
 
 
 def _state(certificate: Certificate, hosts: list[str], now: float) -> CertificateState:

@@ -44,7 +44,14 @@ def of(config: Config, paths: Layout) -> list[Certificate]:
     known = store(paths)
     if config.nginx.https == "auto":
         return [_issued(known, host) for host in hosts(config)]
-    return [_of_files(config, known)]
+    return [known.certificate(FILES, chosen(config, paths) or _NONE, [])]
+
+
+def chosen(config: Config, paths: Layout) -> str | None:
+    """Return the digest of the files' pair, or while that is of no use, of the one in force; None if there is none."""
+    known = store(paths)
+    pair = certificate_files.usable(config.nginx, known, hosts(config))
+    return pair.digest if pair else known.current(FILES)
 
 
 def in_force(config: Config, paths: Layout) -> list[Certificate]:
@@ -85,9 +92,3 @@ def _issued(known: CertificateStore, host: str) -> Certificate:
     if digest := known.current(host):
         return known.certificate(host, digest, [host])
     return known.placeholder([host])
-
-
-def _of_files(config: Config, known: CertificateStore) -> Certificate:
-    """Return the pair that the configuration names; while that is of no use, the one that was in force before."""
-    pair = certificate_files.usable(config.nginx, known, hosts(config))
-    return known.certificate(FILES, pair.digest if pair else known.current(FILES) or _NONE, [])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from zdd.conf.schema import Config
 from zdd.errors import DeployFailed
@@ -16,6 +15,7 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx import conf_file, ports
 from zdd.nginx.base import NginxBase
+from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import include, listen, maintenance, parse
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.managed_text import ManagedText
@@ -26,9 +26,6 @@ from zdd.nginx.proxy import Check, MaintenanceCheck, proceed
 from zdd.nginx.users import uid_of
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
-
-if TYPE_CHECKING:
-    from zdd.nginx.certificate_states import CertificateState
 
 _PER_REQUEST = 2  # connections that a request costs nginx: the client's and the one to the app
 

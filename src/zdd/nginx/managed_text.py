@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from zdd.conf.schema import Config
 from zdd.finding import Finding
+from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.parse import Directive
 from zdd.nginx.process.binary import Binary
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
-
-if TYPE_CHECKING:
-    from zdd.nginx.certificate_states import CertificateState
 
 
 class ManagedText(Protocol):

@@ -6,12 +6,12 @@ import grp
 import os
 import pwd
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from zdd.errors import UsageError
 from zdd.finding import Finding, warning
 from zdd.host import files
 from zdd.nginx import addresses, users
+from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import listen, parse, render, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
@@ -19,9 +19,6 @@ from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.tls import Tls
 from zdd.nginx.managed_text import ManagedText
 from zdd.routing.manifest import Manifest
-
-if TYPE_CHECKING:
-    from zdd.nginx.certificate_states import CertificateState
 
 _TLS_MODULES = ("http_ssl_module", "http_v2_module")
 _FORMER_DEFAULT = "8080"  # of `listen`, until 0.2
@@ -139,7 +136,11 @@ class OwnText(ManagedText):
         return list(nginx.listen) if is_said or not self._has_former_default() else [_FORMER_DEFAULT]
 
     def notices(self) -> Iterator[Finding]:
-        """Tell that nginx listens on every address although no `listen` says so."""
+        """Tell that nginx listens on every address although no `listen` says so, and of certificates of no use."""
+        if self.config.nginx.is_tls:
+            from zdd.nginx import certificate_findings
+
+            yield from certificate_findings.notices(self.config, self.paths)
         if not self.config.nginx.listen_is_set and self._plain() == [_FORMER_DEFAULT]:
             yield warning(
                 f"nginx listens on port {_FORMER_DEFAULT} of every address of this machine, as before 0.2",

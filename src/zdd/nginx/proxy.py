@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from zdd.events import Unproved
 from zdd.finding import Finding
 from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
+from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.routing.manifest import Manifest
-
-if TYPE_CHECKING:
-    from zdd.nginx.certificate_states import CertificateState
 
 Check = Callable[[], None]
 """What a wait calls again and again; it may raise."""

@@ -9,7 +9,7 @@ import msgspec
 from zdd.acme.attempts import Attempt, Attempts
 from zdd.acme.failure import utc
 from zdd.errors import counted
-from zdd.nginx.certificate_states import CertificateState
+from zdd.nginx.certificate_state import CertificateState
 from zdd.project import Project
 
 
@@ -42,13 +42,12 @@ def told(failed: Attempt, now: float) -> str:
     return f"{failed.cause}; {failed.hint}{again}"
 
 
-def notes(certificates: list[CertificateStatus]) -> list[str]:
+def notes(project: Project) -> list[str]:
     """Return a sentence for each host whose last try has failed."""
     now = time.time()
     return [
-        f"the last try for a certificate of {' and '.join(each.hosts)} failed: {told(each.failed, now)}"
-        for each in certificates
-        if each.failed
+        f"the last try for a certificate of {host} failed: {told(failed, now)}"
+        for host, failed in tried(project).all().items()
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,14 +11,12 @@ from zdd import history, kills, living, usable
 from zdd.errors import counted
 from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
+from zdd.nginx.certificate_state import CertificateState
 from zdd.operate import admission, in_place, maintenance, switched_off, under_way
 from zdd.operate.connected import connections, obstacle
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
-
-if TYPE_CHECKING:
-    from zdd.operate.certificates import CertificateStatus
 
 _PATIENCE = 2.0  # seconds for each keeper: a person is waiting
 
@@ -72,7 +70,7 @@ class Status(msgspec.Struct):
     services: list[ServiceStatus]
     problems: list[str]
     notes: list[str]
-    certificates: list[CertificateStatus]
+    certificates: list[CertificateState]
 
 
 def status(project: Project) -> Status:
@@ -102,6 +100,7 @@ def status(project: Project) -> Status:
     now.problems += [each.problem for each in now.certificates if each.problem and current]
     now.state = _state(now, current, running, interrupted, was_deployed)
     now.notes += _notes(now)
+    now.notes += _unrenewed(project) if current else []
     now.notes += [] if unwanted else in_place.warning(project, current)
     last = next(history.known(project.paths.history), None)
     now.notes += kills.shortened(kills.since_last(kills.read(project.paths.kills), last))
@@ -112,12 +111,20 @@ def status(project: Project) -> Status:
     return now
 
 
-def _certificates(project: Project) -> list[CertificateStatus]:
+def _certificates(project: Project) -> list[CertificateState]:
     if not project.config.nginx.is_tls:
         return []
     from zdd.operate import certificates  # here, because without HTTPS there are none
 
-    return certificates.look(project)
+    return [*certificates.look(project)]
+
+
+def _unrenewed(project: Project) -> list[str]:
+    if project.config.nginx.https != "auto":
+        return []
+    from zdd.operate import certificates
+
+    return certificates.notes(project)
 
 
 def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:
@@ -137,10 +144,6 @@ def _notes(now: Status) -> Iterator[str]:
     if now.maintenance:
         yield "maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it"
     yield from (each.warning for each in now.certificates if each.warning and now.deploy)
-    if any(each.failed for each in now.certificates):
-        from zdd.operate import certificates
-
-        yield from certificates.notes(now.certificates)
     if change := now.running:
         yield f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it"
 

@@ -82,6 +82,7 @@ def status(project: Project) -> Status:
     interrupted = project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
     deploys = history.known(project.paths.history)
     was_deployed = current is not None or any(entry.outcome == "done" for entry in deploys)
+    certified, unrenewed = _certified(project)
     now = Status(
         project.name,
         str(project.config.path),
@@ -95,12 +96,12 @@ def status(project: Project) -> Status:
         _services(project, current, running),
         [*_problems(project, current, running, interrupted), *unwanted],
         [],
-        _certificates(project),
+        certified,
     )
     now.problems += [each.problem for each in now.certificates if each.problem and current]
     now.state = _state(now, current, running, interrupted, was_deployed)
     now.notes += _notes(now)
-    now.notes += _unrenewed(project) if current else []
+    now.notes += unrenewed if current else []
     now.notes += [] if unwanted else in_place.warning(project, current)
     last = next(history.known(project.paths.history), None)
     now.notes += kills.shortened(kills.since_last(kills.read(project.paths.kills), last))
@@ -111,20 +112,13 @@ def status(project: Project) -> Status:
     return now
 
 
-def _certificates(project: Project) -> list[CertificateState]:
+def _certified(project: Project) -> tuple[list[CertificateState], list[str]]:
+    """Return the certificates, and notes on those that could not be renewed."""
     if not project.config.nginx.is_tls:
-        return []
+        return [], []
     from zdd.operate import certificates  # here, because without HTTPS there are none
 
-    return [*certificates.look(project)]
-
-
-def _unrenewed(project: Project) -> list[str]:
-    if project.config.nginx.https != "auto":
-        return []
-    from zdd.operate import certificates
-
-    return certificates.notes(project)
+    return [*certificates.look(project)], certificates.notes(project)
 
 
 def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:

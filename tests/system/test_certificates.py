@@ -171,6 +171,7 @@ def test_an_authority_that_is_away_delays_the_certificate_and_fails_no_deploy(
     assert any("the last try for a certificate" in note for note in project.status()["notes"])
     assert listed(project)[SHOP]["failed"]["kind"] == "authority"
     assert "the last try" in project.zddeploy("certificates").stdout
+    assert f"the last try for a certificate of {SHOP} failed" in project.zddeploy("check", code=None).stdout
     assert "no new certificate for" in project.zddeploy("certificates", "renew", code=1).stdout
     assert logs(project) > asked  # a person asks at once
     asked = logs(project)

@@ -128,6 +128,10 @@ def test_one_that_is_in_force_and_has_expired_stops_no_deploy(tmp_path: Path) ->
     certificates.store(paths).install(certificates.FILES, certificates.Pair(*files_of(config)))
 
     assert list(certificate_findings.refused(config, paths)) == []
+    (own,) = certificates.of(config, paths)
+    Path(paths.nginx).mkdir()
+    lines = f"ssl_certificate {own.certificate};\n  ssl_certificate_key {own.key};\n  server_name shop.test www.shop.test;\n"
+    Path(paths.nginx_conf).write_text(f"server {{\n  {lines}}}\n")
     (state,) = certificate_states.states(config, paths)
     assert state.problem is not None
     assert "the certificate of shop.test and www.shop.test has expired" in state.problem

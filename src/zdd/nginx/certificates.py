@@ -14,7 +14,19 @@ from zdd.nginx.certificate_store import FILES, PLACEHOLDER, CertificateStore, Pa
 from zdd.nginx.config import parse
 from zdd.nginx.config.tls import Certificate, Tls
 
-__all__ = ["FILES", "PLACEHOLDER", "Certificate", "CertificateStore", "Pair", "hosts", "in_force", "of", "store", "tls"]
+__all__ = [
+    "FILES",
+    "PLACEHOLDER",
+    "Certificate",
+    "CertificateStore",
+    "Pair",
+    "hosts",
+    "in_force",
+    "is_in_use",
+    "of",
+    "store",
+    "tls",
+]
 
 # As servers.py writes it; to parse the whole text would cost a status of a thousand services a second.
 _IN_TEXT = re.compile(r"^ *(ssl_certificate .*;\n *ssl_certificate_key .*;\n *server_name .*;)$", re.MULTILINE)
@@ -68,6 +80,12 @@ def in_force(paths: Layout) -> list[Certificate]:
         named = [name for name in names if name != "_"]
         found[certificate] = before._replace(names=[*before.names, *named])
     return list(found.values())
+
+
+def is_in_use(config: Config, paths: Layout) -> bool:
+    """Return whether the text that nginx was given last names the certificates that it should have now."""
+    text = files.read(paths.nginx_conf) or ""
+    return all(certificate.certificate in text for certificate in of(config, paths))
 
 
 def make(config: Config, paths: Layout, commands: Commands) -> None:

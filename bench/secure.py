@@ -40,7 +40,7 @@ def ways(stack: ExitStack) -> dict[str, str]:
 
 @contextmanager
 def zdd(sockets: list[str]) -> Iterator[int]:
-    """zdd's own text, which serves plain requests, too, so that one can see that it has started."""
+    """Zdd's own text, which serves plain requests, too, so that one can see that it has started."""
     with nginx() as folder:
         port, other = free_port(), free_port()
         issued = certified(folder)

@@ -128,6 +128,12 @@ def test_one_that_is_in_force_and_has_expired_stops_no_deploy(tmp_path: Path) ->
     certificates.store(paths).install(certificates.FILES, certificates.Pair(*files_of(config)))
 
     assert list(certificate_findings.refused(config, paths)) == []
+    (own,) = certificates.of(config, paths)
+    Path(paths.nginx).mkdir()
+    assert not certificates.is_in_use(config, paths)
+    lines = ["server {", f"ssl_certificate {own.certificate};", f"ssl_certificate_key {own.key};"]
+    Path(paths.nginx_conf).write_text("\n  ".join([*lines, "server_name shop.test www.shop.test;", "}"]))
+    assert certificates.is_in_use(config, paths)
     (state,) = certificate_states.states(config, paths)
     assert state.problem is not None
     assert "the certificate of shop.test and www.shop.test has expired" in state.problem

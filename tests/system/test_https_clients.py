@@ -15,6 +15,7 @@ import pytest
 import sslyze
 
 from tests.secure import context
+from tests.waiting import eventually
 from zdd.nginx.config import tls
 
 from .project import version
@@ -67,28 +68,38 @@ class Http2:
         self.is_leaving = False
 
     def ask(self, path: str = "/", body: bytes = b"") -> dict[str, str]:
-        """Send a request and return the answer's headers."""
-        stream = self._http.get_next_available_stream_id()
+        """Send a request and return the answer's headers once all of it is there."""
+        return self.answer(self.send(path, body))
+
+    def send(self, path: str, body: bytes = b"") -> int:
+        """Send a request; returns its stream."""
+        stream: int = self._http.get_next_available_stream_id()
         method = "POST" if body else "GET"
         pseudo = [(":method", method), (":authority", self._host), (":scheme", "https"), (":path", path)]
         self._http.send_headers(stream, pseudo, end_stream=not body)
         if body:
             self._http.send_data(stream, body, end_stream=True)
         self._socket.sendall(self._http.data_to_send())
+        return stream
+
+    def answer(self, stream: int) -> dict[str, str]:
+        """Return the headers of the answer on this stream."""
         headers: dict[str, str] = {}
         while True:
             data = self._socket.recv(65536)
             assert data, "the server has closed the connection"
+            is_whole = False
             for event in self._http.receive_data(data):
                 if isinstance(event, h2.events.ResponseReceived):
-                    headers = dict(event.headers)
+                    headers = {str(name): str(value) for name, value in event.headers}
                 if isinstance(event, h2.events.DataReceived):
                     self._http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                assert not isinstance(event, h2.events.StreamReset), event
                 self.is_leaving = self.is_leaving or isinstance(event, h2.events.ConnectionTerminated)
-                if isinstance(event, h2.events.StreamEnded):
-                    self._socket.sendall(self._http.data_to_send())
-                    return headers
+                is_whole = is_whole or (isinstance(event, h2.events.StreamEnded) and event.stream_id == stream)
             self._socket.sendall(self._http.data_to_send())
+            if is_whole:
+                return headers
 
     def close(self) -> None:
         self._socket.close()
@@ -108,6 +119,23 @@ def test_a_connection_of_http_2_outlives_deploys(shop: Shop) -> None:
     client.close()
 
     assert (seen, client.is_leaving) == (["1", "2", "3"], False)
+
+
+def test_a_request_of_http_2_that_is_under_way_outlives_a_new_certificate(shop: Shop) -> None:
+    shop.configure(web())
+    shop.project.zddeploy()
+    client, done = Http2(shop.https, "shop.test"), shop.project.folder / "done"
+    stream = client.send(f"/slow/{done.name}")
+    eventually(lambda: "is busy\n" in shop.project.log("*.log"))
+    before = shop.serial()
+
+    shop.issue()
+    shop.project.zddeploy("--detach")
+    eventually(lambda: shop.serial() != before)
+    done.touch()
+
+    assert client.answer(stream)[":status"] == "200"
+    client.close()
 
 
 def test_curl_takes_the_certificate_and_speaks_http_2(shop: Shop) -> None:

@@ -21,8 +21,7 @@ SOON = 14  # days: authorities certify for 90 or 47 days, and renewing begins we
 def states(config: Config, paths: Layout, now: float | None = None) -> list[CertificateState]:
     """Return the state of each certificate in nginx's text."""
     now = time.time() if now is None else now
-    served = certificates.hosts(config)
-    found = [_state(each, list(each.names) or served, now) for each in certificates.in_force(config, paths)]
+    found = [_state(each, list(each.names), now) for each in certificates.in_force(paths)]
     return [_with_news(config, paths, each) for each in found] if config.nginx.certificate else found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from zdd.conf import check_tls
 from zdd.conf.schema import Config
 from zdd.host import files
@@ -9,10 +11,25 @@ from zdd.host.command import Commands
 from zdd.layout import Layout
 from zdd.nginx import certificate_files
 from zdd.nginx.certificate_store import FILES, PLACEHOLDER, CertificateStore, Pair
+from zdd.nginx.config import parse
 from zdd.nginx.config.tls import Certificate, Tls
 
-__all__ = ["FILES", "PLACEHOLDER", "Certificate", "CertificateStore", "Pair", "hosts", "of", "store", "tls"]
+__all__ = [
+    "FILES",
+    "PLACEHOLDER",
+    "Certificate",
+    "CertificateStore",
+    "Pair",
+    "hosts",
+    "in_force",
+    "is_in_use",
+    "of",
+    "store",
+    "tls",
+]
 
+# As servers.py writes it; to parse the whole text would cost a status of a thousand services a second.
+_IN_TEXT = re.compile(r"^ *(ssl_certificate .*;\n *ssl_certificate_key .*;\n *server_name .*;)$", re.MULTILINE)
 _NONE = "none"  # no pair's digest: `require` refuses such a text beforehand
 
 
@@ -54,13 +71,21 @@ def chosen(config: Config, paths: Layout) -> str | None:
     return pair.digest if pair else known.current(FILES)
 
 
-def in_force(config: Config, paths: Layout) -> list[Certificate]:
-    """Return the certificates that nginx was given last: a changed file is not among them yet."""
-    if config.nginx.https == "auto":
-        return of(config, paths)
-    known = store(paths)
-    digest = known.current(FILES) if config.nginx.certificate else None
-    return [known.certificate(FILES, digest, [])] if digest else []
+def in_force(paths: Layout) -> list[Certificate]:
+    """Return the certificates in the text that nginx was given last: a changed file is not among them yet."""
+    found: dict[str, Certificate] = {}
+    for lines in _IN_TEXT.findall(files.read(paths.nginx_conf) or ""):
+        (certificate,), (key,), names = (directive.args for directive in parse.parse(lines))
+        before = found.get(certificate, Certificate([], certificate, key, f"/{PLACEHOLDER}/" in certificate))
+        named = [name for name in names if name != "_"]
+        found[certificate] = before._replace(names=[*before.names, *named])
+    return list(found.values())
+
+
+def is_in_use(config: Config, paths: Layout) -> bool:
+    """Return whether the text that nginx was given last names the certificates that it should have now."""
+    text = files.read(paths.nginx_conf) or ""
+    return all(certificate.certificate in text for certificate in of(config, paths))
 
 
 def make(config: Config, paths: Layout, commands: Commands) -> None:

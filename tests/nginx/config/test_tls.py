@@ -249,6 +249,7 @@ def test_nothing_newer_than_nginx_1_18_is_written_for_it() -> None:
 
     old, between, new = (render.render(setup, version) for version in ((1, 18, 0), (1, 22, 1), (1, 25, 1)))
 
+    assert ["http2_max_requests" in text for text in (old, between, new)] == [True, False, False]
     assert "reject_handshake" not in old
     assert "return 444;" in old
     assert "ssl_reject_handshake on;" in between

@@ -62,7 +62,7 @@ def _http(setup: Setup, version: Version) -> str:
     if setup.mark:
         lines.append(setup.mark.lines())
     if setup.tls:
-        lines.append(tls.http_lines(setup.tls))
+        lines.append(tls.http_lines(setup.tls, version))
     if setup.assets:  # without types most files are text/plain, which browsers refuse as style sheets and scripts
         lines.append(media_types.LINES)
     return "\n".join(lines) + "\n"

@@ -80,9 +80,12 @@ class Tls(NamedTuple):
         return "" if HTTPS_PORT in ports else f":{ports[0]}"
 
 
-def http_lines(tls: Tls) -> str:
+def http_lines(tls: Tls, version: Version) -> str:
     """Return the lines for the http level."""
-    return (_LINES + (_HSTS.format(seconds=tls.hsts) if tls.hsts else "")).rstrip()
+    lines = _LINES + (_HSTS.format(seconds=tls.hsts) if tls.hsts else "")
+    if version < versions.KEEPALIVE_OF_HTTP2:
+        lines += "http2_max_requests 100000;  # as keepalive_requests, which is for HTTP/2 later on\n"
+    return lines.rstrip()
 
 
 def listens(tls: Tls, version: Version, default: str = "") -> list[str]:

@@ -31,18 +31,21 @@ CONNECTIONS = 64
 
 def measure(runs: int, seconds: int, tell: Callable[[str], None]) -> list[dict[str, dict[str, float]]]:
     """Return a dictionary of all ways a run; the ways take turns."""
+    from bench import secure  # here, because it is made of what is below
+
     with ExitStack() as stack:
-        ways = {"app alone": stack.enter_context(backend(1))[1][0]}
+        ports_of = {"app alone": stack.enter_context(backend(1))[1][0]}
         for slots in SLOTS:
             sockets, ports = stack.enter_context(backend(slots))
-            ways[f"zdd, {slots}"] = stack.enter_context(zdd(sockets))
-            ways[f"plain nginx, {slots}"] = stack.enter_context(plain(ports))
+            ports_of[f"zdd, {slots}"] = stack.enter_context(zdd(sockets))
+            ports_of[f"plain nginx, {slots}"] = stack.enter_context(plain(ports))
             if not kamal.missing():
-                ways[f"kamal-proxy, {slots}"] = stack.enter_context(kamal_proxy(ports))
+                ports_of[f"kamal-proxy, {slots}"] = stack.enter_context(kamal_proxy(ports))
+        urls = {name: f"http://127.0.0.1:{port}/" for name, port in ports_of.items()} | secure.ways(stack)
         found = []
         for number in range(runs):
             tell(f"data path, run {number + 1} of {runs}")
-            found.append({name: wrk(f"http://127.0.0.1:{port}/", seconds, CONNECTIONS) for name, port in ways.items()})
+            found.append({name: wrk(url, seconds, CONNECTIONS) for name, url in urls.items()})
         return found
 
 
@@ -63,19 +66,28 @@ def backend(slots: int) -> Iterator[tuple[list[str], list[int]]]:
 def zdd(sockets: list[str]) -> Iterator[int]:
     """Zdd's own text, before slots that lead to the sockets as in a table."""
     with nginx() as folder:
-        port, slots = free_port(), []
-        (folder / "tables/1/web").mkdir(parents=True)
-        (folder / "current").symlink_to("tables/1")
-        for number, path in enumerate(sockets):
-            (folder / f"tables/1/web/{number:02}").symlink_to(path)
-            slots.append(f"unix:{folder}/current/web/{number:02}")
-        start(folder, own_text(folder, slots, port), port)
+        port = free_port()
+        start(folder, own_text(folder, slots_to(folder, sockets), port), port)
         yield port
+
+
+def slots_to(folder: Path, sockets: list[str]) -> list[str]:
+    """Make slots that lead to the sockets, as in a table."""
+    (folder / "tables/1/web").mkdir(parents=True)
+    (folder / "current").symlink_to("tables/1")
+    for number, path in enumerate(sockets):
+        (folder / f"tables/1/web/{number:02}").symlink_to(path)
+    return [f"unix:{folder}/current/web/{number:02}" for number in range(len(sockets))]
 
 
 def own_text(folder: Path, slots: list[str], port: int) -> str:
     """Return the text that zdd renders for such slots."""
-    setup = Setup(
+    return render(own_setup(folder, slots, port), nginx_version())
+
+
+def own_setup(folder: Path, slots: list[str], port: int) -> Setup:
+    """Return what that text is made of."""
+    return Setup(
         pid_file=f"{folder}/nginx.pid",
         error_log=f"{folder}/error.log",
         temp_folder=f"{folder}/temp",
@@ -85,7 +97,6 @@ def own_text(folder: Path, slots: list[str], port: int) -> str:
         access_log=f"{folder}/access.log",
         maintenance_file=f"{folder}/maintenance",
     )
-    return render(setup, nginx_version())
 
 
 def tail() -> float | None:

@@ -32,5 +32,6 @@ def count(number: float | None) -> str:
 
 
 def slots(number: str) -> str:
-    """So many slots."""
-    return f"{number} slot{'s' if number != '1' else ''}"
+    """So many slots; what follows a comma follows it here, too."""
+    count, comma, more = number.partition(", ")
+    return f"{count} slot{'s' if count != '1' else ''}{comma}{more}"

@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "zdd"
 # file of a folder that stands lower than the rest.
 _ORDER = """
     __main__ cli demo init
-    deploy checks operate project deployed snapshot
+    deploy checks operate acme project deployed snapshot
     release nginx instances routing keeper.survey keeper.client
     paths usable claims living layout conf kills history interrupts
     events finding terminal errors cause secret visible typed load instances.name

@@ -116,6 +116,7 @@ REASONS = {
     "redirect": "nginx answers with a redirect",
     "nginx": "nginx answers by itself",
     "maintenance": "the maintenance page is on",
+    "certificate": "browsers do not accept the certificate of a host",
     "pool": "nginx's pooled connections may lead to the version before for longer than 5 s",
 }
 """Why something could not be proved: the closed list of an event's `reason`."""

@@ -33,6 +33,9 @@ class Layout:
         self.nginx_about = f"{self.state}/nginx.about"  # what its program has said of itself, with -V
         self.nginx_temp = f"{self.nginx}/temp"
         self.nginx_log = f"{self.logs}/nginx.log"
+        self.certificates = f"{self.state}/certificates"  # with their keys: 0700
+        self.acme = f"{self.state}/acme"  # what nginx answers a certificate authority
+        self.certbot = f"{self.state}/certbot"  # certbot's own folders, with its keys: 0700
         self.nginx_trial = f"{self.state}/nginx.trial"  # a text for somebody else's nginx, while it is tested
         self.gate = f"{self.state}/gate"  # the secret words by which nginx says which text it runs
         self.code = f"{self.state}/code.json"

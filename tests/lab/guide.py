@@ -84,6 +84,10 @@ class Desk:
     def near(self, *argv: str) -> str:
         return run([str(HERE / "hosts.sh"), "near", *argv]).stdout
 
+    def near_with(self, text: str, *argv: str) -> str:
+        """Run a command beside the host, with this text as its input."""
+        return run([str(HERE / "hosts.sh"), "near", *argv], text=text).stdout
+
     def run(self, script: str, folder: str = ".", code: int | None = 0) -> Result:
         return run(self._argv(script, folder), code)
 

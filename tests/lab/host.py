@@ -127,7 +127,7 @@ def wheels(folder: Path) -> Path:
     run([*pip, "wheel", "--no-deps", "-w", str(folder), str(ROOT)])
     own = str(next(folder.glob("zddeploy-*.whl")))
     options = ["--only-binary=:all:", "--python-version", python, "-d", str(folder)]
-    run([*pip, "download", *options, own, "fastapi", "uvicorn", "websockets"])
+    run([*pip, "download", *options, f"{own}[nginx,https]", "fastapi", "uvicorn", "websockets"])
     return folder
 
 

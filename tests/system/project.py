@@ -44,6 +44,8 @@ GRANIAN = {"run": "granian --interface asgi --uds {socket} asgi:app", "socket": 
 class Project:
     """Its folder lies right below /tmp: the path of a UNIX socket may have 107 bytes."""
 
+    within: tuple[str, ...] = ()  # the command that runs zddeploy, in a namespace for example
+
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zdd", dir="/tmp"))
         self.folder.chmod(0o755)  # nginx's workers must be able to pass
@@ -79,7 +81,7 @@ class Project:
     def zddeploy(self, *args: str, code: int | None = 0, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run zddeploy in the project's folder and check its exit code, unless that is None."""
         result = subprocess.run(
-            [BIN / "zddeploy", *args],
+            [*self.within, BIN / "zddeploy", *args],
             cwd=self.folder,
             env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"},
             stdin=subprocess.DEVNULL,
@@ -93,7 +95,7 @@ class Project:
 
     def beside(self, *args: str) -> Beside:
         """Run zddeploy beside the test."""
-        self._children.append(Beside(self.folder, args))
+        self._children.append(Beside(self.folder, args, self.within))
         return self._children[-1]
 
     def status(self) -> dict[str, Any]:
@@ -151,9 +153,9 @@ class Project:
 class Beside(subprocess.Popen[bytes]):
     """A zddeploy that runs beside the test."""
 
-    def __init__(self, folder: Path, args: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, args: tuple[str, ...], within: tuple[str, ...] = ()) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the process is of interest)
-        command = [str(BIN / "zddeploy"), *args]
+        command = [*within, str(BIN / "zddeploy"), *args]
         env = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"}
         streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": self._output, "stderr": subprocess.STDOUT}
         super().__init__(command, cwd=folder, env=env, **streams)

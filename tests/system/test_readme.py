@@ -31,7 +31,8 @@ async def app(scope, receive, send):
 
 
 def blocks(language: str) -> list[str]:
-    return [block.text for block in Page(ROOT / "README.md").blocks if block.language == language]
+    """Those that are typed here; what has a place of its own is typed on a host, by tests/lab/test_certificate.py."""
+    return [block.text for block in Page(ROOT / "README.md").blocks if block.language == language and not block.where]
 
 
 def test_its_first_service_is_deployed_looked_at_and_ended_as_it_says(project: Project) -> None:

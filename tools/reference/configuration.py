@@ -69,6 +69,9 @@ connections short. `{zdd.mark}`, inside `http { }`, lets nginx show which versio
 With `include`, `pid_file` says [which nginx](../guides/system-nginx.md#which-nginx) reads the file, if several run or
 zdd cannot see it. zdd asks that nginx for the `health_host` of a service after the switch; without one it finds a host
 and a path [by reading the configuration](../guides/system-nginx.md#what-a-deploy-proves).
+
+With `https` or `certificate` zdd's own nginx speaks [HTTPS](../guides/https.md): it listens on 80 and 443 unless
+`listen` and `https_listen` say otherwise.
 """
 
 CLASSIC = """\

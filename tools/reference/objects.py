@@ -7,8 +7,10 @@ import msgspec
 from msgspec import UNSET
 
 from zdd import events
+from zdd.acme.attempts import Attempt
 from zdd.events import REASONS, Event
 from zdd.history import Entry
+from zdd.operate.certificates import CertificateStatus
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status
 from zdd.operate.under_way import UnderWay
 
@@ -66,6 +68,8 @@ CURES = {
     "redirect": "set `health_host` and `health_path` to what is not redirected",
     "nginx": "set `health_path` to what nginx passes to the app: not a file, a login or a `return`",
     "maintenance": "nothing; after `zddeploy maintenance off` the next deploy proves it",
+    "certificate": "the text says why, and so does `zddeploy certificates`: "
+    "[what to do](../guides/certificates.md#when-it-fails)",
     "pool": "bound the upstream's pool, as `zddeploy check` says",
 }
 
@@ -74,6 +78,11 @@ TITLES: dict[type, tuple[str, str]] = {
     UnderWay: ("The command that runs, in status", ""),
     ServiceStatus: ("A service of status", ""),
     InstanceStatus: ("An instance of status", ""),
+    CertificateStatus: (
+        "A certificate of status and of certificates --json",
+        "`zddeploy certificates --json` prints one object: `project`, and `certificates` with these.",
+    ),
+    Attempt: ("The last try for a certificate", ""),
     Entry: ("history --json", "One object a deploy, the newest first. What has no value is left out."),
 }
 
@@ -92,6 +101,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "services": "see below",
         "problems": "what is wrong, in sentences; the exit code is 1 when there are any",
         "notes": "what is worth knowing, but not wrong",
+        "certificates": "those of zdd's own nginx; see below",
     },
     UnderWay: {
         "deploy": "the number of its deploy, once it has one",
@@ -119,6 +129,28 @@ MEANINGS: dict[type, dict[str, str]] = {
         "cpu_seconds": "CPU time that these have used",
         "release": "the release it runs",
         "exit": "how the app last ended",
+    },
+    CertificateStatus: {
+        "hosts": "the hosts that it is there for",
+        "names": "the names in it",
+        "issuer": "who has issued it",
+        "ends": "when it expires",
+        "days_left": "how many whole days are left, below 0 once it has expired",
+        "placeholder": "whether it stands there until the first one has been issued",
+        "problem": "why browsers refuse it",
+        "warning": "why browsers will soon refuse it, or what else a person should know",
+        "failed": "the last try to get a new one, if that has failed; see below",
+    },
+    Attempt: {
+        "at": "when",
+        "tries": "how many have failed, one after the other",
+        "next": "when the authority is asked again",
+        "kind": "`name`: it does not lead here; `refused`: the authority could not verify it; `limited`: the authority "
+        "was asked too often; `authority`: it is away, or broken; `trust`: its own certificate is not trusted; "
+        "`clock`; `account`; `disk`; `busy`: another certbot runs; `certbot`: it is missing, or fails otherwise; "
+        "`nginx`: it does not take the new one",
+        "cause": "why, in a sentence",
+        "hint": "what to do",
     },
     Entry: {
         "deploy": "its number",
@@ -177,4 +209,4 @@ def _type(hint: object) -> str:
         return ", ".join(f"`{one}`" for one in arguments)
     if typing.get_origin(hint) is list:
         return f"list of {_type(arguments[0])}s"
-    return {str: "string", int: "integer", float: "number"}.get(hint, "object")  # type: ignore[call-overload,no-any-return]
+    return {str: "string", bool: "boolean", int: "integer", float: "number"}.get(hint, "object")  # type: ignore[call-overload,no-any-return]

@@ -9,6 +9,14 @@ from zdd.errors import ZddError, of_system
 from zdd.finding import Finding, error
 from zdd.project import Project
 
+
+def _acme(project: Project) -> Iterator[Finding]:
+    if project.config.nginx.https == "auto":
+        from zdd.checks import certificates  # here, because most projects have none
+
+        yield from certificates.findings(project)
+
+
 CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
     "surroundings": surroundings.findings,
     "services": services.services,
@@ -18,6 +26,8 @@ CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
     "text": lambda project: project.proxy.text_findings(),
     "gate": nginx.gate,
     "ports": nginx.ports,
+    "certificates": lambda project: project.proxy.certificate_findings(),
+    "acme": _acme,
     "access": preflight.access,
     "env_files": preflight.env_files,
     "sudo": nginx.sudo,

@@ -34,10 +34,19 @@ def require(project: Project, action: str = "deploy") -> None:
         from zdd.release import shared  # here, because most projects have no releases
 
         shared.check(release.shared, project.paths.shared)
-    for finding in (*access(project), *env_files(project)):
+    certificates = project.proxy.certificate_findings(new=True) if action == "deploy" else ()
+    for finding in (*access(project), *env_files(project), *certificates, *_acme(project, action)):
         raise UsageError(finding.what, hint=finding.fix)
     for notice in notices(project):
         project.events.notice(notice.line)
+
+
+def _acme(project: Project, action: str) -> Iterator[Finding]:
+    """Check that a deploy can have certificates issued if it needs some."""
+    if action == "deploy" and project.config.nginx.https == "auto":
+        from zdd.checks import certificates
+
+        yield from certificates.required(project)
 
 
 def access(project: Project) -> Iterator[Finding]:
@@ -140,6 +149,10 @@ def notices(project: Project) -> Iterator[Finding]:
         cure = f"to rewrite it, once: `{boot_unit.enable_command(project.config)}`"
         yield warning(f"at boot {conf} is read, which is gone", "the site would be down until somebody deploys", cure)
     yield from project.proxy.notices()
+    if project.config.nginx.https == "auto":
+        from zdd.checks import certificates  # here, because most projects have none
+
+        yield from certificates.notices(project)
     yield from _changeable(project)
     if waiting := [app.name for app in apps if app.order == "stop-first" and app.socket == "fd"]:
         yield fine(f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {project.proxy.capacity()}")

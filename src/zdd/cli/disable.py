@@ -12,7 +12,7 @@ from zdd.conf.schema import Config
 from zdd.events import Events, Result
 from zdd.host import files
 from zdd.host.command import Commands
-from zdd.operate import boot, boot_unit
+from zdd.operate import boot, boot_unit, renewal_timer
 
 
 @options.command("disable", "configures")
@@ -31,7 +31,8 @@ def command(config: Config, events: Events, user: str | None) -> int:
     require_root(config, "disable")
     boot.check_unit(config, owner)
     commands = Commands(events.command)
-    for piece in boot.pieces(config, owner, boot_unit.program()):
+    pieces = boot.pieces(config, owner, boot_unit.program())
+    for piece in [*pieces, *renewal_timer.all_pieces(config, owner, boot_unit.program())]:
         if os.path.exists(piece.path):
             run(piece.before_removal, commands)
             files.remove(piece.path)

@@ -14,7 +14,7 @@ from zdd.errors import UsageError, ZddError
 from zdd.events import Events, Plan, Result
 from zdd.host import files, systemd
 from zdd.host.command import Commands
-from zdd.operate import boot, boot_unit
+from zdd.operate import boot, boot_unit, renewal_timer
 from zdd.operate.boot import Piece
 
 
@@ -26,7 +26,8 @@ def command(config: Config, events: Events, dry_run: bool, user: str | None) -> 
     Start the project at every boot (once, with sudo).
 
     Shows the files that it writes and the commands that it runs: a unit that starts the last good release; for a user's
-    project also the folder of its sockets, lingering, and sudo for testing and reloading nginx.
+    project also the folder of its sockets, lingering, and sudo for testing and reloading nginx. With https = "auto" a
+    timer renews the certificates.
 
     \b
     Examples:
@@ -36,6 +37,7 @@ def command(config: Config, events: Events, dry_run: bool, user: str | None) -> 
     owner = boot.user_of(config, user)
     boot.check_free(config, owner)
     needed = boot.pieces(config, owner, boot_unit.program())
+    needed += renewal_timer.pieces(config, owner, boot_unit.program())
     if not systemd.runs():
         raise UsageError("this machine does not run systemd: let its init system run `zddeploy up` at boot")
     for piece in needed:

@@ -35,6 +35,7 @@ COMMANDS = (
     "down",
     "recover",
     "loadtest",
+    "certificates",
     "enable",
     "disable",
     "completion",

@@ -16,7 +16,7 @@ from zdd.terminal import Terminal, fitted
 from zdd.visible import in_json, visible
 
 _TICK, _SOON = 0.1, 0.2  # seconds: between updates of the living line, and until a step gets one
-_DONE = {"publish": "switched", "build": "built", "swap": "swapped", "bake": "baked"}
+_DONE = {"publish": "switched", "build": "built", "swap": "swapped", "bake": "baked", "certificate": "certbot"}
 _LEAST = 0.01  # seconds: a shorter step had nothing to do
 _COLOUR: dict[type[Event], str] = {Notice: "yellow", Unproved: "yellow", Result: "green", Command: "bright_black"}
 

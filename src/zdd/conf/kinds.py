@@ -13,6 +13,7 @@ from zdd.conf.units import Statuses
 SocketWay = Literal["fd", "unix", "tcp", "none"]
 StartOrder = Literal["start-first", "stop-first"]
 RuntimeName = Literal["auto", "node", "none"]
+HttpsWay = Literal["off", "auto"]
 
 
 class Kind(Struct, frozen=True):
@@ -76,6 +77,18 @@ HostName = Annotated[str, kind("a host name such as shop.example.org", readers.H
 Hosts = Annotated[list[str], kind("host names such as shop.example.org", many(readers.SERVER_NAME))]
 Route = Annotated[str, kind('a path that starts with "/"', matching(hosts.ROUTE, judge="route"))]
 RequestPath = Annotated[str, kind('a path that starts with "/"', matching(hosts.REQUEST_PATH, judge="request_path"))]
+Https = Annotated[HttpsWay, kind("off or auto", one_of(HttpsWay))]
+YesNo = Annotated[bool, kind("true or false", readers.YES_NO)]
+Hsts = Annotated[
+    int,
+    kind(
+        "0s, or at least one day with its unit, such as 365d",
+        measured(units.hsts, r"0s?|[1-9][0-9]*[smhd]", {"const": 0}),
+        units.days,
+    ),
+]
+Email = Annotated[str, kind("an e-mail address", matching(r"[^\s@,\"'\\-][^\s@,\"'\\]*@[^\s@,\"'\\]+"))]
+HttpsUrl = Annotated[str, kind("a URL that begins with https://", matching(r"https://[!-~]+"))]
 Listen = Annotated[
     list[str],
     kind("a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080", many(readers.LISTEN, at_least=1)),

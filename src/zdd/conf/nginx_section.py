@@ -15,9 +15,26 @@ class NginxSection(Struct, frozen=True, kw_only=True):
     pid_file: Annotated[
         kinds.AbsPath | None, doc("Where nginx writes its process number: the template's, or the one that includes.")
     ] = None
-    listen: Annotated[kinds.Listen, doc("Where zdd's own nginx listens; a bare port: on every address.")] = field(
-        default_factory=lambda: ["127.0.0.1:8080"]
+    listen: Annotated[
+        kinds.Listen, doc("Where zdd's own nginx listens; a bare port: on every address; with HTTPS 80 if not set.")
+    ] = field(default_factory=lambda: ["127.0.0.1:8080"])
+    https_listen: Annotated[kinds.Listen, doc("Where it speaks HTTPS, with https or certificate.")] = field(
+        default_factory=lambda: ["443"]
     )
+    https: Annotated[kinds.Https, doc("auto: certificates for all hosts that services name, by ACME (certbot).")] = (
+        "off"
+    )
+    acme_email: Annotated[kinds.Email | None, doc("Where the certificate authority may write to.")] = None
+    acme_server: Annotated[kinds.HttpsUrl | None, doc("Its directory's URL; Let's Encrypt if not set.")] = None
+    certificate: Annotated[kinds.AbsPath | None, doc("Instead of https: a certificate file (PEM, with its chain).")] = (
+        None
+    )
+    certificate_key: Annotated[kinds.AbsPath | None, doc("Its private key (PEM), which only you may read.")] = None
+    redirect_https: Annotated[kinds.YesNo, doc("With HTTPS: whether plain requests are redirected there.")] = True
+    hsts: Annotated[kinds.Hsts, doc("How long browsers ask by HTTPS only; it cannot be taken back sooner.")] = 0
+    canonical_host: Annotated[
+        kinds.HostName | None, doc("The host that all others with the same routes are redirected to.")
+    ] = None
     server_name: Annotated[kinds.Hosts, doc("Host names that zdd's own nginx answers to.")] = []
     client_max_body_size: Annotated[kinds.Size, doc("The largest request body; 0 for no limit.")] = 100 * 1024**2
     proxy_read_timeout: Annotated[kinds.Timeout, doc("How long nginx waits for an answer's next part.")] = 60.0
@@ -27,6 +44,11 @@ class NginxSection(Struct, frozen=True, kw_only=True):
     binary: Annotated[kinds.AbsPath | None, doc("The nginx program; found by itself if not set.")] = None
     user: Annotated[kinds.UserName | None, doc("The user of nginx's workers; found by itself if not set.")] = None
     listen_is_set: bool = False  # whether the file has the key: the default depends on what nginx did before
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether zdd's own nginx speaks HTTPS."""
+        return self.https == "auto" or self.certificate is not None
 
     @property
     def rendered(self) -> str | None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from zdd.conf import check
+from zdd.conf import check, check_tls
 from zdd.conf.document import Broken, Document
 from zdd.conf.kinds import Kind
 from zdd.conf.nginx_section import NginxSection
@@ -52,7 +52,7 @@ class Sections:
     def nginx(self, services: dict[str, Service]) -> NginxSection:
         """Return the section [nginx], checked against the services."""
         listens = "listen" in self.document.sections.get("nginx", {})
-        nginx = self._section("nginx", NginxSection, listen_is_set=listens)
+        nginx = check_tls.with_defaults(self._section("nginx", NginxSection, listen_is_set=listens))
         self._check(check.nginx(self.document, nginx, services))
         return nginx
 

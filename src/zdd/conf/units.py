@@ -5,6 +5,7 @@ import re
 from msgspec import Struct
 
 MAX_SECONDS = 10 * 365 * 86400  # what every timer of the system accepts
+DAY = 86400
 
 _FIRST_FINAL = 200  # of the HTTP statuses (RFC 9110)
 _SECONDS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600}
@@ -20,6 +21,29 @@ def seconds(text: str) -> float:
     if amount > MAX_SECONDS:
         raise ValueError(text)
     return amount
+
+
+def hsts(text: str) -> int:
+    """
+    Return the seconds in `365d`, `24h` or `0s`: 0, or at least a day; a number without a unit is 0 alone.
+
+    Raises ValueError for anything else.
+
+    >>> hsts("365d"), hsts("0")
+    (31536000, 0)
+    """
+    if text in ("0", "0s"):
+        return 0
+    match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd])", text)
+    amount = int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": DAY}[match[2]] if match else 0
+    if not DAY <= amount <= MAX_SECONDS:
+        raise ValueError(text)
+    return amount
+
+
+def days(amount: float) -> str:
+    """Return seconds as `hsts` reads them: in days if they are whole days."""
+    return f"{amount / DAY:.0f}d" if amount and amount % DAY == 0 else f"{amount:.0f}s"
 
 
 def size(text: str) -> int:

@@ -74,6 +74,10 @@ def _deploy(
         if action == "recover" and failed.exit_code == 1:
             failed = NotMended.by(failed)
         raise report_failure(today, failed, before)  # noqa: B904  (it keeps its own cause)
+    if project.config.nginx.https == "auto":
+        from zdd.deploy import certificates  # here, because most projects have none to ask for
+
+        certificates.after_deploy(project)
     drained = None if detach else watch(project, target, replaced)
     return report_done(today, target, seconds, drained, strict_drain, left())
 

@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m zdd.load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("target", help="http://HOST[:PORT]/PATH, unix:PATH, a spec as JSON, or - for a spec on standard input")
+    add("target", help="http(s)://HOST[:PORT]/PATH, unix:PATH, a spec as JSON, or - for a spec on standard input")
     add("--rate", type=float, default=300, help="requests a second (%(default)s)")
     add("--conns", type=int, default=32, help="keep-alive connections (%(default)s)")
     add("--seconds", type=float, default=10, help="how long (%(default)s)")
@@ -98,7 +98,10 @@ def _spec(options: argparse.Namespace) -> Spec:
     target, path = Spec.split(options.target)
     kinds = (Kind(path=path), Kind("POST", path, body=1024))[: 1 + options.post]
     names = ("rate", "seconds", "timeout", "host", "record", "websockets")
-    return Spec(target, kinds, connections=options.conns, **{name: getattr(options, name) for name in names})
+    is_tls = Spec.is_tls(options.target)
+    return Spec(
+        target, kinds, connections=options.conns, tls=is_tls, **{name: getattr(options, name) for name in names}
+    )
 
 
 def _print(message: dict[str, Any]) -> None:

@@ -90,13 +90,18 @@ class Generator:
             self._streams.append(Stream(rate, spec.seconds, repeat(len(spec.kinds)), cycle(echoes)))
 
     def _open_wires(self, spec: Spec, requests: Queue, echoes: list[Queue]) -> None:
+        secure = None
+        if spec.tls:
+            from zdd.load.secure import Secure  # here, because its import costs a megabyte
+
+            secure = Secure(spec.host_header)
         record, wire = spec.record.lower().encode(), (spec.address(), self._poller, self._recorder)
         texts = [kind.request(spec.host_header) for kind in spec.kinds]
         for _ in range(spec.connections):
-            Connection(texts, record, *wire, requests.idle)
+            Connection(texts, record, *wire, requests.idle, secure)
         upgrade = Kind(path=spec.websocket_path, headers=UPGRADE).request(spec.host_header)
         for queue in echoes:
-            WebSocket(upgrade, len(spec.kinds), record, *wire, queue.idle)
+            WebSocket(upgrade, len(spec.kinds), record, *wire, queue.idle, secure)
 
     def stop(self) -> None:
         """Let no more requests come due; `run` returns once all others have their outcome. Safe in signal handlers."""

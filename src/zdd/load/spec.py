@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+_PORTS = {"http": ":80", "https": ":443"}
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -53,7 +55,8 @@ class Spec:
     of the answers, on `connections` keep-alive connections; a request without a complete answer `timeout` after its due
     time has failed. Without `seconds` the load lasts until it is stopped. `record` names an answer header whose value
     is kept for each request. Beside them `websockets` long-lived connections each ask for an echo every
-    `websocket_interval`. Raises ValueError for an impossible load.
+    `websocket_interval`. With `tls` all of them speak TLS, with the host's name and whatever certificate there is.
+    Raises ValueError for an impossible load.
     """
 
     target: str
@@ -67,6 +70,7 @@ class Spec:
     websockets: int = 0
     websocket_path: str = "/ws"
     websocket_interval: float = 0.5
+    tls: bool = False
 
     def __post_init__(self) -> None:
         if self.rate < 0 or self.websockets < 0 or not self.rate + self.websockets:
@@ -80,19 +84,31 @@ class Spec:
 
     @staticmethod
     def split(url: str) -> tuple[str, str]:
-        """Return a URL's target and path. Raises ValueError unless it is http://HOST[:PORT]/PATH or unix:PATH."""
+        """
+        Return a URL's target and path; `is_tls` tells whether it means TLS.
+
+        Raises ValueError unless it is http://HOST[:PORT]/PATH, https://HOST[:PORT]/PATH or unix:PATH.
+        """
         if url.startswith("unix:"):
             return url, "/"
         parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname:
-            raise ValueError(f"{url!r} is neither http://HOST[:PORT]/PATH nor unix:PATH")
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise ValueError(f"{url!r} is neither http://HOST[:PORT]/PATH, https://HOST[:PORT]/PATH nor unix:PATH")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return parts.netloc if parts.port else f"{parts.netloc}:80", path
+        return parts.netloc if parts.port else f"{parts.netloc}{_PORTS[parts.scheme]}", path
+
+    @staticmethod
+    def is_tls(url: str) -> bool:
+        """Return whether a URL means TLS."""
+        return url.startswith("https:")
 
     @property
     def host_header(self) -> str:
         """The Host header: `host`, else the target, `localhost` for a UNIX socket."""
-        return self.host or ("localhost" if self.target.startswith("unix:") else self.target.removesuffix(":80"))
+        scheme = "https" if self.tls else "http"
+        return self.host or (
+            "localhost" if self.target.startswith("unix:") else self.target.removesuffix(_PORTS[scheme])
+        )
 
     @property
     def kind_names(self) -> tuple[str, ...]:

@@ -6,9 +6,12 @@ import select
 import socket
 from collections import deque
 from select import EPOLLIN, EPOLLOUT
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zdd.load.samples import REFUSED, TIMEOUT, Job, Recorder
+from zdd.load.samples import REFUSED, RESET, TIMEOUT, Job, Recorder
+
+if TYPE_CHECKING:
+    from zdd.load.secure import Secure, SecureSocket
 
 NOTHING = memoryview(b"")
 
@@ -54,18 +57,26 @@ class Wire:
     A non-blocking connection to the target, opened when it is first needed, that carries one request at a time.
 
     An idle wire is at the end of `idle`. Subclasses interpret the bytes; the wire calls their `_opened` (connected or
-    reused: send the request), `_received`, and `_ended`, with the error if there was one.
+    reused: send the request), `_received`, and `_ended`, with the error if there was one. With `secure` it speaks TLS.
     """
 
-    def __init__(self, address: tuple[int, Any], poller: Poller, recorder: Recorder, idle: deque[Wire]) -> None:
+    def __init__(
+        self,
+        address: tuple[int, Any],
+        poller: Poller,
+        recorder: Recorder,
+        idle: deque[Wire],
+        secure: Secure | None = None,
+    ) -> None:
         self.recorder = recorder
+        self._secure = secure
         self._family, self._address = address
         self._poller = poller
         self._idle = idle
         idle.append(self)
         self._job: Job | None = None
         self._last = -1  # the sample of the last request on this connection
-        self._sock: socket.socket | None = None
+        self._sock: socket.socket | SecureSocket | None = None
         self._connecting = False
         self._unsent = NOTHING
 
@@ -102,27 +113,52 @@ class Wire:
         self._idle.append(self)
 
     def _open(self) -> None:
-        self._sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._sock = opening = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         if self._family != socket.AF_UNIX:
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        error = self._sock.connect_ex(self._address)
+            opening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        error = opening.connect_ex(self._address)
         self._connecting = error == errno.EINPROGRESS
         if self._connecting:
-            self._poller.watch(self, self._sock.fileno(), EPOLLOUT)
+            self._poller.watch(self, opening.fileno(), EPOLLOUT)
         else:
-            self._connected(error)  # EAGAIN is the full queue of a UNIX socket, for which nginx would answer 502
+            self._connected(opening, error)  # EAGAIN is the full queue of a UNIX socket; nginx would answer 502
 
-    def _connected(self, error: int) -> None:
-        assert self._sock is not None
+    def _connected(self, opened: socket.socket, error: int) -> None:
         self._connecting = False
         # A free port of this machine that was chosen as our own port too connects to itself (RFC 9293 section 3.5).
-        if not error and self._family != socket.AF_UNIX and self._sock.getsockname() == self._sock.getpeername():
+        if not error and self._family != socket.AF_UNIX and opened.getsockname() == opened.getpeername():
             error = errno.ECONNREFUSED
         if error:
             self.close()
             self._done(REFUSED, os.strerror(error))
+        elif self._secure:
+            self._poller.watch(self, opened.fileno(), EPOLLOUT)
+            self._begin_tls(self._secure, opened)
         else:
-            self._poller.watch(self, self._sock.fileno(), EPOLLIN)
+            self._poller.watch(self, opened.fileno(), EPOLLIN)
+            self._opened()
+
+    def _begin_tls(self, secure: Secure, opened: socket.socket) -> None:
+        fd = opened.fileno()
+        try:
+            self._sock = secured = secure.wrap(opened)
+        except OSError as error:  # the server has closed it already, and the descriptor is gone
+            self._poller.wires.pop(fd, None)
+            self._sock = None
+            self._done(RESET, f"no handshake: {error}")
+        else:
+            self._shake_hands(secured)
+
+    def _shake_hands(self, secured: SecureSocket) -> None:
+        try:
+            awaited = secured.shake_hands()
+        except OSError as error:
+            self.close()
+            self._done(RESET, f"no handshake: {error}")
+            return
+        self._connecting = bool(awaited)
+        self._poller.watch(self, secured.fileno(), awaited or EPOLLIN)
+        if not awaited:
             self._opened()
 
     def close(self) -> None:
@@ -155,8 +191,11 @@ class Wire:
     def ready(self, events: int) -> None:
         """Handle events; called by the poller."""
         assert self._sock is not None
-        if self._connecting:
-            self._connected(self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        if self._connecting and isinstance(self._sock, socket.socket):
+            self._connected(self._sock, self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+            return
+        if self._connecting and not isinstance(self._sock, socket.socket):
+            self._shake_hands(self._sock)
             return
         if events & EPOLLOUT:
             self._flush(watched=True)
@@ -172,7 +211,7 @@ class Wire:
         except BlockingIOError:
             return
         except OSError as failure:
-            data, error = b"", os.strerror(failure.errno or 0)
+            data, error = b"", failure.strerror or str(failure)
         if data:
             self._received(data)
         else:

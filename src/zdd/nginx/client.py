@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Mapping
 
@@ -70,4 +71,14 @@ def _without_doubt(connection: socket.socket, host: str) -> socket.socket:
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context.wrap_socket(connection, server_hostname=host)
+    return context.wrap_socket(connection, server_hostname=_name(host))
+
+
+def _name(host: str) -> str:
+    """
+    Return the name in a Host header, which TLS asks for without the port.
+
+    >>> _name("shop.test:8443"), _name("[::1]:443"), _name("shop.test")
+    ('shop.test', '::1', 'shop.test')
+    """
+    return re.sub(r":[0-9]*$", "", host).strip("[]")

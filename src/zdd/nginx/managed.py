@@ -15,6 +15,7 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx import conf_file, ports
 from zdd.nginx.base import NginxBase
+from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import include, listen, maintenance, parse
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.managed_text import ManagedText
@@ -173,6 +174,12 @@ class ManagedNginx(NginxBase):
 
     def notices(self) -> Iterator[Finding]:
         return self.written.notices()
+
+    def certificates(self) -> list[CertificateState]:
+        return self.written.certificates()
+
+    def certificate_findings(self, new: bool = False) -> Iterator[Finding]:
+        return self.written.certificate_findings(new)
 
     def text_findings(self) -> Iterator[Finding]:
         return self.written.findings()

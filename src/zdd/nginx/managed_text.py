@@ -7,6 +7,7 @@ from typing import Protocol
 
 from zdd.conf.schema import Config
 from zdd.finding import Finding
+from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.parse import Directive
@@ -76,6 +77,14 @@ class ManagedText(Protocol):
     def require_page(self) -> None:
         """Raise UsageError where the text does not look for the maintenance page."""
         return
+
+    def certificates(self) -> list[CertificateState]:
+        """As in Proxy."""
+        return []
+
+    def certificate_findings(self, new: bool = False) -> Iterator[Finding]:  # noqa: ARG002
+        """As in Proxy."""
+        return iter(())
 
     def findings(self) -> Iterator[Finding]:
         """Yield what `check` says of the text."""

@@ -7,16 +7,20 @@ import os
 import pwd
 from collections.abc import Iterator, Sequence
 
+from zdd.errors import UsageError
 from zdd.finding import Finding, warning
 from zdd.host import files
 from zdd.nginx import addresses, users
+from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import listen, parse, render, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.setup import Route, Setup
+from zdd.nginx.config.tls import Tls
 from zdd.nginx.managed_text import ManagedText
 from zdd.routing.manifest import Manifest
 
+_TLS_MODULES = ("http_ssl_module", "http_v2_module")
 _FORMER_DEFAULT = "8080"  # of `listen`, until 0.2
 
 
@@ -35,9 +39,26 @@ class OwnText(ManagedText):
         """The folder below S."""
         return self.paths.nginx
 
+    def require(self) -> None:
+        """Raise UsageError where nginx cannot speak HTTPS, or has no certificate to start with."""
+        if self.config.nginx.is_tls:
+            from zdd.nginx import certificates  # here and below, because without HTTPS there are none
+
+            for module in _TLS_MODULES:
+                if self.binary().lacks(module):
+                    raise UsageError(
+                        f"nginx at {self.binary().path} was built without {module}, which HTTPS needs",
+                        hint="install the distribution's (`apt install nginx`), or set binary in [nginx]",
+                    )
+            certificates.require(self.config, self.paths)
+
     def make_folder(self) -> None:
-        """Make the folder below S."""
+        """Make the folder below S, and the certificates that the text names."""
         files.make_folder(self.paths.nginx, 0o711)
+        if self.config.nginx.is_tls:
+            from zdd.nginx import certificates
+
+            certificates.make(self.config, self.paths, self.binary().commands)
 
     def text(self, target: Manifest) -> str:
         """Return the text for a table: a function of configuration and table alone."""
@@ -50,7 +71,7 @@ class OwnText(ManagedText):
             pid_file=self.pid_file,
             error_log=self.paths.nginx_log,
             temp_folder=self.paths.nginx_temp,
-            listen=self.listen(),
+            listen=self._plain(),
             routes=[Route(app.name, app.host, app.path) for app in apps],
             upstreams=upstreams,
             server_name=nginx.server_name,
@@ -62,8 +83,34 @@ class OwnText(ManagedText):
             assets=[f"{self.paths.assets}/{folder}" for folder in assets],
             reloads=any(app.socket == "tcp" for app in apps),
             mark=self.mark(),
+            tls=self._tls(),
+            acme_folder=self.paths.acme if nginx.https == "auto" else None,
+            canonical_host=nginx.canonical_host.lower() if nginx.canonical_host else None,
         )
         return render.render(setup, self.binary().version)
+
+    def _tls(self) -> Tls | None:
+        if not self.config.nginx.is_tls:
+            return None
+        from zdd.nginx import certificates
+
+        return certificates.tls(self.config, self.paths)
+
+    def certificates(self) -> list[CertificateState]:
+        """As in Proxy."""
+        if not self.config.nginx.is_tls:
+            return []
+        from zdd.nginx import certificate_states
+
+        return certificate_states.states(self.config, self.paths)
+
+    def certificate_findings(self, new: bool = False) -> Iterator[Finding]:
+        """As in Proxy."""
+        if self.config.nginx.is_tls:
+            from zdd.nginx import certificate_findings
+
+            look = certificate_findings.refused if new else certificate_findings.findings
+            yield from look(self.config, self.paths)
 
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""
@@ -74,18 +121,27 @@ class OwnText(ManagedText):
         return users.of_workers(self.config.nginx.user, lambda: self.binary().user)
 
     def listen(self) -> list[str]:
+        """Return all addresses, for plain HTTP and for HTTPS."""
+        return [*self._plain(), *(self.config.nginx.https_listen if self.config.nginx.is_tls else ())]
+
+    def _plain(self) -> list[str]:
         """
-        Return what the configuration says, or else the default.
+        Return what `listen` says, or else the default.
 
         Until 0.2 the default was every address. A text in place that has it keeps it: the site must not vanish from the
         network by an upgrade, and nginx could not reload from every address to one of the same port.
         """
         nginx = self.config.nginx
-        return list(nginx.listen) if nginx.listen_is_set or not self._has_former_default() else [_FORMER_DEFAULT]
+        is_said = nginx.listen_is_set or nginx.is_tls
+        return list(nginx.listen) if is_said or not self._has_former_default() else [_FORMER_DEFAULT]
 
     def notices(self) -> Iterator[Finding]:
-        """Tell that nginx listens on every address although no `listen` says so."""
-        if not self.config.nginx.listen_is_set and self.listen() == [_FORMER_DEFAULT]:
+        """Tell that nginx listens on every address although no `listen` says so, and of certificates of no use."""
+        if self.config.nginx.is_tls:
+            from zdd.nginx import certificate_findings
+
+            yield from certificate_findings.notices(self.config, self.paths)
+        if not self.config.nginx.listen_is_set and self._plain() == [_FORMER_DEFAULT]:
             yield warning(
                 f"nginx listens on port {_FORMER_DEFAULT} of every address of this machine, as before 0.2",
                 "without `listen` a new project is reachable from this machine only",
@@ -99,17 +155,22 @@ class OwnText(ManagedText):
 
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request for each service's host and path: known without a look at the text, however long it is."""
-        address = self._address()
-        return visits.find(self.config.apps, services, self.config.nginx.server_name, address) if address else {}
+        nginx = self.config.nginx
+        address = _first(nginx.https_listen if nginx.is_tls else self._plain())
+        found = visits.find(self.config.apps, services, nginx.server_name, address) if address else {}
+        return {
+            name: each if isinstance(each, str) else each._replace(tls=nginx.is_tls) for name, each in found.items()
+        }
 
     def doors(self) -> list[Visit]:
-        """Return a request to the server block for all other hosts."""
-        address = self._address()
+        """Return a request to the server block for all other hosts; that of plain HTTP answers whoever asks."""
+        address = _first(self._plain())
         return [Visit("nginx", address, "localhost", "/")] if address else []
 
-    def _address(self) -> Address | None:
-        """Return the first address on which the text listens."""
-        return next((listen.address([address]) for address in self.listen()), None)
+
+def _first(addresses: Sequence[str]) -> Address | None:
+    """Return where to connect for the first of these addresses."""
+    return next((listen.address([address]) for address in addresses), None)
 
 
 def _group_of(user: str) -> str | None:

@@ -9,6 +9,7 @@ from zdd.events import Unproved
 from zdd.finding import Finding
 from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
+from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.whereabouts import Whereabouts
@@ -145,6 +146,14 @@ class Proxy(Protocol):
 
     def findings(self) -> Iterator[Finding]:
         """Yield what `check` says of nginx itself."""
+
+    def certificates(self) -> list[CertificateState]:
+        """Return the certificates that an nginx of ours has, none where it speaks no HTTPS."""
+        return []
+
+    def certificate_findings(self, new: bool = False) -> Iterator[Finding]:  # noqa: ARG002
+        """Yield what `check` says of them; with `new` only what a deploy is refused for: new ones that are no good."""
+        return iter(())
 
     def notices(self) -> Iterator[Finding]:
         """Yield what each deploy says before it begins: what may surprise later."""

@@ -149,7 +149,7 @@ def refused(config: Config) -> list[Command]:
 def _unit(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> Piece:
     name = boot_unit.name(config.project)
     manager = f" user@{user.pw_uid}.service" if user.pw_uid else ""
-    start = " ".join(_quoted(word) for word in [*program, "-c", str(config.path), "up"])
+    start = " ".join(quoted(word) for word in [*program, "-c", str(config.path), "up"])
     text = f"""\
 # Written by `zddeploy enable`, removed by `zddeploy disable`.
 [Unit]
@@ -225,7 +225,7 @@ def _file_name(config: Config) -> str:
     return "zdd-" + re.sub("[^a-zA-Z0-9_-]", "_", config.project)
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """Return the word quoted for a unit's command line (systemd.service(5), "command lines")."""
     if not word.isprintable():
         raise UsageError(f"{word!r} cannot be written into a systemd unit")

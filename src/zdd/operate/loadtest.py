@@ -50,13 +50,15 @@ def spec(project: Project, url: str | None, rate: float, connections: int) -> Sp
         raise UsageError("nothing is deployed that could be loaded", hint="`zddeploy` deploys it")
     try:
         if url is not None:
-            (target, path), host = Spec.split(url), ""
+            (target, path), host, tls = Spec.split(url), "", Spec.is_tls(url)
         else:
-            visit = next((visit for visit in project.proxy.visits(current.services()) if not visit.tls), None)
+            visits = project.proxy.visits(current.services())
+            visit = next((visit for visit in visits if not visit.proxy_protocol and visit.unix is None), None)
             if visit is None:
                 raise ValueError("how clients get to a service cannot be told from the configuration")
             target, path, host = f"{visit.address[0]}:{visit.address[1]}", visit.path, visit.host
-        load = Spec(target, (Kind(path=path),), rate, connections, host=host)
+            tls = visit.tls
+        load = Spec(target, (Kind(path=path),), rate, connections, host=host, tls=tls)
         with Load(dataclasses.replace(load, seconds=0.2, rate=5)) as first:
             failures = first.wait().failures
     except (ValueError, LoadError) as error:

@@ -11,6 +11,7 @@ from zdd import history, kills, living, usable
 from zdd.errors import counted
 from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
+from zdd.nginx.certificate_state import CertificateState
 from zdd.operate import admission, in_place, maintenance, switched_off, under_way
 from zdd.operate.connected import connections, obstacle
 from zdd.operate.under_way import UnderWay
@@ -54,7 +55,7 @@ class Status(msgspec.Struct):
     The project. `problems` are sentences, none if all is well; `notes` are sentences about what is not wrong.
 
     `running` is the command that changes the project now. `paused` has, for each paused instance, the seconds until its
-    requests are released.
+    requests are released. `certificates` are those of an nginx of ours.
     """
 
     project: str
@@ -69,6 +70,7 @@ class Status(msgspec.Struct):
     services: list[ServiceStatus]
     problems: list[str]
     notes: list[str]
+    certificates: list[CertificateState]
 
 
 def status(project: Project) -> Status:
@@ -80,6 +82,7 @@ def status(project: Project) -> Status:
     interrupted = project.tables.unfinished() is not None and not lock.is_held(project.paths.lock)
     deploys = history.known(project.paths.history)
     was_deployed = current is not None or any(entry.outcome == "done" for entry in deploys)
+    certified, unrenewed = _certified(project)
     now = Status(
         project.name,
         str(project.config.path),
@@ -93,9 +96,12 @@ def status(project: Project) -> Status:
         _services(project, current, running),
         [*_problems(project, current, running, interrupted), *unwanted],
         [],
+        certified,
     )
+    now.problems += [each.problem for each in now.certificates if each.problem and current]
     now.state = _state(now, current, running, interrupted, was_deployed)
     now.notes += _notes(now)
+    now.notes += unrenewed if current else []
     now.notes += [] if unwanted else in_place.warning(project, current)
     last = next(history.known(project.paths.history), None)
     now.notes += kills.shortened(kills.since_last(kills.read(project.paths.kills), last))
@@ -104,6 +110,15 @@ def status(project: Project) -> Status:
     if hidden := obstacle():
         now.notes.append(f"connections are unknown: {hidden.strerror}; {hidden.cure}")
     return now
+
+
+def _certified(project: Project) -> tuple[list[CertificateState], list[str]]:
+    """Return the certificates, and notes on those that could not be renewed."""
+    if not project.config.nginx.is_tls:
+        return [], []
+    from zdd.operate import certificates  # here, because without HTTPS there are none
+
+    return [*certificates.look(project)], certificates.notes(project)
 
 
 def _how_to_start(project: Project, current: Manifest | None, was_deployed: bool) -> list[str]:
@@ -122,6 +137,7 @@ def _notes(now: Status) -> Iterator[str]:
         yield f"{name} is paused for {seconds:.0f} s more: its requests are held; `zddeploy resume` releases them"
     if now.maintenance:
         yield "maintenance is on, every request is answered with 503: `zddeploy maintenance off` ends it"
+    yield from (each.warning for each in now.certificates if each.warning and now.deploy)
     if change := now.running:
         yield f"{change.who} runs `zddeploy {change.action}`, pid {change.pid}; `zddeploy watch` follows it"
 

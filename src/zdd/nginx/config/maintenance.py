@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from zdd.conf import hosts
+from zdd.conf.check_tls import CHALLENGES
 from zdd.nginx.config import parse, server
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.parse import Directive, Place
@@ -17,7 +18,7 @@ _LINES = """\
 open_file_cache off;
 set $zdd_maintenance "";
 if (-f {file}) {{ set $zdd_maintenance $uri; }}
-if ($zdd_maintenance !~ "^(/zdd-maintenance)?\\z") {{ return 418; }}
+if ($zdd_maintenance !~ "^(/zdd-maintenance{besides})?\\z") {{ return 418; }}
 error_page 418 =503 /zdd-maintenance;
 location = /zdd-maintenance {{
     internal;
@@ -28,18 +29,24 @@ location = /zdd-maintenance {{
 }}"""
 
 
-def lines(file: str, header: str = "") -> str:
+# What is answered all the same: a certificate that runs out meanwhile could not be renewed.
+_CHALLENGES = "|" + CHALLENGES.replace(".", r"\.") + "[A-Za-z0-9_-]+"
+
+
+def lines(file: str, header: str = "", has_challenges: bool = False) -> str:
     r"""
     Return the lines with which a server block answers 503 with this file as the page, for as long as it exists.
 
-    `header` is one more line for the page's location: it has add_header lines, so it inherits none.
+    `header` are more lines for the page's location: it has add_header lines, so it inherits none. With
+    `has_challenges` those of a certificate authority are answered meanwhile.
 
     The page is a URI and no named location: only then a POST becomes a GET (error_page), which a file can answer.
     Requests for the page itself pass the second condition, as nginx asks it again for them; "\z", as "$" would let
     /zdd-maintenance%0A pass, too. The status inside is 418, so that a 503 of somebody else, such as limit_req, stays
     what it is. open_file_cache would answer for seconds as if the file were there, or were not.
     """
-    return _LINES.format(file=quoted(file), more=f"{header}\n    " if header else "")
+    more = "".join(f"{line}\n    " for line in header.splitlines())
+    return _LINES.format(file=quoted(file), more=more, besides=_CHALLENGES if has_challenges else "")
 
 
 def shown(file: str) -> str:

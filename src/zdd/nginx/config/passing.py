@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from zdd.nginx.config.mark import HEADER, REQUEST_HEADER
 
-LINES = f"""\
+# Without TLS here, only somebody before this nginx can tell whether the visitor came by HTTPS.
+_TOLD = "map $http_x_forwarded_proto $zdd_proto { default $scheme; http http; https https; }\n"
+_SEEN = 'map "" $zdd_proto { default $scheme; }\n'
+_LINES = f"""\
 # Only WebSockets are upgraded (an h2c upgrade would tunnel past these rules); all others keep the upstream's
 # connection, for which Connection must be empty.
 map $http_upgrade $zdd_upgrade {{ default ""; websocket websocket; }}
 map $zdd_upgrade $zdd_connection {{ default upgrade; "" ""; }}
 map $http_host $zdd_host {{ default $http_host; "" $host; }}
 map $http_x_request_id $zdd_request_id {{ default $http_x_request_id; "" $request_id; }}
-# This nginx speaks no TLS: when somebody before it does, only they can tell.
-map $http_x_forwarded_proto $zdd_proto {{ default $scheme; http http; https https; }}
 
 proxy_http_version 1.1;
 proxy_set_header Upgrade $zdd_upgrade;
@@ -33,3 +34,8 @@ proxy_buffers 8 16k;
 proxy_next_upstream error;
 proxy_next_upstream_tries 2;
 """
+
+
+def lines(is_tls: bool) -> str:
+    """Return the lines for the http level; with `is_tls` this nginx is the one that speaks HTTPS."""
+    return (_SEEN if is_tls else _TOLD) + _LINES

@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from zdd.nginx.config import media_types, passing, servers, upstream
+from zdd.nginx.config import media_types, passing, servers, tls, upstream
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.setup import Setup
@@ -22,7 +22,8 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 def render(setup: Setup, version: Version) -> str:
     """Return the whole text."""
-    parts = [_http(setup, version), passing.LINES, *_upstreams(setup.upstreams, version), *servers.blocks(setup)]
+    parts = [_http(setup, version), passing.lines(is_tls=setup.tls is not None)]
+    parts += [*_upstreams(setup.upstreams, version), *servers.blocks(setup, version)]
     text = MAIN.format(
         user=f"user {' '.join(filter(None, [setup.user, setup.group]))};\n" if setup.user else "",
         pid=quoted(setup.pid_file),
@@ -56,10 +57,12 @@ def _http(setup: Setup, version: Version) -> str:
         f"proxy_read_timeout {read_timeout};",
         f"proxy_send_timeout {read_timeout};",
     ]
-    if setup.reloads and version >= versions.KEEPALIVE_MIN_TIMEOUT:
+    if (setup.reloads or setup.tls) and version >= versions.KEEPALIVE_MIN_TIMEOUT:
         lines.append("keepalive_min_timeout 5s;  # clients' connections outlive a reload for as long")
     if setup.mark:
         lines.append(setup.mark.lines())
+    if setup.tls:
+        lines.append(tls.http_lines(setup.tls, version))
     if setup.assets:  # without types most files are text/plain, which browsers refuse as style sheets and scripts
         lines.append(media_types.LINES)
     return "\n".join(lines) + "\n"

@@ -6,12 +6,15 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from zdd.conf import hosts
-from zdd.nginx.config import maintenance
+from zdd.conf.check_tls import CHALLENGES
+from zdd.nginx.config import doors, maintenance
+from zdd.nginx.config.doors import Door
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.upstream import quoted
+from zdd.nginx.config.version import Version
 
 
-def blocks(setup: Setup) -> list[str]:
+def blocks(setup: Setup, version: Version) -> list[str]:
     """Return the server blocks: one for unnamed hosts, and one for each set of hosts with the same routes."""
     named: dict[str, list[Route]] = {}
     anywhere = [route for route in setup.routes if not (route.hosts or setup.server_name)]
@@ -25,8 +28,12 @@ def blocks(setup: Setup) -> list[str]:
         # server_name, then one for every host.
         routes = [*sorted(own, key=lambda route: not route.hosts), *anywhere]
         alike.setdefault(tuple(_locations(routes).items()), []).append(name)
-    others = [_server(setup, names, dict(locations), "") for locations, names in alike.items()]
-    return [_server(setup, ["_"], _locations(anywhere), " default_server"), *others]
+    groups = [(["_"], _locations(anywhere)), *((names, dict(locations)) for locations, names in alike.items())]
+    return [
+        _server(setup, door, locations)
+        for names, locations in groups
+        for door in doors.of(setup, version, names, bool(locations))
+    ]
 
 
 def _locations(routes: Sequence[Route]) -> dict[str, str]:
@@ -40,18 +47,25 @@ def _locations(routes: Sequence[Route]) -> dict[str, str]:
     return dict(sorted(services.items()))
 
 
-def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], default: str) -> str:
-    lines = [f"listen {address}{default};" for address in setup.listen]
-    lines.append(f"server_name {' '.join(map(quoted, names))};")
-    header = setup.mark.header() if setup.mark else ""
-    if header:
-        lines.append(header)
+def _server(setup: Setup, door: Door, locations: Mapping[str, str]) -> str:
+    lines = [*door.lines, f"server_name {' '.join(map(quoted, door.names))};", *filter(None, [door.header])]
+    if door.has_challenges and setup.acme_folder:
+        lines.append(f"location ^~ {CHALLENGES} {{ root {quoted(setup.acme_folder)}; default_type text/plain; }}")
+    if door.target:
+        lines.append(f"location / {{ return 301 {door.target}$request_uri; }}")
+    elif not door.is_closed:
+        lines += _served(setup, door, locations)
+    return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
+
+
+def _served(setup: Setup, door: Door, locations: Mapping[str, str]) -> list[str]:
+    """Return the lines of a server block that leads to services."""
+    lines = []
     if setup.maintenance_file and locations:
-        lines.append(maintenance.lines(setup.maintenance_file, header))
+        lines.append(maintenance.lines(setup.maintenance_file, door.header, door.has_challenges))
     blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
     blocks = blocks | {"/": blocks.get("/", "return 404;")} | _assets(setup, locations)
-    lines += [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
-    return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
+    return lines + [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
 
 
 def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:

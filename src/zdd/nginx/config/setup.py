@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.nginx.config.mark import Mark
+from zdd.nginx.config.tls import Tls
 
 
 class Route(NamedTuple):
@@ -45,3 +46,6 @@ class Setup(NamedTuple):
     assets: Sequence[str] = ()  # folders whose files nginx serves itself, under the last part of the folder's name
     reloads: bool = False
     mark: Mark | None = None
+    tls: Tls | None = None
+    acme_folder: str | None = None  # it has .well-known/acme-challenge/, which is served on `listen` whatever else is
+    canonical_host: str | None = None  # names with the same routes are redirected to it

@@ -3,6 +3,9 @@
 Version = tuple[int, int, int]
 
 KEEPALIVE_TIME: Version = (1, 19, 10)
+REJECT_HANDSHAKE: Version = (1, 19, 4)
+KEEPALIVE_OF_HTTP2: Version = (1, 19, 7)
+HTTP2_DIRECTIVE: Version = (1, 25, 1)
 KEEPALIVE_MIN_TIMEOUT: Version = (1, 27, 4)
 POOLS_BY_DEFAULT: Version = (1, 29, 7)  # upstreams keep connections alive, and speak HTTP/1.1, unless told otherwise
 

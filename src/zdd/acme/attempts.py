@@ -1,0 +1,78 @@
+"""What failed last for each name, and when to try again: kept in S, so that it holds across deploys."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import msgspec
+
+from zdd.acme.failure import Failure
+from zdd.host import files
+
+_FIRST, _LONGEST = 15 * 60.0, 24 * 3600.0  # seconds between tries: they double from the first to the longest
+# What an authority was not asked about costs nobody anything: the next deploy tries again at once.
+_AT_ONCE = ("name", "disk", "busy", "nginx")
+
+
+class Attempt(msgspec.Struct):
+    """The last try for a name: when, how many in a row have failed, why, and when the next one is due."""
+
+    at: float
+    tries: int
+    next: float
+    kind: str
+    cause: str
+    hint: str
+
+
+class Attempts:
+    """
+    The names whose last try failed.
+
+    A file that is damaged counts as empty: the certificate is then asked for once too often.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def all(self) -> dict[str, Attempt]:
+        """Return the last try of each name that has failed since its last certificate."""
+        found = files.read_object(self.path)
+        return {name: attempt for name, value in found.items() if (attempt := _attempt(value))}
+
+    def waits(self, name: str, now: float) -> Attempt | None:
+        """Return the last try if it was so short a time ago that the authority is not asked again yet."""
+        last = self.all().get(name)
+        # A clock that was set back must not keep it waiting for longer than the longest time.
+        return last if last and now < last.next <= now + _LONGEST else None
+
+    def failed(self, name: str, failure: Failure, now: float) -> Attempt:
+        """Record a failure; return it with the time of the next try. Raises OSError, on a full disk for example."""
+        known = self.all()
+        before = known.get(name)
+        tries = before.tries + 1 if before else 1
+        pause = 0.0 if failure.kind in _AT_ONCE else min(_FIRST * 2 ** min(tries - 1, 16), _LONGEST)
+        due = max(now + pause, min(failure.until or 0.0, now + _LONGEST))
+        known[name] = Attempt(now, tries, due, failure.kind, failure.cause, failure.hint)
+        self._write(known)
+        return known[name]
+
+    def forget(self, *names: str) -> None:
+        """Forget the failures of these names, as far as the disk lets us: they have a certificate now, or are gone."""
+        known = self.all()
+        left = {name: attempt for name, attempt in known.items() if name not in names}
+        if left != known:
+            with contextlib.suppress(OSError):
+                self._write(left)
+
+    def _write(self, attempts: dict[str, Attempt]) -> None:
+        files.write(self.path, json.dumps(msgspec.to_builtins(attempts)), mode=0o600)
+
+
+def _attempt(value: Any) -> Attempt | None:
+    try:
+        return msgspec.convert(value, Attempt)
+    except msgspec.ValidationError:
+        return None

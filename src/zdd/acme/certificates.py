@@ -1,0 +1,49 @@
+"""The certificates that ACME has brought: what each host has now, and whether it is time for a new one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from zdd.nginx import x509
+from zdd.nginx.certificate_store import CertificateStore
+from zdd.nginx.x509 import X509
+
+DAY = 86400.0
+
+_BEFORE_ITS_END = 30 * DAY  # seconds before a certificate's end at which it is renewed,
+_SHARE = 3  # or this part of its life, if that is shorter
+
+
+class Held(NamedTuple):
+    """What is in force for a host: its certificate, None while the placeholder stands there."""
+
+    host: str
+    certificate: X509 | None
+
+    def is_valid(self, now: float) -> bool:
+        """Return whether browsers accept its names and dates at this time."""
+        held = self.certificate
+        return held is not None and held.covers(self.host) and held.begins <= now < held.ends
+
+    def is_due(self, now: float) -> bool:
+        """Return whether it is time for a new one; a clock that is behind its beginning is no reason."""
+        held = self.certificate
+        if held is None or not held.covers(self.host):
+            return True
+        return held.ends - now <= min(_BEFORE_ITS_END, (held.ends - held.begins) / _SHARE)
+
+
+def held(store: CertificateStore, host: str) -> Held:
+    """Return what the host has; a certificate that cannot be read counts as none."""
+    try:
+        return Held(host, read(store.read(host) or ""))
+    except OSError:
+        return Held(host, None)
+
+
+def read(pem: str) -> X509 | None:
+    """Return the first certificate of the text, None if there is none that can be read."""
+    try:
+        return x509.read(pem)[0]
+    except ValueError:
+        return None

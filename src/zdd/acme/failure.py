@@ -1,0 +1,142 @@
+"""Why there is no new certificate: one cause, told from what certbot has printed."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+Kind = Literal[
+    "name", "refused", "limited", "authority", "trust", "clock", "account", "disk", "busy", "certbot", "nginx"
+]
+
+ABOUT_THE_NAME = ("name", "refused", "limited")  # another name may fare better; with all others, none will
+
+_PROBLEM = re.compile(r"Type: +(?P<type>\w+)\s+Detail: (?P<detail>.+)")
+_UNTIL = re.compile(r"retry after (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
+_NOISE = re.compile(r"(?i)ask for help|see the logfile|saving debug log|please see|some challenges have failed|hint: ")
+_LONGEST = 300  # characters of certbot's words
+_AGAIN = "then `zddeploy certificates renew`"
+_BY_ITSELF = "zdd tries again later by itself"
+
+
+class Failure(NamedTuple):
+    """
+    Why a certificate could not be had. `kind` is one of a closed list (JSON).
+
+    `until` is the time (as of time.time()) before which the authority refuses another try, None if it said none.
+    """
+
+    kind: Kind
+    cause: str
+    hint: str
+    until: float | None = None
+
+
+class _Said(NamedTuple):
+    """What certbot has printed for a name, the authority's host, and what this machine's clock showed."""
+
+    output: str
+    name: str
+    host: str
+    now: float
+
+
+def of(output: str, name: str, server: str, now: float) -> Failure:
+    """Return the cause in what certbot has printed when it failed for the name; `now` is this machine's clock."""
+    said = _Said(output, name, re.sub(r"^https?://([^/]*).*", r"\1", server), now)
+    for kind, pattern, make in _CAUSES:
+        if re.search(pattern, output, re.IGNORECASE):
+            return Failure(kind, *make(said), _until(output) if kind == "limited" else None)
+    return Failure("certbot", f"certbot failed: {words(output)}", f"the log in S/certbot/logs has more; {_AGAIN}")
+
+
+def words(output: str) -> str:
+    """Return the line of certbot's output that says what happened."""
+    lines = [line.strip() for line in output.splitlines() if line.strip() and not _NOISE.match(line.strip())]
+    unexpected = [number for number, line in enumerate(lines[:-1]) if line.startswith("An unexpected error")]
+    line = lines[unexpected[-1] + 1] if unexpected else lines[-1] if lines else "it has printed nothing"
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "..."
+
+
+def utc(moment: float) -> str:
+    """Return a time as people write it, in UTC."""
+    return f"{datetime.datetime.fromtimestamp(moment, datetime.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _until(output: str) -> float | None:
+    """Return the time before which the authority wants no other try, if it says one; it is in UTC."""
+    if not (found := _UNTIL.search(output)):
+        return None
+    moment = datetime.datetime.fromisoformat(found[1].replace(" ", "T"))
+    return moment.replace(tzinfo=datetime.UTC).timestamp()
+
+
+def _disk(_: _Said) -> tuple[str, str]:
+    return "the disk is full: certbot could not write its files", f"make room, {_AGAIN}"
+
+
+def _busy(_: _Said) -> tuple[str, str]:
+    return "another certbot works in the same folder", "it may be that of a zddeploy that was killed: wait for its end"
+
+
+def _limited(said: _Said) -> tuple[str, str]:
+    until = _until(said.output)
+    when = f"after {utc(until)}" if until else "later"
+    hint = f"zdd tries again {when} by itself; for trials an authority has a staging server (acme_server)"
+    return f"{said.host} limits how often it is asked: {words(said.output)}", hint
+
+
+def _refused(said: _Said) -> tuple[str, str]:
+    problem = _PROBLEM.search(said.output)
+    kind, detail = (problem["type"], problem["detail"].strip()) if problem else ("", words(said.output))
+    hint = {
+        "dns": f"{said.name} needs an A or AAAA record, in the public DNS, that names this machine",
+        "connection": f"port 80 of {said.name} must be open from everywhere: look at firewalls before this machine",
+        "unauthorized": f"another machine answers for {said.name}: look at its A and AAAA records",
+        "caa": f"the CAA record of {said.name} allows other authorities only",
+    }.get(kind, f"look at what {said.host} says")
+    return f"{said.host} could not verify {said.name}: {detail[:_LONGEST]}", f"{hint}; {_AGAIN}"
+
+
+def _clock(said: _Said) -> tuple[str, str]:
+    cause = f"the certificate of {said.host} is not valid at {utc(said.now)}, which is what this machine's clock shows"
+    return cause, f"set the clock (`timedatectl`) if it is wrong, {_AGAIN}"
+
+
+def _trust(said: _Said) -> tuple[str, str]:
+    hint = "for an authority of your own, REQUESTS_CA_BUNDLE must name the file with its root certificate"
+    return f"certbot does not trust the certificate of {said.host}", hint
+
+
+def _account(said: _Said) -> tuple[str, str]:
+    return f"{said.host} gives no account: {words(said.output)}", f"look at acme_email in [nginx], {_AGAIN}"
+
+
+def _broken(said: _Said) -> tuple[str, str]:
+    status = re.search(r"<Response \[(5\d\d)\]>", said.output)
+    what = f"answers with status {status[1]}" if status else f"fails: {words(said.output)}"
+    return f"the authority {said.host} {what}", _BY_ITSELF
+
+
+def _away(said: _Said) -> tuple[str, str]:
+    known = ("Connection refused", "Name or service not known", "Temporary failure in name resolution", "timed out")
+    known += ("Network is unreachable", "No route to host", "Connection reset")
+    why = next((text for text in known if text.lower() in said.output.lower()), words(said.output))
+    hint = f"this machine must get to {said.host}: look at its network, its DNS and its proxy; {_BY_ITSELF}"
+    return f"the authority {said.host} cannot be reached: {why}", hint
+
+
+# The first one that matches is the cause: what a full disk or a limit brings about looks like other things, too.
+_CAUSES: tuple[tuple[Kind, str, Callable[[_Said], tuple[str, str]]], ...] = (
+    ("disk", r"No space left on device|Disk quota exceeded", _disk),
+    ("busy", r"Another instance of Certbot is already running", _busy),
+    ("limited", r"rateLimited|too many (requests|certificates|failed|new|currently)|<Response \[429\]>", _limited),
+    ("refused", r"Type: +\w+\s+Detail: ", _refused),
+    ("clock", r"certificate (is not yet valid|has expired)", _clock),
+    ("trust", r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", _trust),
+    ("account", r"invalidEmail|invalidContact|unsupportedContact|Unable to register an account", _account),
+    ("authority", r"<Response \[5\d\d\]>|serverInternal|internal error|Service busy", _broken),
+    ("authority", r"ConnectionError|ConnectTimeout|ReadTimeout|NewConnectionError|Timeout|Errno 11[013]\b", _away),
+)

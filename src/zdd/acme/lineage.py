@@ -1,0 +1,90 @@
+"""certbot's own folders, and the newest certificate that it has for a host: what certbot calls a lineage."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from zdd.acme import certificates
+from zdd.acme.certificates import Held
+from zdd.host import files
+from zdd.nginx.certificate_store import Pair
+
+_FILES = ("cert.pem", "chain.pem", "fullchain.pem", "privkey.pem")
+_SKEW = 3600.0  # seconds that clocks may differ
+
+
+class Folders(NamedTuple):
+    """The folders of certbot, below `root`, and the folder that nginx serves the challenges from."""
+
+    root: str
+    webroot: str
+
+    def make(self, host: str) -> None:
+        """
+        Make certbot's folders; nobody else may enter them, since the keys of its account and certificates are there.
+
+        What a certbot that was killed has left half written for the host is removed: certbot itself would give the
+        next certificate another name. Raises OSError.
+        """
+        for folder in (self.root, self._config, self._work, self._logs):
+            files.open_folder(folder, 0o700, never=0o077)
+        files.make_folder(self.webroot, 0o755)
+        if not self._is_whole(host):
+            for path in (f"{self._config}/live/{host}", f"{self._config}/archive/{host}", self._settings(host)):
+                files.remove_tree(path)
+
+    def options(self) -> list[str]:
+        """Return the options that name the folders."""
+        folders = [f"--config-dir={self._config}", f"--work-dir={self._work}", f"--logs-dir={self._logs}"]
+        return [*folders, f"--webroot-path={self.webroot}"]
+
+    def server(self, host: str) -> str | None:
+        """Return the authority that the host's certificate came from, None if that is not known."""
+        found = re.search(r"(?m)^server\s*=\s*(\S+)", files.read(self._settings(host), "replace") or "")
+        return found[1] if found else None
+
+    def newest(self, host: str, now: float) -> Pair | None:
+        """
+        Return the newest pair that certbot has for the host, None if there is none that is worth having now.
+
+        A command that was killed after certbot had got it finds it here: no authority is asked twice.
+        """
+        chain, key = (files.read(path) for path in self._pair(host))
+        certificate = certificates.read(chain or "")
+        if not (chain and key and certificate) or Held(host, certificate).is_due(now):
+            return None
+        return Pair(chain, key) if certificate.begins <= now + _SKEW and self._is_whole(host) else None
+
+    def _is_whole(self, host: str) -> bool:
+        """Return whether all files of the host's certificate are there, and its key is the certificate's."""
+        there = all(os.path.isfile(f"{self._config}/live/{host}/{name}") for name in _FILES)
+        if not (there and "fullchain" in (files.read(self._settings(host), "replace") or "")):
+            return False
+        import ssl  # here, because only what certbot has brought is looked at
+
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self._pair(host))
+        except (ssl.SSLError, OSError):
+            return False
+        return True
+
+    def _pair(self, host: str) -> tuple[str, str]:
+        folder = f"{self._config}/live/{host}"
+        return f"{folder}/fullchain.pem", f"{folder}/privkey.pem"
+
+    def _settings(self, host: str) -> str:
+        return f"{self._config}/renewal/{host}.conf"
+
+    @property
+    def _config(self) -> str:
+        return f"{self.root}/config"
+
+    @property
+    def _work(self) -> str:
+        return f"{self.root}/work"
+
+    @property
+    def _logs(self) -> str:
+        return f"{self.root}/logs"

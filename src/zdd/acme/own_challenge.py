@@ -1,0 +1,93 @@
+"""The challenge that zdd sets itself: before an authority asks for a file by the name, zdd does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from zdd.acme.failure import Failure
+from zdd.host import files
+from zdd.host.clock import Clock
+from zdd.instances.health.request import NotHttp
+from zdd.nginx import client
+from zdd.nginx.config.listen import Visit
+
+PLACE = "/.well-known/acme-challenge/"
+
+_PORT = 80  # where an authority asks (RFC 8555, section 8.3)
+_PATIENCE = 5.0  # seconds for each address
+_ETC_HOSTS = "where a router does not lead this machine back to itself, a line `127.0.0.1 {}` in /etc/hosts does"
+
+
+class _Answer(NamedTuple):
+    """What was found at one address; `problem` is None if our own file was there."""
+
+    address: str
+    problem: str | None
+    answered: bool = False
+
+
+def failure(name: str, webroot: str, ports: Sequence[int], clock: Clock) -> Failure | None:
+    """
+    Return why a file in `webroot` cannot be had by the name; None if it can.
+
+    The name is looked up as this machine does it. `ports` are those that our nginx listens on. What answers somewhere
+    must be our nginx; an address that does not answer is no failure if another one does, as an authority tries both.
+    Raises OSError if the file cannot be written.
+    """
+    try:
+        addresses = _addresses(name)
+    except OSError as error:
+        cause = f"{name} has no address: {error.strerror or error}"
+        return Failure("name", cause, f"give {name} an A or AAAA record that names this machine; then deploy again")
+    with file(webroot) as (token, text):
+        answers = [_ask(name, address, token, text, ports, clock) for address in addresses]
+    if wrong := next((answer for answer in answers if answer.problem and answer.answered), None):
+        cause = f"{name} leads to another server: {wrong.address} {wrong.problem}"
+        return Failure("name", cause, f"let the A and AAAA records of {name} name this machine only; then deploy again")
+    if any(answer.problem is None for answer in answers):
+        return None
+    cause = f"{name} leads to {', '.join(f'{answer.address}, which {answer.problem}' for answer in answers)}"
+    hint = f"port {_PORT} must be open, and {name} must name this machine; {_ETC_HOSTS.format(name)}"
+    return Failure("name", cause, hint)
+
+
+def _addresses(name: str) -> list[str]:
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+@contextlib.contextmanager
+def file(webroot: str) -> Iterator[tuple[str, str]]:
+    """Write a challenge that nobody can guess; yield its path in an URL and its text."""
+    token, text = f"zdd-{os.urandom(16).hex()}", os.urandom(16).hex()
+    folder = webroot + PLACE
+    files.make_folder(folder.rstrip("/"), 0o755)
+    try:
+        files.write(folder + token, text, mode=0o644)
+        yield PLACE + token, text
+    finally:
+        files.remove(folder + token)
+
+
+def _ask(name: str, address: str, token: str, text: str, ports: Sequence[int], clock: Clock) -> _Answer:
+    """Ask an address at port 80, and if nobody listens there where our nginx listens: a router may lead there."""
+    problem = ""
+    for port in dict.fromkeys([_PORT, *([] if _PORT in ports else ports)]):
+        try:
+            answer = client.ask(Visit(name, (address, port), name, token), clock, _PATIENCE)
+        except TimeoutError:
+            problem = problem or f"does not answer on port {port}"
+        except NotHttp as error:
+            return _Answer(address, f"does not speak HTTP on port {port}: {error}", answered=True)
+        except OSError as error:
+            problem = problem or f"refuses port {port}: {error.strerror or error}"
+        else:
+            if answer.status == 200 and answer.excerpt == text:
+                return _Answer(address, None, answered=True)
+            to = f" to {answer.location}" if answer.location else ""
+            return _Answer(address, f"answers {answer.status}{to} on port {port}, not our file", answered=True)
+    return _Answer(address, problem)

@@ -1,0 +1,199 @@
+"""
+Certificates are asked for where it is time, and put into nginx's text.
+
+The authority is asked while deploys go on: only the change of nginx's text takes the project's lock. Whatever fails,
+and whenever the command is killed, the former certificates serve on; what certbot has got by then is used next time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from zdd.acme import certificates, failure
+from zdd.acme.attempts import Attempt, Attempts
+from zdd.acme.authority import Authority
+from zdd.acme.certificates import Held
+from zdd.acme.failure import Failure
+from zdd.claims import who
+from zdd.errors import Locked, NeedsPerson, ZddError, as_zdd_error
+from zdd.events import Proxy
+from zdd.host import files
+from zdd.host.lock import Busy, Lock
+from zdd.interrupts import Interrupted
+from zdd.nginx import certificates as of_nginx
+from zdd.nginx.certificate_store import Pair
+from zdd.nginx.config import listen
+from zdd.project import Project
+
+Changing = Callable[[], AbstractContextManager[object]]
+"""Takes the project's lock for a change of nginx's text."""
+
+_LOCK_PATIENCE = 600.0  # seconds for a deploy that goes on when certificates have come
+
+
+class Outcome(NamedTuple):
+    """
+    What a host has now, and why that is not a new certificate although it was time: the last try.
+
+    `is_new`: it came just now. `waits`: the authority was not asked, since the last try was a short time ago.
+    """
+
+    held: Held
+    failed: Attempt | None = None
+    is_new: bool = False
+    waits: bool = False
+
+
+class Renewal:
+    """
+    One look at all hosts of the project, as it was deployed; the authority is always today's.
+
+    With `at_once` nobody waits until the pause after a failure is over.
+    """
+
+    def __init__(self, project: Project, changing: Changing, at_once: bool) -> None:
+        self.project = project
+        self.changing = changing
+        self.at_once = at_once
+        self.paths = project.paths
+        self.store = of_nginx.store(project.paths)
+        self.attempts = Attempts(f"{project.paths.certbot}/attempts.json")
+        config = in_force(project).config
+        self.hosts = of_nginx.hosts(config)
+        addresses = (listen.address([address]) for address in config.nginx.listen)
+        self.authority = Authority(project, [address[1] for address in addresses if address])
+        self.failed: dict[str, Attempt] = {}
+        self.waiting: set[str] = set()
+
+    def run(self) -> list[Outcome]:
+        """
+        Ask for all certificates that are due, one after the other, and have nginx use them; return what became of them.
+
+        Raises Locked if somebody else does the same, and Interrupted. What fails for a host is in its outcome.
+        """
+        new: dict[str, Pair] = {}
+        if self._due() or not self._is_in_use():
+            with self._alone():
+                new = self._obtained(self._due())
+                if new or not self._is_in_use():
+                    self._use(new)
+        self.attempts.forget(*(set(self.attempts.all()) - set(self.hosts)))
+        return [
+            Outcome(
+                certificates.held(self.store, host),
+                self.failed.get(host),
+                is_new=host in new and host not in self.failed,
+                waits=host in self.waiting,
+            )
+            for host in self.hosts
+        ]
+
+    def _due(self) -> list[str]:
+        """Return the hosts for which it is time, or whose certificate is to be another authority's."""
+        now = time.time()
+        return [
+            host
+            for host in self.hosts
+            if certificates.held(self.store, host).is_due(now) or self.authority.is_another(host)
+        ]
+
+    def _obtained(self, due: list[str]) -> dict[str, Pair]:
+        """Return the pairs that came. After a failure that is not about one name, the authority is asked no more."""
+        new: dict[str, Pair] = {}
+        for_all: Failure | None = None
+        for host in due:
+            self.project.interrupts.check()
+            if not self.at_once and (last := self.attempts.waits(host, time.time())):
+                self.failed[host] = last
+                self.waiting.add(host)
+                continue
+            found = for_all or self.authority.obtain(host)
+            if isinstance(found, Pair):
+                new[host] = found
+                continue
+            self._fail(host, found)
+            if found.kind not in failure.ABOUT_THE_NAME:
+                for_all = found
+        return new
+
+    def _is_in_use(self) -> bool:
+        """Return whether nginx's text names the certificates in force: a command may have been killed before that."""
+        if self.project.tables.current() is None:
+            return True
+        text = files.read(self.paths.nginx_conf) or ""
+        return all(f"/{host}/{digest}/" in text for host in self.hosts if (digest := self.store.current(host)))
+
+    def _use(self, new: Mapping[str, Pair]) -> None:
+        """Put the pairs in force and bring nginx to the text that names them; if it does not take it, put them back."""
+        try:
+            with self.changing():
+                if self.project.tables.unfinished():
+                    raise NeedsPerson("a deploy was interrupted", hint="`zddeploy recover` finishes or undoes it")
+                self._install(new)
+        except Interrupted:
+            raise
+        except (ZddError, OSError) as error:
+            why = as_zdd_error(error)
+            hint = why.hint or "put that right, then `zddeploy certificates renew`"
+            for host in new or self.hosts:
+                self._fail(host, Failure("nginx", f"the new certificate is not in use: {why.message}", hint))
+        else:
+            self.attempts.forget(*new)
+
+    def _install(self, new: Mapping[str, Pair]) -> None:
+        project, text = in_force(self.project), files.read(self.paths.nginx_conf) or ""
+        current, before = project.tables.current(), {host: self.store.current(host) for host in new}
+        try:
+            for host, pair in new.items():
+                self.store.install(host, pair, keep=[text])
+            if current:
+                done = project.proxy.mend(current.deploy, project.proxy.text(current))
+                project.events.send(Proxy(subject="nginx", text=done))
+        except BaseException:
+            for host, digest in before.items():
+                self.store.go_back(host, digest)
+            raise
+
+    def _fail(self, host: str, why: Failure) -> None:
+        now = time.time()
+        try:
+            self.failed[host] = self.attempts.failed(host, why, now)
+        except OSError:  # a full disk: it is told, but not kept
+            self.failed[host] = Attempt(now, 1, now, why.kind, why.cause, why.hint)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock of certificates. Raises Locked if somebody else asks for some."""
+        files.open_folder(self.paths.certbot, 0o700, never=0o077)
+        lock = Lock(f"{self.paths.certbot}/lock")
+        try:
+            timeout = self.project.config.zdd.lock_timeout
+            lock.acquire(lambda: {"who": who(), "pid": os.getpid()}, timeout, self.project.interrupts.check)
+        except Busy as busy:
+            holder = f"{busy.holder.get('who', 'somebody')} (process {busy.holder.get('pid', 'unknown')})"
+            what = f"{holder} is asking for certificates of {self.project.name}"
+            raise Locked(what, hint="wait, or let zddeploy wait: --lock-timeout 60s") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def in_force(project: Project) -> Project:
+    """Return the project with the configuration of the deploy that serves, from which nginx's text is made."""
+    current = project.tables.current()
+    return project.as_of(project.snapshots.read(current.deploy)) if current else project
+
+
+def patient(project: Project) -> Project:
+    """Return the project, waiting longer for a deploy that goes on: certificates that have come are to be used."""
+    zdd = project.config.zdd
+    longer = replace(zdd, lock_timeout=max(zdd.lock_timeout, _LOCK_PATIENCE))
+    return project.configured(replace(project.config, zdd=longer))

@@ -1,0 +1,82 @@
+"""zddeploy certificates: which there are and until when; renew."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+import click
+
+from zdd import terminal
+from zdd.cli import options
+from zdd.cli.screen import JsonLines
+from zdd.errors import UsageError
+from zdd.events import Result
+from zdd.operate import certificates
+from zdd.operate.certificates import CertificateStatus
+from zdd.project import Project
+from zdd.terminal import fitted
+from zdd.visible import in_json, visible
+
+
+@options.command("certificates", "looks")
+@click.argument("renew", type=click.Choice(["renew"]), required=False)
+@click.option("--scheduled", is_flag=True, help="For the timer: after a failure wait until the next try is due.")
+@click.option(
+    "--lock-timeout",
+    type=options.duration,
+    metavar="DURATION",
+    help="How long to wait until another zddeploy has finished.",
+)
+def command(project: Project, renew: str | None, scheduled: bool, as_json: bool) -> int:
+    r"""
+    Show the certificates of zdd's own nginx, or renew them.
+
+    For each: its hosts, who has issued it, for how many days it lasts, and why the last try to renew it failed.
+    `renew` asks the authority for those that are due: of which a third of their time, and at most 30 days, is left.
+    nginx is reloaded, verified, and the former certificate stays if anything fails. Deploys do the same, and so does
+    the timer that `zddeploy enable` writes.
+
+    \b
+    Examples:
+      zddeploy certificates
+      zddeploy certificates renew
+      zddeploy certificates --json
+    """
+    if renew:
+        return _renew(project, scheduled, as_json)
+    if scheduled:
+        raise UsageError("--scheduled is for `zddeploy certificates renew`")
+    found = certificates.look(project)
+    if as_json:
+        click.echo(in_json({"project": project.name, "certificates": found}))
+    elif not found:
+        click.echo('there are none: https = "auto" in [nginx] has them issued, or certificate names a file')
+    for line in [] if as_json else _lines(found):
+        click.echo(fitted(line, sys.stdout))
+    return 0
+
+
+def _lines(found: Sequence[CertificateStatus]) -> list[str]:
+    shown, now = [], time.time()
+    rows = iter(terminal.table([certificates.line(each) for each in found]) if found else [])
+    for each in found:
+        shown.append(visible(next(rows)))
+        shown += [f"    ! {each.problem}"] if each.problem else []
+        if each.failed:
+            when = f"{max(0.0, now - each.failed.at) / 3600:.0f} h ago, try {each.failed.tries}"
+            shown.append(visible(f"    ! the last try ({when}) failed: {certificates.told(each.failed, now)}"))
+    return shown
+
+
+def _renew(project: Project, scheduled: bool, as_json: bool) -> int:
+    """Renew what is due; return 1 if something that is due could not be had."""
+    if as_json:
+        project.events.listeners.append(JsonLines())
+    if project.config.nginx.https != "auto":
+        project.events.send(Result(text='zdd asks for no certificates: [nginx] has no https = "auto"'))
+        return 0
+    from zdd.deploy import certificates as renewing  # here, because looking needs nothing of it
+
+    return renewing.renew(project, scheduled)

@@ -1,0 +1,81 @@
+"""Certificates that are due are asked for: after each deploy, whose outcome that never changes, and by `renew`."""
+
+from __future__ import annotations
+
+import time
+
+from zdd.acme import renewal
+from zdd.acme.renewal import Outcome, Renewal
+from zdd.conf import check_tls
+from zdd.deploy import recovery
+from zdd.errors import ZddError, as_zdd_error, counted
+from zdd.events import Result, Unproved
+from zdd.operate.certificates import told
+from zdd.project import Project
+
+_NAME = "zddeploy certificates renew"
+
+
+def after_deploy(project: Project) -> None:
+    """
+    Ask for the certificates of the deploy that serves, as far as they are due, and have nginx use them.
+
+    Failures are told: as a notice while browsers accept what a host has, else as `unproved` of its services.
+    """
+    if project.config.nginx.https != "auto":
+        return
+    try:
+        outcomes = Renewal(project, lambda: renewal.patient(project).locked(_NAME), at_once=False).run()
+    except (ZddError, OSError) as error:
+        project.events.notice(f"certificates: {as_zdd_error(error).message}; `{_NAME}` tries again")
+        return
+    for outcome in outcomes:
+        _tell(project, outcome, time.time())
+
+
+def renew(project: Project, scheduled: bool) -> int:
+    """
+    Ask for the certificates that are due, report what became of them, and return the exit code: 1 if one is missing.
+
+    Without `scheduled` the authority is asked even if it has refused a short time ago. Raises Locked.
+    """
+    if project.tables.current() is None:
+        text = "nothing is deployed, so no authority could see that the hosts are yours; `zddeploy` asks it, too"
+        project.events.send(Result(text=text))
+        return 0
+    with project.interrupts.caught():
+        changing = renewal.patient(project)
+        outcomes = Renewal(project, lambda: recovery.changing(changing, _NAME), at_once=not scheduled).run()
+    now = time.time()
+    for outcome in outcomes:
+        _tell(project, outcome, now, all_of_it=True)
+    new = sum(outcome.is_new for outcome in outcomes)
+    missing = [outcome.held.host for outcome in outcomes if outcome.failed]
+    text = f"{counted(new, 'new certificate')}" if new or missing else "no certificate is due"
+    cause = f"no new certificate for {', '.join(missing)}" if missing else None
+    exit_code = 1 if missing else 0
+    project.events.send(Result(outcome="failed" if missing else "done", cause=cause, exit=exit_code, text=text))
+    return exit_code
+
+
+def _tell(project: Project, outcome: Outcome, now: float, all_of_it: bool = False) -> None:
+    """Say what became of a host's certificate; `all_of_it` also says how long one lasts that is not due."""
+    host, certificate, failed = outcome.held.host, outcome.held.certificate, outcome.failed
+    lasts = f"{counted(int((certificate.ends - now) // 86400), 'day')} left" if certificate else ""
+    if outcome.is_new and certificate:
+        project.events.notice(f"{host}: a new certificate by {certificate.issued_by}, {lasts}")
+    why = f": {told(failed, now)}" if failed else ""
+    if not outcome.held.is_valid(now):
+        for service in _services(project, host):
+            text = f"{service}: browsers do not accept the certificate of {host}{why}"
+            project.events.send(Unproved(service=service, reason="certificate", text=text))
+    elif failed:
+        project.events.notice(f"{host}: the certificate is not renewed, {lasts}{why}")
+    elif all_of_it and not outcome.is_new:
+        project.events.notice(f"{host}: {lasts}, not due yet")
+
+
+def _services(project: Project, host: str) -> list[str]:
+    """Return the services that visitors reach by this host."""
+    config = project.config
+    return [name for name, app in config.services.items() if host in check_tls.names(config.nginx, [app])]

@@ -1,0 +1,103 @@
+"""The certificate and the key that the configuration names as files, checked before nginx gets them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Sequence
+
+from zdd.conf.nginx_section import NginxSection
+from zdd.errors import UsageError
+from zdd.host import foreign
+from zdd.nginx import x509
+from zdd.nginx.certificate_store import FILES, CertificateStore, Pair
+
+_LARGEST = 1 << 20  # bytes
+_KINDS = {"certificate": "CERTIFICATE-----", "certificate_key": "PRIVATE KEY-----"}  # the end of a line in PEM
+
+
+class _Encrypted(Exception):  # noqa: N818 -- what the key is
+    """The key asks for a password."""
+
+
+def usable(nginx: NginxSection, known: CertificateStore, hosts: Sequence[str]) -> Pair | None:
+    """
+    Return the content of the two files if nginx can work with it, else None.
+
+    In the place of a pair that is in force, it must also be one that browsers accept for these hosts.
+    """
+    try:
+        pair = read(nginx)
+        current = known.current(FILES)
+        if current == pair.digest:
+            return pair
+        if not known.has(FILES, pair.digest):
+            require_match(nginx)
+        is_refused = current is not None and any(x509.refused(x509.read(pair.certificate)[0], hosts, time.time()))
+    except (UsageError, ValueError):
+        return None
+    return None if is_refused else pair
+
+
+def read(nginx: NginxSection) -> Pair:
+    """Return the content of the two files. Raises UsageError if one of them cannot be read, or is something else."""
+    return Pair(_text("certificate", nginx), _text("certificate_key", nginx))
+
+
+def _text(key: str, nginx: NginxSection) -> str:
+    path = getattr(nginx, key)
+    try:
+        text = foreign.data(str(path), _LARGEST).decode("ascii", "replace")
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {key} {path}: {error.strerror}", hint="nginx reads it as the user who runs zddeploy"
+        ) from error
+    if _KINDS[key] not in text:
+        what = "private key" if key == "certificate_key" else "certificate"
+        raise UsageError(
+            f"{key} {path} holds no {what} in PEM, which has a line such as -----BEGIN {_KINDS[key]}",
+            hint="`openssl x509 -inform der` and `openssl pkey -inform der` convert DER",
+        )
+    return text
+
+
+def require_match(nginx: NginxSection) -> None:
+    """Raise UsageError if the key is not the certificate's, or if OpenSSL cannot read one of the files."""
+    import ssl  # here, because only a new certificate is compared with its key
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate, key = os.fspath(nginx.certificate or ""), os.fspath(nginx.certificate_key or "")
+    both = f"certificate {certificate} and certificate_key {key}"
+    try:
+        context.load_cert_chain(certificate, key, _no_password)
+    except _Encrypted:
+        raise UsageError(
+            f"certificate_key {key} is encrypted, and nobody types its password when nginx starts",
+            hint=f"write it without: `openssl pkey -in {key} -out NEW.pem`",
+        ) from None
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise UsageError(
+                f"{both} do not belong together: the key is another certificate's",
+                hint="the host's own certificate must be the first in its file, before those of its chain",
+            ) from None
+        raise UsageError(f"{both} cannot be used: OpenSSL says {error.reason or error}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {both}: {error.strerror}") from error
+
+
+def _no_password() -> str:
+    raise _Encrypted
+
+
+def readable_by_others(path: str) -> str | None:
+    """Return the mode of a file that every user of this machine can read, None if they cannot."""
+    path = os.path.realpath(path)
+    mode = os.stat(path).st_mode
+    folder = os.path.dirname(path)
+    while folder != "/":
+        if not os.stat(folder).st_mode & stat.S_IXOTH:
+            return None
+        folder = os.path.dirname(folder)
+    return f"{mode & 0o777:o}" if mode & stat.S_IROTH else None

@@ -1,0 +1,136 @@
+"""What is wrong with the certificates of zdd's own nginx, told before a new one gets there."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from zdd.conf.schema import Config
+from zdd.errors import UsageError
+from zdd.finding import Finding, error, fine, warning
+from zdd.layout import Layout
+from zdd.nginx import certificate_files, certificate_states, certificates, x509
+from zdd.nginx.certificate_states import SOON
+from zdd.nginx.x509 import X509
+
+_BROWSERS = "browsers refuse to show the site"
+_EXPIRED = "browsers refuse to show the site until there is a new one"
+
+
+def findings(config: Config, paths: Layout) -> Iterator[Finding]:
+    """Yield what `check` says: of the files that the configuration names, and of what nginx has."""
+    new = list(of_files(config, paths)) if config.nginx.certificate else []
+    yield from new
+    for state in certificate_states.states(config, paths):
+        hosts = ", ".join(state.hosts) or "every host"
+        if state.problem and not new:
+            yield error(state.problem, _BROWSERS, _cure(config))
+        elif state.warning and not new:
+            yield warning(state.warning, "then browsers refuse to show the site", _cure(config))
+        elif state.days_left is not None and not state.problem:
+            yield fine(f"certificate of {hosts}, by {state.issuer or 'nobody known'}: {state.days_left} days left")
+
+
+def refused(config: Config, paths: Layout) -> Iterator[Finding]:
+    """Yield what a deploy is refused for: that the files of the configuration cannot be used, or browsers would not."""
+    if not config.nginx.certificate:
+        return
+    try:
+        digest = certificate_files.read(config.nginx).digest
+    except UsageError:
+        digest = ""
+    is_in_force = digest == certificates.store(paths).current(certificates.FILES)
+    for finding in of_files(config, paths):
+        if finding.level == "error" and not (is_in_force and finding.why == _EXPIRED):
+            yield finding
+
+
+def notices(config: Config, paths: Layout) -> Iterator[Finding]:
+    """Yield that nginx keeps the certificate that it has, as the files of the configuration are of no use."""
+    current = certificates.store(paths).current(certificates.FILES) if config.nginx.certificate else None
+    if current is None or certificates.chosen(config, paths) != current:
+        return
+    for finding in of_files(config, paths):
+        if finding.level == "error" and finding.why != _EXPIRED:
+            yield warning(f"nginx keeps the certificate that it has: {finding.what}", finding.why, finding.fix)
+            return
+
+
+def of_files(config: Config, paths: Layout) -> Iterator[Finding]:
+    """Yield what is wrong with the files that the configuration names."""
+    nginx = config.nginx
+    try:
+        pair = certificate_files.read(nginx)
+        if not certificates.store(paths).holds(certificates.FILES, pair):
+            certificate_files.require_match(nginx)
+        chain = x509.read(pair.certificate)
+    except UsageError as problem:
+        yield error(problem.message, "nginx cannot work with it", problem.hint or "")
+        return
+    except ValueError as problem:
+        yield error(f"certificate {nginx.certificate}: {problem}", "nginx cannot work with it", "write it anew")
+        return
+    yield from _dates(config, chain[0])
+    yield from _names(config, chain[0])
+    yield from _chain(config, chain)
+    yield from _key(config)
+
+
+def _dates(config: Config, first: X509) -> Iterator[Finding]:
+    what, now = f"certificate {config.nginx.certificate}", time.time()
+    for problem in x509.refused(first, [], now):
+        yield error(f"{what} {problem}", _EXPIRED, _cure(config))
+    left = int((first.ends - now) // certificate_states.DAY)
+    if 0 <= left < SOON and now < first.ends:
+        yield warning(f"{what} expires in {left} days", "then browsers refuse to show the site", _cure(config))
+
+
+def _names(config: Config, first: X509) -> Iterator[Finding]:
+    now = (first.begins + first.ends) / 2
+    for problem in x509.refused(first, certificates.hosts(config), now):
+        what = f"certificate {config.nginx.certificate} {problem}"
+        yield error(what, "browsers refuse it for that host", "have it issued for all hosts of the services")
+
+
+def _chain(config: Config, chain: list[X509]) -> Iterator[Finding]:
+    what = f"certificate {config.nginx.certificate}"
+    order = "the host's own first, then the one that issued it, and so on"
+    for number, (own, above) in enumerate(itertools.pairwise(chain), 2):
+        if own.issuer != above.subject:
+            yield error(
+                f"{what} has its chain in a wrong order: number {number} in it is not the issuer of the one before",
+                "many clients refuse it",
+                f"write them in order: {order}",
+            )
+            return
+    if len(chain) == 1 and not chain[0].is_self_signed:
+        yield warning(
+            f"{what} holds one certificate, without those that lead to a root",
+            "browsers often find them by themselves; phones, curl and other programs refuse the site",
+            f"use the authority's full chain in one file: {order}",
+        )
+
+
+def _key(config: Config) -> Iterator[Finding]:
+    key = str(config.nginx.certificate_key)
+    if mode := certificate_files.readable_by_others(key):
+        yield error(
+            f"every user of this machine can read certificate_key {key} (mode {mode})",
+            "whoever has it can pretend to be this site",
+            f"`chmod 600 {key}`",
+        )
+    source = config.release.source if config.release else ""
+    if source.startswith("/") and Path(key).is_relative_to(source):
+        yield error(
+            f"certificate_key {key} lies below source {source}",
+            "each release would have a copy of it, which the apps can read",
+            "move it to a folder of its own, such as one below /etc",
+        )
+
+
+def _cure(config: Config) -> str:
+    if config.nginx.certificate:
+        return f"put a new one at {config.nginx.certificate}, then `zddeploy`"
+    return "`zddeploy certificates renew`"

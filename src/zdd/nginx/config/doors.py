@@ -1,0 +1,89 @@
+"""The ways to the names of a server block: plain or by HTTPS, served or redirected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from zdd.nginx.config import tls
+from zdd.nginx.config.setup import Setup
+from zdd.nginx.config.tls import Certificate, Tls
+from zdd.nginx.config.version import Version
+
+_NO_NAME = "_"  # the default server's, for every other host
+
+
+class Door(NamedTuple):
+    """
+    One way to these names: the lines that listen, and the add_header lines for each block that has one.
+
+    With a `target` requests are redirected to that scheme and host. `is_closed`: what the lines say is all, no location
+    follows. `has_challenges`: the authority's challenges are answered there.
+    """
+
+    names: Sequence[str]
+    lines: Sequence[str]
+    header: str
+    target: str | None = None
+    is_closed: bool = False
+    has_challenges: bool = False
+
+
+def of(setup: Setup, version: Version, names: Sequence[str], serves: bool) -> list[Door]:
+    """
+    Return the doors to names with the same routes; `["_"]` is every other host.
+
+    Without `serves` no route leads anywhere: such a host has no certificate, and is not redirected to one.
+    """
+    canonical = setup.canonical_host if setup.canonical_host in names else None
+    default = " default_server" if names == [_NO_NAME] else ""
+    plain = _plain(setup, names, canonical if serves else None, serves, default)
+    return plain + (_secure(setup, setup.tls, version, names, canonical, serves, default) if setup.tls else [])
+
+
+def _plain(setup: Setup, names: Sequence[str], canonical: str | None, serves: bool, default: str) -> list[Door]:
+    by_target: dict[str | None, list[str]] = {}
+    for name in names:
+        target = _plain_target(setup, name, canonical) if serves else None
+        by_target.setdefault(target, []).append(name)
+    lines = [f"listen {address}{default};" for address in setup.listen]
+    header = setup.mark.header() if setup.mark else ""
+    has_challenges = setup.acme_folder is not None
+    return [
+        Door(own, lines, header, target, has_challenges=has_challenges)
+        for target, own in sorted(by_target.items(), key=lambda item: item[0] or "")
+    ]
+
+
+def _plain_target(setup: Setup, name: str, canonical: str | None) -> str | None:
+    """Return where plain requests for a name are redirected to; HTTPS only where browsers accept the certificate."""
+    is_other = canonical is not None and name != canonical
+    if setup.tls:
+        if not _is_proper(setup.tls.certificate(canonical or name)):
+            return None
+        if setup.tls.redirect:
+            return f"https://{canonical or '$host'}{setup.tls.port}"
+    return f"$zdd_proto://{canonical}" if is_other else None
+
+
+def _secure(
+    setup: Setup, own: Tls, version: Version, names: Sequence[str], canonical: str | None, serves: bool, default: str
+) -> list[Door]:
+    listens, mark = tls.listens(own, version, default), setup.mark.header() if setup.mark else ""
+    if not serves:
+        return [Door(names, [*listens, *tls.rejection(own, version)], mark, is_closed=True)] if default else []
+    groups: dict[tuple[str | None, str], tuple[Certificate, list[str]]] = {}
+    for name in names:
+        if certificate := own.certificate(name):
+            is_other = canonical and name != canonical and _is_proper(own.certificate(canonical))
+            target = f"https://{canonical}{own.port}" if is_other else None
+            groups.setdefault((target, certificate.certificate), (certificate, []))[1].append(name)
+    doors = []
+    for (target, _), (certificate, alike) in groups.items():
+        header = "\n".join(filter(None, [mark, tls.header(own, certificate)]))
+        doors.append(Door(alike, [*listens, *tls.files(certificate)], header, target))
+    return doors
+
+
+def _is_proper(certificate: Certificate | None) -> bool:
+    return certificate is not None and not certificate.is_placeholder

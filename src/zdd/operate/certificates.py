@@ -1,0 +1,62 @@
+"""The certificates of zdd's own nginx, and what became of the last try to renew them."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from zdd.acme.attempts import Attempt, Attempts
+from zdd.acme.failure import utc
+from zdd.errors import counted
+from zdd.nginx.certificate_state import CertificateState
+from zdd.project import Project
+
+
+class CertificateStatus(CertificateState, frozen=True):
+    """A certificate, and the last try to get a newer one if that has failed, else None."""
+
+    failed: Attempt | None = None
+
+
+def look(project: Project) -> list[CertificateStatus]:
+    """Return the certificates that stand in nginx's text."""
+    failed = tried(project).all() if project.config.nginx.https == "auto" else {}
+    return [
+        CertificateStatus(
+            **msgspec.structs.asdict(state),
+            failed=next((failed[host] for host in state.hosts if host in failed), None),
+        )
+        for state in project.proxy.certificates()
+    ]
+
+
+def tried(project: Project) -> Attempts:
+    """Return what failed last for each host of the project."""
+    return Attempts(f"{project.paths.certbot}/attempts.json")
+
+
+def told(failed: Attempt, now: float) -> str:
+    """Return why the last try failed, what to do, and when the next one is due."""
+    again = f"; the next try is due on {utc(failed.next)}" if failed.next > now else ""
+    return f"{failed.cause}; {failed.hint}{again}"
+
+
+def notes(project: Project) -> list[str]:
+    """Return a sentence for each host whose last try has failed."""
+    now = time.time()
+    return [
+        f"the last try for a certificate of {host} failed: {told(failed, now)}"
+        for host, failed in tried(project).all().items()
+    ]
+
+
+def line(certificate: CertificateStatus) -> list[str]:
+    """Return the cells of a line about a certificate: its hosts, who has issued it, and how long it lasts."""
+    hosts = ", ".join(certificate.hosts) or "every host"
+    if certificate.placeholder:
+        return [hosts, "none has been issued yet", "the placeholder stands there"]
+    if certificate.ends is None or certificate.days_left is None:
+        return [hosts, "", certificate.problem or "cannot be read"]
+    left = f"{counted(certificate.days_left, 'day')} left" if certificate.days_left >= 0 else "EXPIRED"
+    return [hosts, certificate.issuer or "", f"{left}, until {utc(certificate.ends)}"]

@@ -1,0 +1,128 @@
+"""Names lead here, elsewhere or nowhere, and each is told; the servers are real."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.machine import free_port
+from zdd.acme import own_challenge
+from zdd.acme.failure import Failure
+from zdd.host.clock import Clock
+
+NAME = "shop.example.org"
+
+
+@pytest.fixture
+def leads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that the machine has for the name; whatever listens on its port 80 has nothing to do with it."""
+    addresses = ["127.0.0.1"]
+    monkeypatch.setattr(own_challenge, "_PORT", free_port())
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, 1, 6, "", (each, 0)) for each in addresses]
+    )
+    return addresses
+
+
+@contextlib.contextmanager
+def serving(folder: Path, address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """A web server of the files in this folder."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer((address, port), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def ask(folder: Path, port: int) -> Failure | None:
+    return own_challenge.failure(NAME, str(folder), [port], Clock())
+
+
+def test_a_name_that_leads_here_is_no_failure_and_nothing_is_left(tmp_path: Path, leads: list[str]) -> None:
+    with serving(tmp_path) as port:
+        assert ask(tmp_path, port) is None
+
+    assert list((tmp_path / ".well-known/acme-challenge").iterdir()) == []
+
+
+def test_an_address_that_does_not_answer_is_tolerated_beside_one_that_does(tmp_path: Path, leads: list[str]) -> None:
+    leads.insert(0, "127.0.0.77")
+    with serving(tmp_path) as port:
+        assert ask(tmp_path, port) is None
+
+
+def test_another_server_is_told_even_if_we_answer_as_well(tmp_path: Path, leads: list[str]) -> None:
+    leads.append("127.0.0.77")
+    (tmp_path / "other").mkdir()
+    with serving(tmp_path) as port, serving(tmp_path / "other", "127.0.0.77", port):
+        told = ask(tmp_path, port)
+
+    assert told
+    assert told.kind == "name"
+    assert f"{NAME} leads to another server: 127.0.0.77 answers 404 on port {port}, not our file" in told.cause
+
+
+def test_a_closed_port_is_told(tmp_path: Path, leads: list[str]) -> None:
+    told = ask(tmp_path, free_port())
+
+    assert told
+    assert told.cause == f"{NAME} leads to 127.0.0.1, which refuses port {own_challenge._PORT}: Connection refused"
+    assert "/etc/hosts" in told.hint
+
+
+def test_a_name_without_an_address_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+
+    told = ask(tmp_path, free_port())
+
+    assert told
+    assert told.cause == f"{NAME} has no address: Name or service not known"
+
+
+def test_what_does_not_speak_http_is_told(tmp_path: Path, leads: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_greet, args=(server,))
+        thread.start()
+        told = ask(tmp_path, server.getsockname()[1])
+        thread.join()
+
+    assert told
+    assert "does not speak HTTP" in told.cause
+
+
+def _greet(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
+def test_the_file_can_be_read_by_nginx_whatever_the_umask(tmp_path: Path, leads: list[str]) -> None:
+    before = os.umask(0o077)
+    try:
+        with own_challenge.file(str(tmp_path)) as (path, _):
+            assert os.stat(f"{tmp_path}{path}").st_mode & 0o777 == 0o644
+            assert os.stat(f"{tmp_path}/.well-known/acme-challenge").st_mode & 0o777 == 0o755
+    finally:
+        os.umask(before)

@@ -1,0 +1,163 @@
+"""Files with a certificate and its key: what is wrong with them is said before nginx gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.certificates import Authority, Issued, private
+from zdd.conf import read
+from zdd.conf.schema import Config
+from zdd.nginx import certificate_findings, certificate_states, certificates
+from zdd.paths import Paths
+
+HOSTS = ("shop.test", "www.shop.test")
+
+
+def configured(folder: Path, issued: Issued, hosts: tuple[str, ...] = HOSTS, more: str = "") -> Config:
+    path = folder / "deploy.toml"
+    path.write_text(
+        f'[zdd]\nproject = "shop"\nstate_dir = "S"\nruntime_dir = "R"\n[nginx]\ncertificate = "{issued.certificate}"\n'
+        f'certificate_key = "{issued.key}"\n{more}\n[service.web]\nrun = "app"\nhost = {list(hosts)!r}\n'
+    )
+    return read.load(path)
+
+
+def said(config: Config) -> list[str]:
+    return [f"{one.level}: {one.what}" for one in certificate_findings.of_files(config, Paths(config))]
+
+
+def swap_key(issued: Issued) -> None:
+    issued.key.write_bytes(private(ec.generate_private_key(ec.SECP256R1())))
+
+
+def encrypt_key(issued: Issued) -> None:
+    issued.key.write_bytes(private(ec.generate_private_key(ec.SECP256R1()), "secret"))
+
+
+def turn_around(issued: Issued) -> None:
+    own, above = issued.certificate.read_text().split("-----BEGIN", 2)[1:]
+    issued.certificate.write_text(f"-----BEGIN{above}-----BEGIN{own}")
+
+
+def leave_alone(issued: Issued) -> None:
+    issued.certificate.write_text("-----BEGIN" + issued.certificate.read_text().split("-----BEGIN")[1])
+
+
+def mix(issued: Issued) -> None:
+    alone = "-----BEGIN" + issued.certificate.read_text().split("-----BEGIN")[1]
+    issued.certificate.write_text(alone + Authority("Another").pem)
+
+
+WRONG: dict[Callable[[Issued], object], str] = {
+    swap_key: "error: .* do not belong together: the key is another certificate's",
+    encrypt_key: "error: certificate_key .* is encrypted, and nobody types its password when nginx starts",
+    turn_around: "error: .* do not belong together",
+    leave_alone: "warning: .* holds one certificate, without those that lead to a root",
+    mix: "error: .* has its chain in a wrong order: number 2 in it is not the issuer of the one before",
+    lambda issued: issued.key.unlink(): "error: cannot read certificate_key .*: No such file or directory",
+    lambda issued: issued.certificate.write_text("x"): "error: certificate .* holds no certificate in PEM",
+    lambda issued: issued.key.write_bytes(b"\x30\x82"): "error: certificate_key .* holds no private key in PEM",
+    lambda issued: issued.certificate.write_text(
+        issued.certificate.read_text()[:200] + "\n-----END CERTIFICATE-----\n"
+    ): ("error: .* cannot be used: OpenSSL says"),
+}
+
+
+@pytest.mark.parametrize("spoil", WRONG)
+def test_what_cannot_be_used_is_said(tmp_path: Path, spoil: Callable[[Issued], object]) -> None:
+    issued = Authority().issue(tmp_path, *HOSTS)
+    config = configured(tmp_path, issued)
+    assert said(config) == []
+
+    spoil(issued)
+
+    with pytest.raises(AssertionError, match=WRONG[spoil]):
+        assert said(config) == []
+
+
+def test_hosts_that_it_is_not_for_are_named(tmp_path: Path) -> None:
+    config = configured(tmp_path, Authority().issue(tmp_path, "shop.test", "old.test"))
+
+    assert "is not for www.shop.test; it is for shop.test, old.test" in said(config)[0]
+
+
+@pytest.mark.parametrize(
+    ("days", "age", "expected"),
+    [
+        (-1, 90, "error: .* has expired, on "),
+        (90, -2, "error: .* is valid only from .* on"),
+        (3.5, 87, "warning: .* expires in 3 days"),
+        (13.5, 77, "warning: .* expires in 13 days"),
+    ],
+)
+def test_dates_are_looked_at(tmp_path: Path, days: float, age: float, expected: str) -> None:
+    config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, days=days, age=age))
+
+    with pytest.raises(AssertionError, match=expected):
+        assert said(config) == []
+
+
+def test_a_key_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
+    issued = Authority().issue(tmp_path, *HOSTS)
+    issued.key.chmod(0o644)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    config = configured(tmp_path, issued)
+
+    assert "every user of this machine can read certificate_key" in said(config)[0]
+
+    tmp_path.chmod(0o700)  # as certbot's folders are: nobody else gets there
+    assert said(config) == []
+
+
+def test_a_key_within_the_source_is_refused(tmp_path: Path) -> None:
+    config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS), more='[release]\nsource = "."')
+
+    assert "lies below source" in said(config)[0]
+
+
+def test_one_that_is_in_force_and_has_expired_stops_no_deploy(tmp_path: Path) -> None:
+    config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, days=-1, age=90))
+    paths = Paths(config)
+    assert ["has expired" in one.what for one in certificate_findings.refused(config, paths)] == [True]
+
+    certificates.store(paths).install(certificates.FILES, certificates.Pair(*files_of(config)))
+
+    assert list(certificate_findings.refused(config, paths)) == []
+    (own,) = certificates.of(config, paths)
+    Path(paths.nginx).mkdir()
+    assert not certificates.is_in_use(config, paths)
+    lines = ["server {", f"ssl_certificate {own.certificate};", f"ssl_certificate_key {own.key};"]
+    Path(paths.nginx_conf).write_text("\n  ".join([*lines, "server_name shop.test www.shop.test;", "}"]))
+    assert certificates.is_in_use(config, paths)
+    (state,) = certificate_states.states(config, paths)
+    assert state.problem is not None
+    assert "the certificate of shop.test and www.shop.test has expired" in state.problem
+    assert state.days_left == -1
+
+
+def files_of(config: Config) -> tuple[str, str]:
+    nginx = config.nginx
+    assert nginx.certificate is not None
+    assert nginx.certificate_key is not None
+    return nginx.certificate.read_text(), nginx.certificate_key.read_text()
+
+
+def test_while_new_files_are_of_no_use_the_text_names_the_former_pair(tmp_path: Path) -> None:
+    issued = Authority().issue(tmp_path, *HOSTS)
+    config = configured(tmp_path, issued)
+    paths = Paths(config)
+    (first,) = certificates.of(config, paths)
+    certificates.store(paths).install(certificates.FILES, certificates.Pair(*files_of(config)))
+    assert certificates.of(config, paths) == [first]
+
+    Authority().issue(tmp_path, *HOSTS)
+    (second,) = certificates.of(config, paths)
+    swap_key(issued)
+
+    assert second != first
+    assert certificates.of(config, paths) == [first]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from tests.certificates import Authority, Issued
 from tests.machine import free_port
-from tests.secure import get, plain
+from tests.secure import connected, context, get, plain
 from tests.waiting import eventually
 from zdd.host import process
 from zdd.load import Load, Spec
@@ -62,10 +63,6 @@ class Shop:
 
     def serial(self) -> str:
         """What tells one certificate from another, as nginx shows it."""
-        import ssl
-
-        from tests.secure import connected, context
-
         with connected(self.https, "shop.test", context(AUTHORITY.pem)) as connection:
             shown = connection.getpeercert()
         assert shown is not None
@@ -77,7 +74,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(project: Project) -> Iterator[Shop]:
+def shop(project: Project) -> Shop:
     return Shop(project)
 
 
@@ -93,7 +90,6 @@ def test_deploys_over_https_lose_nothing_and_close_no_connection(shop: Shop, way
         for number in (2, 3):
             version(shop.project, number)
             assert shop.project.events()[-1]["unproved"] == []
-        shop.project.zddeploy("rollback")
         report = load.stop()
 
     assert_nothing_lost(report)
@@ -189,7 +185,7 @@ REFUSED: dict[Any, str] = {
 
 @pytest.mark.parametrize("spoil", REFUSED)
 def test_a_certificate_that_is_no_good_is_refused_beforehand(shop: Shop, spoil: Any) -> None:
-    shop.configure(web())
+    shop.configure(web(keep_warm="60s"))
     shop.project.zddeploy()
     version(shop.project, 2)
     shop.project.zddeploy()
@@ -265,8 +261,6 @@ def test_a_new_master_takes_over_both_ports(shop: Shop) -> None:
 
 
 def test_a_taken_port_is_refused_beforehand(shop: Shop) -> None:
-    import socket
-
     shop.configure(web())
     with socket.create_server(("127.0.0.1", shop.https)):
         result = shop.project.zddeploy(code=2)

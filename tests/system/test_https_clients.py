@@ -7,12 +7,15 @@ import shutil
 import socket
 import ssl
 import subprocess
+from typing import Any
 
 import h2.config
 import h2.connection
 import h2.events
 import pytest
-import sslyze
+from sslyze.scanner.models import ServerScanRequest
+from sslyze.scanner.scanner import Scanner
+from sslyze.server_setting import ServerNetworkConfiguration, ServerNetworkLocation
 
 from tests.secure import context
 from tests.waiting import eventually
@@ -45,11 +48,11 @@ def test_no_weak_protocol_and_no_weak_cipher_is_accepted(shop: Shop) -> None:
     assert not found.session_renegotiation.result.is_vulnerable_to_client_renegotiation_dos
 
 
-def scan(port: int) -> sslyze.AllScanCommandsAttempts:
-    location = sslyze.ServerNetworkLocation("shop.test", port, ip_address="127.0.0.1")
-    names = sslyze.ServerNetworkConfiguration(tls_server_name_indication="shop.test")
-    scanner = sslyze.Scanner()
-    scanner.queue_scans([sslyze.ServerScanRequest(location, network_configuration=names)])
+def scan(port: int) -> Any:
+    location = ServerNetworkLocation("shop.test", port, ip_address="127.0.0.1")
+    names = ServerNetworkConfiguration(tls_server_name_indication="shop.test")
+    scanner = Scanner()
+    scanner.queue_scans([ServerScanRequest(location, network_configuration=names)])
     (result,) = scanner.get_results()
     assert result.scan_result is not None, result.connectivity_error_trace
     return result.scan_result

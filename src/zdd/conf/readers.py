@@ -155,6 +155,14 @@ def _listen(value: object, document: Document) -> str:
     return str(text)
 
 
+def _flag(value: object, document: Document) -> bool:
+    if isinstance(value, str) and not document.typed:
+        value = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(value.lower())
+    if not isinstance(value, bool):
+        raise KindError(value)
+    return value
+
+
 def _signal(value: object, _: Document) -> str:
     import signal  # here, because it is rarely set
 
@@ -196,5 +204,6 @@ PATH = Reader(_path, _WITHOUT_HOME)
 SOURCE = Reader(_source, _WITHOUT_HOME)
 INSIDE = Reader(_inside, _WITHOUT_HOME)
 LISTEN = Reader(_listen, {"anyOf": [_ADDRESS.json, {"type": "integer", "minimum": 1, "maximum": 65535}]})
+FLAG = Reader(_flag, {"type": "boolean"})
 SIGNAL = Reader(_signal, TEXT.json)
 ENV = Reader(_pairs, {"type": "object", "additionalProperties": {"type": ["string", "integer"]}})

@@ -7,13 +7,15 @@ import os
 import pwd
 from collections.abc import Iterator, Sequence
 
+from zdd.errors import UsageError
 from zdd.finding import Finding, warning
 from zdd.host import files
-from zdd.nginx import addresses, users
-from zdd.nginx.config import listen, parse, render, visits
+from zdd.nginx import addresses, untrusted, users
+from zdd.nginx.config import listen, parse, render, server_lines, trust, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.setup import Route, Setup
+from zdd.nginx.config.trust import Trust
 from zdd.nginx.managed_text import ManagedText
 from zdd.routing.manifest import Manifest
 
@@ -34,6 +36,18 @@ class OwnText(ManagedText):
     def prefix(self) -> str:
         """The folder below S."""
         return self.paths.nginx
+
+    def require(self) -> None:
+        """Raise UsageError for lines that cannot stand in a server block, and for an nginx without realip."""
+        nginx = self.config.nginx
+        if problem := server_lines.problem(nginx.server_lines):
+            what, hint = problem
+            raise UsageError(f"{nginx.server_include}, {what}", hint=hint)
+        if self.trust().needs_realip and self.binary().lacks("http_realip_module"):
+            raise UsageError(
+                f"{self.binary().path} was built without its realip module, which finds the client behind a proxy",
+                hint='install an nginx that has it, such as your system\'s; or set trusted_proxies = "none" in [nginx]',
+            )
 
     def make_folder(self) -> None:
         """Make the folder below S."""
@@ -60,10 +74,24 @@ class OwnText(ManagedText):
             group=_group_of(user) if user else None,
             maintenance_file=self.paths.maintenance,
             assets=[f"{self.paths.assets}/{folder}" for folder in assets],
+            gzip=nginx.gzip,
             reloads=any(app.socket == "tcp" for app in apps),
+            trust=self.trust(),
+            server_lines=nginx.server_lines,
             mark=self.mark(),
         )
         return render.render(setup, self.binary().version)
+
+    def trust(self) -> Trust:
+        """
+        Return whose X-Forwarded-* is believed.
+
+        Until 0.2 everybody's was. A text in place that does so goes on as long as nobody has set the key: a site behind
+        a proxy outside of private networks must not be told http by an upgrade, and redirect its visitors for ever.
+        """
+        nginx = self.config.nginx
+        everybody = nginx.trusted_proxies is None and trust.believes_everybody(files.read(self.paths.nginx_conf) or "")
+        return trust.chosen(nginx.trusted_proxies, nginx.proxy_protocol, ends_tls=False, everybody=everybody)
 
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""
@@ -91,6 +119,15 @@ class OwnText(ManagedText):
                 "without `listen` a new project is reachable from this machine only",
                 f'set listen in [nginx]: "{_FORMER_DEFAULT}" keeps it so',
             )
+        yield from untrusted.findings(self.trust(), self.paths.nginx_log)
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what surprises later in the lines that server_include names."""
+        nginx = self.config.nginx
+        if nginx.server_lines:
+            from zdd.nginx import included_lines  # here, because few projects have such lines
+
+            yield from included_lines.findings(self.config, self.trust(), self.binary().version, self.mark())
 
     def _has_former_default(self) -> bool:
         """Return whether the text in place listens on the port of the default on every address."""
@@ -100,16 +137,24 @@ class OwnText(ManagedText):
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request for each service's host and path: known without a look at the text, however long it is."""
         address = self._address()
-        return visits.find(self.config.apps, services, self.config.nginx.server_name, address) if address else {}
+        if address is None:
+            return {}
+        known = visits.find(self.config.apps, services, self.config.nginx.server_name, address)
+        protocol = self.config.nginx.proxy_protocol
+        return {name: _by(protocol, visit) if isinstance(visit, Visit) else visit for name, visit in known.items()}
 
     def doors(self) -> list[Visit]:
         """Return a request to the server block for all other hosts."""
         address = self._address()
-        return [Visit("nginx", address, "localhost", "/")] if address else []
+        return [_by(self.config.nginx.proxy_protocol, Visit("nginx", address, "localhost", "/"))] if address else []
 
     def _address(self) -> Address | None:
         """Return the first address on which the text listens."""
         return next((listen.address([address]) for address in self.listen()), None)
+
+
+def _by(proxy_protocol: bool, visit: Visit) -> Visit:
+    return visit._replace(proxy_protocol=proxy_protocol)
 
 
 def _group_of(user: str) -> str | None:

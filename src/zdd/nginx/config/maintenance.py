@@ -17,7 +17,7 @@ _LINES = """\
 open_file_cache off;
 set $zdd_maintenance "";
 if (-f {file}) {{ set $zdd_maintenance $uri; }}
-if ($zdd_maintenance !~ "^(/zdd-maintenance)?\\z") {{ return 418; }}
+if ($zdd_maintenance !~ "^(/zdd-maintenance{spared})?\\z") {{ return 418; }}
 error_page 418 =503 /zdd-maintenance;
 location = /zdd-maintenance {{
     internal;
@@ -28,18 +28,20 @@ location = /zdd-maintenance {{
 }}"""
 
 
-def lines(file: str, header: str = "") -> str:
+def lines(file: str, header: str = "", spared: str | None = None) -> str:
     r"""
     Return the lines with which a server block answers 503 with this file as the page, for as long as it exists.
 
-    `header` is one more line for the page's location: it has add_header lines, so it inherits none.
+    `header` is one more line for the page's location: it has add_header lines, so it inherits none. `spared` is a path
+    that is answered as ever; it has letters, "-" and "/" alone.
 
     The page is a URI and no named location: only then a POST becomes a GET (error_page), which a file can answer.
     Requests for the page itself pass the second condition, as nginx asks it again for them; "\z", as "$" would let
     /zdd-maintenance%0A pass, too. The status inside is 418, so that a 503 of somebody else, such as limit_req, stays
     what it is. open_file_cache would answer for seconds as if the file were there, or were not.
     """
-    return _LINES.format(file=quoted(file), more=f"{header}\n    " if header else "")
+    more = f"{header}\n    " if header else ""
+    return _LINES.format(file=quoted(file), more=more, spared=f"|{spared}" if spared else "")
 
 
 def shown(file: str) -> str:
@@ -69,8 +71,10 @@ def _visit(block: Server, names: list[str], looks: Place) -> Visit | None:
     host = hosts.asked(names)
     for where in block.listens:
         answers = host or where.is_default or not names
-        if answers and where.unix is None and where.speaks_http1 and not where.proxy_protocol:
-            return Visit(_name(names), where.address, host or _NO_NAME, _path(looks), where.tls)
+        if answers and where.unix is None and where.speaks_http1:
+            return Visit(
+                _name(names), where.address, host or _NO_NAME, _path(looks), where.tls, where.proxy_protocol
+            )
     return None
 
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from zdd.conf import hosts
-from zdd.nginx.config import maintenance
+from zdd.nginx.config import compression, health_address, maintenance, server_lines
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.upstream import quoted
 
@@ -41,16 +41,22 @@ def _locations(routes: Sequence[Route]) -> dict[str, str]:
 
 
 def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], default: str) -> str:
-    lines = [f"listen {address}{default};" for address in setup.listen]
+    proxied = " proxy_protocol" if setup.trust.proxy_protocol else ""
+    lines = [f"listen {address}{default}{proxied};" for address in setup.listen]
     lines.append(f"server_name {' '.join(map(quoted, names))};")
     header = setup.mark.header() if setup.mark else ""
     if header:
         lines.append(header)
     if setup.maintenance_file and locations:
-        lines.append(maintenance.lines(setup.maintenance_file, header))
+        spared = health_address.PATH if default and health_address.is_free(locations) else None
+        lines.append(maintenance.lines(setup.maintenance_file, header, spared))
     blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
     blocks = blocks | {"/": blocks.get("/", "return 404;")} | _assets(setup, locations)
+    if default:
+        blocks = health_address.LOCATION | blocks
     lines += [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
+    if setup.server_lines:
+        lines.append(server_lines.PLACE)
     return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
 
 
@@ -63,7 +69,8 @@ def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
         where = f"/{name}/"
         if where not in locations:
             fallback = "@assets" if service else "=404"
-            locations_of_assets[where] = f"root {quoted(above)}; try_files $uri {fallback};"
+            gzip = f"{compression.ON} " if setup.gzip else ""
+            locations_of_assets[where] = f"root {quoted(above)}; {gzip}try_files $uri {fallback};"
     if locations_of_assets and service:
         locations_of_assets["@assets"] = f"proxy_pass http://{service};"
     return locations_of_assets

@@ -70,6 +70,10 @@ class Binary:
         """The folder in which relative paths start without -p."""
         return self._option("prefix")
 
+    def lacks(self, module: str) -> bool:
+        """Return whether it was surely built without a module that is not in it by default."""
+        return "configure arguments:" in self._about and f"--with-{module}" not in self._about
+
     def _option(self, name: str) -> str | None:
         match = re.search(rf"--{name}=(\S+)", self._about)
         return match[1] if match else None

@@ -31,6 +31,7 @@ FOLLOWED = {  # pages with something to write or to type, and the test that does
     "index": "test_docs.py",
     "tutorial": "system/test_docs.py",
     **dict.fromkeys((*GUIDES, "migrations", "websockets"), "system/test_guides.py"),
+    "behind-a-proxy": "system/test_behind_a_proxy.py",
     "several-hosts": "system/test_several_hosts.py",
     **dict.fromkeys(("ten-minutes", "system-nginx", "systemd", "ci-over-ssh", "upgrade"), "lab/test_guides.py"),
     "certificates": "lab/test_certificate.py",
@@ -118,6 +119,7 @@ def test_every_configuration_in_the_docs_is_understood(tmp_path: Path, block: Bl
     folder.mkdir()
     text = block.text if "[service." in block.text else f'{block.text}\n[service.web]\nrun = "sleep 1"\n'
     (folder / "deploy.toml").write_text(text)
+    (folder / "server.nginx").touch()  # which server_include names
 
     assert read.load(folder / "deploy.toml").services
 

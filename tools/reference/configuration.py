@@ -66,6 +66,8 @@ classic or tcp service; and `{NAME.servers}`, the `server` lines of an upstream 
 connections short. `{zdd.mark}`, inside `http { }`, lets nginx show which version has answered, so that a deploy can
 [prove](../how-it-works.md#the-gate) it. In comments they are left alone.
 
+Who is believed about a client, what passes, and lines of your own: [behind a proxy](../guides/behind-a-proxy.md).
+
 With `include`, `pid_file` says [which nginx](../guides/system-nginx.md#which-nginx) reads the file, if several run or
 zdd cannot see it. zdd asks that nginx for the `health_host` of a service after the switch; without one it finds a host
 and a path [by reading the configuration](../guides/system-nginx.md#what-a-deploy-proves).

@@ -118,7 +118,7 @@ def _changeable(project: Project) -> Iterator[Finding]:
     why, cure = "who can change it can be root", "let only root write it and the folders above it"
     if place := project.proxy.binary.changeable():
         yield warning(f"root runs {project.proxy.binary.path}, which others can change ({place})", why, cure)
-    for written in (config.nginx.include, config.nginx.template):
+    for written in (config.nginx.include, config.nginx.template, config.nginx.server_include):
         if written and (place := _others_may_change(written, config.path)):
             yield warning(f"root writes or reads {written} for nginx, which others can change ({place})", why, cure)
 

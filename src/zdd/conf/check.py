@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
-from zdd.conf import check_tls, hosts
+from zdd.conf import check_clients, check_tls, hosts
 from zdd.conf.document import Document
 from zdd.conf.nginx_section import NginxSection
 from zdd.conf.refusals import Refusal, shown_in_line
@@ -20,7 +20,7 @@ _TAKEN = {
 }
 _PLACEHOLDERS = {"socket": "unix", "fd": "fd", "port": "tcp"}  # and the value of `socket` that fills each
 _NEED_A_SOCKET = ("host", "path", "health_path", "health_status", "health_host")
-_OWN_TEXT_ONLY = ("listen", "server_name", "client_max_body_size")
+_OWN_TEXT_ONLY = ("listen", "server_name", "client_max_body_size", *check_clients.OWN_TEXT_ONLY)
 
 
 def classic_name(document: Document, section: str, name: str) -> Iterator[Refusal]:
@@ -101,6 +101,7 @@ def nginx(document: Document, nginx: NginxSection, services: Mapping[str, Servic
     yield from check_tls.nginx(document, nginx, services)
     owner = "template" if nginx.template else "include" if nginx.include else None
     if not owner:
+        yield from check_clients.nginx(document, nginx)
         yield from _listens(document, nginx)
         yield from _routes(document, services)
         yield from _holds(document, nginx, services)

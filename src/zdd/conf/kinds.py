@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from zdd.conf import hosts, readers, units
+from zdd.conf import hosts, networks, readers, units
 from zdd.conf.readers import Json, Reader, many, matching, measured, one_of, whole
 from zdd.conf.units import Statuses
 
@@ -78,7 +78,6 @@ Hosts = Annotated[list[str], kind("host names such as shop.example.org", many(re
 Route = Annotated[str, kind('a path that starts with "/"', matching(hosts.ROUTE, judge="route"))]
 RequestPath = Annotated[str, kind('a path that starts with "/"', matching(hosts.REQUEST_PATH, judge="request_path"))]
 Https = Annotated[HttpsWay, kind("off or auto", one_of(HttpsWay))]
-YesNo = Annotated[bool, kind("true or false", readers.YES_NO)]
 Hsts = Annotated[
     int,
     kind(
@@ -92,6 +91,11 @@ HttpsUrl = Annotated[str, kind("a URL that begins with https://", matching(r"htt
 Listen = Annotated[
     list[str],
     kind("a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080", many(readers.LISTEN, at_least=1)),
+]
+Flag = Annotated[bool, kind("true or false", readers.FLAG)]
+Proxies = Annotated[
+    list[str],
+    kind("private, none, or networks such as 10.0.0.0/8", networks.PROXIES, lambda value: value or networks.NOBODY),
 ]
 Commands = Annotated[list[str], kind("shell commands", many(readers.TEXT))]
 Inside = Annotated[list[str], kind("paths inside the release such as public/uploads", many(readers.INSIDE))]

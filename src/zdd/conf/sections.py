@@ -8,7 +8,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from zdd.conf import check, check_tls
+from zdd.conf import check, check_clients, check_tls
 from zdd.conf.document import Broken, Document
 from zdd.conf.kinds import Kind
 from zdd.conf.nginx_section import NginxSection
@@ -54,6 +54,8 @@ class Sections:
         listens = "listen" in self.document.sections.get("nginx", {})
         nginx = check_tls.with_defaults(self._section("nginx", NginxSection, listen_is_set=listens))
         self._check(check.nginx(self.document, nginx, services))
+        with self.refusals.collected():
+            return replace(nginx, server_lines=check_clients.server_lines(self.document, nginx))
         return nginx
 
     def ignored(self) -> list[str]:

@@ -15,7 +15,7 @@ from zdd.instances.health import request
 from zdd.instances.health.request import Answer, NotHttp, Request
 from zdd.instances.name import service_of
 from zdd.keeper import survey
-from zdd.nginx import addresses, client
+from zdd.nginx import addresses, client, untrusted
 from zdd.nginx.config import pool
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import HEADER, Mark, Seen
@@ -199,7 +199,8 @@ class Gate:
             return None
 
     def _logged(self, since: int) -> list[str]:
-        return files.tail(self.door.log, 5, since)
+        lines = files.tail(self.door.log, 100, since)
+        return [line for line in lines if not untrusted.is_about(line)][-5:]
 
 
 def unproved(service: str, reason: str, more: str = "") -> Unproved:

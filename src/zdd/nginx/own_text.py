@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from zdd.errors import UsageError
 from zdd.finding import Finding, warning
 from zdd.host import files
-from zdd.nginx import addresses, users
+from zdd.nginx import addresses, untrusted, users
 from zdd.nginx.certificate_state import CertificateState
-from zdd.nginx.config import listen, parse, render, visits
+from zdd.nginx.config import listen, parse, render, server_lines, trust, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.tls import Tls
+from zdd.nginx.config.trust import Trust
 from zdd.nginx.managed_text import ManagedText
 from zdd.routing.manifest import Manifest
 
@@ -40,17 +41,30 @@ class OwnText(ManagedText):
         return self.paths.nginx
 
     def require(self) -> None:
-        """Raise UsageError where nginx cannot speak HTTPS, or has no certificate to start with."""
-        if self.config.nginx.is_tls:
-            from zdd.nginx import certificates  # here and below, because without HTTPS there are none
+        """Raise UsageError for lines that cannot stand in a server block, and for what this nginx cannot do."""
+        nginx = self.config.nginx
+        if problem := server_lines.problem(nginx.server_lines):
+            what, hint = problem
+            raise UsageError(f"{nginx.server_include}, {what}", hint=hint)
+        if self.trust().needs_realip and self.binary().lacks("http_realip_module"):
+            raise UsageError(
+                f"{self.binary().path} was built without its realip module, which finds the client behind a proxy",
+                hint='install an nginx that has it, such as your system\'s; or set trusted_proxies = "none" in [nginx]',
+            )
+        if nginx.is_tls:
+            self._require_tls()
 
-            for module in _TLS_MODULES:
-                if self.binary().lacks(module):
-                    raise UsageError(
-                        f"nginx at {self.binary().path} was built without {module}, which HTTPS needs",
-                        hint="install the distribution's (`apt install nginx`), or set binary in [nginx]",
-                    )
-            certificates.require(self.config, self.paths)
+    def _require_tls(self) -> None:
+        """Raise UsageError where nginx cannot speak HTTPS, or has no certificate to start with."""
+        from zdd.nginx import certificates  # here and below, because without HTTPS there are none
+
+        for module in _TLS_MODULES:
+            if self.binary().lacks(module):
+                raise UsageError(
+                    f"nginx at {self.binary().path} was built without {module}, which HTTPS needs",
+                    hint="install the distribution's (`apt install nginx`), or set binary in [nginx]",
+                )
+        certificates.require(self.config, self.paths)
 
     def make_folder(self) -> None:
         """Make the folder below S, and the certificates that the text names."""
@@ -81,7 +95,10 @@ class OwnText(ManagedText):
             group=_group_of(user) if user else None,
             maintenance_file=self.paths.maintenance,
             assets=[f"{self.paths.assets}/{folder}" for folder in assets],
+            gzip=nginx.gzip,
             reloads=any(app.socket == "tcp" for app in apps),
+            trust=self.trust(),
+            server_lines=nginx.server_lines,
             mark=self.mark(),
             tls=self._tls(),
             acme_folder=self.paths.acme if nginx.https == "auto" else None,
@@ -111,6 +128,17 @@ class OwnText(ManagedText):
 
             look = certificate_findings.refused if new else certificate_findings.findings
             yield from look(self.config, self.paths)
+
+    def trust(self) -> Trust:
+        """
+        Return whose X-Forwarded-* is believed.
+
+        Until 0.2 everybody's was. A text in place that does so goes on as long as nobody has set the key: a site behind
+        a proxy outside of private networks must not be told http by an upgrade, and redirect its visitors for ever.
+        """
+        nginx = self.config.nginx
+        everybody = nginx.trusted_proxies is None and trust.believes_everybody(files.read(self.paths.nginx_conf) or "")
+        return trust.chosen(nginx.trusted_proxies, nginx.proxy_protocol, ends_tls=nginx.is_tls, everybody=everybody)
 
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""
@@ -147,6 +175,15 @@ class OwnText(ManagedText):
                 "without `listen` a new project is reachable from this machine only",
                 f'set listen in [nginx]: "{_FORMER_DEFAULT}" keeps it so',
             )
+        yield from untrusted.findings(self.trust(), self.paths.nginx_log)
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what surprises later in the lines that server_include names."""
+        nginx = self.config.nginx
+        if nginx.server_lines:
+            from zdd.nginx import included_lines  # here, because few projects have such lines
+
+            yield from included_lines.findings(self.config, self.trust(), self.binary().version, self.mark())
 
     def _has_former_default(self) -> bool:
         """Return whether the text in place listens on the port of the default on every address."""
@@ -158,14 +195,15 @@ class OwnText(ManagedText):
         nginx = self.config.nginx
         address = _first(nginx.https_listen if nginx.is_tls else self._plain())
         found = visits.find(self.config.apps, services, nginx.server_name, address) if address else {}
-        return {
-            name: each if isinstance(each, str) else each._replace(tls=nginx.is_tls) for name, each in found.items()
-        }
+        return {name: each if isinstance(each, str) else self._by(each, nginx.is_tls) for name, each in found.items()}
 
     def doors(self) -> list[Visit]:
         """Return a request to the server block for all other hosts; that of plain HTTP answers whoever asks."""
         address = _first(self._plain())
-        return [Visit("nginx", address, "localhost", "/")] if address else []
+        return [self._by(Visit("nginx", address, "localhost", "/"), tls=False)] if address else []
+
+    def _by(self, visit: Visit, tls: bool) -> Visit:
+        return visit._replace(tls=tls, proxy_protocol=self.config.nginx.proxy_protocol)
 
 
 def _first(addresses: Sequence[str]) -> Address | None:

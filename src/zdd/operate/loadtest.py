@@ -52,10 +52,14 @@ def spec(project: Project, url: str | None, rate: float, connections: int) -> Sp
         if url is not None:
             (target, path), host, tls = Spec.split(url), "", Spec.is_tls(url)
         else:
-            visits = project.proxy.visits(current.services())
-            visit = next((visit for visit in visits if not visit.proxy_protocol and visit.unix is None), None)
+            visits = [visit for visit in project.proxy.visits(current.services()) if visit.unix is None]
+            visit = next((visit for visit in visits if not visit.proxy_protocol), None)
             if visit is None:
-                raise ValueError("how clients get to a service cannot be told from the configuration")
+                raise ValueError(
+                    "nginx waits for a line of the PROXY protocol, which the load cannot send"
+                    if visits
+                    else "how clients get to a service cannot be told from the configuration"
+                )
             target, path, host = f"{visit.address[0]}:{visit.address[1]}", visit.path, visit.host
             tls = visit.tls
         load = Spec(target, (Kind(path=path),), rate, connections, host=host, tls=tls)

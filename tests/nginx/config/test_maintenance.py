@@ -87,10 +87,11 @@ def test_the_lines_of_old_guides_are_still_known() -> None:
     assert found == ([Visit("shop.test", ("127.0.0.1", 443), "shop.test", "/", tls=True)], [])
 
 
-def test_only_server_blocks_that_a_plain_visitor_reaches_are_asked() -> None:
+def test_only_server_blocks_that_a_visitor_reaches_are_asked() -> None:
     lines = maintenance.lines("/m")
     text = f"""
-    server {{ listen unix:/x; listen 80 proxy_protocol; server_name pp; {lines} }}
+    server {{ listen unix:/x; server_name socket; {lines} }}
+    server {{ listen unix:/x; listen 83 proxy_protocol; server_name pp; {lines} }}
     server {{ listen 81 http2; listen localhost:82; server_name name; {lines} }}
     server {{ {lines} }}
     # {lines.splitlines()[1]}
@@ -98,6 +99,10 @@ def test_only_server_blocks_that_a_plain_visitor_reaches_are_asked() -> None:
     """
 
     assert maintenance.visits(parse.parse(text), "/m") == (
-        [Visit("name", ("localhost", 82), "name", "/"), Visit("_", ("127.0.0.1", 80), "localhost", "/")],
-        ["pp"],
+        [
+            Visit("pp", ("127.0.0.1", 83), "pp", "/", proxy_protocol=True),
+            Visit("name", ("localhost", 82), "name", "/"),
+            Visit("_", ("127.0.0.1", 80), "localhost", "/"),
+        ],
+        ["socket"],
     )

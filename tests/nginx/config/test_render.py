@@ -68,7 +68,7 @@ def test_both_versions_take_every_feature_without_a_warning(house: House) -> Non
     house.nginx.apply(rendered)
 
     result = house.commands.run([house.binary.path, "-t", "-q", "-p", house.folder, "-c", house.conf_file])
-    assert (result.status, re.findall(r"\[(warn|emerg)\].*", result.output)) == (0, [])
+    assert (result.status, re.findall(r"\[(warn|emerg)\].*", result.output)) == (0, []), result.output
 
 
 def test_every_address_is_listened_on(house: House) -> None:
@@ -246,15 +246,15 @@ def test_the_app_is_told_who_asked_for_what(house: House) -> None:
     app = house.app("a")
     house.serve(app)
 
-    ask(house.port, headers={"Host": "shop.example:81", "X-Forwarded-For": "10.0.0.1"})
+    ask(house.port, headers={"Host": "shop.example:81", "X-Forwarded-For": "203.0.113.9, 10.0.0.1"})
 
     got = app.requests[0].headers
     request_id = got.pop("x-request-id")
     assert re.fullmatch("[0-9a-f]{32}", request_id)
     assert got == {
         "host": "shop.example:81",
-        "x-real-ip": "127.0.0.1",
-        "x-forwarded-for": "10.0.0.1, 127.0.0.1",
+        "x-real-ip": "203.0.113.9",
+        "x-forwarded-for": "203.0.113.9, 10.0.0.1, 127.0.0.1",
         "x-forwarded-proto": "http",
         "x-forwarded-host": "shop.example:81",
         "accept-encoding": "identity",

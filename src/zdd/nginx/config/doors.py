@@ -28,6 +28,11 @@ class Door(NamedTuple):
     is_closed: bool = False
     has_challenges: bool = False
 
+    @property
+    def is_default(self) -> bool:
+        """Whether it is that of all hosts that no service names."""
+        return list(self.names) == [_NO_NAME]
+
 
 def of(setup: Setup, version: Version, names: Sequence[str], serves: bool) -> list[Door]:
     """
@@ -46,7 +51,8 @@ def _plain(setup: Setup, names: Sequence[str], canonical: str | None, serves: bo
     for name in names:
         target = _plain_target(setup, name, canonical) if serves else None
         by_target.setdefault(target, []).append(name)
-    lines = [f"listen {address}{default};" for address in setup.listen]
+    words = default + (" proxy_protocol" if setup.trust.proxy_protocol else "")
+    lines = [f"listen {address}{words};" for address in setup.listen]
     header = setup.mark.header() if setup.mark else ""
     has_challenges = setup.acme_folder is not None
     return [
@@ -63,13 +69,14 @@ def _plain_target(setup: Setup, name: str, canonical: str | None) -> str | None:
             return None
         if setup.tls.redirect:
             return f"https://{canonical or '$host'}{setup.tls.port}"
-    return f"$zdd_proto://{canonical}" if is_other else None
+    return f"{setup.trust.scheme}://{canonical}" if is_other else None
 
 
 def _secure(
     setup: Setup, own: Tls, version: Version, names: Sequence[str], canonical: str | None, serves: bool, default: str
 ) -> list[Door]:
-    listens, mark = tls.listens(own, version, default), setup.mark.header() if setup.mark else ""
+    words = default + (" proxy_protocol" if setup.trust.proxy_protocol else "")
+    listens, mark = tls.listens(own, version, words), setup.mark.header() if setup.mark else ""
     if not serves:
         return [Door(names, [*listens, *tls.rejection(own, version)], mark, is_closed=True)] if default else []
     groups: dict[tuple[str | None, str], tuple[Certificate, list[str]]] = {}

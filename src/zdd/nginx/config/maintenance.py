@@ -30,15 +30,16 @@ location = /zdd-maintenance {{
 
 
 # What is answered all the same: a certificate that runs out meanwhile could not be renewed.
-_CHALLENGES = "|" + CHALLENGES.replace(".", r"\.") + "[A-Za-z0-9_-]+"
+_CHALLENGES = CHALLENGES.replace(".", r"\.") + "[A-Za-z0-9_-]+"
 
 
-def lines(file: str, header: str = "", has_challenges: bool = False) -> str:
+def lines(file: str, header: str = "", has_challenges: bool = False, spared: str | None = None) -> str:
     r"""
     Return the lines with which a server block answers 503 with this file as the page, for as long as it exists.
 
     `header` are more lines for the page's location: it has add_header lines, so it inherits none. With
-    `has_challenges` those of a certificate authority are answered meanwhile.
+    `has_challenges` those of a certificate authority are answered meanwhile. `spared` is one more path that is
+    answered as ever; it has letters, "-" and "/" alone.
 
     The page is a URI and no named location: only then a POST becomes a GET (error_page), which a file can answer.
     Requests for the page itself pass the second condition, as nginx asks it again for them; "\z", as "$" would let
@@ -46,7 +47,8 @@ def lines(file: str, header: str = "", has_challenges: bool = False) -> str:
     what it is. open_file_cache would answer for seconds as if the file were there, or were not.
     """
     more = "".join(f"{line}\n    " for line in header.splitlines())
-    return _LINES.format(file=quoted(file), more=more, besides=_CHALLENGES if has_challenges else "")
+    besides = "".join(f"|{path}" for path in (_CHALLENGES if has_challenges else None, spared) if path)
+    return _LINES.format(file=quoted(file), more=more, besides=besides)
 
 
 def shown(file: str) -> str:
@@ -76,8 +78,8 @@ def _visit(block: Server, names: list[str], looks: Place) -> Visit | None:
     host = hosts.asked(names)
     for where in block.listens:
         answers = host or where.is_default or not names
-        if answers and where.unix is None and where.speaks_http1 and not where.proxy_protocol:
-            return Visit(_name(names), where.address, host or _NO_NAME, _path(looks), where.tls)
+        if answers and where.unix is None and where.speaks_http1:
+            return Visit(_name(names), where.address, host or _NO_NAME, _path(looks), where.tls, where.proxy_protocol)
     return None
 
 

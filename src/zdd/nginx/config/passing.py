@@ -1,41 +1,46 @@
-"""How zdd's own text passes a request on to a service: headers, buffers, tries."""
+"""
+How zdd's own text passes a request on to a service: headers, buffers, tries.
+
+Large headers. By default nginx refuses a request with more than 8 kB in one line of its head (400), as cookies have,
+and an answer with more than 4 or 8 kB of headers (502), as those that set cookies or a long policy have.
+"""
 
 from __future__ import annotations
 
 from zdd.nginx.config.mark import HEADER, REQUEST_HEADER
 
-# Without TLS here, only somebody before this nginx can tell whether the visitor came by HTTPS.
-_TOLD = "map $http_x_forwarded_proto $zdd_proto { default $scheme; http http; https https; }\n"
-_SEEN = 'map "" $zdd_proto { default $scheme; }\n'
-_LINES = f"""\
+LINES = f"""\
 # Only WebSockets are upgraded (an h2c upgrade would tunnel past these rules); all others keep the upstream's
 # connection, for which Connection must be empty.
 map $http_upgrade $zdd_upgrade {{ default ""; websocket websocket; }}
 map $zdd_upgrade $zdd_connection {{ default upgrade; "" ""; }}
-map $http_host $zdd_host {{ default $http_host; "" $host; }}
+# In an absolute request (GET http://HOST/PATH) the host in the line is meant, which has chosen the server block.
+map $request $zdd_host {{
+    default $zdd_host_header;
+    "~^[A-Z_-]++ [A-Za-z]++://(?<zdd_host_in_line>[^/?# ]++)" $zdd_host_in_line;
+}}
+map $http_host $zdd_host_header {{ default $http_host; "" $host; }}
 map $http_x_request_id $zdd_request_id {{ default $http_x_request_id; "" $request_id; }}
+
+client_header_buffer_size 4k;
+large_client_header_buffers 4 32k;  # room for a line of a request's head, such as its cookies
+underscores_in_headers on;  # names with "_" are passed on, but for those below that CGI takes for others
 
 proxy_http_version 1.1;
 proxy_set_header Upgrade $zdd_upgrade;
 proxy_set_header Connection $zdd_connection;
 proxy_set_header Host $zdd_host;
-proxy_set_header X-Real-IP $remote_addr;
-proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-proxy_set_header X-Forwarded-Proto $zdd_proto;
-proxy_set_header X-Forwarded-Host $zdd_host;
 proxy_set_header X-Request-ID $zdd_request_id;
 proxy_set_header {REQUEST_HEADER} "";  # apps learn neither word of the mark
 proxy_hide_header {HEADER};
 proxy_redirect off;
-proxy_buffer_size 16k;
+proxy_buffer_size 64k;  # room for the headers of an answer
 proxy_buffers 8 16k;
+proxy_busy_buffers_size 64k;
+proxy_headers_hash_max_size 4096;
+proxy_headers_hash_bucket_size 128;
 # One more slot is tried after a connect that was refused or, except for POST, LOCK and PATCH, a connection that broke;
 # not all of them, or a request that kills the app would kill every instance.
 proxy_next_upstream error;
 proxy_next_upstream_tries 2;
 """
-
-
-def lines(is_tls: bool) -> str:
-    """Return the lines for the http level; with `is_tls` this nginx is the one that speaks HTTPS."""
-    return (_SEEN if is_tls else _TOLD) + _LINES

@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from zdd.nginx.config import media_types, passing, servers, tls, upstream
+from zdd.nginx.config import compression, media_types, passing, server_lines, servers, tls, trust, upstream
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.setup import Setup
@@ -22,14 +22,15 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 def render(setup: Setup, version: Version) -> str:
     """Return the whole text."""
-    parts = [_http(setup, version), passing.lines(is_tls=setup.tls is not None)]
-    parts += [*_upstreams(setup.upstreams, version), *servers.blocks(setup, version)]
+    http = "\n".join([_http(setup, version), passing.LINES, trust.lines(setup.trust, quoted(setup.error_log))])
+    parts = [http, *_upstreams(setup.upstreams, version), *servers.blocks(setup, version)]
     text = MAIN.format(
         user=f"user {' '.join(filter(None, [setup.user, setup.group]))};\n" if setup.user else "",
         pid=quoted(setup.pid_file),
         error_log=quoted(setup.error_log),
         http=textwrap.indent("\n".join(parts), "    "),
     )
+    text = server_lines.put(text, setup.server_lines, http)
     return setup.mark.seal(text) if setup.mark else text
 
 
@@ -50,7 +51,7 @@ def _http(setup: Setup, version: Version) -> str:
         "server_tokens off;",
         "keepalive_requests 100000;  # by default each client connection is closed after its thousandth request",
         "server_names_hash_bucket_size 512;  # room for the longest name there is",
-        f"access_log {quoted(setup.access_log) if setup.access_log else 'off'};",
+        *_logs(setup),
         *(f"{what}_temp_path {quoted(setup.temp_folder)};" for what in _TEMPORARY),
         "absolute_redirect off;  # visitors may know this nginx by another port or protocol",
         f"client_max_body_size {setup.client_max_body_size};",
@@ -64,8 +65,14 @@ def _http(setup: Setup, version: Version) -> str:
     if setup.tls:
         lines.append(tls.http_lines(setup.tls, version))
     if setup.assets:  # without types most files are text/plain, which browsers refuse as style sheets and scripts
-        lines.append(media_types.LINES)
+        lines += [media_types.LINES, *([compression.LINES] if setup.gzip else [])]
     return "\n".join(lines) + "\n"
+
+
+def _logs(setup: Setup) -> list[str]:
+    if setup.access_log:
+        return [f"access_log {quoted(setup.access_log)};"]
+    return [] if setup.trust.asks else ["access_log off;"]  # "off" beside another log would switch that off, too
 
 
 MAIN = """\

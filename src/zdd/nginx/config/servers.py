@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from zdd.conf import hosts
 from zdd.conf.check_tls import CHALLENGES
-from zdd.nginx.config import doors, maintenance
+from zdd.nginx.config import compression, doors, health_address, maintenance, server_lines
 from zdd.nginx.config.doors import Door
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.upstream import quoted
@@ -62,10 +62,14 @@ def _served(setup: Setup, door: Door, locations: Mapping[str, str]) -> list[str]
     """Return the lines of a server block that leads to services."""
     lines = []
     if setup.maintenance_file and locations:
-        lines.append(maintenance.lines(setup.maintenance_file, door.header, door.has_challenges))
+        spared = health_address.PATH if door.is_default and health_address.is_free(locations) else None
+        lines.append(maintenance.lines(setup.maintenance_file, door.header, door.has_challenges, spared))
     blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
     blocks = blocks | {"/": blocks.get("/", "return 404;")} | _assets(setup, locations)
-    return lines + [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
+    if door.is_default:
+        blocks = health_address.LOCATION | blocks
+    lines += [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
+    return [*lines, server_lines.PLACE] if setup.server_lines else lines
 
 
 def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
@@ -77,7 +81,8 @@ def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
         where = f"/{name}/"
         if where not in locations:
             fallback = "@assets" if service else "=404"
-            locations_of_assets[where] = f"root {quoted(above)}; try_files $uri {fallback};"
+            gzip = f"{compression.ON} " if setup.gzip else ""
+            locations_of_assets[where] = f"root {quoted(above)}; {gzip}try_files $uri {fallback};"
     if locations_of_assets and service:
         locations_of_assets["@assets"] = f"proxy_pass http://{service};"
     return locations_of_assets

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.tls import Tls
+from zdd.nginx.config.trust import Trust
 
 
 class Route(NamedTuple):
@@ -44,7 +45,10 @@ class Setup(NamedTuple):
     access_log: str | None = None
     maintenance_file: str | None = None  # while it exists, every answer is 503; the workers must be able to see it
     assets: Sequence[str] = ()  # folders whose files nginx serves itself, under the last part of the folder's name
+    gzip: bool = True  # those files
     reloads: bool = False
+    trust: Trust = Trust()
+    server_lines: str = ""  # of the user, for each server block
     mark: Mark | None = None
     tls: Tls | None = None
     acme_folder: str | None = None  # it has .well-known/acme-challenge/, which is served on `listen` whatever else is

@@ -1,0 +1,66 @@
+"""Addresses and networks of other machines, such as those of a load balancer."""
+
+from __future__ import annotations
+
+import re
+
+from zdd.conf import readers
+from zdd.conf.document import Document
+from zdd.conf.hosts import Mistake
+from zdd.conf.readers import Json, KindError, Reader
+
+PRIVATE = "private"  # this machine, and the networks that the internet does not route
+NOBODY = "none"
+
+_PATTERN = r"[0-9a-fA-F:.]+(?:/[0-9]{1,3})?"
+
+
+def network(text: str) -> str:
+    """
+    Return the network as nginx takes it without a warning. Raises Mistake.
+
+    >>> network("10.0.0.0/8"), network("2001:DB8::1")
+    ('10.0.0.0/8', '2001:db8::1')
+    """
+    import socket  # here, because few files name networks
+
+    address, slash, length = text.partition("/")
+    for family, bits in (socket.AF_INET, 32), (socket.AF_INET6, 128):
+        try:
+            number = int.from_bytes(socket.inet_pton(family, address), "big")
+        except (OSError, ValueError):
+            continue
+        kept = int(length) if slash else bits
+        if kept > bits:
+            raise Mistake(f"such an address has {bits} bits", f"{address}/{bits}")
+        rest = number & ((1 << (bits - kept)) - 1)
+        plain = socket.inet_ntop(family, (number - rest).to_bytes(bits // 8, "big")) + (f"/{kept}" if slash else "")
+        if rest:
+            raise Mistake(f"only its first {kept} bits count", plain)
+        return plain
+    raise Mistake("that is no address")
+
+
+def _proxy(value: object, _: Document) -> str:
+    if value == PRIVATE:
+        return PRIVATE
+    if not isinstance(value, str) or not re.fullmatch(_PATTERN, value):
+        raise KindError(value)
+    try:
+        return network(value)
+    except Mistake as mistake:
+        raise KindError(value, mistake.why, mistake.instead) from None
+
+
+def _proxies(value: object, document: Document) -> list[str]:
+    if value == NOBODY:
+        return []
+    found = _SEVERAL.read(value, document)
+    return list(dict.fromkeys(map(str, found if isinstance(found, list) else [found])))
+
+
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_ADDRESS = rf"(?:{_BYTE}(?:\.{_BYTE}){{3}}|[0-9a-fA-F]*:[0-9a-fA-F:.]*)"  # of IPv6 a pattern says little
+_ONE: Json = {"type": "string", "pattern": f"^(?:{PRIVATE}|{_ADDRESS}(?:/[0-9]{{1,3}})?)$"}
+_SEVERAL = readers.many(Reader(_proxy, _ONE), at_least=1)
+PROXIES = Reader(_proxies, {"anyOf": [{"const": NOBODY}, _SEVERAL.json]})

@@ -1,0 +1,58 @@
+"""Who says X-Forwarded-Proto to zdd's own nginx although nobody has said whether to believe it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from zdd.conf.networks import PRIVATE
+from zdd.finding import Finding, warning
+from zdd.host import files
+from zdd.nginx.config.trust import Trust
+
+_LINE = re.compile(r"zdd: \S+ X-Forwarded-Proto from ([0-9a-fA-F.:]+) at ([0-9a-fA-F.:]+): ")
+_LINES, _MOST = 2000, 1 << 20  # of the log: its last lines, and bytes
+_SHOWN = 3
+_THIS_MACHINE = ("127.", "::1")
+_PAGE = "docs/guides/behind-a-proxy.md"
+
+
+def seen(log: str) -> list[str]:
+    """Return the addresses of those who have said it lately, by nginx's log, the last one first; zdd itself is none."""
+    found = [match.groups() for line in files.tail(log, _LINES, most=_MOST) if (match := _LINE.match(line))]
+    others = [peer for peer, here in found if peer != here and not peer.startswith(_THIS_MACHINE)]
+    return list(dict.fromkeys(reversed(others)))
+
+
+def is_about(line: str) -> bool:
+    """Return whether a line of the log is about them, and not an error of nginx's."""
+    return _LINE.match(line) is not None
+
+
+def findings(trust: Trust, log: str) -> Iterator[Finding]:
+    """Yield what a deploy and `check` say as long as `trusted_proxies` is not set."""
+    peers = seen(log) if trust.asks else []
+    if trust.proxies is None:
+        yield warning(
+            "X-Forwarded-For and -Proto of every visitor are believed, as before 0.2"
+            + (f"; X-Forwarded-Proto came from {_shown(peers)}" if peers else ""),
+            "a visitor can say to be somebody else, or to have come by https; a new project believes private addresses",
+            f"write in [nginx] {_written(peers)}",
+        )
+    elif peers:
+        yield warning(
+            f"X-Forwarded-Proto came from {_shown(peers)}, and is not believed",
+            "if that is a proxy of yours, apps are told http where visitors have https, and may redirect them for ever",
+            f"write in [nginx] {_written(peers)}",
+        )
+
+
+def _shown(peers: Sequence[str]) -> str:
+    return ", ".join(peers[:_SHOWN]) + (f" and {len(peers) - _SHOWN} more" if len(peers) > _SHOWN else "")
+
+
+def _written(peers: Sequence[str]) -> str:
+    if not peers:
+        return f'trusted_proxies = "{PRIVATE}", or the addresses of the proxies before this machine (see {_PAGE})'
+    names = ", ".join(f'"{name}"' for name in (PRIVATE, *peers[:_SHOWN]))
+    return f'trusted_proxies = [{names}] with all addresses of that proxy, or "{PRIVATE}" if it is none (see {_PAGE})'

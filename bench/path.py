@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import kamal
+from bench import kamal, static_path
 from bench.hand import KEEP_ALIVE, NGINX, run
 from bench.peer import until
 from bench.wrk import wrk
@@ -39,6 +39,7 @@ def measure(runs: int, seconds: int, tell: Callable[[str], None]) -> list[dict[s
             ways[f"plain nginx, {slots}"] = stack.enter_context(plain(ports))
             if not kamal.missing():
                 ways[f"kamal-proxy, {slots}"] = stack.enter_context(kamal_proxy(ports))
+        ways |= static_path.ways(stack)
         found = []
         for number in range(runs):
             tell(f"data path, run {number + 1} of {runs}")

@@ -32,5 +32,7 @@ def count(number: float | None) -> str:
 
 
 def slots(number: str) -> str:
-    """So many slots."""
+    """So many slots; what is no number says itself what it is."""
+    if not number.isdecimal():
+        return number
     return f"{number} slot{'s' if number != '1' else ''}"

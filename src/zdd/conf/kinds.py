@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from zdd.conf import hosts, readers, units
+from zdd.conf import assets, hosts, readers, units
 from zdd.conf.readers import Json, Reader, many, matching, measured, one_of, whole
 from zdd.conf.units import Statuses
 
@@ -76,11 +76,17 @@ HostName = Annotated[str, kind("a host name such as shop.example.org", readers.H
 Hosts = Annotated[list[str], kind("host names such as shop.example.org", many(readers.SERVER_NAME))]
 Route = Annotated[str, kind('a path that starts with "/"', matching(hosts.ROUTE, judge="route"))]
 RequestPath = Annotated[str, kind('a path that starts with "/"', matching(hosts.REQUEST_PATH, judge="request_path"))]
+YesNo = Annotated[bool, kind("true or false", readers.YES_NO)]
 Listen = Annotated[
     list[str],
     kind("a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080", many(readers.LISTEN, at_least=1)),
 ]
 Commands = Annotated[list[str], kind("shell commands", many(readers.TEXT))]
 Inside = Annotated[list[str], kind("paths inside the release such as public/uploads", many(readers.INSIDE))]
+Folder = Annotated[str, kind("a folder inside the release such as dist", readers.FOLDER)]
+Assets = Annotated[
+    list[str] | dict[str, str],
+    kind("paths inside the release such as public/assets, or URL path = folder", assets.READER),
+]
 Source = Annotated[str, kind("a folder or the URL of a git repository", readers.SOURCE)]
 Env = Annotated[dict[str, str], kind("variables, each once, such as LOG_LEVEL=info", readers.ENV)]

@@ -155,6 +155,18 @@ def _listen(value: object, document: Document) -> str:
     return str(text)
 
 
+def _yes_no(value: object, document: Document) -> bool:
+    if isinstance(value, str) and not document.typed:
+        value = {"true": True, "false": False}.get(value.lower(), value)
+    if not isinstance(value, bool):
+        raise KindError(value)
+    return value
+
+
+def _folder(value: object, document: Document) -> str:
+    return _inside(value, document).rstrip("/")
+
+
 def _signal(value: object, _: Document) -> str:
     import signal  # here, because it is rarely set
 
@@ -196,5 +208,7 @@ PATH = Reader(_path, _WITHOUT_HOME)
 SOURCE = Reader(_source, _WITHOUT_HOME)
 INSIDE = Reader(_inside, _WITHOUT_HOME)
 LISTEN = Reader(_listen, {"anyOf": [_ADDRESS.json, {"type": "integer", "minimum": 1, "maximum": 65535}]})
+YES_NO = Reader(_yes_no, {"type": "boolean"})
+FOLDER = Reader(_folder, _WITHOUT_HOME)
 SIGNAL = Reader(_signal, TEXT.json)
 ENV = Reader(_pairs, {"type": "object", "additionalProperties": {"type": ["string", "integer"]}})

@@ -7,6 +7,8 @@ import os
 import pwd
 from collections.abc import Iterator, Sequence
 
+from zdd.conf.assets import by_path
+from zdd.conf.services import RunService, StaticService
 from zdd.finding import Finding, warning
 from zdd.host import files
 from zdd.nginx import addresses, users
@@ -14,8 +16,9 @@ from zdd.nginx.config import listen, parse, render, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.setup import Route, Setup
+from zdd.nginx.config.static import StaticSite
 from zdd.nginx.managed_text import ManagedText
-from zdd.routing.manifest import Manifest
+from zdd.routing.manifest import Manifest, static_slot
 
 _FORMER_DEFAULT = "8080"  # of `listen`, until 0.2
 
@@ -39,19 +42,30 @@ class OwnText(ManagedText):
         """Make the folder below S."""
         files.make_folder(self.paths.nginx, 0o711)
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether visitors send requests to any service."""
+        return self.config.is_reached
+
+    def is_needed_for(self, target: Manifest) -> bool:
+        """Return whether visitors send requests to anything in it."""
+        return target.is_reached
+
     def text(self, target: Manifest) -> str:
         """Return the text for a table: a function of configuration and table alone."""
         nginx, upstreams = self.config.nginx, addresses.of(target, self.paths.current)
         known = self.config.apps
         apps = [known[name] for name in upstreams if name in known]
+        sites = [site for name, site in self.config.static.items() if name in target.static]
+        routed: list[RunService | StaticService] = [*apps, *sites]
         user = self.worker_user() if os.geteuid() == 0 else None
-        assets = self.config.release.assets if self.config.release else []
+        assets = by_path(self.config.release.assets) if self.config.release else {}
         setup = Setup(
             pid_file=self.pid_file,
             error_log=self.paths.nginx_log,
             temp_folder=self.paths.nginx_temp,
             listen=self.listen(),
-            routes=[Route(app.name, app.host, app.path) for app in apps],
+            routes=[Route(service.name, service.host, service.path) for service in routed],
             upstreams=upstreams,
             server_name=nginx.server_name,
             client_max_body_size=nginx.client_max_body_size,
@@ -59,11 +73,18 @@ class OwnText(ManagedText):
             user=user,
             group=_group_of(user) if user else None,
             maintenance_file=self.paths.maintenance,
-            assets=[f"{self.paths.assets}/{folder}" for folder in assets],
+            assets={path: f"{self.paths.assets}/{folder}" for path, folder in assets.items()},
+            static={site.name: self._site(site) for site in sites},
+            precompressed=self.binary().precompressed if sites or assets else (),
             reloads=any(app.socket == "tcp" for app in apps),
             mark=self.mark(),
         )
         return render.render(setup, self.binary().version)
+
+    def _site(self, service: StaticService) -> StaticSite:
+        """Return what a static service serves: whatever release it is, it is at the same paths."""
+        folder = f"{self.paths.current}/{static_slot(service.name)}"
+        return StaticSite(folder, service.spa, f"{self.paths.static}/{service.name}")
 
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""
@@ -75,12 +96,14 @@ class OwnText(ManagedText):
 
     def listen(self) -> list[str]:
         """
-        Return what the configuration says, or else the default.
+        Return what the configuration says, or else the default; nothing where there are only workers.
 
         Until 0.2 the default was every address. A text in place that has it keeps it: the site must not vanish from the
         network by an upgrade, and nginx could not reload from every address to one of the same port.
         """
         nginx = self.config.nginx
+        if not self.is_needed:
+            return []
         return list(nginx.listen) if nginx.listen_is_set or not self._has_former_default() else [_FORMER_DEFAULT]
 
     def notices(self) -> Iterator[Finding]:
@@ -100,7 +123,7 @@ class OwnText(ManagedText):
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request for each service's host and path: known without a look at the text, however long it is."""
         address = self._address()
-        return visits.find(self.config.apps, services, self.config.nginx.server_name, address) if address else {}
+        return visits.find(self.config.routed, services, self.config.nginx.server_name, address) if address else {}
 
     def doors(self) -> list[Visit]:
         """Return a request to the server block for all other hosts."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from zdd.nginx.config import media_types, passing, servers, upstream
+from zdd.nginx.config import media_types, passing, servers, static, upstream
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.setup import Setup
@@ -60,8 +60,8 @@ def _http(setup: Setup, version: Version) -> str:
         lines.append("keepalive_min_timeout 5s;  # clients' connections outlive a reload for as long")
     if setup.mark:
         lines.append(setup.mark.lines())
-    if setup.assets:  # without types most files are text/plain, which browsers refuse as style sheets and scripts
-        lines.append(media_types.LINES)
+    if setup.assets or setup.static:  # without types most files are text/plain, which browsers refuse as style sheets
+        lines += [media_types.LINES, static.HTTP_LINES]
     return "\n".join(lines) + "\n"
 
 

@@ -70,6 +70,13 @@ class Binary:
         """The folder in which relative paths start without -p."""
         return self._option("prefix")
 
+    @cached_property
+    def precompressed(self) -> list[str]:
+        """The lines with which it sends a file's compressed neighbours: x.js.gz, x.js.br; empty if it cannot."""
+        lines = ["gzip_static on;", "gzip_proxied any;"]
+        gzip = lines if "--with-http_gzip_static_module" in self._about else []
+        return [*gzip, *(["brotli_static on;"] if re.search(r"--add-module=\S*brotli", self._about) else [])]
+
     def _option(self, name: str) -> str | None:
         match = re.search(rf"--{name}=(\S+)", self._about)
         return match[1] if match else None

@@ -43,14 +43,9 @@ VALUES: list[Any] = [
 TOO_FINE: dict[str, list[Any]] = {
     "a duration longer than 0 such as 500ms, 30s, 5m, 1h": [0],
     "a signal's name such as TERM, QUIT or SIGINT": [one for one in VALUES if isinstance(one, str) and one.strip()],
-    **dict.fromkeys(
-        (
-            "paths inside the release such as public/uploads",
-            "paths inside the release such as public/assets, or URL path = folder",
-            "a folder inside the release such as dist",
-        ),
-        [one for one in VALUES if "/" in str(one)],
-    ),
+    "paths inside the release such as public/uploads": (below := [one for one in VALUES if "/" in str(one)]),
+    "paths inside the release such as public/assets, or URL path = folder": below,
+    "a folder inside the release such as dist": below,
 }
 
 

@@ -38,7 +38,7 @@ from zdd.paths import Paths
 from zdd.project import Project
 from zdd.release.releases import Releases, Revision
 from zdd.release.shelf import Shelf
-from zdd.routing.manifest import Manifest, static_slot
+from zdd.routing.manifest import Manifest, is_static, static_slot
 from zdd.routing.tables import RoutingTables
 from zdd.snapshot import Snapshot, Snapshots
 
@@ -163,6 +163,8 @@ class World:
                 else:
                     link = Path(tables.paths.tables) / (name or "none") / target
                     met = link.readlink().parts[-2] if link.is_symlink() else "nowhere"  # an instance, or a release
+                    if link.is_symlink() and is_static(target) != ("releases" in link.readlink().parts):
+                        met = f"{target}, the wrong kind"
                     relay = self.instances.get(met)
                     reached.setdefault(service, []).append((relay and relay.relays_to) or met)
         return reached

@@ -17,7 +17,7 @@ from zdd.deploy import bake, static_step, steps
 from zdd.deploy.retiring import Retiring
 from zdd.deploy.steps import Step
 from zdd.instances.name import name_of
-from zdd.routing.manifest import Instance, Manifest, StaticFolder
+from zdd.routing.manifest import Instance, Manifest, StaticFolder, is_static
 
 if TYPE_CHECKING:
     from zdd.snapshot import Snapshot
@@ -189,18 +189,19 @@ def union_slots(target: Manifest, before: Manifest | None) -> dict[str, str] | N
     Return where the slots lead while nginx changes from the old set to the new one; None if the set stays the same.
 
     Old slots stay as they are. A new slot of a known service leads to one of its old instances, so that the new version
-    does not answer before the switch; a new service has only new instances.
+    does not answer before the switch; a new service has only new instances, and so has one that was static, or is now.
     """
     if before is None:
         return None
     old, new = before.slots(), target.slots()
     if old.keys() == new.keys():
         return None
-    old_instance = {slot.partition("/")[0]: instance for slot, instance in reversed(old.items())}
-    added = {
-        slot: old_instance.get(slot.partition("/")[0], instance) for slot, instance in new.items() if slot not in old
+    known = {slot.partition("/")[0]: instance for slot, instance in reversed(old.items()) if not is_static(slot)}
+    return old | {
+        slot: instance if is_static(slot) else known.get(slot.partition("/")[0], instance)
+        for slot, instance in new.items()
+        if slot not in old
     }
-    return old | added
 
 
 def _new(service: RunService | ClassicService, last: int, release: str | None, replaces: bool) -> list[Instance]:

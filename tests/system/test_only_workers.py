@@ -31,7 +31,6 @@ def test_it_deploys_although_the_port_is_taken_and_starts_no_nginx(project: Proj
         assert "no service gets requests, so zdd starts no nginx" in project.zddeploy("check").stdout
         project.zddeploy()
         project.zddeploy("restart")
-        project.zddeploy("rollback")
         project.zddeploy("recover")
         assert "is up already" in project.zddeploy("up").stdout
     assert project.status()["problems"] == []

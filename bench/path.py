@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import kamal
+from bench import kamal, static_path
 from bench.hand import KEEP_ALIVE, NGINX, run
 from bench.peer import until
 from bench.wrk import wrk
@@ -41,6 +41,7 @@ def measure(runs: int, seconds: int, tell: Callable[[str], None]) -> list[dict[s
             ports_of[f"plain nginx, {slots}"] = stack.enter_context(plain(ports))
             if not kamal.missing():
                 ports_of[f"kamal-proxy, {slots}"] = stack.enter_context(kamal_proxy(ports))
+        ports_of |= static_path.ways(stack)
         urls = {name: f"http://127.0.0.1:{port}/" for name, port in ports_of.items()} | secure.ways(stack)
         found = []
         for number in range(runs):

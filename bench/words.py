@@ -32,6 +32,8 @@ def count(number: float | None) -> str:
 
 
 def slots(number: str) -> str:
-    """So many slots; what follows a comma follows it here, too."""
+    """So many slots; what follows a comma follows it here, too; what is no number says itself what it is."""
     count, comma, more = number.partition(", ")
+    if not count.isdecimal():
+        return number
     return f"{count} slot{'s' if count != '1' else ''}{comma}{more}"

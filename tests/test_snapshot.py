@@ -40,6 +40,10 @@ keep_warm = "5s"
 [service.jobs]
 run = "jobs"
 socket = "none"
+[service.site]
+static = "dist"
+spa = true
+path = "/site"
 """
 CLASSIC = (
     '[nginx]\ntemplate = "n.template"\npid_file = "n.pid"\n[service.web]\nstart = "a"\nstop = "b"\npid_file = "c"\n'
@@ -68,6 +72,7 @@ def taken(config: Config, deploy: int = 1, origin: int | None = None) -> Snapsho
         order=list(services),
         apps={name: one for name, one in services.items() if isinstance(one, ResolvedService)},
         classic={name: one for name, one in services.items() if isinstance(one, ClassicService)},
+        static=config.static,
     )
 
 

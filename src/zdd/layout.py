@@ -18,6 +18,8 @@ class Layout:
         self.deploys = f"{self.state}/deploys"
         self.releases = f"{self.state}/releases"
         self.assets = f"{self.state}/assets"
+        self.static = f"{self.state}/static"  # files of static services whose names tell their content, of all releases
+        self.static_times = f"{self.state}/static.times"  # the last modification time that a static file has been given
         self.nginx = f"{self.state}/nginx"
         self.nginx_conf = nginx_conf or f"{self.nginx}/nginx.conf"  # what an nginx of ours reads
         self.lock = f"{self.runtime}/lock"
@@ -72,6 +74,20 @@ class Layout:
     def socket(self, name: str) -> str:
         """Return the path that slots lead to: the instance's socket, or another one while requests are held."""
         return f"{self.instances}/{name}/{'sock/' if self.is_of_0_1(name) else ''}socket"
+
+    def leads(self, name: str) -> str:
+        """Return the path that a slot leads to: an instance's socket, or a static service's folder in a release."""
+        return f"{self.state}/{name}" if "/" in name else self.socket(name)
+
+    def slot_link(self, name: str) -> str:
+        """Return the same as a slot in a table's folder has it: relative to that inside R."""
+        leads = self.leads(name)
+        return f"../../../{leads.removeprefix(f'{self.runtime}/')}" if "/" not in name else leads
+
+    def led(self, path: str) -> str:
+        """Return what a slot with this link leads to, as `leads` is given it: an instance, or a folder below S."""
+        folder = path.removeprefix(f"{self.state}/releases/")
+        return path.partition("/instances/")[2].partition("/")[0] if folder == path else f"releases/{folder}"
 
     def keep(self, name: str) -> str:
         """Return the keeper's own name for the instance's socket, which no app can change."""

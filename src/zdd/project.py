@@ -13,7 +13,7 @@ import msgspec
 from zdd import usable
 from zdd.claims import who
 from zdd.conf.schema import Config
-from zdd.conf.services import classic
+from zdd.conf.services import classic, static
 from zdd.errors import Locked, ZddError
 from zdd.events import Events
 from zdd.host.clock import Clock
@@ -62,20 +62,22 @@ class Project(msgspec.Struct, frozen=True):
 
     def snapshot(self, target: Manifest) -> Snapshot:
         """Return what a deploy starts with: new instances have just started, the others as they were recorded."""
-        config, instances = self.config, target.by_service()
+        config = self.config
         new = {instance.service for instance in target.new(self.tables.before(target))}
-        services = {name: self.instances.service(name) if name in new else config.services[name] for name in instances}
+        order = target.services()
+        services = {name: self.instances.service(name) if name in new else config.services[name] for name in order}
         return Snapshot(
             deploy=target.deploy,
             origin=target.origin or target.deploy,
             release=target.release,
-            releases={name: started[0].release for name, started in instances.items()},
+            releases=target.releases(),
             zdd=config.zdd,
             nginx=config.nginx,
             built=config.release,
-            order=list(instances),
+            order=order,
             apps={name: app for name, app in services.items() if isinstance(app, ResolvedService)},
             classic=classic(services),
+            static=static(services),
         )
 
     def as_of(self, snapshot: Snapshot | None) -> Project:
@@ -109,6 +111,18 @@ class Project(msgspec.Struct, frozen=True):
             revision = Revision(target.release, target.commit)
             self.releases.build(revision, self.paths.deploy_log(target.deploy))
             self.releases.unite_assets()
+
+    def unite_static(self, table: Manifest, is_final: bool = False) -> None:
+        """
+        Keep the files of earlier releases reachable whose names tell their content; see static_files.unite.
+
+        Raises DeployFailed.
+        """
+        if self.releases and (table.static or os.path.isdir(self.paths.static)):
+            from zdd.release import static_files
+
+            folders = {name: at.folder for name, at in table.static.items()}
+            static_files.unite(self.releases, self.paths, folders, is_final)
 
     @contextlib.contextmanager
     def locked(self, command: str) -> Iterator[None]:

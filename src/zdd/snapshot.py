@@ -26,7 +26,7 @@ from msgspec.structs import replace
 from zdd import typed
 from zdd.conf.nginx_section import NginxSection
 from zdd.conf.schema import Config, ReleaseSection, ZddSection
-from zdd.conf.services import ClassicService, Service
+from zdd.conf.services import ClassicService, Service, StaticService
 from zdd.host import files, foreign
 from zdd.instances.environment import ResolvedService
 from zdd.typed import Damaged
@@ -55,8 +55,8 @@ class Snapshot(Header, frozen=True, kw_only=True):
     """
     One such file.
 
-    `apps` and `classic` are the services, `order` the names of all services of the deploy. A service in neither was
-    started by a zdd that wrote no such files, so what it started from is unknown.
+    `apps`, `classic` and `static` are the services, `order` the names of all services of the deploy. A service in none
+    of them was started by a zdd that wrote no such files, so what it started from is unknown.
     """
 
     zdd: ZddSection
@@ -65,13 +65,20 @@ class Snapshot(Header, frozen=True, kw_only=True):
     order: list[str]
     apps: dict[str, ResolvedService]
     classic: dict[str, ClassicService]
+    static: dict[str, StaticService] = {}
+
+    @property
+    def known(self) -> dict[str, Service]:
+        """The services of which it is known what they have started from."""
+        return {**self.apps, **self.classic, **self.static}
 
     def config(self, today: Config) -> Config:
         """Return the configuration that the deploy had, with the values that are always today's."""
         services: dict[str, Service] = {}
+        known = self.known
         for name in self.order:
             now = today.services.get(name)
-            then = self.apps.get(name) or self.classic.get(name) or now
+            then = known.get(name) or now
             if then is not None:
                 services[name] = _with_newest(then, now)
         built = self.built

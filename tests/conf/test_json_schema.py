@@ -14,12 +14,12 @@ from msgspec import Struct
 from zdd.conf.document import Document
 from zdd.conf.readers import KindError
 from zdd.conf.schema import SCHEMAS, json_schema, keys
-from zdd.conf.services import ClassicService, RunService
+from zdd.conf.services import ClassicService, RunService, StaticService
 
 from . import test_read, test_refusals
 
 ROOT = Path(__file__).parents[2]
-SECTIONS = [*SCHEMAS.values(), ClassicService, RunService]
+SECTIONS = [*SCHEMAS.values(), ClassicService, RunService, StaticService]
 VALUES: list[Any] = [
     *("", " ", "x", "30s", "5 m", "64M", "200-299", "600", "/x", "TERM", "fd", "main", "127.0.0.1:80", "a b", "a;b"),
     *(
@@ -37,13 +37,15 @@ VALUES: list[Any] = [
     ),
     *("/a?b", "/a*", "/a#b", "/a%20b", "/a//b", "//", "/(a)", "2xx", "100-199", "100-300", "x" * 64, "9.9.9.9", "x:80"),
     *(0, -1, 1, 7, 70_000, 200, 1.5, True),
-    *([], ["x"], ["/x"], [1], [True], [["x"]], {}, {"A": "b"}, {"A": 1}, {"A": True}),
+    *([], ["x"], ["/x"], [1], [True], [["x"]], {}, {"/a": "b"}, {"/a": 1}, {"A": "b"}, {"A": 1}, {"A": True}),
 ]
 # What a pattern cannot tell: that no time is too short, which signals there are, what leads out of a folder.
 TOO_FINE: dict[str, list[Any]] = {
     "a duration longer than 0 such as 500ms, 30s, 5m, 1h": [0],
     "a signal's name such as TERM, QUIT or SIGINT": [one for one in VALUES if isinstance(one, str) and one.strip()],
-    "paths inside the release such as public/uploads": [one for one in VALUES if "/" in str(one)],
+    "paths inside the release such as public/uploads": (below := [one for one in VALUES if "/" in str(one)]),
+    "paths inside the release such as public/assets, or URL path = folder": below,
+    "a folder inside the release such as dist": below,
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from zdd.conf.nginx_section import NginxSection
 from zdd.conf.read import find, load
 from zdd.conf.schema import Config, ReleaseSection, ZddSection
-from zdd.conf.services import ClassicService, RunService
+from zdd.conf.services import ClassicService, RunService, classic
 from zdd.conf.units import Statuses
 from zdd.errors import UsageError
 
@@ -230,7 +230,7 @@ def test_the_least_file_is_one_service_with_run(folder: Path) -> None:
 
     assert config.services == {"web": RunService(name="web", run="app")}
     assert config.nginx.listen == ["127.0.0.1:8080"]
-    assert config.services["web"].health_status.allows(299)
+    assert config.apps["web"].health_status.allows(299)
 
 
 def test_the_folder_is_not_resolved_through_symlinks(tmp_path: Path, folder: Path) -> None:
@@ -240,7 +240,7 @@ def test_the_folder_is_not_resolved_through_symlinks(tmp_path: Path, folder: Pat
     config = load(tmp_path / "current" / "deploy.toml")
 
     assert (config.folder, config.project) == (tmp_path / "current", "current")
-    assert config.services["web"].cwd == tmp_path / "x" / "y"
+    assert config.apps["web"].cwd == tmp_path / "x" / "y"
 
 
 def test_a_relative_path_is_made_absolute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +315,7 @@ def test_a_classic_service_may_use_what_is_new(folder: Path) -> None:
     text = OLD.decode() + "cwd: app\nhealth_path: /health\nstart_timeout: 2m\n[zdd]\nafter_deploy = date +%s\n"
     config = load(write(folder, "deploy.conf", text))
 
-    service = config.services["gunicorn"]
+    service = classic(config.services)["gunicorn"]
     assert (service.cwd, service.health_path, service.start_timeout) == (folder / "app", "/health", 120)
     assert config.zdd.after_deploy == "date +%s"
 
@@ -323,7 +323,7 @@ def test_a_classic_service_may_use_what_is_new(folder: Path) -> None:
 def test_an_empty_cwd_is_the_folder_as_ever(folder: Path) -> None:
     config = load(write(folder, "deploy.conf", OLD.decode() + "cwd:\n"))
 
-    assert config.services["gunicorn"].cwd == folder
+    assert classic(config.services)["gunicorn"].cwd == folder
 
 
 def test_a_classic_service_has_whatever_name_it_had(folder: Path) -> None:

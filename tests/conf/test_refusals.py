@@ -14,6 +14,7 @@ NAME = "a to z, 0 to 9, - and _, at most 31, the first a letter or digit"
 ROUTE = 'it must be a path that starts with "/"'
 LISTEN = "it must be a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080"
 WHERE = "it must be paths inside the release such as public/uploads"
+ASSETS = "it must be paths inside the release such as public/assets, or URL path = folder"
 NGINX = '[nginx]\ntemplate = "nginx.conf.template"\npid_file = "nginx.pid"\n'
 INI_NGINX = "\n[nginx]\ntemplate = nginx.conf.template\npid_file = nginx.pid"
 CLASSIC = '[service.old]\nstart = "a"\nstop = "b"\npid_file = "c"\n'
@@ -177,8 +178,8 @@ def test_a_value_that_is_not_allowed_is_shown_with_what_is(folder: Path, setting
         ),
         ("[release]\nsource = '.'\nbuild = [1]", "[release] build = 1 is not allowed; it must be shell commands"),
         ("[release]\nsource = '.'\nshared = ['/var']", f'[release] shared = "/var" is not allowed; {WHERE}'),
-        ("[release]\nsource = '.'\nassets = ['a/../../b']", f'[release] assets = "a/../../b" is not allowed; {WHERE}'),
-        ("[release]\nsource = '.'\nassets = '.'", f'[release] assets = "." is not allowed; {WHERE}'),
+        ("[release]\nsource = '.'\nassets = ['a/../../b']", f'[release] assets = "a/../../b" is not allowed; {ASSETS}'),
+        ("[release]\nsource = '.'\nassets = '.'", f'[release] assets = "." is not allowed; {ASSETS}'),
         (
             "[release]\nsource = '.'\nkeep_releases = 0",
             "[release] keep_releases = 0 is not allowed; it must be a whole number from 1 to 1000",
@@ -212,7 +213,7 @@ def test_a_wrong_variable_is_named_but_its_value_is_not_shown(folder: Path, env:
             '[service.web]\nrun = "app"\nstart = "app"',
             "[service.web] run and start exclude each other: run stays in the foreground, start does not",
         ),
-        ("[service.web]\ninstances = 2", "[service.web] needs run, or else start, stop and pid_file"),
+        ("[service.web]\ninstances = 2", "[service.web] needs run, or static, or else start, stop and pid_file"),
         (NGINX + "[service.web]\nstart = 'x'", "[service.web] needs stop and pid_file"),
         (
             "[service.web]\nrun = 'app \"x'",

@@ -116,5 +116,31 @@ def test_old_slots_lead_somewhere_until_nginx_has_forgotten_them(tmp_path: Path)
     assert plan.union_slots(target, current) == {"web/00": "web-1", "blog/00": "blog-1"}
 
 
+def test_a_service_that_becomes_static_has_both_slots_meanwhile_and_each_leads_to_its_own_kind(tmp_path: Path) -> None:
+    built = '[release]\nsource = "."\n[service.site]\n'
+    app = configured(tmp_path, f'{built}run = "site"\n')
+    static = configured(tmp_path, f'{built}static = "dist"\n')
+    current = planned(app)
+    target = planned(static, current, release="r2")
+
+    union = {"site/00": "site-1", "site/static": "releases/r2/dist"}
+    assert plan.union_slots(target, current) == union
+    assert plan.union_slots(current, target) == union
+    assert (target.changed(current), target.services(), target.instances) == (["site"], ["site"], {})
+
+
+def test_a_static_service_that_is_not_named_keeps_its_folder(tmp_path: Path) -> None:
+    both = configured(
+        tmp_path, '[release]\nsource = "."\n[service.web]\nrun = "w"\npath = "/w"\n[service.site]\nstatic = "dist"\n'
+    )
+    current = planned(both, release="r1")
+
+    target = planned(both, current, services=("web",), release="r2")
+
+    assert target.slots() == {"web/00": "web-8", "site/static": "releases/r1/dist"}
+    assert (target.changed(current), target.releases()) == (["web"], {"web": "r2", "site": "r1"})
+    assert plan.union_slots(target, current) is None
+
+
 def test_with_the_same_slots_there_is_no_union(config: Config) -> None:
     assert plan.union_slots(planned(config, planned(config)), planned(config)) is None

@@ -33,6 +33,10 @@ STOP = '[service.web]\nrun = "web"\norder = "stop-first"\n'
 STOP_JOBS = JOBS + 'order = "stop-first"\n'
 COLD = '[service.web]\nrun = "web"\nkeep_warm = 0\n'
 
+BUILT = '[release]\nsource = "."\n'
+SITE = '[service.site]\nstatic = "dist"\npath = "/site"\n' + BUILT
+AS_APP = '[service.site]\nrun = "site"\npath = "/site"\n' + BUILT
+
 OLD = '[nginx]\ntemplate = "nginx.conf.template"\npid_file = "nginx.pid"\n'
 TWO = '[service.old]\nstart = "a"\nstop = "b"\npid_file = "c"\n[service.web]\nrun = "web"\n'
 
@@ -41,6 +45,14 @@ Change = Callable[[World], object]
 
 def new_version(world: World) -> object:
     return deploy(world.project(load(world.folder)), Request("deploy"))
+
+
+def new_release(world: World) -> object:
+    """Deploy a release of a name that none had before."""
+    project = world.project(load(world.folder))
+    used = [manifest.release for number in project.tables.numbers() if (manifest := project.tables.read(number))]
+    number = max([0, *(int(release[-6:]) for release in used if release)]) + 1
+    return deploy(project, Request("deploy", release=f"20261129-{number:06}"))
 
 
 def only_web(world: World) -> object:
@@ -53,11 +65,11 @@ def back(world: World) -> object:
     return carry_out(project, requests.rollback(project, None))
 
 
-def failing(step: str) -> Change:
+def failing(step: str, version: Change = new_version) -> Change:
     def change(world: World) -> object:
         world.failing = step
         try:
-            return new_version(world)
+            return version(world)
         finally:
             world.failing = ""
 
@@ -99,6 +111,14 @@ CASES: dict[str, tuple[str, str, Change]] = {
     "nginx refuses": (WEB + API, WEB + API, failing("proxy")),
     "unreachable through nginx": (WEB + API, WEB + API, failing("check")),
     "more instances, unreachable": (WEB, THREE, failing("check")),
+    "a static site alone": (SITE, SITE, new_release),
+    "a static site beside others": (WEB + API + SITE, WEB + API + SITE, new_release),
+    "a static site, unreachable through nginx": (WEB + SITE, WEB + SITE, failing("check", new_release)),
+    "a static site, rolled back": (WEB + SITE, WEB + SITE, back),
+    "a static site more": (WEB + BUILT, WEB + SITE, new_release),
+    "a static site less": (WEB + SITE, WEB + BUILT, new_release),
+    "an app becomes a static site": (WEB + AS_APP, WEB + SITE, new_release),
+    "a static site becomes an app": (WEB + SITE, WEB + AS_APP, new_release),
 }
 FAILING = {
     change for name, (_, _, change) in CASES.items() if "broken" in name or "refuses" in name or "unreachable" in name
@@ -235,8 +255,9 @@ def prepared(folder: Path, first: str, then: str) -> Asleep:
     """Return a world with two deploys done, and with the configuration of the change in place."""
     world = World(folder)
     configure(folder, first)
-    new_version(world)
-    new_version(world)
+    version = new_release if BUILT in first else new_version
+    version(world)
+    version(world)
     world.after_death()
     configure(folder, then)
     return world.asleep()
@@ -273,7 +294,7 @@ def serves(world: World, waiting: bool = False) -> None:
     """
     services = load(world.folder).services
     for service, instances in world.serving().items():
-        states = {name: world.instances[name].state if name in world.instances else "gone" for name in instances}
+        states = {name: state(world, name) for name in instances}
         allowed = {"serving", "warm"}
         if waiting and getattr(services.get(service), "order", "") == "stop-first":
             allowed |= {"held", "resting", "starting"}
@@ -286,6 +307,13 @@ def serves(world: World, waiting: bool = False) -> None:
                 if instance.service == service and instance.state in ("starting", "serving")
             ]
             assert len(running) <= 1, f"two versions of {service} run: {running}"
+
+
+def state(world: World, name: str) -> str:
+    """Return the state of an instance; that of a release is "serving" while its page is there."""
+    if (world.folder / f"S/releases/{name}/dist/index.html").exists():
+        return "serving"
+    return world.instances[name].state if name in world.instances else "gone"
 
 
 def settles(crashed: Asleep) -> None:

@@ -17,6 +17,7 @@ from zdd.conf.services import RunService, Service
 from zdd.errors import DeployFailed
 from zdd.events import Events, Unproved
 from zdd.finding import Finding
+from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
@@ -36,7 +37,9 @@ from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.nginx.proxy import MaintenanceCheck
 from zdd.paths import Paths
 from zdd.project import Project
-from zdd.routing.manifest import Manifest
+from zdd.release.releases import Releases, Revision
+from zdd.release.shelf import Shelf
+from zdd.routing.manifest import Manifest, is_static, static_slot
 from zdd.routing.tables import RoutingTables
 from zdd.snapshot import Snapshot, Snapshots
 
@@ -146,7 +149,7 @@ class World:
             interrupts=interrupts,
             commands=Commands(),
             clock=clock,
-            releases=None,
+            releases=cast("Releases", FakeReleases(paths, self)) if config.release else None,
         )
 
     def serving(self) -> dict[str, list[str]]:
@@ -160,7 +163,9 @@ class World:
                     reached.setdefault(service, []).append(target.removeprefix("port of "))
                 else:
                     link = Path(tables.paths.tables) / (name or "none") / target
-                    met = link.readlink().parts[-2] if link.is_symlink() else "nowhere"
+                    met = link.readlink().parts[-2] if link.is_symlink() else "nowhere"  # an instance, or a release
+                    if link.is_symlink() and is_static(target) != ("releases" in link.readlink().parts):
+                        met = f"{target}, the wrong kind"
                     relay = self.instances.get(met)
                     reached.setdefault(service, []).append((relay and relay.relays_to) or met)
         return reached
@@ -232,6 +237,46 @@ class FakeSnapshots(Snapshots):
     def prune(self, keep: Collection[int]) -> None:
         self.world.changes()
         super().prune(keep)
+
+
+class FakeReleases(Shelf):
+    """Releases that are a folder with one page; every change is a place to die at."""
+
+    def __init__(self, paths: Paths, world: World) -> None:
+        super().__init__(paths, lambda _: None)
+        self.world = world
+
+    def is_complete(self, release: str) -> bool:
+        return Path(self.marker(release)).exists()
+
+    def build(self, revision: Revision, log: str) -> None:
+        self.world.changes()
+        page = Path(self.path(revision.id)) / "dist/index.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(revision.id)
+        self.world.changes()
+        Path(self.marker(revision.id)).touch()
+
+    def make_current(self, release: str) -> None:
+        self.world.changes()
+        files.point(self.link, f"releases/{release}")
+
+    def ids(self) -> list[str]:
+        return [name for name in self._names() if not name.endswith(".complete") and self.is_complete(name)]
+
+    def prune(self, served: Sequence[str], keep: Collection[str]) -> list[str]:
+        self.world.changes()
+        return self.discard([release for release in self.ids() if release not in {*served[:2], *keep, self.current()}])
+
+    def remove(self, release: str) -> None:
+        Path(self.marker(release)).unlink(missing_ok=True)
+        shutil.rmtree(self.path(release), ignore_errors=True)
+
+    def discard_half_built(self, keep: Collection[str] = ()) -> list[str]:
+        names = [name for name in self._names() if not name.endswith(".complete")]
+        return self.discard([name for name in names if not self.is_complete(name)])
+
+    def unite_assets(self) -> None: ...
 
 
 class FakeTables(RoutingTables):
@@ -389,6 +434,7 @@ class FakeDrivers(Drivers):
 class FakeProxy:
     """An nginx that is only its text."""
 
+    is_needed = True
     read_timeout = None
     binary = Binary("nginx", Commands())
 
@@ -419,10 +465,10 @@ class FakeProxy:
                 f"{service}/{number:02}" if one.has_slot else f"port of {one.name}"
                 for number, one in enumerate(target.of(service))
             ]
-            for service in target.services()
-            if target.of(service)[0].kind != "none"
+            for service, instances in target.by_service().items()
+            if instances[0].kind != "none"
         }
-        return json.dumps(upstreams)
+        return json.dumps(upstreams | {service: [static_slot(service)] for service in target.static})
 
     def runs(self, text: str) -> bool:
         return bool(self.world.text == json.loads(text))
@@ -475,6 +521,8 @@ class FakeProxy:
 
     def quit(self) -> list[Process]:
         return []
+
+    def rest(self, current: Manifest) -> None: ...
 
     def stop(self) -> None: ...
 

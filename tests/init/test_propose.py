@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,41 @@ def test_a_folder_whose_name_fits_no_project_gets_another(folder: Path) -> None:
     odd.mkdir()
 
     assert proposed(odd, {"main.py": FASTAPI})["zdd"]["project"] == "my-shop"
+
+
+@pytest.mark.parametrize(
+    ("package", "keys"),
+    [
+        ({"devDependencies": {"vite": "6"}}, {"static": "dist", "spa": True}),
+        ({"dependencies": {"react-scripts": "5"}}, {"static": "build", "spa": True}),
+        ({"dependencies": {"astro": "5"}}, {"static": "dist"}),
+        ({"devDependencies": {"@11ty/eleventy": "3"}}, {"static": "_site"}),
+    ],
+)
+def test_what_a_build_makes_of_files_alone_is_a_static_site(
+    folder: Path, package: dict[str, object], keys: dict[str, object]
+) -> None:
+    made = {"scripts": {"build": "make", "start": "serve a preview"}, **package}
+
+    found = proposed(folder, {"package.json": json.dumps(made), "package-lock.json": "{}", ".env": "A=1"})
+
+    assert found["service"] == {"site": keys}
+    assert found["release"] == {"source": ".", "build": ["npm ci", "npm run build"]}
+
+
+@pytest.mark.parametrize("server", ["express", "@sveltejs/kit", "@astrojs/node", "next"])
+def test_a_site_with_a_server_is_no_static_one(folder: Path, server: str) -> None:
+    made = {"scripts": {"build": "make", "start": "node server.js"}, "dependencies": {"vite": "6", server: "1"}}
+
+    assert "run" in proposed(folder, {"package.json": json.dumps(made)})["service"]["web"]
+
+
+def test_nginx_serves_what_next_has_built_for_browsers(folder: Path) -> None:
+    made = {"scripts": {"build": "next build"}, "dependencies": {"next": "15"}}
+
+    found = proposed(folder, {"package.json": json.dumps(made)})
+
+    assert found["release"]["assets"] == {"/_next/static": ".next/static"}
 
 
 def test_variables_in_a_file_are_read(folder: Path) -> None:

@@ -13,7 +13,7 @@ from ..pages import Block
 from .code import IDENTITY
 from .project import BIN, Project
 
-GUIDES = ("django", "fastapi", "node", "jvm", "rails")  # of frameworks; followed from the first line to the last
+GUIDES = ("django", "fastapi", "node", "static-sites", "jvm", "rails")  # followed from the first line to the last
 _VARIES = {  # what is another at each time or on each machine
     r"\d+\.\d+ s\b": "0.0 s",
     r"\bpid \d+": "pid 1",

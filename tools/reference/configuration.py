@@ -9,7 +9,7 @@ from msgspec.structs import FieldInfo, fields
 from zdd.conf.kinds import Kind
 from zdd.conf.nginx_section import NginxSection
 from zdd.conf.schema import NAME_RULE, ReleaseSection, ZddSection, default, keys
-from zdd.conf.services import ClassicService, RunService
+from zdd.conf.services import ClassicService, RunService, StaticService
 
 HEAD = f"""\
 # Configuration
@@ -82,6 +82,11 @@ with one warning, `deploy.conf` may have `[DEFAULT]` and interpolation. `start` 
 deploys; all else that zdd starts and makes has 022.
 """
 
+STATIC = """\
+With `static` instead of `run`: a folder that has an `index.html`, in [each release](#release). See
+[static sites](../guides/static-sites.md) for what nginx answers, and for how long browsers keep it.
+"""
+
 RELEASE = """\
 - **A git repository** (a URL, a bundle, a folder with `.git` or a bare one) is built from one commit: the one that
   its `HEAD` is at, or `rev`, or `--rev`. What is not committed is not deployed. A **folder of a repository** is built
@@ -97,6 +102,10 @@ RELEASE = """\
   upgrade of the system that has taken away the Python of its environment.
 - **`keep_releases`** counts releases that have served, the latest deploys first. One that was refused goes with the
   next deploy that succeeds.
+- **`assets`**: nginx serves these folders itself, a folder at the last part of its name (`public/assets` at
+  `/assets/`), or at the URL path that is written with it: `assets = { "/_next/static" = ".next/static" }`, in INI a
+  line `/_next/static = .next/static`. Files of earlier releases stay there. What is in none of them, the service at
+  that path is asked for.
 - **`shared`** may hold links of yours, for example to another disk: one that leads nowhere is refused.
 """
 
@@ -104,6 +113,7 @@ SECTIONS: tuple[tuple[str, type[Struct], str], ...] = (
     ("[zdd]", ZddSection, HOOKS),
     ("[nginx]", NginxSection, NGINX),
     ("[service.NAME]", RunService, PLACEHOLDERS),
+    ("[service.NAME], a static site", StaticService, STATIC),
     ("[service.NAME], the classic contract", ClassicService, CLASSIC),
     ("[release]", ReleaseSection, RELEASE),
 )

@@ -114,6 +114,17 @@ def _account(said: _Said) -> tuple[str, str]:
     return f"{said.host} gives no account: {words(said.output)}", f"look at acme_email in [nginx], {_AGAIN}"
 
 
+_UNREACHABLE = (
+    "Connection refused",
+    "Name or service not known",
+    "Temporary failure in name resolution",
+    "timed out",
+    "Network is unreachable",
+    "No route to host",
+    "Connection reset",
+)
+
+
 def _broken(said: _Said) -> tuple[str, str]:
     status = re.search(r"<Response \[(5\d\d)\]>", said.output)
     what = f"answers with status {status[1]}" if status else f"fails: {words(said.output)}"
@@ -121,9 +132,7 @@ def _broken(said: _Said) -> tuple[str, str]:
 
 
 def _away(said: _Said) -> tuple[str, str]:
-    known = ("Connection refused", "Name or service not known", "Temporary failure in name resolution", "timed out")
-    known += ("Network is unreachable", "No route to host", "Connection reset")
-    why = next((text for text in known if text.lower() in said.output.lower()), words(said.output))
+    why = next((text for text in _UNREACHABLE if text.lower() in said.output.lower()), words(said.output))
     hint = f"this machine must get to {said.host}: look at its network, its DNS and its proxy; {_BY_ITSELF}"
     return f"the authority {said.host} cannot be reached: {why}", hint
 

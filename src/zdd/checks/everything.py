@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from zdd.checks import machine, nginx, preflight, services, surroundings
+from zdd.checks import machine, nginx, preflight, services, static_sites, surroundings
 from zdd.errors import ZddError, of_system
 from zdd.finding import Finding, error
 from zdd.project import Project
@@ -29,6 +29,7 @@ CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
     "certificates": lambda project: project.proxy.certificate_findings(),
     "acme": _acme,
     "access": preflight.access,
+    "static": static_sites.access,
     "env_files": preflight.env_files,
     "sudo": nginx.sudo,
     "system": preflight.notices,

@@ -18,6 +18,9 @@ from zdd.project import Project
 
 def nginx(project: Project) -> Iterator[Finding]:
     """Check the program, its version and the user of its workers."""
+    if not project.proxy.is_needed:
+        yield fine("no service gets requests, so zdd starts no nginx")
+        return
     proxy, binary = project.proxy, project.proxy.binary
     version = versions.dotted(binary.version)
     users = " and ".join(user_name(uid) for uid in proxy.worker_users())

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from zdd.checks import surroundings
+from zdd.checks import static_sites, surroundings
 from zdd.claims import user_name
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
@@ -35,7 +35,8 @@ def require(project: Project, action: str = "deploy") -> None:
 
         shared.check(release.shared, project.paths.shared)
     certificates = project.proxy.certificate_findings(new=True) if action == "deploy" else ()
-    for finding in (*access(project), *env_files(project), *certificates, *_acme(project, action)):
+    nginx = (*access(project), *static_sites.access(project))
+    for finding in (*nginx, *env_files(project), *certificates, *_acme(project, action)):
         raise UsageError(finding.what, hint=finding.fix)
     for notice in notices(project):
         project.events.notice(notice.line)
@@ -50,8 +51,8 @@ def _acme(project: Project, action: str) -> Iterator[Finding]:
 
 
 def access(project: Project) -> Iterator[Finding]:
-    """Check whether nginx can reach the instances, and zdd can count their connections."""
-    if not any(app.socket in ("fd", "unix") for app in project.config.apps.values()):
+    """Check whether nginx can reach the slots, and zdd can count the instances' connections."""
+    if not project.config.static and not any(app.socket in ("fd", "unix") for app in project.config.apps.values()):
         return
     yield from _links(project)
     if nginx := project.proxy.whereabouts().overlooks(project.paths.runtime):
@@ -116,7 +117,7 @@ def _changeable(project: Project) -> Iterator[Finding]:
     if os.geteuid() != 0:
         return
     why, cure = "who can change it can be root", "let only root write it and the folders above it"
-    if place := project.proxy.binary.changeable():
+    if project.proxy.is_needed and (place := project.proxy.binary.changeable()):
         yield warning(f"root runs {project.proxy.binary.path}, which others can change ({place})", why, cure)
     for written in (config.nginx.include, config.nginx.template, config.nginx.server_include):
         if written and (place := _others_may_change(written, config.path)):

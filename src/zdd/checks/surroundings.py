@@ -74,4 +74,4 @@ def _capabilities(project: Project) -> Iterator[Finding]:
 
 
 def _starts_nginx(project: Project) -> bool:
-    return project.config.nginx.include is None
+    return project.config.nginx.include is None and project.proxy.is_needed

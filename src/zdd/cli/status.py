@@ -59,7 +59,8 @@ def lines(current: Status, now: float, cpu: Mapping[str, float] | None = None) -
         if current.deploy is None and not service.instances:
             continue
         about = f", release {service.release}" if service.release else ""
-        shown.append(f"  {service.name}{about}" + ("" if service.instances else ": not deployed yet"))
+        without = "" if service.instances else ": static files" if service.release else ": not deployed yet"
+        shown.append(f"  {service.name}{about}{without}")
         for row in service.instances:
             shown.append(f"    {next(rows)}")
             if row.restarts and row.exit:

@@ -177,7 +177,7 @@ def _listens(document: Document, nginx: NginxSection) -> Iterator[Refusal]:
 def _routes(document: Document, services: Mapping[str, Service]) -> Iterator[Refusal]:
     taken: dict[tuple[str, str], str] = {}
     for name, service in services.items():
-        if not isinstance(service, RunService) or service.socket == "none":
+        if not service.is_routed:
             continue
         for host in [each for given in service.host for each in hosts.meant(given)] or [""]:
             other = taken.setdefault((host, service.path), name)

@@ -68,7 +68,7 @@ def parse(text: str, path: Path) -> Document:
 
 
 def _is_classic(section: _Section, defaults: _Section | None) -> bool:
-    if section.sets("run"):
+    if section.sets("run") or section.sets("static"):
         return False  # with start, too, it is an error, reported later
     return section.sets("start") or (defaults is not None and defaults.sets("start"))
 

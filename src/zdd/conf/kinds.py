@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from zdd.conf import hosts, networks, readers, units
+from zdd.conf import assets, hosts, networks, readers, units
 from zdd.conf.readers import Json, Reader, many, matching, measured, one_of, whole
 from zdd.conf.units import Statuses
 
@@ -99,5 +99,10 @@ Proxies = Annotated[
 ]
 Commands = Annotated[list[str], kind("shell commands", many(readers.TEXT))]
 Inside = Annotated[list[str], kind("paths inside the release such as public/uploads", many(readers.INSIDE))]
+Folder = Annotated[str, kind("a folder inside the release such as dist", readers.FOLDER)]
+Assets = Annotated[
+    list[str] | dict[str, str],
+    kind("paths inside the release such as public/assets, or URL path = folder", assets.READER),
+]
 Source = Annotated[str, kind("a folder or the URL of a git repository", readers.SOURCE)]
 Env = Annotated[dict[str, str], kind("variables, each once, such as LOG_LEVEL=info", readers.ENV)]

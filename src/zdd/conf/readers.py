@@ -163,6 +163,10 @@ def _flag(value: object, document: Document) -> bool:
     return value
 
 
+def _folder(value: object, document: Document) -> str:
+    return _inside(value, document).rstrip("/")
+
+
 def _signal(value: object, _: Document) -> str:
     import signal  # here, because it is rarely set
 
@@ -205,5 +209,6 @@ SOURCE = Reader(_source, _WITHOUT_HOME)
 INSIDE = Reader(_inside, _WITHOUT_HOME)
 LISTEN = Reader(_listen, {"anyOf": [_ADDRESS.json, {"type": "integer", "minimum": 1, "maximum": 65535}]})
 FLAG = Reader(_flag, {"type": "boolean"})
+FOLDER = Reader(_folder, _WITHOUT_HOME)
 SIGNAL = Reader(_signal, TEXT.json)
 ENV = Reader(_pairs, {"type": "object", "additionalProperties": {"type": ["string", "integer"]}})

@@ -15,7 +15,7 @@ from zdd.conf import kinds
 from zdd.conf.kinds import doc
 from zdd.conf.nginx_section import NginxSection
 from zdd.conf.readers import Json
-from zdd.conf.services import ClassicService, RunService, Service
+from zdd.conf.services import ClassicService, RunService, Service, StaticService, static
 from zdd.errors import UsageError
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,30}"  # of projects and services with run
@@ -48,7 +48,9 @@ class ReleaseSection(Struct, frozen=True, kw_only=True):
     rev: Annotated[kinds.Text | None, doc("Branch, tag or commit of it.")] = None
     build: Annotated[kinds.Commands, doc("Commands that make a release of the code, run in it.")] = []
     shared: Annotated[kinds.Inside, doc("Paths that all releases share, such as uploads.")] = []
-    assets: Annotated[kinds.Inside, doc("Folders whose old files stay reachable after a deploy.")] = []
+    assets: Annotated[
+        kinds.Assets, doc("Folders, or URL path = folder: nginx serves them, and those of earlier releases too.")
+    ] = []
     keep_releases: Annotated[kinds.Releases, doc("How many releases to keep.")] = 5
 
 
@@ -68,6 +70,22 @@ class Config(Struct, frozen=True, kw_only=True):
     def apps(self) -> dict[str, RunService]:
         """The services with `run`."""
         return {name: service for name, service in self.services.items() if isinstance(service, RunService)}
+
+    @property
+    def static(self) -> dict[str, StaticService]:
+        """The services with `static`."""
+        return static(self.services)
+
+    @property
+    def routed(self) -> dict[str, RunService | StaticService]:
+        """The services that nginx leads to by their host and path."""
+        services = self.services.items()
+        return {name: one for name, one in services if one.is_routed and not isinstance(one, ClassicService)}
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether visitors send requests to any service: workers alone need no nginx."""
+        return not all(service.is_worker for service in self.services.values())
 
     def check_names(self, services: Iterable[str]) -> None:
         """Raise UsageError for a name of no service."""
@@ -98,11 +116,11 @@ def json_schema() -> Json:
 
     It does not know which keys exclude each other, or what exists on the machine.
     """
-    run, classic = _section(RunService), _section(ClassicService)
+    run, static, classic = _section(RunService), _section(StaticService), _section(ClassicService)
     services = {
         "type": "object",
         "minProperties": 1,
-        "patternProperties": {f"^{NAME}$": {"anyOf": [run, classic]}},
+        "patternProperties": {f"^{NAME}$": {"anyOf": [run, static, classic]}},
         "additionalProperties": classic,
     }
     sections: Json = {name: _section(section) for name, section in SCHEMAS.items()}

@@ -8,14 +8,14 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from zdd.conf import check, check_clients, check_tls
+from zdd.conf import check, check_clients, check_static, check_tls
 from zdd.conf.document import Broken, Document
 from zdd.conf.kinds import Kind
 from zdd.conf.nginx_section import NginxSection
 from zdd.conf.readers import KindError
 from zdd.conf.refusals import Refusal, Refusals
 from zdd.conf.schema import SCHEMAS, ReleaseSection, ZddSection, keys
-from zdd.conf.services import ClassicService, RunService, Service
+from zdd.conf.services import ClassicService, RunService, Service, StaticService
 
 S = TypeVar("S", bound=Struct)
 _ANY = "-"  # stands for a required value that is missing or wrong, which is a mistake already
@@ -54,6 +54,7 @@ class Sections:
         listens = "listen" in self.document.sections.get("nginx", {})
         nginx = check_tls.with_defaults(self._section("nginx", NginxSection, listen_is_set=listens))
         self._check(check.nginx(self.document, nginx, services))
+        self._check(check_static.services(self.document, nginx, services))
         with self.refusals.collected():
             return replace(nginx, server_lines=check_clients.server_lines(self.document, nginx))
         return nginx
@@ -78,6 +79,8 @@ class Sections:
         document = self.document
         name = title.removeprefix(document.service_prefix)
         given = document.sections[title]
+        if title not in document.classic and "static" in given:
+            return self._static(title, name)
         if title not in document.classic and "run" in given and "start" in given:
             what = "run and start exclude each other: run stays in the foreground, start does not"
             self.refusals.add([document.error(title, what, key="start")])
@@ -89,6 +92,13 @@ class Sections:
         service = self._section(title, RunService, name=name)
         self._check(check.run_service(document, title, service))
         return replace(service, keep_warm=0.0) if service.socket == "none" and "keep_warm" not in given else service
+
+    def _static(self, title: str, name: str) -> Service:
+        self.refusals.add(check.run_name(self.document, title, name))
+        if others := [key for key in ("run", "start") if key in self.document.sections[title]]:
+            self.refusals.add([check_static.with_program(self.document, title, others[0])])
+            return StaticService(name=name, static=_ANY)  # which of both is meant is unknown
+        return self._section(title, StaticService, name=name)
 
     def _section(self, title: str, schema: type[S], **defaults: object) -> S:
         """Return the section as a `schema`, with `defaults` for keys whose default the schema does not know."""
@@ -102,7 +112,7 @@ class Sections:
         required = [name for name in _required(schema) if name not in values]
         missing = [name for name in required if name not in wrong]
         if missing and meant.isdisjoint(missing):
-            what = "run, or else start, stop and pid_file" if missing == ["run"] else " and ".join(missing)
+            what = "run, or static, or else start, stop and pid_file" if missing == ["run"] else " and ".join(missing)
             self.refusals.add([self.document.error(title, f"needs {what}")])
         wrong.update(missing)
         return schema(**dict.fromkeys(required, _ANY), **values)

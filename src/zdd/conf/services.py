@@ -95,7 +95,39 @@ class RunService(Struct, frozen=True, kw_only=True):
         return self.socket != "none"
 
 
-Service = ClassicService | RunService
+class StaticService(Struct, frozen=True, kw_only=True):
+    """A folder of the release that nginx serves by itself."""
+
+    kind: ClassVar[Literal["static"]] = "static"
+    is_worker: ClassVar[bool] = False
+    is_routed: ClassVar[bool] = True
+    # It has no instance and no health request. Instances that it had as another kind of service have these times.
+    instances: ClassVar[int] = 0
+    order: ClassVar[kinds.StartOrder] = "start-first"
+    health_path: ClassVar[None] = None
+    health_host: ClassVar[None] = None
+    health_timeout: ClassVar[float] = 5.0
+    start_timeout: ClassVar[float] = 60.0
+    drain_timeout: ClassVar[float] = 30.0
+    stop_timeout: ClassVar[float] = 10.0
+    before_start: ClassVar[None] = None
+    bake: ClassVar[float] = 0.0
+    keep_warm: ClassVar[float] = 0.0
+    hold_max: ClassVar[float] = math.inf
+
+    name: str
+    static: Annotated[kinds.Folder, doc("A folder of the release, served by nginx; switched like every service.")]
+    spa: Annotated[kinds.Flag, doc("Unknown paths are answered with index.html, whose scripts show the page.")] = False
+    host: Annotated[kinds.Hosts, doc("Host names routed to it; all if not set.")] = []
+    path: Annotated[kinds.Route, doc("Path prefix below which the folder is; the longest match wins.")] = "/"
+
+
+Service = ClassicService | RunService | StaticService
+
+
+def static(services: Mapping[str, Service]) -> dict[str, StaticService]:
+    """Return the static ones among these services."""
+    return {name: service for name, service in services.items() if isinstance(service, StaticService)}
 
 
 def classic(services: Mapping[str, Service]) -> dict[str, ClassicService]:

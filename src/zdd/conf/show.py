@@ -38,6 +38,10 @@ def sections(config: Config, answers: Mapping[str, str]) -> Sections:
             shown["zdd"][key] = Setting(value, default=True)
     if config.release:
         shown["release"] = _settings(config.release)
+        if isinstance(config.release.assets, dict):
+            del shown["release"]["assets"]
+            pairs = config.release.assets.items()
+            shown["release.assets"] = {path: Setting(folder, default=False) for path, folder in pairs}
     for service in config.services.values():
         title = f"service.{_key(service.name)}"
         shown[title] = _settings(service)

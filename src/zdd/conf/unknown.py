@@ -7,7 +7,7 @@ from msgspec import Struct
 from zdd.conf.document import Document
 from zdd.conf.refusals import Refusal, shown_in_line
 from zdd.conf.schema import SCHEMAS, keys
-from zdd.conf.services import ClassicService, RunService
+from zdd.conf.services import ClassicService, RunService, StaticService
 
 _LONGEST = 100  # letters of an unknown name that are compared
 # names of our keys in other tools
@@ -29,6 +29,7 @@ _ALIASES = {
     "source": "repo repository git url src",
     "rev": "branch tag ref commit revision",
     "build": "install build_command",
+    "static": "public dist root public_dir output_directory",
     "shared": "linked linked_dirs shared_dirs persistent",
     "keep_releases": "keep keep_last",
 }
@@ -61,7 +62,7 @@ def unknown_section(document: Document, section: str) -> Refusal:
     example = f"[{document.service_prefix}NAME]"
     values = document.sections[section]
     close = get_close_matches(section.strip().lower()[:_LONGEST], SCHEMAS, 1)
-    if {"run", "start"} & values.keys() or section.lower().startswith("service"):
+    if {"run", "start", "static"} & values.keys() or section.lower().startswith("service"):
         advice = f"the section of a service is written {example}"
     elif close:
         advice = f"did you mean [{close[0]}]?"
@@ -81,6 +82,10 @@ def _explanation(document: Document, key: str, schema: type[Struct]) -> str:
         return f"a service that can only listen on a TCP port has {way} and reads PORT"
     if schema is RunService and key in ("stop", "pid_file"):
         return f"{key} goes with start, in a service without run"
+    if schema is StaticService and key in keys(RunService) | keys(ClassicService):
+        return f"{key} is for a program, and a service with static has none"
+    if schema in (RunService, ClassicService) and key in ("static", "spa"):
+        return f"{key} goes with static, in a service without run and start"
     if schema is ClassicService and key in keys(RunService):
         return f"{key} goes with run, in a service without start"
     for name, other in SCHEMAS.items():

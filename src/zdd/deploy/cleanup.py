@@ -105,6 +105,8 @@ def _prune(project: Project, current: Manifest, tables: set[int]) -> None:
         project.use(current.release)
         if project.releases.prune(versions.served(project), _kept_releases(project, tables)):
             project.use(current.release)  # removes the pruned releases' files from the assets
+        project.unite_static(current, is_final=True)
+    project.proxy.rest(current)
     project.snapshots.prune(versions.kept(project, tables))
 
 
@@ -157,9 +159,9 @@ def _warm_table(
 
 
 def _kept_releases(project: Project, kept: Collection[int]) -> set[str]:
-    """Return the releases of these tables' instances: they run, or a rollback to the version before needs them."""
+    """Return the releases of these tables: they serve, or a rollback to the version before needs them."""
     tables = [table for number in kept if (table := project.tables.read(number))]
-    return {instance.release for table in tables for instance in table.instances.values() if instance.release}
+    return {release for table in tables for release in table.releases().values() if release}
 
 
 def _kept_tables(project: Project, current: Manifest, warm: Manifest | None) -> set[int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from zdd.routing.manifest import Manifest
+from zdd.routing.manifest import Manifest, is_static
 
 if TYPE_CHECKING:
     from zdd.project import Project
@@ -23,7 +23,7 @@ def kept(project: Project, target: Manifest, before: Manifest | None) -> dict[st
         return {}
     named, wanted = before.slots(), target.slots()
     older = {slot: name for slot, name in project.tables.links(before.deploy).items() if slot not in wanted}
-    older = {slot: name for slot, name in older.items() if os.path.exists(project.paths.socket(name))}
+    older = {slot: name for slot, name in older.items() if os.path.exists(project.paths.leads(name))}
     if older.keys() <= named.keys() or project.proxy.retiring_workers():
         return older
     return {slot: name for slot, name in older.items() if slot in named}
@@ -35,5 +35,7 @@ def after(target: Manifest, older: dict[str, str]) -> dict[str, str]:
 
 
 def _successor(target: Manifest, slot: str) -> str | None:
-    """Return the first instance of the slot's service that has a slot now."""
+    """Return the first instance of the slot's service that has a slot now; a folder has none that could follow it."""
+    if is_static(slot):
+        return None
     return next((one.name for one in target.of(slot.partition("/")[0]) if one.has_slot), None)

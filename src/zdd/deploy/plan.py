@@ -12,12 +12,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from zdd.conf.schema import Config
-from zdd.conf.services import Service
-from zdd.deploy import bake, steps
+from zdd.conf.services import ClassicService, RunService, StaticService
+from zdd.deploy import bake, static_step, steps
 from zdd.deploy.retiring import Retiring
 from zdd.deploy.steps import Step
 from zdd.instances.name import name_of
-from zdd.routing.manifest import Instance, Manifest
+from zdd.routing.manifest import Instance, Manifest, StaticFolder, is_static
 
 if TYPE_CHECKING:
     from zdd.snapshot import Snapshot
@@ -64,6 +64,8 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
     serves = current.by_service() if current else {}
     instances: dict[str, Instance] = {}
     for service in config.services.values():
+        if isinstance(service, StaticService):
+            continue
         if service.name in request.revive:
             chosen = request.revive[service.name]
         elif request.services and service.name not in request.services:
@@ -84,8 +86,21 @@ def manifest(config: Config, observed: Observed, request: Request, started: floa
         label=request.label,
         started=started,
         origin=request.origin,
+        static=_static(config, current, request),
         revived=[old.name for chosen in request.revive.values() for old in chosen if old.name not in serving],
     )
+
+
+def _static(config: Config, current: Manifest | None, request: Request) -> dict[str, StaticFolder]:
+    """Return the folders of the static services: those that are not named keep theirs."""
+    folders: dict[str, StaticFolder] = {}
+    for name, service in config.static.items():
+        release = request.releases.get(name, request.release)
+        if request.services and name not in request.services:
+            folders |= {name: current.static[name]} if current and name in current.static else {}
+        elif release:
+            folders[name] = StaticFolder(release, service.static)
+    return folders
 
 
 def before_commit(target: Manifest, before: Manifest | None, config: Config) -> list[Step]:
@@ -101,6 +116,7 @@ def before_commit(target: Manifest, before: Manifest | None, config: Config) -> 
     preparing += [steps.revive(target, name) for name in target.revived]
     union = union_slots(target, before)
     back = [*([steps.union_name(target)] if union else []), str(before.deploy)] if before else []
+    preparing += [static_step.look(target)] if target.static else []
     preparing += [steps.prepare(target, union), steps.probe(target, proved, back)]
     last = [steps.check(target)]
     last += [steps.after_switch(target, config.zdd.after_switch)] if config.zdd.after_switch else []
@@ -173,21 +189,22 @@ def union_slots(target: Manifest, before: Manifest | None) -> dict[str, str] | N
     Return where the slots lead while nginx changes from the old set to the new one; None if the set stays the same.
 
     Old slots stay as they are. A new slot of a known service leads to one of its old instances, so that the new version
-    does not answer before the switch; a new service has only new instances.
+    does not answer before the switch; a new service has only new instances, and so has one that was static, or is now.
     """
     if before is None:
         return None
     old, new = before.slots(), target.slots()
     if old.keys() == new.keys():
         return None
-    old_instance = {slot.partition("/")[0]: instance for slot, instance in reversed(old.items())}
-    added = {
-        slot: old_instance.get(slot.partition("/")[0], instance) for slot, instance in new.items() if slot not in old
+    known = {slot.partition("/")[0]: instance for slot, instance in reversed(old.items()) if not is_static(slot)}
+    return old | {
+        slot: instance if is_static(slot) else known.get(slot.partition("/")[0], instance)
+        for slot, instance in new.items()
+        if slot not in old
     }
-    return old | added
 
 
-def _new(service: Service, last: int, release: str | None, replaces: bool) -> list[Instance]:
+def _new(service: RunService | ClassicService, last: int, release: str | None, replaces: bool) -> list[Instance]:
     stop_first = replaces and service.order == "stop-first"
     return [
         Instance(name_of(service.name, last + number), service.name, service.kind, release, stop_first=stop_first)

@@ -50,7 +50,7 @@ def restart(project: Project, services: tuple[str, ...]) -> Request:
             raise UsageError(
                 f"{name} is not deployed, so there is nothing to restart", hint=f"`zddeploy deploy {name}`"
             )
-    releases = {instance.service: instance.release for instance in current.instances.values()}
+    releases = current.releases()
     return Request("restart", services, release=current.release, origin=origin, releases=releases, snapshot=snapshot)
 
 
@@ -107,7 +107,7 @@ def _of_version(project: Project, current: Manifest, version: Version) -> Reques
     table = project.tables.read(version.deploy)
     revive = _alive(then, current, table) if table else {}
     releases: dict[str, str | None] = dict(snapshot.releases) if snapshot else {}
-    releases |= {instance.service: instance.release for instance in table.instances.values()} if table else {}
+    releases |= table.releases() if table else {}
     for service in then.config.services:
         if service not in revive:
             _check_startable(then, version.deploy, service, releases.get(service, version.release))

@@ -133,7 +133,8 @@ def probe(target: Manifest, names: Sequence[str], back: Sequence[str]) -> Step:
         project.tables.write(target)
         project.tables.make_ready(target, back)
 
-    return Step("probe", f"wait until healthy: {', '.join(names)}" if names else "wait until requests can wait", do)
+    waits = "wait until requests can wait" if target.instances else "make the way back ready"
+    return Step("probe", f"wait until healthy: {', '.join(names)}" if names else waits, do)
 
 
 def union_name(target: Manifest) -> str:

@@ -116,8 +116,8 @@ def served(project: Project) -> list[str]:
         header = headers.get(version.deploy)
         table = project.tables.read(version.deploy) if version.deploy in tables else None
         of_services = header.releases.values() if header else ()
-        of_instances = [instance.release for instance in table.instances.values()] if table else []
-        last |= dict.fromkeys([version.release, *of_services, *of_instances], version.deploy)
+        of_table = table.releases().values() if table else ()
+        last |= dict.fromkeys([version.release, *of_services, *of_table], version.deploy)
     refused = {entry.release for entry in entries} - last.keys()
     known = [release for release in project.releases.ids() if release not in refused]
     return sorted(known, key=lambda release: last.get(release, 0), reverse=True)
@@ -157,7 +157,7 @@ def project_of(project: Project, request: Request) -> Project:
     then = _serving_snapshot(project, request)
     if then is None:
         return project
-    known = {*then.apps, *then.classic} & project.config.services.keys()
+    known = then.known.keys() & project.config.services.keys()
     stay = known - set(request.services)
     if not stay:
         return project

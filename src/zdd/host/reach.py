@@ -21,9 +21,14 @@ def first_unsearchable_folder(path: str, uid: int, groups: Collection[int]) -> s
     for folder in _way(os.path.realpath(path)):
         if not os.path.isdir(folder):
             return None
-        if not _may_search(folder, uid, groups):
+        if not _may(folder, acl.SEARCH, uid, groups):
             return folder
     return None
+
+
+def may_read(path: str, uid: int, groups: Collection[int]) -> bool:
+    """Return whether the user may read the file, by its mode and access list; the way to it is not looked at."""
+    return uid == 0 or _may(path, acl.READ, uid, groups)
 
 
 def may_link(uid: int) -> bool:
@@ -89,17 +94,17 @@ def _others_may_change(place: str, uid: int, gid: int) -> bool:
     return bool(writable) and not sticky
 
 
-def _may_search(folder: str, uid: int, groups: Collection[int]) -> bool:
-    """Return whether the user may search the folder, by the kernel's rules (acl(5), "access check algorithm")."""
-    status = os.stat(folder)
+def _may(path: str, bit: int, uid: int, groups: Collection[int]) -> bool:
+    """Return whether the user has this permission, by the kernel's rules (acl(5), "access check algorithm")."""
+    status = os.stat(path)
     if uid == status.st_uid:
-        return bool(status.st_mode & 0o100)
-    users, group_bits = acl.read(folder)
+        return bool(status.st_mode >> 6 & bit)
+    users, group_bits = acl.read(path)
     mask = status.st_mode >> 3 & 7  # with an access list these bits are its mask
     if uid in users:
-        return bool(users[uid] & mask & acl.SEARCH)
+        return bool(users[uid] & mask & bit)
     named = group_bits or {None: mask}
     matching = [bits & mask for gid, bits in named.items() if (status.st_gid if gid is None else gid) in groups]
     if matching:
-        return any(bits & acl.SEARCH for bits in matching)
-    return bool(status.st_mode & acl.SEARCH)
+        return any(bits & bit for bits in matching)
+    return bool(status.st_mode & bit)

@@ -29,7 +29,7 @@ class Proposal:
     services: list[Service]
     build: list[str] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
-    assets: list[str] = field(default_factory=list)
+    assets: list[str] | dict[str, str] = field(default_factory=list)
     before_start: str | None = None
     comments: list[str] = field(default_factory=list)  # at the top of the file
 
@@ -51,10 +51,11 @@ def toml(proposal: Proposal, folder_name: str, port: int, is_repository: bool, h
     )
     lines += _release(proposal, is_repository)
     for service in proposal.services:
-        if has_env:
+        is_static = "static" in service.keys
+        if has_env and not is_static:
             service.keys["env_file"] = ".env"
         lines += _section(f"service.{service.name}", service.keys, service.comments)
-        if service.keys.get("socket") != "none":
+        if service.keys.get("socket") != "none" and not is_static:
             lines += ["# a path that answers 200 when all is well, and only then", '# health_path = "/health"']
     return "\n".join(lines) + "\n"
 
@@ -65,7 +66,8 @@ def _release(proposal: Proposal, is_repository: bool) -> list[str]:
         return []
     source = "this repository: what is committed is deployed" if is_repository else "this folder, copied"
     keys: dict[str, object] = {"source": ".", "build": proposal.build}
-    keys |= {key: paths for key, paths in (("shared", proposal.shared), ("assets", proposal.assets)) if paths}
+    more: dict[str, object] = {"shared": proposal.shared, "assets": proposal.assets}
+    keys |= {key: paths for key, paths in more.items() if paths}
     said = {"source": source, "shared": "the same for all releases", "assets": "nginx serves these files itself"}
     return _section("release", keys, said)
 
@@ -80,9 +82,13 @@ def _section(title: str, keys: dict[str, object], comments: dict[str, str]) -> l
     return lines
 
 
+def _key(word: str) -> str:
+    return word if re.fullmatch("[A-Za-z0-9_-]+", word) else json.dumps(word)
+
+
 def _value(value: object) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list) and len(json.dumps(value)) > _LINE:
         return "[\n" + "".join(f"    {_value(item)},\n" for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)

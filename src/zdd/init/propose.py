@@ -6,7 +6,7 @@ import re
 import shlex
 
 from zdd.conf.read import valid_name
-from zdd.init import python
+from zdd.init import python, static_site
 from zdd.init.folder import Folder
 from zdd.init.proposal import Proposal, Service
 
@@ -55,8 +55,11 @@ def _node(folder: Folder) -> Proposal | None:
     if not package or not (needs or scripts):
         return None
     what = next((name for key, name in _FRAMEWORKS.items() if key in needs), "Node")
+    if site := static_site.recognize(folder):
+        return Proposal(site.what, [site.service], _node_build(folder, has_script=True))
     keys: dict[str, object] = {"run": _node_command(folder, what, scripts), "env": {"NODE_ENV": "production"}}
-    return Proposal(what, [Service("web", keys)], _node_build(folder, "build" in scripts))
+    assets = {"/_next/static": ".next/static"} if what == "Next.js" else {}
+    return Proposal(what, [Service("web", keys)], _node_build(folder, "build" in scripts), assets=assets)
 
 
 def _node_command(folder: Folder, what: str, scripts: dict[str, str]) -> str:

@@ -45,7 +45,8 @@ class Drivers:
             from zdd.instances.classic.driver import ClassicInstance  # here, because few projects have such services
 
             return ClassicInstance(name, service, self.paths, self.commands, self.clock)
-        return SupervisedInstance(name, service, self.paths, self.commands, self.clock)
+        app = service if isinstance(service, RunService) else RunService(name=service.name, run="")
+        return SupervisedInstance(name, app, self.paths, self.commands, self.clock)
 
     def of(self, name: str) -> Driver:
         """Return the driver of an instance that was started before; its service may have left the configuration."""

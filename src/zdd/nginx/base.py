@@ -195,7 +195,14 @@ class NginxBase(Proxy, ABC):
         own, texts = addresses.beginnings(self.paths.current), {text, text_before}
         asked = self._known_requests(name for name in target.services() if everywhere or name in changed)
         visits = [request for request in asked.values() if isinstance(request, Visit)]
+        unproved = []
+        if target.static:
+            from zdd.nginx import static_gate
+
+            unproved = static_gate.prove(self.gate, target, visits, self.mark.digest(text))
+            visits = [visit for visit in visits if visit.service not in target.static]
         return [
+            *unproved,
             *self.gate.prove(target, visits, lambda: [pool.longest(each, self.binary.version, own) for each in texts]),
             *(gate.unproved(name, "no-request", why) for name, why in asked.items() if isinstance(why, str)),
         ]

@@ -35,6 +35,19 @@ def ask(
     return request.ask(_connect(visit, timeout), wanted, lambda: until - clock.now(), interrupt)
 
 
+def fetch(
+    visit: Visit,
+    clock: Clock,
+    timeout: float = TIMEOUT,
+    more: Mapping[str, str] = {},
+    interrupt: Callable[[], None] = lambda: None,
+) -> tuple[Answer, bytes]:
+    """Do the same with GET, and return the whole body, too."""
+    until = clock.now() + timeout
+    wanted = Request(visit.path, visit.host, more)
+    return request.fetch(_connect(visit, timeout), wanted, lambda: until - clock.now(), interrupt)
+
+
 def seen(visit: Visit, mark: Mark, clock: Clock) -> Seen | None:
     """
     Return the mark by which nginx says which text it runs; None if no answer shows it.

@@ -158,12 +158,12 @@ class Gate:
     def _unproved(self, target: Manifest, visit: Visit, answer: Answer, seen: Seen | None) -> Unproved | None:
         """Return None if the answer came from the target's instance. Raises Unreachable for that of another one."""
         if answer.status == 503 and not (seen and seen.address) and os.path.exists(self.paths.maintenance):
-            return unproved(visit.service, "maintenance", f"{answer.status} for {_asked(visit)}")
+            return unproved(visit.service, "maintenance", f"{answer.status} for {asked(visit)}")
         if seen is None:
-            return unproved(visit.service, "no-mark", _asked(visit))
+            return unproved(visit.service, "no-mark", asked(visit))
         if seen.address is None:
             reason = "redirect" if 300 <= answer.status < 400 else "nginx"
-            return unproved(visit.service, reason, f"{answer.status} for {_asked(visit)}")
+            return unproved(visit.service, reason, f"{answer.status} for {asked(visit)}")
         reached = self._reached(target, seen)
         if reached == visit.service:
             return None
@@ -171,7 +171,7 @@ class Gate:
             return unproved(visit.service, "no-request", "nothing in the text leads to it")
         whose = f"service {reached}" if reached else f"{seen.address}, which is none of this version"
         raise Unreachable(
-            f"{visit.service}: {_asked(visit)} is answered by {whose}",
+            f"{visit.service}: {asked(visit)} is answered by {whose}",
             hint=f"no visitor may get to {visit.service} like that: look at the hosts and paths of the services",
         )
 
@@ -209,12 +209,13 @@ def unproved(service: str, reason: str, more: str = "") -> Unproved:
     return Unproved(service=service, reason=reason, text=f"{text} ({more})" if more else text)
 
 
-def _asked(visit: Visit) -> str:
+def asked(visit: Visit) -> str:
+    """Return a visit's request in words."""
     return f"GET {visit.path} with Host {visit.host}"
 
 
 def _healthy(visit: Visit, failure: str) -> str:
-    return f"{visit.service}: healthy, but nginx {failure} for {_asked(visit)}"
+    return f"{visit.service}: healthy, but nginx {failure} for {asked(visit)}"
 
 
 def _left_out(paths: Paths, target: Manifest, services: set[str]) -> list[str]:

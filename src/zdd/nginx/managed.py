@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from zdd.conf.schema import Config
-from zdd.errors import DeployFailed
+from zdd.errors import DeployFailed, UsageError
 from zdd.finding import Finding, error
 from zdd.host import process, systemd
 from zdd.host.clock import Clock
@@ -26,7 +26,9 @@ from zdd.nginx.proxy import Check, MaintenanceCheck, proceed
 from zdd.nginx.users import uid_of
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
+from zdd.routing.tables import RoutingTables
 
+_NOTHING = ""  # the text for a table of which nginx serves nothing
 _PER_REQUEST = 2  # connections that a request costs nginx: the client's and the one to the app
 
 
@@ -57,6 +59,10 @@ class ManagedNginx(NginxBase):
         return self.written.routes
 
     @property
+    def is_needed(self) -> bool:
+        return self.written.is_needed
+
+    @property
     def read_timeout(self) -> float | None:
         return self.written.read_timeout
 
@@ -80,6 +86,8 @@ class ManagedNginx(NginxBase):
         )
 
     def require(self) -> None:
+        if not self.is_needed:
+            return
         _ = self.binary.version
         self.written.require()
         ports.require_here(self.listen(), self.processes(), self.binary.path)
@@ -93,10 +101,13 @@ class ManagedNginx(NginxBase):
         super().require_change()
 
     def text(self, target: Manifest) -> str:
-        return self.written.text(target)
+        return self.written.text(target) if self.written.is_needed_for(target) else _NOTHING
 
     def runs(self, text: str) -> bool:
-        return self.process.runs(text)
+        return text == _NOTHING or self.process.runs(text)
+
+    def apply(self, deploy: int, text: str) -> str:
+        return super().apply(deploy, text) if text != _NOTHING else "not needed: no service gets requests"
 
     def mend(self, deploy: int, text: str) -> str:
         if self.master() is None and self.serves():
@@ -120,6 +131,8 @@ class ManagedNginx(NginxBase):
     def processes(self) -> list[Process]:
         """Return all its processes, also workers whose master was killed."""
         found = self.master()
+        if found is None and not self.is_needed:  # then there may be no nginx program either
+            return []
         return [*self.workers(shutting_down=True), *([found] if found else self.process.orphans())]
 
     def _unrecorded(self) -> list[Process]:
@@ -130,11 +143,18 @@ class ManagedNginx(NginxBase):
     def quit(self) -> list[Process]:
         return self.process.quit() if self._has_run() else []
 
+    def rest(self, current: Manifest) -> None:
+        if self.master() and not self.written.is_needed_for(current):
+            self.process.quit()
+
     def stop(self) -> None:
         if self._has_run():
             self.process.stop(self.config.nginx.proxy_read_timeout)
 
     def problem(self) -> str | None:
+        current = RoutingTables(self.paths).current()
+        if current and not self.written.is_needed_for(current):
+            return None
         if self.master():
             return self.altered()
         if self.serves():
@@ -156,6 +176,11 @@ class ManagedNginx(NginxBase):
 
         Raises UsageError where the template does not look for it, DeployFailed where the text in place does not yet.
         """
+        if not self.is_needed:
+            raise UsageError(
+                f"no service of {self.config.project} gets requests, so there is nothing to answer with a page",
+                hint="`zddeploy down` stops its workers",
+            )
         self.written.require_page()
         file = self.paths.maintenance
         text = include.expand(self.file.text() or "", self.conf_file, conf_file.included).directives
@@ -186,8 +211,11 @@ class ManagedNginx(NginxBase):
 
     def worker_users(self) -> list[int]:
         """Return the user that its text names, ours unless we are root, and those that its workers run as now."""
+        now = self.whereabouts().users()
+        if not self.is_needed:
+            return now
         meant = uid_of(self.written.worker_user()) if os.geteuid() == 0 else os.geteuid()
-        return sorted({meant, *self.whereabouts().users()})
+        return sorted({meant, *now})
 
     def findings(self) -> Iterator[Finding]:
         """Look whether its program was replaced, and whether its text was changed."""

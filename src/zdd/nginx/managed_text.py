@@ -52,6 +52,15 @@ class ManagedText(Protocol):
         """Raise UsageError where something that the text is made of cannot be read."""
         return
 
+    @property
+    def is_needed(self) -> bool:
+        """As in Proxy; the user's own text may do more than zdd knows."""
+        return True
+
+    def is_needed_for(self, target: Manifest) -> bool:  # noqa: ARG002
+        """Return whether nginx has anything to do for this table."""
+        return True
+
     def make_folder(self) -> None:
         """Make the folder for the text, where that is zdd's."""
         return

@@ -7,6 +7,8 @@ import os
 import pwd
 from collections.abc import Iterator, Sequence
 
+from zdd.conf.assets import by_path
+from zdd.conf.services import RunService, StaticService
 from zdd.errors import UsageError
 from zdd.finding import Finding, warning
 from zdd.host import files
@@ -16,10 +18,11 @@ from zdd.nginx.config import listen, parse, render, server_lines, trust, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.setup import Route, Setup
+from zdd.nginx.config.static import StaticSite
 from zdd.nginx.config.tls import Tls
 from zdd.nginx.config.trust import Trust
 from zdd.nginx.managed_text import ManagedText
-from zdd.routing.manifest import Manifest
+from zdd.routing.manifest import Manifest, static_slot
 
 _TLS_MODULES = ("http_ssl_module", "http_v2_module")
 _FORMER_DEFAULT = "8080"  # of `listen`, until 0.2
@@ -74,19 +77,30 @@ class OwnText(ManagedText):
 
             certificates.make(self.config, self.paths, self.binary().commands)
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether visitors send requests to any service."""
+        return self.config.is_reached
+
+    def is_needed_for(self, target: Manifest) -> bool:
+        """Return whether visitors send requests to anything in it."""
+        return target.is_reached
+
     def text(self, target: Manifest) -> str:
         """Return the text for a table: a function of configuration and table alone."""
         nginx, upstreams = self.config.nginx, addresses.of(target, self.paths.current)
         known = self.config.apps
         apps = [known[name] for name in upstreams if name in known]
+        sites = [site for name, site in self.config.static.items() if name in target.static]
+        routed: list[RunService | StaticService] = [*apps, *sites]
         user = self.worker_user() if os.geteuid() == 0 else None
-        assets = self.config.release.assets if self.config.release else []
+        assets = by_path(self.config.release.assets) if self.config.release else {}
         setup = Setup(
             pid_file=self.pid_file,
             error_log=self.paths.nginx_log,
             temp_folder=self.paths.nginx_temp,
             listen=self._plain(),
-            routes=[Route(app.name, app.host, app.path) for app in apps],
+            routes=[Route(service.name, service.host, service.path) for service in routed],
             upstreams=upstreams,
             server_name=nginx.server_name,
             client_max_body_size=nginx.client_max_body_size,
@@ -94,7 +108,9 @@ class OwnText(ManagedText):
             user=user,
             group=_group_of(user) if user else None,
             maintenance_file=self.paths.maintenance,
-            assets=[f"{self.paths.assets}/{folder}" for folder in assets],
+            assets={path: f"{self.paths.assets}/{folder}" for path, folder in assets.items()},
+            static={site.name: self._site(site) for site in sites},
+            precompressed=self.binary().precompressed if sites or assets else (),
             gzip=nginx.gzip,
             reloads=any(app.socket == "tcp" for app in apps),
             trust=self.trust(),
@@ -140,6 +156,11 @@ class OwnText(ManagedText):
         everybody = nginx.trusted_proxies is None and trust.believes_everybody(files.read(self.paths.nginx_conf) or "")
         return trust.chosen(nginx.trusted_proxies, nginx.proxy_protocol, ends_tls=nginx.is_tls, everybody=everybody)
 
+    def _site(self, service: StaticService) -> StaticSite:
+        """Return what a static service serves: whatever release it is, it is at the same paths."""
+        folder = f"{self.paths.current}/{static_slot(service.name)}"
+        return StaticSite(folder, service.spa, f"{self.paths.static}/{service.name}")
+
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""
         return parse.parse(render.MAIN.format(user="", pid="", error_log="", http=""))
@@ -150,16 +171,20 @@ class OwnText(ManagedText):
 
     def listen(self) -> list[str]:
         """Return all addresses, for plain HTTP and for HTTPS."""
-        return [*self._plain(), *(self.config.nginx.https_listen if self.config.nginx.is_tls else ())]
+        secure = self.config.nginx.is_tls and self.is_needed
+        return [*self._plain(), *(self.config.nginx.https_listen if secure else ())]
 
     def _plain(self) -> list[str]:
         """
-        Return what `listen` says, or else the default.
+        Return what `listen` says, or else the default; nothing where there are only workers.
 
         Until 0.2 the default was every address. A text in place that has it keeps it: the site must not vanish from the
         network by an upgrade, and nginx could not reload from every address to one of the same port.
         """
         nginx = self.config.nginx
+        nginx = self.config.nginx
+        if not self.is_needed:
+            return []
         is_said = nginx.listen_is_set or nginx.is_tls
         return list(nginx.listen) if is_said or not self._has_former_default() else [_FORMER_DEFAULT]
 
@@ -194,7 +219,7 @@ class OwnText(ManagedText):
         """Return a request for each service's host and path: known without a look at the text, however long it is."""
         nginx = self.config.nginx
         address = _first(nginx.https_listen if nginx.is_tls else self._plain())
-        found = visits.find(self.config.apps, services, nginx.server_name, address) if address else {}
+        found = visits.find(self.config.routed, services, nginx.server_name, address) if address else {}
         return {name: each if isinstance(each, str) else self._by(each, nginx.is_tls) for name, each in found.items()}
 
     def doors(self) -> list[Visit]:

@@ -44,6 +44,11 @@ class Proxy(Protocol):
     """
 
     @property
+    def is_needed(self) -> bool:
+        """Whether any service of the configuration gets requests: for workers alone zdd starts no nginx."""
+        return True
+
+    @property
     def routes(self) -> bool:
         """Whether zdd's own text routes requests to services, by their hosts and paths."""
 
@@ -124,6 +129,10 @@ class Proxy(Protocol):
     def quit(self) -> list[Process]:
         """Make an nginx of ours take nothing new; returns its workers, which finish what they have."""
         return []
+
+    def rest(self, current: Manifest) -> None:  # noqa: ARG002
+        """Make an nginx of ours end, without waiting for it, if no service of this table gets requests."""
+        return
 
     def stop(self) -> None:
         """Stop an nginx of ours; clients that are being answered get their answers first."""

@@ -28,14 +28,26 @@ def of_workers(configured: str | None, compiled_in: Callable[[], str]) -> str:
 def first_unsearchable_folder(path: str, users: Sequence[int]) -> tuple[str, str] | None:
     """Return a folder on the way to the path that one of these users cannot search, and that user."""
     for uid in users:
-        try:
-            user = pwd.getpwuid(uid)
-            name, groups = user.pw_name, os.getgrouplist(user.pw_name, user.pw_gid)
-        except KeyError:
-            name, groups = str(uid), []
-        if folder := reach.first_unsearchable_folder(path, uid, groups):
-            return folder, name
+        if folder := reach.first_unsearchable_folder(path, *identity(uid)):
+            return folder, name(uid)
     return None
+
+
+def identity(uid: int) -> tuple[int, list[int]]:
+    """Return the user with the groups it is in; none for a user without an entry in passwd."""
+    try:
+        user = pwd.getpwuid(uid)
+        return uid, os.getgrouplist(user.pw_name, user.pw_gid)
+    except KeyError:
+        return uid, []
+
+
+def name(uid: int) -> str:
+    """Return the user's name, or the number of one without an entry in passwd."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _exists(user: str) -> bool:

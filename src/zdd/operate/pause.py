@@ -24,6 +24,11 @@ def pause(project: Project, names: Sequence[str], seconds: float) -> tuple[list[
         )
     wanted = _services(project, names)
     others = [service.name for service in wanted if service.kind != "fd"]
+    if others and all(project.config.services[name].kind == "static" for name in others) and len(others) == len(wanted):
+        raise UsageError(
+            f"{', '.join(others)}: nginx serves the files by itself, so no request waits for an app",
+            hint="`zddeploy maintenance on` answers with 503",
+        )
     if others and (names or len(others) == len(wanted)):
         raise UsageError(
             f"requests of {', '.join(others)} cannot be held: the app opens its own socket",

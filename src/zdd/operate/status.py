@@ -12,7 +12,7 @@ from zdd.errors import counted
 from zdd.host import lock, usage
 from zdd.instances.state import ORPHANED, InstanceState, observe
 from zdd.nginx.certificate_state import CertificateState
-from zdd.operate import admission, in_place, maintenance, switched_off, under_way
+from zdd.operate import admission, in_place, maintenance, static_sites, switched_off, under_way
 from zdd.operate.connected import connections, obstacle
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
@@ -43,7 +43,11 @@ class InstanceStatus(msgspec.Struct):
 
 
 class ServiceStatus(msgspec.Struct):
-    """A service with all instances that run or should run, including old ones; `release` is what serves."""
+    """
+    A service with all instances that run or should run, including old ones; `release` is what serves.
+
+    A static service has no instance.
+    """
 
     name: str
     release: str | None
@@ -176,6 +180,7 @@ def _problems(
         yield problem
     if shut := admission.problem(project):
         yield shut
+    yield from static_sites.problems(project, current)
     for name in current.instances:
         instance = running.get(name)
         if instance is None or instance.state == "dead":
@@ -218,9 +223,9 @@ def _lost(project: Project) -> list[str]:
 
 def _services(project: Project, current: Manifest | None, running: dict[str, InstanceState]) -> list[ServiceStatus]:
     """Return the services that are configured or run, with their instances."""
-    serving = current.by_service() if current else {}
+    releases = current.releases() if current else {}
     services = {
-        name: ServiceStatus(name, serving[name][0].release if name in serving else None, [])
+        name: ServiceStatus(name, releases.get(name), [])
         for name in [*project.config.services, *(instance.service for instance in running.values())]
     }
     used = usage.use_of_trees([instance.main.pid for instance in running.values() if instance.main])

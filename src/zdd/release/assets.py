@@ -5,15 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from zdd.host import files
 from zdd.release import disk
 
 
-def unite(union: str, releases: Sequence[str], folders: Sequence[str]) -> list[str]:
+def unite(
+    union: str,
+    releases: Sequence[str],
+    folders: Sequence[str],
+    is_wanted: Callable[[str], bool] = lambda _: True,
+) -> list[str]:
     """
     Make `union` contain the files of these folders of all releases, at the same paths; earlier releases win.
+
+    Only files whose path in the release `is_wanted` count. The folder "." is the whole release.
 
     A file that stays is at no moment missing: new files are added first, changed ones are replaced by rename(2), and
     files of no release are removed last. Files are hard links if possible, else copies.
@@ -25,6 +32,8 @@ def unite(union: str, releases: Sequence[str], folders: Sequence[str]) -> list[s
     parents: set[str] = set()
     for release in releases:
         for path, source in _files(release, folders):
+            if not is_wanted(path):
+                continue
             above = list(_above(path))
             if path not in parents and wanted.keys().isdisjoint(above):
                 wanted.setdefault(path, (os.path.realpath(release), source))
@@ -43,7 +52,7 @@ def _files(release: str, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
     top = os.path.realpath(release)
     for folder in folders:
         named, real = os.path.normpath(f"{top}/{folder}"), os.path.realpath(f"{top}/{folder}")
-        if not _is_below(real, top):
+        if real != top and not _is_below(real, top):
             continue
         for parent, _, names in os.walk(real):
             for name in names:

@@ -54,6 +54,18 @@ def sync(folder: str) -> None:
             raise OSError(code, os.strerror(code), folder)
 
 
+def own_copy(name: str, parent: int) -> None:
+    """Replace a file that has other names, too, by a copy that has only this one; `parent` is its open folder."""
+    beside = f".zdd.{os.getpid()}"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(beside, dir_fd=parent)
+    with Opened(name, _READ | os.O_NOFOLLOW, folder=parent) as old, Opened(beside, _MAKE, folder=parent) as new:
+        while os.sendfile(new, old, None, _CHUNK):
+            pass
+        os.fchmod(new, os.fstat(old).st_mode & 0o777)
+    os.rename(beside, name, src_dir_fd=parent, dst_dir_fd=parent)
+
+
 @contextlib.contextmanager
 def inside(root: str, folder: str, make: bool = True) -> Iterator[str]:
     """

@@ -11,13 +11,14 @@ from functools import partial
 from itertools import count
 from typing import NamedTuple
 
+from zdd.conf import assets as conf_assets
 from zdd.conf.schema import ReleaseSection
 from zdd.errors import DeployFailed, UsageError, counted, of_system, shorten
 from zdd.host import files, own_process
 from zdd.host.command import Commands, cannot_run
 from zdd.host.process import ended
 from zdd.paths import Paths
-from zdd.release import assets, disk, git, git_environment, shared, strays
+from zdd.release import assets, disk, git, git_environment, shared, static_files, strays
 from zdd.release.shelf import Shelf, number_of, numbered
 from zdd.release.source import locate
 from zdd.release.work import BuildFailed, Work
@@ -131,12 +132,10 @@ class Releases(Shelf):
         A file keeps its path in the release: public/app.css is S/assets/public/app.css. Does nothing without `assets`.
         Raises DeployFailed; then no file that existed is missing.
         """
-        if not self.section.assets:
+        if not (folders := conf_assets.folders(self.section.assets)):
             return
         try:
-            closed = assets.unite(
-                self.paths.assets, [self.path(release) for release in self.ids()], self.section.assets
-            )
+            closed = assets.unite(self.paths.assets, [self.path(release) for release in self.ids()], folders)
         except OSError as error:
             raise DeployFailed(f"cannot unite the assets: {of_system(error)}") from error
         self._report_unreadable(closed)
@@ -169,6 +168,7 @@ class Releases(Shelf):
         shared.link(path, self.paths.shared, self.section.shared, self.notice)
         self._run_commands(revision.id, log)
         self._look_for_strays(path, is_copy=commit is None)
+        static_files.finish(self, self.paths, self.paths.config.static, revision.id, self.interrupt)
         disk.sync(path)
         files.write(self.marker(revision.id), self._made_of(commit, own_process.UMASK), sync=True)
 
@@ -236,5 +236,6 @@ class Releases(Shelf):
     def _made_of(self, commit: str | None, *more: object) -> str:
         """Return the marker text that distinguishes releases; hashed, since `build` may contain a secret."""
         prefix = [self._mirror.prefix] if self._mirror.prefix else []
-        made_of = [commit, self.section.build, self.section.shared, *prefix, *more]
+        static = sorted({service.static for service in self.paths.config.static.values()})
+        made_of = [commit, self.section.build, self.section.shared, *prefix, *static, *more]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest() + "\n"

@@ -31,6 +31,13 @@ class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.kind in ("fd", "unix")
 
 
+class StaticFolder(msgspec.Struct, frozen=True):
+    """What a static service serves: a folder inside a release. It has no instance."""
+
+    release: str
+    folder: str
+
+
 class Manifest(msgspec.Struct, omit_defaults=True):
     """
     The table's own description, written to `tables/N/manifest.json`.
@@ -43,6 +50,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     and a manifest of 0.1.0 has the stage that follows from it. `exposed` says that
     clients may be sent to these instances also while the table is not in force: a reload made nginx know them, or
     led to them before. So their keepers do not end by themselves.
+    `static` are the folders of the static services, which zdd 0.1.0 does not know and leaves alone.
     `revived` are instances that were kept warm and serve again; `origin` is the deploy whose version a rollback, a
     restart or an up starts again; `commit` is what the release is built of, where that is a git repository.
     """
@@ -61,6 +69,7 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     exposed: bool = False
     revived: list[str] = []
     origin: int | None = None
+    static: dict[str, StaticFolder] = {}
 
     def __post_init__(self) -> None:
         """Work out the stage of a manifest that has none, as those of zdd 0.1.0."""
@@ -92,9 +101,9 @@ class Manifest(msgspec.Struct, omit_defaults=True):
         return [old for old in known if old.service in services and old.name not in self.instances]
 
     def changed(self, before: Manifest | None) -> list[str]:
-        """Return the services that have other instances than they had."""
-        old = before.by_service() if before else {}
-        return [name for name, instances in self.by_service().items() if instances != old.get(name)]
+        """Return the services that have other instances, or another folder, than they had."""
+        old = {**before.by_service(), **before.static} if before else {}
+        return [name for name, now in {**self.by_service(), **self.static}.items() if now != old.get(name)]
 
     def by_service(self) -> dict[str, list[Instance]]:
         """Return each service's instances in the order of their slots."""
@@ -109,13 +118,43 @@ class Manifest(msgspec.Struct, omit_defaults=True):
 
     def services(self) -> list[str]:
         """Return the services in it, each once."""
-        return list(self.by_service())
+        return [*self.by_service(), *self.static]
+
+    def releases(self) -> dict[str, str | None]:
+        """Return the release of each service."""
+        of_instances = {name: instances[0].release for name, instances in self.by_service().items()}
+        return of_instances | {name: folder.release for name, folder in self.static.items()}
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether visitors send requests to anything in it: workers alone need no nginx."""
+        return bool(self.static) or any(instance.kind != "none" for instance in self.instances.values())
 
     def slots(self) -> dict[str, str]:
-        """Return which instance each slot leads to: {"web/00": "web-12"}."""
-        return {
+        """
+        Return what each slot leads to, an instance or a folder below S.
+
+        The name of a static service's slot is not a number: a service that becomes static, or is no longer, has both
+        slots while nginx changes its text.
+
+        >>> Manifest(1, "deploy", {}, static={"site": StaticFolder("20261129-134340", "dist")}).slots()
+        {'site/static': 'releases/20261129-134340/dist'}
+        """
+        of_instances = {
             f"{service}/{number:02}": instance.name
             for service, instances in self.by_service().items()
             for number, instance in enumerate(instances)
             if instance.has_slot
         }
+        folders = {static_slot(name): f"releases/{at.release}/{at.folder}" for name, at in self.static.items()}
+        return of_instances | folders
+
+
+def static_slot(service: str) -> str:
+    """Return the slot of a static service: a link to a folder, where those of others lead to sockets."""
+    return f"{service}/static"
+
+
+def is_static(slot: str) -> bool:
+    """Return whether a slot leads to a folder."""
+    return slot.endswith("/static")

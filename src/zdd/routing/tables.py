@@ -3,7 +3,7 @@ The tables of a project, and the switch from one to the next.
 
     R/current -> tables/17                   replacing this link by rename(2) is the switch, for all services at once
     R/tables/17/manifest.json                what the table is
-    R/tables/17/web/00 -> ../../../instances/web-12/socket
+    R/tables/17/web/00 -> ../../../instances/web-12/socket, R/tables/17/site/static -> S/releases/ID/dist
 
 nginx resolves `current/web/00` at each connect(2), so a connection meets either the old table or the new one.
 
@@ -56,7 +56,7 @@ class RoutingTables:
         for service in dict.fromkeys(slot.partition("/")[0] for slot in slots):
             files.make_folder(f"{table}/{service}", _MODE)
         for slot, instance in slots.items():
-            leads = f"../../../{self.paths.socket(instance).removeprefix(f'{self.paths.runtime}/')}"
+            leads = self.paths.slot_link(instance)
             try:
                 os.symlink(leads, f"{table}/{slot}")
             except FileExistsError:
@@ -71,8 +71,7 @@ class RoutingTables:
         for service in os.listdir(table):
             if os.path.isdir(f"{table}/{service}"):
                 for slot in os.listdir(f"{table}/{service}"):
-                    leads = os.readlink(f"{table}/{service}/{slot}")
-                    found[f"{service}/{slot}"] = leads.partition("/instances/")[2].partition("/")[0]
+                    found[f"{service}/{slot}"] = self.paths.led(os.readlink(f"{table}/{service}/{slot}"))
         return found
 
     def make_ready(self, target: Manifest, names: Iterable[str]) -> None:

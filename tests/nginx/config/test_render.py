@@ -99,7 +99,7 @@ def test_an_asset_has_the_type_that_its_name_says(house: House, name: str, expec
     assets = Path(house.folder, "assets/static")
     assets.mkdir(parents=True)
     (assets / name).touch()
-    house.serve(house.app("a"), assets=[str(assets)])
+    house.serve(house.app("a"), assets={"/static/": str(assets)})
 
     assert ask(house.port, f"/static/{name}").headers["content-type"] == expected
 
@@ -161,7 +161,7 @@ def nested(house: House) -> House:
         Route("cart", ["shop.example"], "/cart/"),
     ]
     upstreams = {route.service: [house.app(route.service).target] for route in routes}
-    house.serve(routes=routes, upstreams=upstreams, assets=[str(assets)])
+    house.serve(routes=routes, upstreams=upstreams, assets={"/static/": str(assets)})
     return house
 
 

@@ -87,11 +87,32 @@ def ask(
     `timeout` returns how many seconds are left, since they may count only from the moment the app accepts. `interrupt`
     may raise. Raises TimeoutError, NotHttp and OSError.
     """
+    return _parse(_exchange(connection, request, timeout, interrupt, _is_enough))
+
+
+def fetch(
+    connection: socket.socket,
+    request: Request,
+    timeout: Callable[[], float],
+    interrupt: Callable[[], None] = lambda: None,
+) -> tuple[Answer, bytes]:
+    """Do the same, and return the whole body, too, as it came: for what nginx sends of a file."""
+    data = _exchange(connection, request, timeout, interrupt, _is_whole)
+    return _parse(data), data.partition(b"\r\n\r\n")[2]
+
+
+def _exchange(
+    connection: socket.socket,
+    request: Request,
+    timeout: Callable[[], float],
+    interrupt: Callable[[], None],
+    is_enough: Callable[[bytes], bool],
+) -> bytes:
     data, ready = b"", select.poll()  # select(2) cannot watch descriptors above 1023, which many instances need
     with connection:
         ready.register(connection, select.POLLIN)
         connection.sendall(_encoded(request))
-        while not _is_enough(data := _final(data)):
+        while not is_enough(data := _final(data)):
             interrupt()
             left = timeout()  # asked once a slice: it may cost a look at all UNIX sockets
             if not ready.poll(1000 * max(0.0, min(_SLICE, left))):
@@ -104,7 +125,14 @@ def ask(
             data += received
             if not received:
                 break
-    return _parse(data)
+    return data
+
+
+def _is_whole(data: bytes) -> bool:
+    """Return whether the answer has arrived; without a length it ends with the connection."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: *([0-9]{1,18})", head.lower())
+    return bool(end) and length is not None and len(body) >= int(length[1])
 
 
 def _is_enough(data: bytes) -> bool:
@@ -136,7 +164,10 @@ def _encoded(request: Request) -> bytes:
 def _receive(connection: socket.socket, before: bytes) -> bytes:
     """Return the next data; a reset after some data is its end, as when the app never read our request."""
     try:
-        return connection.recv(65536)
+        received = connection.recv(65536)
+        while (pending := getattr(connection, "pending", None)) and pending():  # TLS: poll(2) does not show these
+            received += connection.recv(65536)
+        return received
     except ConnectionResetError:
         if before:
             return b""

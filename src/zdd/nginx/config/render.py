@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from zdd.nginx.config import compression, media_types, passing, server_lines, servers, tls, trust, upstream
+from zdd.nginx.config import compression, media_types, passing, server_lines, servers, static, tls, trust, upstream
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.setup import Setup
@@ -64,8 +64,8 @@ def _http(setup: Setup, version: Version) -> str:
         lines.append(setup.mark.lines())
     if setup.tls:
         lines.append(tls.http_lines(setup.tls, version))
-    if setup.assets:  # without types most files are text/plain, which browsers refuse as style sheets and scripts
-        lines += [media_types.LINES, *([compression.LINES] if setup.gzip else [])]
+    if setup.assets or setup.static:  # without types most files are text/plain, which browsers refuse as style sheets
+        lines += [media_types.LINES, static.HTTP_LINES, *([compression.LINES] if setup.gzip else [])]
     return "\n".join(lines) + "\n"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from zdd.conf import hosts
 from zdd.conf.check_tls import CHALLENGES
-from zdd.nginx.config import compression, doors, health_address, maintenance, server_lines
+from zdd.nginx.config import compression, doors, health_address, maintenance, server_lines, static
 from zdd.nginx.config.doors import Door
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.upstream import quoted
@@ -65,35 +65,44 @@ def _served(setup: Setup, door: Door, locations: Mapping[str, str]) -> list[str]
         spared = health_address.PATH if door.is_default and health_address.is_free(locations) else None
         lines.append(maintenance.lines(setup.maintenance_file, door.header, door.has_challenges, spared))
     blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
-    blocks = blocks | {"/": blocks.get("/", "return 404;")} | _assets(setup, locations)
+    blocks = blocks | {"/": blocks.get("/", "return 404;")} | _files(setup, locations, door.header)
     if door.is_default:
         blocks = health_address.LOCATION | blocks
-    lines += [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
+    lines += [_location(where, block) for where, block in _with_slashless(blocks, _alone(setup, locations)).items()]
     return [*lines, server_lines.PLACE] if setup.server_lines else lines
 
 
-def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
-    """Return the locations of files that nginx serves itself. A missing file is requested from the service at "/"."""
-    service = locations.get("/")
-    locations_of_assets = {}
-    for folder in setup.assets:
-        above, _, name = folder.rstrip("/").rpartition("/")
-        where = f"/{name}/"
+def _files(setup: Setup, locations: Mapping[str, str], header: str) -> dict[str, str]:
+    """Return the locations of files that nginx serves itself: static services, and the assets of releases."""
+    files = static.Files(header, [*setup.precompressed, *([compression.ON] if setup.gzip else [])])
+    blocks: dict[str, str] = {}
+    for where, service in locations.items():
+        if site := setup.static.get(service):
+            blocks |= static.locations(where, service, site, files)
+    for where, folder in setup.assets.items():
         if where not in locations:
-            fallback = "@assets" if service else "=404"
-            gzip = f"{compression.ON} " if setup.gzip else ""
-            locations_of_assets[where] = f"root {quoted(above)}; {gzip}try_files $uri {fallback};"
-    if locations_of_assets and service:
-        locations_of_assets["@assets"] = f"proxy_pass http://{service};"
-    return locations_of_assets
+            above = [prefix for prefix in locations if where.startswith(prefix)]
+            app = locations[max(above, key=len)] if above else None
+            missing = f"@assets_{app}" if app and app not in setup.static else "=404"
+            blocks[where] = static.assets(folder, missing, files)
+            if missing != "=404":
+                blocks[missing] = f"proxy_pass http://{app};"
+    return blocks
 
 
-def _with_slashless(blocks: Mapping[str, str]) -> dict[str, str]:
+def _alone(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
+    """Return, for each prefix of a static service, what answers one path below it without looking for a file."""
+    sites = {where: setup.static[name] for where, name in locations.items() if name in setup.static}
+    return {where: static.alone(where, site) for where, site in sites.items() if where.startswith("/")}
+
+
+def _with_slashless(blocks: Mapping[str, str], alone: Mapping[str, str]) -> dict[str, str]:
     """
     Return the locations, and one more for each proxied prefix without its slash at the end.
 
     Without that, nginx answers a request for such a path by a redirect to the path with the slash, at a port that
-    visitors may not know, whatever the method. The path belongs to the longest of the other prefixes.
+    visitors may not know, whatever the method. The path belongs to the longest of the other prefixes; `alone` has what
+    answers one path of those that serve files.
     """
     prefixes = [where for where in blocks if where.startswith("/")]
     complete = dict(blocks)
@@ -101,8 +110,15 @@ def _with_slashless(blocks: Mapping[str, str]) -> dict[str, str]:
         path = where.rstrip("/")
         if path and "proxy_pass" in blocks[where]:
             others = [prefix for prefix in prefixes if path.startswith(prefix)]
-            complete.setdefault(f"= {path}", blocks[max(others, key=len)])
+            nearest = max(others, key=len)
+            complete.setdefault(f"= {path}", alone.get(nearest, blocks[nearest]))
     return complete
+
+
+def _location(where: str, block: str) -> str:
+    if "\n" in block:
+        return f"location {_written(where)} {{\n{textwrap.indent(block, '    ')}\n}}"
+    return f"location {_written(where)} {{ {block} }}"
 
 
 def _written(where: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.nginx.config.mark import Mark
+from zdd.nginx.config.static import StaticSite
 from zdd.nginx.config.tls import Tls
 from zdd.nginx.config.trust import Trust
 
@@ -44,8 +45,10 @@ class Setup(NamedTuple):
     group: str | None = None
     access_log: str | None = None
     maintenance_file: str | None = None  # while it exists, every answer is 503; the workers must be able to see it
-    assets: Sequence[str] = ()  # folders whose files nginx serves itself, under the last part of the folder's name
-    gzip: bool = True  # those files
+    assets: Mapping[str, str] = {}  # folders whose files nginx serves itself, by the URL path, which ends with a slash
+    static: Mapping[str, StaticSite] = {}  # the services that are folders
+    precompressed: Sequence[str] = ()  # the lines with which this nginx sends x.js.gz in the place of x.js
+    gzip: bool = True  # the files that nginx serves itself
     reloads: bool = False
     trust: Trust = Trust()
     server_lines: str = ""  # of the user, for each server block

@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.conf import hosts
-from zdd.conf.services import RunService
+from zdd.conf.services import RunService, StaticService
 from zdd.nginx.config import server
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.request_path import encoded
+
+Routed = RunService | StaticService
 
 _UNKNOWN = "no host or path is known that leads to it alone: set health_host"
 _ANY = ""  # the host of routes for all hosts, and of those whose hosts are patterns
@@ -19,7 +21,7 @@ _UNNAMED = ("localhost", "zdd.invalid")  # hosts for a service that names none, 
 class _Route(NamedTuple):
     """Where a service is: its names as nginx compares them, none for all hosts, and its path as a request spells it."""
 
-    service: RunService
+    service: Routed
     names: list[str]
     path: str
 
@@ -45,7 +47,7 @@ class _Routes:
 
 
 def find(
-    services: Mapping[str, RunService], wanted: Collection[str], server_name: Sequence[str], address: Address
+    services: Mapping[str, Routed], wanted: Collection[str], server_name: Sequence[str], address: Address
 ) -> dict[str, Visit | str]:
     """Return for each of the wanted services a request to this address that reaches it, or why none is known."""
     routed = {name: service for name, service in services.items() if service.is_routed}
@@ -54,25 +56,26 @@ def find(
     return {name: Visit(name, address, *request) if request else _UNKNOWN for name, request in known.items()}
 
 
-def _route(service: RunService, server_name: Sequence[str]) -> _Route:
+def _route(service: Routed, server_name: Sequence[str]) -> _Route:
     names = [name for each in service.host or server_name for name in hosts.meant(each)]
     return _Route(service, names, encoded(service.path))
 
 
-def _request(routes: _Routes, service: RunService, server_name: Sequence[str]) -> tuple[str, str] | None:
+def _request(routes: _Routes, service: Routed, server_name: Sequence[str]) -> tuple[str, str] | None:
     """Return a host and a path that lead to the service, the ones of its health request if they do; else None."""
     named = hosts.asked(service.host or server_name)
     health = [service.health_host] if service.health_host else []
     likely = [*health, *([named] if named else _UNNAMED)]
     paths = [service.health_path] if service.health_path else []
-    for path in (*paths, encoded(service.path)):
+    own = service.path if service.kind != "static" else f"{service.path.rstrip('/')}/"  # without it nginx redirects
+    for path in (*paths, encoded(own)):
         for host in likely:
             if _leads_to(routes, host.lower(), path.partition("?")[0]) is service:
                 return host, path
     return None
 
 
-def _leads_to(routes: _Routes, host: str, path: str) -> RunService | None:
+def _leads_to(routes: _Routes, host: str, path: str) -> Routed | None:
     """Return the service whose route has the longest path for a request; None for a host that a pattern may match."""
     covering = [route for route in routes.near(host, path) if _covers(route.path, path)]
     reached = [route for route in covering if not route.names or any(server.rank(name, host) for name in route.names)]

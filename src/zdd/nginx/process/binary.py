@@ -74,6 +74,13 @@ class Binary:
         """Return whether it was surely built without a module that is not in it by default, as http_ssl_module."""
         return "configure arguments:" in self._about and f"--with-{module}" not in self._about
 
+    @cached_property
+    def precompressed(self) -> list[str]:
+        """The lines with which it sends a file's compressed neighbours: x.js.gz, x.js.br; empty if it cannot."""
+        lines = ["gzip_static on;", "gzip_proxied any;"]
+        gzip = lines if "--with-http_gzip_static_module" in self._about else []
+        return [*gzip, *(["brotli_static on;"] if re.search(r"--add-module=\S*brotli", self._about) else [])]
+
     def _option(self, name: str) -> str | None:
         match = re.search(rf"--{name}=(\S+)", self._about)
         return match[1] if match else None

@@ -1,0 +1,140 @@
+"""
+The locations in which zdd's own nginx serves files itself: static services, and the assets of releases.
+
+Everything is asked for again at each visit (`no-cache`, answered 304 while the file is the same), but files whose names
+tell their content: browsers keep those for ever, and those of earlier releases are still there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from zdd.nginx.config import brotli, hashed_names
+from zdd.nginx.config.request_path import encoded
+from zdd.nginx.config.upstream import quoted
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+# By the status, too: a missing file must not be remembered. 206 is a part of a file (Range), 304 the file as before.
+_FOUND = rf"~^(?:200|206|304) .*{hashed_names.PATTERN}"
+_HIDDEN = r"/\.(?!well-known(?:/|$))"
+
+HTTP_LINES = f"""\
+map "$status $uri" $zdd_cache {{ default no-cache; {quoted(_FOUND)} "{_FOR_EVER}"; }}
+map $zdd_cache $zdd_assets_cache {{ default $zdd_cache; no-cache ""; }}
+{brotli.HTTP_LINE}"""
+"""For the http level. An app's assets had no Cache-Control before, so only those that never change get one."""
+
+
+class StaticSite(NamedTuple):
+    """
+    What a static service serves: the folder behind its slot, and with `spa` its index.html for every unknown path.
+
+    `kept` has the files of all releases whose names tell their content.
+    """
+
+    folder: str
+    spa: bool
+    kept: str
+
+
+class Files(NamedTuple):
+    """
+    What every such location has: the `header` lines that it does not inherit, because it has an add_header of its own,
+    and `precompressed`, the lines with which this nginx sends x.js.gz, or x.js.br, in the place of x.js.
+    """
+
+    header: str
+    precompressed: Sequence[str]
+
+    @property
+    def knows_brotli(self) -> bool:
+        """Whether nginx itself finds x.js.br."""
+        return any(line.startswith("brotli") for line in self.precompressed)
+
+
+def locations(where: str, service: str, site: StaticSite, files: Files) -> dict[str, str]:
+    """
+    Return the locations of a static service: its own, and those that it leads to.
+
+    `where` is its prefix, or "= " and a path that is redirected to the one with a slash.
+    """
+    if where.startswith("= "):
+        return {where: f"return 301 {quoted(encoded(where[2:]) + '/')}$is_args$args;"}
+    place = [
+        f"alias {quoted(f'{site.folder}/')};",
+        f"disable_symlinks if_not_owner from={quoted(site.folder)};",
+    ]
+    headers, unknown = _headers(files, "$zdd_cache"), f"{where}index.html" if site.spa else "=404"
+    packs = not files.knows_brotli
+    test, leads = (f"{brotli.TEST} ", [brotli.leads(service)]) if packs else ("", [])
+    tries = f"try_files $uri $uri.html $uri/ {quoted(unknown)};"
+    lines = [
+        *place,
+        "index index.html;",
+        *files.precompressed,
+        *headers,
+        *_errors(where, site),
+        *leads,
+        tries,
+        f"location ~ {quoted(_HIDDEN)} {{ return 404; }}",
+        f"location ~ {quoted(hashed_names.PATTERN)} {{ {test}{' '.join([*leads, _kept_too(service)])} }}",
+        *([f"location ~ {quoted(brotli.endings())} {{ {test}{tries} }}"] if packs else []),
+    ]
+    own = {where: "\n".join(lines), _kept(service): _of_all_releases(where, site, files)}
+    return own | (brotli.location(where, service, [*place, *headers]) if packs else {})
+
+
+def alone(where: str, site: StaticSite) -> str:
+    """Return what answers a path below `where` for which another service has the location with a slash at the end."""
+    if site.spa:
+        return f"error_page 404 =200 {quoted(f'{where}index.html')}; return 404;"
+    return f"{_errors(where, site)[0]} return 404;"
+
+
+def _of_all_releases(where: str, site: StaticSite, files: Files) -> str:
+    """Return what is in the location for files of earlier releases."""
+    prefix = where.rstrip("/")
+    lines = [
+        *([f"rewrite {quoted(f'^{re.escape(prefix)}(/.*)$')} $1 break;"] if prefix else []),
+        f"root {quoted(site.kept)};",
+        f"disable_symlinks on from={quoted(site.kept)};",
+        *files.precompressed,
+        *_headers(files, "$zdd_cache"),
+        *([] if site.spa else _errors(where, site)),
+        "try_files $uri =404;",
+    ]
+    return "\n".join(lines)
+
+
+def assets(folder: str, missing: str, files: Files) -> str:
+    """Return what is in the location of a folder of assets; what is `missing` there goes on to this."""
+    lines = [f"alias {quoted(f'{folder}/')};", *files.precompressed, *_headers(files, "$zdd_assets_cache")]
+    return "\n".join([*lines, f"try_files $uri {missing};"])
+
+
+def _headers(files: Files, cache: str) -> list[str]:
+    header = [files.header] if files.header else []
+    vary = ["gzip_vary off;", "add_header Vary Accept-Encoding;"]  # once, whichever of them is compressed
+    return ["sendfile on;", *header, f"add_header Cache-Control {cache} always;", *vary]
+
+
+def _errors(where: str, site: StaticSite) -> list[str]:
+    """
+    Return what answers where there is no file: 404.html, if the folder has one; of an SPA index.html.
+
+    403 stands for folders without an index.html, too, which visitors need not tell from what is not there.
+    """
+    if site.spa:
+        return [f"error_page 403 =200 {quoted(f'{where}index.html')};"]
+    return [f"error_page 403 404 =404 {quoted(f'{where}404.html')};"]
+
+
+def _kept_too(service: str) -> str:
+    """Return the lines that look for a file in all releases. A switch may come between nginx's two looks: so, twice."""
+    return f"error_page 403 404 = {_kept(service)}; try_files $uri {_kept(service)};"
+
+
+def _kept(service: str) -> str:
+    return f"@kept_{service}"

@@ -1,0 +1,56 @@
+"""The gate for static services: before the commit, nginx must answer with the bytes of the new release's index.html."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from zdd.events import Unproved
+from zdd.host import files
+from zdd.instances.health.request import Answer, NotHttp
+from zdd.nginx import client
+from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.mark import HEADER
+from zdd.nginx.gate import Gate, Unreachable, asked, unproved
+from zdd.routing.manifest import Manifest, static_slot
+
+_INDEX = "index.html"
+
+
+def prove(gate: Gate, target: Manifest, visits: Sequence[Visit], digest: str | None) -> list[Unproved]:
+    """
+    Send the requests of static services after the switch; return what could not be proved.
+
+    `digest` is the hash of the text that nginx should run. Raises Unreachable if an answer is not the new release's.
+    """
+    sites = [visit for visit in visits if visit.service in target.static]
+    return [verdict for visit in sites if (verdict := _verdict(gate, target, visit, digest))]
+
+
+def _verdict(gate: Gate, target: Manifest, visit: Visit, digest: str | None) -> Unproved | None:
+    since = files.size(gate.door.log)
+    try:
+        answer, body = client.fetch(visit, gate.clock, more=client.asking(gate.door.mark), interrupt=gate.interrupt)
+    except (OSError, NotHttp) as error:
+        what = f"{visit.service}: nginx gives no answer to {asked(visit)}: {error or 'it takes too long'}"
+        raise Unreachable(what, files.tail(gate.door.log, 5, since)) from error
+    if answer.status == 503 and os.path.exists(gate.paths.maintenance):
+        return unproved(visit.service, "maintenance", f"{answer.status} for {asked(visit)}")
+    if 300 <= answer.status < 400:
+        return unproved(visit.service, "redirect", f"{answer.status} for {asked(visit)}")
+    path = f"{gate.paths.leads(target.slots()[static_slot(visit.service)])}/{_INDEX}"
+    if problem := _problem(answer, body, path):
+        hint = f"nginx serves {os.path.dirname(path)}: may its workers read it? Does another service take this path?"
+        raise Unreachable(f"{visit.service}: {asked(visit)} {problem}", files.tail(gate.door.log, 5, since), hint=hint)
+    seen = gate.door.mark.read(answer.all(HEADER))
+    if seen is None or seen.digest != digest:
+        return unproved(visit.service, "no-mark", asked(visit))
+    return None
+
+
+def _problem(answer: Answer, body: bytes, path: str) -> str | None:
+    """Return what is wrong with an answer that should be this file, None if it is."""
+    if answer.status != 200:
+        return f"is answered {answer.status}"
+    with open(path, "rb") as file:
+        return None if file.read() == body else f"is answered with something else than {_INDEX} of this release"

@@ -1,0 +1,65 @@
+"""What nginx must answer for a static service before a deploy is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zdd.host.clock import Clock
+from zdd.instances.health.request import Answer
+from zdd.layout import Layout
+from zdd.nginx import client, static_gate
+from zdd.nginx.config.listen import Visit
+from zdd.nginx.config.mark import Mark
+from zdd.nginx.gate import Door, Gate, Unreachable
+from zdd.routing.manifest import Manifest, StaticFolder
+
+MARK = Mark("a", "secret", "word")
+MARKED = [("x-zdd-slot", "word digest 7  ")]
+VISIT = Visit("site", ("127.0.0.1", 80), "localhost", "/")
+TARGET = Manifest(2, "deploy", {}, static={"site": StaticFolder("two", "dist")})
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    layout = Layout(str(tmp_path / "S"), str(tmp_path / "R"))
+    page = Path(layout.releases) / "two/dist/index.html"
+    page.parent.mkdir(parents=True)
+    (tmp_path / "R").mkdir()
+    page.write_text("<p>2")
+    door = Door(MARK, str(tmp_path / "log"), is_ours=True, timeouts={})
+    return Gate(layout, door, Clock())  # type: ignore[arg-type]
+
+
+def prove(monkeypatch: pytest.MonkeyPatch, gate: Gate, status: int, body: bytes, fields: list[tuple[str, str]]) -> str:
+    monkeypatch.setattr(client, "fetch", lambda *_, **__: (Answer(status, "", "", fields), body))
+    return " ".join(event.reason for event in static_gate.prove(gate, TARGET, [VISIT], "digest"))
+
+
+def test_the_page_of_the_release_from_the_text_in_force_is_a_proof(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+    assert prove(monkeypatch, gate, 200, b"<p>2", MARKED) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [(200, b"<p>1", "something else than index.html"), (200, b"", "something else"), (404, b"", "is answered 404")],
+)
+def test_another_answer_fails_the_deploy(
+    monkeypatch: pytest.MonkeyPatch, gate: Gate, status: int, body: bytes, said: str
+) -> None:
+    with pytest.raises(Unreachable, match=said):
+        prove(monkeypatch, gate, status, body, MARKED)
+
+
+@pytest.mark.parametrize("fields", [[], [("x-zdd-slot", "word other 7  ")]])
+def test_without_the_mark_of_the_text_it_is_not_proved(
+    monkeypatch: pytest.MonkeyPatch, gate: Gate, fields: list[tuple[str, str]]
+) -> None:
+    assert prove(monkeypatch, gate, 200, b"<p>2", fields) == "no-mark"
+
+
+def test_a_redirect_and_the_maintenance_page_prove_nothing(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+    assert prove(monkeypatch, gate, 301, b"", MARKED) == "redirect"
+    Path(gate.paths.maintenance).touch()
+    assert prove(monkeypatch, gate, 503, b"", MARKED) == "maintenance"

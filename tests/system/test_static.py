@@ -1,0 +1,364 @@
+"""Static services: a folder of the release, served by nginx, switched and rolled back like every service."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+
+import pytest
+
+from tests.waiting import eventually
+
+from .project import APPS, PLAIN, WORKER, Project, leftovers, service
+from .static_code import HASHED, Site, ask
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="the workers of an ordinary user's nginx are himself")
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+def test_a_site_without_any_app_is_deployed_rolled_back_taken_down_and_brought_up(project: Project) -> None:
+    site = Site(project)
+    assert "no request is known" not in site.deploy(1)
+    assert ask(project).text == "<p>1"
+    found = project.status()
+    assert found["state"] == "serving"
+    assert found["services"] == [{"name": "site", "release": found["release"], "instances": []}]
+    assert f"site, release {found['release']}: static files" in project.zddeploy("status").stdout
+
+    site.deploy(2)
+    assert ask(project).text == "<p>2"
+    assert "zddeploy rollback" not in project.zddeploy("check").stderr
+    project.zddeploy("rollback")
+    assert ask(project).text == "<p>1"
+    project.zddeploy("restart")
+    assert ask(project).text == "<p>1"
+
+    project.zddeploy("down")
+    assert leftovers(project.folder) == []
+    project.zddeploy("up")
+    assert ask(project).text == "<p>1"
+    assert "is up already" in project.zddeploy("up").stdout
+
+
+def test_after_a_reboot_up_serves_it_again(project: Project) -> None:
+    Site(project).deploy(1)
+    project.reboot()
+    assert project.status()["state"] == "down"
+
+    project.zddeploy("up")
+
+    assert ask(project).text == "<p>1"
+
+
+def test_recover_starts_nginx_again_and_a_lost_folder_is_told(project: Project) -> None:
+    site = Site(project)
+    site.deploy(1)
+    for pid, _ in leftovers(project.folder):
+        os.kill(pid, 9)
+    eventually(lambda: leftovers(project.folder) == [])
+    assert project.zddeploy("status", code=1).stdout.count("nginx does not run") == 1
+
+    project.zddeploy("recover")
+    assert ask(project).text == "<p>1"
+
+    shutil.rmtree(project.state / f"releases/{project.status()['release']}/dist")
+    assert "which is gone" in project.zddeploy("status", code=1).stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "cache", "kind"),
+    [
+        ("/", 200, "no-cache", "text/html"),
+        ("/style.css", 200, "no-cache", "text/css"),
+        ("/about", 200, "no-cache", "text/html"),
+        ("/guide", 301, "no-cache", "text/html"),
+        ("/guide/", 200, "no-cache", "text/html"),
+        ("/" + HASHED.format(1), 200, FOR_EVER, "text/javascript"),
+        ("/" + HASHED.format(9), 404, "no-cache", "text/html"),
+        ("/missing", 404, "no-cache", "text/html"),
+        ("/empty/", 404, "no-cache", "text/html"),
+        ("/.env", 404, "no-cache", "text/html"),
+        ("/.git/config", 404, "no-cache", "text/html"),
+        ("/.well-known/security.txt", 200, "no-cache", "text/plain"),
+    ],
+)
+@pytest.mark.usefixtures("each_nginx")
+def test_each_path_has_its_status_type_and_caching(
+    project: Project, path: str, status: int, cache: str, kind: str
+) -> None:
+    site = Site(project)
+    site.make(1)
+    for name in ("about.html", "guide/index.html", "404.html", ".env", ".git/config", ".well-known/security.txt"):
+        site.write(f"dist/{name}", name)
+    (site.folder / "dist/empty").mkdir()
+    project.zddeploy()
+
+    answer = ask(project, path)
+
+    assert answer.status == status
+    assert answer.headers["cache-control"] == cache
+    assert answer.headers["content-type"] == kind
+    assert "x-zdd-slot" not in answer.headers
+    if status == 404:
+        assert answer.text == "404.html"
+    if status == 301:
+        assert answer.headers["location"] == "/guide/"
+
+
+@pytest.mark.usefixtures("each_nginx")
+def test_browsers_may_ask_whether_it_has_changed_for_parts_and_for_the_head_alone(project: Project) -> None:
+    Site(project).deploy(1)
+    whole = ask(project)
+    tag, date = whole.headers["etag"], whole.headers["last-modified"]
+
+    assert ask(project, If_None_Match=tag).status == 304
+    assert ask(project, If_None_Match=tag).headers["cache-control"] == "no-cache"
+    assert ask(project, If_Modified_Since=date).status == 304
+    assert ask(project, If_None_Match='"other"').status == 200
+    part = ask(project, Range="bytes=1-2")
+    assert (part.status, part.body) == (206, whole.body[1:3])
+    assert ask(project, Range="bytes=1-2", If_Range='"other"').status == 200
+    assert ask(project, Range="bytes=900-").status == 416
+    head = ask(project, method="HEAD")
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(whole.body)))
+    assert ask(project, method="POST").status == 405
+    script = ask(project, "/" + HASHED.format(1))
+    again = ask(project, "/" + HASHED.format(1), If_None_Match=script.headers["etag"])
+    assert (again.status, again.headers["cache-control"]) == (304, FOR_EVER)
+
+
+def test_an_spa_answers_unknown_paths_with_its_page_but_no_missing_script(project: Project) -> None:
+    Site(project, spa=True).deploy(1)
+
+    for path in ("/user/7", "/user/john.doe", "/assets/"):
+        answer = ask(project, path)
+        assert (answer.status, answer.text, answer.headers["cache-control"]) == (200, "<p>1", "no-cache")
+    assert ask(project, "/" + HASHED.format(7)).status == 404
+    assert ask(project, "/.env").status == 404
+
+
+def test_files_compressed_by_the_build_are_sent_to_those_who_take_them(project: Project) -> None:
+    site = Site(project)
+    site.make(1)
+    packed = gzip.compress(b"/*packed*/")
+    (site.folder / "dist/style.css.gz").write_bytes(packed)
+    project.zddeploy()
+
+    answer = ask(project, "/style.css", Accept_Encoding="gzip")
+
+    assert (answer.body, answer.headers["content-encoding"]) == (packed, "gzip")
+    assert (answer.headers["content-type"], answer.headers["vary"]) == ("text/css", "Accept-Encoding")
+    assert answer.headers["etag"] != ask(project, "/style.css").headers["etag"]
+    assert ask(project, "/style.css").text == "/*1*/"
+    assert ask(project, "/style.css").headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("path", ["", "/docs"])
+@pytest.mark.usefixtures("each_nginx")
+def test_files_compressed_with_brotli_need_no_module(project: Project, path: str) -> None:
+    site = Site(project, path=path or "/")
+    site.make(1)
+    script = HASHED.format(1)
+    for name in ("index.html", "style.css", script):
+        site.write(f"dist/{name}.br", f"packed {name}")
+    project.zddeploy()
+
+    for name, asked, kind, cache in (
+        ("index.html", "", "text/html", "no-cache"),
+        ("style.css", "style.css", "text/css", "no-cache"),
+        (script, script, "text/javascript", FOR_EVER),
+    ):
+        answer = ask(project, f"{path}/{asked}", Accept_Encoding="gzip, br;q=0.9")
+        assert (answer.status, answer.text) == (200, f"packed {name}")
+        assert (answer.headers["content-encoding"], answer.headers["content-type"]) == ("br", kind)
+        assert (answer.headers["cache-control"], answer.headers["vary"]) == (cache, "Accept-Encoding")
+        again = ask(project, f"{path}/{asked}", Accept_Encoding="br", If_None_Match=answer.headers["etag"])
+        assert again.status == 304
+        for other in ("gzip", "br;q=0", "brx", ""):
+            assert "packed" not in ask(project, f"{path}/{asked}", Accept_Encoding=other).text
+    assert ask(project, f"/zdd-brotli/site{path}/style.css").status == 404
+
+
+def test_path_and_host_route_it_beside_others_and_the_folder_is_the_paths_root(project: Project) -> None:
+    shutil.copytree(APPS, project.folder / "code")
+    more = service("docs", static="docs", path="/docs"), service("shop", static="shop", host="shop.test", spa=True)
+    app = service("web", path="/api", **PLAIN)
+    site = Site(project, *more, app)
+    for name in ("docs/index.html", "docs/a/index.html", "docs/404.html", "shop/index.html", "VERSION"):
+        site.write(name, name.partition("/")[0] + " 1")
+    project.zddeploy()
+
+    assert ask(project, "/").text == "<p>1"
+    assert ask(project, "/docs").headers["location"] == "/docs/"
+    assert ask(project, "/docs?a=b").headers["location"] == "/docs/?a=b"
+    assert ask(project, "/docs/").text == "docs 1"
+    assert ask(project, "/docs/a").headers["location"] == "/docs/a/"
+    missing = ask(project, "/docs/missing")
+    assert (missing.status, missing.text) == (404, "docs 1")
+    assert ask(project, "/docsx").status == 404
+    assert ask(project, "/any", host="shop.test").text == "shop 1"
+    assert ask(project, "/docs/", host="shop.test").text == "docs 1"
+    assert "x-release" in ask(project, "/api/").headers
+    assert "x-release" in ask(project, "/api").headers
+
+
+def test_a_slashless_path_of_an_app_that_needs_the_slash_belongs_to_the_site(project: Project) -> None:
+    shutil.copytree(APPS, project.folder / "code")
+    site = Site(project, service("web", path="/api/", **PLAIN))
+    site.write("VERSION", "1")
+    site.deploy(1)
+
+    assert ask(project, "/api").status == 404
+    project.replace("deploy.toml", 'static = "dist"', 'static = "dist"\nspa = true')
+    project.zddeploy()
+    assert ask(project, "/api").text == "<p>1"
+
+
+def test_app_and_site_are_switched_together_and_one_alone_if_named(project: Project) -> None:
+    shutil.copytree(APPS, project.folder / "code")
+    site = Site(project, service("web", path="/api", **PLAIN))
+    site.write("VERSION", "1")
+    site.deploy(1)
+    site.make(2)
+    site.write("VERSION", "2")
+    project.zddeploy("deploy", "web")
+    eventually(lambda: ask(project, "/api/").headers["x-release"] == "2")
+    assert ask(project).text == "<p>1"
+
+    project.zddeploy("deploy", "site")
+    assert ask(project).text == "<p>2"
+    project.zddeploy("rollback")
+    assert ask(project).text == "<p>1"
+    releases = {one["name"]: one["release"] for one in project.status()["services"]}
+    assert releases["site"] != releases["web"]
+
+
+def test_scripts_of_earlier_releases_are_there_for_as_long_as_the_releases(project: Project) -> None:
+    site = Site(project, release="keep_releases = 2")
+    for version in (1, 2, 3):
+        site.deploy(version)
+
+    answers = {version: ask(project, "/" + HASHED.format(version)) for version in (1, 2, 3)}
+
+    assert [answers[version].status for version in (1, 2, 3)] == [404, 200, 200]
+    assert (answers[2].text, answers[2].headers["cache-control"]) == ("//2", FOR_EVER)
+    assert ask(project, "/style.css").text == "/*3*/"
+    kept = len(list((project.state / "releases").glob("*.complete")))
+    assert kept == 2
+
+
+def test_what_serves_is_never_pruned(project: Project) -> None:
+    site = Site(project, release="keep_releases = 1")
+    site.deploy(1)
+    site.deploy(2)
+    project.zddeploy("rollback")
+    assert ask(project).text == "<p>1"
+
+    for _ in range(2):
+        project.zddeploy("recover")
+        project.zddeploy("restart")
+    assert ask(project).text == "<p>1"
+
+
+def test_links_out_of_the_folder_are_not_followed_and_others_are(project: Project) -> None:
+    site = Site(project, release='shared = ["dist/uploads/"]')
+    site.make(1)
+    dist = site.folder / "dist"
+    (dist / "passwd").symlink_to("/etc/passwd")
+    (dist / "outside").symlink_to("..")
+    (dist / "latest").symlink_to("style.css")
+    said = project.zddeploy().stdout
+    (project.state / "shared/dist/uploads/a.txt").write_text("uploaded")
+
+    assert ask(project, "/passwd").status == 404
+    assert ask(project, "/outside/deploy.toml").status == 404
+    assert ask(project, "/latest").text == "/*1*/"
+    assert ask(project, "/uploads/a.txt").text == "uploaded"
+    assert "outside, passwd in dist lead out of it, so nginx does not serve that" in said
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        ("rm -r dist", "site: the release has no folder dist"),
+        ("rm dist/index.html", "site: dist of the release has no index.html"),
+        ("rm -r dist; ln -s /etc dist", "leads out of the release, to /etc"),
+        pytest.param("chmod 600 dist/index.html", "cannot read index.html (mode 600)", marks=ROOT),
+        pytest.param("chmod 700 dist", "cannot pass", marks=ROOT),
+    ],
+)
+def test_a_release_that_nginx_could_not_serve_is_refused_before_the_switch(
+    project: Project, build: str, said: str
+) -> None:
+    site = Site(project)
+    site.deploy(1)
+    project.replace("deploy.toml", "[release]\n", f'[release]\nbuild = ["{build}"]\n')
+
+    refused = site.deploy(2, code=1)
+
+    assert said in refused
+    assert "deploy 1 still serves" in refused
+    assert "switch" not in refused.partition("undo")[0].replace("switched", "")
+    assert ask(project).text == "<p>1"
+
+
+@ROOT
+def test_a_state_folder_that_nginx_cannot_reach_is_told_with_the_command(project: Project) -> None:
+    home = project.folder / "home"
+    home.mkdir(mode=0o700)
+    Site(project)
+    project.replace("deploy.toml", f'state_dir = "{project.state}"', f'state_dir = "{home}/S"')
+
+    refused = project.zddeploy(code=2)
+
+    assert f"cannot pass {home} (mode 700)" in refused.stderr
+    assert f"x {home}`" in refused.stderr
+    os.chmod(home, 0o711)
+    project.zddeploy()
+    assert ask(project).text == "<p>1"
+
+
+def test_maintenance_answers_for_it_and_pause_says_that_nothing_waits(project: Project) -> None:
+    Site(project).deploy(1)
+
+    project.zddeploy("maintenance", "on")
+    assert ask(project).status == 503
+    project.zddeploy("maintenance", "off")
+    assert ask(project).text == "<p>1"
+    assert "nginx serves the files by itself" in project.zddeploy("pause", code=2).stderr
+    assert ask(project).text == "<p>1"
+
+
+def test_a_dry_run_names_the_folder_and_starts_nothing(project: Project) -> None:
+    Site(project)
+
+    planned = project.zddeploy("--dry-run").stdout
+
+    assert "site/static to releases/" in planned
+    assert leftovers(project.folder) == []
+
+
+@ROOT
+def test_a_page_that_a_hook_closes_is_found_before_the_switch(project: Project) -> None:
+    site = Site(project)
+    site.deploy(1)
+    project.replace("deploy.toml", "[zdd]\n", '[zdd]\nbefore_start = "chmod 600 dist/index.html"\n')
+
+    assert "cannot read index.html (mode 600)" in site.deploy(2, code=1)
+    assert ask(project).text == "<p>1"
+
+
+def test_a_site_beside_workers_and_without_them(project: Project) -> None:
+    shutil.copytree(APPS, project.folder / "code")
+    site = Site(project, service("jobs", **WORKER))
+    site.write("VERSION", "1")
+    site.deploy(1)
+    assert list(project.serving("jobs")) == ["jobs-1"]
+
+    text = (project.folder / "deploy.toml").read_text()
+    project.write("deploy.toml", text.partition("[service.jobs]")[0])
+    site.deploy(2)
+
+    assert ask(project).text == "<p>2"
+    assert [one["name"] for one in project.status()["services"]] == ["site"]

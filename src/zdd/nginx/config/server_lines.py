@@ -19,18 +19,10 @@ PLACE = "# What server_include names:"
 _ALL_OR_NONE = ("proxy_set_header", "proxy_hide_header", "grpc_set_header", "grpc_hide_header", "access_log")
 _KEYS = {"listen": "listen", "server_name": "server_name or host", "client_max_body_size": "client_max_body_size"}
 _KEYS |= {"proxy_read_timeout": "proxy_read_timeout"}
-_OF_HTTP: tuple[str, ...] = (
-    "http",
-    "events",
-    "server",
-    "upstream",
-    "map",
-    "geo",
-    "split_clients",
-    "log_format",
-    "limit_req_zone",
+_OF_HTTP = (
+    *("http", "events", "server", "upstream", "map", "geo", "split_clients", "log_format", "limit_req_zone"),
+    *("limit_conn_zone", "proxy_cache_path", "stream", "mail", "user", "worker_processes"),
 )
-_OF_HTTP = (*_OF_HTTP, "limit_conn_zone", "proxy_cache_path", "stream", "mail", "user", "worker_processes")
 
 
 def put(text: str, user_lines: str, http: str) -> str:

@@ -51,7 +51,7 @@ def get(
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
         shown = connection.getpeercert() or {}
-        names = tuple(value for _, value in shown.get("subjectAltName", ()))
+        names = tuple(str(pair[1]) for pair in shown.get("subjectAltName", ()))
         return Got(*_parsed(answer), names, connection.version(), connection.selected_alpn_protocol())
 
 

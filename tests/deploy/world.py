@@ -28,6 +28,7 @@ from zdd.instances.name import number_of, service_of
 from zdd.instances.pool import Instances
 from zdd.instances.state import InstanceState
 from zdd.interrupts import Interrupts
+from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.master import Absent, Answer
@@ -398,6 +399,12 @@ class FakeProxy:
     def require(self) -> None: ...
 
     def notices(self) -> Iterator[Finding]:
+        return iter(())
+
+    def certificates(self) -> list[CertificateState]:
+        return []
+
+    def certificate_findings(self, new: bool = False) -> Iterator[Finding]:
         return iter(())
 
     def whereabouts(self) -> Whereabouts:

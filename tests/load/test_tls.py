@@ -77,12 +77,18 @@ def test_a_reset_and_a_half_answer_are_failures(tmp_path: Path) -> None:
         assert report.ok == 180
 
 
-def test_a_server_that_speaks_no_tls_is_told(tmp_path: Path) -> None:
-    with Server(lambda connection, _: say(connection)) as server:
-        report = load(server.target, rate=20)
+def test_a_server_that_speaks_no_tls_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        target = f"127.0.0.1:{listener.getsockname()[1]}"
+        with Load(Spec(target, rate=20, seconds=0.5, tls=True)) as running:
+            for _ in range(10):
+                with listener.accept()[0] as connection:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            report = running.wait()
 
-    assert report.total_failed == report.requests == 10
-    assert "handshake" in report.failures[0].detail
+    assert report.failed == {"reset": 10}
+    assert "no handshake: " in report.failures[0].detail
 
 
 def test_a_handshake_that_never_ends_is_a_timeout() -> None:

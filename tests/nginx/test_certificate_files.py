@@ -121,7 +121,7 @@ def test_a_key_within_the_source_is_refused(tmp_path: Path) -> None:
 
 
 def test_one_that_is_in_force_and_has_expired_stops_no_deploy(tmp_path: Path) -> None:
-    config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, days=-1, age=90))
+    config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, days=-0.5, age=90))
     paths = Paths(config)
     assert ["has expired" in one.what for one in certificate_findings.refused(config, paths)] == [True]
 
@@ -161,3 +161,17 @@ def test_while_new_files_are_of_no_use_the_text_names_the_former_pair(tmp_path: 
 
     assert second != first
     assert certificates.of(config, paths) == [first]
+
+
+@pytest.mark.parametrize(("before", "takes"), [(90, False), (-1, True)])
+def test_one_that_browsers_refuse_takes_only_the_place_of_another_such_one(
+    tmp_path: Path, before: float, takes: bool
+) -> None:
+    config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, days=before, age=100))
+    paths = Paths(config)
+    certificates.store(paths).install(certificates.FILES, certificates.Pair(*files_of(config)))
+    (first,) = certificates.of(config, paths)
+
+    Authority().issue(tmp_path, *HOSTS, days=-2, age=100)
+
+    assert (certificates.of(config, paths) != [first]) is takes

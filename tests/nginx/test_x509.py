@@ -56,7 +56,7 @@ def test_what_is_damaged_is_said_to_be(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="holds no certificate"):
         x509.read("nothing")
-    for length in range(30, text.index("-----END"), 37):
+    for length in range(30, text.index("-----END") - 1, 37):
         with pytest.raises(ValueError, match=r"certificate 1 in it is damaged|holds no certificate"):
             x509.read(text[:length] + "\n-----END CERTIFICATE-----\n")
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.certificates import Authority, Issued
-from tests.machine import free_port
-from tests.secure import get, plain
+from tests.machine import free_port, patiently
+from tests.secure import connected, context, get, plain
 from tests.waiting import eventually
 from zdd.host import process
 from zdd.load import Load, Spec
@@ -62,10 +63,6 @@ class Shop:
 
     def serial(self) -> str:
         """What tells one certificate from another, as nginx shows it."""
-        import ssl
-
-        from tests.secure import connected, context
-
         with connected(self.https, "shop.test", context(AUTHORITY.pem)) as connection:
             shown = connection.getpeercert()
         assert shown is not None
@@ -77,7 +74,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(project: Project) -> Iterator[Shop]:
+def shop(project: Project) -> Shop:
     return Shop(project)
 
 
@@ -93,7 +90,6 @@ def test_deploys_over_https_lose_nothing_and_close_no_connection(shop: Shop, way
         for number in (2, 3):
             version(shop.project, number)
             assert shop.project.events()[-1]["unproved"] == []
-        shop.project.zddeploy("rollback")
         report = load.stop()
 
     assert_nothing_lost(report)
@@ -189,7 +185,7 @@ REFUSED: dict[Any, str] = {
 
 @pytest.mark.parametrize("spoil", REFUSED)
 def test_a_certificate_that_is_no_good_is_refused_beforehand(shop: Shop, spoil: Any) -> None:
-    shop.configure(web())
+    shop.configure(web(keep_warm="60s"))
     shop.project.zddeploy()
     version(shop.project, 2)
     shop.project.zddeploy()
@@ -202,7 +198,7 @@ def test_a_certificate_that_is_no_good_is_refused_beforehand(shop: Shop, spoil: 
     assert [one["deploy"] for one in shop.project.events("history")] == [2, 1]
 
     # What is no new version must be possible all the same, with the certificate of before.
-    assert "nginx keeps the certificate that it has: " in shop.project.zddeploy("rollback").stderr
+    assert "nginx keeps the certificate that it has: " in shop.project.zddeploy("rollback").stdout
     assert (shop.serial(), get(shop.https, "shop.test").headers["x-release"]) == (serial, "1")
     shop.project.zddeploy("down")
     shop.project.zddeploy("up")
@@ -235,10 +231,14 @@ def test_status_tells_of_certificates_and_warns_in_time(shop: Shop) -> None:
 
 
 def test_one_that_has_expired_is_a_problem_and_stops_no_deploy(shop: Shop) -> None:
-    shop.issue(days=5 / 86400)  # seconds
     shop.configure(web())
-    shop.project.zddeploy()
-    eventually(lambda: shop.project.status()["problems"])
+
+    def deploy(lasts: float) -> None:
+        shop.issue(days=lasts / 86400)
+        shop.project.zddeploy()
+
+    patiently(deploy, 5, 20, 80)  # seconds in which a deploy begins
+    eventually(lambda: shop.project.status()["problems"], 100)
 
     assert "has expired, on" in shop.project.zddeploy("status", code=1).stdout
     version(shop.project, 2)
@@ -265,8 +265,6 @@ def test_a_new_master_takes_over_both_ports(shop: Shop) -> None:
 
 
 def test_a_taken_port_is_refused_beforehand(shop: Shop) -> None:
-    import socket
-
     shop.configure(web())
     with socket.create_server(("127.0.0.1", shop.https)):
         result = shop.project.zddeploy(code=2)
@@ -287,7 +285,7 @@ def test_until_a_certificate_is_issued_a_placeholder_stands_there(shop: Shop) ->
     answer = get(shop.https, "www.shop.test")
     assert (answer.headers["x-release"], answer.headers.get("strict-transport-security")) == ("1", None)
     assert "shop.test: no certificate has been issued yet" in shop.project.zddeploy("status", code=None).stdout
-    assert [one["placeholder"] for one in shop.project.status()["certificates"]] == [True, True]
+    assert [(one["hosts"], one["placeholder"]) for one in shop.project.status()["certificates"]] == [(HOSTS, True)]
     version(shop.project, 2)
     assert [one["text"] for one in shop.project.events() if one["event"] == "proxy"] == ["unchanged"]
 

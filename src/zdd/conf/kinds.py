@@ -83,7 +83,7 @@ Hsts = Annotated[
     int,
     kind(
         "0s, or at least one day with its unit, such as 365d",
-        measured(units.hsts, r"0s?|[1-9][0-9]*[smhd]", {"const": 0}),
+        measured(units.hsts, units.HSTS, {"const": 0}),
         units.days,
     ),
 ]

@@ -25,7 +25,7 @@ def usable(nginx: NginxSection, known: CertificateStore, hosts: Sequence[str]) -
     """
     Return the content of the two files if nginx can work with it, else None.
 
-    In the place of a pair that is in force, it must also be one that browsers accept for these hosts.
+    In the place of a pair that browsers accept for these hosts, it must be another such one.
     """
     try:
         pair = read(nginx)
@@ -34,10 +34,17 @@ def usable(nginx: NginxSection, known: CertificateStore, hosts: Sequence[str]) -
             return pair
         if not known.has(FILES, pair.digest):
             require_match(nginx)
-        is_refused = current is not None and any(x509.refused(x509.read(pair.certificate)[0], hosts, time.time()))
-    except (UsageError, ValueError):
+    except UsageError:
         return None
-    return None if is_refused else pair
+    is_worse = _is_refused(pair.certificate, hosts) and not _is_refused(known.read(FILES), hosts)
+    return None if current and is_worse else pair
+
+
+def _is_refused(pem: str | None, hosts: Sequence[str]) -> bool:
+    try:
+        return any(x509.refused(x509.read(pem or "")[0], hosts, time.time()))
+    except ValueError:
+        return True
 
 
 def read(nginx: NginxSection) -> Pair:

@@ -37,11 +37,8 @@ def refused(config: Config, paths: Layout) -> Iterator[Finding]:
     """Yield what a deploy is refused for: that the files of the configuration cannot be used, or browsers would not."""
     if not config.nginx.certificate:
         return
-    try:
-        digest = certificate_files.read(config.nginx).digest
-    except UsageError:
-        digest = ""
-    is_in_force = digest == certificates.store(paths).current(certificates.FILES)
+    digest = _digest(config)
+    is_in_force = digest is not None and digest == certificates.store(paths).current(certificates.FILES)
     for finding in of_files(config, paths):
         if finding.level == "error" and not (is_in_force and finding.why == _EXPIRED):
             yield finding
@@ -50,12 +47,20 @@ def refused(config: Config, paths: Layout) -> Iterator[Finding]:
 def notices(config: Config, paths: Layout) -> Iterator[Finding]:
     """Yield that nginx keeps the certificate that it has, as the files of the configuration are of no use."""
     current = certificates.store(paths).current(certificates.FILES) if config.nginx.certificate else None
-    if current is None or certificates.chosen(config, paths) != current:
+    if current is None or _digest(config) == current or certificates.chosen(config, paths) != current:
         return
     for finding in of_files(config, paths):
-        if finding.level == "error" and finding.why != _EXPIRED:
+        if finding.level == "error":
             yield warning(f"nginx keeps the certificate that it has: {finding.what}", finding.why, finding.fix)
             return
+
+
+def _digest(config: Config) -> str | None:
+    """Return what names the pair in the files of the configuration, None if they cannot be read."""
+    try:
+        return certificate_files.read(config.nginx).digest
+    except UsageError:
+        return None
 
 
 def of_files(config: Config, paths: Layout) -> Iterator[Finding]:

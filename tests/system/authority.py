@@ -71,9 +71,13 @@ class Authority:
             child.wait()
         self._children.clear()
 
-    def orders(self, host: str = "") -> int:
-        """How many certificates it has issued, for this host or for all."""
-        return sum(host in line for line in self.log.read_text().splitlines() if "Issued certificate" in line)
+    def issued(self) -> int:
+        """How many certificates it has issued."""
+        return self.log.read_text().count("Issued certificate")
+
+    def asked(self, host: str) -> int:
+        """How often it was to verify this host."""
+        return self.log.read_text().count(f'Type:"dns", Value:"{host}"')
 
     def root(self) -> str:
         """The certificate that those it issues lead to; another one after each start."""
@@ -136,10 +140,19 @@ def answering(folder: Path, status: int, problem: dict[str, object] | None = Non
 
 
 class NamedProject(Project):
-    """A project on a machine that knows some names: zddeploy runs where /etc/hosts has them."""
+    """
+    A project on a machine that knows some names: zddeploy runs where /etc/hosts has them.
 
-    def __init__(self) -> None:
+    With `disk`, its state is on a disk of this size.
+    """
+
+    def __init__(self, disk: str | None = None) -> None:
         super().__init__()
+        self._disk = disk
+        if disk:
+            self.state.mkdir(mode=0o755)
+            argv = ["mount", "-t", "tmpfs", "-o", f"size={disk},mode=755", "tmpfs", str(self.state)]
+            subprocess.run(argv, check=True)
         self.https = free_port()
         self.hosts = self.folder / "hosts"
         self.lead(dict.fromkeys(NAMES, HERE))
@@ -156,6 +169,9 @@ class NamedProject(Project):
 
     def end(self) -> None:
         try:
+            self.zddeploy("down", code=None)
+            if self._disk:
+                subprocess.run(["umount", "-l", self.state], check=True)
             super().end()
         finally:
             self._holder.kill()

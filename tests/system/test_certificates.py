@@ -11,6 +11,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,8 @@ SHOP, WWW, BLOG = NAMES
 
 
 @pytest.fixture
-def project() -> Iterator[NamedProject]:
-    made = NamedProject()
+def project(request: pytest.FixtureRequest) -> Iterator[NamedProject]:
+    made = NamedProject(getattr(request, "param", None))
     yield made
     made.end()
 
@@ -47,7 +48,7 @@ def authority(project: NamedProject, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def lay_out(project: NamedProject, server: str, *hosts: str, more: str = "", **keys: object) -> None:
-    nginx = f'https = "auto"\nhttps_listen = "{HERE}:{project.https}"\nacme_server = "{server}"\n{more}'
+    nginx = f'https = "auto"\nhttps_listen = "{HERE}:{project.https}"\nacme_server = "{server}"\n{more}\n'
     configure(project, service("web", **PLAIN, host=list(hosts or (SHOP,)), keep_warm="0s", **keys), nginx=nginx)
 
 
@@ -106,7 +107,7 @@ def test_the_first_deploy_ends_with_a_certificate_and_the_next_one_asks_nobody(
     assert unproved(project) == []
     assert "terms of service" not in project.zddeploy().stdout
     assert "no certificate is due" in project.zddeploy("certificates", "renew").stdout
-    assert authority.orders() == 1
+    assert authority.issued() == 1
 
 
 def test_the_keys_are_for_the_deployer_alone_and_in_no_log(project: NamedProject, authority: Authority) -> None:
@@ -133,7 +134,7 @@ def test_of_a_host_that_is_added_alone_a_certificate_is_asked_for(project: Named
 
     assert unproved(project) == []
 
-    assert (authority.orders(SHOP), authority.orders(WWW)) == (1, 1)
+    assert (authority.asked(SHOP), authority.asked(WWW)) == (1, 1)
     assert presented(project)["bytes"] == before
     assert ("DNS", WWW) in presented(project, WWW, authority.root())["subjectAltName"]
 
@@ -172,7 +173,7 @@ def test_an_authority_that_is_away_delays_the_certificate_and_fails_no_deploy(
     assert listed(project)[SHOP]["failed"]["kind"] == "authority"
     assert "the last try" in project.zddeploy("certificates").stdout
     assert f"the last try for a certificate of {SHOP} failed" in project.zddeploy("check", code=None).stdout
-    assert "no new certificate for" in project.zddeploy("certificates", "renew", code=1).stdout
+    assert "no new certificate for" in project.zddeploy("certificates", "renew", code=1).stderr
     assert logs(project) > asked  # a person asks at once
     asked = logs(project)
     project.zddeploy("certificates", "renew", "--scheduled", code=1)
@@ -207,8 +208,13 @@ def test_while_a_certificate_is_valid_nothing_but_a_notice_comes_of_a_failure(
 @pytest.mark.parametrize(
     ("status", "problem", "kind", "cause"),
     [
-        (503, {}, "authority", "status 503|internal|fails"),
-        (500, {"type": "urn:ietf:params:acme:error:serverInternal", "detail": "x"}, "authority", "internal error|x"),
+        (503, {}, "authority", "answers with status 503"),
+        (
+            500,
+            {"type": "urn:ietf:params:acme:error:serverInternal", "detail": "x"},
+            "authority",
+            "answers with status 500",
+        ),
         (429, {"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many"}, "limited", "limits how often"),
     ],
 )
@@ -242,7 +248,7 @@ def test_a_name_that_leads_elsewhere_is_told_before_anybody_is_asked(
     told = project.zddeploy().stdout
 
     assert f"{SHOP} leads to 127.0.0.77, which refuses port 80" in told
-    assert authority.orders() == 0
+    assert authority.issued() == 0
     project.lead({})
     assert f"{SHOP} has no address" in project.zddeploy().stdout
     project.lead({SHOP: HERE})
@@ -283,29 +289,24 @@ def test_an_authority_that_is_not_trusted_is_told(
     assert "certbot does not trust the certificate of 127.0.0.1" in project.zddeploy().stdout
 
 
+@pytest.mark.parametrize("project", ["4m"], indirect=True)
 def test_on_a_full_disk_the_former_certificate_serves_on(project: NamedProject, authority: Authority) -> None:
-    project.state.mkdir(mode=0o755)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "tmpfs", project.state], check=True)
-    try:
-        lay_out(project, authority.server)
-        project.zddeploy()
-        put(project, SHOP, 20)
-        old = presented(project)["bytes"]
-        with (project.state / "full").open("wb", 0) as file, contextlib.suppress(OSError):
-            while file.write(b"x" * 512):
-                pass
+    lay_out(project, authority.server)
+    project.zddeploy()
+    put(project, SHOP, 20)
+    old = presented(project)["bytes"]
+    with (project.state / "full").open("wb", 0) as file, contextlib.suppress(OSError):
+        while file.write(b"x" * 512):
+            pass
 
-        told = project.zddeploy("certificates", "renew", code=1)
+    told = project.zddeploy("certificates", "renew", code=1)
 
-        assert "Traceback" not in told.stdout + told.stderr
-        assert re.search("disk is full|No space left on device", told.stdout), told.stdout
-        assert presented(project)["bytes"] == old
-        (project.state / "full").unlink()
-        project.zddeploy("certificates", "renew")
-        assert presented(project)["bytes"] != old
-    finally:
-        project.zddeploy("down", code=None)
-        subprocess.run(["umount", "-l", project.state], check=True)
+    assert "Traceback" not in told.stdout + told.stderr
+    assert re.search("disk is full|No space left on device", told.stdout + told.stderr), told
+    assert presented(project)["bytes"] == old
+    (project.state / "full").unlink()
+    project.zddeploy("certificates", "renew")
+    assert presented(project)["bytes"] != old
 
 
 @pytest.mark.parametrize("where", ["its own challenge", "certbot runs", "an order", "certbot has it", "the second one"])
@@ -316,13 +317,13 @@ def test_killed_anywhere_it_serves_and_the_next_one_finishes(
     project.zddeploy()
     for host in (SHOP, WWW):
         put(project, host, 20)
-    issued = authority.orders()
+    issued = authority.issued()
     reached: dict[str, Callable[[], object]] = {
         "its own challenge": lambda: any((project.state / "acme/.well-known/acme-challenge").glob("zdd-*")),
         "certbot runs": lambda: certbots(project),
-        "an order": lambda: authority.orders() > issued,
+        "an order": lambda: authority.issued() > issued,
         "certbot has it": lambda: list((project.state / "certbot/config/live").glob("*/fullchain.pem")),
-        "the second one": lambda: authority.orders() > issued + 1,
+        "the second one": lambda: authority.issued() > issued + 1,
     }
     renewing = project.beside("certificates", "renew")
     eventually(lambda: reached[where]() or renewing.poll() is not None, what=where)
@@ -333,7 +334,7 @@ def test_killed_anywhere_it_serves_and_the_next_one_finishes(
     eventually(lambda: not certbots(project))
     project.zddeploy("certificates", "renew")
     assert all(each["days_left"] >= 88 for each in listed(project).values())
-    assert authority.orders() <= issued + 3  # at most one was issued for nothing
+    assert authority.issued() <= issued + 3  # at most one was issued for nothing
     for host in (SHOP, WWW):
         assert presented(project, host, authority.root())["subjectAltName"]
 
@@ -354,7 +355,7 @@ def test_killed_between_the_certificate_and_the_reload_the_next_one_reloads(
 
     assert presented(project)["bytes"] != old
     assert "no certificate is due" in project.zddeploy("certificates", "renew").stdout
-    assert authority.orders() == 1
+    assert authority.issued() == 1
 
 
 def test_two_at_once_ask_once(project: NamedProject, authority: Authority) -> None:
@@ -369,7 +370,7 @@ def test_two_at_once_ask_once(project: NamedProject, authority: Authority) -> No
     assert "is asking for certificates of shop" in refused.stderr
     first.send_signal(signal.SIGCONT)
     assert first.wait(60) == 0
-    assert authority.orders() == 2
+    assert authority.issued() == 2
 
 
 def test_another_authority_is_asked_for_another_certificate(project: NamedProject, authority: Authority) -> None:
@@ -382,12 +383,12 @@ def test_another_authority_is_asked_for_another_certificate(project: NamedProjec
     project.zddeploy()
 
     assert presented(project)["bytes"] != old
-    assert authority.orders() == 2
+    assert authority.issued() == 2
 
 
 def test_without_certbot_nothing_is_deployed_that_needs_it(project: NamedProject, tmp_path: Path) -> None:
     lay_out(project, "https://127.0.0.1:1/dir")
-    program = [shutil.which("python3") or "", "-S", "-c", WITHOUT, *map(str, python_path()), str(tmp_path)]
+    program = [os.path.realpath(sys.executable), "-S", "-c", WITHOUT, *python_path(), str(tmp_path)]
 
     run = subprocess.run([*program], cwd=project.folder, capture_output=True, text=True, check=False)
 

@@ -61,7 +61,7 @@ class Authority:
         with self.project.events.timed("certificate", f"certificate for {host}"):
             printed = certbot.ask(self._certbot, self.folders, host, self.server, email, commands, check)
         if printed is not None:
-            return failure.of(printed, host, self.server, time.time())
+            return failure.of(printed, host, self.server, time.time(), self.folders.answer())
         return self.folders.newest(host, time.time()) or _useless(host, self.server)
 
     def _accept_terms(self) -> None:

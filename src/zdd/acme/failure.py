@@ -35,19 +35,24 @@ class Failure(NamedTuple):
 
 
 class _Said(NamedTuple):
-    """What certbot has printed for a name, the authority's host, and what this machine's clock showed."""
+    """What certbot has printed for a name, the authority's host and answer, and what this machine's clock showed."""
 
     output: str
     name: str
     host: str
     now: float
+    answer: str
 
 
-def of(output: str, name: str, server: str, now: float) -> Failure:
-    """Return the cause in what certbot has printed when it failed for the name; `now` is this machine's clock."""
-    said = _Said(output, name, re.sub(r"^https?://([^/]*).*", r"\1", server), now)
+def of(output: str, name: str, server: str, now: float, answer: str = "") -> Failure:
+    """
+    Return the cause in what certbot has printed when it failed for the name; `now` is this machine's clock.
+
+    `answer` is the status and the kind of error in the authority's last answer, which certbot does not always print.
+    """
+    said = _Said(output, name, re.sub(r"^https?://([^/]*).*", r"\1", server), now, answer)
     for kind, pattern, make in _CAUSES:
-        if re.search(pattern, output, re.IGNORECASE):
+        if re.search(pattern, f"{output}\n{answer}", re.IGNORECASE):
             return Failure(kind, *make(said), _until(output) if kind == "limited" else None)
     return Failure("certbot", f"certbot failed: {words(output)}", f"the log in S/certbot/logs has more; {_AGAIN}")
 
@@ -126,8 +131,8 @@ _UNREACHABLE = (
 
 
 def _broken(said: _Said) -> tuple[str, str]:
-    status = re.search(r"<Response \[(5\d\d)\]>", said.output)
-    what = f"answers with status {status[1]}" if status else f"fails: {words(said.output)}"
+    status = re.search(r"<Response \[(5\d\d)\]>|status (5\d\d)", f"{said.output}\n{said.answer}")
+    what = f"answers with status {status[1] or status[2]}" if status else f"fails: {words(said.output)}"
     return f"the authority {said.host} {what}", _BY_ITSELF
 
 
@@ -141,11 +146,15 @@ def _away(said: _Said) -> tuple[str, str]:
 _CAUSES: tuple[tuple[Kind, str, Callable[[_Said], tuple[str, str]]], ...] = (
     ("disk", r"No space left on device|Disk quota exceeded", _disk),
     ("busy", r"Another instance of Certbot is already running", _busy),
-    ("limited", r"rateLimited|too many (requests|certificates|failed|new|currently)|<Response \[429\]>", _limited),
+    (
+        "limited",
+        r"rateLimited|too many (requests|certificates|failed|new|currently)|<Response \[429\]>|status 429",
+        _limited,
+    ),
     ("refused", r"Type: +\w+\s+Detail: ", _refused),
     ("clock", r"certificate (is not yet valid|has expired)", _clock),
     ("trust", r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", _trust),
-    ("account", r"invalidEmail|invalidContact|unsupportedContact|Unable to register an account", _account),
-    ("authority", r"<Response \[5\d\d\]>|serverInternal|internal error|Service busy", _broken),
+    ("authority", r"<Response \[5\d\d\]>|status 5\d\d|serverInternal|internal error|Service busy", _broken),
     ("authority", r"ConnectionError|ConnectTimeout|ReadTimeout|NewConnectionError|Timeout|Errno 11[013]\b", _away),
+    ("account", r"invalidEmail|invalidContact|unsupportedContact|Unable to register an account", _account),
 )

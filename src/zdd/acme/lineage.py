@@ -45,6 +45,12 @@ class Folders(NamedTuple):
         found = re.search(r"(?m)^server\s*=\s*(\S+)", files.read(self._settings(host), "replace") or "")
         return found[1] if found else None
 
+    def answer(self) -> str:
+        """Return the status and the kind of error in the authority's last answer, as far as certbot has logged them."""
+        log = "\n".join(files.tail(f"{self._logs}/letsencrypt.log", 400))
+        status, kind = re.findall(r'HTTP/1\.\d" (\d{3})', log)[-1:], re.findall(r"acme:error:\w+", log)[-1:]
+        return ", ".join([*(f"status {each}" for each in status if each >= "400"), *kind])
+
     def newest(self, host: str, now: float) -> Pair | None:
         """
         Return the newest pair that certbot has for the host, None if there is none that is worth having now.

@@ -71,7 +71,7 @@ def _lines(found: Sequence[CertificateStatus]) -> list[str]:
 
 
 def _renew(project: Project, scheduled: bool, as_json: bool) -> int:
-    """Renew what is due; return 1 if something that is due could not be had."""
+    """Renew what is due."""
     if as_json:
         project.events.listeners.append(JsonLines())
     if project.config.nginx.https != "auto":

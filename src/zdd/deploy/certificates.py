@@ -35,9 +35,10 @@ def after_deploy(project: Project) -> None:
 
 def renew(project: Project, scheduled: bool) -> int:
     """
-    Ask for the certificates that are due, report what became of them, and return the exit code: 1 if one is missing.
+    Ask for the certificates that are due, report what became of them, and return the exit code.
 
-    Without `scheduled` the authority is asked even if it has refused a short time ago. Raises Locked.
+    Without `scheduled` the authority is asked even if it has refused a short time ago. Raises ZddError if one that is
+    due could not be had, and Locked.
     """
     if project.tables.current() is None:
         text = "nothing is deployed, so no authority could see that the hosts are yours; `zddeploy` asks it, too"
@@ -49,13 +50,13 @@ def renew(project: Project, scheduled: bool) -> int:
     now = time.time()
     for outcome in outcomes:
         _tell(project, outcome, now, all_of_it=True)
-    new = sum(outcome.is_new for outcome in outcomes)
-    missing = [outcome.held.host for outcome in outcomes if outcome.failed]
-    text = f"{counted(new, 'new certificate')}" if new or missing else "no certificate is due"
-    cause = f"no new certificate for {', '.join(missing)}" if missing else None
-    exit_code = 1 if missing else 0
-    project.events.send(Result(outcome="failed" if missing else "done", cause=cause, exit=exit_code, text=text))
-    return exit_code
+    new, missing = sum(outcome.is_new for outcome in outcomes), [each.held.host for each in outcomes if each.failed]
+    if missing:
+        failed = ZddError(f"no new certificate for {', '.join(missing)}", hint="`zddeploy certificates` says why")
+        project.events.send(Result(outcome="failed", cause=failed.message, exit=failed.exit_code))
+        raise failed
+    project.events.send(Result(text=counted(new, "new certificate") if new else "no certificate is due"))
+    return 0
 
 
 def _tell(project: Project, outcome: Outcome, now: float, all_of_it: bool = False) -> None:

@@ -72,9 +72,7 @@ def _visit(block: Server, names: list[str], looks: Place) -> Visit | None:
     for where in block.listens:
         answers = host or where.is_default or not names
         if answers and where.unix is None and where.speaks_http1:
-            return Visit(
-                _name(names), where.address, host or _NO_NAME, _path(looks), where.tls, where.proxy_protocol
-            )
+            return Visit(_name(names), where.address, host or _NO_NAME, _path(looks), where.tls, where.proxy_protocol)
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import re
 import socket
 import threading
@@ -151,27 +150,6 @@ def test_who_sends_too_much_at_once_reads_413_and_no_reset(house: House, chunked
             connection.sendall(b"0\r\n\r\n")
 
         assert status(connection.recv(65536)) == 413
-
-
-class Early(App):
-    """It answers by the head alone, and closes with most of the body unread."""
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo much")
-        self.open.discard(connection)
-
-
-def test_an_app_that_refuses_a_body_before_it_has_read_it_is_heard(house: House) -> None:
-    path = f"{house.folder}/early.sock"
-    with contextlib.closing(Early("early", path)) as app:
-        os.chmod(path, 0o777)
-        house.serve(app)
-
-        answer = ask(house.port, method="POST", body=bytes(20_000_000))
-
-    assert (answer.status, answer.body) == (413, b"too much")
 
 
 def test_who_waits_for_100_gets_it_for_a_body_that_is_allowed(house: House, app: App) -> None:

@@ -16,6 +16,7 @@ from zdd.nginx.config import render
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.tls import Certificate, Tls
+from zdd.nginx.config.trust import Trust
 
 from ..app import say
 from ..house import House
@@ -46,6 +47,7 @@ class Shop:
             "routes": [Route("web", HOSTS), Route("admin", ["admin.test"])],
             "upstreams": {"web": [self.web.target], "admin": [self.admin.target]},
             "tls": tls,
+            "trust": Trust([]),
         }
         self.house.serve(**(given | changes))
 

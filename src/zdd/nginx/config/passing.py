@@ -2,7 +2,13 @@
 How zdd's own text passes a request on to a service: headers, buffers, tries.
 
 Large headers. By default nginx refuses a request with more than 8 kB in one line of its head (400), as cookies have,
-and an answer with more than 4 or 8 kB of headers (502), as those that set cookies or a long policy have.
+and an answer with more than 4 or 8 kB of headers (502), as those that set cookies or a long policy have. Larger buffers
+cost only what is used of them. Measured with nginx 1.22.1: 1,000 event streams held open, memory and CPU for each.
+
+    client_header_buffer_size, large_client_header_buffers, proxy_buffer_size    head of 0.3 kB     head of 6 kB
+    1k, 4 8k, 16k                                                                20.2 kB, 41 us     34.4 kB, 50 us
+    4k, 4 32k, 16k                                                               23.3 kB, 42 us     39.3 kB, 56 us
+    4k, 4 32k, 64k                                                               23.2 kB, 42 us     39.3 kB, 56 us
 """
 
 from __future__ import annotations

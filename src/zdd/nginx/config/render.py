@@ -51,6 +51,8 @@ def _http(setup: Setup, version: Version) -> str:
         "server_tokens off;",
         "keepalive_requests 100000;  # by default each client connection is closed after its thousandth request",
         "server_names_hash_bucket_size 512;  # room for the longest name there is",
+        "variables_hash_max_size 4096;  # without a warning, however many modules nginx has",
+        "variables_hash_bucket_size 128;",
         *_logs(setup),
         *(f"{what}_temp_path {quoted(setup.temp_folder)};" for what in _TEMPORARY),
         "absolute_redirect off;  # visitors may know this nginx by another port or protocol",

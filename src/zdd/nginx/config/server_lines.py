@@ -19,10 +19,8 @@ PLACE = "# What server_include names:"
 _ALL_OR_NONE = ("proxy_set_header", "proxy_hide_header", "grpc_set_header", "grpc_hide_header", "access_log")
 _KEYS = {"listen": "listen", "server_name": "server_name or host", "client_max_body_size": "client_max_body_size"}
 _KEYS |= {"proxy_read_timeout": "proxy_read_timeout"}
-_OF_HTTP = (
-    *("http", "events", "server", "upstream", "map", "geo", "split_clients", "log_format", "limit_req_zone"),
-    *("limit_conn_zone", "proxy_cache_path", "stream", "mail", "user", "worker_processes"),
-)
+_ELSEWHERE = {"http", "events", "server", "upstream", "map", "geo", "split_clients", "log_format", "limit_req_zone"}
+_ELSEWHERE |= {"limit_conn_zone", "proxy_cache_path", "stream", "mail", "user", "worker_processes"}
 
 
 def put(text: str, user_lines: str, http: str) -> str:
@@ -43,7 +41,7 @@ def problem(user_lines: str) -> tuple[str, str] | None:
     for directive in text:
         if key := _KEYS.get(directive.name):
             return _at(directive, "is set by a key"), f"set {key} in deploy.toml"
-        if directive.name in _OF_HTTP:
+        if directive.name in _ELSEWHERE:
             return _at(directive, "does not belong in a server block"), "only what nginx allows there can be added"
     for place in walk(text):
         directive = place.directive

@@ -21,6 +21,9 @@ def surroundings(project: Project, name: str) -> Surroundings:
     """
     project.config.check_names([name])
     service, current = project.config.services[name], project.tables.current()
+    if service.kind == "static":
+        hint = f"its files are in {project.paths.release}/{service.static}"
+        raise UsageError(f"{name} is static: nginx serves it, so there is no app to be beside", hint=hint)
     instances = current.of(name) if current else []
     if not instances:
         raise UsageError(f"no version of {name} is deployed", hint="`zddeploy` deploys one")

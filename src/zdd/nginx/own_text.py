@@ -91,7 +91,8 @@ class OwnText(ManagedText):
         """
         nginx = self.config.nginx
         everybody = nginx.trusted_proxies is None and trust.believes_everybody(files.read(self.paths.nginx_conf) or "")
-        return trust.chosen(nginx.trusted_proxies, nginx.proxy_protocol, ends_tls=False, everybody=everybody)
+        ends_tls = bool(getattr(nginx, "is_tls", False))
+        return trust.chosen(nginx.trusted_proxies, nginx.proxy_protocol, ends_tls, everybody)
 
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""

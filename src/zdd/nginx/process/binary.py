@@ -71,8 +71,8 @@ class Binary:
         return self._option("prefix")
 
     def lacks(self, module: str) -> bool:
-        """Return whether it was surely built without a module that is not in it by default."""
-        return "configure arguments:" in self._about and f"--with-{module}" not in self._about
+        """Return whether it was built without a module, such as http_ssl_module; False where it is not asked."""
+        return bool(self._about) and f"--with-{module}" not in self._about
 
     def _option(self, name: str) -> str | None:
         match = re.search(rf"--{name}=(\S+)", self._about)

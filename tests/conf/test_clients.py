@@ -65,7 +65,7 @@ def test_other_proxies_are_refused(folder: Path, written: str, shown: str, why: 
 
 
 def test_in_ini_each_network_is_a_line_and_a_switch_a_word(folder: Path) -> None:
-    lines = "trusted_proxies =\n    private\n    198.51.100.7\nproxy_protocol = yes\ngzip = off"
+    lines = "trusted_proxies =\n    private\n    198.51.100.7\nproxy_protocol = true\ngzip = False"
 
     section = nginx(folder, lines, "deploy.conf")
 

@@ -67,6 +67,6 @@ def test_once_somebody_has_said_it_nothing_is_told(tmp_path: Path) -> None:
 
 
 def test_without_the_key_it_depends_on_who_ends_tls() -> None:
-    assert chosen(None, proxy_protocol=False, ends_tls=False, everybody=False).proxies == ["private"]
-    assert chosen(None, proxy_protocol=False, ends_tls=True, everybody=True).proxies == []
-    assert chosen(None, proxy_protocol=True, ends_tls=True, everybody=False).lines == ["private"]
+    assert chosen(None, proxy_protocol=False, ends_tls=False, everybody=False).proxies == ("private",)
+    assert chosen(None, proxy_protocol=False, ends_tls=True, everybody=True).proxies == ()
+    assert chosen(None, proxy_protocol=True, ends_tls=True, everybody=False).lines == ("private",)

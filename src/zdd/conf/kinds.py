@@ -92,7 +92,7 @@ Listen = Annotated[
     list[str],
     kind("a port or address such as 8080, 127.0.0.1:8080 or [::1]:8080", many(readers.LISTEN, at_least=1)),
 ]
-Flag = Annotated[bool, kind("true or false", readers.FLAG)]
+YesNo = Annotated[bool, kind("true or false", readers.YES_NO)]
 Proxies = Annotated[
     list[str],
     kind("private, none, or networks such as 10.0.0.0/8", networks.PROXIES, lambda value: value or networks.NOBODY),

@@ -30,7 +30,7 @@ class NginxSection(Struct, frozen=True, kw_only=True):
         None
     )
     certificate_key: Annotated[kinds.AbsPath | None, doc("Its private key (PEM), which only you may read.")] = None
-    redirect_https: Annotated[kinds.Flag, doc("With HTTPS: whether plain requests are redirected there.")] = True
+    redirect_https: Annotated[kinds.YesNo, doc("With HTTPS: whether plain requests are redirected there.")] = True
     hsts: Annotated[kinds.Hsts, doc("How long browsers ask by HTTPS only; it cannot be taken back sooner.")] = 0
     canonical_host: Annotated[
         kinds.HostName | None, doc("The host that all others with the same routes are redirected to.")
@@ -46,8 +46,8 @@ class NginxSection(Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         kinds.Proxies | None, doc("Whose X-Forwarded-* is believed; private where zdd ends no TLS, else none.")
     ] = None
-    proxy_protocol: Annotated[kinds.Flag, doc("Connections begin with a line of the PROXY protocol.")] = False
-    gzip: Annotated[kinds.Flag, doc("Compress static files; never answers of apps, which may hold secrets.")] = True
+    proxy_protocol: Annotated[kinds.YesNo, doc("Connections begin with a line of the PROXY protocol.")] = False
+    gzip: Annotated[kinds.YesNo, doc("Compress static files; never answers of apps, which may hold secrets.")] = True
     server_include: Annotated[kinds.AbsPath | None, doc("File with nginx lines of yours for each server block.")] = None
     server_lines: str = ""  # what that file had when the configuration was read
     listen_is_set: bool = False  # whether the file has the key: the default depends on what nginx did before

@@ -155,9 +155,9 @@ def _listen(value: object, document: Document) -> str:
     return str(text)
 
 
-def _flag(value: object, document: Document) -> bool:
+def _yes_no(value: object, document: Document) -> bool:
     if isinstance(value, str) and not document.typed:
-        value = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(value.lower())
+        value = {"true": True, "false": False}.get(value.lower(), value)
     if not isinstance(value, bool):
         raise KindError(value)
     return value
@@ -208,7 +208,7 @@ PATH = Reader(_path, _WITHOUT_HOME)
 SOURCE = Reader(_source, _WITHOUT_HOME)
 INSIDE = Reader(_inside, _WITHOUT_HOME)
 LISTEN = Reader(_listen, {"anyOf": [_ADDRESS.json, {"type": "integer", "minimum": 1, "maximum": 65535}]})
-FLAG = Reader(_flag, {"type": "boolean"})
+YES_NO = Reader(_yes_no, {"type": "boolean"})
 FOLDER = Reader(_folder, _WITHOUT_HOME)
 SIGNAL = Reader(_signal, TEXT.json)
 ENV = Reader(_pairs, {"type": "object", "additionalProperties": {"type": ["string", "integer"]}})

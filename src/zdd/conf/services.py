@@ -117,7 +117,7 @@ class StaticService(Struct, frozen=True, kw_only=True):
 
     name: str
     static: Annotated[kinds.Folder, doc("A folder of the release, served by nginx; switched like every service.")]
-    spa: Annotated[kinds.Flag, doc("Unknown paths are answered with index.html, whose scripts show the page.")] = False
+    spa: Annotated[kinds.YesNo, doc("Unknown paths are answered with index.html, whose scripts show the page.")] = False
     host: Annotated[kinds.Hosts, doc("Host names routed to it; all if not set.")] = []
     path: Annotated[kinds.Route, doc("Path prefix below which the folder is; the longest match wins.")] = "/"
 

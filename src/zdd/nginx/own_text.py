@@ -154,7 +154,7 @@ class OwnText(ManagedText):
         """
         nginx = self.config.nginx
         everybody = nginx.trusted_proxies is None and trust.believes_everybody(files.read(self.paths.nginx_conf) or "")
-        return trust.chosen(nginx.trusted_proxies, nginx.proxy_protocol, ends_tls=nginx.is_tls, everybody=everybody)
+        return trust.chosen(nginx.trusted_proxies, nginx.proxy_protocol, nginx.is_tls, everybody)
 
     def _site(self, service: StaticService) -> StaticSite:
         """Return what a static service serves: whatever release it is, it is at the same paths."""

@@ -134,11 +134,10 @@ def chosen(proxies: Sequence[str] | None, proxy_protocol: bool, ends_tls: bool, 
     `everybody` the text before believed everybody, and goes on so. The PROXY protocol is only spoken by proxies, so
     where nobody has said it, private networks may speak it.
     """
-    lines = [PRIVATE] if proxies is None else list(proxies)
     if proxies is not None:
-        return Trust(list(proxies), proxy_protocol, lines)
-    unsaid = [] if ends_tls else None if everybody else [PRIVATE]
-    return Trust(unsaid, proxy_protocol, lines, asks=True)
+        return Trust(tuple(proxies), proxy_protocol, tuple(proxies))
+    unsaid = () if ends_tls else None if everybody else (PRIVATE,)
+    return Trust(unsaid, proxy_protocol, asks=True)
 
 
 def lines(trust: Trust, log: str) -> str:
@@ -156,6 +155,11 @@ def lines(trust: Trust, log: str) -> str:
     names = (*_SET, *_TOLD_BY_PROXIES, *_DROPPED, *_OF_USERS)
     headers = [*_headers(trust), *(" ".join(_dropped(other) for other in _spellings(name)) for name in names)]
     return "".join(parts) + "".join(f"{line}\n" for line in headers if line)
+
+
+def client(trust: Trust) -> str:
+    """Return the variable with the client's address, as far as it is known."""
+    return "$zdd_client" if trust.proxies else "$remote_addr"
 
 
 def believes_everybody(text: str) -> bool:
@@ -197,7 +201,7 @@ def _headers(trust: Trust) -> Iterator[str]:
     if trust.proxies is None:
         values = ("$remote_addr", "$proxy_add_x_forwarded_for", "$zdd_proto", "$zdd_host")
     elif trust.proxies:
-        values = ("$zdd_client", "$zdd_forwarded_for", "$zdd_proto", "$zdd_forwarded_host")
+        values = (client(trust), "$zdd_forwarded_for", "$zdd_proto", "$zdd_forwarded_host")
     else:
         values = ("$remote_addr", "$remote_addr", "$scheme", "$zdd_host")
     for name, value in zip(_SET, values, strict=False):

@@ -106,3 +106,18 @@ def test_entries_are_whole_wherever_a_block_begins(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(history, "_BLOCK", block)
 
     assert list(history.newest_first(path)) == [entry(3), entry(2), entry(1)]
+
+
+def test_outcomes_are_those_of_the_same_entries_and_none_without_a_readable_file(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    for deploy, outcome in ((1, "done"), (2, "failed"), (3, "done")):
+        history.append(str(path), entry(deploy, outcome))
+    with path.open("a") as file:
+        file.write('{"deploy": 4, "outc')
+
+    assert [(each.deploy, each.outcome) for each in history.outcomes(str(path))] == [
+        (3, "done"),
+        (2, "failed"),
+        (1, "done"),
+    ]
+    assert history.outcomes(str(tmp_path)) == []

@@ -32,6 +32,7 @@ class Layout:
         self.nginx_pid = f"{self.runtime}/nginx.pid"
         self.nginx_seen = f"{self.runtime}/nginx.seen"  # for keepers: the number of an nginx whose pid file is unknown
         self.nginx_told = f"{self.state}/nginx.told"  # the text that nginx was made to run last
+        self.nginx_tails = f"{self.state}/nginx.tails"  # of the texts that it was made to run before
         self.nginx_about = f"{self.state}/nginx.about"  # what its program has said of itself, with -V
         self.nginx_temp = f"{self.nginx}/temp"
         self.nginx_log = f"{self.logs}/nginx.log"

@@ -27,6 +27,7 @@ STATE = {
     "S/logs/deploy-17.jsonl": st.lists(json_texts(list(map(plain, EVENTS))), max_size=3).map(b"\n".join),
     "S/gate": mutated([b"0" * 32 + b" " + b"1" * 32 + b"\n"]),
     "S/nginx.told": json_texts([{"deploy": 17, "texts": ["a"]}]),
+    "S/nginx.tails": json_texts([{"former": [[2.0, [[1, 1]]], [None, []]]}]),
     "S/nginx.about": json_texts([{"file": [1, 2, 3, 4, 5], "said": "nginx version: nginx/1.22.1"}]),
     "S/code.json": json_texts([{"17": {"conf": "x", "folders": {}}}]),
     "R/owner": json_texts([{"conf": "/srv/shop/deploy.toml", "uid": 0, "boot_id": "x"}]),

@@ -22,7 +22,7 @@ from zdd.keeper.relay import Relay
 class FakeLog:
     def __init__(self) -> None:
         self.tended = 0
-        self.pause = 1.0
+        self.pause = 1000.0
 
     def tend(self) -> str | None:
         self.tended += 1
@@ -44,6 +44,7 @@ class FakeApp:
         self.descendants = self.unkillable = self.low_priority = False
         self.ended: Ended | None = None
         self.fails: OSError | None = None
+        self.ran = self.waited = 0.0
 
     def leaves_its_session(self) -> bool:
         return False
@@ -74,6 +75,9 @@ class FakeApp:
             self.descendants = self.has_children = self.unkillable
             if self.pid:
                 self.die(-9)
+
+    def on_cores(self) -> tuple[float, float]:
+        return self.ran, self.waited
 
     def full_speed(self) -> bool:
         self.low_priority = False

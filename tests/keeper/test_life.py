@@ -86,6 +86,26 @@ def test_a_start_gives_way_to_others_for_a_while(stage: New) -> None:
     assert not starting.app.low_priority
 
 
+def test_a_start_that_gets_no_core_gives_way_to_nobody_any_more(stage: New) -> None:
+    starving = stage(polite_for=15.0)
+
+    starving.app.ran, starving.app.waited = 0.1, 1.1
+    starving.push(1)
+
+    assert not starving.app.low_priority
+    assert starving.logged == ["it has waited 1.1 s for a core and run for 0.1 s: it yields to nobody any more"]
+
+
+def test_a_start_that_only_goes_on_slowly_gives_way_all_the_same(stage: New) -> None:
+    slow = stage(polite_for=15.0)
+
+    for second in range(1, 14):
+        slow.app.ran, slow.app.waited = second * 0.4, second * 0.6
+        slow.push(1)
+
+        assert slow.app.low_priority
+
+
 def test_a_restart_gives_way_to_nobody(serving: New) -> None:
     crashed = serving()
 
@@ -112,12 +132,13 @@ def test_the_log_is_rotated_also_after_the_instance_was_parked(serving: New) -> 
     again.keeper.park(0.0, fallback=True)
     again.push(1)
     assert again.keeper.life.shown == "resting"
+    again.app.log.pause = 1.0
 
     again.keeper.start()
     tended = again.app.log.tended
     again.push(60)
 
-    assert again.app.log.tended == tended + 60
+    assert again.app.log.tended == tended + 40, "each second, or half a second later"
 
 
 # Crashes

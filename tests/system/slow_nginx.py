@@ -41,7 +41,7 @@ class SlowNginx:
     def _run(self) -> None:
         since: dict[int, float] = {}
         while not self._end.wait(0.01):
-            waiting = {pid for pid in process.parents() if _waits(pid)}
+            waiting = {pid for pid in process.parents() if waits(pid)}
             since = {pid: since.get(pid, time.monotonic()) for pid in waiting}
             if any(time.monotonic() - begun > self.seconds for begun in since.values()):
                 self._let_in()
@@ -49,7 +49,7 @@ class SlowNginx:
         for _ in range(500):  # whoever still waits is let in, so that nothing hangs
             self._let_in()
             time.sleep(0.01)
-            if not any(_waits(pid) for pid in process.parents()):
+            if not any(waits(pid) for pid in process.parents()):
                 return
 
     def _let_in(self) -> None:
@@ -58,7 +58,7 @@ class SlowNginx:
             self.reads += 1
 
 
-def _waits(pid: int) -> bool:
+def waits(pid: int) -> bool:
     """Whether the process is an nginx that opens a FIFO nobody writes to."""
     try:
         return Path(f"/proc/{pid}/wchan").read_text() == "wait_for_partner" and "nginx" in process.title(pid)

@@ -9,9 +9,12 @@ import time
 
 import pytest
 
+from tests.waiting import eventually
+from zdd.host import process
+
 from .at_load import BUSY
 from .project import HEAD, PLAIN_TCP, Project, assert_only_reloads_cost, configure, service, version
-from .slow_nginx import SlowNginx
+from .slow_nginx import SlowNginx, waits
 
 pytestmark = pytest.mark.usefixtures("each_nginx")
 SITE = (
@@ -65,6 +68,36 @@ def test_somebody_elses_reload_just_before_ours_does_not_pass_for_it(shop: Proje
 
     assert_only_reloads_cost(report)
     assert list(report.answered) == ["1", "2", "3"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces")
+@pytest.mark.parametrize("slow", ["the test", "the reload"])
+def test_a_signal_is_obeyed_while_nginx_reads_a_long_text(shop: Project, slow: str) -> None:
+    if slow == "the reload":
+        quick_test(shop)
+    with SlowNginx(shop.folder / "slow.conf", 3600) as nginx:
+        version(shop, 2)
+        deploy = shop.beside("--json")
+        eventually(lambda: nginx_reads(shop, master(shop) if slow == "the reload" else None))
+
+        deploy.send_signal(signal.SIGINT)
+
+        eventually(lambda: '"event":"failed"' in deploy.said())
+        nginx.seconds = 0.0  # what is undone is read again
+        assert deploy.wait(60) == 1
+        assert "web 1" in shop.get(host="shop.test")
+        shop.zddeploy()
+        assert "web 2" in shop.get(host="shop.test")
+
+    assert "zddeploy: interrupted by SIGINT\n" in deploy.said()
+    assert "deploy 1 still serves" in deploy.said()
+
+
+def nginx_reads(project: Project, master: int | None) -> bool:
+    """Whether this nginx waits for the slow file, or else one that tests a text."""
+    titles = {pid: process.title(pid) for pid in process.parents()}
+    testing = [pid for pid, title in titles.items() if " -t " in title and f"{project.folder}/" in title]
+    return any(map(waits, testing if master is None else [master]))
 
 
 @pytest.mark.matrix

@@ -53,6 +53,8 @@ def test_a_bad_release_answers_nobody_and_the_old_one_is_started_again(project: 
     assert set(report.answered) == {"1"}
     assert {"dies": "exit status 1", "errs": "answered 500", "hangs": "nothing accepts"}[bad] in failed.stderr
     assert "deploy 1 still serves" in failed.stderr
+    waits = "going back: web-2 must end first (killed within 10 s), then web-1 starts again; requests wait meanwhile"
+    assert waits in failed.stdout
     assert list(project.serving()) == ["web-1"]
     eventually(lambda: list(project.instances()) == ["web-1"])
 

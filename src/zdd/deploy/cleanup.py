@@ -20,6 +20,7 @@ from zdd.events import Drain
 from zdd.host import files, rotation
 from zdd.host.process import Process
 from zdd.instances.driver import Times
+from zdd.instances.retirement import Retirement, retire
 from zdd.instances.state import InstanceState
 from zdd.operate import logs
 from zdd.project import Project
@@ -83,10 +84,12 @@ def _retire(
     # A worker of an older text follows the slots, so only a port, or a slot that only it knows, leads here for it.
     older = {found.name for found, _ in instances if found.classic or found.port is not None or found.name in led}
     workers = project.proxy.retiring_workers() if older else []
+    begun, retirements = time.time(), []
     for instance, warm in instances:
         which = [*(workers if instance.name in older else []), *uncounted]
-        begun = time.time()
-        project.instances.of(instance.name).retire(warm, which)
+        retirements.append(Retirement(project.instances.of(instance.name), warm, which))
+    retire(retirements)
+    for instance, _ in instances:
         _tell_kill(project, instance, begun)
 
 

@@ -86,7 +86,8 @@ def recover(project: Project) -> Manifest | None:
         except DeployFailed as error:
             project.events.notice(f"deploy {target.deploy} was interrupted and cannot be finished: {error}")
     turn_back(project, target)
-    pipeline.undo(steps, project, DeployFailed(f"deploy {target.deploy} was interrupted"))
+    with project.interrupts.held():
+        pipeline.undo(steps, project, DeployFailed(f"deploy {target.deploy} was interrupted"))
     return target
 
 

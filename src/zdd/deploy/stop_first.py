@@ -45,6 +45,7 @@ def forward(project: Project, target: Manifest, old: Sequence[Instance], new: Se
 
 def back(project: Project, old: Sequence[Instance], new: Sequence[Instance]) -> None:
     """Start the old instances again. Raises DeployFailed if one cannot start, NeedsPerson if a new one still runs."""
+    _tell_way_back(project, old, new)
     try:
         _park(project, new, hold_max(project, new) * _SHARE, fallback=False)
     except DeployFailed as error:
@@ -82,6 +83,16 @@ def _warn_of_long_lived(project: Project, old: Sequence[Instance]) -> None:
             connections = f"{counted(number, 'connection')} open for 10 s or longer, such as WebSockets"
             text = f"{instance.name}: {connections}: cut after 2 s, since requests wait for the old version to stop"
             project.events.send(Notice(service=instance.service, instance=instance.name, text=text))
+
+
+def _tell_way_back(project: Project, old: Sequence[Instance], new: Sequence[Instance]) -> None:
+    """Tell what is waited for, if the old version does not serve: two versions never run at once."""
+    stopped = [each.name for each in old if project.instances.look(each.name).state not in ("serving", ORPHANED)]
+    if stopped:
+        first, then = ", ".join(each.name for each in new), ", ".join(stopped)
+        seconds = max((project.instances.of(each.name).ends_within() for each in new), default=0.0)
+        text = f"going back: {first} must end first (killed within {seconds:g} s), then {then} starts again"
+        project.events.notice(f"{text}; requests wait meanwhile" if any(each.has_slot for each in old) else text)
 
 
 def _longest_start(project: Project, instances: Sequence[Instance]) -> float:

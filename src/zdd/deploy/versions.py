@@ -19,7 +19,7 @@ from zdd.conf.schema import Config
 from zdd.conf.services import Service
 from zdd.deploy.plan import Request
 from zdd.errors import UsageError
-from zdd.history import Entry
+from zdd.history import Outcome
 from zdd.instances import environment
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
@@ -39,10 +39,10 @@ class Version(NamedTuple):
 
 def committed(project: Project) -> list[Version]:
     """Return every committed deploy that the history, a table or a snapshot records, newest first."""
-    return _committed(project, list(history.known(project.paths.history)))
+    return _committed(project, history.outcomes(project.paths.history))
 
 
-def _committed(project: Project, entries: list[Entry]) -> list[Version]:
+def _committed(project: Project, entries: list[Outcome]) -> list[Version]:
     done = {entry.deploy: entry for entry in reversed(entries) if entry.outcome == "done"}
     refused = {entry.deploy for entry in entries} - done.keys()
     tables = {number: table for number in project.tables.numbers() if (table := project.tables.read(number))}
@@ -50,7 +50,7 @@ def _committed(project: Project, entries: list[Entry]) -> list[Version]:
     headers = project.snapshots.headers()
     versions: list[Version] = []
     for number in sorted({*done, *tables, *headers} - refused):
-        record: Entry | Manifest | None = tables.get(number) or done.get(number)
+        record: Outcome | Manifest | None = tables.get(number) or done.get(number)
         if header := headers.get(number):
             versions.append(Version(number, header.origin, header.release))
         elif record:
@@ -58,7 +58,7 @@ def _committed(project: Project, entries: list[Entry]) -> list[Version]:
     return versions[::-1]
 
 
-def _origin(record: Entry | Manifest, earlier: list[Version]) -> int:
+def _origin(record: Outcome | Manifest, earlier: list[Version]) -> int:
     """Return the first deploy of the record's version; a restart or up by zdd 0.1.0 does not name it."""
     if record.origin is None and record.action in _RESTARTS and earlier:
         return earlier[-1].origin
@@ -111,7 +111,7 @@ def served(project: Project) -> list[str]:
     if project.releases is None:
         return []
     headers, last = project.snapshots.headers(), dict[str | None, int]()
-    entries, tables = list(history.known(project.paths.history)), set(project.tables.numbers())
+    entries, tables = history.outcomes(project.paths.history), set(project.tables.numbers())
     for version in reversed(_committed(project, entries)):
         header = headers.get(version.deploy)
         table = project.tables.read(version.deploy) if version.deploy in tables else None

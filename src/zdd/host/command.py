@@ -173,10 +173,14 @@ class Spawned:
                 self.kill_session()
 
     def kill_session(self) -> None:
-        """Kill the child's whole session; return once the child has ended."""
+        """Kill the child's whole session; return once the child has ended. Leave alone what is another user's: sudo."""
         if self._child.returncode is None:
-            os.killpg(self._child.pid, signal.SIGKILL)  # not reaped yet, so the number is not reused
-            self._child.wait()
+            try:
+                os.killpg(self._child.pid, signal.SIGKILL)  # not reaped yet, so the number is not reused
+            except PermissionError:
+                self.forget()
+            else:
+                self._child.wait()
 
     def forget(self) -> Process:
         """Prevent Python's warning that the child still runs when we end; return the process."""

@@ -19,6 +19,24 @@ def memory_bytes(pid: int) -> int:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
 
 
+def on_cores(pids: list[int]) -> tuple[float, float]:
+    """
+    Return for how many seconds these processes' threads have run, and were ready to run but got no core.
+
+    Both are 0 where the kernel does not count (CONFIG_SCHED_INFO).
+    """
+    ran = waited = 0
+    for pid in pids:
+        try:
+            threads = os.listdir(f"/proc/{pid}/task")
+        except OSError:  # it has ended
+            continue
+        for thread in threads:
+            if fields := proc.read(f"/proc/{pid}/task/{thread}/schedstat").split():
+                ran, waited = ran + int(fields[0]), waited + int(fields[1])
+    return ran / 1e9, waited / 1e9
+
+
 def use_of_trees(roots: list[int]) -> dict[int, tuple[int, float]]:
     """
     Return the resident memory in bytes and the CPU time in seconds of each of these processes with all below it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from zdd.conf.services import Service
 from zdd.host.process import Process
@@ -46,6 +46,13 @@ class Launch(NamedTuple):
     folder: str
     proxy: Callable[[], ProxySide]
     predecessors: Sequence[str] | None = None
+
+
+class Question(NamedTuple):
+    """What a keeper is asked: on which control socket, and with which arguments."""
+
+    control: str
+    args: dict[str, Any]
 
 
 class Driver(Protocol):
@@ -128,6 +135,10 @@ class Driver(Protocol):
 
         `workers` are nginx's workers of before a reload, which may still send it requests.
         """
+
+    def retirement(self, warm: float, workers: Sequence[Process]) -> Question | None:
+        """Return what `retire` asks the keeper, so that many are asked at once; None if there is no keeper."""
+        return None
 
     def await_gone(self, until: float) -> None:
         """Wait until a retired instance has ended; stop one that has not at the moment `until`."""

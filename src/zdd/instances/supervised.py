@@ -16,7 +16,7 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.instances import environment, orphan, spec
-from zdd.instances.driver import Driver, Launch, Times
+from zdd.instances.driver import Driver, Launch, Question, Times
 from zdd.instances.fixed_port import fixed_port
 from zdd.instances.health.probe import Probe
 from zdd.instances.health.verdict import Health
@@ -157,10 +157,14 @@ class SupervisedInstance(Driver):
 
         Without a keeper, drain and stop the app here, and wait for its end.
         """
-        drain = self._times().drain_timeout
+        asked = self.retirement(warm, workers).args
+        if not self._ask("retire", **asked):
+            self._drain_and_finish(asked["drain"], workers)
+
+    def retirement(self, warm: float, workers: Sequence[Process]) -> Question:
+        """Return what `retire` asks the keeper."""
         pairs = [[worker.pid, worker.start_time] for worker in workers]
-        if not self._ask("retire", warm=warm, drain=drain, workers=pairs):
-            self._drain_and_finish(drain, workers)
+        return Question(self.control, {"warm": warm, "drain": self._times().drain_timeout, "workers": pairs})
 
     def renew(self, times: Times) -> None:
         """

@@ -115,6 +115,10 @@ class App:
         """Give the app the usual priority; return False if the kernel asks to try again (it limits the rate)."""
         return _be_nice(self.pid, 0)
 
+    def on_cores(self) -> tuple[float, float]:
+        """Return for how many seconds its threads have run, and were ready to run but got no core."""
+        return usage.on_cores(process.descendants(os.getpid()))
+
     def _ended(self, status: int) -> Ended:
         report = os.read(self._report, 65536) if self._report is not None else b""
         self._close_report()

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from zdd.keeper.part import Shared
 
 _MOST_NAMES, _MOST_BYTES = 64, 1 << 20  # in all folders of an instance
-_EVERY = 1.0  # seconds between looks
+_EVERY, _SELDOM = 1.0, 4.0  # seconds between looks, and between those at folders that the kernel watches for us
+_ANEW = 15  # looks after which it is not enough that the disk has not grown: others may have freed what the app took
 _COST = 1000  # the search for removed files takes at most this part of the time
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
@@ -33,46 +34,71 @@ class AppFolders(Part):
         self.exceeded = exceeded
         self._used: tuple[int, int] | None = None  # bytes and inodes of the disk when removed files were looked for
         self._next_search = 0.0
+        self._has_nested = False
+        self._quick = 0  # looks at the disk alone, since the last one into the folders
 
     def begin(self) -> None:
-        """Look at intervals from now on: the app is about to start."""
-        if self.record.app_folder:
+        """
+        Look at intervals from now on, since the app is about to start; first remove the folders that it has no more.
+
+        They are long if the folders are watched, so that `look` is called when a file in them is made or written.
+        """
+        self._has_nested, self._quick = False, 0
+        self._remove_former()
+        if self.all():
             self._has_grown()
-            self.deadlines.at(_EVERY, self._look)
+            self.deadlines.about(_EVERY, self._look_again)
 
     def pause(self) -> None:
         """Stop looking: the app has ended."""
-        self.deadlines.cancel(self._look)
+        self.deadlines.cancel(self._look_again)
+
+    def look(self) -> None:
+        """Look into the folders now, and again soon, since something in them has changed; if the app runs."""
+        if self.deadlines.is_set(self._look_again):
+            self.deadlines.about(_EVERY, self._look_again)
+            self._look(self._has_grown())
 
     def empty(self) -> None:
         """Remove what is in the folders."""
-        for folder in self._folders():
+        for folder in self.all():
             try:
                 for name in os.listdir(folder):
                     files.remove_tree(f"{folder}/{name}")
             except OSError:  # the app still adds to it: the next look finds it
                 pass
 
-    def remove_former(self) -> None:
+    def _remove_former(self) -> None:
         """Remove the folders of sockets that the app has shut down, before it is started again."""
-        for folder in sorted(self._folders(), key=_number)[:-1]:
+        for folder in sorted(self.all(), key=_number)[:-1]:
             try:
                 files.remove_tree(folder)
             except OSError:
                 pass
 
-    def _look(self) -> None:
-        self.deadlines.at(_EVERY, self._look)
-        if excess := self._excess():
+    def _look_again(self) -> None:
+        """Look whether the disk has grown; into the folders only if so, if nobody watches them, and now and then."""
+        is_quick = self.listener.is_watched and not self._has_nested and self._quick < _ANEW
+        self.deadlines.about(_SELDOM if is_quick else _EVERY, self._look_again)
+        has_grown = self._has_grown()
+        if has_grown or not is_quick:
+            self._look(has_grown)
+        else:
+            self._quick += 1
+
+    def _look(self, has_grown: bool) -> None:
+        self._quick = 0
+        if excess := self._excess(has_grown):
             self.exceeded(excess)
 
-    def _excess(self) -> str | None:
-        size = 0
-        for names, used in enumerate((used for folder in self._folders() for used in _within(folder)), 1):
+    def _excess(self, has_grown: bool) -> str | None:
+        size, self._has_nested = 0, False
+        for names, (used, is_folder) in enumerate((entry for folder in self.all() for entry in _within(folder)), 1):
             size += used
+            self._has_nested |= is_folder  # what happens in that is not told
             if names > _MOST_NAMES or size > _MOST_BYTES:
                 return self._words(names > _MOST_NAMES)
-        if not self._has_grown():
+        if not has_grown:
             return None
         removed = self._removed_files()
         if len(removed) > _MOST_NAMES or sum(removed.values()) > _MOST_BYTES:
@@ -83,7 +109,10 @@ class AppFolders(Part):
         much = f"{_MOST_NAMES} files" if is_of_names else f"{_MOST_BYTES >> 20} MiB"
         return f"the app has put more than {much} into the folder of its socket, which lies in {self.record.folder}"
 
-    def _folders(self) -> list[str]:
+    def all(self) -> list[str]:
+        """Return the folders: one for each socket that the instance has had; an app with a port, or none, has none."""
+        if not self.record.app_folder:
+            return []
         prefix = f"{os.path.basename(self.record.app_folder)}."
         try:
             names = os.listdir(self.record.folder)
@@ -132,13 +161,14 @@ def _links(pid: int) -> Iterator[str]:
             pass
 
 
-def _within(folder: str, parent: int | None = None) -> Iterator[int]:
-    """Yield the bytes of each file and folder in a folder, without following links."""
+def _within(folder: str, parent: int | None = None) -> Iterator[tuple[int, bool]]:
+    """Yield for each file and folder in a folder its bytes, and whether it is a folder, without following links."""
     try:
         with files.Opened(folder, _FOLDER, folder=parent) as fd, os.scandir(fd) as entries:
             for entry in entries:
-                yield entry.stat(follow_symlinks=False).st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
+                is_folder = entry.is_dir(follow_symlinks=False)
+                yield entry.stat(follow_symlinks=False).st_blocks * 512, is_folder
+                if is_folder:
                     yield from _within(entry.name, fd)
     except OSError:  # it is gone, or was replaced
         pass

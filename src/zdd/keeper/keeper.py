@@ -11,6 +11,7 @@ import signal
 from zdd.keeper import states
 from zdd.keeper.app import NeverRan
 from zdd.keeper.app_folders import AppFolders
+from zdd.keeper.changes import Changes
 from zdd.keeper.drain import Drain, LongLived, Shutdown
 from zdd.keeper.hold import Hold
 from zdd.keeper.outage import Outage
@@ -36,15 +37,14 @@ class Keeper(Part):
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
         self.life = Lifecycle(states.HELD if self.record.start_held else states.STARTING, shared.control, shared.log)
-        on = self.life.on
-        self.runner = Runner(shared, lambda: on(states.ALL_ENDED))
+        self.runner = Runner(shared, lambda: self.life.on(states.ALL_ENDED))
         self.hold = Hold(shared, self._overdue)
-        self.outage = Outage(shared, self.hold, self._start, on)
+        self.outage = Outage(shared, self.hold, self._start, self.life.on)
         self.presence = Presence(shared, self._silent)
         self.app_folders = AppFolders(shared, self._exceeded)
-        self._excess = ""
-        self.long_lived = LongLived(shared)
-        self.drain = Drain(shared, lambda: on(states.WARM_OVER), self._drained)
+        self.changes = Changes(shared, self.app_folders.all, [self.runner.tend_if_due, self.app_folders.look])
+        self.long_lived, self._excess = LongLived(shared), ""
+        self.drain = Drain(shared, lambda: self.life.on(states.WARM_OVER), self._drained)
         self.shutdown = Shutdown(shared, self.hold, self.drain)
         self.parking = Parking(shared, self.hold, self.start)
         self._name_actions()
@@ -219,8 +219,8 @@ class Keeper(Part):
         self.life.on(states.DRAINED)
 
     def _start(self, low_priority: bool = False) -> None:
-        self.app_folders.remove_former()
         self.app_folders.begin()
+        self.changes.begin()
         if ended := self.runner.start(low_priority):
             self._app_ended(ended)
             return

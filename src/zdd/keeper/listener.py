@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zdd.keeper.record import Record
 
 BACKLOG = 65535  # the kernel takes net.core.somaxconn if that is less
-SOON, NOW_AND_THEN, NEVER = 0.01, 1.0, 1e6  # seconds until the next `tend`
+SOON, NOW_AND_THEN, SELDOM, NEVER = 0.01, 1.0, 4.0, 1e6  # seconds until the next `tend`
 
 
 class Listener:
@@ -26,6 +26,7 @@ class Listener:
     address: str | int | None = None  # for health requests: a path or a port
     placeholder: str | None = None  # a name of `listen_socket` in the app's folder, which the app may unlink
     ends_with_app = False  # while no app runs, connections must wait at another socket
+    is_watched = False  # `tend` is called when a name has changed, so it need not be called often
 
     def __init__(self, record: Record, loop: Loop) -> None:
         self.record = record

@@ -16,9 +16,12 @@ from zdd.host import acl, files, rotation
 _REMEMBERED = 256 << 10  # bytes, from the end
 _ENOUGH = 512  # bytes that do not occur at the same place twice by chance
 _MODE = 0o640
-_NOW_AND_THEN, _SOON = 1.0, 0.1  # seconds between looks
-_QUIET = 10  # of so many looks at a log whose size stays, one is thorough
+_SOON, _NOW_AND_THEN, _SELDOM = 0.1, 1.0, 4.0  # seconds between looks: at a flood, at a log that grows, at a quiet one
+_QUIET = 10.0  # seconds after which also a log whose size stays is looked at thoroughly
 _FLOOD = 0.05  # of log_max between two looks
+# Bytes a second that an app may print once it begins: dd wrote 1.4e9 into a page cache. Before the next look at a quiet
+# log that may fill half of the room that is left on the disk.
+_FASTEST = 2e9
 _DROPPED = "{:,} bytes of this log were dropped: more than log_max was printed, or the disk is full"
 
 
@@ -33,7 +36,8 @@ class Log:
         self._last, self._end = b"", 0  # the remembered bytes, and where in the file they end
         self._words: str | None = None  # to be written to the log
         self._is_logged = self._is_flooded = False
-        self._quiet = 0  # looks since the size has changed
+        self._quiet = 0.0  # seconds since the last thorough look
+        self._pause = _NOW_AND_THEN
         self._remember()
 
     def write(self, line: str) -> None:
@@ -56,9 +60,14 @@ class Log:
     def tend(self) -> str | None:
         """Look, and rotate the log if it is large; return a message for the log, once."""
         before = self._end
-        self._quiet = self._quiet + 1 if os.fstat(self.fd).st_size == before else 0
-        if self._quiet % _QUIET:
-            return None
+        if os.fstat(self.fd).st_size == before:
+            self._quiet, self._is_flooded = self._quiet + self.pause, False
+            self._pause = min(2 * self._pause, max(_NOW_AND_THEN, self._seconds_of_room()), _SELDOM)
+            if self._quiet < _QUIET:
+                return None
+        else:
+            self._pause = _NOW_AND_THEN
+        self._quiet = 0.0
         self.look()
         self._is_flooded = bool(self.most) and self._end - before > self.most * _FLOOD
         lost = rotation.rotate(self.path, self.most)
@@ -71,8 +80,17 @@ class Log:
 
     @property
     def pause(self) -> float:
-        """Return the seconds until `tend` is due again: few if the app prints so much that the disk may fill."""
-        return _SOON if self._is_flooded else _NOW_AND_THEN
+        """
+        Return the seconds until `tend` is due again.
+
+        They are few if the app prints so much that the disk may fill, and grow while it prints nothing.
+        """
+        return _SOON if self._is_flooded else self._pause
+
+    def _seconds_of_room(self) -> float:
+        """Return in how many seconds the app could fill half of the disk that is left."""
+        disk = os.fstatvfs(self.fd)
+        return disk.f_bavail * disk.f_frsize / 2 / _FASTEST
 
     def _is_emptied(self) -> bool:
         """Return whether the log was emptied: it is shorter, or other bytes stand where it ended."""

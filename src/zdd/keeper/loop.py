@@ -16,11 +16,16 @@ class Deadlines:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
-        self._due: dict[Callable[[], object], float] = {}
+        self._due: dict[Callable[[], object], tuple[float, float]] = {}  # from when on, and when at the latest
 
-    def at(self, seconds: float, call: Callable[[], object]) -> None:
-        """Make the call once, this many seconds from now."""
-        self._due[call] = self.now() + seconds
+    def at(self, seconds: float, call: Callable[[], object], slack: float = 0.0) -> None:
+        """Make the call once, this many seconds from now; or up to `slack` seconds later, when we are awake anyway."""
+        due = self.now() + seconds
+        self._due[call] = due, due + slack
+
+    def about(self, seconds: float, call: Callable[[], object]) -> None:
+        """Make the call once, in this many seconds or half as many later: looks that nobody waits for share a wake."""
+        self.at(seconds, call, seconds / 2)
 
     def cancel(self, *calls: Callable[[], object]) -> None:
         """Cancel these calls, if they are set."""
@@ -36,14 +41,14 @@ class Deadlines:
         self._due.clear()
 
     def next(self) -> float | None:
-        """Return the seconds until the first call is due; None if there is none."""
-        return max(0.0, min(self._due.values()) - self.now()) if self._due else None
+        """Return the seconds until a call has to be made; None if there is none."""
+        return max(0.0, min(latest for _, latest in self._due.values()) - self.now()) if self._due else None
 
     def run(self) -> None:
         """Make the calls that are due, oldest first; calls that they set wait for the next run."""
         now = self.now()
         for call, when in sorted(self._due.items(), key=lambda pair: pair[1]):
-            if when <= now and self._due.get(call) == when:  # an earlier call may have cancelled or moved it
+            if when[0] <= now and self._due.get(call) == when:  # an earlier call may have cancelled or moved it
                 del self._due[call]
                 call()
 

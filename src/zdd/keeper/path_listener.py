@@ -16,7 +16,7 @@ import os
 import socket
 
 from zdd.host import acl, files, sock_diag
-from zdd.keeper.listener import BACKLOG, NOW_AND_THEN, Listener, connections_to_path
+from zdd.keeper.listener import BACKLOG, NOW_AND_THEN, SELDOM, Listener, connections_to_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class PathListener(Listener):
                 step()
             except OSError:  # the folder or the socket is missing, or no link can be made; this may change
                 pass
-        return NOW_AND_THEN
+        return SELDOM if self.is_watched else NOW_AND_THEN
 
     def withdraw(self) -> None:
         """Remove the path, so that connections fail immediately."""

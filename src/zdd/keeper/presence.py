@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zdd.keeper.part import Shared
 
 _EVERY, _IN_DOUBT = 5.0, 1.0  # seconds between looks
+_SLACK = 1.0  # seconds by which a look may come earlier, when the keeper is awake anyway
 _ANEW = 6  # looks after which the holder is searched again: it may hold a socket that no longer listens
 _SURE, _SURE_OF_SILENCE = 2, 3  # health requests in a row that are refused, or not answered
 _PATIENCE = 2.0  # seconds for an answer on a socket that only the app was given, and has closed
@@ -43,15 +44,19 @@ class Presence(Part):
         self._holder, self._looks, self._doubts = None, 0, 0
         self._elsewhere = self._asks = False
         self.acceptance.forget()
-        self.deadlines.at(_EVERY, self._look)
+        if self.listener.address is not None:
+            self.deadlines.at(_EVERY, self._look)  # not sooner: the health requests of an outage end then
 
     def pause(self) -> None:
         """Stop checking: the app has ended, or its connections are being counted."""
         self.acceptance.forget()
         self.deadlines.cancel(self._look, self._unanswered)
 
+    def _look_again(self) -> None:
+        self.deadlines.at(_EVERY - _SLACK, self._look, _SLACK)
+
     def _look(self) -> None:
-        self.deadlines.at(_EVERY, self._look)
+        self._look_again()
         if self.app.pid is None or self.listener.address is None:
             return
         is_stuck = self.acceptance.look()

@@ -45,6 +45,8 @@ def main(path: str) -> int:
         numbers = os.read(signals, 4096)
         if signal.SIGCHLD in numbers:
             keeper.children_changed()
+        if signal.SIGIO in numbers:
+            keeper.changes.noticed()
         if signal.SIGTERM in numbers:
             write("told to stop by SIGTERM")
             keeper.stop()
@@ -94,7 +96,7 @@ def _signals() -> int:
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (signal.SIGCHLD, signal.SIGTERM):
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGIO):
         signal.signal(number, lambda *_: None)
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)

@@ -6,6 +6,7 @@ import signal
 
 from zdd.keeper import kills, log
 from zdd.keeper.app import NeverRan
+from zdd.keeper.low_priority import LowPriority
 from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ class Runner(Part):
     def __init__(self, shared: Shared, all_ended: Callable[[], object]) -> None:
         super().__init__(shared)
         self.all_ended = all_ended
+        self.low_priority = LowPriority(shared)
         self.ended: Ended | None = None  # how the app ended the last time
         self.has_served = False  # so that a kill may have cost somebody something
         self._started = self._told = self._kill_until = 0.0
@@ -52,23 +54,23 @@ class Runner(Part):
         self.tend()
         self._tend_log()
         if low_priority:
-            self.deadlines.at(self.record.low_priority_for, self.full_speed)
+            self.low_priority.begin()
         return None
 
     def tend(self) -> None:
         """Look after the listener while the app runs."""
         self.deadlines.at(_TEND_AGAIN, self.tend)  # in case that it fails
-        self.deadlines.at(self.listener.tend(), self.tend)
+        self.deadlines.about(self.listener.tend(), self.tend)
+
+    def tend_if_due(self) -> None:
+        """Look after the listener now instead of later, if an app runs."""
+        if self.deadlines.is_set(self.tend):
+            self.tend()
 
     def serve(self) -> None:
         """The app serves: it has waited long enough, and a kill may now cost somebody something."""
         self.has_served = True
-        self.full_speed()
-
-    def full_speed(self) -> None:
-        """End the low priority."""
-        if not self.app.full_speed():
-            self.deadlines.at(2 * _AGAIN, self.full_speed)
+        self.low_priority.end()
 
     def end(self) -> None:
         """Send the app its stop signal."""
@@ -102,7 +104,7 @@ class Runner(Part):
             self.log(line)
         if self.record.nginx_log:
             log.rotate_nginx(self.record.nginx_log, self.record.log_max)
-        self.deadlines.at(self.app.log.pause, self._tend_log)
+        self.deadlines.about(self.app.log.pause, self._tend_log)
 
     def _kill(self) -> None:
         is_whole, seconds = self.app.pid is not None, self.record.stop_timeout

@@ -35,6 +35,7 @@ from zdd.routing.manifest import Manifest
 
 if TYPE_CHECKING:
     from zdd.nginx.gate import Gate
+    from zdd.nginx.tails import Tails
 
 _DOORS = 5  # server blocks that are asked for the mark: those of one text agree
 _FOR_THE_MARK = "reloaded, this once: from now on nginx shows which version answers"
@@ -116,6 +117,13 @@ class NginxBase(Proxy, ABC):
         timeouts = {name: max(client.TIMEOUT, service.health_timeout) for name, service in services}
         return Gate(self.paths, Door(self.mark, self.error_log, self.is_ours, timeouts), self.clock, self.interrupt)
 
+    @cached_property
+    def tails(self) -> Tails:
+        """How long pooled connections may lead to old instances, of the texts that its workers run."""
+        from zdd.nginx.tails import Tails
+
+        return Tails(self.paths.nginx_tails, addresses.beginnings(self.paths.current))
+
     def require(self) -> None:
         """Raise UsageError where a deploy cannot change nginx, unless nginx runs its text already."""
         target = foreseen.table(self.config)
@@ -159,6 +167,8 @@ class NginxBase(Proxy, ABC):
         """Make a change to this text, and see to it that it reaches all who take requests. Raises DeployFailed."""
         if text is not None and self.runs(text):
             return change()
+        if before := self.file.text():
+            self.tails.replace(before, self.binary.version, self.workers())
         return sharing.reaching_all(change, self.file, self._rivals, self.clock)
 
     def _rivals(self) -> list[Rival]:
@@ -190,9 +200,8 @@ class NginxBase(Proxy, ABC):
         text_before = (json.loads(kept)["text"] or "") if kept else ""
         everywhere = kept is None or text_before != text
         from zdd.nginx import gate
-        from zdd.nginx.config import pool
 
-        own, texts = addresses.beginnings(self.paths.current), {text, text_before}
+        texts = {text, text_before}
         asked = self._known_requests(name for name in target.services() if everywhere or name in changed)
         visits = [request for request in asked.values() if isinstance(request, Visit)]
         unproved = []
@@ -203,7 +212,7 @@ class NginxBase(Proxy, ABC):
             visits = [visit for visit in visits if visit.service not in target.static]
         return [
             *unproved,
-            *self.gate.prove(target, visits, lambda: [pool.longest(each, self.binary.version, own) for each in texts]),
+            *self.gate.prove(target, visits, lambda: self.tails.of(texts, self.binary.version, self.workers())),
             *(gate.unproved(name, "no-request", why) for name, why in asked.items() if isinstance(why, str)),
         ]
 

@@ -32,7 +32,7 @@ def ask(
     """
     until = clock.now() + timeout
     wanted = Request(visit.path, visit.host, more, method)
-    return request.ask(_connect(visit, timeout), wanted, lambda: until - clock.now(), interrupt)
+    return request.ask(_connect(visit, timeout, interrupt), wanted, lambda: until - clock.now(), interrupt)
 
 
 def fetch(
@@ -67,8 +67,8 @@ def asking(mark: Mark) -> dict[str, str]:
     return {REQUEST_HEADER: mark.secret}
 
 
-def _connect(visit: Visit, timeout: float) -> socket.socket:
-    connection = request.connect(visit.address if visit.unix is None else visit.unix, timeout)
+def _connect(visit: Visit, timeout: float, interrupt: Callable[[], None]) -> socket.socket:
+    connection = request.connect(visit.address if visit.unix is None else visit.unix, timeout, interrupt)
     try:
         if visit.proxy_protocol:
             connection.sendall(_PROXIED)

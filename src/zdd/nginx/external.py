@@ -64,7 +64,7 @@ class ExternalNginx(NginxBase):
         """Its process, as far as the user's commands reach it."""
         nginx, digest = self.config.nginx, self.mark.digest
         trial = self.paths.nginx_trial
-        return CommandedNginx(nginx, self.commands, self.clock, self.master, digest, self.seen, trial)
+        return CommandedNginx(nginx, self.commands, self.clock, self.master, digest, self.seen, trial, self.interrupt)
 
     def runs(self, text: str) -> bool:
         return self.process.runs(text)

@@ -192,7 +192,7 @@ class Gate:
         until = self.clock.now() + client.TIMEOUT
         address = self.paths.keep(instance.name) if instance.has_slot else instance.port
         try:
-            connection = request.connect(address or 0, client.TIMEOUT)
+            connection = request.connect(address or 0, client.TIMEOUT, self.interrupt)
             asked = Request(visit.path, visit.host)
             return request.ask(connection, asked, lambda: until - self.clock.now(), self.interrupt).status
         except (OSError, NotHttp):

@@ -83,6 +83,7 @@ class ManagedNginx(NginxBase):
             unit=unit,
             digest=self.mark.digest,
             look=self.seen,
+            interrupt=self.interrupt,
         )
 
     def require(self) -> None:

@@ -22,7 +22,7 @@ def note(project: Project) -> None:
 
 def problem(project: Project) -> str | None:
     """Return that the project should serve though nothing of it runs; None if a person has taken it down."""
-    entries = history.known(project.paths.history)
+    entries = history.outcomes(project.paths.history)
     last = max((entry.deploy for entry in entries if entry.outcome == "done"), default=0)
     if not last or not os.path.exists(f"{project.paths.state}/runtime"):  # `down` removes it, that of zdd 0.1 too
         return None

@@ -87,3 +87,36 @@ def test_an_interim_answer_alone_is_none() -> None:
 
         with pytest.raises(request.NotHttp, match="closed without an answer"):
             request.ask(us, ROOT, lambda: 5.0)
+
+
+class Signalled(Exception):  # noqa: N818  (what happened)
+    """Somebody has pressed Ctrl-C."""
+
+
+def test_a_connect_to_a_port_whose_queue_is_full_can_be_interrupted() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:  # more than the queue holds: the rest gets no answer to its SYN
+            each.setblocking(False)
+            each.connect_ex(address)
+
+        def interrupt() -> None:
+            raise Signalled
+
+        with pytest.raises(Signalled):
+            request.connect(address, 60.0, interrupt)
+        with pytest.raises(TimeoutError):
+            request.connect(address, 0.1)
+        for each in waiting:
+            each.close()
+
+
+def test_a_connect_where_nobody_listens_says_so() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+
+        with pytest.raises(ConnectionRefusedError):
+            request.connect(listener.getsockname()[1], 5.0)

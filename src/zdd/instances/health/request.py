@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import select
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -52,20 +55,45 @@ class NotHttp(Exception):  # noqa: N818  (what it is, not what went wrong)
         self.hint = hint
 
 
-def connect(address: Address | tuple[str, int], timeout: float) -> socket.socket:
-    """Connect to an instance, or a TCP address. Raises OSError; a full accept queue raises BlockingIOError at once."""
+def connect(
+    address: Address | tuple[str, int], timeout: float, interrupt: Callable[[], None] = lambda: None
+) -> socket.socket:
+    """
+    Connect to an instance, or a TCP address. Raises OSError.
+
+    A full accept queue of a UNIX socket raises BlockingIOError at once. That of a port says nothing, so the connect
+    waits; meanwhile `interrupt` is called, which may raise.
+    """
     where = (_HERE, address) if isinstance(address, int) else address
     family = socket.AF_UNIX if isinstance(where, str) else _family(where[0])
     if family is None:
         return socket.create_connection(where, timeout)  # type: ignore[arg-type]  # a path has a family
     connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
+        connection.setblocking(False)
+        try:
+            connection.connect(where)
+        except BlockingIOError as error:
+            if error.errno != errno.EINPROGRESS:
+                raise
+            _await_connected(connection, timeout, interrupt)
         connection.settimeout(timeout)
-        connection.connect(where)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _await_connected(connection: socket.socket, timeout: float, interrupt: Callable[[], None]) -> None:
+    """Wait until a connect has ended. Raises TimeoutError, or another OSError if it has failed."""
+    ready, until = select.poll(), time.monotonic() + timeout
+    ready.register(connection, select.POLLOUT)
+    while not ready.poll(1000 * max(0.0, min(_SLICE, until - time.monotonic()))):
+        interrupt()
+        if time.monotonic() >= until:
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+    if code := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(code, os.strerror(code))
 
 
 def _family(host: str) -> socket.AddressFamily | None:

@@ -38,7 +38,8 @@ class CommandedNginx:
 
     `master` returns its master process, None if it cannot be seen. `digest` and `look` are as for NginxProcess;
     `patience` is how many seconds a reload may take, besides three times what the test took. `trial` is the path for a
-    text that is tested before it is put in place.
+    text that is tested before it is put in place. `interrupt` is called while a test and a reload are waited for, and
+    may raise.
     """
 
     patience = 10.0
@@ -52,6 +53,7 @@ class CommandedNginx:
         digest: Callable[[str], str | None],
         look: Callable[[], Seen | None],
         trial: str,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> None:
         self.conf_file = str(section.include)
         self._trial = ConfFile(trial)
@@ -62,6 +64,7 @@ class CommandedNginx:
         self._master = master
         self._digest = digest
         self._look = look
+        self._interrupt = interrupt
 
     def require(self) -> None:
         """Raise UsageError where the file cannot be written."""
@@ -88,7 +91,7 @@ class CommandedNginx:
         self._write(self._file.try_out, self.conf_file, text)
         try:
             if self._test is not None and not is_tested:
-                self._run("test", self._test)
+                self._run("test", self._test, interrupt=self._interrupt)
             alike = trusted and _leads_alike(text, before)
             self._await(watch, text, READS * (self._clock.now() - begun), alike)
         except ProxyError:
@@ -112,7 +115,7 @@ class CommandedNginx:
             mount = shlex.join(["mount", "--bind", self._trial.path, path])
             if self._commands.run([*_ASIDE, mount], timeout=_TIMEOUT).status != 0:
                 return False
-            self._run("test", self._test, [*_ASIDE, f"{mount}\n{self._test}"])
+            self._run("test", self._test, [*_ASIDE, f"{mount}\n{self._test}"], self._interrupt)
         finally:
             self._trial.put(None)
         return True
@@ -156,7 +159,7 @@ class CommandedNginx:
                 self._require_proof(text)
             return
         patience = round(self.patience + more, 1)
-        outcome = watch.wait(patience)
+        outcome = watch.wait(patience, interrupt=self._interrupt)
         if outcome != "done":
             seen = "it goes on as before" if outcome else f"no new worker came within {patience:g} s"
             reason = logs.reason()
@@ -174,9 +177,15 @@ class CommandedNginx:
                 certain=False,
             )
 
-    def _run(self, name: str, command: str, argv: Sequence[str] = ()) -> None:
+    def _run(
+        self,
+        name: str,
+        command: str,
+        argv: Sequence[str] = (),
+        interrupt: Callable[[], None] = lambda: None,
+    ) -> None:
         """Run a command of the user's, by default by the shell. Raises ProxyError if it fails."""
-        result = self._commands.run(argv or ["/bin/sh", "-ec", command], timeout=_TIMEOUT)
+        result = self._commands.run(argv or ["/bin/sh", "-ec", command], timeout=_TIMEOUT, interrupt=interrupt)
         if result.status != 0:
             output = " ".join(result.output.split()) or "it said nothing"
             hint = next((hint for words, hint in _HINTS if words in output), None)

@@ -28,7 +28,8 @@ class NginxProcess:
 
     `patience` is how many seconds a start or a reload may take, besides three times what the test of the text took;
     `unit` is the scope of its processes under systemd. `digest` returns the hash in a text, None if it has no mark, and
-    `look` asks nginx for the mark of its answers.
+    `look` asks nginx for the mark of its answers. `interrupt` is called while a text is tested and a reload is waited
+    for, and may raise: what was begun is then for `restore`.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class NginxProcess:
         unit: systemd.Unit | None = None,
         digest: Callable[[str], str | None] = lambda text: None,  # noqa: ARG005
         look: Callable[[], Seen | None] = lambda: None,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> None:
         self.binary = binary
         self.conf_file = conf_file
@@ -52,6 +54,7 @@ class NginxProcess:
         self.unit = unit
         self._digest = digest
         self._look = look
+        self._interrupt = interrupt
         self._tested = 0.0  # how many seconds the last test took
         self._file = ConfFile(conf_file)
         self._commands = commands
@@ -88,7 +91,8 @@ class NginxProcess:
         begun = self._clock.now()
         try:
             with self._file.staged(text) as staged:
-                result = self._commands.run([self.binary.reader, "-t", "-q", "-p", self.prefix, "-c", staged])
+                argv = [self.binary.reader, "-t", "-q", "-p", self.prefix, "-c", staged]
+                result = self._commands.run(argv, interrupt=self._interrupt)
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             raise unwritable(f"cannot test {self.conf_file}: {error.strerror}{where}", error) from error
@@ -166,7 +170,7 @@ class NginxProcess:
         """Send SIGHUP and wait until nginx has proved that it runs the text, or has refused it."""
         reload, patience = Reload(master, self._clock, self._digest(text), self._look), self._patience()
         master.signal(signal.SIGHUP)
-        if reload.wait(patience, lambda: logs.is_final() or not master.alive()) == "done":
+        if reload.wait(patience, lambda: logs.is_final() or not master.alive(), self._interrupt) == "done":
             return
         reason = logs.reason() or f"no new worker came within {patience:g} s"
         if not set(running.workers(master)) & reload.old:

@@ -61,14 +61,20 @@ class Reload:
             return None
         return self._by_mark(serving, stable > _SURE)
 
-    def wait(self, seconds: float, is_lost: Callable[[], bool] = lambda: False) -> Outcome | None:
+    def wait(
+        self,
+        seconds: float,
+        is_lost: Callable[[], bool] = lambda: False,
+        interrupt: Callable[[], None] = lambda: None,
+    ) -> Outcome | None:
         """
         Look until the outcome is known, or all `is_lost`, for this long; return the outcome, None without one.
 
+        `interrupt` is called between two looks and may raise: nginx may still take the text then.
         If a busy machine keeps us from looking, it keeps nginx from reading the text, too: then we look for longer.
         """
         begun = self.clock.now()
-        for looks, _ in enumerate(self.clock.poll(_POLL, begun + seconds * _AT_MOST), 1):
+        for looks, _ in enumerate(self.clock.poll(_POLL, begun + seconds * _AT_MOST, interrupt), 1):
             if (outcome := self.outcome()) or is_lost():
                 return outcome
             if self.clock.now() - begun >= seconds and looks >= seconds / _POLL * _SHARE:

@@ -1,0 +1,35 @@
+"""Retiring many instances: their keepers are all asked before the first answer is awaited."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from zdd.host.process import Process
+from zdd.instances.driver import Driver
+from zdd.keeper import survey
+
+
+class Retirement(NamedTuple):
+    """An instance, and the arguments of its `retire`."""
+
+    driver: Driver
+    warm: float
+    workers: Sequence[Process]
+
+
+def retire(retirements: Sequence[Retirement]) -> None:
+    """Retire these instances, those without a keeper that answers one after the other. See Driver.retire."""
+    alike: dict[str, list[tuple[str, Retirement]]] = {}  # by the question: most have the same times
+    alone: list[Retirement] = []
+    for each in retirements:
+        if asked := each.driver.retirement(each.warm, each.workers):
+            alike.setdefault(json.dumps(asked.args, sort_keys=True), []).append((asked.control, each))
+        else:
+            alone.append(each)
+    for words, group in alike.items():
+        answers = survey.ask([control for control, _ in group], "retire", **json.loads(words))
+        alone += [each for control, each in group if control not in answers]
+    for each in alone:
+        each.driver.retire(each.warm, each.workers)

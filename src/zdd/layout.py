@@ -33,6 +33,9 @@ class Layout:
         self.nginx_about = f"{self.state}/nginx.about"  # what its program has said of itself, with -V
         self.nginx_temp = f"{self.nginx}/temp"
         self.nginx_log = f"{self.logs}/nginx.log"
+        self.access_logs = f"{self.logs}/access"  # a folder that nginx's workers can pass
+        self.access_log = f"{self.access_logs}/access.log"
+        self.publishes = f"{self.logs}/publishes.jsonl"  # which table was in force when
         self.nginx_trial = f"{self.state}/nginx.trial"  # a text for somebody else's nginx, while it is tested
         self.gate = f"{self.state}/gate"  # the secret words by which nginx says which text it runs
         self.code = f"{self.state}/code.json"

@@ -83,4 +83,5 @@ Listen = Annotated[
 Commands = Annotated[list[str], kind("shell commands", many(readers.TEXT))]
 Inside = Annotated[list[str], kind("paths inside the release such as public/uploads", many(readers.INSIDE))]
 Source = Annotated[str, kind("a folder or the URL of a git repository", readers.SOURCE)]
+AccessLog = Annotated[bool | str, kind("true, false or the path of a log", readers.ACCESS_LOG)]
 Env = Annotated[dict[str, str], kind("variables, each once, such as LOG_LEVEL=info", readers.ENV)]

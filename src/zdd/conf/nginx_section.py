@@ -26,6 +26,10 @@ class NginxSection(Struct, frozen=True, kw_only=True):
     test: Annotated[kinds.Shell | None, doc("Command that tests that nginx's configuration first.")] = None
     binary: Annotated[kinds.AbsPath | None, doc("The nginx program; found by itself if not set.")] = None
     user: Annotated[kinds.UserName | None, doc("The user of nginx's workers; found by itself if not set.")] = None
+    access_log: Annotated[
+        kinds.AccessLog,
+        doc("Whether zdd's own nginx logs requests; or the log that your server block writes in zdd's format."),
+    ] = True
     listen_is_set: bool = False  # whether the file has the key: the default depends on what nginx did before
 
     @property

@@ -8,7 +8,7 @@ import pwd
 from collections.abc import Iterator, Sequence
 
 from zdd.finding import Finding, warning
-from zdd.host import files
+from zdd.host import files, reopen
 from zdd.nginx import addresses, users
 from zdd.nginx.config import listen, parse, render, visits
 from zdd.nginx.config.listen import Address, Visit
@@ -36,8 +36,10 @@ class OwnText(ManagedText):
         return self.paths.nginx
 
     def make_folder(self) -> None:
-        """Make the folder below S."""
+        """Make the folder below S, and what nginx logs into."""
         files.make_folder(self.paths.nginx, 0o711)
+        if log := self._access_log():
+            reopen.make(log, users.uid_of(self.worker_user()) if os.geteuid() == 0 else os.geteuid())
 
     def text(self, target: Manifest) -> str:
         """Return the text for a table: a function of configuration and table alone."""
@@ -58,12 +60,21 @@ class OwnText(ManagedText):
             proxy_read_timeout=nginx.proxy_read_timeout,
             user=user,
             group=_group_of(user) if user else None,
+            access_log=self._access_log(),
             maintenance_file=self.paths.maintenance,
             assets=[f"{self.paths.assets}/{folder}" for folder in assets],
             reloads=any(app.socket == "tcp" for app in apps),
             mark=self.mark(),
         )
         return render.render(setup, self.binary().version)
+
+    def _access_log(self) -> str | None:
+        """
+        Return the path of the access log, None if there is none.
+
+        The keepers of apps rotate it. Without an app there is no keeper, and it would grow until the disk is full.
+        """
+        return self.paths.access_log if self.config.nginx.access_log and self.config.apps else None
 
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""
@@ -84,7 +95,13 @@ class OwnText(ManagedText):
         return list(nginx.listen) if nginx.listen_is_set or not self._has_former_default() else [_FORMER_DEFAULT]
 
     def notices(self) -> Iterator[Finding]:
-        """Tell that nginx listens on every address although no `listen` says so."""
+        """Tell that nginx listens on every address although no `listen` says so, and that it logs nothing."""
+        if self.config.nginx.access_log and not self.config.apps:
+            yield warning(
+                "nginx logs no requests: without a service that has `run`, nothing here rotates the log",
+                "`zddeploy logs --access` shows nothing",
+                "set access_log = false in [nginx]",
+            )
         if not self.config.nginx.listen_is_set and self.listen() == [_FORMER_DEFAULT]:
             yield warning(
                 f"nginx listens on port {_FORMER_DEFAULT} of every address of this machine, as before 0.2",

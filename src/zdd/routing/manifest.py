@@ -119,3 +119,13 @@ class Manifest(msgspec.Struct, omit_defaults=True):
             for number, instance in enumerate(instances)
             if instance.has_slot
         }
+
+
+def committed(target: Manifest) -> Manifest:
+    """Return the manifest as it is from the commit on."""
+    return msgspec.structs.replace(target, stage="committed", committed=True, exposed=True)
+
+
+def turned_back(target: Manifest) -> Manifest:
+    """Return the manifest as it is once a deploy that clients were led to goes back."""
+    return msgspec.structs.replace(target, direction="back", exposed=True)

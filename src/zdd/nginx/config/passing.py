@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from zdd.nginx.config.mark import HEADER, REQUEST_HEADER
 
+REQUEST_ID = "$zdd_request_id"  # the client's, or else nginx's own
+
 LINES = f"""\
 # Only WebSockets are upgraded (an h2c upgrade would tunnel past these rules); all others keep the upstream's
 # connection, for which Connection must be empty.
 map $http_upgrade $zdd_upgrade {{ default ""; websocket websocket; }}
 map $zdd_upgrade $zdd_connection {{ default upgrade; "" ""; }}
 map $http_host $zdd_host {{ default $http_host; "" $host; }}
-map $http_x_request_id $zdd_request_id {{ default $http_x_request_id; "" $request_id; }}
+map $http_x_request_id {REQUEST_ID} {{ default $http_x_request_id; "" $request_id; }}
 # This nginx speaks no TLS: when somebody before it does, only they can tell.
 map $http_x_forwarded_proto $zdd_proto {{ default $scheme; http http; https https; }}
 
@@ -22,7 +24,7 @@ proxy_set_header X-Real-IP $remote_addr;
 proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
 proxy_set_header X-Forwarded-Proto $zdd_proto;
 proxy_set_header X-Forwarded-Host $zdd_host;
-proxy_set_header X-Request-ID $zdd_request_id;
+proxy_set_header X-Request-ID {REQUEST_ID};
 proxy_set_header {REQUEST_HEADER} "";  # apps learn neither word of the mark
 proxy_hide_header {HEADER};
 proxy_redirect off;

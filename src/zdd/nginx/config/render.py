@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from zdd.nginx.config import media_types, passing, servers, upstream
 from zdd.nginx.config import version as versions
+from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.setup import Setup
 from zdd.nginx.config.upstream import quoted
@@ -32,10 +33,17 @@ def render(setup: Setup, version: Version) -> str:
     return setup.mark.seal(text) if setup.mark else text
 
 
-def include(first_line: str, upstreams: Mapping[str, Sequence[str]], version: Version, mark: Mark) -> str:
-    """Return an upstream for each service, to be named in the user's own server blocks, and the mark."""
+def include(
+    first_line: str,
+    upstreams: Mapping[str, Sequence[str]],
+    version: Version,
+    mark: Mark,
+    log: AccessFormat | None = None,
+) -> str:
+    """Return an upstream for each service, to be named in the user's own server blocks, the mark and the log format."""
     second = "# Written by zddeploy; what is changed here is lost."
-    return mark.seal("\n".join([first_line, second, *_upstreams(upstreams, version), mark.lines(), ""]))
+    more = [log.lines()] if log else []
+    return mark.seal("\n".join([first_line, second, *_upstreams(upstreams, version), mark.lines(), *more, ""]))
 
 
 def _upstreams(upstreams: Mapping[str, Sequence[str]], version: Version) -> list[str]:
@@ -49,7 +57,7 @@ def _http(setup: Setup, version: Version) -> str:
         "server_tokens off;",
         "keepalive_requests 100000;  # by default each client connection is closed after its thousandth request",
         "server_names_hash_bucket_size 512;  # room for the longest name there is",
-        f"access_log {quoted(setup.access_log) if setup.access_log else 'off'};",
+        *_access_log(setup.access_log),
         *(f"{what}_temp_path {quoted(setup.temp_folder)};" for what in _TEMPORARY),
         "absolute_redirect off;  # visitors may know this nginx by another port or protocol",
         f"client_max_body_size {setup.client_max_body_size};",
@@ -63,6 +71,14 @@ def _http(setup: Setup, version: Version) -> str:
     if setup.assets:  # without types most files are text/plain, which browsers refuse as style sheets and scripts
         lines.append(media_types.LINES)
     return "\n".join(lines) + "\n"
+
+
+def _access_log(path: str | None) -> list[str]:
+    """Return the lines for the log, and the header that makes its times exact; without a log there is neither."""
+    if path is None:
+        return ["access_log off;"]
+    log = AccessFormat(request_id=passing.REQUEST_ID)
+    return [log.lines(), log.log(path), log.header()]
 
 
 MAIN = """\

@@ -70,11 +70,24 @@ def command(
       zddeploy logs --access -f web
     """
     project.config.check_names(services)
-    if access:
-        from zdd.cli import access_lines  # here, because the reader is slow to load
+    if not access:
+        return _show_output(
+            project, services or tuple(project.config.services), follow, lines, since, instance, as_json
+        )
+    from zdd.cli import access_lines  # here, because the reader is slow to load
 
-        return access_lines.show(project, services, instance, follow=follow, lines=lines, since=since, as_json=as_json)
-    services = services or tuple(project.config.services)
+    return access_lines.show(project, services, instance, follow=follow, lines=lines, since=since, as_json=as_json)
+
+
+def _show_output(
+    project: Project,
+    services: tuple[str, ...],
+    follow: bool,
+    lines: int,
+    since: float | None,
+    instance: str | None,
+    as_json: bool,
+) -> int:
     logged = logs.find(project.paths, services)
     if instance:
         logs.require(logged, instance)

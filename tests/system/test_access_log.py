@@ -225,6 +225,22 @@ def test_what_an_app_of_nginx_s_user_does_to_the_log_harms_nobody(project: Proje
     assert "\x1b" not in project.zddeploy("logs", "--access", "-n", "100000").stdout
 
 
+@needs_root
+def test_where_nginx_s_user_cannot_come_the_log_is_rotated_by_copying(project: Project) -> None:
+    closed = project.folder / "closed"
+    closed.mkdir(mode=0o700)
+    configure(project, WEB, state_dir=f"{closed}/S", log_max="5K")
+    assert f"{closed} is closed to www-data" in project.zddeploy("check").stdout
+    project.zddeploy()
+    log = closed / "S/logs/access/access.log"
+    inode = log.stat().st_ino
+
+    eventually(lambda: project.get("/x") and log.with_name("access.log.1").exists())
+
+    assert log.stat().st_ino == inode
+    eventually(lambda: project.get("/later") and "/later" in project.zddeploy("logs", "--access").stdout)
+
+
 def test_lines_are_followed_over_deploys_and_filtered(project: Project) -> None:
     configure(
         project,

@@ -109,6 +109,18 @@ class OwnText(ManagedText):
                 f'set listen in [nginx]: "{_FORMER_DEFAULT}" keeps it so',
             )
 
+    def findings(self) -> Iterator[Finding]:
+        """Tell that the log's rotation cannot be what it should be: nginx's user must open it by its name."""
+        if os.geteuid() != 0 or not self._access_log():
+            return
+        if barred := users.first_unsearchable_folder(self.paths.state, [users.uid_of(self.worker_user())]):
+            folder, user = barred
+            yield warning(
+                f"{folder} is closed to {user}, nginx's user",
+                "the access log is rotated by copying: a line that is written just then may be lost",
+                f"let {user} search it, or set state_dir to a folder elsewhere",
+            )
+
     def _has_former_default(self) -> bool:
         """Return whether the text in place listens on the port of the default on every address."""
         text = parse.parse(files.read(self.paths.nginx_conf) or "")

@@ -39,6 +39,9 @@ class Layout:
         self.certificates = f"{self.state}/certificates"  # with their keys: 0700
         self.acme = f"{self.state}/acme"  # what nginx answers a certificate authority
         self.certbot = f"{self.state}/certbot"  # certbot's own folders, with its keys: 0700
+        self.access_logs = f"{self.logs}/access"  # a folder that nginx's workers can pass
+        self.access_log = f"{self.access_logs}/access.log"
+        self.publishes = f"{self.logs}/publishes.jsonl"  # which table was in force when
         self.nginx_trial = f"{self.state}/nginx.trial"  # a text for somebody else's nginx, while it is tested
         self.gate = f"{self.state}/gate"  # the secret words by which nginx says which text it runs
         self.code = f"{self.state}/code.json"

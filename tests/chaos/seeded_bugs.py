@@ -129,7 +129,7 @@ BUGS = [
     ),
     Bug(
         "who serves ends while another version is tried",
-        "routing/tables.py",
+        "routing/manifest.py",
         "committed=True, exposed=True)",
         "committed=True)",
         "tests/deploy/test_walk.py::test_what_serves_counts_as_exposed_while_another_version_is_tried",

@@ -425,3 +425,22 @@ def test_a_file_that_is_not_utf_8_is_refused_with_the_line(tmp_path: Path) -> No
 
     with pytest.raises(UsageError, match=f"{path}: not UTF-8: line 9 has the byte 0xe9"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("toml", "ini", "expected"),
+    [
+        ("true", "true", True),
+        ("false", "False", False),
+        ('"logs/shop.log"', "logs/shop.log", "FOLDER/logs/shop.log"),
+        ('"/var/log/shop.log"', "/var/log/shop.log", "/var/log/shop.log"),
+    ],
+)
+def test_the_access_log_is_a_switch_or_a_path(folder: Path, toml: str, ini: str, expected: bool | str) -> None:
+    mine = "" if isinstance(expected, bool) else "include = X\nreload = X\n"
+    for name, value, service in (("deploy.toml", toml, "service.web"), ("deploy.conf", ini, "service:web")):
+        keys = mine.replace("X", '"x"' if name.endswith("toml") else "x")
+        run = 'run = "app"' if name.endswith("toml") else "run = app"
+        config = load(write(folder, name, f"[nginx]\n{keys}access_log = {value}\n[{service}]\n{run}\n"))
+        wanted = expected.replace("FOLDER", str(folder)) if isinstance(expected, str) else expected
+        assert config.nginx.access_log == wanted

@@ -317,6 +317,34 @@ def test_an_impossible_combination_is_refused(folder: Path, text: str, words: st
         ('reload = "x"', "[nginx] reload goes with include; zdd tests and reloads its own nginx itself"),
         ('test = "x"', "[nginx] test goes with include; zdd tests and reloads its own nginx itself"),
         (
+            'access_log = "/var/log/shop.log"',
+            '[nginx] access_log = "/var/log/shop.log" goes with template or include; zdd\'s own nginx logs in its '
+            "state folder: access_log = true",
+        ),
+        (
+            'template = "nginx.conf.template"\naccess_log = true',
+            "[nginx] access_log = true has no effect with template: name the log that your server block writes in "
+            "zdd's format",
+        ),
+        (
+            'include = "zdd.conf"\nreload = "x"\naccess_log = true',
+            "[nginx] access_log = true has no effect with include: name the log that your server block writes in "
+            "zdd's format",
+        ),
+        (
+            'access_log = "true"',
+            '[nginx] access_log = "true" is not allowed; it must be true, false or the path of a log; write it without '
+            "quotes",
+        ),
+        (
+            "access_log = 'off'",
+            '[nginx] access_log = "off" is not allowed; it must be true, false or the path of a log',
+        ),
+        (
+            "access_log = 1",
+            "[nginx] access_log = 1 is not allowed; it must be true, false or the path of a log",
+        ),
+        (
             'template = "nginx.conf.template"\nlisten = 80',
             "[nginx] listen has no effect with template; set it in that server block",
         ),

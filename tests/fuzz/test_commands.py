@@ -21,6 +21,14 @@ from .texts import json_texts, mutated
 PATIENCE = 120.0  # seconds; a command that takes so long hangs
 MISTAKE = "a mistake in zdd itself"
 CONF = b'[zdd]\nproject = "shop"\nstate_dir = "S"\nruntime_dir = "R"\n[service.web]\nrun = "app"\n'
+ACCESS = ["logs", "--access"]
+PUBLISHES = [
+    {"table": "17", "before": None, "from": 5.0, "boot": "x", "clock": 1.0, "slots": {"web/00": ["web-12", "r"]}},
+    {"table": "17", "to": 5.1},
+    {"handed": "web-12", "at": 6.0},
+    {"gap": 7.0},
+]
+LOGGED = {"msec": "5.000", "at": "5.000", "seconds": "0.001", "status": "200", "slots": "web", "times": "0.001"}
 STATE = {
     "S/history.jsonl": st.lists(json_texts([plain(ENTRY)]), max_size=3).map(b"\n".join),
     "S/deploys/17.json": json_texts([plain(SNAPSHOT)]),
@@ -29,6 +37,8 @@ STATE = {
     "S/nginx.told": json_texts([{"deploy": 17, "texts": ["a"]}]),
     "S/nginx.tails": json_texts([{"former": [[2.0, [[1, 1]]], [None, []]]}]),
     "S/nginx.about": json_texts([{"file": [1, 2, 3, 4, 5], "said": "nginx version: nginx/1.22.1"}]),
+    "S/logs/publishes.jsonl": st.lists(json_texts(PUBLISHES), max_size=4).map(b"\n".join),
+    "S/logs/access/access.log": st.lists(json_texts([LOGGED]), max_size=4).map(b"\n".join),
     "S/code.json": json_texts([{"17": {"conf": "x", "folders": {}}}]),
     "R/owner": json_texts([{"conf": "/srv/shop/deploy.toml", "uid": 0, "boot_id": "x"}]),
     "R/lock": json_texts([HOLDER]),
@@ -65,7 +75,10 @@ def test_check_finds_something_or_nothing_in_every_configuration(conf: tuple[str
         assert (done.returncode == 2) == bool(answer["errors"])
 
 
-@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["history"], ["history", "--json"], ["logs"]])
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["status", "--json"], ["history"], ["history", "--json"], ["logs"], ACCESS, [*ACCESS, "--json"]],
+)
 @holds(files=st.fixed_dictionaries({}, optional=STATE), examples=6)
 def test_commands_that_look_show_what_is_whole(command: list[str], files: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,16 @@ def connects(user: str, path: str) -> bool:
 def runs_as(user: str, argv: list[str]) -> bool:
     uid = pwd.getpwnam(user).pw_uid
     return subprocess.run(argv, user=uid, group=uid, extra_groups=[], capture_output=True, check=False).returncode == 0
+
+
+def test_one_more_user_may_pass_and_everybody_else_keeps_what_they_have(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    folder.chmod(0o750)
+
+    acl.let_also_pass(str(folder), 4711)
+    acl.let_also_pass(str(folder), 4712)
+    acl.let_also_pass(str(folder), 4711)
+
+    assert acl.read(str(folder)) == ({4711: acl.SEARCH, 4712: acl.SEARCH}, {None: acl.READ | acl.SEARCH})
+    assert folder.stat().st_mode & 0o777 == 0o750

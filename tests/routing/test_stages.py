@@ -7,8 +7,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from zdd.routing.manifest import Instance, Manifest, Stage
-from zdd.routing.tables import committed, turned_back
+from zdd.routing.manifest import Instance, Manifest, Stage, committed, turned_back
 
 WEB = {"web-1": Instance("web-1", "web", "fd")}
 

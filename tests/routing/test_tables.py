@@ -10,8 +10,8 @@ from tests.deploy.full import Full, filesystem
 from zdd.conf import read
 from zdd.errors import NeedsPerson
 from zdd.paths import Paths
-from zdd.routing.manifest import Instance, Manifest
-from zdd.routing.tables import KEEP_REPLACED, RoutingTables, turned_back
+from zdd.routing.manifest import Instance, Manifest, turned_back
+from zdd.routing.tables import KEEP_REPLACED, RoutingTables
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from zdd import events
 from zdd.acme.attempts import Attempt
 from zdd.events import REASONS, Event
 from zdd.history import Entry
+from zdd.nginx.access_log import Request
 from zdd.operate.certificates import CertificateStatus
 from zdd.operate.status import InstanceStatus, ServiceStatus, Status
 from zdd.operate.under_way import UnderWay
@@ -84,6 +85,11 @@ TITLES: dict[type, tuple[str, str]] = {
     ),
     Attempt: ("The last try for a certificate", ""),
     Entry: ("history --json", "One object a deploy, the newest first. What has no value is left out."),
+    Request: (
+        "logs --access --json",
+        "One object a request that nginx has logged. [The access log](../guides/access-log.md) says which version is "
+        "meant.",
+    ),
 }
 
 MEANINGS: dict[type, dict[str, str]] = {
@@ -169,6 +175,21 @@ MEANINGS: dict[type, dict[str, str]] = {
         "origin": "of a rollback, a restart or an up: the deploy whose version it started again",
         "killed": "what did not stop in time since it began, and was killed: `instance`, `service`, `at`, `is_whole` "
         "(else only processes that the app had left), `limit` (which time was over) and `after` (how long that was)",
+    },
+    Request: {
+        "time": "when it was answered",
+        "service": "the service that it went to",
+        "instance": "the instance that has answered; `null`: nginx itself; `unknown`: it cannot be told",
+        "release": "its release, `null` without `[release]`",
+        "status": "the status that the client got; 499: the client has left",
+        "method": "GET, POST and so on",
+        "host": "the host that was asked for",
+        "path": "the path, without the query",
+        "seconds": "from the first byte of the request to the last one of the answer",
+        "bytes": "of the answer, without its headers",
+        "tried": "the slots, or other addresses, that nginx has connected to, in order",
+        "id": "what the app was told as `X-Request-ID`",
+        "connection": "nginx's number of the client's connection",
     },
 }
 

@@ -41,6 +41,7 @@ def _moment(text: str) -> float:
 @click.option("-f", "--follow", is_flag=True, help="Go on with new output, also of new instances.")
 @click.option("-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Lines of each instance.")
 @click.option("--since", type=_moment, metavar="TIME", help="Everything since then, also of old instances.")
+@click.option("--access", is_flag=True, help="Instead the requests that nginx has logged, and which version answered.")
 @click.option("--instance", metavar="NAME", shell_complete=completion.instances, help="Only this one, such as web-12.")
 def command(
     project: Project,
@@ -48,6 +49,7 @@ def command(
     follow: bool,
     lines: int,
     since: float | None,
+    access: bool,
     instance: str | None,
     as_json: bool,
 ) -> int:
@@ -57,14 +59,35 @@ def command(
     For each service it shows the instances that serve and the newest ones even if they do not, as after a failed deploy
     or a rollback. With --since it shows all instances. Lines are merged by the times at their beginnings.
 
+    With --access it shows requests: when, which instance and release have answered, or unknown, the status and how long
+    it took.
+
     \b
     Examples:
       zddeploy logs -f                       all services, across deploys
       zddeploy logs web --since 10m          also "2026-01-31 12:00"
       zddeploy logs --instance web-12 -n 100
+      zddeploy logs --access -f web
     """
     project.config.check_names(services)
-    services = services or tuple(project.config.services)
+    if not access:
+        return _show_output(
+            project, services or tuple(project.config.services), follow, lines, since, instance, as_json
+        )
+    from zdd.cli import access_lines  # here, because the reader is slow to load
+
+    return access_lines.show(project, services, instance, follow=follow, lines=lines, since=since, as_json=as_json)
+
+
+def _show_output(
+    project: Project,
+    services: tuple[str, ...],
+    follow: bool,
+    lines: int,
+    since: float | None,
+    instance: str | None,
+    as_json: bool,
+) -> int:
     logged = logs.find(project.paths, services)
     if instance:
         logs.require(logged, instance)

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
-from zdd.conf import check_clients, check_tls, hosts
+from zdd.conf import check_clients, check_log, check_tls, hosts
 from zdd.conf.document import Document
 from zdd.conf.nginx_section import NginxSection
 from zdd.conf.refusals import Refusal, shown_in_line
@@ -99,6 +99,7 @@ def nginx(document: Document, nginx: NginxSection, services: Mapping[str, Servic
     """Check [nginx], and what the services need from it."""
     yield from _nginx_keys(document, nginx, services)
     yield from check_tls.nginx(document, nginx, services)
+    yield from check_log.nginx(document, nginx)
     owner = "template" if nginx.template else "include" if nginx.include else None
     if not owner:
         yield from check_clients.nginx(document, nginx)

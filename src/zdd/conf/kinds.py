@@ -105,4 +105,5 @@ Assets = Annotated[
     kind("paths inside the release such as public/assets, or URL path = folder", assets.READER),
 ]
 Source = Annotated[str, kind("a folder or the URL of a git repository", readers.SOURCE)]
+AccessLog = Annotated[bool | str, kind("true, false or the path of a log", readers.ACCESS_LOG)]
 Env = Annotated[dict[str, str], kind("variables, each once, such as LOG_LEVEL=info", readers.ENV)]

@@ -50,6 +50,10 @@ class NginxSection(Struct, frozen=True, kw_only=True):
     gzip: Annotated[kinds.YesNo, doc("Compress static files; never answers of apps, which may hold secrets.")] = True
     server_include: Annotated[kinds.AbsPath | None, doc("File with nginx lines of yours for each server block.")] = None
     server_lines: str = ""  # what that file had when the configuration was read
+    access_log: Annotated[
+        kinds.AccessLog,
+        doc("Whether zdd's own nginx logs requests; or the log that your server block writes in zdd's format."),
+    ] = True
     listen_is_set: bool = False  # whether the file has the key: the default depends on what nginx did before
 
     @property

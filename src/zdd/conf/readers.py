@@ -22,6 +22,7 @@ class KindError(hosts.Mistake):
 
 Json = dict[str, Any]
 
+_SWITCHES = ("true", "false", "on", "off", "yes", "no", "1", "0")
 _HOME = "~[^/]*(?:/|$)"  # how a shell writes somebody's home at the beginning of a path
 
 
@@ -167,6 +168,17 @@ def _folder(value: object, document: Document) -> str:
     return _inside(value, document).rstrip("/")
 
 
+def _access_log(value: object, document: Document) -> bool | str:
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower()
+    if word in ("true", "false") and not document.typed:
+        return word == "true"
+    if word in _SWITCHES:  # no file's name
+        raise KindError(value, "write it without quotes" if word in ("true", "false") else None)
+    return str(_path(value, document))
+
+
 def _signal(value: object, _: Document) -> str:
     import signal  # here, because it is rarely set
 
@@ -210,5 +222,6 @@ INSIDE = Reader(_inside, _WITHOUT_HOME)
 LISTEN = Reader(_listen, {"anyOf": [_ADDRESS.json, {"type": "integer", "minimum": 1, "maximum": 65535}]})
 YES_NO = Reader(_yes_no, {"type": "boolean"})
 FOLDER = Reader(_folder, _WITHOUT_HOME)
+ACCESS_LOG = Reader(_access_log, {"anyOf": [{"type": "boolean"}, _WITHOUT_HOME]})
 SIGNAL = Reader(_signal, TEXT.json)
 ENV = Reader(_pairs, {"type": "object", "additionalProperties": {"type": ["string", "integer"]}})

@@ -22,7 +22,7 @@ from zdd.host.process import Process
 from zdd.instances.driver import Times
 from zdd.instances.retirement import Retirement, retire
 from zdd.instances.state import InstanceState
-from zdd.operate import logs
+from zdd.operate import access_files, logs
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
@@ -190,4 +190,5 @@ def prune_logs(project: Project, running: Collection[str]) -> None:
                     files.remove(rotation.older(project.paths.log(name)))
                     files.remove(f"{folder}/{name}.jsonl")
     rotation.rotate(project.paths.nginx_log, project.config.zdd.log_max)
+    access_files.tend(project)
     kills.prune(project.paths.kills)

@@ -46,6 +46,7 @@ def finish_interrupted(project: Project, spare_warm: bool = False) -> Manifest |
     """
     recovered = recover(project)
     if recovered:
+        project.tables.confirm()
         done = recovered.is_version
         outcome, end, cause = ("done", "finished", None) if done else ("undone", "undone", "interrupted")
         project.events.notice(f"deploy {recovered.deploy} was interrupted; it is {end} now")

@@ -42,19 +42,33 @@ def let_pass(folder: str, users: list[int]) -> None:
         allow(folder, others)
 
 
+def let_also_pass(folder: str, user: int) -> None:
+    """
+    Let one more user search the folder; everybody else keeps what they have, also what a list gives them.
+
+    Raises OSError like `allow`.
+    """
+    entries = {(tag, who): bits for tag, bits, who in _entries(folder)}
+    if entries.get((_USER, user), 0) & SEARCH:
+        return
+    mode = os.stat(folder).st_mode
+    if not entries:
+        ours = ((_USER_OBJ, 6), (_GROUP_OBJ, 3), (_OTHER, 0))
+        entries = {(tag, _NOBODY): mode >> shift & 7 for tag, shift in ours}
+    entries[_USER, user] = entries.get((_USER, user), 0) | SEARCH
+    entries[_MASK, _NOBODY] = (mode >> 3 & 7) | SEARCH  # with a list, the mode's group bits are its mask
+    _write(folder, [(tag, bits, who) for (tag, who), bits in sorted(entries.items())])
+
+
 def read(path: str) -> tuple[dict[int, int], dict[int | None, int]]:
     """
     Return the permission bits that the path's access list gives to users and to groups, without its mask applied.
 
     The key of the owning group is None. Both dictionaries are empty if the path has no list.
     """
-    try:
-        data = os.getxattr(path, _ATTRIBUTE)
-    except OSError:
-        return {}, {}
     users: dict[int, int] = {}
     groups: dict[int | None, int] = {}
-    for tag, bits, who in struct.iter_unpack("<HHI", data[4:]):
+    for tag, bits, who in _entries(path):
         if tag == _USER:
             users[who] = bits
         elif tag in (_GROUP_OBJ, _GROUP):
@@ -70,5 +84,18 @@ def _set(file: str | int, mode: int, users: dict[int, int]) -> None:
         mask |= bits
     entries = [(_USER_OBJ, owner, _NOBODY), *((_USER, bits, user) for user, bits in sorted(users.items()))]
     entries += [(_GROUP_OBJ, group, _NOBODY), (_MASK, mask, _NOBODY), (_OTHER, other, _NOBODY)]
+    _write(file, entries)
+
+
+def _entries(path: str) -> list[tuple[int, int, int]]:
+    """Return the tag, the bits and the user or group of each entry; nothing if the path has no list."""
+    try:
+        data = os.getxattr(path, _ATTRIBUTE)
+    except OSError:
+        return []
+    return list(struct.iter_unpack("<HHI", data[4:]))
+
+
+def _write(file: str | int, entries: list[tuple[int, int, int]]) -> None:
     packed = [struct.pack("<HHI", *entry) for entry in entries]
     os.setxattr(file, _ATTRIBUTE, struct.pack("<I", _VERSION) + b"".join(packed))

@@ -100,7 +100,8 @@ def unit_of(name: str, service: RunService, project: str) -> systemd.Unit:
 
 
 def _of_nginx(proxy: ProxySide, paths: Paths) -> dict[str, Any]:
-    return {"access": proxy.users, "nginx_pid_file": proxy.pid_file, "nginx_log": paths.nginx_log}
+    logs = {"nginx_log": paths.nginx_log, "access_log": paths.access_log, "publishes": paths.publishes}
+    return {"access": proxy.users, "nginx_pid_file": proxy.pid_file, **logs}
 
 
 def _times(service: RunService) -> dict[str, Any]:

@@ -77,6 +77,8 @@ class Record:
     table: str
     nginx_pid_file: str | None = None
     nginx_log: str = ""  # of an nginx that zdd runs, if there is one
+    access_log: str = ""  # the same nginx's, if it has one
+    publishes: str = ""  # where it is noted that connections are passed on to another instance
     health: dict[str, Any]  # the path, the host and the timeout of the health request, for the keeper
     asked: dict[str, Any] | None = None  # how the instance was proved, for the command line
 

@@ -31,6 +31,7 @@ class Relay:
         self.loop = loop
         self.waiting: list[socket.socket] = []
         self.pipes: set[_Pipe] = set()
+        self.relayed: Callable[[str | int], object] = lambda address: None  # noqa: ARG005  (called with the target)
 
     @property
     def busy(self) -> bool:
@@ -78,6 +79,7 @@ class Relay:
             refusal = server.connect_ex(target)
             if refusal in (0, errno.EINPROGRESS):  # for a port, the pipe notices a refusal
                 self.pipes.add(_Pipe(self.loop, client, server, self.pipes.discard))
+                self.relayed(address)
                 continue
             server.close()
             if refusal == errno.EAGAIN:

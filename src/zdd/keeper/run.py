@@ -11,6 +11,7 @@ from zdd.host import own_process
 from zdd.keeper.app import App
 from zdd.keeper.control import Control
 from zdd.keeper.fd_listener import FdListener
+from zdd.keeper.handed import Handed
 from zdd.keeper.keeper import Keeper
 from zdd.keeper.listener import Listener
 from zdd.keeper.log import Log
@@ -38,7 +39,9 @@ def main(path: str) -> int:
     loop = Loop(deadlines)
     control = Control(loop, record.control)
     app, relay, probe = App(record, log), Relay(loop), Probe(loop, record.health["path"], record.health["host"])
-    keeper = Keeper(Shared(record, app, _listener(record, loop), relay, probe, loop, control, write))
+    listener = _listener(record, loop)
+    relay.relayed = Handed(record, listener).note
+    keeper = Keeper(Shared(record, app, listener, relay, probe, loop, control, write))
     signals = _signals()
 
     def on_signal(_: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+from zdd.host import reopen
 from zdd.keeper import kills, log
 from zdd.keeper.app import NeverRan
 from zdd.keeper.low_priority import LowPriority
@@ -104,6 +105,8 @@ class Runner(Part):
             self.log(line)
         if self.record.nginx_log:
             log.rotate_nginx(self.record.nginx_log, self.record.log_max)
+        if self.record.access_log:
+            reopen.rotate(self.record.access_log, self.record.log_max)
         self.deadlines.about(self.app.log.pause, self._tend_log)
 
     def _kill(self) -> None:

@@ -45,7 +45,7 @@ def fetch(
     """Do the same with GET, and return the whole body, too."""
     until = clock.now() + timeout
     wanted = Request(visit.path, visit.host, more)
-    return request.fetch(_connect(visit, timeout), wanted, lambda: until - clock.now(), interrupt)
+    return request.fetch(_connect(visit, timeout, interrupt), wanted, lambda: until - clock.now(), interrupt)
 
 
 def seen(visit: Visit, mark: Mark, clock: Clock) -> Seen | None:

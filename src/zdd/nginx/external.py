@@ -17,7 +17,8 @@ from zdd.host.command import Commands
 from zdd.instances.driver import ProxySide
 from zdd.nginx import addresses, conf_file, users, whose
 from zdd.nginx.base import NginxBase
-from zdd.nginx.config import include, maintenance, mark, render
+from zdd.nginx.config import access, include, maintenance, mark, render
+from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.process import replaced
 from zdd.nginx.process.commanded import CommandedNginx
@@ -57,7 +58,11 @@ class ExternalNginx(NginxBase):
 
     def text(self, target: Manifest) -> str:
         line = whose.first_line(self.config.project, self.paths.runtime)
-        return render.include(line, addresses.of(target, self.paths.current), self.binary.version, self.mark)
+        upstreams = addresses.of(target, self.paths.current)
+        return render.include(line, upstreams, self.binary.version, self.mark, self._access_format())
+
+    def _access_format(self) -> AccessFormat | None:
+        return AccessFormat(self.mark.name) if self.config.nginx.access_log else None
 
     @cached_property
     def process(self) -> CommandedNginx:
@@ -162,6 +167,7 @@ class ExternalNginx(NginxBase):
         for name in services.keys() - {passing.service for passing in passes}:
             yield warning(f"no server block leads to {name}", "no request reaches it", f"proxy_pass http://{name};")
         yield from lint.judge(text, self.binary.version, services, passes)
+        yield from access.unlogged(text, self.config.nginx.access_log, self._access_format())
         if mark.is_in(self.file.text() or ""):  # else the next deploy brings the mark
             yield from lint.hidden(passes, self.mark)
 

@@ -11,7 +11,7 @@ from zdd.conf.assets import by_path
 from zdd.conf.services import RunService, StaticService
 from zdd.errors import UsageError
 from zdd.finding import Finding, warning
-from zdd.host import files
+from zdd.host import files, reopen
 from zdd.nginx import addresses, untrusted, users
 from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import listen, parse, render, server_lines, trust, visits
@@ -70,8 +70,10 @@ class OwnText(ManagedText):
         certificates.require(self.config, self.paths)
 
     def make_folder(self) -> None:
-        """Make the folder below S, and the certificates that the text names."""
+        """Make the folder below S, the certificates that the text names, and what nginx logs into."""
         files.make_folder(self.paths.nginx, 0o711)
+        if log := self._access_log():
+            reopen.make(log, users.uid_of(self.worker_user()) if os.geteuid() == 0 else os.geteuid())
         if self.config.nginx.is_tls:
             from zdd.nginx import certificates
 
@@ -107,6 +109,7 @@ class OwnText(ManagedText):
             proxy_read_timeout=nginx.proxy_read_timeout,
             user=user,
             group=_group_of(user) if user else None,
+            access_log=self._access_log(),
             maintenance_file=self.paths.maintenance,
             assets={path: f"{self.paths.assets}/{folder}" for path, folder in assets.items()},
             static={site.name: self._site(site) for site in sites},
@@ -161,6 +164,14 @@ class OwnText(ManagedText):
         folder = f"{self.paths.current}/{static_slot(service.name)}"
         return StaticSite(folder, service.spa, f"{self.paths.static}/{service.name}")
 
+    def _access_log(self) -> str | None:
+        """
+        Return the path of the access log, None if there is none.
+
+        The keepers of apps rotate it. Without an app there is no keeper, and it would grow until the disk is full.
+        """
+        return self.paths.access_log if self.config.nginx.access_log and self.config.apps else None
+
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""
         return parse.parse(render.MAIN.format(user="", pid="", error_log="", http=""))
@@ -182,18 +193,23 @@ class OwnText(ManagedText):
         network by an upgrade, and nginx could not reload from every address to one of the same port.
         """
         nginx = self.config.nginx
-        nginx = self.config.nginx
         if not self.is_needed:
             return []
         is_said = nginx.listen_is_set or nginx.is_tls
         return list(nginx.listen) if is_said or not self._has_former_default() else [_FORMER_DEFAULT]
 
     def notices(self) -> Iterator[Finding]:
-        """Tell that nginx listens on every address although no `listen` says so, and of certificates of no use."""
+        """Tell that nginx listens on every address although no `listen` says so, and what else surprises later."""
         if self.config.nginx.is_tls:
             from zdd.nginx import certificate_findings
 
             yield from certificate_findings.notices(self.config, self.paths)
+        if self.is_needed and self.config.nginx.access_log and not self.config.apps:
+            yield warning(
+                "nginx logs no requests: without a service that has `run`, nothing here rotates the log",
+                "`zddeploy logs --access` shows nothing",
+                "set access_log = false in [nginx]",
+            )
         if not self.config.nginx.listen_is_set and self._plain() == [_FORMER_DEFAULT]:
             yield warning(
                 f"nginx listens on port {_FORMER_DEFAULT} of every address of this machine, as before 0.2",
@@ -203,12 +219,24 @@ class OwnText(ManagedText):
         yield from untrusted.findings(self.trust(), self.paths.nginx_log)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what surprises later in the lines that server_include names."""
-        nginx = self.config.nginx
-        if nginx.server_lines:
+        """Yield what surprises later in the lines that server_include names, and in the log's rotation."""
+        if self.config.nginx.server_lines:
             from zdd.nginx import included_lines  # here, because few projects have such lines
 
             yield from included_lines.findings(self.config, self.trust(), self.binary().version, self.mark())
+        yield from self._log_findings()
+
+    def _log_findings(self) -> Iterator[Finding]:
+        """Tell that the log's rotation cannot be what it should be: nginx's user must open it by its name."""
+        if os.geteuid() != 0 or not self._access_log():
+            return
+        if barred := users.first_unsearchable_folder(self.paths.state, [users.uid_of(self.worker_user())]):
+            folder, user = barred
+            yield warning(
+                f"{folder} is closed to {user}, nginx's user",
+                "the access log is rotated by copying: a line that is written just then may be lost",
+                f"let {user} search it, or set state_dir to a folder elsewhere",
+            )
 
     def _has_former_default(self) -> bool:
         """Return whether the text in place listens on the port of the default on every address."""

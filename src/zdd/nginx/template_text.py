@@ -9,8 +9,9 @@ from zdd.errors import UsageError
 from zdd.finding import Finding, error
 from zdd.host import files
 from zdd.nginx import addresses, conf_file
-from zdd.nginx.config import include, listen, maintenance, parse, template, upstream
+from zdd.nginx.config import access, include, listen, maintenance, parse, template, upstream
 from zdd.nginx.config import target as targets
+from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import PLACEHOLDER
 from zdd.nginx.config.parse import Directive
@@ -41,7 +42,7 @@ class TemplateText(ManagedText):
     def text(self, target: Manifest) -> str:
         """Return the text for a table: a function of configuration and table alone."""
         version = self.binary().version
-        values, binding = {template.PID_FILE: self.pid_file, PLACEHOLDER: self.mark().lines()}, {}
+        values, binding = {template.PID_FILE: self.pid_file, PLACEHOLDER: self._mark_lines()}, {}
         for name, servers in addresses.of(target, self.paths.current).items():
             values[f"{name}.servers"] = upstream.servers(servers, version)
             binding[f"{name}.servers"] = upstream.servers(servers, version, backups=False)
@@ -50,6 +51,14 @@ class TemplateText(ManagedText):
                 values[name] = str(port)
         classic = all(service.kind == "classic" for service in self.config.services.values())
         return self.mark().seal(template.render(self._source(), values, values | binding, everywhere=classic))
+
+    def _mark_lines(self) -> str:
+        """Return what stands for the mark's placeholder: the mark, and the format of the access log."""
+        form = self._access_format()
+        return "\n".join([self.mark().lines(), *([form.lines()] if form else [])])
+
+    def _access_format(self) -> AccessFormat | None:
+        return AccessFormat(self.mark().name) if self.config.nginx.access_log else None
 
     def directives(self) -> list[Directive]:
         """Return the template's directives, with marks for the services and with the included files."""
@@ -102,12 +111,13 @@ class TemplateText(ManagedText):
             )
         passes = targets.passes(text, services, named=False)
         yield from lint.judge(text, self.binary().version, services, passes)
+        yield from access.unlogged(text, self.config.nginx.access_log, self._access_format())
         yield from lint.hidden([one for one in passes if one.service in self.config.apps], self.mark())
 
     def _expanded(self) -> include.Expanded:
         """Return the whole configuration, with marks for the services, in the template's lines."""
         values = targets.marks(self.config.services, self.binary().version)
-        values |= {template.PID_FILE: self.pid_file, PLACEHOLDER: self.mark().lines().replace("\n", " ")}
+        values |= {template.PID_FILE: self.pid_file, PLACEHOLDER: self._mark_lines().replace("\n", " ")}
         text = template.render(self._source(), values)
         return include.expand(text, self.template, conf_file.included, os.path.dirname(self.paths.nginx_conf))
 

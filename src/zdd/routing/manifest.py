@@ -158,3 +158,13 @@ def static_slot(service: str) -> str:
 def is_static(slot: str) -> bool:
     """Return whether a slot leads to a folder."""
     return slot.endswith("/static")
+
+
+def committed(target: Manifest) -> Manifest:
+    """Return the manifest as it is from the commit on."""
+    return msgspec.structs.replace(target, stage="committed", committed=True, exposed=True)
+
+
+def turned_back(target: Manifest) -> Manifest:
+    """Return the manifest as it is once a deploy that clients were led to goes back."""
+    return msgspec.structs.replace(target, direction="back", exposed=True)

@@ -29,7 +29,8 @@ from zdd.errors import NeedsPerson
 from zdd.host import clock, files, foreign
 from zdd.host.foreign import NotText
 from zdd.layout import Layout
-from zdd.routing.manifest import Manifest
+from zdd.routing import publishes
+from zdd.routing.manifest import Manifest, committed, turned_back
 from zdd.typed import Damaged
 
 # Seconds. A worker that read the link just before the rename walks the old table a moment later: removed at once,
@@ -65,7 +66,7 @@ class RoutingTables:
             files.write(f"{table}/manifest.json", files.read(self._manifest(deploy)) or "", mode=0o600)
         return name
 
-    def links(self, deploy: int) -> dict[str, str]:
+    def links(self, deploy: int | str) -> dict[str, str]:
         """Return where each slot in a table's folder leads, also one that its manifest does not have."""
         table, found = self.paths.table(deploy), {}
         for service in os.listdir(table):
@@ -88,7 +89,8 @@ class RoutingTables:
 
     def publish(self, name: str) -> None:
         """Switch: every new connection goes where this table leads."""
-        files.point(self.paths.current, f"tables/{name}")
+        with publishes.noted(self, name):
+            files.point(self.paths.current, f"tables/{name}")
         clock.stamp(self.paths.current)
 
     def go_back(self, name: str, deploy: int) -> None:
@@ -100,11 +102,12 @@ class RoutingTables:
         ready = self._link(deploy, name)
         if self.published() == name:
             return
-        try:
-            os.rename(ready, self.paths.current)
-            clock.stamp(self.paths.current)
-        except FileNotFoundError:
+        if not os.path.lexists(ready):
             self.publish(name)
+            return
+        with publishes.noted(self, name):
+            os.rename(ready, self.paths.current)
+        clock.stamp(self.paths.current)
 
     def commit(self, target: Manifest) -> None:
         """Write durably that this deploy is never undone."""
@@ -126,7 +129,13 @@ class RoutingTables:
 
     def unpublish(self) -> None:
         """Undo the first publish of all: nothing serves, as before it."""
-        files.remove(self.paths.current)
+        with publishes.noted(self, None):
+            files.remove(self.paths.current)
+
+    def confirm(self) -> None:
+        """Note again what is in force, after a command that was killed at a switch."""
+        with publishes.noted(self, self.published()):
+            pass
 
     def published(self) -> str | None:
         """Return the name of the table in force, None before the first deploy."""
@@ -226,16 +235,6 @@ class RoutingTables:
 
     def _manifest(self, deploy: int) -> str:
         return f"{self.paths.table(deploy)}/manifest.json"
-
-
-def committed(target: Manifest) -> Manifest:
-    """Return the manifest as it is from the commit on."""
-    return msgspec.structs.replace(target, stage="committed", committed=True, exposed=True)
-
-
-def turned_back(target: Manifest) -> Manifest:
-    """Return the manifest as it is once a deploy that clients were led to goes back."""
-    return msgspec.structs.replace(target, direction="back", exposed=True)
 
 
 def _number(name: str) -> float:

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from zdd.nginx.config.mark import HEADER, REQUEST_HEADER
 
+REQUEST_ID = "$zdd_request_id"  # the client's, or else nginx's own
+
 LINES = f"""\
 # Only WebSockets are upgraded (an h2c upgrade would tunnel past these rules); all others keep the upstream's
 # connection, for which Connection must be empty.
@@ -26,7 +28,7 @@ map $request $zdd_host {{
     "~^[A-Z_-]++ [A-Za-z]++://(?<zdd_host_in_line>[^/?# ]++)" $zdd_host_in_line;
 }}
 map $http_host $zdd_host_header {{ default $http_host; "" $host; }}
-map $http_x_request_id $zdd_request_id {{ default $http_x_request_id; "" $request_id; }}
+map $http_x_request_id {REQUEST_ID} {{ default $http_x_request_id; "" $request_id; }}
 
 client_header_buffer_size 4k;
 large_client_header_buffers 4 32k;  # room for a line of a request's head, such as its cookies
@@ -36,7 +38,7 @@ proxy_http_version 1.1;
 proxy_set_header Upgrade $zdd_upgrade;
 proxy_set_header Connection $zdd_connection;
 proxy_set_header Host $zdd_host;
-proxy_set_header X-Request-ID $zdd_request_id;
+proxy_set_header X-Request-ID {REQUEST_ID};
 proxy_set_header {REQUEST_HEADER} "";  # apps learn neither word of the mark
 proxy_hide_header {HEADER};
 proxy_redirect off;

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from zdd.nginx.config import compression, media_types, passing, server_lines, servers, static, tls, trust, upstream
 from zdd.nginx.config import version as versions
+from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.setup import Setup
 from zdd.nginx.config.upstream import quoted
@@ -34,10 +35,17 @@ def render(setup: Setup, version: Version) -> str:
     return setup.mark.seal(text) if setup.mark else text
 
 
-def include(first_line: str, upstreams: Mapping[str, Sequence[str]], version: Version, mark: Mark) -> str:
-    """Return an upstream for each service, to be named in the user's own server blocks, and the mark."""
+def include(
+    first_line: str,
+    upstreams: Mapping[str, Sequence[str]],
+    version: Version,
+    mark: Mark,
+    log: AccessFormat | None = None,
+) -> str:
+    """Return an upstream for each service, to be named in the user's own server blocks, the mark and the log format."""
     second = "# Written by zddeploy; what is changed here is lost."
-    return mark.seal("\n".join([first_line, second, *_upstreams(upstreams, version), mark.lines(), ""]))
+    more = [log.lines()] if log else []
+    return mark.seal("\n".join([first_line, second, *_upstreams(upstreams, version), mark.lines(), *more, ""]))
 
 
 def _upstreams(upstreams: Mapping[str, Sequence[str]], version: Version) -> list[str]:
@@ -72,9 +80,12 @@ def _http(setup: Setup, version: Version) -> str:
 
 
 def _logs(setup: Setup) -> list[str]:
-    if setup.access_log:
-        return [f"access_log {quoted(setup.access_log)};"]
-    return [] if setup.trust.asks else ["access_log off;"]  # "off" beside another log would switch that off, too
+    """Return the lines for the log, and the header that makes its times exact; without a log there is neither."""
+    if setup.access_log is None:
+        return [] if setup.trust.asks else ["access_log off;"]  # "off" beside another log would switch that off, too
+    log = AccessFormat(request_id=passing.REQUEST_ID)
+    formats = [log.lines(), *([log.static_lines()] if setup.static or setup.assets else [])]
+    return [*formats, log.log(setup.access_log), log.header()]
 
 
 MAIN = """\

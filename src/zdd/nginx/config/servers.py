@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from zdd.conf import hosts
 from zdd.conf.check_tls import CHALLENGES
 from zdd.nginx.config import compression, doors, health_address, maintenance, server_lines, static
+from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.doors import Door
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.upstream import quoted
@@ -74,7 +75,9 @@ def _served(setup: Setup, door: Door, locations: Mapping[str, str]) -> list[str]
 
 def _files(setup: Setup, locations: Mapping[str, str], header: str) -> dict[str, str]:
     """Return the locations of files that nginx serves itself: static services, and the assets of releases."""
-    files = static.Files(header, [*setup.precompressed, *([compression.ON] if setup.gzip else [])])
+    log = AccessFormat().static_log(setup.access_log) if setup.access_log else ""
+    own = "\n".join(filter(None, [header, log]))
+    files = static.Files(own, [*setup.precompressed, *([compression.ON] if setup.gzip else [])])
     blocks: dict[str, str] = {}
     for where, service in locations.items():
         if site := setup.static.get(service):

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from zdd.conf.networks import PRIVATE
+from zdd.nginx.config.access import REQUEST_START
 from zdd.nginx.config.mark import REQUEST_HEADER
 
 EVERYBODY = "map $http_x_forwarded_proto $zdd_proto {"  # how a text begins to believe everybody, as before 0.2
@@ -46,7 +47,15 @@ _DROPPED = (
     "X-Url-Scheme",
     "Proxy",  # a CGI program would send its own requests through it: https://httpoxy.org
 )
-_SET = ("X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Request-ID", REQUEST_HEADER)
+_SET = (
+    "X-Real-IP",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Request-ID",
+    REQUEST_START,
+    REQUEST_HEADER,
+)
 _OF_USERS = ("Remote-User", "X-Remote-User", "X-Auth-Request-User", "X-Auth-Request-Email")  # set by proxies for auth
 
 _SCHEMES = r"""    "~*^ *(https|wss)\b" https;  # of "https,http" the first word

@@ -1,0 +1,71 @@
+"""The lines of `zddeploy logs --access`."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Collection, Iterable
+
+import click
+
+from zdd.cli import streams
+from zdd.nginx.access_log import UNKNOWN, Request
+from zdd.operate import access
+from zdd.project import Project
+from zdd.visible import in_json, visible
+
+_POLL = 0.2
+_COLOURS = ((500, "red"), (400, "yellow"), (0, "green"))
+
+
+def show(
+    project: Project,
+    services: Collection[str],
+    instance: str | None,
+    *,
+    follow: bool,
+    lines: int,
+    since: float | None,
+    as_json: bool,
+) -> int:
+    """Print the requests of these services, or all of them, also those that nginx has answered by itself."""
+    path = access.require(project)
+
+    def wanted(request: Request) -> bool:
+        return (not services or request.service in services) and instance in (None, request.instance)
+
+    follower = access.Follower(project, path, wanted) if follow else None
+    if since is not None:
+        found: Iterable[Request] = access.since(project, path, wanted, since)
+    else:
+        found = access.last(project, path, wanted, lines)
+    any_shown = _print(found, as_json)
+    if not (any_shown or follow or as_json):
+        click.echo("no request was logged", err=True)
+    while follower and not streams.reader_gone():
+        _print(follower.new(), as_json)
+        time.sleep(_POLL)
+    return 0
+
+
+def _print(requests: Iterable[Request], as_json: bool) -> bool:
+    any_shown = False
+    for request in requests:
+        any_shown = True
+        click.echo(in_json(request) if as_json else _line(request))
+    return any_shown
+
+
+def _line(request: Request) -> str:
+    r"""
+    Return the request in one line: when, which instance and release, the status, how long it took, and what was asked.
+
+    >>> got = Request(0.0, None, None, None, 404, "GET", "shop.test", "/\x1b", 0.25, 9, [], "", 1)
+    >>> _line(got).partition(" ")[2].partition(" ")[2]
+    'nginx \x1b[33m404\x1b[0m 0.250 s GET shop.test/\\x1b'
+    """
+    when = datetime.datetime.fromtimestamp(request.time).isoformat(" ", "milliseconds")
+    release = [request.release] if request.release and request.release != UNKNOWN else []
+    colour = next(colour for least, colour in _COLOURS if request.status >= least)
+    words = [when, request.instance or "nginx", *release, click.style(str(request.status), fg=colour)]
+    return " ".join([*words, f"{request.seconds:.3f} s", visible(f"{request.method} {request.host}{request.path}")])

@@ -1,0 +1,158 @@
+"""
+A log that nginx writes by itself, and its rotation without a lost line.
+
+nginx keeps its logs open, and opens them again by name when it is told to (SIGUSR1): the master as itself, each worker
+as its own user. A worker that cannot do so writes into the renamed file for ever. So its user can search the folder and
+owns the file; nobody but us can make or rename anything there, and nothing there is followed that is a link.
+
+Between the rename and the last worker's opening, lines come into both files. The mode of the new file says that this
+may still be so: it is 0600 until no process of nginx has the older file open. Whoever looks next goes on from there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import stat
+
+from zdd.host import acl, files, process, rotation
+
+_DONE, _UNDER_WAY = 0o640, 0o600
+_OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_TITLES = ("nginx: ", "angie: ")
+
+
+def make(path: str, writer: int) -> None:
+    """
+    Make the log's folder and the file, which belongs to `writer`, the user of nginx's workers. Idempotent.
+
+    That user can search the folder and the one above it, if the file system has access lists; the other folders on the
+    way are not ours to open. Raises OSError.
+    """
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        os.mkdir(folder, 0o750)
+        os.chmod(folder, 0o750)
+    if writer not in (0, os.geteuid()):
+        try:
+            for passed in (os.path.dirname(folder), folder):
+                acl.let_also_pass(passed, writer)
+        except OSError:  # without lists: then the log is rotated by copying
+            pass
+    status = _status(path)
+    _create(path, writer, _UNDER_WAY if status and not _is_done(status) else _DONE)
+
+
+def rotate(path: str, most: int) -> bool:
+    """
+    Rename a log of more than `most` bytes (0: never) to PATH.1, and make nginx write into a new one.
+
+    A call does what is due and does not wait; return whether nothing is left to do. The next call goes on with what
+    this one, or a process that was killed, has begun. Where the workers cannot open the file by its name, its content
+    is moved instead, see rotation.py.
+    """
+    try:
+        status = _status(path)
+        if not _is_due(path, status, most):
+            return True
+        with files.Opened(os.path.dirname(path), _FOLDER) as folder:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # all keepers of the project do it
+            status = _status(path)
+            return not _is_due(path, status, most) or _go_on(path, status, most)
+    except OSError:
+        return False
+
+
+def _is_due(path: str, status: os.stat_result | None, most: int) -> bool:
+    if status is None:
+        return _status(rotation.older(path)) is not None
+    return not _is_done(status) or bool(most and status.st_size > most)
+
+
+def _go_on(path: str, status: os.stat_result | None, most: int) -> bool:
+    older = rotation.older(path)
+    if status and _is_done(status):
+        if not _can_open(os.path.dirname(path), status.st_uid):
+            rotation.rotate(path, most)
+            return True
+        os.rename(path, older)
+        status = None
+    if status is None:
+        renamed = _status(older)
+        _create(path, renamed.st_uid if renamed else os.geteuid(), _UNDER_WAY)
+    holders = _holders(path)
+    for holder in holders:
+        try:
+            holder.signal(signal.SIGUSR1)
+        except PermissionError:  # not ours to tell, as after a change of the user that deploys
+            pass
+    if not holders:
+        with files.Opened(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK) as fd:
+            os.fchmod(fd, _DONE)
+    return not holders
+
+
+def _create(path: str, writer: int, mode: int) -> None:
+    """Make the file, or give the one that nginx's master has made meanwhile to the writer."""
+    with files.Opened(path, _OPEN, mode) as fd:
+        status = os.fstat(fd)
+        if status.st_uid != writer and os.geteuid() == 0:
+            os.fchown(fd, writer, -1)
+        if stat.S_IMODE(status.st_mode) != mode:
+            os.fchmod(fd, mode)
+
+
+def _holders(path: str) -> list[process.Process]:
+    """Return the processes of nginx that have an older file open, and not only the new one."""
+    real = f"{os.path.realpath(os.path.dirname(path))}/{os.path.basename(path)}"
+    older = {rotation.older(real), f"{rotation.older(real)} (deleted)", f"{real} (deleted)"}
+    running = [pid for pid in process.numbers() if process.title(pid).startswith(_TITLES)]
+    found = [known for pid in running if (known := process.Process.find(pid)) and older & set(_opened(pid))]
+    return sorted(found, key=lambda known: not process.title(known.pid).startswith(process.NGINX_MASTERS))
+
+
+def _opened(pid: int) -> list[str]:
+    """Return the paths of the files that a process has open; nothing where that may not be seen."""
+    opened = []
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                opened.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+            except FileNotFoundError:
+                pass
+    except OSError:
+        pass
+    return opened
+
+
+def _can_open(folder: str, user: int) -> bool:
+    """Return whether the user can reach what is in the folder."""
+    if user in (0, os.geteuid()):
+        return True
+    import pwd  # here, because logs are rotated rarely
+
+    from zdd.host import reach
+
+    try:
+        entry = pwd.getpwuid(user)
+        groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
+    except KeyError:
+        groups = []
+    return reach.first_unsearchable_folder(folder, user, groups) is None
+
+
+def _status(path: str) -> os.stat_result | None:
+    """Return the status of a plain file, None if there is none. Raises OSError for anything else."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path} is no plain file")
+    return status
+
+
+def _is_done(status: os.stat_result) -> bool:
+    return bool(status.st_mode & 0o040)

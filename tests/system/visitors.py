@@ -1,0 +1,89 @@
+"""Visitors who know which instance has answered each of their requests: the app says so, and each request has an id."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from zdd.nginx.access_log import UNKNOWN
+
+from .project import Project
+
+_PAUSE = 0.004  # seconds between two requests of a visitor
+_PATIENCE = 60
+
+
+class Visitors:
+    """A few visitors on connections of their own; `answered` has the instance and the release for each id."""
+
+    def __init__(self, project: Project, number: int = 3) -> None:
+        self.port = project.port
+        self.answered: dict[str, tuple[str, str]] = {}
+        self.failed: list[str] = []
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._visit, args=(one,), daemon=True) for one in range(number)]
+
+    def begin(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(_PATIENCE)
+
+    def _visit(self, name: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
+        for number in itertools.count():
+            if self._over.is_set():
+                break
+            call = f"visit-{name}-{number}"
+            try:
+                connection.request("GET", "/about", headers={"X-Request-ID": call, "Cookie": "secret=1"})
+                answer = connection.getresponse()
+                env = json.loads(answer.read())["env"]
+                self.answered[call] = env["ZDD_INSTANCE"], env.get("ZDD_RELEASE", "")
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                self.failed.append(f"{call}: {error!r}")
+                connection.close()
+            time.sleep(_PAUSE)
+        connection.close()
+
+
+@contextmanager
+def visiting(project: Project) -> Iterator[Visitors]:
+    visitors = Visitors(project)
+    visitors.begin()
+    try:
+        yield visitors
+    finally:
+        visitors.stop()
+
+
+def access(project: Project, *args: str) -> list[dict[str, Any]]:
+    """What `logs --access` says."""
+    output = project.zddeploy("logs", "--access", "--json", "-n", "1000000", *args).stdout
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def wrong(visitors: Visitors, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The lines that name another instance or release than the one that has answered."""
+    known = visitors.answered
+    return [
+        line
+        for line in lines
+        if line["id"] in known
+        and (line["instance"], line["release"] or "") not in (known[line["id"]], (UNKNOWN, UNKNOWN))
+    ]
+
+
+def share_known(visitors: Visitors, lines: list[dict[str, Any]]) -> float:
+    """The part of the visitors' requests whose line names an instance."""
+    named = [line for line in lines if line["id"] in visitors.answered and line["instance"] != UNKNOWN]
+    return len(named) / len(visitors.answered)

@@ -32,6 +32,9 @@ FOLLOWED = {  # pages with something to write or to type, and the test that does
     "tutorial": "system/test_docs.py",
     **dict.fromkeys((*GUIDES, "migrations", "websockets"), "system/test_guides.py"),
     "several-hosts": "system/test_several_hosts.py",
+    "several-projects": "system/test_several_projects.py",
+    "grpc": "system/test_grpc.py",
+    "sticky": "system/test_sticky.py",
     **dict.fromkeys(("ten-minutes", "system-nginx", "systemd", "ci-over-ssh", "upgrade"), "lab/test_guides.py"),
     "newcomer": "",  # a transcript: it tells what was typed once
 }

@@ -17,7 +17,7 @@ from zdd.host.command import Commands
 from zdd.instances.driver import ProxySide
 from zdd.nginx import addresses, conf_file, users, whose
 from zdd.nginx.base import NginxBase
-from zdd.nginx.config import include, maintenance, mark, render
+from zdd.nginx.config import include, maintenance, mark, render, sticky
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.process import replaced
 from zdd.nginx.process.commanded import CommandedNginx
@@ -57,7 +57,9 @@ class ExternalNginx(NginxBase):
 
     def text(self, target: Manifest) -> str:
         line = whose.first_line(self.config.project, self.paths.runtime)
-        return render.include(line, addresses.of(target, self.paths.current), self.binary.version, self.mark)
+        upstreams = addresses.of(target, self.paths.current)
+        bound = sticky.chosen(self.config.apps, upstreams)
+        return render.include(line, upstreams, self.binary.version, self.mark, bound)
 
     @cached_property
     def process(self) -> CommandedNginx:

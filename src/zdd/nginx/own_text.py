@@ -7,10 +7,11 @@ import os
 import pwd
 from collections.abc import Iterator, Sequence
 
+from zdd.errors import UsageError
 from zdd.finding import Finding, warning
 from zdd.host import files
 from zdd.nginx import addresses, users
-from zdd.nginx.config import listen, parse, render, visits
+from zdd.nginx.config import grpc, listen, parse, render, sticky, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.setup import Route, Setup
@@ -29,6 +30,12 @@ class OwnText(ManagedText):
     def read_timeout(self) -> float:
         """What the configuration says."""
         return self.config.nginx.proxy_read_timeout
+
+    def require(self) -> None:
+        """Raise UsageError for gRPC where clients could not call it through this nginx."""
+        callers = [app.name for app in self.config.apps.values() if app.protocol == "grpc"]
+        if callers and (problem := grpc.problem(self.binary().version)):
+            raise UsageError(f"{', '.join(callers)}: {problem}, so gRPC clients could not call", hint=grpc.WAYS)
 
     @property
     def prefix(self) -> str:
@@ -62,6 +69,8 @@ class OwnText(ManagedText):
             assets=[f"{self.paths.assets}/{folder}" for folder in assets],
             reloads=any(app.socket == "tcp" for app in apps),
             mark=self.mark(),
+            grpc=[app.name for app in apps if app.protocol == "grpc"],
+            sticky=sticky.chosen(known, upstreams),
         )
         return render.render(setup, self.binary().version)
 

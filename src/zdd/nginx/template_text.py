@@ -9,7 +9,7 @@ from zdd.errors import UsageError
 from zdd.finding import Finding, error
 from zdd.host import files
 from zdd.nginx import addresses, conf_file
-from zdd.nginx.config import include, listen, maintenance, parse, template, upstream
+from zdd.nginx.config import include, listen, maintenance, parse, sticky, template, upstream
 from zdd.nginx.config import target as targets
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import PLACEHOLDER
@@ -35,15 +35,20 @@ class TemplateText(ManagedText):
         return str(self.config.folder)
 
     def require(self) -> None:
-        """Raise UsageError where the template cannot be read."""
-        self._source()
+        """Raise UsageError where the template cannot be read, or cannot lead clients to the same instance again."""
+        source = self._source()
+        for name in sticky.chosen(self.config.apps, self.config.apps):
+            if lacks := template.lacks_for_sticky(source, name):
+                raise UsageError(f"{name}: sticky needs {lacks} in {self.template}", hint=template.STICKY)
 
     def text(self, target: Manifest) -> str:
         """Return the text for a table: a function of configuration and table alone."""
         version = self.binary().version
-        values, binding = {template.PID_FILE: self.pid_file, PLACEHOLDER: self.mark().lines()}, {}
-        for name, servers in addresses.of(target, self.paths.current).items():
-            values[f"{name}.servers"] = upstream.servers(servers, version)
+        upstreams = addresses.of(target, self.paths.current)
+        keys = sticky.Keys(self.mark(), sticky.chosen(self.config.apps, upstreams))
+        values, binding = {template.PID_FILE: self.pid_file, PLACEHOLDER: self._http_lines(keys)}, {}
+        for name, servers in upstreams.items():
+            values[f"{name}.servers"] = upstream.servers(servers, version, key=keys.of(name))
             binding[f"{name}.servers"] = upstream.servers(servers, version, backups=False)
             port = target.of(name)[0].port
             if port is not None:
@@ -104,10 +109,15 @@ class TemplateText(ManagedText):
         yield from lint.judge(text, self.binary().version, services, passes)
         yield from lint.hidden([one for one in passes if one.service in self.config.apps], self.mark())
 
+    def _http_lines(self, keys: sticky.Keys) -> str:
+        """Return what `{zdd.mark}` stands for."""
+        return "\n".join([*(line.rstrip("\n") for line in keys.maps()), self.mark().lines()])
+
     def _expanded(self) -> include.Expanded:
         """Return the whole configuration, with marks for the services, in the template's lines."""
         values = targets.marks(self.config.services, self.binary().version)
-        values |= {template.PID_FILE: self.pid_file, PLACEHOLDER: self.mark().lines().replace("\n", " ")}
+        keys = sticky.Keys(self.mark(), sticky.chosen(self.config.apps, self.config.apps))
+        values |= {template.PID_FILE: self.pid_file, PLACEHOLDER: self._http_lines(keys).replace("\n", " ")}
         text = template.render(self._source(), values)
         return include.expand(text, self.template, conf_file.included, os.path.dirname(self.paths.nginx_conf))
 

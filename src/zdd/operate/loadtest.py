@@ -52,7 +52,8 @@ def spec(project: Project, url: str | None, rate: float, connections: int) -> Sp
         if url is not None:
             (target, path), host = Spec.split(url), ""
         else:
-            visit = next((visit for visit in project.proxy.visits(current.services()) if not visit.tls), None)
+            visits = project.proxy.visits(current.services())
+            visit = next((visit for visit in visits if not visit.tls and not visit.grpc), None)
             if visit is None:
                 raise ValueError("how clients get to a service cannot be told from the configuration")
             target, path, host = f"{visit.address[0]}:{visit.address[1]}", visit.path, visit.host

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from zdd.nginx.config import grpc
 from zdd.nginx.config.mark import HEADER, REQUEST_HEADER
 
 LINES = f"""\
@@ -33,3 +36,8 @@ proxy_buffers 8 16k;
 proxy_next_upstream error;
 proxy_next_upstream_tries 2;
 """
+
+
+def to(service: str, grpc_services: Collection[str]) -> str:
+    """Return the lines of a location that pass its requests on to a service."""
+    return grpc.to(service) if service in grpc_services else f"proxy_pass http://{service};"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from zdd.nginx.config import media_types, passing, servers, upstream
+from zdd.nginx.config import grpc, media_types, passing, servers, sticky, upstream
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.setup import Setup
@@ -22,7 +22,10 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 def render(setup: Setup, version: Version) -> str:
     """Return the whole text."""
-    parts = [_http(setup, version), passing.LINES, *_upstreams(setup.upstreams, version), *servers.blocks(setup)]
+    keys = sticky.Keys(setup.mark, setup.sticky)
+    grpc_lines = [grpc.lines(passing.LINES, setup.proxy_read_timeout, version)] if setup.grpc else []
+    upstreams = _upstreams(setup.upstreams, version, keys)
+    parts = [_http(setup, version), passing.LINES, *grpc_lines, *keys.maps(), *upstreams, *servers.blocks(setup)]
     text = MAIN.format(
         user=f"user {' '.join(filter(None, [setup.user, setup.group]))};\n" if setup.user else "",
         pid=quoted(setup.pid_file),
@@ -32,14 +35,26 @@ def render(setup: Setup, version: Version) -> str:
     return setup.mark.seal(text) if setup.mark else text
 
 
-def include(first_line: str, upstreams: Mapping[str, Sequence[str]], version: Version, mark: Mark) -> str:
-    """Return an upstream for each service, to be named in the user's own server blocks, and the mark."""
+def include(
+    first_line: str,
+    upstreams: Mapping[str, Sequence[str]],
+    version: Version,
+    mark: Mark,
+    bound: Mapping[str, str] = {},
+) -> str:
+    """
+    Return an upstream for each service, to be named in the user's own server blocks, and the mark.
+
+    `bound` has what the clients of a service are known by, as `Setup.sticky`.
+    """
     second = "# Written by zddeploy; what is changed here is lost."
-    return mark.seal("\n".join([first_line, second, *_upstreams(upstreams, version), mark.lines(), ""]))
+    keys = sticky.Keys(mark, bound)
+    parts = [*_upstreams(upstreams, version, keys), *keys.maps(), mark.lines()]
+    return mark.seal("\n".join([first_line, second, *parts, ""]))
 
 
-def _upstreams(upstreams: Mapping[str, Sequence[str]], version: Version) -> list[str]:
-    return [upstream.block(name, targets, version) for name, targets in sorted(upstreams.items())]
+def _upstreams(upstreams: Mapping[str, Sequence[str]], version: Version, keys: sticky.Keys) -> list[str]:
+    return [upstream.block(name, targets, version, keys.of(name)) for name, targets in sorted(upstreams.items())]
 
 
 def _http(setup: Setup, version: Version) -> str:

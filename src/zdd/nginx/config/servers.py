@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from zdd.conf import hosts
-from zdd.nginx.config import maintenance
+from zdd.nginx.config import maintenance, passing
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.upstream import quoted
 
@@ -48,7 +48,7 @@ def _server(setup: Setup, names: Sequence[str], locations: Mapping[str, str], de
         lines.append(header)
     if setup.maintenance_file and locations:
         lines.append(maintenance.lines(setup.maintenance_file, header))
-    blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
+    blocks = {where: passing.to(service, setup.grpc) for where, service in locations.items()}
     blocks = blocks | {"/": blocks.get("/", "return 404;")} | _assets(setup, locations)
     lines += [f"location {_written(where)} {{ {block} }}" for where, block in _with_slashless(blocks).items()]
     return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"
@@ -65,7 +65,7 @@ def _assets(setup: Setup, locations: Mapping[str, str]) -> dict[str, str]:
             fallback = "@assets" if service else "=404"
             locations_of_assets[where] = f"root {quoted(above)}; try_files $uri {fallback};"
     if locations_of_assets and service:
-        locations_of_assets["@assets"] = f"proxy_pass http://{service};"
+        locations_of_assets["@assets"] = passing.to(service, setup.grpc)
     return locations_of_assets
 
 
@@ -80,7 +80,7 @@ def _with_slashless(blocks: Mapping[str, str]) -> dict[str, str]:
     complete = dict(blocks)
     for where in prefixes:
         path = where.rstrip("/")
-        if path and "proxy_pass" in blocks[where]:
+        if path and "_pass " in blocks[where]:
             others = [prefix for prefix in prefixes if path.startswith(prefix)]
             complete.setdefault(f"= {path}", blocks[max(others, key=len)])
     return complete

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.nginx.config.mark import Mark
@@ -45,3 +45,5 @@ class Setup(NamedTuple):
     assets: Sequence[str] = ()  # folders whose files nginx serves itself, under the last part of the folder's name
     reloads: bool = False
     mark: Mark | None = None
+    grpc: Collection[str] = ()  # the services that speak gRPC
+    sticky: Mapping[str, str] = {}  # for services whose clients meet the same instance again: "ip" or "cookie:NAME"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.conf import hosts
-from zdd.conf.services import RunService
+from zdd.conf.services import GRPC_HEALTH, RunService
 from zdd.nginx.config import server
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.request_path import encoded
@@ -51,7 +51,11 @@ def find(
     routed = {name: service for name, service in services.items() if service.is_routed}
     routes = _Routes([_route(service, server_name) for service in routed.values()])
     known = {name: _request(routes, routed[name], server_name) for name in wanted if name in routed}
-    return {name: Visit(name, address, *request) if request else _UNKNOWN for name, request in known.items()}
+    calls = {name for name, service in routed.items() if service.protocol == "grpc"}
+    return {
+        name: Visit(name, address, *request, grpc=name in calls) if request else _UNKNOWN
+        for name, request in known.items()
+    }
 
 
 def _route(service: RunService, server_name: Sequence[str]) -> _Route:
@@ -64,7 +68,8 @@ def _request(routes: _Routes, service: RunService, server_name: Sequence[str]) -
     named = hosts.asked(service.host or server_name)
     health = [service.health_host] if service.health_host else []
     likely = [*health, *([named] if named else _UNNAMED)]
-    paths = [service.health_path] if service.health_path else []
+    asked = GRPC_HEALTH if service.protocol == "grpc" else service.health_path
+    paths = [asked] if asked else []
     for path in (*paths, encoded(service.path)):
         for host in likely:
             if _leads_to(routes, host.lower(), path.partition("?")[0]) is service:

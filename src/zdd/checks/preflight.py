@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from zdd.checks import surroundings
+from zdd.checks import low_ports, surroundings
 from zdd.claims import user_name
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
@@ -34,7 +34,7 @@ def require(project: Project, action: str = "deploy") -> None:
         from zdd.release import shared  # here, because most projects have no releases
 
         shared.check(release.shared, project.paths.shared)
-    for finding in (*access(project), *env_files(project)):
+    for finding in (*access(project), *env_files(project), *low_ports.findings(project)):
         raise UsageError(finding.what, hint=finding.fix)
     for notice in notices(project):
         project.events.notice(notice.line)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,18 +34,22 @@ pytestmark = [
 @pytest.fixture
 def low(project: Project) -> Project:
     """A project of the user `games` on a port of root's."""
-    project.port = free_low_port()
+    project.port = next(PORTS)
     configure(project, WEB)
     for path in (project.folder, *project.folder.rglob("*")):
         shutil.chown(path, "games", "games")
     return project
 
 
-def free_low_port() -> int:
-    for port in range(1023, 600, -1):
+def _low_ports() -> Iterator[int]:
+    """Ports that no other worker of pytest tries."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for port in range(640 + 20 * (worker % 18), 1024):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("every port is taken")
+            yield port
+
+
+PORTS = _low_ports()
 
 
 def run(project: Project, who: list[str], *args: str, code: int = 0) -> str:
@@ -90,7 +95,7 @@ def test_nginx_alone_has_the_right_and_a_reload_keeps_it(low: Project) -> None:
     run(low, USER)
     version(low, 2)
     run(low, UNIT, "restart")
-    before, other = master(low), free_low_port()
+    before, other = master(low), next(PORTS)
 
     listen(low, low.port, other)
     assert "reloaded" in run(low, USER)
@@ -106,14 +111,14 @@ def test_nginx_alone_has_the_right_and_a_reload_keeps_it(low: Project) -> None:
 
 
 def test_a_killed_master_is_replaced_by_the_unit_and_loses_no_request(low: Project) -> None:
-    listen(low, low.port, free_low_port())
+    listen(low, low.port, next(PORTS))
     run(low, UNIT, "up")
     run(low, USER)
     os.kill(master(low), signal.SIGKILL)
     with low.load(**LIGHT) as visitors:
         version(low, 2)
         assert "unchanged" in run(low, USER)
-        listen(low, low.port, free_low_port())
+        listen(low, low.port, next(PORTS))
         assert " is root's" in run(low, USER, code=2)
         listen(low, low.port)
         assert "`sudo zddeploy enable` starts the unit that may take over from them" in run(low, USER, code=1)

@@ -28,7 +28,7 @@ def lines(passing: str, read_timeout: float, version: Version) -> str:
     silence = f"{round(max(read_timeout, _LONGEST_SILENCE))}s"
     own = [f"grpc_{line.removeprefix('proxy_')}" for line in alike]
     own += [f"grpc_read_timeout {silence};", f"grpc_send_timeout {silence};"]
-    if version >= versions.HTTP_2_BESIDE:
+    if version >= versions.HTTP2_DIRECTIVE:
         own.append("http2 on;  # clients without TLS begin with HTTP/2; all others speak HTTP/1.1")
     return "\n".join([*own, ""])
 
@@ -44,6 +44,6 @@ def to(service: str) -> str:
 
 def problem(version: Version) -> str | None:
     """Return why clients without TLS cannot call through nginx, None if they can."""
-    if version >= versions.HTTP_2_BESIDE:
+    if version >= versions.HTTP2_DIRECTIVE:
         return None
     return f"nginx {versions.dotted(version)} speaks HTTP/2 without TLS only on ports that refuse HTTP/1.1"

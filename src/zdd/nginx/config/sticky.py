@@ -20,7 +20,6 @@ from zdd.nginx.config.mark import Mark
 
 IP = "ip"
 _COOKIE = "cookie:"
-_ADDRESS = "$remote_addr"
 _READABLE = "[a-z0-9][a-z0-9_]{0,23}"
 _DIGITS = 12
 
@@ -29,12 +28,14 @@ class Keys:
     """
     The keys of a project's services; `sticky` says by what the clients of a service are known: "ip" or "cookie:NAME".
 
-    The project's mark makes their names differ from those of other projects in one nginx.
+    The project's mark makes their names differ from those of other projects in one nginx. `address` is the variable
+    with a client's address.
     """
 
-    def __init__(self, mark: Mark | None, sticky: Mapping[str, str]) -> None:
+    def __init__(self, mark: Mark | None, sticky: Mapping[str, str], address: str = "$remote_addr") -> None:
         self._project = mark.name if mark else ""
         self._sticky = sticky
+        self._address = address
 
     def of(self, service: str) -> str | None:
         """Return the variable with the key of the service's clients; None if any instance may answer them."""
@@ -46,7 +47,7 @@ class Keys:
 
     def maps(self) -> list[str]:
         """Return the lines for the http level that define the variables."""
-        return [f"{_map(by, str(self.of(service)))}\n" for service, by in sorted(self._sticky.items())]
+        return [f"{_map(by, str(self.of(service)), self._address)}\n" for service, by in sorted(self._sticky.items())]
 
 
 def chosen(services: Mapping[str, RunService], reached: Collection[str]) -> dict[str, str]:
@@ -54,11 +55,11 @@ def chosen(services: Mapping[str, RunService], reached: Collection[str]) -> dict
     return {name: app.sticky for name, app in services.items() if app.sticky and name in reached}
 
 
-def _map(by: str, variable: str) -> str:
+def _map(by: str, variable: str, address: str) -> str:
     cookie = by.removeprefix(_COOKIE)
     if by == IP:
-        return f'map "" {variable} {{ default {_ADDRESS}; }}'
+        return f'map "" {variable} {{ default {address}; }}'
     if re.fullmatch("[A-Za-z0-9_]+", cookie):
-        return f'map $cookie_{cookie} {variable} {{ default $cookie_{cookie}; "" {_ADDRESS}; }}'
+        return f'map $cookie_{cookie} {variable} {{ default $cookie_{cookie}; "" {address}; }}'
     name = re.sub("[^A-Za-z0-9_]", lambda letter: rf"\x{ord(letter[0]):02x}", cookie)
-    return f'map $http_cookie {variable} {{ default {_ADDRESS}; "~(?:^|; *){name}=(?<zdd_id>[^;]+)" $zdd_id; }}'
+    return f'map $http_cookie {variable} {{ default {address}; "~(?:^|; *){name}=(?<zdd_id>[^;]+)" $zdd_id; }}'

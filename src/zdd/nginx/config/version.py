@@ -3,7 +3,7 @@
 Version = tuple[int, int, int]
 
 KEEPALIVE_TIME: Version = (1, 19, 10)
-HTTP_2_BESIDE: Version = (1, 25, 1)  # one port speaks HTTP/1.1 and, in plain text, HTTP/2
+HTTP2_DIRECTIVE: Version = (1, 25, 1)
 KEEPALIVE_MIN_TIMEOUT: Version = (1, 27, 4)
 POOLS_BY_DEFAULT: Version = (1, 29, 7)  # upstreams keep connections alive, and speak HTTP/1.1, unless told otherwise
 

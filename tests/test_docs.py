@@ -33,6 +33,9 @@ FOLLOWED = {  # pages with something to write or to type, and the test that does
     **dict.fromkeys((*GUIDES, "migrations", "websockets"), "system/test_guides.py"),
     "behind-a-proxy": "system/test_behind_a_proxy.py",
     "several-hosts": "system/test_several_hosts.py",
+    "several-projects": "system/test_several_projects.py",
+    "grpc": "system/test_grpc.py",
+    "sticky": "system/test_sticky.py",
     **dict.fromkeys(("ten-minutes", "system-nginx", "systemd", "ci-over-ssh", "upgrade"), "lab/test_guides.py"),
     "certificates": "lab/test_certificate.py",
     "newcomer": "",  # a transcript: it tells what was typed once

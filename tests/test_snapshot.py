@@ -173,7 +173,7 @@ def test_one_of_a_later_zdd_is_read_as_far_as_it_is_known(tmp_path: Path) -> Non
     snapshots.write(taken(config))
     path = tmp_path / "deploys/1.json"
     later = msgspec.json.decode(path.read_bytes())
-    later["apps"]["web"]["sticky"] = "ip"
+    later["apps"]["web"]["canary_time"] = "5m"
     path.write_bytes(msgspec.json.encode(later | {"canary": True}))
 
     assert snapshots.read(1) == taken(config)

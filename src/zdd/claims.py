@@ -25,12 +25,13 @@ class Claim(msgspec.Struct, frozen=True):
     A user's claim that a configuration file is their project, recorded in R/owner and S/owner.
 
     `conf` is the path by which it was deployed; `known_as` is the path as the shell spelled it, if that goes through a
-    link; `file` is the device and inode that it had. zdd 0.1.0 wrote only `conf`.
+    link; `file` is the device and inode that it had; `project` is its name. zdd 0.1.0 wrote only `conf`.
     """
 
     conf: str
     known_as: str | None = None
     file: tuple[int, int] | None = None
+    project: str | None = None
 
     def covers(self, path: Path) -> bool:
         """Return whether the claim of another user is on the file at this path; does not touch the claim's own path."""

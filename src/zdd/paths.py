@@ -85,7 +85,8 @@ class Paths(Layout):
             (self.owner, {"uid": os.geteuid(), "boot_id": boot, "state": self.state}),
             (f"{self.state}/owner", {}),
         )
-        texts = {path: claims.encode(claim, **more) for path, more in files_of_owner}  # readable for other users
+        name = self.config.project
+        texts = {path: claims.encode(claim, project=name, **more) for path, more in files_of_owner}  # others may read
         if _recorded(self.state) != self.runtime:
             texts[f"{self.state}/runtime"] = self.runtime + "\n"
         for path, text in texts.items():

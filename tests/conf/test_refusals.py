@@ -121,6 +121,11 @@ def test_an_unknown_section_or_key_of_one_is_refused(folder: Path, section: str,
         ("run = 1", "it must be a command"),
         ('run = ""', "it must be a command"),
         ('socket = "udp"', "it must be one of fd, unix, tcp, none"),
+        ('protocol = "http2"', "it must be http or grpc"),
+        ('sticky = "path"', "it must be ip, or a cookie's name such as cookie:sid"),
+        ('sticky = "cookie:"', "it must be ip, or a cookie's name such as cookie:sid"),
+        ('sticky = "cookie:a b"', "it must be ip, or a cookie's name such as cookie:sid"),
+        ("sticky = true", "it must be ip, or a cookie's name such as cookie:sid"),
         ("cwd = 3", "it must be a path"),
         ('cwd = ""', "it must be a path"),
         ("user = 1000", "it must be the name of a user or group"),
@@ -227,6 +232,23 @@ def test_a_wrong_variable_is_named_but_its_value_is_not_shown(folder: Path, env:
         (
             '[service.web]\nrun = "app"\nsocket = "none"\npath = "/x"',
             '[service.web] path and socket = "none" exclude each other: such a service has no connections',
+        ),
+        (
+            '[service.web]\nrun = "app"\nsocket = "none"\nsticky = "ip"',
+            '[service.web] sticky and socket = "none" exclude each other: such a service has no connections',
+        ),
+        (
+            '[service.web]\nrun = "app"\nsocket = "none"\nprotocol = "grpc"',
+            '[service.web] protocol and socket = "none" exclude each other: such a service has no connections',
+        ),
+        (
+            '[service.web]\nrun = "app"\nprotocol = "grpc"\nhealth_path = "/x"',
+            '[service.web] health_path has no effect with protocol = "grpc", whose health is asked by '
+            "grpc.health.v1.Health, or by health_command",
+        ),
+        (
+            NGINX + CLASSIC + 'sticky = "ip"\n',
+            "[service.old] sticky is not a known key; sticky goes with run, in a service without start",
         ),
         (
             '[service.web]\nrun = "npm start"\nsocket = "tcp"\nruntime = "node"',

@@ -519,6 +519,8 @@ class FakeProxy:
     def listen(self) -> list[str]:
         return []
 
+    def open_ports(self) -> None: ...
+
     def quit(self) -> list[Process]:
         return []
 

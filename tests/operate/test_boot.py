@@ -39,6 +39,31 @@ def test_a_users_project_needs_a_unit_a_folder_and_a_line_for_sudo(tmp_path: Pat
     assert "nobody ALL=(root) NOPASSWD: /usr/bin/systemctl reload nginx\n" in files["/etc/sudoers.d/zdd-shop"]
 
 
+@pytest.mark.parametrize(
+    ("nginx", "has_right"),
+    [
+        ('listen = "80"', True),
+        ('listen = ["127.0.0.1:8080", "[::1]:443"]', True),
+        ('listen = "8080"', False),
+        ('include = "up.conf"\nreload = "x"', False),
+        ('template = "nginx.template"', True),
+        ('template = "high.template"', False),
+    ],
+)
+def test_the_unit_of_a_user_whose_nginx_has_a_low_port_has_the_right_to_it(
+    tmp_path: Path, nginx: str, has_right: bool
+) -> None:
+    for name, port in (("nginx", 80), ("high", 8080)):
+        text = f"pid {{nginx_pid_filename}}; http {{ server {{ listen {port}; }} upstream web {{ {{web.servers}} }} }}"
+        tmp_path.joinpath(f"{name}.template").write_text(text)
+    tmp_path.joinpath("deploy.toml").write_text(f'[nginx]\n{nginx}\n[service.web]\nrun = "app"\n')
+    config = read.load(tmp_path / "deploy.toml")
+
+    units = [texts(config, user)[boot_unit.path(config.project)] for user in (USER, ROOT)]
+
+    assert ["AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in unit for unit in units] == [has_right, False]
+
+
 def test_roots_project_needs_the_unit_only(tmp_path: Path) -> None:
     assert list(texts(load(tmp_path), ROOT)) == ["/etc/systemd/system/zdd-shop.boot.service"]
 

@@ -29,7 +29,7 @@ location /shop.Shop/ {
     grpc_pass grpc://rpc;
     grpc_read_timeout 1h;
 }
-"""  # as docs/guides/websockets.md has it
+"""  # as docs/guides/grpc.md has it
 
 
 def end(conversation: Conversation) -> str:

@@ -244,7 +244,7 @@ RELEASES = [
     Broken(
         "speaks HTTP/2 alone, as gRPC does",
         DEADLINE,
-        ["GET /health: the answer is HTTP/2", "needs a health_command"],
+        ["GET /health: the answer is HTTP/2", 'gRPC is served with protocol = "grpc"', "needs a health_command"],
         keys={"run": "python rpc.py {socket}", "socket": "unix", "start_timeout": 3.0},
     ),
     Broken(

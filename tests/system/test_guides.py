@@ -16,7 +16,6 @@ from tests.waiting import eventually
 from zdd.load import Kind
 
 from ..pages import DOCS, Page
-from . import in_flight
 from .project import (
     BIN,
     LIGHT,
@@ -123,9 +122,8 @@ def test_migrations_run_beside_the_old_version_or_while_nothing_runs_and_a_wrong
 
 
 def test_websockets_stay_with_their_version_behind_an_nginx_that_has_the_lines_of_the_guide(project: Project) -> None:
-    web, lines, rpc, grpc = guide("websockets").blocks
+    web, lines = guide("websockets").blocks
     maps, proxy = lines.text.split("\n\n")
-    assert (rpc.language, grpc.text) == ("toml", in_flight.GRPC)
     configure(project)
     (project.folder / ".venv").symlink_to(BIN.parent)
     (project.folder / "asgi.py").rename(project.folder / "main.py")

@@ -44,6 +44,8 @@ In `run` and in values of `env` these are replaced:
 | `{release}` | the name of the release |
 | `{instance}` | the name of the instance, such as `web-12` |
 
+[gRPC](../guides/grpc.md) and [sticky sessions](../guides/sticky.md) have pages of their own.
+
 The app starts with `PATH`, `LANG`, `TZ` and `VIRTUAL_ENV` of whoever deploys, `HOME` and `USER` of its user, then
 `env_file`, then `env`, then `ZDD_PROJECT`, `ZDD_SERVICE`, `ZDD_INSTANCE`, `ZDD_RELEASE`, `ZDD_RELEASE_PATH` and
 `ZDD_DEPLOY`; with nothing else. With `socket = "fd"` it also finds `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES`, as
@@ -64,7 +66,8 @@ By default zdd runs an nginx of its own. With `template` it is an nginx of your 
 somebody else runs. A template may say `{nginx_pid_filename}`, the absolute path of `pid_file`; `{NAME}`, the port of a
 classic or tcp service; and `{NAME.servers}`, the `server` lines of an upstream for any service, with what keeps pooled
 connections short. `{zdd.mark}`, inside `http { }`, lets nginx show which version has answered, so that a deploy can
-[prove](../how-it-works.md#the-gate) it. In comments they are left alone.
+[prove](../how-it-works.md#the-gate) it, and brings the keys of [`sticky`](../guides/sticky.md). In comments they are
+left alone.
 
 Who is believed about a client, what passes, and lines of your own: [behind a proxy](../guides/behind-a-proxy.md).
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
+from zdd.checks import low_ports
 from zdd.claims import user_name
 from zdd.finding import Finding, error, fine, warning
-from zdd.host import files
 from zdd.host.process import Process
 from zdd.nginx import ports as ports_of_nginx
 from zdd.nginx.config import lint
@@ -64,9 +64,12 @@ def gate(project: Project) -> Iterator[Finding]:
 
 def ports(project: Project) -> Iterator[Finding]:
     """Check whether nginx can listen on its addresses."""
+    refused = list(low_ports.findings(project))
+    yield from refused
     own = project.proxy.processes()
     for address in project.proxy.listen():
-        yield _port(address, own, project.proxy.binary.path)
+        if not any(f"port {address.rpartition(':')[2]} " in finding.what for finding in refused):
+            yield _port(address, own, project.proxy.binary.path)
 
 
 def sudo(project: Project) -> Iterator[Finding]:
@@ -82,17 +85,10 @@ def sudo(project: Project) -> Iterator[Finding]:
 
 def _port(address: str, own: Sequence[Process], program: str) -> Finding:
     port = int(address.rpartition(":")[2])
-    first = files.read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 0
     if other := ports_of_nginx.taken(address, own):
         return error(other.words, "nginx cannot listen there", other.fix)
     if problem := ports_of_nginx.elsewhere(address, own, program):
         return error(problem, "nginx cannot listen there", ports_of_nginx.CHANGE_LISTEN)
     sockets = ports_of_nginx.listening(address)
-    if not sockets and port < first and os.geteuid() != 0:
-        return error(
-            f"port {port} is root's, and you are {user_name(os.geteuid())}",
-            "nginx cannot listen there",
-            f"listen on {first} or above; or have root's nginx before it (include in [nginx])",
-        )
     where = f"port {port}" + (" of every address of this machine" if address.isdecimal() else "")
     return fine(f"{where}: " + ("nginx listens" if sockets else "free"))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from zdd.checks import static_sites, surroundings
+from zdd.checks import low_ports, static_sites, surroundings
 from zdd.claims import user_name
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
@@ -35,7 +35,7 @@ def require(project: Project, action: str = "deploy") -> None:
 
         shared.check(release.shared, project.paths.shared)
     certificates = project.proxy.certificate_findings(new=True) if action == "deploy" else ()
-    nginx = (*access(project), *static_sites.access(project))
+    nginx = (*access(project), *static_sites.access(project), *low_ports.findings(project))
     for finding in (*nginx, *env_files(project), *certificates, *_acme(project, action)):
         raise UsageError(finding.what, hint=finding.fix)
     for notice in notices(project):

@@ -24,7 +24,8 @@ def services(project: Project) -> Iterator[Finding]:
     for words in config.warnings:
         yield warning(words, "the old tool ignored it, and so does this one", "remove it, or correct its name")
     apps = config.apps.values()
-    unproven = [app.name for app in apps if app.socket != "none" and not (app.health_path or app.health_command)]
+    asked = [app for app in apps if app.socket != "none" and app.protocol == "http"]
+    unproven = [app.name for app in asked if not (app.health_path or app.health_command)]
     if unproven:
         yield warning(
             f"{', '.join(unproven)}: no health_path",

@@ -44,6 +44,9 @@ def command(config: Config, events: Events, dry_run: bool, user: str | None) -> 
         _show(piece, events)
     if not boot.lingering(owner):
         events.send(Plan(step="run", text=f"$ loginctl enable-linger {owner.pw_name}"))
+    starts = boot_unit.start_command(config) if boot_unit.needs_low_ports(config, owner) else None
+    if starts:  # nobody else may start an nginx of theirs
+        events.send(Plan(step="run", text=f"$ {' '.join(starts)}"))
     for refused in boot.refused(config):
         events.notice(f"zdd does not allow this command, so decide yourself: sudo {' '.join(refused)}")
     for warning in boot.changeable(config, owner, boot_unit.program()):
@@ -52,6 +55,8 @@ def command(config: Config, events: Events, dry_run: bool, user: str | None) -> 
         return 0
     require_root(config, "enable")
     _do(needed, owner, Commands(events.command))
+    if starts:
+        _start(starts, Commands(events.command))
     events.send(Result(text=f"{config.project} starts at boot as {owner.pw_name}; checked"))
     return 0
 
@@ -95,6 +100,14 @@ def _do(needed: list[Piece], user: struct_passwd, commands: Commands) -> None:
         run(piece.proof, commands)
     if not boot.lingering(user):
         raise ZddError(f"loginctl enable-linger {user.pw_name} had no effect")
+
+
+def _start(argv: list[str], commands: Commands) -> None:
+    try:
+        run([argv], commands)
+    except ZddError as failed:
+        failed.hint = f"`journalctl -u {argv[-1]}` says why; {failed.hint}"
+        raise
 
 
 def _test(piece: Piece, commands: Commands) -> None:

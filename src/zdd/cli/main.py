@@ -96,9 +96,10 @@ def program() -> None:
 
     Without a command it deploys the project of ./deploy.toml or ./deploy.conf.
     """
-    from zdd.host import own_process  # here, because --help and --version do not need it
+    from zdd.host import low_ports, own_process  # here, because --help and --version do not need them
 
     own_process.set_umask()
+    low_ports.keep_to_ourselves()
 
 
 def main() -> NoReturn:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from zdd.cli import options
-from zdd.deploy import requests
+from zdd.deploy import mending, recovery, requests
 from zdd.deploy.deploy import deploy
 from zdd.instances import environment
-from zdd.operate import admission
+from zdd.operate import admission, early
 from zdd.project import Project
 
 
@@ -23,6 +23,12 @@ def command(project: Project) -> int:
     """
     environment.recall(project.paths.environment)
     admission.mend(project)
+    if early.is_needed(project):
+        if requests.has_nothing(project):
+            early.open_ports(project)
+            return 0
+        with recovery.changing(project, "zddeploy up"):
+            mending.mend_nginx(project)
     if requests.is_up(project):
         project.events.notice(f"{project.name} is up already")
         return 0

@@ -19,7 +19,7 @@ _TAKEN = {
     "deploy": "deploys' own logs have that name",
 }
 _PLACEHOLDERS = {"socket": "unix", "fd": "fd", "port": "tcp"}  # and the value of `socket` that fills each
-_NEED_A_SOCKET = ("host", "path", "health_path", "health_status", "health_host")
+_NEED_A_SOCKET = ("host", "path", "protocol", "sticky", "health_path", "health_status", "health_host")
 _OWN_TEXT_ONLY = ("listen", "server_name", "client_max_body_size", *check_clients.OWN_TEXT_ONLY)
 
 
@@ -55,6 +55,9 @@ def run_service(document: Document, section: str, service: RunService) -> Iterat
         node, way = setting("runtime", "node"), setting("socket", "fd")
         what = f"{node} needs {way}, but here is {setting('socket', service.socket)}"
         yield document.error(section, what, key="runtime")
+    if service.protocol == "grpc":
+        grpc = f"has no effect with {setting('protocol', 'grpc')}, whose health is asked by grpc.health.v1.Health"
+        yield from _unset(document, section, ("health_path", "health_status"), f"{grpc}, or by health_command")
     yield from _placeholders(document, section, service)
 
 

@@ -14,6 +14,7 @@ SocketWay = Literal["fd", "unix", "tcp", "none"]
 StartOrder = Literal["start-first", "stop-first"]
 RuntimeName = Literal["auto", "node", "none"]
 HttpsWay = Literal["off", "auto"]
+ProtocolName = Literal["http", "grpc"]
 
 
 class Kind(Struct, frozen=True):
@@ -71,6 +72,9 @@ Releases = Annotated[int, kind("a whole number from 1 to 1000", whole(1, 1000))]
 Way = Annotated[SocketWay, kind("one of " + ", ".join(get_args(SocketWay)), one_of(SocketWay))]
 Order = Annotated[StartOrder, kind("start-first or stop-first", one_of(StartOrder))]
 Runtime = Annotated[RuntimeName, kind("auto, node or none", one_of(RuntimeName))]
+Protocol = Annotated[ProtocolName, kind("http or grpc", one_of(ProtocolName))]
+_COOKIE = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}"  # RFC 6265, a token
+Sticky = Annotated[str, kind("ip, or a cookie's name such as cookie:sid", matching(f"ip|cookie:{_COOKIE}"))]
 Signal = Annotated[str, kind("a signal's name such as TERM, QUIT or SIGINT", readers.SIGNAL)]
 UserName = Annotated[str, kind("the name of a user or group", matching(r"[a-zA-Z0-9_][a-zA-Z0-9_.@-]*\$?"))]
 HostName = Annotated[str, kind("a host name such as shop.example.org", readers.HEADER)]

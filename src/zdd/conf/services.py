@@ -10,6 +10,9 @@ from zdd.conf import kinds
 from zdd.conf.kinds import doc
 from zdd.conf.units import Statuses
 
+GRPC_HEALTH = "/grpc.health.v1.Health/Check"
+"""The call by which gRPC asks for health; a server without that method says so, which shows as well who answers."""
+
 _OK = Statuses.parse("200-299")
 
 
@@ -28,6 +31,7 @@ class ClassicService(Struct, frozen=True, kw_only=True):
     bake: ClassVar[float] = 0.0
     keep_warm: ClassVar[float] = 0.0
     hold_max: ClassVar[float] = math.inf
+    protocol: ClassVar[kinds.ProtocolName] = "http"
 
     name: str
     start: Annotated[kinds.Command, doc("Starts the service in the background; split at spaces, no shell.")]
@@ -60,6 +64,8 @@ class RunService(Struct, frozen=True, kw_only=True):
     instances: Annotated[kinds.Instances, doc("How many copies run.")] = 1
     host: Annotated[kinds.Hosts, doc("Host names routed to it; all if not set.")] = []
     path: Annotated[kinds.Route, doc("Path prefix routed to it; the longest match wins.")] = "/"
+    protocol: Annotated[kinds.Protocol, doc("What the app speaks: http, or grpc (HTTP/2 in plain text).")] = "http"
+    sticky: Annotated[kinds.Sticky | None, doc("ip or cookie:NAME: a client meets the same instance again.")] = None
     health_path: Annotated[kinds.RequestPath | None, doc("Path of the health request; answers when healthy.")] = None
     health_status: Annotated[kinds.StatusSet, doc("Statuses that mean healthy.")] = _OK
     health_host: Annotated[kinds.HostName | None, doc("Its Host header; else the first of host, or localhost.")] = None
@@ -114,6 +120,7 @@ class StaticService(Struct, frozen=True, kw_only=True):
     bake: ClassVar[float] = 0.0
     keep_warm: ClassVar[float] = 0.0
     hold_max: ClassVar[float] = math.inf
+    protocol: ClassVar[kinds.ProtocolName] = "http"
 
     name: str
     static: Annotated[kinds.Folder, doc("A folder of the release, served by nginx; switched like every service.")]

@@ -84,6 +84,11 @@ def up(project: Project) -> Request:
     raise UsageError("no release has been deployed yet", hint="`zddeploy` builds and deploys one")
 
 
+def has_nothing(project: Project) -> bool:
+    """Return whether nothing was ever deployed, so that it is not known with which PATH an app would have to start."""
+    return not versions.committed(project)
+
+
 def is_up(project: Project) -> bool:
     """Return whether everything serves that should serve."""
     now = status(project)

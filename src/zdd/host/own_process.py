@@ -28,13 +28,18 @@ def callers_umask() -> int:
 
 def become_subreaper() -> None:
     """Adopt orphaned descendants in place of init (PR_SET_CHILD_SUBREAPER, prctl(2))."""
+    pr_set_child_subreaper = 36
+    if not prctl(pr_set_child_subreaper, 1):
+        raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")  # a kernel before Linux 3.4
+
+
+def prctl(option: int, second: int = 0, third: int = 0) -> bool:
+    """Change an attribute of this process by the system call of this name; return whether that succeeded."""
     import _ctypes  # the core of ctypes, for less than half of its memory, which a keeper holds for months
 
-    pr_set_child_subreaper = 36
     ourselves = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]  # typeshed lacks None here
-    prctl = _ctypes.dlsym(ourselves, "prctl")
-    if _ctypes.call_cdeclfunction(prctl, (pr_set_child_subreaper, 1, 0, 0, 0)) != 0:
-        raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")  # a kernel before Linux 3.4
+    call = _ctypes.dlsym(ourselves, "prctl")
+    return bool(_ctypes.call_cdeclfunction(call, (option, second, third, 0, 0)) == 0)
 
 
 def change_user(uid: int | None, gid: int | None, groups: list[int] | None) -> None:

@@ -7,13 +7,14 @@ import socket
 from collections.abc import Callable, Mapping
 
 from zdd.host.clock import Clock
-from zdd.instances.health import request
+from zdd.instances.health import grpc, request
 from zdd.instances.health.request import Answer, NotHttp, Request
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import HEADER, REQUEST_HEADER, Mark, Seen
 
 TIMEOUT = 20.0
 _PROXIED = b"PROXY UNKNOWN\r\n"  # the PROXY protocol's words for: nobody knows where this client comes from
+_CALL = {"Content-Type": "application/grpc", "TE": "trailers"}
 _SOON = 2.0  # seconds in which nginx answers a request by itself
 
 
@@ -22,16 +23,19 @@ def ask(
     clock: Clock,
     timeout: float = TIMEOUT,
     more: Mapping[str, str] = {},
-    method: str = "GET",
+    method: str | None = None,
     interrupt: Callable[[], None] = lambda: None,
 ) -> Answer:
     """
-    Send the visit's request with these further headers; `interrupt` may raise.
+    Send the visit's request with these further headers, or another `method`; `interrupt` may raise.
 
     Raises OSError (TimeoutError included) and NotHttp.
     """
     until = clock.now() + timeout
-    wanted = Request(visit.path, visit.host, more, method)
+    if visit.grpc and not method:
+        wanted = Request(visit.path, visit.host, {**_CALL, **more}, "POST", grpc.NO_MESSAGE)
+    else:
+        wanted = Request(visit.path, visit.host, more, method or "GET")
     return request.ask(_connect(visit, timeout, interrupt), wanted, lambda: until - clock.now(), interrupt)
 
 

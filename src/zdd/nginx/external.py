@@ -17,7 +17,7 @@ from zdd.host.command import Commands
 from zdd.instances.driver import ProxySide
 from zdd.nginx import addresses, conf_file, users, whose
 from zdd.nginx.base import NginxBase
-from zdd.nginx.config import access, include, maintenance, mark, render
+from zdd.nginx.config import access, include, maintenance, mark, render, sticky
 from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.process import replaced
@@ -59,7 +59,8 @@ class ExternalNginx(NginxBase):
     def text(self, target: Manifest) -> str:
         line = whose.first_line(self.config.project, self.paths.runtime)
         upstreams = addresses.of(target, self.paths.current)
-        return render.include(line, upstreams, self.binary.version, self.mark, self._access_format())
+        bound = sticky.chosen(self.config.apps, upstreams)
+        return render.include(line, upstreams, self.binary.version, self.mark, self._access_format(), bound)
 
     def _access_format(self) -> AccessFormat | None:
         return AccessFormat(self.mark.name) if self.config.nginx.access_log else None

@@ -11,7 +11,7 @@ from zdd.errors import DeployFailed
 from zdd.events import REASONS, Unproved
 from zdd.host import files
 from zdd.host.clock import Clock
-from zdd.instances.health import request
+from zdd.instances.health import grpc, request
 from zdd.instances.health.request import Answer, NotHttp, Request
 from zdd.instances.name import service_of
 from zdd.keeper import survey
@@ -26,6 +26,8 @@ _POLL = 0.01
 _SURE = 2  # counts of 0 in a row: nginx may have looked up a slot just before it changed
 _BEFORE = 2.0  # seconds for the answer of a version that is about to be replaced
 _UNREACHABLE = (502, 504)  # nginx's own answers when it cannot reach an instance
+_NO_HTTP_1 = 'the app speaks HTTP/2 alone, as gRPC does: set protocol = "grpc" (a text of your own needs grpc_pass)'
+_GRPC = "nginx must pass calls on by grpc_pass, and be able to reach the socket: its worker user, its network namespace"
 _HOST_REFUSED = (400, 404, 421)  # what apps answer to a Host that they do not know
 
 
@@ -120,6 +122,8 @@ class Gate:
             seconds = f"{self.door.timeouts.get(visit.service, client.TIMEOUT):g}"
             raise Unreachable(f"{_healthy(visit, 'does not answer')} within {seconds} s", self._logged(since)) from None
         except (OSError, NotHttp) as error:
+            if self.door.is_ours and isinstance(error, request.Http2):
+                raise Unreachable(_healthy(visit, "cannot read its answer"), self._logged(since), _NO_HTTP_1) from error
             if self.door.is_ours and not isinstance(error, NotHttp):
                 where = f"{visit.address[0]}:{visit.address[1]}"
                 raise Unreachable(
@@ -141,9 +145,13 @@ class Gate:
         somebody_else = visit.guess and self._reached(target, seen) is not None
         if failed is None or nginx_itself or somebody_else or (seen is None and failed not in _UNREACHABLE):
             return
-        direct = self._ask_instance(target.of(visit.service)[0], visit)
+        hint = _GRPC if visit.grpc else None
+        try:
+            direct = self._ask_instance(target.of(visit.service)[0], visit)
+        except request.Http2:
+            direct, hint = None, _NO_HTTP_1
         if direct is None or direct < 500:
-            raise Unreachable(_healthy(visit, f"answers {failed}"), self._logged(since))
+            raise Unreachable(_healthy(visit, f"answers {failed}"), self._logged(since), hint)
 
     def _compare(self, visit: Visit, answer: Answer) -> None:
         """Raise Unreachable for an app that knows the host no more, which only a health_path would have shown."""
@@ -188,13 +196,17 @@ class Gate:
         return client.ask(visit, self.clock, timeout, client.asking(self.door.mark), interrupt=self.interrupt)
 
     def _ask_instance(self, instance: Instance, visit: Visit) -> int | None:
-        """Return the status of the instance's own answer to the same request, None if it gives none."""
+        """Return the status of the instance's own answer to the same request, None if none. Raises request.Http2."""
         until = self.clock.now() + client.TIMEOUT
         address = self.paths.keep(instance.name) if instance.has_slot else instance.port
         try:
             connection = request.connect(address or 0, client.TIMEOUT, self.interrupt)
-            asked = Request(visit.path, visit.host)
-            return request.ask(connection, asked, lambda: until - self.clock.now(), self.interrupt).status
+            left = lambda: until - self.clock.now()  # noqa: E731
+            if visit.grpc:
+                return grpc.ask(connection, visit.host, left, self.interrupt).status
+            return request.ask(connection, Request(visit.path, visit.host), left, self.interrupt).status
+        except request.Http2:
+            raise
         except (OSError, NotHttp):
             return None
 
@@ -211,7 +223,7 @@ def unproved(service: str, reason: str, more: str = "") -> Unproved:
 
 def asked(visit: Visit) -> str:
     """Return a visit's request in words."""
-    return f"GET {visit.path} with Host {visit.host}"
+    return f"{'POST' if visit.grpc else 'GET'} {visit.path} with Host {visit.host}"
 
 
 def _healthy(visit: Visit, failure: str) -> str:

@@ -13,7 +13,7 @@ from zdd.host import process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.nginx import conf_file, ports
+from zdd.nginx import conf_file, foreseen, ports, words
 from zdd.nginx.base import NginxBase
 from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import include, listen, maintenance, parse
@@ -121,6 +121,11 @@ class ManagedNginx(NginxBase):
 
     def change_back(self, text_before: str | None, stop: bool) -> None:
         self.process.restore(text_before, stop)
+
+    def open_ports(self) -> None:
+        words.keep(self.paths, self.mark)
+        self.about.keep()
+        self.change(self.text(foreseen.table(self.config) or Manifest(0, "up", {})))
 
     def which(self) -> Answer:
         return master.of_ours(self.pid_file, self.conf_file)

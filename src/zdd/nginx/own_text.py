@@ -14,7 +14,7 @@ from zdd.finding import Finding, warning
 from zdd.host import files, reopen
 from zdd.nginx import addresses, untrusted, users
 from zdd.nginx.certificate_state import CertificateState
-from zdd.nginx.config import listen, parse, render, server_lines, trust, visits
+from zdd.nginx.config import grpc, listen, parse, render, server_lines, sticky, trust, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.setup import Route, Setup
@@ -54,6 +54,9 @@ class OwnText(ManagedText):
                 f"{self.binary().path} was built without its realip module, which finds the client behind a proxy",
                 hint='install an nginx that has it, such as your system\'s; or set trusted_proxies = "none" in [nginx]',
             )
+        callers = [app.name for app in self.config.apps.values() if app.protocol == "grpc"]
+        if callers and not nginx.is_tls and (old := grpc.problem(self.binary().version)):
+            raise UsageError(f"{', '.join(callers)}: {old}, so gRPC clients could not call", hint=grpc.WAYS)
         if nginx.is_tls:
             self._require_tls()
 
@@ -122,6 +125,8 @@ class OwnText(ManagedText):
             tls=self._tls(),
             acme_folder=self.paths.acme if nginx.https == "auto" else None,
             canonical_host=nginx.canonical_host.lower() if nginx.canonical_host else None,
+            grpc=[app.name for app in apps if app.protocol == "grpc"],
+            sticky=sticky.chosen(known, upstreams),
         )
         return render.render(setup, self.binary().version)
 

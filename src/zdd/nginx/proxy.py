@@ -126,6 +126,10 @@ class Proxy(Protocol):
         """Return the addresses that nginx listens on, as far as that is for zdd to check."""
         return []
 
+    def open_ports(self) -> None:
+        """Start an nginx of ours although nothing is deployed yet. Raises DeployFailed."""
+        return
+
     def quit(self) -> list[Process]:
         """Make an nginx of ours take nothing new; returns its workers, which finish what they have."""
         return []

@@ -9,7 +9,7 @@ from zdd.errors import UsageError
 from zdd.finding import Finding, error
 from zdd.host import files
 from zdd.nginx import addresses, conf_file
-from zdd.nginx.config import access, include, listen, maintenance, parse, template, upstream
+from zdd.nginx.config import access, include, listen, maintenance, parse, sticky, template, upstream
 from zdd.nginx.config import target as targets
 from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.listen import Visit
@@ -36,26 +36,26 @@ class TemplateText(ManagedText):
         return str(self.config.folder)
 
     def require(self) -> None:
-        """Raise UsageError where the template cannot be read."""
-        self._source()
+        """Raise UsageError where the template cannot be read, or cannot lead clients to the same instance again."""
+        source = self._source()
+        for name in sticky.chosen(self.config.apps, self.config.apps):
+            if lacks := template.lacks_for_sticky(source, name):
+                raise UsageError(f"{name}: sticky needs {lacks} in {self.template}", hint=template.STICKY)
 
     def text(self, target: Manifest) -> str:
         """Return the text for a table: a function of configuration and table alone."""
         version = self.binary().version
-        values, binding = {template.PID_FILE: self.pid_file, PLACEHOLDER: self._mark_lines()}, {}
-        for name, servers in addresses.of(target, self.paths.current).items():
-            values[f"{name}.servers"] = upstream.servers(servers, version)
+        upstreams = addresses.of(target, self.paths.current)
+        keys = sticky.Keys(self.mark(), sticky.chosen(self.config.apps, upstreams))
+        values, binding = {template.PID_FILE: self.pid_file, PLACEHOLDER: self._http_lines(keys)}, {}
+        for name, servers in upstreams.items():
+            values[f"{name}.servers"] = upstream.servers(servers, version, key=keys.of(name))
             binding[f"{name}.servers"] = upstream.servers(servers, version, backups=False)
             port = target.of(name)[0].port
             if port is not None:
                 values[name] = str(port)
         classic = all(service.kind == "classic" for service in self.config.services.values())
         return self.mark().seal(template.render(self._source(), values, values | binding, everywhere=classic))
-
-    def _mark_lines(self) -> str:
-        """Return what stands for the mark's placeholder: the mark, and the format of the access log."""
-        form = self._access_format()
-        return "\n".join([self.mark().lines(), *([form.lines()] if form else [])])
 
     def _access_format(self) -> AccessFormat | None:
         return AccessFormat(self.mark().name) if self.config.nginx.access_log else None
@@ -114,10 +114,16 @@ class TemplateText(ManagedText):
         yield from access.unlogged(text, self.config.nginx.access_log, self._access_format())
         yield from lint.hidden([one for one in passes if one.service in self.config.apps], self.mark())
 
+    def _http_lines(self, keys: sticky.Keys) -> str:
+        """Return what `{zdd.mark}` stands for: the mark, the keys of sticky services, and the access log's format."""
+        form, maps = self._access_format(), (line.rstrip("\n") for line in keys.maps())
+        return "\n".join([*maps, self.mark().lines(), *([form.lines()] if form else [])])
+
     def _expanded(self) -> include.Expanded:
         """Return the whole configuration, with marks for the services, in the template's lines."""
         values = targets.marks(self.config.services, self.binary().version)
-        values |= {template.PID_FILE: self.pid_file, PLACEHOLDER: self._mark_lines().replace("\n", " ")}
+        keys = sticky.Keys(self.mark(), sticky.chosen(self.config.apps, self.config.apps))
+        values |= {template.PID_FILE: self.pid_file, PLACEHOLDER: self._http_lines(keys).replace("\n", " ")}
         text = template.render(self._source(), values)
         return include.expand(text, self.template, conf_file.included, os.path.dirname(self.paths.nginx_conf))
 

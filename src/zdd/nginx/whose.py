@@ -32,7 +32,9 @@ class Owner(NamedTuple):
 
     @property
     def project(self) -> str:
-        """The project's name, as far as its runtime folder tells it."""
+        """The project's name: the claim's, or else as far as its runtime folder tells it."""
+        if self.claim and self.claim.project and re.fullmatch(r"[\w.-]{1,80}", self.claim.project):
+            return self.claim.project
         folder, name = os.path.split(self.runtime)
         return os.path.basename(folder) if name == "run" else name
 

@@ -18,7 +18,7 @@ from zdd import claims
 from zdd.claims import user_name
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
-from zdd.host import guarded, reach, systemd
+from zdd.host import guarded, low_ports, reach, systemd
 from zdd.host.command import which
 from zdd.operate import boot_unit
 
@@ -150,6 +150,7 @@ def _unit(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> Pi
     name = boot_unit.name(config.project)
     manager = f" user@{user.pw_uid}.service" if user.pw_uid else ""
     start = " ".join(quoted(word) for word in [*program, "-c", str(config.path), "up"])
+    right = f"AmbientCapabilities={low_ports.NAME}\n" if boot_unit.needs_low_ports(config, user) else ""
     text = f"""\
 # Written by `zddeploy enable`, removed by `zddeploy disable`.
 [Unit]
@@ -161,7 +162,7 @@ Wants=network-online.target{manager}
 Type=oneshot
 RemainAfterExit=yes
 User={user.pw_name}
-ExecStart={start}
+{right}ExecStart={start}
 KillMode=process
 
 [Install]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shlex
 import sys
 
 from zdd.conf.schema import Config
-from zdd.host import files, systemd
+from zdd.host import files, foreign, low_ports, systemd
+from zdd.nginx.config import listen, parse
 
 FOLDER = "/etc/systemd/system"
 
@@ -42,6 +44,22 @@ def enable_command(config: Config) -> str:
     """Return the command that writes the unit, with the program's full path, since sudo has another PATH."""
     sudo = "" if os.geteuid() == 0 else "sudo "
     return f"{sudo}{' '.join(program())} -c {config.path} enable"
+
+
+def needs_low_ports(config: Config, user: pwd.struct_passwd) -> bool:
+    """Return whether this user's nginx listens on a port that only root, or the project's unit, may listen on."""
+    nginx = config.nginx
+    if user.pw_uid == 0 or nginx.include:
+        return False
+    wanted = {int(address.rpartition(":")[2]) for address in nginx.listen}
+    if nginx.template:
+        wanted = listen.ports_of(parse.parse(foreign.text(str(nginx.template), "replace"), template=True))
+    return any(port < low_ports.first_free() for port in wanted)
+
+
+def start_command(config: Config) -> list[str]:
+    """Return the command that starts what was served last, and nginx, as at boot."""
+    return ["systemctl", "--quiet", "restart", name(config.project)]
 
 
 def program() -> list[str]:

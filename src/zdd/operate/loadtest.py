@@ -52,7 +52,8 @@ def spec(project: Project, url: str | None, rate: float, connections: int) -> Sp
         if url is not None:
             (target, path), host, tls = Spec.split(url), "", Spec.is_tls(url)
         else:
-            visits = [visit for visit in project.proxy.visits(current.services()) if visit.unix is None]
+            found = project.proxy.visits(current.services())
+            visits = [visit for visit in found if visit.unix is None and not visit.grpc]
             visit = next((visit for visit in visits if not visit.proxy_protocol), None)
             if visit is None:
                 raise ValueError(

@@ -1,9 +1,12 @@
 """
 A gRPC service: `rpc.py PATH`; `rpc.py --ask PATH` asks it and exits 0 when it is well.
 
-/shop.Shop/Version answers with what VERSION held at its start, /shop.Shop/Echo with each message it is sent.
+/shop.Shop/Version answers with what VERSION held at its start, /shop.Shop/Echo with each message it is sent. With
+HEALTH in its environment there is also grpc.health.v1.Health/Check: its answer has that number as its status, or, for a
+word, fails with that status of gRPC.
 """
 
+import os
 import signal
 import sys
 import threading
@@ -28,12 +31,21 @@ def main(path):
     methods = {"Version": grpc.unary_unary_rpc_method_handler(ask), "Echo": grpc.stream_stream_rpc_method_handler(echo)}
     server = grpc.server(ThreadPoolExecutor(16))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Shop", methods),))
+    if health := os.environ.get("HEALTH"):
+        check = {"Check": grpc.unary_unary_rpc_method_handler(lambda *call: well(health, call[1]))}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", check),))
     server.add_insecure_port(f"unix:{path}")
     server.start()
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     told.wait()
     server.stop(grace=5).wait()
+
+
+def well(health, context):
+    if not health.isdecimal():
+        context.abort(grpc.StatusCode[health], "as it was told, \u20ac")
+    return bytes([8, int(health)]) if health != "0" else b""
 
 
 def ask(path):

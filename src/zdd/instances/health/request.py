@@ -22,6 +22,7 @@ _SHOWN = 2048  # bytes of a body that are read, for display
 _LONGEST_HEAD = 65536
 CLOSED = "the connection was closed without an answer"
 EXPECTS_TLS = "should it expect TLS, switch that off: nginx speaks plain HTTP to the app"
+SPEAKS_GRPC = 'gRPC is served with protocol = "grpc"; what else speaks HTTP/2 alone needs a health_command'
 _SETTINGS = b"\x04\0\0\0\0\0"  # type, flags and stream of the frame that an HTTP/2 server begins with (RFC 9113)
 
 
@@ -32,6 +33,7 @@ class Request(NamedTuple):
     host: str
     more: Mapping[str, str] = {}
     method: str = "GET"
+    body: bytes = b""
 
 
 class Answer(NamedTuple):
@@ -53,6 +55,10 @@ class NotHttp(Exception):  # noqa: N818  (what it is, not what went wrong)
     def __init__(self, words: str, hint: str | None = None) -> None:
         super().__init__(words)
         self.hint = hint
+
+
+class Http2(NotHttp):
+    """The answer was HTTP/2, to a request in HTTP/1.1."""
 
 
 def connect(
@@ -184,9 +190,10 @@ def _final(data: bytes) -> bytes:
 
 def _encoded(request: Request) -> bytes:
     own = {"Host": request.host, "User-Agent": f"zddeploy/{__version__}", "Accept": "*/*"}
-    fields = {**own, "X-Forwarded-Proto": "https", "Connection": "close", **request.more}
+    length = {"Content-Length": str(len(request.body))} if request.body else {}
+    fields = {**own, "X-Forwarded-Proto": "https", "Connection": "close", **length, **request.more}
     head = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
-    return "\r\n".join([*head, "", ""]).encode("ascii", "backslashreplace")
+    return "\r\n".join([*head, "", ""]).encode("ascii", "backslashreplace") + request.body
 
 
 def _receive(connection: socket.socket, before: bytes) -> bytes:
@@ -209,7 +216,7 @@ def _parse(data: bytes) -> Answer:
     if not data:
         raise NotHttp(CLOSED, EXPECTS_TLS)
     if data[3:9] == _SETTINGS:
-        raise NotHttp("the answer is HTTP/2", "what speaks nothing else, such as gRPC, needs a health_command")
+        raise Http2("the answer is HTTP/2", SPEAKS_GRPC)
     if not (words[0].startswith("HTTP/") and len(words) > 1 and re.fullmatch("[1-9][0-9]{2}", words[1])):
         raise NotHttp(f"the answer is not HTTP: {status_line[:80]!r}")
     pairs = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]

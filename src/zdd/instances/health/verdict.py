@@ -11,7 +11,8 @@ from typing import NamedTuple
 import msgspec
 
 from zdd.conf import hosts
-from zdd.conf.services import RunService, Service
+from zdd.conf.kinds import ProtocolName
+from zdd.conf.services import GRPC_HEALTH, RunService, Service
 from zdd.conf.units import Statuses
 from zdd.host import one_socket
 from zdd.host.clock import Clock
@@ -59,11 +60,13 @@ class Asked(msgspec.Struct):
     health_status: Statuses
     health_host: str
     health_command: str | None
+    protocol: ProtocolName = "http"
 
     @classmethod
     def by(cls, service: RunService) -> Asked:
         """Return how the health of this service's instances is checked."""
-        return cls(service.health_path, service.health_status, host_of(service), service.health_command)
+        host, command = host_of(service), service.health_command
+        return cls(service.health_path, service.health_status, host, command, service.protocol)
 
 
 def host_of(service: Service) -> str:
@@ -173,18 +176,35 @@ def _attempt(address: Address, service: Service, patience: _Patience, interrupt:
     try:
         connection = request.connect(address, service.health_timeout, interrupt)
         patience.connected(connection)
+        if service.protocol == "grpc":
+            return _call(connection, service, patience.left, interrupt)
         answer = request.ask(
             connection, Request(service.health_path or "/", host_of(service)), patience.left, interrupt
         )
     except TimeoutError:
         return patience.verdict()
     except request.NotHttp as error:
-        return Verdict(False, f"GET {service.health_path or '/'}: {error}", error.hint)
+        return Verdict(False, f"{_asked(service)}: {error}", error.hint)
     except (ConnectionResetError, BrokenPipeError):
-        return Verdict(False, f"GET {service.health_path or '/'}: {request.CLOSED}", request.EXPECTS_TLS)
+        return Verdict(False, f"{_asked(service)}: {request.CLOSED}", request.EXPECTS_TLS)
     except OSError as error:
         return Verdict(False, _met(address, error), taken=False)
     return judge(answer, service)
+
+
+def _call(
+    connection: socket.socket, service: Service, left: Callable[[], float], interrupt: Callable[[], None]
+) -> Verdict:
+    from zdd.instances.health import grpc  # here, because few services speak it
+
+    reply = grpc.ask(connection, host_of(service), left, interrupt)
+    if problem := reply.problem:
+        return Verdict(False, f"{_asked(service)} {problem}")
+    return Verdict(True, reply.notice)
+
+
+def _asked(service: Service) -> str:
+    return GRPC_HEALTH.removeprefix("/") if service.protocol == "grpc" else f"GET {service.health_path or '/'}"
 
 
 class _Patience:
@@ -217,11 +237,11 @@ class _Patience:
 
     def verdict(self) -> Verdict:
         """Return the verdict of an attempt whose time is up."""
-        path, service = self.service.health_path or "/", self.service
+        service = self.service
         if self.queue:
             longer = f"if it only starts slowly, raise start_timeout (now {service.start_timeout:g} s)"
             return Verdict(False, f"nothing accepts connections on {self.queue}", longer, taken=False)
-        words = f"GET {path} was accepted, but not answered within {round(self.until - self.since, 1):g} s"
+        words = f"{_asked(service)} was accepted, but not answered within {round(self.until - self.since, 1):g} s"
         return Verdict(False, words, f"if it is only slow, raise health_timeout (now {service.health_timeout:g} s)")
 
 

@@ -12,6 +12,7 @@ Address = tuple[str, int]
 _EVERYWHERE = {"": "0.0.0.0", "*": "0.0.0.0"}
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _PORT = 80
+_RAISE = 20_000
 
 
 class Visit(NamedTuple):
@@ -20,7 +21,7 @@ class Visit(NamedTuple):
 
     With `proxy_protocol` the connection begins with a line of the PROXY protocol, before TLS. Where `unix` is a path,
     nginx listens there and not at the address. A `guess` is sent where the text leads nowhere: what answers it may be
-    somebody else.
+    somebody else. With `grpc` the request is a call, though in HTTP/1.1, from which nginx makes HTTP/2 for the app.
     """
 
     service: str
@@ -31,6 +32,7 @@ class Visit(NamedTuple):
     proxy_protocol: bool = False
     unix: str | None = None
     guess: bool = False
+    grpc: bool = False
 
 
 class Listen(NamedTuple):
@@ -122,6 +124,27 @@ def written(address: Address) -> str:
     """
     host, port = address
     return f":{port}" if host == "0.0.0.0" else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def raised(text: str, below: int) -> str:
+    """
+    Return the text with 20000 added to each TCP port under `below`, for a test by somebody who may not listen there.
+
+    `nginx -t` binds every port, and forgives only that a port is taken. Lines stay where they are.
+
+    >>> raised("listen [::]:80 ssl; listen 8080;", 1024)
+    'listen [::]:20080 ssl; listen 8080;'
+    """
+    for said in reversed(list(every(parse(text), "listen"))):
+        where = parsed(said.args)
+        if where and where.unix is None and where.port < below:
+            host, _, port = said.args[0].rpartition(":")
+            bare = not port.partition("-")[0].isdecimal() or said.args[0].endswith("]")
+            high = str(where.port + _RAISE)
+            arg = f"{said.args[0]}:{high}" if bare else f"{host}:{high}" if host else high
+            words = " ".join(["listen", arg, *said.args[1:]])
+            text = f"{text[: said.spot.start]}{words};{text[said.spot.end :]}"
+    return text
 
 
 def ports(text: str) -> set[int]:

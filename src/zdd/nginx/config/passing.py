@@ -13,6 +13,9 @@ cost only what is used of them. Measured with nginx 1.22.1: 1,000 event streams 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from zdd.nginx.config import grpc
 from zdd.nginx.config.mark import HEADER, REQUEST_HEADER
 
 REQUEST_ID = "$zdd_request_id"  # the client's, or else nginx's own
@@ -52,3 +55,8 @@ proxy_headers_hash_bucket_size 128;
 proxy_next_upstream error;
 proxy_next_upstream_tries 2;
 """
+
+
+def to(service: str, grpc_services: Collection[str]) -> str:
+    """Return the lines of a location that pass its requests on to a service."""
+    return grpc.to(service) if service in grpc_services else f"proxy_pass http://{service};"

@@ -10,7 +10,19 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from zdd.nginx.config import compression, media_types, passing, server_lines, servers, static, tls, trust, upstream
+from zdd.nginx.config import (
+    compression,
+    grpc,
+    media_types,
+    passing,
+    server_lines,
+    servers,
+    static,
+    sticky,
+    tls,
+    trust,
+    upstream,
+)
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.mark import Mark
@@ -24,7 +36,10 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 def render(setup: Setup, version: Version) -> str:
     """Return the whole text."""
     http = "\n".join([_http(setup, version), passing.LINES, trust.lines(setup.trust, quoted(setup.error_log))])
-    parts = [http, *_upstreams(setup.upstreams, version), *servers.blocks(setup, version)]
+    keys = sticky.Keys(setup.mark, setup.sticky, setup.trust.client)
+    grpc_lines = [grpc.lines(http, setup.proxy_read_timeout, version)] if setup.grpc else []
+    upstreams = _upstreams(setup.upstreams, version, keys)
+    parts = [http, *grpc_lines, *keys.maps(), *upstreams, *servers.blocks(setup, version)]
     text = MAIN.format(
         user=f"user {' '.join(filter(None, [setup.user, setup.group]))};\n" if setup.user else "",
         pid=quoted(setup.pid_file),
@@ -41,15 +56,21 @@ def include(
     version: Version,
     mark: Mark,
     log: AccessFormat | None = None,
+    bound: Mapping[str, str] = {},
 ) -> str:
-    """Return an upstream for each service, to be named in the user's own server blocks, the mark and the log format."""
+    """
+    Return an upstream for each service, to be named in the user's own server blocks, the mark and the log format.
+
+    `bound` has what the clients of a service are known by, as `Setup.sticky`.
+    """
     second = "# Written by zddeploy; what is changed here is lost."
-    more = [log.lines()] if log else []
-    return mark.seal("\n".join([first_line, second, *_upstreams(upstreams, version), mark.lines(), *more, ""]))
+    keys = sticky.Keys(mark, bound)
+    parts = [*_upstreams(upstreams, version, keys), *keys.maps(), mark.lines(), *([log.lines()] if log else [])]
+    return mark.seal("\n".join([first_line, second, *parts, ""]))
 
 
-def _upstreams(upstreams: Mapping[str, Sequence[str]], version: Version) -> list[str]:
-    return [upstream.block(name, targets, version) for name, targets in sorted(upstreams.items())]
+def _upstreams(upstreams: Mapping[str, Sequence[str]], version: Version, keys: sticky.Keys) -> list[str]:
+    return [upstream.block(name, targets, version, keys.of(name)) for name, targets in sorted(upstreams.items())]
 
 
 def _http(setup: Setup, version: Version) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from zdd.conf import hosts
 from zdd.conf.check_tls import CHALLENGES
-from zdd.nginx.config import compression, doors, health_address, maintenance, server_lines, static
+from zdd.nginx.config import compression, doors, health_address, maintenance, passing, server_lines, static
 from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.doors import Door
 from zdd.nginx.config.setup import Route, Setup
@@ -65,7 +65,7 @@ def _served(setup: Setup, door: Door, locations: Mapping[str, str]) -> list[str]
     if setup.maintenance_file and locations:
         spared = health_address.PATH if door.is_default and health_address.is_free(locations) else None
         lines.append(maintenance.lines(setup.maintenance_file, door.header, door.has_challenges, spared))
-    blocks = {where: f"proxy_pass http://{service};" for where, service in locations.items()}
+    blocks = {where: passing.to(service, setup.grpc) for where, service in locations.items()}
     blocks = blocks | {"/": blocks.get("/", "return 404;")} | _files(setup, locations, door.header)
     if door.is_default:
         blocks = health_address.LOCATION | blocks
@@ -88,8 +88,8 @@ def _files(setup: Setup, locations: Mapping[str, str], header: str) -> dict[str,
             app = locations[max(above, key=len)] if above else None
             missing = f"@assets_{app}" if app and app not in setup.static else "=404"
             blocks[where] = static.assets(folder, missing, files)
-            if missing != "=404":
-                blocks[missing] = f"proxy_pass http://{app};"
+            if app and missing != "=404":
+                blocks[missing] = passing.to(app, setup.grpc)
     return blocks
 
 
@@ -111,7 +111,7 @@ def _with_slashless(blocks: Mapping[str, str], alone: Mapping[str, str]) -> dict
     complete = dict(blocks)
     for where in prefixes:
         path = where.rstrip("/")
-        if path and "proxy_pass" in blocks[where]:
+        if path and "_pass " in blocks[where]:
             others = [prefix for prefix in prefixes if path.startswith(prefix)]
             nearest = max(others, key=len)
             complete.setdefault(f"= {path}", alone.get(nearest, blocks[nearest]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.nginx.config.mark import Mark
@@ -56,3 +56,5 @@ class Setup(NamedTuple):
     tls: Tls | None = None
     acme_folder: str | None = None  # it has .well-known/acme-challenge/, which is served on `listen` whatever else is
     canonical_host: str | None = None  # names with the same routes are redirected to it
+    grpc: Collection[str] = ()  # the services that speak gRPC
+    sticky: Mapping[str, str] = {}  # for services whose clients meet the same instance again: "ip" or "cookie:NAME"

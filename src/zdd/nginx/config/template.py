@@ -11,12 +11,18 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from zdd.nginx.config import lexer, parse
+from zdd.nginx.config import lexer, mark, parse
 
 _PLACEHOLDER = re.compile(r"\{([^{}\s;]+)\}")
 _SERVERS = ".servers"
 PID_FILE = "nginx_pid_filename"
 _NO_BACKUPS = {"ip_hash", "hash", "random"}
+_METHODS = _NO_BACKUPS | {"least_conn", "least_time", "sticky"}
+STICKY = (
+    f"{{{mark.PLACEHOLDER}}} inside http {{ }} says what clients are known by, and {{NAME.servers}} in an upstream "
+    "without a method of its own chooses by it"
+)
+"""How a template leads clients to the same instance again."""
 
 
 class Mentions(NamedTuple):
@@ -62,6 +68,18 @@ def mentions(template_text: str, services: Collection[str]) -> Mentions:
     return Mentions(tuple(sorted(missing)), tuple(sorted(set(services) - names)))
 
 
+def lacks_for_sticky(template_text: str, service: str) -> str | None:
+    """Return what a template lacks that shall lead clients to the same instance of a service again, None if nothing."""
+    places = [(placeholder[1], placeholder.start()) for placeholder in _placeholders(template_text)]
+    servers = [start for name, start in places if name == f"{service}{_SERVERS}"]
+    if not servers:
+        return f"{{{service}{_SERVERS}}}"
+    if mark.PLACEHOLDER not in {name for name, _ in places}:
+        return f"{{{mark.PLACEHOLDER}}}"
+    has_own = any(start in block for block in _binding_blocks(template_text, _METHODS) for start in servers)
+    return "an upstream without a method such as ip_hash" if has_own else None
+
+
 def _placeholders(template_text: str) -> Iterator[re.Match[str]]:
     """Yield the placeholders that are neither in a comment nor a variable of nginx."""
     comments = [token for token in lexer.tokens(template_text, template=True) if token.kind == "comment"]
@@ -75,12 +93,12 @@ def _placeholders(template_text: str) -> Iterator[re.Match[str]]:
             yield placeholder
 
 
-def _binding_blocks(template_text: str) -> list[range]:
-    """Return where the upstream blocks stand whose method binds clients to servers."""
+def _binding_blocks(template_text: str, methods: Collection[str] = _NO_BACKUPS) -> list[range]:
+    """Return where the upstream blocks stand that have one of these methods to choose a server."""
     blocks = []
     for place in parse.walk(parse.parse(template_text, template=True)):
         upstream = place.directive
-        if upstream.name == "upstream" and any(inner.name in _NO_BACKUPS for inner in upstream.block or ()):
+        if upstream.name == "upstream" and any(inner.name in methods for inner in upstream.block or ()):
             end = max(inner.spot.end for inner in upstream.block or ())
             blocks.append(range(upstream.spot.start, end))
     return blocks

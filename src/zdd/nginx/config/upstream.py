@@ -36,24 +36,26 @@ _POOL = ["keepalive 64;", "keepalive_time 60ms;", "keepalive_timeout 60ms;"]
 _NOWHERE = "server 127.0.0.1:1 down;"  # an upstream must have a server; nginx never tries this one and answers 502
 
 
-def servers(targets: Sequence[str], version: Version, backups: bool = True) -> str:
+def servers(targets: Sequence[str], version: Version, backups: bool = True, key: str | None = None) -> str:
     """
     Return the lines inside an upstream block for `targets`, each "unix:PATH" or "HOST:PORT".
 
-    `backups` is False for a block with a method that accepts none (ip_hash, hash, random).
+    `backups` is False for a block with a method that accepts none (ip_hash, hash, random). `key` is the variable by
+    which a client meets the same target again: it makes `hash` the block's method, which accepts no backups either.
     """
+    method = [f"hash {key} consistent;"] if key else []  # before keepalive, which nginx demands
     if len(targets) > 1:
         lines = [f"server {quoted(target)} max_fails=1 fail_timeout=1s;" for target in targets]
-        if backups:
+        if backups and not key:
             lines += [f"server {quoted(target)} max_fails=0 backup;" for target in targets]
     else:
         lines = [f"server {quoted(target)};" for target in targets] or [_NOWHERE]
-    return "\n".join(lines + (_POOL if version >= versions.KEEPALIVE_TIME else []))
+    return "\n".join(method + lines + (_POOL if version >= versions.KEEPALIVE_TIME else []))
 
 
-def block(name: str, targets: Sequence[str], version: Version) -> str:
+def block(name: str, targets: Sequence[str], version: Version, key: str | None = None) -> str:
     """Return a whole upstream block."""
-    lines = servers(targets, version).replace("\n", "\n    ")
+    lines = servers(targets, version, key=key).replace("\n", "\n    ")
     return f"upstream {quoted(name)} {{\n    {lines}\n}}\n"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.conf import hosts
-from zdd.conf.services import Service
+from zdd.conf.services import GRPC_HEALTH, Service
 from zdd.nginx.config import location, server, target
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.parse import Directive, Place
@@ -44,20 +44,27 @@ class Wish(NamedTuple):
 
     A host that a server block names is what visitors ask for, so no other one is asked for, wherever it leads. With
     `always` that holds for the path, too: where nginx answers such a request by itself, its answer is what counts.
+    With `grpc` the request is a call.
     """
 
     host: str | None = None
     path: str | None = None
     always: bool = False
+    grpc: bool = False
 
 
 def wishes(services: Mapping[str, Service]) -> dict[str, Wish]:
     """Return what to ask each service for that is asked through nginx: no workers; classic ones with a health_path."""
     return {
-        name: Wish(service.health_host or hosts.asked(service.host), service.health_path, service.kind == "classic")
+        name: _wish(service)
         for name, service in services.items()
         if (service.health_path if service.kind == "classic" else not service.is_worker)
     }
+
+
+def _wish(service: Service) -> Wish:
+    host, calls = service.health_host or hosts.asked(service.host), service.protocol == "grpc"
+    return Wish(host, GRPC_HEALTH if calls else service.health_path, service.kind == "classic", calls)
 
 
 def find(text: list[Directive], wishes: Mapping[str, Wish], named: bool, port: int = 80) -> dict[str, Visit | Unknown]:
@@ -74,7 +81,8 @@ def find(text: list[Directive], wishes: Mapping[str, Wish], named: bool, port: i
     for name, wish in wishes.items():
         own = [way for way in all_passes if way.service == name and way.place.is_http()]
         outcome = _find(name, wish, doors, own)
-        found[name] = Unknown.VARIABLE if outcome is Unknown.NOWHERE and has_open else outcome
+        outcome = Unknown.VARIABLE if outcome is Unknown.NOWHERE and has_open else outcome
+        found[name] = outcome if isinstance(outcome, Unknown) else outcome._replace(grpc=wish.grpc)
     return found
 
 
@@ -85,7 +93,7 @@ def guesses(text: list[Directive], wishes: Mapping[str, Wish], port: int) -> dic
     if first is None:
         return {}
     return {
-        name: _visit(name, first, wish.host or "localhost", wish.path or "/")._replace(guess=True)
+        name: _visit(name, first, wish.host or "localhost", wish.path or "/")._replace(guess=True, grpc=wish.grpc)
         for name, wish in wishes.items()
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.conf import hosts
-from zdd.conf.services import RunService, StaticService
+from zdd.conf.services import GRPC_HEALTH, RunService, StaticService
 from zdd.nginx.config import server
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.request_path import encoded
@@ -53,7 +53,11 @@ def find(
     routed = {name: service for name, service in services.items() if service.is_routed}
     routes = _Routes([_route(service, server_name) for service in routed.values()])
     known = {name: _request(routes, routed[name], server_name) for name in wanted if name in routed}
-    return {name: Visit(name, address, *request) if request else _UNKNOWN for name, request in known.items()}
+    calls = {name for name, service in routed.items() if service.protocol == "grpc"}
+    return {
+        name: Visit(name, address, *request, grpc=name in calls) if request else _UNKNOWN
+        for name, request in known.items()
+    }
 
 
 def _route(service: Routed, server_name: Sequence[str]) -> _Route:
@@ -66,9 +70,9 @@ def _request(routes: _Routes, service: Routed, server_name: Sequence[str]) -> tu
     named = hosts.asked(service.host or server_name)
     health = [service.health_host] if service.health_host else []
     likely = [*health, *([named] if named else _UNNAMED)]
-    paths = [service.health_path] if service.health_path else []
+    asked = GRPC_HEALTH if service.protocol == "grpc" else service.health_path
     own = service.path if service.kind != "static" else f"{service.path.rstrip('/')}/"  # without it nginx redirects
-    for path in (*paths, encoded(own)):
+    for path in (*([asked] if asked else []), encoded(own)):
         for host in likely:
             if _leads_to(routes, host.lower(), path.partition("?")[0]) is service:
                 return host, path

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Sequence
 from typing import Self
 
-from zdd.host import files, process, systemd
+from zdd.host import files, low_ports, process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.nginx.process import complaints, running, takeover
@@ -43,7 +43,8 @@ class Launch:
         if unit:
             argv, more = systemd.in_scope(unit, argv)
             environment |= more
-        self._child = commands.spawn(argv, "/", environment, self._output, inherited)
+        with low_ports.passed_on():
+            self._child = commands.spawn(argv, "/", environment, self._output, inherited)
 
     def __enter__(self) -> Self:
         return self

@@ -7,12 +7,16 @@ an upgrade: in the variable NGINX. Connections that are not yet accepted stay in
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
-from zdd.host import sock_diag
+from zdd.host import low_ports, sock_diag
 from zdd.host.duplicate import duplicate
 from zdd.host.process import Opened, Process
 from zdd.nginx.process.complaints import ProxyError
+
+_KILLED = "nginx's master process was killed, and its workers' sockets cannot be taken over"
+_ENABLE = "the workers serve on; `sudo zddeploy enable` starts the unit that may take over from them"
 
 
 def listeners(workers: list[Process], ports: set[int]) -> list[int]:
@@ -23,6 +27,9 @@ def listeners(workers: list[Process], ports: set[int]) -> list[int]:
     """
     wanted = {listener.inode for port in ports for listener in sock_diag.listening_on(port)}
     duplicates: dict[int, int] = {}  # inode -> our descriptor
+    if workers and os.geteuid() != 0 and not low_ports.may_bind() and low_ports.may_bind(workers[0].pid):
+        first = low_ports.first_free()
+        raise ProxyError(f"{_KILLED}: they may listen below port {first}, and we may not", hint=_ENABLE)
     for worker in workers:
         with Opened(worker) as pidfd:
             for inode, number in sock_diag.socket_descriptors(worker.pid) if pidfd is not None else ():
@@ -41,6 +48,6 @@ def _duplicate(worker: Process, pidfd: int, number: int) -> int:
         return duplicate(pidfd, number)
     except OSError as error:
         raise ProxyError(
-            f"nginx's master process was killed, and its workers' sockets cannot be taken over: {error.strerror}",
+            f"{_KILLED}: {error.strerror}",
             hint=f"the workers serve on; end them and deploy again: kill -QUIT {worker.pid}; zddeploy",
         ) from error

@@ -19,9 +19,9 @@ _MODE = 0o640
 _SOON, _NOW_AND_THEN, _SELDOM = 0.1, 1.0, 4.0  # seconds between looks: at a flood, at a log that grows, at a quiet one
 _QUIET = 10.0  # seconds after which also a log whose size stays is looked at thoroughly
 _FLOOD = 0.05  # of log_max between two looks
-# Bytes a second that an app may print once it begins: dd wrote 1.4e9 into a page cache. Before the next look at a quiet
-# log that may fill half of the room that is left on the disk.
-_FASTEST = 2e9
+# Bytes a second that an app may print once it begins, four times what dd wrote into the page cache of two busy cores.
+# Before the next look at a quiet log that may fill half of the room that is left on the disk.
+_FASTEST = 1e9
 _DROPPED = "{:,} bytes of this log were dropped: more than log_max was printed, or the disk is full"
 
 

@@ -33,7 +33,7 @@ from zdd.instances.state import InstanceState, classic
 from zdd.paths import Paths
 
 _POLL = 0.02
-_LOOKS = 25  # a start without any process is dead after half a second: a single look misses a process that forks
+_LOOKS = 25  # a start without any process is dead after half a second; looks miss one for 40 ms on end, see Members
 
 
 class ClassicInstance(Driver):

@@ -30,7 +30,11 @@ class Members:
         self.environment = {_MARK: mark, _SECRET: os.urandom(16).hex()}
 
     def pids(self) -> list[int]:
-        """Return the living members."""
+        """
+        Return the living members. A look may miss one: during exec(2) a process has no environment.
+
+        Of a process that did nothing else, 18 of 744 looks, one each 5 ms, saw nothing, 8 of them in a row.
+        """
         return process.with_environment(_MARK, self.environment[_MARK])
 
     def of_this_start(self) -> list[int]:

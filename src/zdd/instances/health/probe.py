@@ -21,7 +21,9 @@ from zdd.keeper.record import Record
 from zdd.paths import Paths
 
 _POLL = 0.01
-_PARTING = 1.0  # seconds that an app gets to end, if a process of it seems to have gone into the background
+# Seconds that an app gets to end, if a process of it seems to have gone into the background. On two cores with a load
+# average of 20, `gunicorn -D` has ended before its daemon has a session of its own, and a shell 0.1 s after `setsid`.
+_PARTING = 1.0
 _FIRST_PAUSE, _COMMAND_PAUSE = 0.02, 0.2  # between two runs of health_command; each is twice as long as the last
 _NEVER_RAN = (126, 127)  # how a shell ends that cannot run a program
 _IS_THERE = 'found=$(command -v -- "$1") || exit 1; case $found in */*) test -x "$found"; esac'

@@ -16,6 +16,15 @@ ABOUT_THE_NAME = ("name", "refused", "limited")  # another name may fare better;
 _PROBLEM = re.compile(r"Type: +(?P<type>\w+)\s+Detail: (?P<detail>.+)")
 _UNTIL = re.compile(r"retry after (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
 _NOISE = re.compile(r"(?i)ask for help|see the logfile|saving debug log|please see|some challenges have failed|hint: ")
+_UNREACHED = (
+    "Connection refused",
+    "Name or service not known",
+    "Temporary failure in name resolution",
+    "timed out",
+    "Network is unreachable",
+    "No route to host",
+    "Connection reset",
+)
 _LONGEST = 300  # characters of certbot's words
 _AGAIN = "then `zddeploy certificates renew`"
 _BY_ITSELF = "zdd tries again later by itself"
@@ -119,17 +128,6 @@ def _account(said: _Said) -> tuple[str, str]:
     return f"{said.host} gives no account: {words(said.output)}", f"look at acme_email in [nginx], {_AGAIN}"
 
 
-_UNREACHABLE = (
-    "Connection refused",
-    "Name or service not known",
-    "Temporary failure in name resolution",
-    "timed out",
-    "Network is unreachable",
-    "No route to host",
-    "Connection reset",
-)
-
-
 def _broken(said: _Said) -> tuple[str, str]:
     status = re.search(r"<Response \[(5\d\d)\]>|status (5\d\d)", f"{said.output}\n{said.answer}")
     what = f"answers with status {status[1] or status[2]}" if status else f"fails: {words(said.output)}"
@@ -137,7 +135,7 @@ def _broken(said: _Said) -> tuple[str, str]:
 
 
 def _away(said: _Said) -> tuple[str, str]:
-    why = next((text for text in _UNREACHABLE if text.lower() in said.output.lower()), words(said.output))
+    why = next((text for text in _UNREACHED if text.lower() in said.output.lower()), words(said.output))
     hint = f"this machine must get to {said.host}: look at its network, its DNS and its proxy; {_BY_ITSELF}"
     return f"the authority {said.host} cannot be reached: {why}", hint
 

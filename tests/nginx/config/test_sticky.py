@@ -37,7 +37,7 @@ def test_the_method_stands_before_the_pool_and_without_backups() -> None:
 
 
 def test_an_include_has_the_keys_as_well() -> None:
-    text = render.include("# zdd", bound={"web": ["unix:/a"]}, (1, 22, 1), MARK, {"web": "cookie:sid"})
+    text = render.include("# zdd", {"web": ["unix:/a"]}, (1, 22, 1), MARK, bound={"web": "cookie:sid"})
 
     assert "hash $zdd_key_0123456789ab_web consistent;" in text
     assert 'map $cookie_sid $zdd_key_0123456789ab_web { default $cookie_sid; "" $remote_addr; }' in text

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import zdd
-from zdd.host import low_ports, process
+from zdd.host import low_ports
 
-from .project import LIGHT, Project, assert_nothing_lost, configure, service, version
+from .project import LIGHT, Project, assert_nothing_lost, configure, leftovers, service, version
 
 PYTHON = "/usr/bin/python3"  # one that every user may run
 SOURCE, PACKAGES = Path(zdd.__file__).parents[1], sysconfig.get_path("purelib")
@@ -32,20 +34,23 @@ pytestmark = [
 
 
 @pytest.fixture
-def low(project: Project) -> Project:
+def low(project: Project) -> Iterator[Project]:
     """A project of the user `games` on a port of root's."""
     project.port = next(PORTS)
     configure(project, WEB)
     for path in (project.folder, *project.folder.rglob("*")):
         shutil.chown(path, "games", "games")
-    return project
+    yield project
+    run(project, USER, "down")
 
 
 def _low_ports() -> Iterator[int]:
-    """Ports that no other worker of pytest tries."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    for port in range(640 + 20 * (worker % 18), 1024):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+    """Ports that no other run of these tests tries, as long as this one lasts."""
+    for port in range(1023, 600, -1):
+        lock = os.open(f"{tempfile.gettempdir()}/zdd-low-port-{port}", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            socket.create_server(("127.0.0.1", port)).close()
             yield port
 
 
@@ -87,7 +92,6 @@ def test_who_may_not_listen_there_is_refused_until_the_unit_has_started_nginx(lo
     assert f"port {low.port} is root's" in run(low, USER, "up", code=2)
     run(low, UNIT, "up")
     assert "X-Release: 1" in low.get()
-    run(low, USER, "down")
 
 
 def test_nginx_alone_has_the_right_and_a_reload_keeps_it(low: Project) -> None:
@@ -104,10 +108,8 @@ def test_nginx_alone_has_the_right_and_a_reload_keeps_it(low: Project) -> None:
     assert low_ports.may_bind(before)
     with socket.create_connection(("127.0.0.1", other)):
         pass
-    games = [pid for pid in process.numbers() if process.user_id(pid) == process.user_id(before)]
-    mighty = {process.title(pid)[:12] for pid in games if low_ports.may_bind(pid)}
-    assert mighty <= {"nginx: maste", "nginx: worke"}
-    run(low, USER, "down")
+    mighty = {title[:12] for pid, title in leftovers(low.folder) if low_ports.may_bind(pid)}
+    assert mighty == {"nginx: maste", "nginx: worke"}
 
 
 def test_a_killed_master_is_replaced_by_the_unit_and_loses_no_request(low: Project) -> None:
@@ -127,4 +129,3 @@ def test_a_killed_master_is_replaced_by_the_unit_and_loses_no_request(low: Proje
     assert low_ports.may_bind(master(low))
     assert_nothing_lost(report)
     assert "reloaded" in run(low, USER)
-    run(low, USER, "down")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.machine import free_port
 from tests.waiting import eventually
+from zdd.load import Kind
 
 from ..pages import DOCS, Page
 from .project import PLAIN, Project, assert_nothing_lost, configure, service, template, version
@@ -63,7 +64,7 @@ def test_a_client_meets_the_instance_of_the_same_number_after_each_deploy(projec
         everybody = clients(project)
     met = []
 
-    with project.load(rate=100, connections=8, record="") as visitors:
+    with project.load((Kind(path="/"),), rate=100, connections=8, record="") as visitors:
         for _ in range(3):
             first = min(int(name.rpartition("-")[2]) for name in project.serving())
             met.append([int(client.get("/")[1].rpartition("-")[2]) - first for client in everybody])

@@ -295,13 +295,13 @@ def test_files_are_compressed_and_answers_of_apps_are_not(house: House) -> None:
     (assets / "site.css").write_text("a { color: red }\n" * 500)
     body = "x" * 5000
     for gzip in (True, False):
-        house.serve(house.app(f"a{gzip}", say(body)), assets={"/assets/": str(assets)}, gzip=gzip)
+        house.serve(house.app(f"a{gzip}", say(body)), assets={"/static/": str(assets)}, gzip=gzip)
         headers = {"Accept-Encoding": "gzip", "Via": "1.1 proxy"}
 
         file, answer = ask(house.port, "/static/site.css", headers=headers), ask(house.port, headers=headers)
         missing = ask(house.port, "/static/other.css", headers=headers)
 
         assert file.headers.get("content-encoding") == ("gzip" if gzip else None)
-        assert file.headers.get("vary") == ("Accept-Encoding" if gzip else None)
+        assert file.headers.get("vary") == "Accept-Encoding"  # there may be x.css.gz beside it at any time
         assert [one.headers.get("content-encoding") for one in (answer, missing)] == [None, None]
         assert answer.body == missing.body == body.encode()

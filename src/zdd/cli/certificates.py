@@ -33,7 +33,9 @@ def command(project: Project, renew: str | None, scheduled: bool, as_json: bool)
     r"""
     Show the certificates of HTTPS, or renew them.
 
-    For each one in zdd's own nginx: its hosts, who has issued it, for how many days it lasts, and why the last try to renew it failed.
+    For each one in zdd's own nginx: its hosts, who has issued it, for how many days it lasts, and why the last try to
+    renew it failed.
+
     `renew` asks the authority for those that are due: of which a third of their time, and at most 30 days, is left.
     nginx is reloaded, verified, and the former certificate stays if anything fails. Deploys do the same, and so does
     the timer that `zddeploy enable` writes.

@@ -37,7 +37,7 @@ def command(
     as_json: bool,
 ) -> int:
     r"""
-    Restart the running release under load; show failed requests.
+    Restart the release under load; show failed requests.
 
     It sends real GET requests before, during and after the restart. The old version is drained and stopped at once, so
     that this happens under load, too. Exits 1 if a request failed: refused, reset, cut, late, 5xx, or anything but 2xx.

@@ -24,7 +24,7 @@ _HOME, _END_OF_LINE, _END = "\x1b[H", "\x1b[K", "\x1b[J"
 @click.option("-w", "--watch", is_flag=True, help="Repeat every second, until Ctrl-C.")
 def command(project: Project, watch: bool, as_json: bool) -> int:
     r"""
-    Show what serves, with its instances, connections and memory.
+    Show what serves: instances, connections and memory.
 
     `up` counts from the start of the instance's app. Its connections are nginx's, which keeps each for a moment after
     its last request, also after zddeploy's own requests. Exits 1 if something that should serve does not.

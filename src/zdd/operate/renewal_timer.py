@@ -14,6 +14,8 @@ from zdd.operate.boot import Piece, quoted
 _WHAT = "certificates"
 # Twice a day, at a time of its own on each machine: authorities ask for that.
 _TIMES = "OnCalendar=*-*-* 00,12:00:00\nRandomizedDelaySec=6h\nPersistent=true"
+_SYSTEMCTL = ["systemctl", "--quiet"]
+_RELOAD = [*_SYSTEMCTL, "daemon-reload"]
 _HANDED_ON = "REQUESTS_CA_BUNDLE"  # certbot's: the file with the root certificate of an authority of one's own
 
 
@@ -34,10 +36,14 @@ def pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> l
 
 def all_pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[Piece]:
     """Return the two units, whatever the configuration says: an older one may have needed them."""
+    return [_service(config, user, program), _timer(config)]
+
+
+def _service(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> Piece:
     words = [*program, "-c", str(config.path), "certificates", "renew", "--scheduled"]
     bundle = os.environ.get(_HANDED_ON)
     environment = f"Environment={quoted(f'{_HANDED_ON}={bundle}')}\n" if bundle else ""
-    service = f"""\
+    text = f"""\
 # Written by `zddeploy enable`, removed by `zddeploy disable`.
 [Unit]
 Description=Renews the certificates of {config.project}, by zddeploy
@@ -50,7 +56,11 @@ User={user.pw_name}
 {environment}ExecStart={" ".join(quoted(word) for word in words)}
 KillMode=process
 """
-    timer = f"""\
+    return Piece(path(config.project, "service"), text, after_removal=[_RELOAD])
+
+
+def _timer(config: Config) -> Piece:
+    text = f"""\
 # Written by `zddeploy enable`, removed by `zddeploy disable`.
 [Unit]
 Description=Renews the certificates of {config.project} in time, by zddeploy
@@ -61,16 +71,12 @@ Description=Renews the certificates of {config.project} in time, by zddeploy
 [Install]
 WantedBy=timers.target
 """
-    name, systemctl = os.path.basename(path(config.project)), ["systemctl", "--quiet"]
-    reload = [*systemctl, "daemon-reload"]
-    return [
-        Piece(path(config.project, "service"), service, after_removal=[reload]),
-        Piece(
-            path(config.project),
-            timer,
-            after=[reload, [*systemctl, "enable", name], [*systemctl, "restart", name]],
-            proof=[[*systemctl, "is-enabled", name], [*systemctl, "is-active", name]],
-            before_removal=[[*systemctl, "disable", "--now", name]],
-            after_removal=[reload],
-        ),
-    ]
+    name = os.path.basename(path(config.project))
+    return Piece(
+        path(config.project),
+        text,
+        after=[_RELOAD, [*_SYSTEMCTL, "enable", name], [*_SYSTEMCTL, "restart", name]],
+        proof=[[*_SYSTEMCTL, "is-enabled", name], [*_SYSTEMCTL, "is-active", name]],
+        before_removal=[[*_SYSTEMCTL, "disable", "--now", name]],
+        after_removal=[_RELOAD],
+    )

@@ -77,6 +77,10 @@ class ManagedText(Protocol):
         """Raise UsageError where the text does not look for the maintenance page."""
         return
 
+    def cause_in(self, text: str, complaint: str) -> str | None:  # noqa: ARG002
+        """Return where the user has written what nginx complains of in this text, if the text does not show it."""
+        return None
+
     def findings(self) -> Iterator[Finding]:
         """Yield what `check` says of the text."""
         return iter(())

@@ -43,6 +43,8 @@ def line_of(text: str, number: int, user_lines: str) -> int | None:
 
 def problem(user_lines: str) -> tuple[str, str] | None:
     """Return why these lines cannot stand in a server block, and what to do; None if nothing is known against them."""
+    if not user_lines:
+        return None
     if line := _unbalanced(user_lines):
         return f"line {line}: a block or a directive does not end", 'each "{" needs its "}", each directive its ";"'
     text = parse(user_lines)

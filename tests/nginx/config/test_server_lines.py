@@ -90,6 +90,16 @@ def test_a_header_of_the_users_stands_beside_those_of_zdd(house: House) -> None:
     assert MARK.read([answer.headers["x-zdd-slot"]]) is not None
 
 
+def test_a_header_that_is_dropped_can_be_passed_on_by_a_line(house: House) -> None:
+    app = house.app("a")
+    house.serve(app, server_lines="proxy_set_header X-Forwarded-Port $http_x_forwarded_port;")
+
+    ask(house.port, headers={"X-Forwarded-Port": "8443", "X-Forwarded-Ssl": "on"})
+
+    assert app.requests[0].headers["x-forwarded-port"] == "8443"
+    assert "x-forwarded-ssl" not in app.requests[0].headers
+
+
 def test_a_line_of_the_text_is_one_of_the_users_or_none(house: House) -> None:
     text = house.serve(house.app("a"), server_lines=LINES, mark=MARK)
     lines = text.split("\n")

@@ -28,16 +28,14 @@ _TOLD_BY_PROXIES = (  # what more trusted proxies may say; each name costs a req
     "X-Forwarded-Groups",
     "CF-Connecting-IP",
 )
-# Servers and frameworks believe these, too. zdd says it all in the usual words, so nobody needs to say it in others.
+# Servers and frameworks believe these, too. Who needs one from a proxy sets it in lines of his own (server_include).
 _DROPPED = (
     "Forwarded",
     "X-Forwarded",
-    "X-Forwarded-By",
-    "X-Forwarded-Port",
-    "X-Forwarded-Protocol",
-    "X-Forwarded-Scheme",
-    "X-Forwarded-Server",
-    "X-Forwarded-Ssl",
+    *(f"X-Forwarded-{word}" for word in ("By", "Port", "Protocol", "Scheme", "Server", "Ssl")),
+    *(f"X-Forwarded-{word}" for word in ("Method", "Path", "Uri", "Url", "Preferred-Username", "Access-Token")),
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-Tls-Client-Cert",
     "X-Client-IP",
     "X-Cluster-Client-IP",
     "Client-IP",

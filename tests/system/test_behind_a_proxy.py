@@ -109,12 +109,13 @@ def test_changed_lines_of_the_users_are_noticed_by_the_next_deploy(shop: Project
 
 
 def test_lines_that_nginx_refuses_fail_the_deploy_and_the_old_ones_serve(shop: Project) -> None:
-    shop.write("more.nginx", "lokation = /robots.txt { return 200 two; }\n")
+    shop.write("more.nginx", "\nproxy_set_header X-A b;\nlokation = /robots.txt { return 200 two; }\n")
 
     said = shop.zddeploy(code=None)
 
     assert said.returncode in (1, 2)
     assert 'unknown directive "lokation"' in said.stdout + said.stderr
+    assert f"that is line 3 of {shop.folder}/more.nginx" in said.stdout + said.stderr
     assert ask(shop, path="/robots.txt").endswith("one")
 
 

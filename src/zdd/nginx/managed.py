@@ -20,6 +20,7 @@ from zdd.nginx.config import include, listen, maintenance, parse
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.managed_text import ManagedText
 from zdd.nginx.process import master, replaced
+from zdd.nginx.process.complaints import ProxyError
 from zdd.nginx.process.master import Answer
 from zdd.nginx.process.nginx import NginxProcess
 from zdd.nginx.proxy import Check, MaintenanceCheck, proceed
@@ -117,7 +118,11 @@ class ManagedNginx(NginxBase):
 
     def change(self, text: str) -> str:
         self.written.make_folder()
-        return self.process.apply(text)
+        try:
+            return self.process.apply(text)
+        except ProxyError as error:
+            error.hint = self.written.cause_in(text, error.message) or error.hint
+            raise
 
     def change_back(self, text_before: str | None, stop: bool) -> None:
         self.process.restore(text_before, stop)

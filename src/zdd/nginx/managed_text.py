@@ -95,6 +95,10 @@ class ManagedText(Protocol):
         """As in Proxy."""
         return iter(())
 
+    def cause_in(self, text: str, complaint: str) -> str | None:  # noqa: ARG002
+        """Return where the user has written what nginx complains of in this text, if the text does not show it."""
+        return None
+
     def findings(self) -> Iterator[Finding]:
         """Yield what `check` says of the text."""
         return iter(())

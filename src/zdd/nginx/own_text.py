@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 from collections.abc import Iterator, Sequence
 
 from zdd.conf.assets import by_path
@@ -222,6 +223,12 @@ class OwnText(ManagedText):
                 f'set listen in [nginx]: "{_FORMER_DEFAULT}" keeps it so',
             )
         yield from untrusted.findings(self.trust(), self.paths.nginx_log)
+
+    def cause_in(self, text: str, complaint: str) -> str | None:
+        """Return the file and line of server_include that nginx complains of, if it is one of those."""
+        nginx, number = self.config.nginx, re.search(r":([0-9]{1,9})\Z", complaint.strip())
+        line = server_lines.line_of(text, int(number[1]), nginx.server_lines) if number and nginx.server_lines else None
+        return f"that is line {line} of {nginx.server_include}" if line else None
 
     def findings(self) -> Iterator[Finding]:
         """Yield what surprises later in the lines that server_include names, and in the log's rotation."""

@@ -90,6 +90,28 @@ def test_a_header_of_the_users_stands_beside_those_of_zdd(house: House) -> None:
     assert MARK.read([answer.headers["x-zdd-slot"]]) is not None
 
 
+def test_a_header_that_is_dropped_can_be_passed_on_by_a_line(house: House) -> None:
+    app = house.app("a")
+    house.serve(app, server_lines="proxy_set_header X-Forwarded-Port $http_x_forwarded_port;")
+
+    ask(house.port, headers={"X-Forwarded-Port": "8443", "X-Forwarded-Ssl": "on"})
+
+    assert app.requests[0].headers["x-forwarded-port"] == "8443"
+    assert "x-forwarded-ssl" not in app.requests[0].headers
+
+
+def test_a_line_of_the_text_is_one_of_the_users_or_none(house: House) -> None:
+    text = house.serve(house.app("a"), server_lines=LINES, mark=MARK)
+    lines = text.split("\n")
+    first = lines.index(LINES.split("\n")[0]) + 1
+
+    count = LINES.count("\n")
+    found = [server_lines.line_of(text, number, LINES) for number in range(first - 1, first + count + 1)]
+
+    assert found == [None, *range(1, count + 1), None]
+    assert server_lines.line_of(text, 1, LINES) is None
+
+
 def test_a_changed_line_is_a_changed_text(house: House) -> None:
     texts = {house.serve(house.app(str(number)), server_lines=f"# {number}\n", mark=MARK) for number in (1, 2)}
 

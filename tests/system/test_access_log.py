@@ -38,7 +38,10 @@ runpy.run_module("zdd", run_name="__main__")
 MEDDLES = """\
 import os, sys
 folder, log = sys.argv[1], sys.argv[1] + "/access.log"
+logs = os.path.dirname(folder)
 for attempt in (
+    *(lambda name=name: open(logs + "/" + name) for name in sys.argv[2:]),
+    lambda: os.listdir(logs),
     lambda: os.listdir(folder),
     lambda: os.symlink("/etc/passwd", folder + "/access.log.2"),
     lambda: os.rename(log, folder + "/other"),
@@ -212,7 +215,10 @@ def test_what_an_app_of_nginx_s_user_does_to_the_log_harms_nobody(project: Proje
     configure(project, WEB, log_max="1M")
     project.zddeploy()
     user = pwd.getpwnam("www-data").pw_uid
-    argv = [PYTHON, "-S", "-c", MEDDLES, str(folder(project))]
+    others = [path.name for path in (project.state / "logs").iterdir()]
+    assert {"web-1.log", "nginx.log", "deploy-1.log", "deploy-1.jsonl", "publishes.jsonl"} < set(others)
+    others.remove("access")
+    argv = [PYTHON, "-S", "-c", MEDDLES, str(folder(project)), *others]
 
     meddled = subprocess.run(argv, user=user, group=user, extra_groups=[], check=False, capture_output=True, text=True)
 

@@ -17,12 +17,14 @@ from tests.waiting import eventually
 from zdd.host import acl
 from zdd.nginx.access_log import UNKNOWN
 
+from ..pages import DOCS, Page
 from .at_load import behind_template
 from .project import BIN, PLAIN, PLAIN_TCP, Project, configure, nginx_workers, service, version
 from .stranger import PYTHON
 from .visitors import access, share_known, visiting, wrong
 
 WEB = service("web", **PLAIN, keep_warm="0s")
+GUIDE = next(iter(Page(DOCS / "guides/access-log.md").section("With an nginx or a template of your own"))).text
 KILLED = """\
 import os, runpy, signal, sys
 from zdd.host import json_lines
@@ -286,7 +288,7 @@ def test_a_template_logs_where_its_server_block_says(project: Project) -> None:
 
     project.replace("deploy.toml", "[nginx]", f'[nginx]\naccess_log = "{project.folder}/shop.log"')
     assert "no server block logs into" in project.zddeploy("check").stdout
-    lines = f'access_log {project.folder}/shop.log zdd_{name}; proxy_set_header X-Request-Start "t=$zdd_at_{name}";'
+    lines = GUIDE.replace("/var/log/nginx", str(project.folder)).replace("0123456789ab", name)
     project.replace("nginx.conf.template", "server_name www.test;", f"server_name www.test; {lines}")
     project.zddeploy()
 

@@ -70,3 +70,23 @@ def test_one_more_user_may_pass_and_everybody_else_keeps_what_they_have(tmp_path
 
     assert acl.read(str(folder)) == ({4711: acl.SEARCH, 4712: acl.SEARCH}, {None: acl.READ | acl.SEARCH})
     assert folder.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_folder_that_is_closed_to_others_has_no_file_that_they_can_read(tmp_path: Path) -> None:
+    old, link = tmp_path / "old", tmp_path / "link"
+    (tmp_path.parent / "theirs").touch(mode=0o644)
+    link.symlink_to(tmp_path.parent / "theirs")
+    old.touch()
+    old.chmod(0o644)
+
+    acl.close_to_others(str(tmp_path))
+
+    umask = os.umask(0)
+    (tmp_path / "new").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/new").touch()
+    os.umask(umask)
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("old", "new", "folder", "folder/new")}
+    assert modes == {"old": 0o640, "new": 0o640, "folder": 0o750, "folder/new": 0o640}
+    assert acl.read(str(tmp_path / "new")) == ({}, {})
+    assert (tmp_path.parent / "theirs").stat().st_mode & 0o004

@@ -129,6 +129,14 @@ def test_a_switch_back_is_a_switch() -> None:
     ]
 
 
+def test_between_both_lines_of_a_publish_either_table_may_be_in_force() -> None:
+    known = reader(*ONE, *publish("2", 200.0, 202.0, "1", web="web-2 r2"))
+
+    found = [seen(known, at, at + 0.01).instance for at in (199, 200.5, 201.9, 202.2)]
+
+    assert found == ["web-1", UNKNOWN, UNKNOWN, "web-2"]
+
+
 def test_after_a_kill_between_both_lines_nothing_is_known_until_the_next() -> None:
     """Whether the table of the first line was published nobody knows."""
     known = reader(

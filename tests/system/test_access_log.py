@@ -17,12 +17,14 @@ from tests.waiting import eventually
 from zdd.host import acl
 from zdd.nginx.access_log import UNKNOWN
 
+from ..pages import DOCS, Page
 from .at_load import behind_template
 from .project import BIN, PLAIN, PLAIN_TCP, Project, configure, nginx_workers, service, version
 from .stranger import PYTHON
 from .visitors import access, share_known, visiting, wrong
 
 WEB = service("web", **PLAIN, keep_warm="0s")
+GUIDE = next(iter(Page(DOCS / "guides/access-log.md").section("With an nginx or a template of your own"))).text
 KILLED = """\
 import os, runpy, signal, sys
 from zdd.host import json_lines
@@ -38,7 +40,10 @@ runpy.run_module("zdd", run_name="__main__")
 MEDDLES = """\
 import os, sys
 folder, log = sys.argv[1], sys.argv[1] + "/access.log"
+logs = os.path.dirname(folder)
 for attempt in (
+    *(lambda name=name: open(logs + "/" + name) for name in sys.argv[2:]),
+    lambda: os.listdir(logs),
     lambda: os.listdir(folder),
     lambda: os.symlink("/etc/passwd", folder + "/access.log.2"),
     lambda: os.rename(log, folder + "/other"),
@@ -212,7 +217,10 @@ def test_what_an_app_of_nginx_s_user_does_to_the_log_harms_nobody(project: Proje
     configure(project, WEB, log_max="1M")
     project.zddeploy()
     user = pwd.getpwnam("www-data").pw_uid
-    argv = [PYTHON, "-S", "-c", MEDDLES, str(folder(project))]
+    others = [path.name for path in (project.state / "logs").iterdir()]
+    assert {"web-1.log", "nginx.log", "deploy-1.log", "deploy-1.jsonl", "publishes.jsonl"} < set(others)
+    others.remove("access")
+    argv = [PYTHON, "-S", "-c", MEDDLES, str(folder(project)), *others]
 
     meddled = subprocess.run(argv, user=user, group=user, extra_groups=[], check=False, capture_output=True, text=True)
 
@@ -280,7 +288,7 @@ def test_a_template_logs_where_its_server_block_says(project: Project) -> None:
 
     project.replace("deploy.toml", "[nginx]", f'[nginx]\naccess_log = "{project.folder}/shop.log"')
     assert "no server block logs into" in project.zddeploy("check").stdout
-    lines = f'access_log {project.folder}/shop.log zdd_{name}; proxy_set_header X-Request-Start "t=$zdd_at_{name}";'
+    lines = GUIDE.replace("/var/log/nginx", str(project.folder)).replace("0123456789ab", name)
     project.replace("nginx.conf.template", "server_name www.test;", f"server_name www.test; {lines}")
     project.zddeploy()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import struct
 
-_ATTRIBUTE = "system.posix_acl_access"
+_ATTRIBUTE, _OF_NEW_FILES = "system.posix_acl_access", "system.posix_acl_default"
 _VERSION = 2
 _USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 _NOBODY = 0xFFFFFFFF
@@ -60,6 +60,20 @@ def let_also_pass(folder: str, user: int) -> None:
     _write(folder, [(tag, bits, who) for (tag, who), bits in sorted(entries.items())])
 
 
+def close_to_others(folder: str) -> None:
+    """
+    Take all rights of others on the files in a folder, and on those that anybody makes there later.
+
+    So somebody can be let pass to one file in it. Raises OSError like `allow`.
+    """
+    ours = [(_USER_OBJ, 7, _NOBODY), (_GROUP_OBJ, 5, _NOBODY), (_OTHER, 0, _NOBODY)]
+    _write(folder, ours, _OF_NEW_FILES)
+    for entry in os.scandir(folder):
+        mode = entry.stat(follow_symlinks=False).st_mode
+        if entry.is_file(follow_symlinks=False) and mode & 0o007:
+            os.chmod(entry.path, mode & 0o770)
+
+
 def read(path: str) -> tuple[dict[int, int], dict[int | None, int]]:
     """
     Return the permission bits that the path's access list gives to users and to groups, without its mask applied.
@@ -96,6 +110,6 @@ def _entries(path: str) -> list[tuple[int, int, int]]:
     return list(struct.iter_unpack("<HHI", data[4:]))
 
 
-def _write(file: str | int, entries: list[tuple[int, int, int]]) -> None:
+def _write(file: str | int, entries: list[tuple[int, int, int]], attribute: str = _ATTRIBUTE) -> None:
     packed = [struct.pack("<HHI", *entry) for entry in entries]
-    os.setxattr(file, _ATTRIBUTE, struct.pack("<I", _VERSION) + b"".join(packed))
+    os.setxattr(file, attribute, struct.pack("<I", _VERSION) + b"".join(packed))

@@ -28,19 +28,15 @@ def make(path: str, writer: int) -> None:
     """
     Make the log's folder and the file, which belongs to `writer`, the user of nginx's workers. Idempotent.
 
-    That user can search the folder and the one above it, if the file system has access lists; the other folders on the
-    way are not ours to open. Raises OSError.
+    That user can search the folder and the one above it, whose other files are closed to others, if the file system has
+    access lists; the other folders on the way are not ours to open. Raises OSError.
     """
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         os.mkdir(folder, 0o750)
         os.chmod(folder, 0o750)
     if writer not in (0, os.geteuid()):
-        try:
-            for passed in (os.path.dirname(folder), folder):
-                acl.let_also_pass(passed, writer)
-        except OSError:  # without lists: then the log is rotated by copying
-            pass
+        _let_pass(folder, writer)
     status = _status(path)
     _create(path, writer, _UNDER_WAY if status and not _is_done(status) else _DONE)
 
@@ -63,6 +59,18 @@ def rotate(path: str, most: int) -> bool:
             return not _is_due(path, status, most) or _go_on(path, status, most)
     except OSError:
         return False
+
+
+def _let_pass(folder: str, writer: int) -> None:
+    above = os.path.dirname(folder)
+    if all(acl.read(passed)[0].get(writer, 0) & acl.SEARCH for passed in (above, folder)):
+        return
+    try:
+        acl.close_to_others(above)
+        for passed in (above, folder):
+            acl.let_also_pass(passed, writer)
+    except OSError:  # without lists: then the log is rotated by copying
+        pass
 
 
 def _is_due(path: str, status: os.stat_result | None, most: int) -> bool:

@@ -335,7 +335,7 @@ def test_a_dry_run_names_the_folder_and_starts_nothing(project: Project) -> None
 
     planned = project.zddeploy("--dry-run").stdout
 
-    assert "site/static to releases/" in planned
+    assert "site/static to dist of release" in planned
     assert leftovers(project.folder) == []
 
 

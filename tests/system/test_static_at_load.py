@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -12,12 +13,16 @@ from .project import APPS, DEPLOYS, LIGHT, PLAIN, Project, assert_only_reloads_c
 from .static_code import Site, ask
 from .static_load import PAGES, Browser, Timeline, body_of, packed
 
+_EPOCH = 1_700_000_000  # the time of all files of a reproducible build
+
 
 def write(site: Site, version: int) -> None:
     site.make(version)
     for page in PAGES:
         site.write(f"dist{page}{'index.html' if page == '/' else ''}", body_of(page, version).decode())
     (site.folder / "dist/packed.css.gz").write_bytes(packed(version))
+    for path in (site.folder / "dist").rglob("*"):
+        os.utime(path, (_EPOCH, _EPOCH))
 
 
 @pytest.mark.parametrize("spa", [False, True])

@@ -14,7 +14,7 @@ from zdd import events
 from zdd.deploy import bake as baking
 from zdd.deploy import hooks, older_slots, stop_first
 from zdd.errors import NeedsPerson
-from zdd.routing.manifest import Instance, Manifest
+from zdd.routing.manifest import Instance, Manifest, static_slot
 
 if TYPE_CHECKING:
     from zdd.deploy.retiring import Retiring
@@ -181,7 +181,8 @@ def publish(target: Manifest, back: str | None) -> Step:
         else:
             project.tables.go_back(back, target.deploy)
 
-    where = ", ".join(f"{slot} to {instance}" for slot, instance in target.slots().items())
+    folders = {static_slot(name): f"{at.folder} of release {at.release}" for name, at in target.static.items()}
+    where = ", ".join(f"{slot} to {leads}" for slot, leads in (target.slots() | folders).items())
     line = f"switch: {where}" if where else "switch"
     return Step("publish", line, lambda project: project.tables.publish(str(target.deploy)), undo, leads=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -168,7 +169,8 @@ class NginxBase(Proxy, ABC):
         if text is not None and self.runs(text):
             return change()
         if before := self.file.text():
-            self.tails.replace(before, self.binary.version, self.workers())
+            with contextlib.suppress(UsageError):  # an undo must not fail because nginx's program is gone
+                self.tails.replace(before, self.binary.version, self.workers())
         return sharing.reaching_all(change, self.file, self._rivals, self.clock)
 
     def _rivals(self) -> list[Rival]:

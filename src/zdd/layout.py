@@ -20,8 +20,6 @@ class Layout:
         self.assets = f"{self.state}/assets"
         self.static = f"{self.state}/static"  # files of static services whose names tell their content, of all releases
         self.static_times = f"{self.state}/static.times"  # the last modification time that a static file has been given
-        self.nginx = f"{self.state}/nginx"
-        self.nginx_conf = nginx_conf or f"{self.nginx}/nginx.conf"  # what an nginx of ours reads
         self.lock = f"{self.runtime}/lock"
         self.owner = f"{self.runtime}/owner"
         self.control = f"{self.runtime}/control"
@@ -29,6 +27,18 @@ class Layout:
         self.tables = f"{self.runtime}/tables"
         self.current = f"{self.runtime}/current"
         self.maintenance = f"{self.runtime}/maintenance"
+        self.gate = f"{self.state}/gate"  # the secret words by which nginx says which text it runs
+        self.code = f"{self.state}/code.json"
+        self.kills = f"{self.state}/kills.jsonl"  # what did not stop in time
+        self.down = f"{self.state}/down"  # a person has taken the project down
+        self.release = f"{self.state}/current"
+        self.mirror = f"{self.state}/repo.git"
+        self.shared = f"{self.state}/shared"
+        self._of_nginx(nginx_conf)
+
+    def _of_nginx(self, nginx_conf: str | None) -> None:
+        self.nginx = f"{self.state}/nginx"
+        self.nginx_conf = nginx_conf or f"{self.nginx}/nginx.conf"  # what an nginx of ours reads
         self.nginx_pid = f"{self.runtime}/nginx.pid"
         self.nginx_seen = f"{self.runtime}/nginx.seen"  # for keepers: the number of an nginx whose pid file is unknown
         self.nginx_told = f"{self.state}/nginx.told"  # the text that nginx was made to run last
@@ -43,13 +53,6 @@ class Layout:
         self.access_log = f"{self.access_logs}/access.log"
         self.publishes = f"{self.logs}/publishes.jsonl"  # which table was in force when
         self.nginx_trial = f"{self.state}/nginx.trial"  # a text for somebody else's nginx, while it is tested
-        self.gate = f"{self.state}/gate"  # the secret words by which nginx says which text it runs
-        self.code = f"{self.state}/code.json"
-        self.kills = f"{self.state}/kills.jsonl"  # what did not stop in time
-        self.down = f"{self.state}/down"  # a person has taken the project down
-        self.release = f"{self.state}/current"
-        self.mirror = f"{self.state}/repo.git"
-        self.shared = f"{self.state}/shared"
 
     def control_socket(self, name: str) -> str:
         """Return the socket on which the instance's keeper answers."""

@@ -150,6 +150,27 @@ def test_a_changed_certificate_is_a_reload_and_the_same_one_is_none(shop: Shop) 
     assert_only_reloads_cost(report)
 
 
+def test_renew_gives_nginx_files_that_somebody_else_has_renewed(shop: Shop) -> None:
+    shop.configure(web())
+    shop.project.zddeploy()
+    before = shop.serial()
+    assert "nginx has the certificate that the files have" in shop.project.zddeploy("certificates", "renew").stdout
+
+    shop.issue("other.test")
+    refused = shop.project.zddeploy("certificates", "renew", code=2)
+    assert "shop.test" in refused.stderr
+    assert shop.serial() == before
+
+    shop.issue()
+    with shop.load() as load:
+        assert "the new certificate" in shop.project.zddeploy("certificates", "renew").stdout
+        eventually(lambda: shop.serial() != before)
+        report = load.stop()
+
+    assert_only_reloads_cost(report)
+    assert "has changed" not in shop.project.zddeploy("status").stdout
+
+
 def test_only_the_project_has_the_key_and_nothing_tells_it(shop: Shop) -> None:
     shop.configure(web(), more="")
     shop.project.zddeploy()

@@ -127,8 +127,7 @@ class Renewal:
         """Return whether nginx's text names the certificates in force: a command may have been killed before that."""
         if self.project.tables.current() is None:
             return True
-        text = files.read(self.paths.nginx_conf) or ""
-        return all(f"/{host}/{digest}/" in text for host in self.hosts if (digest := self.store.current(host)))
+        return of_nginx.is_in_use(in_force(self.project).config, self.paths)
 
     def _use(self, new: Mapping[str, Pair]) -> None:
         """Put the pairs in force and bring nginx to the text that names them; if it does not take it, put them back."""

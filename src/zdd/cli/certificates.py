@@ -38,7 +38,7 @@ def command(project: Project, renew: str | None, scheduled: bool, as_json: bool)
 
     `renew` asks the authority for those that are due: of which a third of their time, and at most 30 days, is left.
     nginx is reloaded, verified, and the former certificate stays if anything fails. Deploys do the same, and so does
-    the timer that `zddeploy enable` writes.
+    the timer that `zddeploy enable` writes. With `certificate` nginx is given the files if they have changed.
 
     \b
     Examples:
@@ -76,9 +76,12 @@ def _renew(project: Project, scheduled: bool, as_json: bool) -> int:
     """Renew what is due."""
     if as_json:
         project.events.listeners.append(JsonLines())
-    if project.config.nginx.https != "auto":
-        project.events.send(Result(text='zdd asks for no certificates: [nginx] has no https = "auto"'))
+    nginx = project.config.nginx
+    if not nginx.is_tls:
+        project.events.send(Result(text="there are none: [nginx] has neither https nor certificate"))
         return 0
     from zdd.deploy import certificates as renewing  # here, because looking needs nothing of it
 
+    if nginx.certificate:
+        return renewing.use_files(project)
     return renewing.renew(project, scheduled)

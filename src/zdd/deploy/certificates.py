@@ -8,8 +8,9 @@ from zdd.acme import renewal
 from zdd.acme.renewal import Outcome, Renewal
 from zdd.conf import check_tls
 from zdd.deploy import recovery
-from zdd.errors import ZddError, as_zdd_error, counted
-from zdd.events import Result, Unproved
+from zdd.errors import UsageError, ZddError, as_zdd_error, counted
+from zdd.events import Proxy, Result, Unproved
+from zdd.nginx import certificates
 from zdd.operate.certificates import told
 from zdd.project import Project
 
@@ -31,6 +32,25 @@ def after_deploy(project: Project) -> None:
         return
     for outcome in outcomes:
         _tell(project, outcome, time.time())
+
+
+def use_files(project: Project) -> int:
+    """
+    Have nginx use the files that `certificate` and `certificate_key` name, if they have changed; return the exit code.
+
+    Raises UsageError, with nothing changed, for files that browsers would refuse.
+    """
+    with project.interrupts.caught(), recovery.changing(renewal.patient(project), _NAME):
+        serving, current = renewal.in_force(project), project.tables.current()
+        for finding in serving.proxy.certificate_findings(new=True):
+            raise UsageError(finding.what, hint=finding.fix)
+        if current is None or certificates.is_in_use(serving.config, serving.paths):
+            project.events.send(Result(text="nginx has the certificate that the files have"))
+            return 0
+        done = serving.proxy.mend(current.deploy, serving.proxy.text(current))
+    project.events.send(Proxy(subject="nginx", text=done))
+    project.events.send(Result(text="nginx has the new certificate"))
+    return 0
 
 
 def renew(project: Project, scheduled: bool) -> int:

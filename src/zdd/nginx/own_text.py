@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 
 from zdd.conf.assets import by_path
 from zdd.conf.services import RunService, StaticService
-from zdd.errors import UsageError
 from zdd.finding import Finding, warning
 from zdd.host import files, reopen
-from zdd.nginx import addresses, untrusted, users
+from zdd.nginx import addresses, log_findings, own_needs, untrusted, users
 from zdd.nginx.certificate_state import CertificateState
-from zdd.nginx.config import grpc, listen, parse, render, server_lines, sticky, trust, visits
+from zdd.nginx.config import listen, parse, render, server_lines, sticky, trust, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
 from zdd.nginx.config.setup import Route, Setup
@@ -25,7 +24,6 @@ from zdd.nginx.config.trust import Trust
 from zdd.nginx.managed_text import ManagedText
 from zdd.routing.manifest import Manifest, static_slot
 
-_TLS_MODULES = ("http_ssl_module", "http_v2_module")
 _FORMER_DEFAULT = "8080"  # of `listen`, until 0.2
 
 
@@ -46,32 +44,7 @@ class OwnText(ManagedText):
 
     def require(self) -> None:
         """Raise UsageError for lines that cannot stand in a server block, and for what this nginx cannot do."""
-        nginx = self.config.nginx
-        if problem := server_lines.problem(nginx.server_lines):
-            what, hint = problem
-            raise UsageError(f"{nginx.server_include}, {what}", hint=hint)
-        if self.trust().needs_realip and self.binary().lacks("http_realip_module"):
-            raise UsageError(
-                f"{self.binary().path} was built without its realip module, which finds the client behind a proxy",
-                hint='install an nginx that has it, such as your system\'s; or set trusted_proxies = "none" in [nginx]',
-            )
-        callers = [app.name for app in self.config.apps.values() if app.protocol == "grpc"]
-        if callers and not nginx.is_tls and (old := grpc.problem(self.binary().version)):
-            raise UsageError(f"{', '.join(callers)}: {old}, so gRPC clients could not call", hint=grpc.WAYS)
-        if nginx.is_tls:
-            self._require_tls()
-
-    def _require_tls(self) -> None:
-        """Raise UsageError where nginx cannot speak HTTPS, or has no certificate to start with."""
-        from zdd.nginx import certificates  # here and below, because without HTTPS there are none
-
-        for module in _TLS_MODULES:
-            if self.binary().lacks(module):
-                raise UsageError(
-                    f"nginx at {self.binary().path} was built without {module}, which HTTPS needs",
-                    hint="install the distribution's (`apt install nginx`), or set binary in [nginx]",
-                )
-        certificates.require(self.config, self.paths)
+        own_needs.require(self.config, self.paths, self.binary(), self.trust())
 
     def make_folder(self) -> None:
         """Make the folder below S, the certificates that the text names, and what nginx logs into."""
@@ -211,11 +184,7 @@ class OwnText(ManagedText):
 
             yield from certificate_findings.notices(self.config, self.paths)
         if self.is_needed and self.config.nginx.access_log and not self.config.apps:
-            yield warning(
-                "nginx logs no requests: without a service that has `run`, nothing here rotates the log",
-                "`zddeploy logs --access` shows nothing",
-                "set access_log = false in [nginx]",
-            )
+            yield log_findings.UNLOGGED
         if not self.config.nginx.listen_is_set and self._plain() == [_FORMER_DEFAULT]:
             yield warning(
                 f"nginx listens on port {_FORMER_DEFAULT} of every address of this machine, as before 0.2",
@@ -236,19 +205,8 @@ class OwnText(ManagedText):
             from zdd.nginx import included_lines  # here, because few projects have such lines
 
             yield from included_lines.findings(self.config, self.trust(), self.binary().version, self.mark())
-        yield from self._log_findings()
-
-    def _log_findings(self) -> Iterator[Finding]:
-        """Tell that the log's rotation cannot be what it should be: nginx's user must open it by its name."""
-        if os.geteuid() != 0 or not self._access_log():
-            return
-        if barred := users.first_unsearchable_folder(self.paths.state, [users.uid_of(self.worker_user())]):
-            folder, user = barred
-            yield warning(
-                f"{folder} is closed to {user}, nginx's user",
-                "the access log is rotated by copying: a line that is written just then may be lost",
-                f"let {user} search it, or set state_dir to a folder elsewhere",
-            )
+        if os.geteuid() == 0 and self._access_log():
+            yield from log_findings.rotation(self.paths.state, users.uid_of(self.worker_user()))
 
     def _has_former_default(self) -> bool:
         """Return whether the text in place listens on the port of the default on every address."""

@@ -51,7 +51,8 @@ def needs_low_ports(config: Config, user: pwd.struct_passwd) -> bool:
     nginx = config.nginx
     if user.pw_uid == 0 or nginx.include:
         return False
-    wanted = {int(address.rpartition(":")[2]) for address in nginx.listen}
+    own = [*nginx.listen, *(nginx.https_listen if nginx.is_tls else ())]
+    wanted = {int(address.rpartition(":")[2]) for address in own}
     if nginx.template:
         wanted = listen.ports_of(parse.parse(foreign.text(str(nginx.template), "replace"), template=True))
     return any(port < low_ports.first_free() for port in wanted)

@@ -30,8 +30,8 @@ def is_enabled(project: str) -> bool:
 
 
 def pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[Piece]:
-    """Return the two units of a project with certificates to renew; none for others."""
-    return all_pieces(config, user, program) if config.nginx.https == "auto" else []
+    """Return the two units of a project with certificates; none for others. Files may be renewed by somebody else."""
+    return all_pieces(config, user, program) if config.nginx.is_tls else []
 
 
 def all_pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[Piece]:

@@ -99,6 +99,25 @@ def test_the_usual_port_stands_in_no_url() -> None:
     assert Tls(["127.0.0.1:8443"], []).port == ":8443"
 
 
+def test_a_balancer_that_asks_by_an_address_is_not_redirected(shop: Shop) -> None:
+    anyone = Certificate([], shop.certificates[0].certificate, shop.certificates[0].key)
+    shop.serve(anyone, routes=[Route("web")])
+
+    assert plain(shop.house.port, "127.0.0.1", "/").status == 301
+    assert plain(shop.house.port, "127.0.0.1", "/zdd-health").status == 200
+
+
+def test_whom_a_trusted_proxy_has_served_by_https_is_not_redirected_for_ever(shop: Shop) -> None:
+    shop.serve(trust=Trust(["127.0.0.1"]), acme_folder="/tmp/none")
+
+    by_https = plain(shop.house.port, "shop.test", "/a", "X-Forwarded-Proto: https\r\n")
+    by_http = plain(shop.house.port, "shop.test", "/a?b", "X-Forwarded-Proto: http\r\n")
+
+    assert (by_https.status, by_https.body) == (200, "web")
+    assert (by_http.status, by_http.headers["location"]) == (301, f"https://shop.test:{shop.port}/a?b")
+    assert plain(shop.house.port, "shop.test", "/.well-known/acme-challenge/x").status == 404  # of the folder
+
+
 def test_without_redirects_both_serve(shop: Shop) -> None:
     shop.serve(redirect=False)
 

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from zdd.nginx.config import tls
+from zdd.conf.check_tls import CHALLENGES
+from zdd.nginx.config import health_address, tls
 from zdd.nginx.config.setup import Setup
 from zdd.nginx.config.tls import Certificate, Tls
+from zdd.nginx.config.upstream import quoted
 from zdd.nginx.config.version import Version
 
+IS_PLAIN = "$zdd_is_plain"
+"""The variable that is 1 for a request that is to be redirected, where a trusted proxy may have ended TLS."""
+
 _NO_NAME = "_"  # the default server's, for every other host
+
+
+def http_lines(setup: Setup) -> str:
+    """Return the line for the http level that defines `IS_PLAIN`, if anything uses it."""
+    if not (setup.tls and setup.trust.proxies):
+        return ""
+    spared = [f"~^\\S+ {re.escape(path)}" for path in (CHALLENGES, f"{health_address.PATH} ")]
+    values = "".join(f'{quoted(pattern)} ""; ' for pattern in ["~^https ", *spared])
+    return f'map "{setup.trust.scheme} $uri " {IS_PLAIN} {{ default 1; {values}}}\n'
 
 
 class Door(NamedTuple):
     """
     One way to these names: the lines that listen, and the add_header lines for each block that has one.
 
-    With a `target` requests are redirected to that scheme and host. `is_closed`: what the lines say is all, no location
-    follows. `has_challenges`: the authority's challenges are answered there.
+    With a `target` requests are redirected to that scheme and host; `is_for_https`: because they are plain.
+    `is_closed`: what the lines say is all, no location follows. `has_challenges`: the authority's challenges are
+    answered there.
     """
 
     names: Sequence[str]
     lines: Sequence[str]
     header: str
     target: str | None = None
+    is_for_https: bool = False
     is_closed: bool = False
     has_challenges: bool = False
 
@@ -56,7 +73,7 @@ def _plain(setup: Setup, names: Sequence[str], canonical: str | None, serves: bo
     header = setup.mark.header() if setup.mark else ""
     has_challenges = setup.acme_folder is not None
     return [
-        Door(own, lines, header, target, has_challenges=has_challenges)
+        Door(own, lines, header, target, bool(target and target.startswith("https:")), has_challenges=has_challenges)
         for target, own in sorted(by_target.items(), key=lambda item: item[0] or "")
     ]
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from zdd.nginx.config import (
     compression,
+    doors,
     grpc,
     media_types,
     passing,
@@ -35,8 +36,9 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 def render(setup: Setup, version: Version) -> str:
     """Return the whole text."""
-    http = "\n".join([_http(setup, version), passing.LINES, trust.lines(setup.trust, quoted(setup.error_log))])
-    keys = sticky.Keys(setup.mark, setup.sticky, setup.trust.client)
+    clients = trust.lines(setup.trust, quoted(setup.error_log)) + doors.http_lines(setup)
+    http = "\n".join([_http(setup, version), passing.LINES, clients])
+    keys = sticky.Keys(setup.mark, setup.sticky, trust.client(setup.trust))
     grpc_lines = [grpc.lines(http, setup.proxy_read_timeout, version)] if setup.grpc else []
     upstreams = _upstreams(setup.upstreams, version, keys)
     parts = [http, *grpc_lines, *keys.maps(), *upstreams, *servers.blocks(setup, version)]

@@ -131,11 +131,6 @@ class Trust(NamedTuple):
         return self.proxy_protocol or bool(self.proxies)
 
     @property
-    def client(self) -> str:
-        """The variable with a client's address."""
-        return "$zdd_client" if self.proxies else "$remote_addr"
-
-    @property
     def scheme(self) -> str:
         """The variable that says by which protocol a visitor came."""
         return "$scheme" if self.proxies is not None and not self.proxies else "$zdd_proto"

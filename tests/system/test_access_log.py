@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -249,6 +250,21 @@ def test_where_nginx_s_user_cannot_come_the_log_is_rotated_by_copying(project: P
     eventually(lambda: project.get("/later") and "/later" in project.zddeploy("logs", "--access").stdout)
 
 
+def _see_both_versions(project: Project, followed: IO[str] | None) -> None:
+    assert followed is not None
+    project.get("/one")
+    line = next(line for line in followed if "/one" in line)
+    assert re.fullmatch(r"\S+ \S+ web-1 200 \d+\.\d+ s GET localhost/one\n", line)
+    project.get("/api/other")
+    version(project, 2)
+    project.zddeploy()
+    found = ""
+    while "web-2" not in found:
+        project.get("/two")
+        found = followed.readline()
+        assert "/api" not in found
+
+
 def test_lines_are_followed_over_deploys_and_filtered(project: Project) -> None:
     configure(
         project,
@@ -256,22 +272,13 @@ def test_lines_are_followed_over_deploys_and_filtered(project: Project) -> None:
         service("api", **PLAIN, path="/api"),
     )
     project.zddeploy()
+    eventually(lambda: project.get("/zero") and instance_of(project, "/zero") == "web-1")
     command = [str(BIN / "zddeploy"), "logs", "--access", "-f", "web"]
     with subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        project.get("/one")
-        line = next(line for line in process.stdout if "/one" in line)
-        assert re.fullmatch(r"\S+ \S+ web-1 200 \d+\.\d+ s GET localhost/one\n", line)
-        project.get("/api/other")
-        project.get("/missing", host="other")
-        version(project, 2)
-        project.zddeploy()
-        found = ""
-        while "web-2" not in found:
-            project.get("/two")
-            found = process.stdout.readline()
-            assert "/api" not in found
-        process.kill()
+        try:
+            _see_both_versions(project, process.stdout)
+        finally:
+            process.kill()
 
     assert {line["service"] for line in access(project, "api")} == {"api"}
     assert {line["instance"] for line in access(project, "--instance", "web-1")} == {"web-1"}

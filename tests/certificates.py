@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-_NOW = datetime.datetime.now(datetime.UTC)
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 class Issued(NamedTuple):
@@ -29,7 +31,7 @@ class Authority:
         self.name = name
         self._key = ec.generate_private_key(ec.SECP256R1())
         names = _name(name)
-        builder = _builder(names, names, self._key.public_key(), _NOW - datetime.timedelta(days=1), 3650)
+        builder = _builder(names, names, self._key.public_key(), _now() - datetime.timedelta(days=1), 3650)
         basic = x509.BasicConstraints(ca=True, path_length=None)
         self._certificate = builder.add_extension(basic, critical=True).sign(self._key, hashes.SHA256())
 
@@ -41,7 +43,7 @@ class Authority:
     def issue(self, folder: Path, *hosts: str, days: float = 90, age: float = 1, name: str = "site") -> Issued:
         """Write a certificate for these hosts that was issued `age` days ago and has `days` left, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
-        begins = _NOW - datetime.timedelta(days=age)
+        begins = _now() - datetime.timedelta(days=age)
         builder = _builder(_name(hosts[0]), _name(self.name), key.public_key(), begins, age + days)
         builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(host) for host in hosts]), False)
         certificate = builder.sign(self._key, hashes.SHA256())

@@ -18,13 +18,18 @@ def patiently(attempt: Callable[[float], None], *seconds: float) -> None:
     attempt(seconds[-1])
 
 
+_given: set[int] = set()  # nobody may listen on them yet
+
+
 def free_port() -> int:
-    """A port that nobody has, and that the kernel gives nobody by itself."""
+    """A port that nobody has, that this process was not given before, and that the kernel gives nobody by itself."""
     first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.randrange(first_given // 2, first_given)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def has_read(reader: tuple[str, int], writer: tuple[str, int]) -> bool:

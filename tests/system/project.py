@@ -122,7 +122,7 @@ class Project:
         return request(self.port, path, host)
 
     def log(self, pattern: str) -> str:
-        return "".join(path.read_text() for path in sorted(self.state.glob(f"logs/{pattern}")))
+        return "".join(path.read_text() for path in sorted(self.state.glob(f"logs/{pattern}")) if path.is_file())
 
     def reboot(self) -> None:
         """What a reboot leaves where R is on disk: every process gone, all files as they were, another boot's id."""

@@ -119,7 +119,7 @@ def test_the_keys_are_for_the_deployer_alone_and_in_no_log(project: NamedProject
     assert {oct(path.stat().st_mode & 0o077) for path in keys} == {"0o0"}
     for folder in ("certificates", "certbot"):
         assert (project.state / folder).stat().st_mode & 0o077 == 0
-    assert not [path for path in (project.state / "logs").iterdir() if "PRIVATE KEY" in _text(path)]
+    assert not [path for path in (project.state / "logs").rglob("*.*") if "PRIVATE KEY" in _text(path)]
 
 
 def _text(path: Path) -> str:

@@ -79,7 +79,8 @@ def test_a_restart_that_is_undone_is_told_of_beside_what_clients_met(project: Pr
     ("url", "words"),
     [
         ("http://127.0.0.1:PORT/api/slow/x", "is not answered with 2xx"),
-        ("https://127.0.0.1/", "is neither http://HOST"),
+        ("ftp://127.0.0.1/", "is neither http"),
+        ("https://127.0.0.1:9/", "is not answered with 2xx: refused"),
         ("http://127.0.0.1:9/", "is not answered with 2xx: refused"),
     ],
 )

@@ -38,7 +38,8 @@ def make(path: str, writer: int) -> None:
     if writer not in (0, os.geteuid()):
         _let_pass(folder, writer)
     status = _status(path)
-    _create(path, writer, _UNDER_WAY if status and not _is_done(status) else _DONE)
+    if status is None or status.st_uid != writer:  # root without capabilities may not open the writer's file
+        _create(path, writer, _UNDER_WAY if status and not _is_done(status) else _DONE)
 
 
 def rotate(path: str, most: int) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zdd.conf.schema import Config
 from zdd.errors import DeployFailed, UsageError
-from zdd.events import Unproved
 from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
@@ -20,8 +19,7 @@ from zdd.instances.driver import ProxySide
 from zdd.nginx import addresses, foreseen, users, words
 from zdd.nginx.conf_file import ConfFile
 from zdd.nginx.config import mark
-from zdd.nginx.config.listen import Visit
-from zdd.nginx.config.mark import Mark, Seen
+from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.version import dotted
 from zdd.nginx.process import binary, running, sharing
 from zdd.nginx.process.about import About
@@ -32,15 +30,11 @@ from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.nginx.proxy import Check, Proxy, proceed
 from zdd.nginx.told import Told
 from zdd.paths import Paths
-from zdd.routing.manifest import Manifest
 
 if TYPE_CHECKING:
-    from zdd.nginx.gate import Gate
     from zdd.nginx.tails import Tails
 
-_DOORS = 5  # server blocks that are asked for the mark: those of one text agree
 _FOR_THE_MARK = "reloaded, this once: from now on nginx shows which version answers"
-_NOT_SAID = "no health_path says what to ask for"
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
 
 
@@ -84,10 +78,6 @@ class NginxBase(Proxy, ABC):
         """Return whether there is an nginx that answers."""
 
     @abstractmethod
-    def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
-        """Return a request that reaches each of these services through nginx, or why none is known."""
-
-    @abstractmethod
     def change(self, text: str) -> str:
         """
         Make nginx run this text; do nothing if it does already. Returns what was done, in words.
@@ -99,24 +89,10 @@ class NginxBase(Proxy, ABC):
     def change_back(self, text_before: str | None, stop: bool) -> None:
         """Undo a `change`, or the part of it that was done before a crash; `stop` an nginx of ours. Idempotent."""
 
-    @abstractmethod
-    def doors(self) -> list[Visit]:
-        """Return requests to server blocks that may show the mark, as far as they are known."""
-
     @cached_property
     def mark(self) -> Mark:
         """The project's mark, which shows which text nginx runs."""
         return words.mark_of(self.paths)
-
-    @cached_property
-    def gate(self) -> Gate:
-        """What asks nginx before and after the switch."""
-        from zdd.nginx import client  # here and below, because only what changes something asks nginx
-        from zdd.nginx.gate import Door, Gate
-
-        services = self.config.services.items()
-        timeouts = {name: max(client.TIMEOUT, service.health_timeout) for name, service in services}
-        return Gate(self.paths, Door(self.mark, self.error_log, self.is_ours, timeouts), self.clock, self.interrupt)
 
     @cached_property
     def tails(self) -> Tails:
@@ -150,7 +126,7 @@ class NginxBase(Proxy, ABC):
     def apply(self, deploy: int, text: str) -> str:
         words.keep(self.paths, self.mark)
         self.about.keep()
-        kept = self._kept(deploy)
+        kept = self.kept(deploy)
         if files.read(kept) is None:
             files.write(kept, json.dumps({"text": self.file.text(), "ran": self.serves()}), mode=0o600)
         if not self.runs(text) and (rivals := self._rivals()):
@@ -183,50 +159,11 @@ class NginxBase(Proxy, ABC):
         return is_ours and mark.is_in(text) and not mark.is_in(before)
 
     def restore(self, deploy: int) -> None:
-        if (kept := files.read(self._kept(deploy))) is not None:
+        if (kept := files.read(self.kept(deploy))) is not None:
             before = json.loads(kept)
             self.told.keep(deploy, self.file.text(), before["text"])
             self._for_all(lambda: self.change_back(before["text"], stop=not before["ran"]), before["text"])
             self.told.keep(deploy, self.file.text())
-
-    def look_before(self, target: Manifest, before: Manifest | None) -> None:
-        """Remember how the version that serves answers, for services whose health request leaves that open."""
-        changed = target.changed(before) if before else []
-        served = set(before.services()) if before else set()
-        visits = [visit for visit in self.visits(changed) if visit.service in served]
-        self.gate.look_before([visit for visit in visits if not self.config.services[visit.service].health_path])
-
-    def check(self, target: Manifest, before: Manifest | None) -> list[Unproved]:
-        changed = target.changed(before)
-        text, kept = self.file.text() or "", files.read(self._kept(target.deploy))
-        text_before = (json.loads(kept)["text"] or "") if kept else ""
-        everywhere = kept is None or text_before != text
-        from zdd.nginx import gate
-
-        texts = {text, text_before}
-        asked = self._known_requests(name for name in target.services() if everywhere or name in changed)
-        visits = [request for request in asked.values() if isinstance(request, Visit)]
-        unproved = []
-        if target.static:
-            from zdd.nginx import static_gate
-
-            unproved = static_gate.prove(self.gate, target, visits, self.mark.digest(text))
-            visits = [visit for visit in visits if visit.service not in target.static]
-        return [
-            *unproved,
-            *self.gate.prove(target, visits, lambda: self.tails.of(texts, self.binary.version, self.workers())),
-            *(gate.unproved(name, "no-request", why) for name, why in asked.items() if isinstance(why, str)),
-        ]
-
-    def visits(self, services: Sequence[str]) -> list[Visit]:
-        return [request for request in self.requests(services).values() if isinstance(request, Visit)]
-
-    def seen(self) -> Seen | None:
-        """Return the mark of one of nginx's answers; None if no answer shows it."""
-        from zdd.nginx import client
-
-        looks = (client.seen(visit, self.mark, self.clock) for visit in self.doors()[:_DOORS])
-        return next((seen for seen in looks if seen), None)
 
     def altered(self) -> str | None:
         """Return that another hand has changed the file since nginx was told of it; None if that is not known."""
@@ -270,14 +207,6 @@ class NginxBase(Proxy, ABC):
         """Return the known limits on requests that wait, each with the setting it comes from."""
         return ()
 
-    def unasked(self) -> dict[str, str]:
-        return {name: why for name, why in self._known_requests(self.config.services).items() if isinstance(why, str)}
-
-    def _known_requests(self, services: Iterable[str]) -> dict[str, Visit | str]:
-        """Return for each of these services but workers a request that reaches it, or why none is known."""
-        known = self.config.services  # a table may have services that the configuration has no more
-        asked = [name for name in services if name in known and not known[name].is_worker]
-        return dict.fromkeys(asked, _NOT_SAID) | self.requests(asked)
-
-    def _kept(self, deploy: int) -> str:
+    def kept(self, deploy: int) -> str:
+        """Return the file with what nginx ran before this deploy."""
         return f"{self.paths.table(deploy)}/nginx.before"

@@ -16,7 +16,7 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instances.driver import ProxySide
 from zdd.nginx import addresses, conf_file, users, whose
-from zdd.nginx.base import NginxBase
+from zdd.nginx.asked import AskedNginx
 from zdd.nginx.config import access, include, maintenance, mark, render, sticky
 from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.listen import Address, Visit
@@ -31,7 +31,7 @@ from zdd.routing.manifest import Manifest
 _PORTS = ((443, True), (80, False))  # where a client would ask, and whether nginx speaks TLS there
 
 
-class ExternalNginx(NginxBase):
+class ExternalNginx(AskedNginx):
     """
     The nginx of the distribution, or any other, which includes the file that `[nginx] include` names.
 

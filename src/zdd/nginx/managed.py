@@ -14,7 +14,7 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx import conf_file, foreseen, ports, words
-from zdd.nginx.base import NginxBase
+from zdd.nginx.asked import AskedNginx
 from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import include, listen, maintenance, parse
 from zdd.nginx.config.listen import Visit
@@ -33,7 +33,7 @@ _NOTHING = ""  # the text for a table of which nginx serves nothing
 _PER_REQUEST = 2  # connections that a request costs nginx: the client's and the one to the app
 
 
-class ManagedNginx(NginxBase):
+class ManagedNginx(AskedNginx):
     """nginx with the user's template, rendered beside itself, or zdd's own text below S. zdd starts it if need be."""
 
     is_ours = True

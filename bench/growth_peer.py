@@ -66,7 +66,8 @@ def app() -> Iterator[int]:
     port = free_port()
     with socket.create_server(("127.0.0.1", port), backlog=1024) as listener:
         number = listener.fileno()
-        command = ["sh", "-c", f"exec perl tiny.pl 3<&{number} {number}<&-"]
+        as_third = "" if number == 3 else f" 3<&{number} {number}<&-"  # the descriptor that the app takes
+        command = ["sh", "-c", f"exec perl tiny.pl{as_third}"]
         process = subprocess.Popen(command, cwd=APPS, pass_fds=(number,))
     try:
         until(lambda: "200 OK" in request(port))

@@ -91,7 +91,7 @@ def answer(port: int) -> str:
 
 
 def until(check: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until it holds; raises TimeoutError if it never does. A server that does not listen yet is "not yet"."""
+    """Wait until it holds; raises TimeoutError if it never does. A server that does not listen or answer yet is "not yet"."""
     deadline = time.monotonic() + seconds
     while not _now(check):
         if time.monotonic() > deadline:
@@ -102,5 +102,5 @@ def until(check: Callable[[], object], seconds: float = 60.0) -> None:
 def _now(check: Callable[[], object]) -> object:
     try:
         return check()
-    except (ConnectionRefusedError, FileNotFoundError):
+    except (ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
         return False

@@ -91,7 +91,7 @@ def answer(port: int) -> str:
 
 
 def until(check: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until it holds; raises TimeoutError if it never does. A server that does not listen or answer yet is "not yet"."""
+    """Wait until it holds. Raises TimeoutError if it never does; a server that does not answer yet is "not yet"."""
     deadline = time.monotonic() + seconds
     while not _now(check):
         if time.monotonic() > deadline:

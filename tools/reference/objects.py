@@ -179,7 +179,7 @@ MEANINGS: dict[type, dict[str, str]] = {
     Request: {
         "time": "when it was answered",
         "service": "the service that it went to",
-        "instance": "the instance that has answered; `null`: nginx itself; `unknown`: it cannot be told",
+        "instance": "the instance that has answered; `null`: nginx itself; `unknown`: zdd cannot tell",
         "release": "its release, `null` without `[release]`",
         "status": "the status that the client got; 499: the client has left",
         "method": "GET, POST and so on",

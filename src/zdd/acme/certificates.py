@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from zdd.nginx import x509
+from zdd.nginx.certificate_states import DAY
 from zdd.nginx.certificate_store import CertificateStore
 from zdd.nginx.x509 import X509
-
-DAY = 86400.0
 
 _BEFORE_ITS_END = 30 * DAY  # seconds before a certificate's end at which it is renewed,
 _SHARE = 3  # or this part of its life, if that is shorter

@@ -164,7 +164,7 @@ class Renewal:
         now = time.time()
         try:
             self.failed[host] = self.attempts.failed(host, why, now)
-        except OSError:  # a full disk: it is told, but not kept
+        except OSError:  # a full disk: the failure is reported, but not recorded
             self.failed[host] = Attempt(now, 1, now, why.kind, why.cause, why.hint)
 
     @contextlib.contextmanager

@@ -9,6 +9,7 @@ from zdd.claims import user_name
 from zdd.finding import Finding, error
 from zdd.host import interpreter, low_ports
 from zdd.nginx import ports
+from zdd.nginx.config import listen
 from zdd.operate import boot_unit
 from zdd.project import Project
 
@@ -19,7 +20,7 @@ def findings(project: Project) -> Iterator[Finding]:
         return
     if interpreter.is_script(project.proxy.binary.path):  # it may run nginx in another network namespace
         return
-    if not (low := [address for address in project.proxy.listen() if _port(address) < first]):
+    if not (low := [address for address in project.proxy.listen() if listen.port(address) < first]):
         return
     nginx = project.proxy.whereabouts().master
     if low_ports.may_bind(nginx.pid if nginx else "self"):
@@ -28,13 +29,9 @@ def findings(project: Project) -> Iterator[Finding]:
         if ports.listening(address):  # by our nginx, or by workers whose master was killed: `ports` tells of others
             continue
         yield error(
-            f"port {_port(address)} is root's, and you are {user_name(os.geteuid())}",
+            f"port {listen.port(address)} is root's, and you are {user_name(os.geteuid())}",
             "nginx cannot listen there",
             f"{'`zddeploy down`; then, ' if nginx else ''}once: `{boot_unit.enable_command(project.config)}`: its unit "
             f"starts nginx with the right to ports below {first}; or listen on {first} or above; or have root's nginx "
             "before it (include in [nginx])",
         )
-
-
-def _port(address: str) -> int:
-    return int(address.rpartition(":")[2])

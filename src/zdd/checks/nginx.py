@@ -10,7 +10,7 @@ from zdd.claims import user_name
 from zdd.finding import Finding, error, fine, warning
 from zdd.host.process import Process
 from zdd.nginx import ports as ports_of_nginx
-from zdd.nginx.config import lint
+from zdd.nginx.config import lint, listen
 from zdd.nginx.config import version as versions
 from zdd.operate import admission, boot
 from zdd.project import Project
@@ -84,7 +84,7 @@ def sudo(project: Project) -> Iterator[Finding]:
 
 
 def _port(address: str, own: Sequence[Process], program: str) -> Finding:
-    port = int(address.rpartition(":")[2])
+    port = listen.port(address)
     if other := ports_of_nginx.taken(address, own):
         return error(other.words, "nginx cannot listen there", other.fix)
     if problem := ports_of_nginx.elsewhere(address, own, program):

@@ -103,7 +103,7 @@ def nginx(document: Document, nginx: NginxSection, services: Mapping[str, Servic
     yield from _nginx_keys(document, nginx, services)
     yield from check_tls.nginx(document, nginx, services)
     yield from check_log.nginx(document, nginx)
-    owner = "template" if nginx.template else "include" if nginx.include else None
+    owner = nginx.owner
     if not owner:
         yield from check_clients.nginx(document, nginx)
         yield from _listens(document, nginx)

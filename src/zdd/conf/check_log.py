@@ -17,7 +17,7 @@ def nginx(document: Document, nginx: NginxSection) -> Iterator[Refusal]:
     if "access_log" not in document.sections.get("nginx", {}) or "nginx" in document.classic:
         return
     given = nginx.access_log
-    owner = "template" if nginx.template else "include" if nginx.include else None
+    owner = nginx.owner
     if isinstance(given, str) and not owner:
         on, setting = document.setting("access_log", True), document.setting("access_log", given)
         what = f"{setting} goes with template or include; zdd's own nginx logs in its state folder: {on}"

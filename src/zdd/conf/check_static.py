@@ -18,7 +18,7 @@ def with_program(document: Document, section: str, key: str) -> Refusal:
 
 def services(document: Document, nginx: NginxSection, services: Mapping[str, Service]) -> Iterator[Refusal]:
     """Check what the static services need of [release] and [nginx]."""
-    owner = "template" if nginx.template else "include" if nginx.include else None
+    owner = nginx.owner
     for name, service in static(services).items():
         section = document.service_prefix + name
         if "$" in service.path:

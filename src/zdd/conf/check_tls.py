@@ -37,7 +37,7 @@ def nginx(document: Document, nginx: NginxSection, services: Mapping[str, Servic
     given = document.sections.get("nginx", {})
     if "nginx" in document.classic:
         return
-    if owner := "template" if nginx.template else "include" if nginx.include else None:
+    if owner := nginx.owner:
         for key in (key for key in _KEYS if key in given):
             what = f"{key} has no effect with {owner}; set it in that server block"
             yield document.error("nginx", what, key=key)

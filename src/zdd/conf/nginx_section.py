@@ -1,6 +1,6 @@
 """The keys of [nginx]."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Struct, field
 
@@ -55,6 +55,11 @@ class NginxSection(Struct, frozen=True, kw_only=True):
         doc("Whether zdd's own nginx logs requests; or the log that your server block writes in zdd's format."),
     ] = True
     listen_is_set: bool = False  # whether the file has the key: the default depends on what nginx did before
+
+    @property
+    def owner(self) -> Literal["template", "include"] | None:
+        """The key that says who writes the server blocks; None for zdd's own text."""
+        return "template" if self.template else "include" if self.include else None
 
     @property
     def is_tls(self) -> bool:

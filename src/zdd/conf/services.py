@@ -16,22 +16,26 @@ GRPC_HEALTH = "/grpc.health.v1.Health/Check"
 _OK = Statuses.parse("200-299")
 
 
-class ClassicService(Struct, frozen=True, kw_only=True):
-    """A service that starts in the background and writes a pid file and a port file."""
+class _WithoutRun(Struct, frozen=True, kw_only=True):
+    """What only a service with `run` can set, the others have like this."""
 
-    kind: ClassVar[Literal["classic"]] = "classic"
-    is_worker: ClassVar[bool] = False
-    is_routed: ClassVar[bool] = False
-    # What only a service with `run` can set, a classic one has like this.
-    instances: ClassVar[int] = 1
     order: ClassVar[kinds.StartOrder] = "start-first"
-    host: ClassVar[kinds.Hosts] = []
-    path: ClassVar[str] = "/"
     before_start: ClassVar[None] = None
     bake: ClassVar[float] = 0.0
     keep_warm: ClassVar[float] = 0.0
     hold_max: ClassVar[float] = math.inf
     protocol: ClassVar[kinds.ProtocolName] = "http"
+
+
+class ClassicService(_WithoutRun, frozen=True, kw_only=True):
+    """A service that starts in the background and writes a pid file and a port file."""
+
+    kind: ClassVar[Literal["classic"]] = "classic"
+    is_worker: ClassVar[bool] = False
+    is_routed: ClassVar[bool] = False
+    instances: ClassVar[int] = 1
+    host: ClassVar[kinds.Hosts] = []
+    path: ClassVar[str] = "/"
 
     name: str
     start: Annotated[kinds.Command, doc("Starts the service in the background; split at spaces, no shell.")]
@@ -101,7 +105,7 @@ class RunService(Struct, frozen=True, kw_only=True):
         return self.socket != "none"
 
 
-class StaticService(Struct, frozen=True, kw_only=True):
+class StaticService(_WithoutRun, frozen=True, kw_only=True):
     """A folder of the release that nginx serves by itself."""
 
     kind: ClassVar[Literal["static"]] = "static"
@@ -109,18 +113,12 @@ class StaticService(Struct, frozen=True, kw_only=True):
     is_routed: ClassVar[bool] = True
     # It has no instance and no health request. Instances that it had as another kind of service have these times.
     instances: ClassVar[int] = 0
-    order: ClassVar[kinds.StartOrder] = "start-first"
     health_path: ClassVar[None] = None
     health_host: ClassVar[None] = None
     health_timeout: ClassVar[float] = 5.0
     start_timeout: ClassVar[float] = 60.0
     drain_timeout: ClassVar[float] = 30.0
     stop_timeout: ClassVar[float] = 10.0
-    before_start: ClassVar[None] = None
-    bake: ClassVar[float] = 0.0
-    keep_warm: ClassVar[float] = 0.0
-    hold_max: ClassVar[float] = math.inf
-    protocol: ClassVar[kinds.ProtocolName] = "http"
 
     name: str
     static: Annotated[kinds.Folder, doc("A folder of the release, served by nginx; switched like every service.")]

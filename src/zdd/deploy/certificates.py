@@ -11,6 +11,7 @@ from zdd.deploy import recovery
 from zdd.errors import UsageError, ZddError, as_zdd_error, counted
 from zdd.events import Proxy, Result, Unproved
 from zdd.nginx import certificates
+from zdd.nginx.certificate_states import DAY
 from zdd.operate.certificates import told
 from zdd.project import Project
 
@@ -21,7 +22,7 @@ def after_deploy(project: Project) -> None:
     """
     Ask for the certificates of the deploy that serves, as far as they are due, and have nginx use them.
 
-    Failures are told: as a notice while browsers accept what a host has, else as `unproved` of its services.
+    Failures are reported: as a notice while browsers accept what a host has, else as `unproved` of its services.
     """
     if project.config.nginx.https != "auto":
         return
@@ -82,7 +83,7 @@ def renew(project: Project, scheduled: bool) -> int:
 def _tell(project: Project, outcome: Outcome, now: float, all_of_it: bool = False) -> None:
     """Say what became of a host's certificate; `all_of_it` also says how long one lasts that is not due."""
     host, certificate, failed = outcome.held.host, outcome.held.certificate, outcome.failed
-    lasts = f"{counted(int((certificate.ends - now) // 86400), 'day')} left" if certificate else ""
+    lasts = f"{counted(int((certificate.ends - now) // DAY), 'day')} left" if certificate else ""
     if outcome.is_new and certificate:
         project.events.notice(f"{host}: a new certificate by {certificate.issued_by}, {lasts}")
     why = f": {told(failed, now)}" if failed else ""

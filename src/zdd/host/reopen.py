@@ -1,7 +1,7 @@
 """
 A log that nginx writes by itself, and its rotation without a lost line.
 
-nginx keeps its logs open, and opens them again by name when it is told to (SIGUSR1): the master as itself, each worker
+nginx keeps its logs open, and opens them again by name at SIGUSR1: the master as itself, each worker
 as its own user. A worker that cannot do so writes into the renamed file for ever. So its user can search the folder and
 owns the file; nobody but us can make or rename anything there, and nothing there is followed that is a link.
 

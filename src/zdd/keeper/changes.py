@@ -63,7 +63,7 @@ class Changes(Part):
         fcntl.fcntl(self._watched[-1], fcntl.F_NOTIFY, events)
 
     def _look(self) -> None:
-        """Watch first, then look: so what changes meanwhile is told, too. Watch what a look has made anew."""
+        """Watch first, then look, so that no change in between is missed. Watch again what a look has created."""
         self._last = self.deadlines.now()
         self.begin()
         for look in self._looks:

@@ -52,8 +52,8 @@ class Request(msgspec.Struct, frozen=True):
     One request that nginx has logged.
 
     `time` is when it was logged (as of time.time()), `tried` the slots or addresses that nginx connected to. `instance`
-    and `release` are None where nginx has answered by itself, and "unknown" where it cannot be told. A file of a static
-    service has a release and no instance.
+    and `release` are None where nginx has answered by itself, and "unknown" where the reader cannot tell. A file of a
+    static service has a release and no instance.
     """
 
     time: float

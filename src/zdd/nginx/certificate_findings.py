@@ -75,7 +75,7 @@ def of_files(config: Config, paths: Layout) -> Iterator[Finding]:
         yield error(problem.message, "nginx cannot work with it", problem.hint or "")
         return
     except ValueError as problem:
-        yield error(f"certificate {nginx.certificate}: {problem}", "nginx cannot work with it", "write it anew")
+        yield error(f"certificate {nginx.certificate}: {problem}", "nginx cannot work with it", "replace the file")
         return
     yield from _dates(config, chain[0])
     yield from _names(config, chain[0])

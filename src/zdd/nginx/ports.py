@@ -37,7 +37,7 @@ class Taken(NamedTuple):
 
 def taken(address: str, own: Sequence[Process]) -> Taken | None:
     """Return who listens on this address instead of these processes, None if nobody does."""
-    port = int(address.rpartition(":")[2])
+    port = listen.port(address)
     inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
     others = [one.inode for one in listening(address) if one.inode not in inodes]
     if not others:
@@ -70,7 +70,7 @@ def require(addresses: Sequence[str], known: Collection[int], own: Sequence[Proc
     Where nginx's program is a script, which may run it in another network namespace, only another project counts.
     """
     for address in addresses:
-        new = int(address.rpartition(":")[2]) not in known
+        new = listen.port(address) not in known
         if new and (found := taken(address, own)) and (found.is_project or not interpreter.is_script(program)):
             raise UsageError(found.words, hint=found.fix)
 
@@ -78,7 +78,7 @@ def require(addresses: Sequence[str], known: Collection[int], own: Sequence[Proc
 def bound(addresses: Sequence[str], own: Sequence[Process]) -> set[Address]:
     """Return where these processes listen on the ports of the addresses; empty if that is unknown."""
     inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
-    numbers = {int(address.rpartition(":")[2]) for address in addresses}
+    numbers = {listen.port(address) for address in addresses}
     return {(one.address, port) for port in numbers for one in sock_diag.listening_on(port) if one.inode in inodes}
 
 

@@ -21,7 +21,7 @@ def log_of(config: Config, paths: Paths) -> str | None:
     """Return the path of the log, None if there is none or zdd does not know it."""
     given = config.nginx.access_log
     if given is True:
-        return None if config.nginx.template or config.nginx.include else paths.access_log
+        return None if config.nginx.owner else paths.access_log
     return given or None
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from zdd.host import low_ports
+from zdd.nginx.config import listen
 from zdd.project import Project
 
 
 def is_needed(project: Project) -> bool:
     """Return whether only this process can start nginx, which does not run yet."""
-    ports = [int(address.rpartition(":")[2]) for address in project.proxy.listen()]
+    ports = [listen.port(address) for address in project.proxy.listen()]
     if os.geteuid() == 0 or not any(port < low_ports.first_free() for port in ports):
         return False
     return low_ports.may_bind() and project.proxy.whereabouts().master is None

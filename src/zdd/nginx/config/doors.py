@@ -58,17 +58,17 @@ def of(setup: Setup, version: Version, names: Sequence[str], serves: bool) -> li
     Without `serves` no route leads anywhere: such a host has no certificate, and is not redirected to one.
     """
     canonical = setup.canonical_host if setup.canonical_host in names else None
-    default = " default_server" if names == [_NO_NAME] else ""
-    plain = _plain(setup, names, canonical if serves else None, serves, default)
-    return plain + (_secure(setup, setup.tls, version, names, canonical, serves, default) if setup.tls else [])
+    words = " default_server" if names == [_NO_NAME] else ""
+    words += " proxy_protocol" if setup.trust.proxy_protocol else ""
+    plain = _plain(setup, names, canonical if serves else None, serves, words)
+    return plain + (_secure(setup, setup.tls, version, names, canonical, serves, words) if setup.tls else [])
 
 
-def _plain(setup: Setup, names: Sequence[str], canonical: str | None, serves: bool, default: str) -> list[Door]:
+def _plain(setup: Setup, names: Sequence[str], canonical: str | None, serves: bool, words: str) -> list[Door]:
     by_target: dict[str | None, list[str]] = {}
     for name in names:
         target = _plain_target(setup, name, canonical) if serves else None
         by_target.setdefault(target, []).append(name)
-    words = default + (" proxy_protocol" if setup.trust.proxy_protocol else "")
     lines = [f"listen {address}{words};" for address in setup.listen]
     header = setup.mark.header() if setup.mark else ""
     has_challenges = setup.acme_folder is not None
@@ -90,12 +90,12 @@ def _plain_target(setup: Setup, name: str, canonical: str | None) -> str | None:
 
 
 def _secure(
-    setup: Setup, own: Tls, version: Version, names: Sequence[str], canonical: str | None, serves: bool, default: str
+    setup: Setup, own: Tls, version: Version, names: Sequence[str], canonical: str | None, serves: bool, words: str
 ) -> list[Door]:
-    words = default + (" proxy_protocol" if setup.trust.proxy_protocol else "")
     listens, mark = tls.listens(own, version, words), setup.mark.header() if setup.mark else ""
     if not serves:
-        return [Door(names, [*listens, *tls.rejection(own, version)], mark, is_closed=True)] if default else []
+        closed = Door(names, [*listens, *tls.rejection(own, version)], mark, is_closed=True)
+        return [closed] if closed.is_default else []
     groups: dict[tuple[str | None, str], tuple[Certificate, list[str]]] = {}
     for name in names:
         if certificate := own.certificate(name):

@@ -100,6 +100,16 @@ def address(args: Sequence[str]) -> Address | None:
     return listen.address if listen and listen.unix is None else None
 
 
+def port(address: str) -> int:
+    """
+    Return the port of an address as `listen` of the configuration has it.
+
+    >>> port("8080"), port("[::1]:80")
+    (8080, 80)
+    """
+    return int(address.rpartition(":")[2])
+
+
 def sockets(directives: list[Directive]) -> set[Address]:
     """
     Return the addresses that nginx binds for the `listen` directives; "0.0.0.0" and "::" stand for every address.

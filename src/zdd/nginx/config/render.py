@@ -38,7 +38,7 @@ def render(setup: Setup, version: Version) -> str:
     """Return the whole text."""
     clients = trust.lines(setup.trust, quoted(setup.error_log)) + doors.http_lines(setup)
     http = "\n".join([_http(setup, version), passing.LINES, clients])
-    keys = sticky.Keys(setup.mark, setup.sticky, trust.client(setup.trust))
+    keys = sticky.Keys(setup.mark, setup.sticky, setup.trust.client)
     grpc_lines = [grpc.lines(http, setup.proxy_read_timeout, version)] if setup.grpc else []
     upstreams = _upstreams(setup.upstreams, version, keys)
     parts = [http, *grpc_lines, *keys.maps(), *upstreams, *servers.blocks(setup, version)]

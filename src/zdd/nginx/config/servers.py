@@ -54,7 +54,7 @@ def _server(setup: Setup, door: Door, locations: Mapping[str, str]) -> str:
         lines.append(f"location ^~ {CHALLENGES} {{ root {quoted(setup.acme_folder)}; default_type text/plain; }}")
     is_behind_tls = door.is_for_https and setup.trust.proxies  # a trusted proxy may have ended it for a visitor
     if door.target and not is_behind_tls:
-        health = {where: block for where, block in health_address.LOCATION.items() if door.is_default}
+        health = health_address.LOCATION if door.is_default else {}
         redirected = health | {"/": f"return 301 {door.target}$request_uri;"}
         lines += [_location(where, block) for where, block in redirected.items()]
     elif not door.is_closed:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from zdd.nginx.config import listen
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.upstream import quoted
 from zdd.nginx.config.version import Version
@@ -76,7 +77,7 @@ class Tls(NamedTuple):
     @property
     def port(self) -> str:
         """What follows the host in a URL: nothing for the port that browsers take by themselves."""
-        ports = [int(address.rpartition(":")[2]) for address in self.listen]
+        ports = [listen.port(address) for address in self.listen]
         return "" if HTTPS_PORT in ports else f":{ports[0]}"
 
 

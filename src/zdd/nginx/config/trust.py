@@ -131,6 +131,11 @@ class Trust(NamedTuple):
         return self.proxy_protocol or bool(self.proxies)
 
     @property
+    def client(self) -> str:
+        """The variable with the client's address, as far as it is known."""
+        return "$zdd_client" if self.proxies else "$remote_addr"
+
+    @property
     def scheme(self) -> str:
         """The variable that says by which protocol a visitor came."""
         return "$scheme" if self.proxies is not None and not self.proxies else "$zdd_proto"
@@ -165,11 +170,6 @@ def lines(trust: Trust, log: str) -> str:
     names = (*_SET, *_TOLD_BY_PROXIES, *_DROPPED, *_OF_USERS)
     headers = [*_headers(trust), *(" ".join(_dropped(other) for other in _spellings(name)) for name in names)]
     return "".join(parts) + "".join(f"{line}\n" for line in headers if line)
-
-
-def client(trust: Trust) -> str:
-    """Return the variable with the client's address, as far as it is known."""
-    return "$zdd_client" if trust.proxies else "$remote_addr"
 
 
 def believes_everybody(text: str) -> bool:
@@ -211,7 +211,7 @@ def _headers(trust: Trust) -> Iterator[str]:
     if trust.proxies is None:
         values = ("$remote_addr", "$proxy_add_x_forwarded_for", "$zdd_proto", "$zdd_host")
     elif trust.proxies:
-        values = (client(trust), "$zdd_forwarded_for", "$zdd_proto", "$zdd_forwarded_host")
+        values = (trust.client, "$zdd_forwarded_for", "$zdd_proto", "$zdd_forwarded_host")
     else:
         values = ("$remote_addr", "$remote_addr", "$scheme", "$zdd_host")
     for name, value in zip(_SET, values, strict=False):

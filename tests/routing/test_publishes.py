@@ -10,22 +10,10 @@ from typing import Any
 
 import pytest
 
-from zdd.conf import read
 from zdd.host import json_lines, rotation
-from zdd.paths import Paths
 from zdd.routing import publishes
 from zdd.routing.manifest import Instance, Manifest
 from zdd.routing.tables import RoutingTables
-
-
-@pytest.fixture
-def tables(tmp_path: Path) -> RoutingTables:
-    conf = tmp_path / "deploy.toml"
-    zdd = f'[zdd]\nproject = "shop"\nstate_dir = "{tmp_path}/S"\nruntime_dir = "{tmp_path}/R"\n'
-    conf.write_text(zdd + '[service.web]\nrun = "web"\n')
-    paths = Paths(read.load(conf))
-    paths.prepare()
-    return RoutingTables(paths)
 
 
 def put(tables: RoutingTables, deploy: int, before: int | None = None, union: bool = False) -> Manifest:

@@ -7,21 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.full import Full, filesystem
-from zdd.conf import read
 from zdd.errors import NeedsPerson
-from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest, turned_back
 from zdd.routing.tables import KEEP_REPLACED, RoutingTables
-
-
-@pytest.fixture
-def tables(tmp_path: Path) -> RoutingTables:
-    conf = tmp_path / "deploy.toml"
-    zdd = f'[zdd]\nproject = "shop"\nstate_dir = "{tmp_path}/S"\nruntime_dir = "{tmp_path}/R"\n'
-    conf.write_text(zdd + '[service.web]\nrun = "web"\n')
-    paths = Paths(read.load(conf))
-    paths.prepare()
-    return RoutingTables(paths)
 
 
 def manifest(deploy: int, *names: str, before: int | None = None) -> Manifest:

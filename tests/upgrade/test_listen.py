@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
-from tests.system.project import BIN, PLAIN, Project, configure, service
+from tests.system.project import PLAIN, Project, configure, service
 from tests.waiting import eventually
 
+from .network import Network
 from .programs import NEW, OLD, Program
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make network namespaces")
@@ -28,27 +27,11 @@ except OSError as error:
 LOOPBACK, OUTSIDE = "127.0.0.1", "10.91.0.1"
 
 
-class Network:
-    """A network of its own, where port 8080 is free; it has an address beside 127.0.0.1."""
+class Ports(Network):
+    """Port 8080 is free there; it has an address beside 127.0.0.1."""
 
     def __init__(self, project: Project, programs: Mapping[str, Program]) -> None:
-        self.project, self.programs = project, programs
-        command = f"ip link set lo up && ip address add {OUTSIDE}/32 dev lo && echo && exec cat"
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-ec", command], **pipes)  # type: ignore[call-overload]
-        assert self.holder.stdout.readline() == b"\n"
-
-    def run(self, *argv: str | Path) -> subprocess.CompletedProcess[str]:
-        inside = ["nsenter", "-t", str(self.holder.pid), "-n", *argv]
-        env = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"}
-        return subprocess.run(
-            inside, cwd=self.project.folder, env=env, capture_output=True, text=True, timeout=120, check=False
-        )
-
-    def zddeploy(self, program: str, command: str, code: int = 0) -> str:
-        said = self.run(self.programs[program].path, *command.split())
-        assert said.returncode == code, said.stdout + said.stderr
-        return said.stdout + said.stderr
+        super().__init__(project, programs, OUTSIDE)
 
     def get(self, address: str) -> str:
         return self.run(sys.executable, "-I", "-c", GET, address).stdout.strip()
@@ -68,31 +51,26 @@ class Network:
             log = self.project.state / "logs/nginx.log"
             raise AssertionError(f"{found}\n{log.read_text() if log.exists() else ''}") from None
 
-    def end(self) -> None:
-        self.run(self.programs[NEW].path, "down")
-        self.holder.kill()
-        self.holder.communicate()
-
 
 @pytest.fixture
-def network(programs: Mapping[str, Program]) -> Iterator[Network]:
+def network(programs: Mapping[str, Program]) -> Iterator[Ports]:
     project = Project()
     configure(project, service("web", **PLAIN, health_path="/", keep_warm="0s"))
     project.replace("deploy.toml", f'listen = "127.0.0.1:{project.port}"\n', "")
-    made = Network(project, programs)
+    made = Ports(project, programs)
     yield made
     made.end()
     project.end()
 
 
-def test_a_new_project_is_reachable_from_this_machine_only(network: Network) -> None:
+def test_a_new_project_is_reachable_from_this_machine_only(network: Ports) -> None:
     network.zddeploy(NEW, "deploy")
 
     network.listens(LOOPBACK)
     assert "every address" not in network.zddeploy(NEW, "check")
 
 
-def test_a_site_does_not_vanish_by_an_upgrade(network: Network) -> None:
+def test_a_site_does_not_vanish_by_an_upgrade(network: Ports) -> None:
     network.zddeploy(OLD, "deploy")
     network.listens(LOOPBACK, OUTSIDE)
 
@@ -108,9 +86,7 @@ def test_a_site_does_not_vanish_by_an_upgrade(network: Network) -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [("8080", f"{LOOPBACK}:8080"), (f"{LOOPBACK}:8080", "8080")])
-def test_what_nginx_cannot_change_while_it_runs_is_refused_beforehand(
-    network: Network, before: str, after: str
-) -> None:
+def test_what_nginx_cannot_change_while_it_runs_is_refused_beforehand(network: Ports, before: str, after: str) -> None:
     where = {"8080": (LOOPBACK, OUTSIDE), f"{LOOPBACK}:8080": (LOOPBACK,)}
     network.project.replace("deploy.toml", "[nginx]\n", f'[nginx]\nlisten = "{before}"\n')
     network.zddeploy(OLD, "deploy")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
-from tests.system.project import BIN, Project, configure, service, version
+from tests.system.project import Project, configure, service, version
 from tests.waiting import eventually
 
+from .network import Network
 from .programs import NEW, OLD, Program
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make network namespaces")
@@ -30,39 +29,17 @@ print(connection.getresponse().read().decode())
 """
 
 
-class Internet:
-    """A network of its own, with public addresses for the site, its proxy and a stranger."""
+class Internet(Network):
+    """Public addresses for the site, its proxy and a stranger."""
 
     def __init__(self, project: Project, programs: Mapping[str, Program]) -> None:
-        self.project, self.programs = project, programs
-        addresses = "".join(f" && ip address add {each}/32 dev lo" for each in (HERE, PROXY, STRANGER))
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        command = ["unshare", "--net", "sh", "-ec", f"ip link set lo up{addresses} && echo && exec cat"]
-        self.holder = subprocess.Popen(command, **pipes)  # type: ignore[call-overload]
-        assert self.holder.stdout.readline() == b"\n"
-
-    def run(self, *argv: str | Path) -> subprocess.CompletedProcess[str]:
-        inside = ["nsenter", "-t", str(self.holder.pid), "-n", *argv]
-        env = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin"}
-        return subprocess.run(
-            inside, cwd=self.project.folder, env=env, capture_output=True, text=True, timeout=120, check=False
-        )
-
-    def zddeploy(self, program: str, *args: str) -> str:
-        said = self.run(self.programs[program].path, *args)
-        assert said.returncode == 0, said.stdout + said.stderr
-        return said.stdout + said.stderr
+        super().__init__(project, programs, HERE, PROXY, STRANGER)
 
     def told(self, source: str) -> dict[str, str]:
         """What the app is told of who comes by this address."""
         said = self.run(sys.executable, "-I", "-c", GET, source)
         found: dict[str, str] = json.loads(said.stdout)
         return found
-
-    def end(self) -> None:
-        self.run(self.programs[NEW].path, "down")
-        self.holder.kill()
-        self.holder.communicate()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench import calibrate, figures, losing, peers
 from bench.figures import MAIN, Deploys
-from bench.words import count, megabytes, milliseconds, table
+from bench.words import about, count, megabytes, milliseconds, table
 
 
 def deploys(results: dict[str, Any], picture: str) -> list[str]:
@@ -43,8 +43,9 @@ kamal-proxy do.
 
 Of a load of 32 connections, 40 % of what the app can do: *failed*, of all requests in all runs; *closed*, the client
 connections that a deploy closed; *p99*, from its start to the last answer of the old version or the first of the new,
-whichever is later, and before it; *longest*, the longest that a request waited in that time, those that failed at once
-left out.
+whichever is later, and before it; *delayed*, how many requests of one deploy waited longer in that time than the p99
+before it, less the hundredth that does anyway (the same slow requests make a lower p99 of a longer deploy);
+*longest*, the longest that a request waited in that time, those that failed at once left out.
 
 Of a deploy with one client that asks every {every:.0f} ms, all without what the app's own start takes when nothing else
 runs: *new*, the first answer of the new version; *old*, the last of the old; *returned*, the command; *CPU*, of all
@@ -53,7 +54,8 @@ the proportional set size of all that is not the app, afterwards."""
 
 
 MAIN_HEAD = (
-    "| way | failed | closed | new | old | returned | CPU | p99 deploying (before) | longest | switch | memory |"
+    "| way | failed | closed | new | old | returned | CPU | p99 deploying (before) | delayed | longest "
+    "| switch | memory |"
 )
 
 
@@ -68,6 +70,7 @@ def main_row(found: Deploys, name: str) -> list[str]:
         *(milliseconds(found.median(name, figures.less_boot("quiet", key, "seconds"))) for key in TIMES),
         milliseconds(found.median(name, figures.less_boot("quiet", "cpu", "cpu"))),
         f"{during} ({steady})",
+        about(found.median(name, figures.under(MAIN, "delayed"))),
         milliseconds(found.median(name, figures.under(MAIN, "during", "p100"))),
         milliseconds(found.median(name, figures.switched("quiet"))),
         megabytes(found.median(name, figures.memory)),

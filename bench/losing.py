@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bench import figures, peers
 from bench.figures import MAIN, Deploys, Figure
-from bench.words import count, megabytes, milliseconds
+from bench.words import about, count, megabytes, milliseconds
 
 CLEARLY = 0.05  # of zdd's own figure: what differs by less is the same
 
@@ -36,6 +36,7 @@ COMPARED = (
     Compared("the return of the command", figures.less_boot("quiet", "returned", "seconds"), 0.02, milliseconds),
     Compared("the CPU time of a deploy", figures.less_boot("quiet", "cpu", "cpu"), 0.03, milliseconds),
     Compared("the p99 while deploying", figures.under(MAIN, "during", "p99"), 0.0005, milliseconds),
+    Compared("the requests that a deploy delays", figures.under(MAIN, "delayed"), 2.0, about),
     Compared("the longest wait", figures.under(MAIN, "during", "p100"), 0.0005, milliseconds),
     Compared("the memory that stays", figures.memory, 500_000, megabytes),
 )
@@ -46,15 +47,14 @@ def of_deploys(found: Deploys) -> list[str]:
     lines: list[str] = []
     lost: list[str] = []
     held: list[str] = []
+    baselines = [name for name in peers.BASELINES.values() if name in found.names]
     for compared in COMPARED:
-        if all(found.median(name, compared.figure) is None for name in peers.BASELINES.values()):
+        if all(found.median(name, compared.figure) is None for name in baselines):
             continue
         less, more = sides(found, compared)
         (lost if less else held).append(compared.words)
         ours = " and ".join(
-            f"{compared.say(found.median(name, compared.figure))} ({peers.load(name).title})"
-            for name in peers.BASELINES.values()
-            if name in found.names
+            f"{compared.say(found.median(name, compared.figure))} ({peers.load(name).title})" for name in baselines
         )
         words = compared.words[0].upper() + compared.words[1:]
         lines.append(f"- **{words}**: {ours}. Less: {listed(less)}. More: {listed(more)}.")

@@ -19,6 +19,7 @@ from bench.peer import Peer, until
 from bench.wrk import wrk
 from zdd.host import own_process
 from zdd.load import Kind, Load, Report, Spec
+from zdd.load.report import Windows
 
 KINDS = (Kind(), Kind("POST", "/echo", body=2000))
 WARM, STEADY, SETTLE = 0.8, 1.2, 1.2  # seconds: all connections open; measured before a deploy; after it
@@ -122,8 +123,21 @@ def figures(report: Report, deploys: list[dict[str, Any]]) -> dict[str, Any]:
             kind: {f"p{p:g}": number(report.percentile(p, during, kind=kind)) for p in PERCENTILES}
             for kind in (kind.name for kind in KINDS)
         },
+        "delayed": delayed(report, steady, during),
         "deploys": [{key: value for key, value in one.items() if key != "begun"} for one in deploys],
     }
+
+
+def delayed(report: Report, steady: Windows, during: Windows) -> float:
+    """
+    Return how many requests a deploy delayed: those that waited longer than the p99 before it, less the hundredth that
+    does anyway.
+
+    A p99 depends on how long the deploy takes, since the same few slow requests are a smaller share of a longer time.
+    """
+    usual, waits = report.percentile(99, steady), report.waits(during)
+    slow = sum(wait > usual for wait in waits)
+    return (slow - len(waits) / 100) / len(during)
 
 
 def number(value: float) -> float | None:

@@ -31,6 +31,11 @@ def count(number: float | None) -> str:
     return "" if number is None else f"{number:g}"
 
 
+def about(number: float | None) -> str:
+    """A number of things on average."""
+    return "" if number is None else f"{number:.0f}"
+
+
 def slots(number: str) -> str:
     """So many slots; what follows a comma follows it here, too; what is no number says itself what it is."""
     count, comma, more = number.partition(", ")

@@ -20,11 +20,14 @@ from bench import (
     machine,
     peers,
     report,
+    stage,
     switches,
     targets,
     through,
 )
 from bench.figures import MAIN, Deploys
+from tests.load.test_report import report as loaded
+from zdd.load.samples import OK
 
 SKIPPED = {"kamal-proxy": "KAMAL_PROXY names no program: it is in no package registry"}
 
@@ -136,6 +139,18 @@ def test_growths_sentence_names_the_sizes_that_both_had() -> None:
         "and memory (10 services); to none of them at the list of all (10 services) and memory (1 services)."
     )
     assert growing.lost({"services": [], "peer_services": theirs}) == "There is nothing to compare."
+
+
+def test_what_a_deploy_delays_is_more_than_the_hundredth_that_waits_so_long_anyway() -> None:
+    steady, deploying = (0.0, 100.0), (100.0, 500.0)
+    before = [(float(due), 0.001 + due / 1e6, OK, 0, 0) for due in range(100)]  # p99 1.098 ms
+    slow = [(100.0 + due, 0.009, OK, 0, 0) for due in range(20)]
+    usual = [(100.0 + due, 0.001, OK, 0, 0) for due in range(20, 400)]
+
+    assert stage.delayed(loaded(*before, *slow, *usual), [steady], [deploying]) == pytest.approx(20 - 4)
+    assert stage.delayed(loaded(*before, *usual), [steady], [deploying]) == pytest.approx(-3.8)
+    halves = [(100.0, 300.0), (300.0, 500.0)]
+    assert stage.delayed(loaded(*before, *slow, *usual), [steady], halves) == pytest.approx(8)
 
 
 @pytest.mark.parametrize("head", [beside.MAIN_HEAD, beside.LOAD_HEAD, beside.SUMMARY_HEAD, switches.HEAD])

@@ -107,14 +107,24 @@ class Report:
         self, p: float, windows: Windows | None = None, outside: Windows | None = None, kind: str | None = None
     ) -> float:
         """
-        Return the seconds within which `p` percent of the requests were answered, counted from their due times.
+        Return the seconds within which `p` percent of these requests were answered; see `waits`.
+
+        Returns NaN if there is no such request. Nearest rank, no interpolation; 100 is the maximum.
+        """
+        chosen = sorted(self.waits(windows, outside, kind))
+        return chosen[max(0, math.ceil(p / 100 * len(chosen)) - 1)] if chosen else math.nan
+
+    def waits(
+        self, windows: Windows | None = None, outside: Windows | None = None, kind: str | None = None
+    ) -> list[float]:
+        """
+        Return how many seconds each request waited for its answer, counted from its due time.
 
         Only requests that were due in one of `windows` (from, to) and in none of `outside`, and of the kind, if given.
         Timeouts count with the time they waited; other failures do not count, as a fast failure is not a fast answer.
-        Returns NaN if there is no such request. Nearest rank, no interpolation; 100 is the maximum.
         """
         samples, wanted = self.samples, None if kind is None else self.kinds.index(kind)
-        chosen = sorted(
+        return [
             took
             for due, took, outcome, its_kind in zip(
                 samples.due, samples.took, samples.outcome, samples.kind, strict=True
@@ -123,8 +133,7 @@ class Report:
             and (wanted is None or its_kind == wanted)
             and (windows is None or _within(due, windows))
             and not (outside and _within(due, outside))
-        )
-        return chosen[max(0, math.ceil(p / 100 * len(chosen)) - 1)] if chosen else math.nan
+        ]
 
 
 def _within(time: float, windows: Windows) -> bool:

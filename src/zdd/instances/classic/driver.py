@@ -132,7 +132,7 @@ class ClassicInstance(Driver):
         known = self.record()
         stopping = known.stopping()
         if main := known.main():
-            for _ in self.clock.poll(_POLL, self.clock.now() + self.service.drain_timeout):
+            for _ in self.clock.paced(_POLL, self.clock.now() + self.service.drain_timeout):
                 is_used = known.stopping() or (known.port and sock_diag.connections_to_port(known.port))
                 if not (is_used and main.alive()):
                     break

@@ -32,6 +32,24 @@ def test_pauses_may_grow() -> None:
     assert [clock.now() for _ in clock.poll(lambda: next(pauses), until=110.0)] == [100.0, 101.0, 103.0, 107.0, 110.0]
 
 
+@pytest.mark.parametrize(
+    ("took", "times"),
+    [
+        (0.0, [0, 0.25, 0.5, 0.75, 1]),
+        (1 / 64, [0, 0.328125, 0.65625, 0.984375]),  # pauses of 20 times as long
+        (1 / 8, [0, 0.625, 1]),  # and at most half a second
+    ],
+)
+def test_looks_that_cost_something_are_made_seldom(took: float, times: list[float]) -> None:
+    clock, begun = PushedClock(), list[float]()
+
+    for _ in clock.paced(0.25, until=101.0):
+        begun.append(clock.now() - 100)
+        clock.time += took
+
+    assert begun == times
+
+
 def test_a_wait_that_is_over_already_looks_once() -> None:
     clock = PushedClock()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from zdd.host import command
+from zdd.host.clock import Clock
 from zdd.host.command import Commands, which
 
 
@@ -57,3 +58,24 @@ def test_of_a_program_that_succeeds_only_stdout_may_be_wanted() -> None:
     assert run(["sh", "-c", script, "0"], stdout_alone=True) == (0, "out\n")
     assert run(["sh", "-c", script, "3"], stdout_alone=True) == (3, "out\nwarning\n")
     assert run(["sh", "-c", script, "0"]) == (0, "out\nwarning\n")
+
+
+def test_the_end_of_a_program_is_known_without_a_pause() -> None:
+    """Each program of a deploy cost 10 ms more than it took."""
+
+    class Sleepless(Clock):
+        def sleep(self, seconds: float) -> None:
+            raise AssertionError(f"waits {seconds:g} s")
+
+    assert Commands().spawn(["sh", "-c", "sleep 0.1; exit 3"]).wait(60, Sleepless(), lambda: None) == 3
+
+
+def test_a_wait_for_a_program_can_be_interrupted_and_has_a_limit() -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    endless = Commands().spawn(["sleep", "1000"])
+    with pytest.raises(KeyboardInterrupt):
+        endless.wait(60, Clock(), interrupt)
+    assert endless.status() == -9
+    assert Commands().spawn(["sleep", "1000"]).wait(0.05, Clock(), lambda: None) is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from tests.deploy.world import load
 from zdd.host.clock import Clock
 from zdd.nginx.config.listen import Visit
@@ -26,7 +28,8 @@ class Hurried(Clock):
         return self.seconds
 
 
-def test_a_version_that_hangs_is_not_waited_for_before_it_is_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("services", ["web", "web api admin jobs shop blog wiki mail"])
+def test_versions_that_hang_are_not_waited_for_before_they_are_replaced(tmp_path: Path, services: str) -> None:
     (tmp_path / "deploy.toml").write_text(
         '[zdd]\nproject = "p"\nstate_dir = "S"\nruntime_dir = "R"\n[service.web]\nrun = "app {fd}"\n'
     )
@@ -34,6 +37,6 @@ def test_a_version_that_hangs_is_not_waited_for_before_it_is_replaced(tmp_path: 
     gate = Gate(Paths(load(tmp_path)), Door(MARK, "/dev/null", True, {"web": 60.0}), clock)
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        gate.look_before([Visit("web", silent.getsockname(), "localhost", "/")])
+        gate.look_before([Visit(name, silent.getsockname(), "localhost", "/") for name in services.split()])
 
     assert clock.seconds < 10

@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # the keeper imports no module that it does not need
     from collections.abc import Callable, Iterator
 
+_SHARE, _LONGEST = 20, 0.5  # a pause of `paced` in times of the last look, and in seconds
+
 
 class Clock:
     """The machine's monotonic clock, the same for every process on it."""
@@ -37,6 +39,18 @@ class Clock:
             interrupt()
             self.sleep(min(every() if callable(every) else every, remaining))
             yield
+
+    def paced(self, every: float, until: float) -> Iterator[None]:
+        """
+        Yield as `poll` does, with pauses of 20 times what the caller's last look took, but at most 0.5 s.
+
+        For looks at all sockets of the machine: a scan of 10,000 takes 5 ms, one of 89,000 takes 82 ms.
+        """
+        pause = every
+        for _ in self.poll(lambda: pause, until):  # noqa: B023  (the pause as it is then)
+            begun = self.now()
+            yield
+            pause = max(every, min(_SHARE * (self.now() - begun), _LONGEST))
 
 
 def boot_id() -> str:

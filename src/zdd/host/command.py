@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from zdd.host.process import Process
 
 _MOST_SHOWN = 1 << 24  # bytes: only the end of longer output is read, as a service's user may print without end
 _MOST_KEPT = 16 * _MOST_SHOWN  # bytes: then what was printed so far is dropped
-_PAUSE = 0.01  # seconds between looks at whether a program has ended
+_SLICE = 0.02  # seconds between calls of `interrupt`; the end of a program wakes us at once
 
 
 class Result(NamedTuple):
@@ -164,13 +165,23 @@ class Spawned:
         session is killed.
         """
         try:
-            for _ in clock.poll(_PAUSE, until=clock.now() + timeout, interrupt=interrupt):
-                if (status := self.status()) is not None:
-                    return status
-            return None
+            if self.status() is None:
+                self._await_end(clock, clock.now() + timeout, interrupt)
+            return self.status()
         finally:
             if self.status() is None:
                 self.kill_session()
+
+    def _await_end(self, clock: Clock, until: float, interrupt: Callable[[], None]) -> None:
+        pidfd, ended = os.pidfd_open(self._child.pid), select.poll()  # not reaped yet, so the number is not reused
+        try:
+            ended.register(pidfd, select.POLLIN)
+            while clock.now() < until:
+                interrupt()
+                if ended.poll(1000 * min(_SLICE, max(0.0, until - clock.now()))):
+                    return
+        finally:
+            os.close(pidfd)
 
     def kill_session(self) -> None:
         """Kill the child's whole session; return once the child has ended. Leave alone what is another user's: sudo."""

@@ -14,7 +14,7 @@ from zdd.keeper.listener import count_connections
 from zdd.keeper.record import Record, remove
 from zdd.paths import Paths
 
-_POLL = 0.01
+_POLL = 0.01  # seconds, or more where a look costs much
 
 
 def connections(paths: Paths, name: str) -> int:
@@ -29,7 +29,7 @@ def drain(paths: Paths, name: str, seconds: float, workers: Sequence[Process], c
     until = clock.now() + seconds
     for worker in workers:
         worker.wait(until - clock.now())
-    for _ in clock.poll(_POLL, until):
+    for _ in clock.paced(_POLL, until):
         if not connections(paths, name):
             break
 

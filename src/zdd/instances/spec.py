@@ -1,21 +1,19 @@
-"""What a supervised instance is given when it starts: its keeper's record, its folder and its systemd unit."""
+"""What a supervised instance is given when it starts: the record that its keeper works by."""
 
 from __future__ import annotations
 
 import math
-import os
 import shlex
 import signal
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from zdd import keeper, typed
+from zdd import typed
 from zdd.conf.services import RunService
-from zdd.host import acl, files, systemd
-from zdd.instances import environment, node
+from zdd.host import files
+from zdd.instances import environment
 from zdd.instances.driver import Launch, ProxySide, Times
 from zdd.instances.health import verdict
 from zdd.instances.health.verdict import Asked
@@ -65,38 +63,6 @@ def record_of(name: str, service: RunService, paths: Paths, launch: Launch) -> R
         health=_health(service),
         asked=msgspec.to_builtins(Asked.by(service)),
     )
-
-
-def make_folder(record: Record, paths: Paths) -> None:
-    """Make the instance's folder, which only we, nginx's workers and the app's user can pass."""
-    files.make_folder(record.folder, 0o700)
-    acl.let_pass(record.folder, [*record.access, *([] if record.uid is None else [record.uid])])
-    if not os.path.lexists(link := paths.old_socket_folder(record.instance)):
-        os.symlink(".", link)
-
-
-def install_hook(record: Record, service: RunService) -> None:
-    """Give a Node app the hook that turns its first listen into the inherited socket."""
-    if record.listen_variables and node.wants_hook(service):
-        record.env["NODE_OPTIONS"] = node.install_hook(record.folder, record.env.get("NODE_OPTIONS", ""))
-
-
-def keeper_of(record: Record) -> list[str]:
-    """Return the command that starts the keeper of this record."""
-    program = f"{os.path.dirname(keeper.__file__)}/__main__.py"
-    return [sys.executable, "-I", "-S", "-X", "utf8", program, record.file]
-
-
-def unit_of(name: str, service: RunService, project: str) -> systemd.Unit:
-    """Return the unit that the instance is in where systemd runs."""
-    properties = {"TimeoutStopSec": f"{service.stop_timeout + KEEPER_TIMEOUT:g}"}
-    if os.geteuid() == 0:  # shutdown reverses this order: nginx stops first and sends no request to a stopped app
-        properties |= {"After": "network.target", "Before": "nginx.service"}
-    if service.memory_max:
-        properties["MemoryMax"] = str(service.memory_max)
-    if service.cpu_weight:
-        properties["CPUWeight"] = str(service.cpu_weight)
-    return systemd.Unit(systemd.unit_name(project, name), f"{name} of {project}", properties)
 
 
 def _of_nginx(proxy: ProxySide, paths: Paths) -> dict[str, Any]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shlex
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 from zdd.conf.services import RunService
 from zdd.errors import UsageError
-from zdd.host import systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
-from zdd.instances import environment, orphan, spec
+from zdd.instances import keeper_start, orphan, spec
 from zdd.instances.driver import Driver, Launch, Question, Times
 from zdd.instances.fixed_port import fixed_port
 from zdd.instances.health.probe import Probe
@@ -64,16 +62,7 @@ class SupervisedInstance(Driver):
         """Start the keeper, which starts the app unless that must wait. Raises UsageError for an unknown user."""
         _ = self.probe
         record = spec.record_of(self.name, self.service, self.paths, launch)
-        spec.make_folder(record, self.paths)
-        spec.install_hook(record, self.service)
-        record.write()
-        if self.commands.log:
-            self.commands.log(f"{shlex.join(record.argv)}  (in {record.cwd})")
-        argv = spec.keeper_of(record)
-        unit = spec.unit_of(self.name, self.service, record.project)
-        if not systemd.start(unit, argv, record.log, Commands()):
-            # Its environment is what CI systems kill by, and would keep a job's secrets.
-            self._started = Commands().spawn(argv, env=environment.base(), output=record.log).forget()
+        self._started = keeper_start.start(record, self.service, self.paths, self.commands.log)
 
     def attach(self, interrupt: Callable[[], None]) -> None:
         """

@@ -22,9 +22,11 @@ from zdd.nginx.config.mark import HEADER, Mark, Seen
 from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
 
-_POLL = 0.01
+_POLL = 0.01  # seconds between looks at connections to old instances, for as long as the pool's tail
 _SURE = 2  # counts of 0 in a row: nginx may have looked up a slot just before it changed
-_BEFORE = 2.0  # seconds for the answer of a version that is about to be replaced
+# Seconds that all versions which are about to be replaced, and give no answer, may take together: the deploy waits for
+# them, and without their answer only the comparison in `_compare` is lost.
+_BEFORE = 2.0
 _UNREACHABLE = (502, 504)  # nginx's own answers when it cannot reach an instance
 _NO_HTTP_1 = 'the app speaks HTTP/2 alone, as gRPC does: set protocol = "grpc" (a text of your own needs grpc_pass)'
 _GRPC = "nginx must pass calls on by grpc_pass, and be able to reach the socket: its worker user, its network namespace"
@@ -72,12 +74,16 @@ class Gate:
         self._services: tuple[Manifest, dict[str, str]] | None = None
 
     def look_before(self, visits: Sequence[Visit]) -> None:
-        """Remember how the version that serves answers these requests; one that hangs is not waited for."""
+        """Remember how the version that serves answers these requests; those that hang are not waited for."""
+        left = _BEFORE
         for visit in visits:
+            begun = self.clock.now()
             try:
-                self._before[visit.service] = self._ask(visit, _BEFORE).status
+                self._before[visit.service] = self._ask(visit, left).status
             except (OSError, NotHttp):
-                continue
+                left -= self.clock.now() - begun
+                if left <= 0:
+                    break
 
     def prove(
         self, target: Manifest, visits: Sequence[Visit], tails: Callable[[], Sequence[float | None]]
@@ -154,7 +160,7 @@ class Gate:
             raise Unreachable(_healthy(visit, f"answers {failed}"), self._logged(since), hint)
 
     def _compare(self, visit: Visit, answer: Answer) -> None:
-        """Raise Unreachable for an app that knows the host no more, which only a health_path would have shown."""
+        """Raise Unreachable if the app no longer accepts the host, which only a health_path would have shown."""
         before = self._before.get(visit.service)
         if before and 200 <= before < 400 and answer.status in _HOST_REFUSED:
             raise Unreachable(

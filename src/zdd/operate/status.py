@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from zdd import history, kills, living, usable
-from zdd.errors import counted
+from zdd import history, kills, living
 from zdd.host import lock, usage
-from zdd.instances.state import ORPHANED, InstanceState, observe
+from zdd.instances.state import InstanceState, observe
 from zdd.nginx.certificate_state import CertificateState
-from zdd.operate import admission, in_place, maintenance, static_sites, switched_off, under_way
+from zdd.operate import in_place, maintenance, under_way
 from zdd.operate.connected import connections, obstacle
+from zdd.operate.problems import problems
 from zdd.operate.under_way import UnderWay
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
@@ -98,7 +98,7 @@ def status(project: Project) -> Status:
         maintenance.is_on(project),
         project.proxy.describe(),
         _services(project, current, running),
-        [*_problems(project, current, running, interrupted), *unwanted],
+        [*problems(project, current, running, interrupted), *unwanted],
         [],
         certified,
     )
@@ -161,64 +161,6 @@ def _state(
     if now.problems:
         return "degraded"
     return "maintenance" if now.maintenance else "paused" if now.paused else "serving"
-
-
-def _problems(
-    project: Project,
-    current: Manifest | None,
-    running: dict[str, InstanceState],
-    interrupted: bool,
-) -> Iterator[str]:
-    if interrupted:
-        yield "a deploy was interrupted: the next zddeploy, or `zddeploy recover`, finishes or undoes it"
-    if current is None:
-        hidden = usable.private(project.paths.runtime)
-        gone = f"{hidden.message}; {hidden.hint}" if hidden else switched_off.problem(project)
-        yield from _lost(project) or filter(None, [gone])
-        return
-    if problem := project.proxy.problem():
-        yield problem
-    if shut := admission.problem(project):
-        yield shut
-    yield from static_sites.problems(project, current)
-    for name in current.instances:
-        instance = running.get(name)
-        if instance is None or instance.state == "dead":
-            yield f"{name} should serve but does not run: `zddeploy restart` starts it again"
-        elif instance.state == ORPHANED:
-            yield f"the keeper of {name} has died; its app still serves, and the next deploy replaces it"
-        elif instance.state not in ("serving", "warm"):
-            yield _not_serving(instance)
-        elif instance.stalled is not None:
-            yield _stalled(instance)
-
-
-def _not_serving(instance: InstanceState) -> str:
-    """Say what is wrong with an instance that should serve, and what happens next."""
-    why = [instance.exit] if instance.exit else []
-    if instance.restart_in is not None:
-        why.append(f"the next start is in {instance.restart_in:.0f} s")
-    reason = f" ({'; '.join(why)})" if why else ""
-    if instance.state == "down":
-        return (
-            f"{instance.name} is DOWN: its app has not answered for hold_max, so connections are refused{reason}; "
-            "zdd keeps trying to start it, and `zddeploy recover` starts another instance"
-        )
-    return f"{instance.name} should serve but is {instance.state}{reason}"
-
-
-def _stalled(instance: InstanceState) -> str:
-    """Say that the app of an instance does not accept what waits for it, and what happens next."""
-    waiting = f"{counted(instance.waiting, 'connection')} {'waits' if instance.waiting == 1 else 'wait'}"
-    what = f"{waiting} and {instance.name} has accepted none for {instance.stalled:.0f} s"
-    return f"{what}: it is busy, or hangs; if it serves nobody and answers no health request, it is started again"
-
-
-def _lost(project: Project) -> list[str]:
-    """Say so if `current` leads nowhere: nginx then answers every request with 502."""
-    lost = None if living.is_stale(project.paths) else project.tables.astray()
-    problem = f"the routing table in force ({lost}) is missing, so nothing serves: `zddeploy recover` repairs it"
-    return [problem] if lost else []
 
 
 def _services(project: Project, current: Manifest | None, running: dict[str, InstanceState]) -> list[ServiceStatus]:

@@ -35,7 +35,7 @@ def test_it_is_asked_by_a_name_that_it_has(keys: dict[str, Any], host: str) -> N
         ("https://shop.example/health", "asked as 'localhost' and wants another name: health_host = \"shop.example\""),
         ("/health/", "health_path must name a path that answers by itself, perhaps /health/"),
         ("http://localhost/login?next=/health", "answers by itself, perhaps /login"),
-        ("https://localhost/health", 'told of HTTPS: have it do so, or health_status = "200-299,302"'),
+        ("https://localhost/health", 'let the app trust that header, or set health_status = "200-299,302"'),
     ],
 )
 def test_a_redirect_tells_what_is_to_be_changed(location: str, hint: str) -> None:

@@ -26,13 +26,13 @@ from zdd.instances.classic.members import Members
 from zdd.instances.classic.pid_files import PidFiles
 from zdd.instances.classic.record import ClassicRecord
 from zdd.instances.driver import Driver, Launch
-from zdd.instances.health import failure, request, verdict
+from zdd.instances.health import attempts, failure, request
 from zdd.instances.health.failure import InstanceFailed
 from zdd.instances.health.verdict import Health, Verdict
 from zdd.instances.state import InstanceState, classic
 from zdd.paths import Paths
 
-_POLL = 0.02
+_POLL = 0.02  # seconds; a look for the processes of a start may read all of /proc
 _LOOKS = 25  # a start without any process is dead after half a second; looks miss one for 40 ms on end, see Members
 
 
@@ -132,7 +132,7 @@ class ClassicInstance(Driver):
         known = self.record()
         stopping = known.stopping()
         if main := known.main():
-            for _ in self.clock.poll(_POLL, self.clock.now() + self.service.drain_timeout):
+            for _ in self.clock.paced(_POLL, self.clock.now() + self.service.drain_timeout):
                 is_used = known.stopping() or (known.port and sock_diag.connections_to_port(known.port))
                 if not (is_used and main.alive()):
                     break
@@ -219,7 +219,7 @@ class ClassicInstance(Driver):
         def note(last: Verdict) -> None:
             self._problem = last.words
 
-        last = verdict.await_healthy(evidence.port, self.service, deadline, self.clock, check, note)
+        last = attempts.await_healthy(evidence.port, self.service, deadline, self.clock, check, note)
         if not last.healthy:
             raise self._failed(f"not healthy after {self.service.start_timeout:g} s: {last.words}")
         return last.words

@@ -11,7 +11,7 @@ from zdd.host import interpreter, usage
 from zdd.host.clock import Clock
 from zdd.host.command import Commands, Identity
 from zdd.host.process import ended
-from zdd.instances.health import failure, fastcgi, request, verdict
+from zdd.instances.health import attempts, failure, fastcgi, request, verdict
 from zdd.instances.health.failure import InstanceFailed
 from zdd.instances.health.lost_socket import LostSocket
 from zdd.instances.health.respawns import Respawns
@@ -20,7 +20,7 @@ from zdd.keeper import client
 from zdd.keeper.record import Record
 from zdd.paths import Paths
 
-_POLL = 0.01
+_POLL = 0.01  # seconds between looks at whether it still runs
 # Seconds that an app gets to end, if a process of it seems to have gone into the background. On two cores with a load
 # average of 20, `gunicorn -D` has ended before its daemon has a session of its own, and a shell 0.1 s after `setsid`.
 _PARTING = 1.0
@@ -104,7 +104,7 @@ class Probe:
             return failed.words if failed else None
         if self.service.is_worker:
             return None
-        return verdict.ask_once(self._port() or self.paths.keep(self.name), self.service, self.clock, interrupt)
+        return attempts.ask_once(self._port() or self.paths.keep(self.name), self.service, self.clock, interrupt)
 
     def why_not_yet(self) -> str:
         """Return why it is not healthy, as of the last attempt, with what is already sure to be needed."""
@@ -124,7 +124,7 @@ class Probe:
         return failure.failed(self.service.name, words, self.paths.log(self.name), hint, ended, way)
 
     def _await_answer(self, address: str | int, begun: float, deadline: float, check: Check) -> str:
-        last = verdict.await_healthy(address, self.service, deadline, self.clock, check, self._note)
+        last = attempts.await_healthy(address, self.service, deadline, self.clock, check, self._note)
         if not last.healthy:
             hint = self._elsewhere(last.taken)
             if not hint and last.hint == request.EXPECTS_TLS and fastcgi.is_spoken(address):

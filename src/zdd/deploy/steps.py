@@ -101,7 +101,8 @@ def prepare(target: Manifest, back: Sequence[str], union: dict[str, str] | None 
     Write the new table and the snapshot while the instances start, so that the switch is one rename.
 
     All files that commit and undo need are written here, too, where a full disk is still harmless; an undo publishes
-    the tables `back`. The table before gets the names that only the union has: a worker that nginx's reload back leaves behind knows them.
+    the tables `back`. The table before gets the names that only the union has: a worker that nginx's reload back leaves
+    behind knows them.
     Its undo removes the snapshot, since no rollback goes to a failed version. The table is removed with its deploy.
     """
 

@@ -15,7 +15,7 @@ _ORDER = """
     deploy checks operate acme project deployed snapshot
     release nginx instances routing keeper.survey keeper.client
     paths usable claims living layout conf kills history interrupts
-    events finding terminal errors cause secret visible typed load instances.name
+    events finding terminal errors cause secret visible typed digest load instances.name
     keeper host __init__
 """
 ORDER = _ORDER.split()

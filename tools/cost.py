@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.system.project import BIN, Project, service
 
 OWN = Path(__file__).parent.parent / "src"
-RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from zdd.cli.main import main; main()"
+RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from zdd.__main__ import main; main()"
 # The same, and every audit event (PEP 578) that tells of work is written to a file, a line each.
 WATCHED = f"""
 import os, sys

@@ -179,8 +179,8 @@ BUGS = [
     Bug(
         "the way back does not lie ready before the switch",
         "deploy/steps.py",
-        "        project.tables.make_ready(target, back)\n",
-        "",
+        "        project.snapshots.write(project.snapshot(target))\n        project.tables.make_ready(target, back)\n",
+        "        project.snapshots.write(project.snapshot(target))\n",
         f"{WALK_FULL}[unreachable through nginx-inodes]",
     ),
     Bug(

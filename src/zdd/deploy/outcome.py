@@ -14,7 +14,6 @@ from zdd.errors import NeedsPerson, NotMended, ZddError, as_zdd_error, last_word
 from zdd.events import Result
 from zdd.history import Entry
 from zdd.instances import environment
-from zdd.operate import in_place
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
@@ -89,6 +88,8 @@ def now_serving(project: Project) -> str:
     """Return a sentence that says what serves after a failed change."""
     current = project.tables.current()
     if current:
+        from zdd.operate import in_place  # here, because most deploys succeed
+
         running = project.instances.running()
         unwanted = list(in_place.loaded(project, current, running))
         down = [f"{name} is down" for name in current.instances if name not in running or running[name].is_broken]
@@ -129,6 +130,8 @@ def write_history(
         replaced=target.before,
         origin=target.origin,
     )
+    from zdd.operate import in_place  # here, because until the outcome is known nobody needs it
+
     in_place.remember(project, target.deploy)
     try:
         history.append(project.paths.history, entry)

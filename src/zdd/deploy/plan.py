@@ -117,7 +117,7 @@ def before_commit(target: Manifest, before: Manifest | None, config: Config) -> 
     union = union_slots(target, before)
     back = [*([steps.union_name(target)] if union else []), str(before.deploy)] if before else []
     preparing += [static_step.look(target)] if target.static else []
-    preparing += [steps.prepare(target, union), steps.probe(target, proved, back)]
+    preparing += [steps.prepare(target, back, union), steps.probe(target, proved, back)]
     last = [steps.check(target)]
     last += [steps.after_switch(target, config.zdd.after_switch)] if config.zdd.after_switch else []
     return [*preparing, *_switch(target, before, union), *_swaps(target, before), *last, *_last(target, new, config)]

@@ -96,11 +96,13 @@ def revive(target: Manifest, name: str) -> Step:
     )
 
 
-def prepare(target: Manifest, union: dict[str, str] | None = None) -> Step:
+def prepare(target: Manifest, back: Sequence[str], union: dict[str, str] | None = None) -> Step:
     """
     Write the new table and the snapshot while the instances start, so that the switch is one rename.
 
-    The table before gets the names that only the union has: a worker that nginx's reload back leaves behind knows them.
+    All files that commit and undo need are written here, too, where a full disk is still harmless; an undo publishes
+    the tables `back`. The table before gets the names that only the union has: a worker that nginx's reload back leaves
+    behind knows them.
     Its undo removes the snapshot, since no rollback goes to a failed version. The table is removed with its deploy.
     """
 
@@ -114,6 +116,7 @@ def prepare(target: Manifest, union: dict[str, str] | None = None) -> Step:
             added = {slot: name for slot, name in union.items() if slot not in before.slots()}
             project.tables.build(before.deploy, added)
         project.snapshots.write(project.snapshot(target))
+        project.tables.make_ready(target, back)
 
     return Step("prepare", "prepare the switch", do, lambda project: project.snapshots.remove(target.deploy))
 
@@ -122,16 +125,17 @@ def probe(target: Manifest, names: Sequence[str], back: Sequence[str]) -> Step:
     """
     Wait until these instances are healthy and the sockets of stop-first ones are open; record their ports.
 
-    An undo publishes the tables `back`. All files that undo and commit need are written here, where a full disk is
-    still harmless.
+    Where there are new ones, what `prepare` has made ready is made again with them.
     """
 
     def do(project: Project) -> None:
+        prepared = dict(target.instances)
         for name, port in project.instances.await_healthy(names).items():
             known = target.instances[name]
             target.instances[name] = Instance(known.name, known.service, known.kind, known.release, port)
-        project.tables.write(target)
-        project.tables.make_ready(target, back)
+        if target.instances != prepared:
+            project.tables.write(target)
+            project.tables.make_ready(target, back)
 
     waits = "wait until requests can wait" if target.instances else "make the way back ready"
     return Step("probe", f"wait until healthy: {', '.join(names)}" if names else waits, do)

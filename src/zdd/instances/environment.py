@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from zdd.conf import env_file
 from zdd.conf.services import RunService
 from zdd.errors import UsageError
 from zdd.host import files
@@ -149,7 +148,11 @@ def _ours() -> dict[str, str]:
 
 
 def _from_file(service: RunService) -> dict[str, str]:
-    return env_file.read(service.env_file) if service.env_file else {}
+    if not service.env_file:
+        return {}
+    from zdd.conf import env_file  # here, because most services have none
+
+    return env_file.read(service.env_file)
 
 
 def _unknown(service: RunService, key: str, name: str | None, command: str) -> UsageError:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 
+from zdd import digest
 from zdd.host import files
 from zdd.layout import Layout
 from zdd.nginx.config.mark import Mark
 
+_NAME_DIGITS = 12
 _BYTES = 16  # of a word: longer ones do not fit into nginx's map_hash_bucket_size
 
 
@@ -19,7 +20,7 @@ def mark_of(paths: Layout) -> Mark:
     if not re.fullmatch(r"[0-9a-f]{32} [0-9a-f]{32}\n", text):
         text = f"{os.urandom(_BYTES).hex()} {os.urandom(_BYTES).hex()}\n"
     secret, word = text.split()
-    return Mark(hashlib.sha256(os.fsencode(paths.runtime)).hexdigest()[:12], secret, word)
+    return Mark(digest.of(os.fsencode(paths.runtime), _NAME_DIGITS), secret, word)
 
 
 def keep(paths: Layout, mark: Mark) -> None:

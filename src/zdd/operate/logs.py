@@ -14,8 +14,8 @@ from zdd.instances.name import name_of, parts_of
 from zdd.paths import Paths
 from zdd.project import Project
 
-_ISO = re.compile(r"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?)\d*\s?(Z|[+-]\d\d:?\d\d)?")
-_CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
+_ISO = r"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?)\d*\s?(Z|[+-]\d\d:?\d\d)?"
+_CLF = r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
 _READ_FIRST, _READ_MOST = 1 << 16, 1 << 25  # bytes of a log's end
 _LONGEST_LINE = 1 << 20  # bytes: an app can print without end, or make its log seem endless (ftruncate(2))
 _HEAD = 100  # characters: a time is only searched for at the beginning of a line
@@ -112,10 +112,10 @@ def time_of(text: str) -> float | None:
     """Return the time (as of time.time()) at the beginning of a log's line; without a zone it is local time."""
     head = text[:_HEAD]
     try:
-        if match := _ISO.search(head):
+        if match := re.search(_ISO, head):
             moment, zone = match.groups("")
             return datetime.datetime.fromisoformat(moment.replace("/", "-") + zone).timestamp()
-        if match := _CLF.search(head):
+        if match := re.search(_CLF, head):
             return datetime.datetime.strptime(match[0], "%d/%b/%Y:%H:%M:%S %z").timestamp()
     except ValueError:
         pass

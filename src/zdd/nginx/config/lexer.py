@@ -27,16 +27,14 @@ _TOKEN = r"""
     | (?P<bare> (?: [^ \t\r\n;{$\\]++ | \$\{*+ | \\.? %s )++ )
     )"""
 _IN_TEMPLATE = rf"(?P<line> {_LINE} ) | (?! {_PLACEHOLDER} )"
-_PLAIN = re.compile(_TOKEN % ("", ""), re.VERBOSE | re.DOTALL)
-_TEMPLATE = re.compile(_TOKEN % (_IN_TEMPLATE, f"| {_PLACEHOLDER}"), re.VERBOSE | re.DOTALL)
-_ESCAPED = re.compile(r"""\\(["'\\trn])""")
+# Compiled when they are first needed, since most deploys read no text.
+_PLAIN, _TEMPLATE = _TOKEN % ("", ""), _TOKEN % (_IN_TEMPLATE, f"| {_PLACEHOLDER}")
+_FLAGS = re.VERBOSE | re.DOTALL
+_ESCAPED = r"""\\(["'\\trn])"""
 _MARKS: dict[str, Kind] = {";": ";", "{": "{", "}": "}"}
 _MEANT = {"t": "\t", "r": "\r", "n": "\n"}
-_LUA = re.compile(
-    r"""\[(?P<level>=*)\[.*?(?:\](?P=level)\]|\Z) | --\[(?P<of>=*)\[.*?(?:\](?P=of)\]|\Z) | --[^\n]*
-    | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | (?P<brace>[{}])""",
-    re.VERBOSE | re.DOTALL,
-)
+_LUA = r"""\[(?P<level>=*)\[.*?(?:\](?P=level)\]|\Z) | --\[(?P<of>=*)\[.*?(?:\](?P=of)\]|\Z) | --[^\n]*
+    | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | (?P<brace>[{}])"""
 
 
 class Token(NamedTuple):
@@ -55,7 +53,8 @@ def tokens(text: str, template: bool = False) -> Iterator[Token]:
     In a template a placeholder is a part of a word, or a token of kind "line" where it stands for whole directives.
     """
     first: str | None = None  # the first word of the directive
-    position, pattern = 0, _TEMPLATE if template else _PLAIN
+    usual, plain = re.compile(_TEMPLATE if template else _PLAIN, _FLAGS), re.compile(_PLAIN, _FLAGS)
+    position, pattern = 0, usual
     while found := pattern.match(text, position):
         kind, position = found.lastgroup, found.end()
         value = found[kind] if kind else ""
@@ -69,17 +68,17 @@ def tokens(text: str, template: bool = False) -> Iterator[Token]:
             yield Token(_MARKS[value], value, start, position)
             if value == "{" and (first or "").endswith(LUA):
                 position = _end_of_lua(text, position)
-            first, pattern = None, _TEMPLATE if template else _PLAIN
+            first, pattern = None, usual
         else:
             yield Token("word", _meaning(value), start if kind == "bare" else start - 1, position)
             if first is None and (first := _meaning(value)).endswith(LUA):
-                pattern = _PLAIN
+                pattern = plain
 
 
 def _end_of_lua(text: str, start: int) -> int:
     """Return where the brace stands that closes a block of Lua."""
     depth = 1
-    for piece in _LUA.finditer(text, start):
+    for piece in re.compile(_LUA, _FLAGS).finditer(text, start):
         depth += {"{": 1, "}": -1}.get(piece["brace"] or "", 0)
         if depth == 0:
             return piece.start()
@@ -89,4 +88,4 @@ def _end_of_lua(text: str, start: int) -> int:
 def _meaning(word: str) -> str:
     if "\\" not in word:
         return word
-    return _ESCAPED.sub(lambda escape: _MEANT.get(escape[1], escape[1]), word)
+    return re.sub(_ESCAPED, lambda escape: _MEANT.get(escape[1], escape[1]), word)

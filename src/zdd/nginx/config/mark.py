@@ -12,10 +12,11 @@ costs nothing for other requests, because nginx evaluates a map only where it is
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from zdd import digest
 
 REQUEST_HEADER = "X-Zdd-Gate"
 HEADER = "X-Zdd-Slot"
@@ -67,8 +68,8 @@ class Mark(NamedTuple):
 
     def seal(self, text: str) -> str:
         """Return the text with its own hash in it: the hash of the text with zeros in its place."""
-        digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
-        return text.replace(f"{self.word} {_UNSEALED}", f"{self.word} {digest}")
+        seal = digest.of(text.encode(), _DIGITS)
+        return text.replace(f"{self.word} {_UNSEALED}", f"{self.word} {seal}")
 
     def digest(self, text: str) -> str | None:
         """Return the hash in a sealed text, None if the text does not have this mark."""

@@ -11,10 +11,10 @@ does not fit into its variables_hash_bucket_size.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Mapping
 
+from zdd import digest
 from zdd.conf.services import RunService
 from zdd.nginx.config.mark import Mark
 
@@ -42,7 +42,7 @@ class Keys:
         if service not in self._sticky:
             return None
         readable = re.fullmatch(_READABLE, service)
-        word = service if readable else f"_{hashlib.sha256(service.encode()).hexdigest()[:_DIGITS]}"
+        word = service if readable else f"_{digest.of(service.encode(), _DIGITS)}"
         return f"$zdd_key_{self._project}_{word}"
 
     def maps(self) -> list[str]:

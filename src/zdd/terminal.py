@@ -71,12 +71,13 @@ def table(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[st
     >>> table([["web-1", "", "5"], ["worker-12", "", "12"]], right=[2])
     ['web-1       5', 'worker-12  12']
     """
-    widths = [max(len(click.unstyle(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    lengths = [[len(click.unstyle(cell)) for cell in row] for row in rows]
+    widths = [max(column) for column in zip(*lengths, strict=True)]
     lines = []
-    for row in rows:
+    for row, taken in zip(rows, lengths, strict=True):
         cells = []
-        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            blanks = " " * (width - len(click.unstyle(cell)))
+        for column, (cell, length, width) in enumerate(zip(row, taken, widths, strict=True)):
+            blanks = " " * (width - length)
             cells += [blanks + cell if column in right else cell + blanks] if width else []
         lines.append("  ".join(cells).rstrip())
     return lines

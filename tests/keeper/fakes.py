@@ -45,6 +45,7 @@ class FakeApp:
         self.ended: Ended | None = None
         self.fails: OSError | None = None
         self.ran = self.waited = 0.0
+        self.looks = 0
 
     def leaves_its_session(self) -> bool:
         return False
@@ -77,6 +78,7 @@ class FakeApp:
                 self.die(-9)
 
     def on_cores(self) -> tuple[float, float]:
+        self.looks += 1
         return self.ran, self.waited
 
     def full_speed(self) -> bool:

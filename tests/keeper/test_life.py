@@ -95,6 +95,19 @@ def test_a_start_that_gets_no_core_gives_way_to_nobody_any_more(stage: New) -> N
     assert not starving.app.low_priority
 
 
+def test_a_start_that_sleeps_is_looked_at_seldom_and_is_noticed_when_it_wakes(stage: New) -> None:
+    waiting = stage(polite_for=15.0)
+
+    waiting.app.ran = 0.4
+    waiting.push(10)
+    assert waiting.app.looks <= 7, "a thousand that wait for their turn were looked at two thousand times a second"
+    assert waiting.app.low_priority
+    waiting.app.waited = 1.1
+    waiting.push(2)
+
+    assert not waiting.app.low_priority
+
+
 def test_a_start_that_only_goes_on_slowly_gives_way_all_the_same(stage: New) -> None:
     slow = stage(polite_for=15.0)
 

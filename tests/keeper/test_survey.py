@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from zdd.errors import UsageError
+from zdd.host import sock_diag
 from zdd.keeper import survey
 
 SERVING = {"ok": True, "state": "serving", "pid": None}
@@ -56,6 +57,19 @@ def keepers(tmp_path: Path) -> Iterator[Keepers]:
     made = Keepers(tmp_path)
     yield made
     made.end()
+
+
+@pytest.fixture
+def lists(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Which lists of sockets the kernel was asked for in our own process."""
+    asked, real = list[bytes](), sock_diag._dump
+
+    def dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
+        asked.append(request)
+        return real(request, wanted)
+
+    monkeypatch.setattr(sock_diag, "_dump", dump)
+    return asked
 
 
 def beside(work: Callable[[], object]) -> threading.Thread:
@@ -212,3 +226,75 @@ def test_a_keeper_that_refuses_and_is_gone_when_asked_again_has_no_answer(keeper
     thread.join(LONG)
 
     assert answers == {}
+
+
+def test_the_connections_of_many_are_counted_in_one_list(keepers: Keepers, lists: list[bytes], tmp_path: Path) -> None:
+    paths = keepers.listen(survey._FEW + 1)
+    with socket.socket(socket.AF_UNIX) as app, socket.socket(socket.AF_UNIX) as client:
+        app.bind(f"{tmp_path}/app")
+        app.listen()
+        client.connect(f"{tmp_path}/app")
+        file = sock_diag.file_of(f"{tmp_path}/app")
+
+        def answer() -> None:
+            keepers.accept(keepers.listeners[0]).sendall(line(SERVING | {"files": [file]}))
+            for listener in keepers.listeners[1:]:  # as workers have none
+                keepers.accept(listener).sendall(line(SERVING | {"files": []}))
+
+        thread = beside(answer)
+        answers = survey.status(paths)
+        thread.join(LONG)
+
+    assert [answers[path]["connections"] for path in paths] == [1, *[0] * survey._FEW]
+    assert len(lists) == 2, "what listens, and what is connected"
+
+
+@pytest.mark.parametrize("told", [{}, {"files": [[1, 1]]}], ids=["where it is unknown", "another namespace"])
+def test_a_keeper_of_which_the_list_shows_nothing_counts_for_itself(keepers: Keepers, told: dict[str, Any]) -> None:
+    paths = keepers.listen(survey._FEW + 1)
+
+    def answer() -> None:
+        for listener in keepers.listeners:
+            keepers.accept(listener).sendall(line(SERVING | told))
+        for listener in keepers.listeners:
+            keepers.accept(listener).sendall(line(SERVING | {"connections": 7}))
+
+    thread = beside(answer)
+    answers = survey.status(paths)
+    thread.join(LONG)
+
+    assert [answer["connections"] for answer in answers.values()] == [7] * (survey._FEW + 1)
+
+
+def test_where_the_kernel_lists_no_sockets_keepers_count(keepers: Keepers, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise sock_diag.Unavailable(errno.EPERM)
+
+    monkeypatch.setattr(sock_diag, "netlink", refuse)
+    paths = keepers.listen(survey._FEW + 1)
+
+    def answer() -> None:
+        for said in ({"files": [[1, 1]]}, {"connections": 3}):
+            for listener in keepers.listeners:
+                keepers.accept(listener).sendall(line(SERVING | said))
+
+    thread = beside(answer)
+    answers = survey.status(paths)
+    thread.join(LONG)
+
+    assert {answer["connections"] for answer in answers.values()} == {3}
+
+
+def test_a_few_count_for_themselves(keepers: Keepers, lists: list[bytes]) -> None:
+    paths = keepers.listen(survey._FEW)
+
+    def answer() -> None:
+        for listener in keepers.listeners:
+            keepers.accept(listener).sendall(line(SERVING | {"connections": 2}))
+
+    thread = beside(answer)
+    answers = survey.status(paths)
+    thread.join(LONG)
+
+    assert {answer["connections"] for answer in answers.values()} == {2}
+    assert lists == []

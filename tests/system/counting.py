@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from zdd.cli import main
+from zdd.host import sock_diag
 from zdd.keeper import client, survey
 from zdd.keeper.record import Record
 from zdd.nginx.config import lexer
 
-COUNTS: dict[str, Any] = {"parsed": 0, "scanned": 0, "records": 0, "keepers": []}
+COUNTS: dict[str, Any] = {"parsed": 0, "scanned": 0, "records": 0, "listed": 0, "counting": 0, "keepers": []}
 
 
 def counted(of: Any, name: str, note: Callable[..., object]) -> None:
@@ -40,13 +41,15 @@ if __name__ == "__main__":
     counted(lexer, "tokens", lambda *_: add("parsed"))
     counted(os, "listdir", lambda path=".", *_: add("scanned") if path == "/proc" else None)
     counted(Record, "of", lambda *_: add("records"))
+    counted(sock_diag, "_dump", lambda *_: add("listed"))
     counted(client, "_say", lambda path, *_: asked(path))
     real = survey.ask
 
-    def ask(paths: Any, *args: Any, **more: Any) -> Any:
+    def ask(paths: Any, op: str, *args: Any, **more: Any) -> Any:
         paths = list(paths)
         asked(*paths)
-        return real(paths, *args, **more)
+        COUNTS["counting"] += len(paths) if op == "status" and not more.get("brief") else 0
+        return real(paths, op, *args, **more)
 
     survey.ask = ask  # type: ignore[assignment]
     sys.argv = ["zddeploy", *arguments]

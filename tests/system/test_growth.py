@@ -56,6 +56,16 @@ def test_status_asks_each_keeper_and_looks_at_the_machine_once(many: Project) ->
     assert found["records"] == 0
     assert found["scanned"] <= 2
     assert found["parsed"] == 0
+    assert found["listed"] <= 2, "sockets that listen, and those that are connected"
+
+
+@pytest.mark.parametrize("many", [MORE], indirect=True)
+def test_a_deploy_of_many_counts_their_connections_and_no_keeper_has_to(many: Project) -> None:
+    version(many, 2)
+
+    found = counts(many, "--detach")  # who drains is not watched, and may be gone when it is to be counted
+
+    assert found["counting"] == 0
 
 
 def test_a_deploy_of_all_looks_at_the_machine_no_more_often_than_one_of_one(many: Project) -> None:

@@ -41,8 +41,7 @@ def command(project: Project, watch: bool, as_json: bool) -> int:
     if as_json:
         click.echo(in_json(current))
     else:
-        for line in lines(current, time.time()):
-            click.echo(fitted(line, sys.stdout))
+        click.echo("\n".join(fitted(line, sys.stdout) for line in lines(current, time.time())))
     return 1 if current.problems else 0
 
 

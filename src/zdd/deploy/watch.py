@@ -114,6 +114,8 @@ class DrainWatch:
 
         Return None while its end is worth waiting for: it may come soon, if only because the app is killed.
         """
+        if waited < min(_STOPPING, _KILLED):  # whatever its stop_timeout is
+            return None
         record = Record.find(self.project.paths.record(self.running.name))
         seconds = record.stop_timeout if record else 0.0
         if waited < (_STOPPING if seconds > _STOPPING else seconds + _KILLED):
@@ -161,9 +163,9 @@ def watch(project: Project, target: Manifest, watches: Sequence[DrainWatch]) -> 
 
 def _look(pending: Sequence[DrainWatch], way_back: str) -> dict[DrainWatch, Drained]:
     """Ask all keepers how it goes on, and those that are not warm also for their connections, which costs more."""
-    answers = survey.ask([drain.control for drain in pending], "status", brief=True)
+    answers = survey.where(drain.control for drain in pending)
     warm = {path: answer for path, answer in answers.items() if answer["state"] == "warm"}
-    answers = warm | survey.ask(answers.keys() - warm.keys(), "status")
+    answers = warm | survey.counted({path: answer for path, answer in answers.items() if path not in warm})
     looks = {drain: drain.look(answers.get(drain.control), way_back) for drain in pending}
     return {drain: outcome for drain, outcome in looks.items() if outcome is not None}
 

@@ -11,7 +11,7 @@ from zdd.host import clock, descent, proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 # The beginning of the title that nginx gives its master, and Angie, which is made of nginx.
 NGINX_MASTERS = ("nginx: master process", "angie: master process")
@@ -76,9 +76,9 @@ class Process:
             poll.register(fd, select.POLLIN)
             return bool(poll.poll(max(0, int(seconds * 1000)))) or not self.alive()
 
-    def started(self) -> float:
-        """Return when it started, in seconds of time.time(), to about a hundredth of a second."""
-        return clock.boot_time() + self.start_time / os.sysconf("SC_CLK_TCK")
+    def started(self, boot: float | None = None) -> float:
+        """Return when it started, in seconds of time.time(), to about a hundredth of a second; `boot` if known."""
+        return (clock.boot_time() if boot is None else boot) + self.start_time / os.sysconf("SC_CLK_TCK")
 
 
 class Opened:
@@ -187,10 +187,10 @@ def descendants(root: int) -> list[int]:
     return descent.below(root) if descent.is_listed() else trees([root])[root]
 
 
-def trees(roots: list[int]) -> dict[int, list[int]]:
-    """Return for each of these processes all processes below it, in one scan of /proc."""
+def trees(roots: list[int], known: Mapping[int, int] | None = None) -> dict[int, list[int]]:
+    """Return for each of these processes all processes below it, in one scan of /proc, or by the `known` parents."""
     children: dict[int, list[int]] = {}
-    for pid, parent in parents().items() if roots else ():
+    for pid, parent in (parents() if known is None else known).items() if roots else ():
         children.setdefault(parent, []).append(pid)
     below = {}
     for root in roots:

@@ -59,15 +59,17 @@ _FORBIDDEN = (
 _MISSING = "load what the kernel lacks, and at every boot: sudo modprobe unix_diag tcp_diag"
 
 
-def connections_to(file: File | None) -> int | None:
+def connections_to(file: File | None, in_queue: int | None = None) -> int | None:
     """
     Count the connections to the UNIX socket of this file (see `file_of`), queued or accepted, in our network namespace.
+
+    `in_queue` is how many were in the queue of its listener just now, for whoever knows without a list of listeners.
 
     Return None if neither a listener nor a connection is bound to that file here: a count would mean nothing (they may
     be in another namespace, or the file system may report other device numbers than the kernel), and the caller must
     count in another way. Of a listener in another namespace (a container's) only accepted connections are visible.
     """
-    in_queue = queued(file)
+    in_queue = queued(file) if in_queue is None else in_queue
     # A dump omits queued connections, which have no owner yet, and it is not atomic. In this order a connection that is
     # accepted in between is counted twice rather than not at all.
     connected = len(accepted(file))
@@ -80,6 +82,15 @@ def connections_to_files() -> dict[File, int]:
     for _, file, _ in _unix_sockets(_ESTABLISHED):
         if file:
             counts[file] = counts.get(file, 0) + 1
+    return counts
+
+
+def connections_to_listeners() -> dict[File, int]:
+    """Count the connections to each UNIX socket that listens in our network namespace, by its file, in two dumps."""
+    counts = {file: in_queue for _, file, in_queue in _unix_sockets(_LISTEN) if file}
+    for _, file, _ in _unix_sockets(_ESTABLISHED):
+        if file in counts:
+            counts[file] += 1
     return counts
 
 

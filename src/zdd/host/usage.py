@@ -10,7 +10,7 @@ from zdd.host import files, proc, process
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time of a process and the children it has waited for; 0 if it has ended (proc_pid_stat(5))."""
     stat = process.stat_fields(pid)
-    return sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK") if stat else 0.0
+    return _seconds(stat) if stat else 0.0
 
 
 def memory_bytes(pid: int) -> int:
@@ -43,11 +43,19 @@ def use_of_trees(roots: list[int]) -> dict[int, tuple[int, float]]:
 
     Scans /proc once. The time of processes that have ended counts once their parents have waited for them.
     """
+    parents, seconds = dict[int, int](), dict[int, float]()
+    for pid in process.numbers() if roots else ():
+        if stat := process.stat_fields(pid):
+            parents[pid], seconds[pid] = int(stat[1]), _seconds(stat)
     return {
-        root: (sum(map(memory_bytes, tree)), sum(map(cpu_seconds, tree)))
-        for root, below in process.trees(roots).items()
+        root: (sum(map(memory_bytes, tree)), sum(seconds.get(pid, 0.0) for pid in tree))
+        for root, below in process.trees(roots, parents).items()
         for tree in ([root, *below],)
     }
+
+
+def _seconds(stat: list[str]) -> float:
+    return sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def kills(root: str = "") -> int:

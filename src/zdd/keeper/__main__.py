@@ -12,4 +12,4 @@ if __name__ == "__main__":
 
     gc.freeze()
     gc.enable()
-    sys.exit(main(sys.argv[1]))
+    os._exit(main(sys.argv[1]))  # nothing is left to do, and Python's own end would take another 3 ms

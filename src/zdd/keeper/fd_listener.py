@@ -94,6 +94,10 @@ class FdListener(PathListener):
             if not self._has_name():
                 self._replace(self.listen_socket, by_app=False)
 
+    def _in_queue(self, file: tuple[int, int] | None) -> int | None:
+        """Count the connections in the queue of the socket that we hold: that needs no list of all listeners."""
+        return self.backlog() if self.listen_socket and file == self._file else None
+
     def _bound_to(self) -> list[tuple[tuple[int, int] | None, str]]:
         former = [(file, name) for _, name, file in self._former]
         return [*former, (self._file, self.placeholder)] if self.placeholder else former

@@ -101,6 +101,10 @@ class Listener:
         """Count the connections, queued or accepted."""
         return 0
 
+    def files(self) -> list[sock_diag.File] | None:
+        """Return the files by which one list of all sockets shows the connections; None if only we can count them."""
+        return []
+
     def accepted(self) -> set[int]:
         """Return the inodes of the accepted connections, as far as this network namespace shows them."""
         return set()
@@ -134,21 +138,29 @@ def endpoint(address: str | int) -> tuple[int, str | tuple[str, int]]:
     return (socket.AF_UNIX, address) if isinstance(address, str) else (socket.AF_INET, ("127.0.0.1", address))
 
 
-def connections_to_path(file: tuple[int, int] | None, name: str, nginx_pid_file: str | None) -> int:
+def connections_to_path(
+    file: tuple[int, int] | None, name: str, nginx_pid_file: str | None, in_queue: int | None = None
+) -> int:
     """
     Count the connections to a UNIX socket: `file` is its (device, inode), `name` what it was bound to.
+
+    `in_queue` is as in sock_diag.connections_to.
 
     A connection belongs to the network namespace of the process that connected. The inode finds only those of our own
     namespace. So nginx's is searched by name if it is another one, or may be: nginx is another user's, or its pid file
     is stale.
     """
-    by_inode = sock_diag.connections_to(file)
+    by_inode = sock_diag.connections_to(file, in_queue)
     if by_inode is None:  # no socket listens any more, but accepted connections are still served
         by_inode = net_unix.connections_by_name(name, os.getpid())
+    nginx = elsewhere(nginx_pid_file)
+    return by_inode if nginx is None else max(by_inode, net_unix.connections_by_name(name, nginx))
+
+
+def elsewhere(nginx_pid_file: str | None) -> int | None:
+    """Return the nginx of this pid file if it is in another network namespace, or may be."""
     nginx = files.read_number(nginx_pid_file) if nginx_pid_file else None
-    if nginx is None or _namespace(nginx) == _namespace(os.getpid()):
-        return by_inode
-    return max(by_inode, net_unix.connections_by_name(name, nginx))
+    return None if nginx is None or _namespace(nginx) == _namespace(os.getpid()) else nginx
 
 
 def count_connections(record: Record | None, keep: str) -> int:

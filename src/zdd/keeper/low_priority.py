@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from zdd.keeper.part import Shared
 
-_EVERY = 0.5  # seconds between looks
+_EVERY, _SELDOM = 0.5, 2.0  # seconds between looks; at an app that sleeps they grow, as a thousand may start together
+_SLEEPS = 0.01  # seconds of a core: an app that has wanted no more since the last look sleeps
 _WAITED = 1.0  # seconds that an app may lose by yielding; an app that gets a core whenever it wants one loses none
 _SHARE = 5  # an app that has had more than a fifth of a core goes on, if slowly, while what serves keeps its pace
 _AGAIN = 0.1  # seconds, if the kernel asks to try again
@@ -26,11 +27,12 @@ class LowPriority(Part):
 
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
-        self._since = 0.0
+        self._since = self._wanted = 0.0
+        self._pause = _EVERY
 
     def begin(self) -> None:
         """The app has started with a low priority."""
-        self._since = self.deadlines.now()
+        self._since, self._wanted, self._pause = self.deadlines.now(), 0.0, _EVERY
         self.deadlines.at(self.record.low_priority_for, self.end)
         self.deadlines.at(_EVERY, self._look)
 
@@ -45,5 +47,7 @@ class LowPriority(Part):
         elapsed = self.deadlines.now() - self._since
         if waited >= _WAITED and ran < elapsed / _SHARE:
             self.end()
-        else:
-            self.deadlines.at(_EVERY, self._look)
+            return
+        self._pause = min(2 * self._pause, _SELDOM) if ran + waited < self._wanted + _SLEEPS else _EVERY
+        self._wanted = ran + waited
+        self.deadlines.at(self._pause, self._look)

@@ -68,6 +68,7 @@ _OTHERS = {
     "errno": "an exit status",
     "address": "a path or a port",
     "events": "a list of events",
+    "files": "a list of files",
     "users": "a list of users",
     "workers": "a list of processes",
 }
@@ -94,7 +95,7 @@ def _fits(needed: str, value: Any) -> bool:
         case "a list of users":
             return isinstance(value, list) and all(_is_number(user, _HIGHEST - 1) for user in value)
         case _:
-            return isinstance(value, list) and all(map(_is_process, value))
+            return isinstance(value, list) and all(map(_is_pair, value))
 
 
 def _is_number(value: Any, highest: int) -> bool:
@@ -105,6 +106,6 @@ def _is_event(value: Any) -> bool:
     return isinstance(value, dict) and "event" in value and not wrong(value)
 
 
-def _is_process(value: Any) -> bool:
-    """Return whether the value is the number of a process and its start time."""
+def _is_pair(value: Any) -> bool:
+    """Return whether the value is the number of a process and its start time, or a file's device and inode."""
     return isinstance(value, list) and len(value) == 2 and all(_is_number(part, 1 << 62) for part in value)

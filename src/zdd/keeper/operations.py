@@ -59,7 +59,11 @@ class Operations:
         return answer if done else answer | {"error": f"the instance is {self.keeper.life.shown}: {why_not}"}
 
     def _status(self, request: Message) -> Message:
-        """`brief` leaves out what is expensive: connections need a scan of all sockets, strangers of all processes."""
+        """
+        `brief` leaves out what is expensive: connections need a scan of all sockets, strangers of all processes.
+
+        With `where`, it has the files by which whoever asks can count the connections of many instances in one scan.
+        """
         keeper, app = self.keeper, self.keeper.app
         brief: Message = {
             "ok": True,
@@ -82,6 +86,8 @@ class Operations:
             "cut": keeper.drain.cut,
             "handed": keeper.drain.handed,
         }
+        if request.get("where") and (files := keeper.listener.files()) is not None:
+            brief["files"] = files
         if request.get("brief"):
             return brief
         return brief | {

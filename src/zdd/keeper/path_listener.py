@@ -16,7 +16,7 @@ import os
 import socket
 
 from zdd.host import acl, files, sock_diag
-from zdd.keeper.listener import BACKLOG, NOW_AND_THEN, SELDOM, Listener, connections_to_path
+from zdd.keeper.listener import BACKLOG, NOW_AND_THEN, SELDOM, Listener, connections_to_path, elsewhere
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,14 @@ class PathListener(Listener):
 
     def connections(self) -> int:
         """Count the connections."""
-        return sum(connections_to_path(file, name, self.record.nginx_pid_file) for file, name in self._bound_to())
+        nginx = self.record.nginx_pid_file
+        return sum(connections_to_path(file, name, nginx, self._in_queue(file)) for file, name in self._bound_to())
+
+    def files(self) -> list[sock_diag.File] | None:
+        """Return the files that connections are bound to, if nginx is in our network namespace."""
+        bound = [file for file, _ in self._bound_to()]
+        known = [file for file in bound if file]
+        return known if known == bound and elsewhere(self.record.nginx_pid_file) is None else None
 
     def served(self) -> int:
         """Count the accepted connections: all connections less those that wait."""
@@ -79,6 +86,10 @@ class PathListener(Listener):
     def accepted(self) -> set[int]:
         """Return the accepted connections of the app's own socket."""
         return {inode for file, _ in self._bound_to()[-1:] for inode in sock_diag.accepted(file)}
+
+    def _in_queue(self, file: tuple[int, int] | None) -> int | None:  # noqa: ARG002
+        """Count the connections in the queue of this file's socket; None if only a list of all listeners shows it."""
+        return None
 
     def _bound_to(self) -> list[tuple[tuple[int, int] | None, str]]:
         """Return the file and the bound name of each socket that may have connections; the last one is the app's."""

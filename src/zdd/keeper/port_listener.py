@@ -57,6 +57,9 @@ class PortListener(Listener):
         """Count the connections."""
         return sock_diag.connections_to_port(self.port) if self.port else 0
 
+    def files(self) -> None:
+        """Return None: a port has no file."""
+
     def listening(self) -> set[int]:
         """Return the inodes of the sockets that listen on the port."""
         return {listener.inode for listener in self._listeners()}

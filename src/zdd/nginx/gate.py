@@ -244,5 +244,5 @@ def _left_out(paths: Paths, target: Manifest, services: set[str]) -> list[str]:
 
 def _connected(paths: Paths, names: Sequence[str]) -> bool:
     """Return whether anybody is connected to one of these instances."""
-    answers = survey.ask(map(paths.control_socket, names), "status")
+    answers = survey.status(map(paths.control_socket, names))
     return any(answer["connections"] for answer in answers.values())

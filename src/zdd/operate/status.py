@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from zdd import history, kills, living
-from zdd.host import lock, usage
+from zdd.host import clock, lock, usage
 from zdd.instances.state import InstanceState, observe
 from zdd.nginx.certificate_state import CertificateState
 from zdd.operate import in_place, maintenance, under_way
@@ -111,7 +111,8 @@ def status(project: Project) -> Status:
     now.notes += kills.shortened(kills.since_last(kills.read(project.paths.kills), last))
     now.notes += [] if now.problems else _how_to_start(project, current, was_deployed)
     now.notes += filter(None, [living.doubt(project.paths), project.proxy.whereabouts().doubt if current else None])
-    if hidden := obstacle():
+    is_shown = any(each.connections is not None for service in now.services for each in service.instances)
+    if not is_shown and (hidden := obstacle()):
         now.notes.append(f"connections are unknown: {hidden.strerror}; {hidden.cure}")
     return now
 
@@ -171,7 +172,7 @@ def _services(project: Project, current: Manifest | None, running: dict[str, Ins
         for name in [*project.config.services, *(instance.service for instance in running.values())]
     }
     used = usage.use_of_trees([instance.main.pid for instance in running.values() if instance.main])
-    connected = connections(project, running)
+    connected, boot = connections(project, running), clock.boot_time()
     for name, instance in running.items():
         if instance.state == "dead" and not (current and name in current.instances):
             continue
@@ -182,7 +183,7 @@ def _services(project: Project, current: Manifest | None, running: dict[str, Ins
             instance.state,
             pid,
             # What the keeper noted is a time of the clock as it was then; somebody may have set it meanwhile.
-            instance.main.started() if instance.main else instance.since,
+            instance.main.started(boot) if instance.main else instance.since,
             connected[name],
             instance.restarts,
             memory,

@@ -115,6 +115,9 @@ def test_what_certbot_does_not_print_of_the_answer_counts_too() -> None:
     for status, kind in (("429", "limited"), ("503", "authority")):
         told = failure.of(output, NAME, LETS_ENCRYPT, NOW, Answer(status, until=NOW + 60))
         assert (told.kind, told.until) == (kind, NOW + 60)
+    for kind, hint in (("rejectedIdentifier", "spelt right"), ("caa", "CAA record")):
+        told = failure.of(output, NAME, LETS_ENCRYPT, NOW, Answer("403", f"acme:error:{kind}"))
+        assert (told.kind, hint in told.hint) == ("refused", True)
     told = failure.of(output, NAME, LETS_ENCRYPT, NOW, Answer("400", "acme:error:accountDoesNotExist"))
     assert (told.kind, told.until) == ("account", None)
     assert "S/certbot/config/accounts" in told.hint

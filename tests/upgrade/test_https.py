@@ -1,4 +1,4 @@
-"""A site that an older zdd serves by plain HTTP is given HTTPS and loses it again; the port that stays loses nothing."""
+"""A site that an older zdd serves by plain HTTP is given HTTPS and loses it again; a port that stays loses nothing."""
 
 from __future__ import annotations
 

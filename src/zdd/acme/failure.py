@@ -38,16 +38,11 @@ _UNREACHED = (
     "No route to host",
     "Connection reset",
 )
-# What an authority says of a name when it refuses the order, not its challenge, as acme.messages words it.
+# The kinds of error (RFC 8555) by which an order for a name is refused, not its challenge; and certbot's words.
 _OF_THE_NAME = (
+    r"acme:error:(rejectedIdentifier|unsupportedIdentifier|caa|dns|dnssec|connection|tls|unknownHost)\b",
     "will not issue certificates for the identifier",
-    "records forbid the CA",
-    "a problem with a DNS query",
-    "could not validate a DNSSEC signed domain",
-    "could not resolve a domain name",
-    "could not connect to the client to verify",
-    "TLS error during domain verification",
-    "An identifier is of an unsupported type",
+    r"CAA\) records forbid the CA",
 )
 _OF_THE_ACCOUNT = (
     "invalidEmail",
@@ -170,7 +165,7 @@ def _way_out(said: _Said, kind: str, detail: str) -> str:
 
 def _rejected(said: _Said) -> tuple[str, str]:
     what = f"{said.host} issues nothing for {said.name}: {words(said.output)}"
-    if "records forbid the CA" in said.output:
+    if "CAA" in said.output or said.answer.kind == "acme:error:caa":
         return what, f"{_way_out(said, 'caa', '')}; {_AGAIN}"
     return what, f"look whether host is spelt right, and at the DNS of {said.name}; {_AGAIN}"
 
@@ -222,7 +217,7 @@ _CAUSES: tuple[tuple[Kind, str, Callable[[_Said], tuple[str, str]]], ...] = (
         _limited,
     ),
     ("refused", r"Type: +\w+\s+Detail: ", _refused),
-    ("refused", "|".join(map(re.escape, _OF_THE_NAME)), _rejected),
+    ("refused", "|".join(_OF_THE_NAME), _rejected),
     ("clock", r"certificate (is not yet valid|has expired)", _clock),
     ("trust", r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", _trust),
     ("account", "|".join(_OF_THE_ACCOUNT[:-1]), _account),

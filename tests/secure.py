@@ -55,10 +55,10 @@ def get(
         return Got(*_parsed(answer), names, connection.version(), connection.selected_alpn_protocol())
 
 
-def plain(port: int, host: str, path: str = "/", headers: str = "") -> Got:
+def plain(port: int, host: str, path: str = "/", headers: str = "", method: str = "GET") -> Got:
     """Ask without TLS."""
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n".encode())
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     return Got(*_parsed(answer), (), None, None)
 

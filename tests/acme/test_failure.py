@@ -7,7 +7,8 @@ import datetime
 import pytest
 
 from zdd.acme import failure
-from zdd.acme.certbot import LETS_ENCRYPT
+from zdd.acme.answer import Answer
+from zdd.acme.authority import LETS_ENCRYPT
 
 NAME = "shop.example.org"
 NOW = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC).timestamp()
@@ -38,6 +39,7 @@ SSL = (
     "/dir (Caused by SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
     "{} (_ssl.c:1000)')))"
 )
+CAA = "Certification Authority Authorization (CAA) records forbid the CA from issuing a certificate"
 LIMIT = (
     "There were too many requests of a given type :: too many certificates (5) already issued for this exact set of "
     "identifiers in the last 168h0m0s, retry after {}: see https://letsencrypt.org/docs/rate-limits/"
@@ -65,6 +67,25 @@ LIMIT = (
         ("Unable to register an account with ACME server. x is an invalid email", "account", "email", "acme_email"),
         (unexpected("KeyError: 'renewals'"), "certbot", "certbot failed: KeyError", "log"),
         ("", "certbot", "it has printed nothing", "log"),
+        (problem("connection", "2001:db8::1: Fetching http://x: Connection refused"), "refused", "2001:", '"[::]:80"'),
+        (problem("dnssec", "DNSSEC: bogus"), "refused", "bogus", "DNSSEC"),
+        (
+            unexpected("The server will not issue certificates for the identifier :: Cannot issue for x: policy"),
+            "refused",
+            "issues nothing for shop.example.org: The server will not",
+            "spelt right",
+        ),
+        (unexpected(f"{CAA} :: caa"), "refused", "issues nothing for shop.example.org", "CAA record"),
+        (unexpected("The client sent an unacceptable anti-replay nonce :: x"), "authority", "nonce", "by itself"),
+        (unexpected("acme.errors.TimeoutError"), "authority", "is slow", "by itself"),
+        ("Waiting\n(killed: not done after 300 s)", "authority", "is slow", "by itself"),
+        (
+            unexpected("The request specified an account that does not exist :: x"),
+            "account",
+            "gives no account",
+            "remove S/certbot/config/accounts",
+        ),
+        (unexpected("The server requires external account binding"), "account", "external", "eab-kid"),
     ],
 )  # fmt: skip
 def test_each_way_to_fail_has_one_cause_and_what_to_do(output: str, kind: str, cause: str, hint: str) -> None:
@@ -87,3 +108,16 @@ def test_a_limit_says_until_when() -> None:
     told = failure.of(unexpected(LIMIT.format("2026-02-02 03:04:05 UTC")), NAME, LETS_ENCRYPT, NOW)
 
     assert told.until == datetime.datetime(2026, 2, 2, 3, 4, 5, tzinfo=datetime.UTC).timestamp()
+
+
+def test_what_certbot_does_not_print_of_the_answer_counts_too() -> None:
+    output = unexpected("acme.errors.ClientError: <Response>")
+    for status, kind in (("429", "limited"), ("503", "authority")):
+        told = failure.of(output, NAME, LETS_ENCRYPT, NOW, Answer(status, until=NOW + 60))
+        assert (told.kind, told.until) == (kind, NOW + 60)
+    for kind, hint in (("rejectedIdentifier", "spelt right"), ("caa", "CAA record")):
+        told = failure.of(output, NAME, LETS_ENCRYPT, NOW, Answer("403", f"acme:error:{kind}"))
+        assert (told.kind, hint in told.hint) == ("refused", True)
+    told = failure.of(output, NAME, LETS_ENCRYPT, NOW, Answer("400", "acme:error:accountDoesNotExist"))
+    assert (told.kind, told.until) == ("account", None)
+    assert "S/certbot/config/accounts" in told.hint

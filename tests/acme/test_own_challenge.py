@@ -88,6 +88,61 @@ def test_a_closed_port_is_told(tmp_path: Path, leads: list[str]) -> None:
     assert "/etc/hosts" in told.hint
 
 
+@contextlib.contextmanager
+def redirecting(to: str) -> Iterator[int]:
+    """A server that leads every request elsewhere."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(301)
+            self.send_header("Location", to + self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_redirects_are_followed_as_an_authority_does(tmp_path: Path, leads: list[str]) -> None:
+    with serving(tmp_path) as port, redirecting(f"http://{NAME}:{port}") as door:
+        assert ask(tmp_path, door) is None
+    with serving(tmp_path) as port, redirecting(f"http://other.example.org:{port}") as door:
+        assert ask(tmp_path, door) is None
+
+
+@pytest.mark.parametrize("to", ["ftp://x", "http://[", "//", "http://shop.example.org:1"])
+def test_a_redirect_that_leads_nowhere_is_told(tmp_path: Path, leads: list[str], to: str) -> None:
+    with redirecting(to) as door:
+        told = ask(tmp_path, door)
+
+    assert told
+    assert f"answers 301 to {to}" in told.cause
+
+
+def test_a_redirect_in_a_circle_comes_to_an_end(tmp_path: Path, leads: list[str]) -> None:
+    with redirecting("") as door:
+        told = ask(tmp_path, door)
+
+    assert told
+    assert "answers 301" in told.cause
+
+
+def test_behind_the_proxy_protocol_the_name_must_lead_to_the_proxy(tmp_path: Path, leads: list[str]) -> None:
+    told = own_challenge.failure(NAME, str(tmp_path), [free_port()], Clock(), proxy_protocol=True)
+
+    assert told
+    assert f"with proxy_protocol {NAME} must name the proxy" in told.hint
+
+
 def test_a_name_without_an_address_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(-2, "Name or service not known")

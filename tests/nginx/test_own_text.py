@@ -33,20 +33,20 @@ def in_place(folder: Path, text: str) -> None:
 
 
 def test_a_new_project_believes_private_addresses(tmp_path: Path) -> None:
-    assert own_text(tmp_path).trust() == Trust(("private",), asks=True)
+    assert own_text(tmp_path).trust == Trust(("private",), asks=True)
 
 
 def test_one_whose_text_believes_everybody_goes_on_until_the_key_is_set(tmp_path: Path) -> None:
     in_place(tmp_path, OLD)
-    assert own_text(tmp_path).trust().proxies is None
-    in_place(tmp_path, lines(own_text(tmp_path).trust(), "log"))
-    assert own_text(tmp_path).trust().proxies is None
+    assert own_text(tmp_path).trust.proxies is None
+    in_place(tmp_path, lines(own_text(tmp_path).trust, "log"))
+    assert own_text(tmp_path).trust.proxies is None
 
-    said = own_text(tmp_path, 'trusted_proxies = "private"').trust()
+    said = own_text(tmp_path, 'trusted_proxies = "private"').trust
 
     assert said == Trust(("private",))
     in_place(tmp_path, lines(said, "log"))
-    assert own_text(tmp_path).trust().proxies == ("private",)
+    assert own_text(tmp_path).trust.proxies == ("private",)
 
 
 @pytest.mark.parametrize("keys", ["", "proxy_protocol = true", 'trusted_proxies = "198.51.100.7"'])

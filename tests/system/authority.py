@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests import certificates
@@ -29,10 +29,10 @@ class Authority:
     """
     pebble, which asks on `http_port` for its challenges; its DNS leads every name here unless a test says otherwise.
 
-    `age` is that of the certificate of its own door, in days.
+    `age` is that of the certificate of its own door, in days; for names in `blocked` it issues nothing.
     """
 
-    def __init__(self, folder: Path, http_port: int, age: float = 1) -> None:
+    def __init__(self, folder: Path, http_port: int, age: float = 1, blocked: Sequence[str] = ()) -> None:
         self.folder = folder
         self.log = folder / "pebble.log"
         self._api, self._management, self._dns, self._records = (free_port() for _ in range(4))
@@ -47,7 +47,7 @@ class Authority:
             "tlsPort": free_port(),
             "ocspResponderURL": "",
             "externalAccountBindingRequired": False,
-            "domainBlocklist": [],
+            "domainBlocklist": list(blocked),
             "retryAfter": {"authz": 1, "order": 1},
             "certificateValidityPeriod": 90 * 86400,
         }
@@ -110,8 +110,14 @@ class Authority:
 
 
 @contextlib.contextmanager
-def answering(folder: Path, status: int, problem: dict[str, object] | None = None) -> Iterator[str]:
-    """An authority that answers every request with this status; yields its address, door.crt is its certificate."""
+def answering(
+    folder: Path, status: int, problem: dict[str, object] | None = None, wait: str | None = None
+) -> Iterator[str]:
+    """
+    An authority that answers every request with this status; yields its address, door.crt is its certificate.
+
+    `wait` is what it says in Retry-After.
+    """
     door = DOORS.issue(folder, HERE, name="door")
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -120,6 +126,8 @@ def answering(folder: Path, status: int, problem: dict[str, object] | None = Non
             self.send_response(status)
             self.send_header("Content-Type", "application/problem+json")
             self.send_header("Content-Length", str(len(body)))
+            if wait:
+                self.send_header("Retry-After", wait)
             self.end_headers()
             self.wfile.write(body)
 

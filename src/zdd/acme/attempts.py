@@ -13,7 +13,7 @@ from zdd.host import files
 
 _FIRST, _LONGEST = 15 * 60.0, 24 * 3600.0  # seconds between tries: they double from the first to the longest
 # What an authority was not asked about costs nobody anything: the next deploy tries again at once.
-_AT_ONCE = ("name", "disk", "busy", "nginx")
+_AT_ONCE = ("name", "disk", "busy", "missing", "nginx")
 
 
 class Attempt(msgspec.Struct):

@@ -6,29 +6,34 @@ import time
 from collections.abc import Sequence
 
 from zdd.acme import certbot, failure, own_challenge
-from zdd.acme.certbot import LETS_ENCRYPT, Certbot
+from zdd.acme.accounts import Accounts
+from zdd.acme.certbot import Account, Certbot
 from zdd.acme.failure import Failure
 from zdd.acme.lineage import Folders
+from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError, of_system
-from zdd.host import files
+from zdd.host.command import Result
 from zdd.nginx.certificate_store import Pair
 from zdd.project import Project
 
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+
 
 class Authority:
-    """The authority that the project's configuration of today names; `ports` are those that its nginx listens on."""
+    """The authority that a section [nginx] names; `ports` are those that the project's nginx listens on."""
 
-    def __init__(self, project: Project, ports: Sequence[int]) -> None:
+    def __init__(self, project: Project, nginx: NginxSection, ports: Sequence[int]) -> None:
         self.project = project
         self.paths = project.paths
-        self.server = project.config.nginx.acme_server or LETS_ENCRYPT
+        self.nginx = nginx
+        self.account = Account(server(nginx), nginx.acme_email)
         self.folders = Folders(project.paths.certbot, project.paths.acme)
         self._ports = ports
         self._certbot: Certbot | None = None
 
     def is_another(self, host: str) -> bool:
         """Return whether the host's certificate is known to come from another authority, such as a staging server."""
-        return self.folders.server(host) not in (None, self.server)
+        return self.folders.server(host) not in (None, self.account.server)
 
     def obtain(self, host: str) -> Pair | Failure:
         """
@@ -40,37 +45,47 @@ class Authority:
             return self._had(host) or self._unreachable(host) or self._asked(host)
         except OSError as error:
             return Failure("disk", f"{host}: {of_system(error)}", "put that right, then `zddeploy certificates renew`")
-        except UsageError as error:
-            return Failure("certbot", error.message, error.hint or "")
 
     def _had(self, host: str) -> Pair | None:
         return None if self.is_another(host) else self.folders.newest(host, time.time())
 
     def _unreachable(self, host: str) -> Failure | None:
-        return own_challenge.failure(host, self.paths.acme, self._ports, self.project.clock)
+        behind = self.nginx.proxy_protocol
+        return own_challenge.failure(host, self.paths.acme, self._ports, self.project.clock, behind)
 
     def _asked(self, host: str) -> Pair | Failure:
-        if self._certbot is None:
-            self._certbot = certbot.find(self.project.commands)
-            self._accept_terms()
-        email, commands, check = (
-            self.project.config.nginx.acme_email,
-            self.project.commands,
-            self.project.interrupts.check,
-        )
+        try:
+            program = self._certbot = self._certbot or certbot.find(self.project.commands)
+        except UsageError as error:
+            return Failure("missing", error.message, f"{error.hint}, then `zddeploy certificates renew`")
+        self._introduce(program)
+        begun = time.time()
         with self.project.events.timed("certificate", f"certificate for {host}"):
-            printed = certbot.ask(self._certbot, self.folders, host, self.server, email, commands, check)
+            printed = program.issue(host, self.account, self.folders, self._run)
         if printed is not None:
-            return failure.of(printed, host, self.server, time.time(), self.folders.answer())
-        return self.folders.newest(host, time.time()) or _useless(host, self.server)
+            return failure.of(printed, host, self.account.server, time.time(), self.folders.answer(begun))
+        return self.folders.newest(host, time.time()) or _useless(host, self.account.server)
 
-    def _accept_terms(self) -> None:
-        """Say, before the first request to an authority, that its terms are accepted."""
-        told = f"{self.paths.certbot}/terms"
-        known = (files.read(told, "replace") or "").splitlines()
-        if self.server not in known:
-            self.project.events.notice(terms(self.server))
-            files.write(told, "\n".join([*known, self.server, ""]), mode=0o600)
+    def _introduce(self, program: Certbot) -> None:
+        """Say whose terms are accepted, before the first request; tell the authority an address that has changed."""
+        known = Accounts(f"{self.paths.certbot}/accounts.json")
+        if not known.knows(self.account.server):
+            self.project.events.notice(terms(self.account.server))
+        elif not known.has_moved(self.account):
+            return
+        elif printed := program.tell_email(self.account, self.folders, self._run):
+            self.project.events.notice(f"{self.account.server} keeps the former acme_email: {failure.words(printed)}")
+        known.learn(self.account)
+
+    def _run(self, argv: Sequence[str]) -> Result:
+        """Run certbot in our environment, so that REQUESTS_CA_BUNDLE and a proxy hold for it, too."""
+        interrupt = self.project.interrupts.check
+        return self.project.commands.run(argv, self.folders.root, timeout=certbot.PATIENCE, interrupt=interrupt)
+
+
+def server(nginx: NginxSection) -> str:
+    """Return the URL of the directory of the authority that a section [nginx] names."""
+    return nginx.acme_server or LETS_ENCRYPT
 
 
 def terms(server: str) -> str:

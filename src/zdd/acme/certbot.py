@@ -9,16 +9,42 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from zdd.acme import failure
 from zdd.acme.lineage import Folders
 from zdd.errors import UsageError
-from zdd.host.command import Commands, cannot_run, which
+from zdd.host.command import Commands, Result, cannot_run, which
 
 OLDEST = (1, 12)  # the first with elliptic keys and all options below; Debian 11 has it
 INSTALL = "pip install 'zddeploy[https]'"
-LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+PATIENCE = 300.0  # seconds for one certificate: authorities queue orders
 
-_PATIENCE = 300.0  # seconds for one certificate: authorities queue orders
 _KEPT_LOGS = "20"
+# A cli.ini of the system's certbot holds here, too, where options do not say otherwise. What its certificates need,
+# such as a reload of another server, must not be done for those of zdd.
+_OURS = (
+    "--authenticator=webroot",
+    "--preferred-challenges=http",
+    "--no-directory-hooks",
+    "--pre-hook=",
+    "--post-hook=",
+    "--deploy-hook=",
+)
+
+Run = Callable[[Sequence[str]], Result]
+"""Runs a command line, and returns how it ended."""
+
+
+class Account(NamedTuple):
+    """Whose certificates are asked for: the URL of the authority's directory, and where it may write to."""
+
+    server: str
+    email: str | None
+
+    @property
+    def options(self) -> list[str]:
+        """What certbot is told of it."""
+        who = [f"--email={self.email}", "--no-eff-email"] if self.email else ["--register-unsafely-without-email"]
+        return ["--agree-tos", f"--server={self.server}", *who]
 
 
 class Certbot(NamedTuple):
@@ -26,6 +52,22 @@ class Certbot(NamedTuple):
 
     argv: Sequence[str]
     version: tuple[int, ...]
+
+    def issue(self, host: str, account: Account, folders: Folders, run: Run) -> str | None:
+        """
+        Have a new certificate for the host put into its lineage; return None, or what certbot printed when it failed.
+
+        Raises OSError.
+        """
+        folders.make(host)
+        how = ["--non-interactive", "--force-renewal", "--key-type=ecdsa", f"--max-log-backups={_KEPT_LOGS}"]
+        which_one = [f"--cert-name={host}", f"--domain={host}", f"--webroot-path={folders.webroot}"]
+        return _failed(run([*self.argv, "certonly", *how, *_OURS, *which_one, *account.options, *folders.options]))
+
+    def tell_email(self, account: Account, folders: Folders, run: Run) -> str | None:
+        """Tell the authority another address to write to; return None, or what certbot printed when it failed."""
+        how = ["--non-interactive", f"--max-log-backups={_KEPT_LOGS}"]
+        return _failed(run([*self.argv, "update_account", *how, *account.options, *folders.options]))
 
 
 def find(commands: Commands) -> Certbot:
@@ -42,7 +84,7 @@ def find(commands: Commands) -> Certbot:
     except OSError as error:
         raise UsageError(cannot_run(argv[0], error), hint=f"once: {INSTALL}") from error
     if not (found := re.search(r"certbot (\d+)\.(\d+)", printed)):
-        raise UsageError(f"{' '.join(argv)} does not work: {printed.strip()[-200:]}", hint=f"once: {INSTALL}")
+        raise UsageError(f"{argv[0]} does not work: {failure.words(printed)}", hint=f"once: {INSTALL}")
     version = (int(found[1]), int(found[2]))
     if version < OLDEST:
         oldest = ".".join(map(str, OLDEST))
@@ -66,38 +108,5 @@ def _argv() -> list[str] | None:
     return [found] if found else None
 
 
-def ask(
-    certbot: Certbot,
-    folders: Folders,
-    name: str,
-    server: str,
-    email: str | None,
-    commands: Commands,
-    interrupt: Callable[[], None],
-) -> str | None:
-    """
-    Have a new certificate for the name put into its lineage; return None, or what certbot printed when it failed.
-
-    The environment is ours, so that REQUESTS_CA_BUNDLE and a proxy hold for certbot, too. `interrupt` may raise; then
-    certbot is killed. Raises OSError.
-    """
-    folders.make(name)
-    who = [f"--email={email}", "--no-eff-email"] if email else ["--register-unsafely-without-email"]
-    argv = [
-        *certbot.argv,
-        "certonly",
-        "--non-interactive",
-        "--agree-tos",
-        "--webroot",
-        "--force-renewal",
-        "--key-type=ecdsa",
-        "--no-directory-hooks",
-        f"--max-log-backups={_KEPT_LOGS}",
-        f"--server={server}",
-        f"--cert-name={name}",
-        f"--domain={name}",
-        *who,
-        *folders.options(),
-    ]
-    result = commands.run(argv, cwd=folders.root, timeout=_PATIENCE, interrupt=interrupt)
+def _failed(result: Result) -> str | None:
     return None if result.status == 0 else result.output

@@ -7,8 +7,21 @@ import re
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from zdd.acme.answer import NO_ANSWER, Answer
+
 Kind = Literal[
-    "name", "refused", "limited", "authority", "trust", "clock", "account", "disk", "busy", "certbot", "nginx"
+    "name",
+    "refused",
+    "limited",
+    "authority",
+    "trust",
+    "clock",
+    "account",
+    "disk",
+    "busy",
+    "missing",
+    "certbot",
+    "nginx",
 ]
 
 ABOUT_THE_NAME = ("name", "refused", "limited")  # another name may fare better; with all others, none will
@@ -25,6 +38,25 @@ _UNREACHED = (
     "No route to host",
     "Connection reset",
 )
+# The kinds of error (RFC 8555) by which an order for a name is refused, not its challenge; and certbot's words.
+_OF_THE_NAME = (
+    r"acme:error:(rejectedIdentifier|unsupportedIdentifier|caa|dns|dnssec|connection|tls|unknownHost)\b",
+    "will not issue certificates for the identifier",
+    r"CAA\) records forbid the CA",
+)
+_OF_THE_ACCOUNT = (
+    "invalidEmail",
+    "invalidContact",
+    "unsupportedContact",
+    "externalAccountRequired",
+    "external account binding",
+    "userActionRequired",
+    "accountDoesNotExist",
+    "account that does not exist",
+    "Account is not valid",
+    "Unable to register an account",
+)
+_IPV6 = re.compile(r"\[?(?=[^ ]*:[^ ]*:)[0-9a-fA-F:.]+\]?: ")  # how an authority begins what it says of an address
 _LONGEST = 300  # characters of certbot's words
 _AGAIN = "then `zddeploy certificates renew`"
 _BY_ITSELF = "zdd tries again later by itself"
@@ -50,19 +82,24 @@ class _Said(NamedTuple):
     name: str
     host: str
     now: float
-    answer: str
+    answer: Answer
+
+    @property
+    def until(self) -> float | None:
+        """The time before which the authority wants no other try, None if it says none."""
+        return _until(self.output) or self.answer.until
 
 
-def of(output: str, name: str, server: str, now: float, answer: str = "") -> Failure:
+def of(output: str, name: str, server: str, now: float, answer: Answer = NO_ANSWER) -> Failure:
     """
     Return the cause in what certbot has printed when it failed for the name; `now` is this machine's clock.
 
-    `answer` is the status and the kind of error in the authority's last answer, which certbot does not always print.
+    `answer` is the authority's last one, of which certbot does not print all.
     """
     said = _Said(output, name, re.sub(r"^https?://([^/]*).*", r"\1", server), now, answer)
     for kind, pattern, make in _CAUSES:
-        if re.search(pattern, f"{output}\n{answer}", re.IGNORECASE):
-            return Failure(kind, *make(said), _until(output) if kind == "limited" else None)
+        if re.search(pattern, f"{output}\n{answer.words}", re.IGNORECASE):
+            return Failure(kind, *make(said), said.until if kind in ("limited", "authority") else None)
     return Failure("certbot", f"certbot failed: {words(output)}", f"the log in S/certbot/logs has more; {_AGAIN}")
 
 
@@ -96,8 +133,7 @@ def _busy(_: _Said) -> tuple[str, str]:
 
 
 def _limited(said: _Said) -> tuple[str, str]:
-    until = _until(said.output)
-    when = f"after {utc(until)}" if until else "later"
+    when = f"after {utc(said.until)}" if said.until else "later"
     hint = f"zdd tries again {when} by itself; for trials an authority has a staging server (acme_server)"
     return f"{said.host} limits how often it is asked: {words(said.output)}", hint
 
@@ -105,13 +141,33 @@ def _limited(said: _Said) -> tuple[str, str]:
 def _refused(said: _Said) -> tuple[str, str]:
     problem = _PROBLEM.search(said.output)
     kind, detail = (problem["type"], problem["detail"].strip()) if problem else ("", words(said.output))
-    hint = {
+    return (
+        f"{said.host} could not verify {said.name}: {detail[:_LONGEST]}",
+        f"{_way_out(said, kind, detail)}; {_AGAIN}",
+    )
+
+
+def _way_out(said: _Said, kind: str, detail: str) -> str:
+    """Return what to do about a name that an authority could not verify."""
+    if kind == "connection" and _IPV6.match(detail):
+        return (
+            "the authority asks by IPv6, at the name's AAAA record: have nginx listen there, too "
+            '(listen = ["80", "[::]:80"]), or take that record away'
+        )
+    return {
         "dns": f"{said.name} needs an A or AAAA record, in the public DNS, that names this machine",
+        "dnssec": f"the DNSSEC signatures of {said.name} are wrong: look at them where its DNS is",
         "connection": f"port 80 of {said.name} must be open from everywhere: look at firewalls before this machine",
         "unauthorized": f"another machine answers for {said.name}: look at its A and AAAA records",
-        "caa": f"the CAA record of {said.name} allows other authorities only",
+        "caa": f"the CAA record of {said.name} allows other authorities only: add one for this authority",
     }.get(kind, f"look at what {said.host} says")
-    return f"{said.host} could not verify {said.name}: {detail[:_LONGEST]}", f"{hint}; {_AGAIN}"
+
+
+def _rejected(said: _Said) -> tuple[str, str]:
+    what = f"{said.host} issues nothing for {said.name}: {words(said.output)}"
+    if "CAA" in said.output or said.answer.kind == "acme:error:caa":
+        return what, f"{_way_out(said, 'caa', '')}; {_AGAIN}"
+    return what, f"look whether host is spelt right, and at the DNS of {said.name}; {_AGAIN}"
 
 
 def _clock(said: _Said) -> tuple[str, str]:
@@ -125,13 +181,24 @@ def _trust(said: _Said) -> tuple[str, str]:
 
 
 def _account(said: _Said) -> tuple[str, str]:
-    return f"{said.host} gives no account: {words(said.output)}", f"look at acme_email in [nginx], {_AGAIN}"
+    output = f"{said.output}\n{said.answer.kind}"
+    if re.search("external ?account", output, re.IGNORECASE):
+        hint = "write the eab-kid and eab-hmac-key that you have from it into /etc/letsencrypt/cli.ini"
+    elif re.search("account ?that does not exist|accountDoesNotExist|Account is not valid", output, re.IGNORECASE):
+        hint = "it has lost or closed the account: remove S/certbot/config/accounts, and it gets a new one"
+    else:
+        hint = "look at acme_email in [nginx]"
+    return f"{said.host} gives no account: {words(said.output)}", f"{hint}, {_AGAIN}"
 
 
 def _broken(said: _Said) -> tuple[str, str]:
-    status = re.search(r"<Response \[(5\d\d)\]>|status (5\d\d)", f"{said.output}\n{said.answer}")
+    status = re.search(r"<Response \[(5\d\d)\]>|status (5\d\d)", f"{said.output}\n{said.answer.words}")
     what = f"answers with status {status[1] or status[2]}" if status else f"fails: {words(said.output)}"
     return f"the authority {said.host} {what}", _BY_ITSELF
+
+
+def _slow(said: _Said) -> tuple[str, str]:
+    return f"the authority {said.host} is slow: it has not issued the certificate in time", _BY_ITSELF
 
 
 def _away(said: _Said) -> tuple[str, str]:
@@ -150,9 +217,13 @@ _CAUSES: tuple[tuple[Kind, str, Callable[[_Said], tuple[str, str]]], ...] = (
         _limited,
     ),
     ("refused", r"Type: +\w+\s+Detail: ", _refused),
+    ("refused", "|".join(_OF_THE_NAME), _rejected),
     ("clock", r"certificate (is not yet valid|has expired)", _clock),
     ("trust", r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", _trust),
+    ("account", "|".join(_OF_THE_ACCOUNT[:-1]), _account),
     ("authority", r"<Response \[5\d\d\]>|status 5\d\d|serverInternal|internal error|Service busy", _broken),
+    ("authority", r"badNonce|anti-replay nonce", _broken),
+    ("authority", r"\(killed: not done after|acme\.errors\.TimeoutError", _slow),
     ("authority", r"ConnectionError|ConnectTimeout|ReadTimeout|NewConnectionError|Timeout|Errno 11[013]\b", _away),
-    ("account", r"invalidEmail|invalidContact|unsupportedContact|Unable to register an account", _account),
+    ("account", _OF_THE_ACCOUNT[-1], _account),
 )

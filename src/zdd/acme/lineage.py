@@ -6,7 +6,8 @@ import os
 import re
 from typing import NamedTuple
 
-from zdd.acme import certificates
+from zdd.acme import answer, certificates
+from zdd.acme.answer import Answer
 from zdd.acme.certificates import Held
 from zdd.host import files
 from zdd.nginx.certificate_store import Pair
@@ -35,21 +36,19 @@ class Folders(NamedTuple):
             for path in (f"{self._config}/live/{host}", f"{self._config}/archive/{host}", self._settings(host)):
                 files.remove_tree(path)
 
+    @property
     def options(self) -> list[str]:
-        """Return the options that name the folders."""
-        folders = [f"--config-dir={self._config}", f"--work-dir={self._work}", f"--logs-dir={self._logs}"]
-        return [*folders, f"--webroot-path={self.webroot}"]
+        """The options that name certbot's own folders."""
+        return [f"--config-dir={self._config}", f"--work-dir={self._work}", f"--logs-dir={self._logs}"]
 
     def server(self, host: str) -> str | None:
         """Return the authority that the host's certificate came from, None if that is not known."""
         found = re.search(r"(?m)^server\s*=\s*(\S+)", files.read(self._settings(host), "replace") or "")
         return found[1] if found else None
 
-    def answer(self) -> str:
-        """Return the status and the kind of error in the authority's last answer, as far as certbot has logged them."""
-        log = "\n".join(files.tail(f"{self._logs}/letsencrypt.log", 400))
-        status, kind = re.findall(r'HTTP/1\.\d" (\d{3})', log)[-1:], re.findall(r"acme:error:\w+", log)[-1:]
-        return ", ".join([*(f"status {each}" for each in status if each >= "400"), *kind])
+    def answer(self, since: float) -> Answer:
+        """Return what the authority has answered last, to a certbot that was started then (as of time.time())."""
+        return answer.last(f"{self._logs}/letsencrypt.log", since)
 
     def newest(self, host: str, now: float) -> Pair | None:
         """

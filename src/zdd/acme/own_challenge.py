@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import urllib.parse
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from zdd.acme.failure import Failure
 from zdd.host import files
 from zdd.host.clock import Clock
-from zdd.instances.health.request import NotHttp
+from zdd.instances.health.request import Answer, NotHttp
 from zdd.nginx import client
 from zdd.nginx.config.listen import Visit
 
@@ -19,10 +20,11 @@ PLACE = "/.well-known/acme-challenge/"
 
 _PORT = 80  # where an authority asks (RFC 8555, section 8.3)
 _PATIENCE = 5.0  # seconds for each address
+_REDIRECTS = 5  # that are followed; authorities follow ten
 _ETC_HOSTS = "where a router does not lead this machine back to itself, a line `127.0.0.1 {}` in /etc/hosts does"
 
 
-class _Answer(NamedTuple):
+class _Found(NamedTuple):
     """What was found at one address; `problem` is None if our own file was there."""
 
     address: str
@@ -30,13 +32,15 @@ class _Answer(NamedTuple):
     answered: bool = False
 
 
-def failure(name: str, webroot: str, ports: Sequence[int], clock: Clock) -> Failure | None:
+def failure(
+    name: str, webroot: str, ports: Sequence[int], clock: Clock, proxy_protocol: bool = False
+) -> Failure | None:
     """
     Return why a file in `webroot` cannot be had by the name; None if it can.
 
     The name is looked up as this machine does it. `ports` are those that our nginx listens on. What answers somewhere
     must be our nginx; an address that does not answer is no failure if another one does, as an authority tries both.
-    Raises OSError if the file cannot be written.
+    With `proxy_protocol` it answers only what comes through a proxy. Raises OSError if the file cannot be written.
     """
     try:
         addresses = _addresses(name)
@@ -52,6 +56,8 @@ def failure(name: str, webroot: str, ports: Sequence[int], clock: Clock) -> Fail
         return None
     cause = f"{name} leads to {', '.join(f'{answer.address}, which {answer.problem}' for answer in answers)}"
     hint = f"port {_PORT} must be open, and {name} must name this machine; {_ETC_HOSTS.format(name)}"
+    if proxy_protocol:
+        hint = f"with proxy_protocol {name} must name the proxy, and port {_PORT} there must lead to this machine"
     return Failure("name", cause, hint)
 
 
@@ -73,21 +79,53 @@ def file(webroot: str) -> Iterator[tuple[str, str]]:
         files.remove(folder + token)
 
 
-def _ask(name: str, address: str, token: str, text: str, ports: Sequence[int], clock: Clock) -> _Answer:
+def _ask(name: str, address: str, token: str, text: str, ports: Sequence[int], clock: Clock) -> _Found:
     """Ask an address at port 80, and if nobody listens there where our nginx listens: a router may lead there."""
     problem = ""
     for port in dict.fromkeys([_PORT, *([] if _PORT in ports else ports)]):
         try:
-            answer = client.ask(Visit(name, (address, port), name, token), clock, _PATIENCE)
+            answer = _followed(Visit(name, (address, port), name, token), clock)
         except TimeoutError:
             problem = problem or f"does not answer on port {port}"
         except NotHttp as error:
-            return _Answer(address, f"does not speak HTTP on port {port}: {error}", answered=True)
+            return _Found(address, f"does not speak HTTP on port {port}: {error}", answered=True)
         except OSError as error:
             problem = problem or f"refuses port {port}: {error.strerror or error}"
         else:
             if answer.status == 200 and answer.excerpt == text:
-                return _Answer(address, None, answered=True)
+                return _Found(address, None, answered=True)
             to = f" to {answer.location}" if answer.location else ""
-            return _Answer(address, f"answers {answer.status}{to} on port {port}, not our file", answered=True)
-    return _Answer(address, problem)
+            return _Found(address, f"answers {answer.status}{to} on port {port}, not our file", answered=True)
+    return _Found(address, problem)
+
+
+def _followed(visit: Visit, clock: Clock) -> Answer:
+    """
+    Return the answer at the end of the redirects that a visit meets; of one that leads nowhere, the redirect itself.
+
+    An authority follows them, too, and accepts any certificate on the way. Raises as client.ask does.
+    """
+    answer = client.ask(visit, clock, _PATIENCE)
+    for _ in range(_REDIRECTS):
+        try:
+            if (onward := _onward(visit, answer)) is None:
+                break
+            answer, visit = client.ask(onward, clock, _PATIENCE), onward
+        except (OSError, ValueError, NotHttp):  # an unknown name, no URL, nobody there
+            break
+    return answer
+
+
+def _onward(visit: Visit, answer: Answer) -> Visit | None:
+    """Return the visit that a redirect leads to, None if it is none. Raises OSError and ValueError."""
+    if answer.status not in (301, 302, 303, 307, 308) or not answer.location:
+        return None
+    here = f"{'https' if visit.tls else 'http'}://{visit.host}{visit.path}"
+    there = urllib.parse.urlsplit(urllib.parse.urljoin(here, answer.location))
+    if there.scheme not in ("http", "https") or not there.hostname:
+        return None
+    tls = there.scheme == "https"
+    same = there.hostname == urllib.parse.urlsplit(here).hostname
+    address = visit.address[0] if same else _addresses(there.hostname)[0]
+    path = there.path + (f"?{there.query}" if there.query else "")
+    return Visit(visit.service, (address, there.port or (443 if tls else 80)), there.netloc, path or "/", tls)

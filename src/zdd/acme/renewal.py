@@ -53,7 +53,9 @@ class Outcome(NamedTuple):
 
 class Renewal:
     """
-    One look at all hosts of the project, as it was deployed; the authority is always today's.
+    One look at all hosts of the project, as it was deployed; the authority is today's, as far as today's names one.
+
+    Where what was deployed has no certificates by ACME, nothing is done: nginx would not answer the challenges.
 
     With `at_once` nobody waits until the pause after a failure is over.
     """
@@ -65,10 +67,11 @@ class Renewal:
         self.paths = project.paths
         self.store = of_nginx.store(project.paths)
         self.attempts = Attempts(f"{project.paths.certbot}/attempts.json")
-        config = in_force(project).config
-        self.hosts = of_nginx.hosts(config)
-        addresses = (listen.address([address]) for address in config.nginx.listen)
-        self.authority = Authority(project, [address[1] for address in addresses if address])
+        deployed, today = in_force(project).config, project.config.nginx
+        self.hosts = of_nginx.hosts(deployed) if deployed.nginx.https == "auto" else []
+        addresses = (listen.address([address]) for address in deployed.nginx.listen)
+        asked = today if today.https == "auto" else deployed.nginx
+        self.authority = Authority(project, asked, [address[1] for address in addresses if address])
         self.failed: dict[str, Attempt] = {}
         self.waiting: set[str] = set()
 
@@ -78,6 +81,8 @@ class Renewal:
 
         Raises Locked if somebody else does the same, and Interrupted. What fails for a host is in its outcome.
         """
+        if not self.hosts:
+            return []
         new: dict[str, Pair] = {}
         if self._due() or not self._is_in_use():
             with self._alone():

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from zdd.acme import certbot, certificates
-from zdd.acme.authority import terms
+from zdd.acme import authority, certbot, certificates
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import systemd
@@ -23,7 +22,7 @@ def findings(project: Project) -> Iterator[Finding]:
     if project.config.nginx.https != "auto":
         return
     yield from _certbot(project)
-    yield fine(terms(project.config.nginx.acme_server or certbot.LETS_ENCRYPT))
+    yield fine(authority.terms(authority.server(project.config.nginx)))
     now = time.time()
     for host, failed in tried(project).all().items():
         yield warning(

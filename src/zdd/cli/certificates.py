@@ -12,7 +12,6 @@ from zdd import terminal
 from zdd.cli import options
 from zdd.cli.screen import JsonLines
 from zdd.errors import UsageError
-from zdd.events import Result
 from zdd.operate import certificates
 from zdd.operate.certificates import CertificateStatus
 from zdd.project import Project
@@ -76,12 +75,6 @@ def _renew(project: Project, scheduled: bool, as_json: bool) -> int:
     """Renew what is due."""
     if as_json:
         project.events.listeners.append(JsonLines())
-    nginx = project.config.nginx
-    if not nginx.is_tls:
-        project.events.send(Result(text="there are none: [nginx] has neither https nor certificate"))
-        return 0
     from zdd.deploy import certificates as renewing  # here, because looking needs nothing of it
 
-    if nginx.certificate:
-        return renewing.use_files(project)
     return renewing.renew(project, scheduled)

@@ -1,6 +1,5 @@
 """HTTPS by zdd's own nginx: its defaults, and settings that contradict each other."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
@@ -125,7 +124,7 @@ def _uncertified(host: str, is_public: bool) -> str | None:
     if hosts.is_pattern(host):
         instead = "name each host" if host.startswith("~") else "name each host, or set certificate"
         return f"an authority certifies a pattern by DNS only; {instead}"
-    if host.startswith("[") or re.fullmatch(hosts.ADDRESS, host):
+    if hosts.is_address(host):
         return "certificates are for names, not for addresses"
     if "_" in host:
         return "a name with _ gets no certificate"

@@ -7,6 +7,7 @@ Names: https://nginx.org/en/docs/http/server_names.html. Paths: nginx compares t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 _LABEL = "[A-Za-z0-9_-]{1,63}"
@@ -46,6 +47,11 @@ def as_typed(pattern: str) -> str:
 def is_pattern(name: str) -> bool:
     """Return whether the name is a pattern, which matches more than one name."""
     return name.startswith(("*", ".", "~")) or name.endswith("*")
+
+
+def is_address(name: str) -> bool:
+    """Return whether it is an address, of which clients say nothing when they begin to speak TLS."""
+    return name.startswith("[") or re.fullmatch(ADDRESS, name) is not None
 
 
 def meant(name: str) -> list[str]:

@@ -35,7 +35,28 @@ def after_deploy(project: Project) -> None:
         _tell(project, outcome, time.time())
 
 
-def use_files(project: Project) -> int:
+def renew(project: Project, scheduled: bool) -> int:
+    """
+    Renew the certificates of what is deployed, whatever the configuration of today says; return the exit code.
+
+    Raises ZddError as `_ask` and `_use_files` do.
+    """
+    serving = renewal.in_force(project).config.nginx
+    if project.tables.current() is None:
+        text = "nothing is deployed, so nginx has no certificate; `zddeploy` sees to it"
+    elif serving.https == "auto":
+        return _ask(project, scheduled)
+    elif serving.certificate:
+        return _use_files(project)
+    elif project.config.nginx.is_tls:
+        text = "what is deployed has no HTTPS yet; `zddeploy` sees to its certificates, too"
+    else:
+        text = "there are none: [nginx] has neither https nor certificate"
+    project.events.send(Result(text=text))
+    return 0
+
+
+def _use_files(project: Project) -> int:
     """
     Have nginx use the files that `certificate` and `certificate_key` name, if they have changed; return the exit code.
 
@@ -54,17 +75,13 @@ def use_files(project: Project) -> int:
     return 0
 
 
-def renew(project: Project, scheduled: bool) -> int:
+def _ask(project: Project, scheduled: bool) -> int:
     """
     Ask for the certificates that are due, report what became of them, and return the exit code.
 
     Without `scheduled` the authority is asked even if it has refused a short time ago. Raises ZddError if one that is
     due could not be had, and Locked.
     """
-    if project.tables.current() is None:
-        text = "nothing is deployed, so no authority could see that the hosts are yours; `zddeploy` asks it, too"
-        project.events.send(Result(text=text))
-        return 0
     with project.interrupts.caught():
         changing = renewal.patient(project)
         outcomes = Renewal(project, lambda: recovery.changing(changing, _NAME), at_once=not scheduled).run()

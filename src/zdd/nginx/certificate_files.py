@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError
@@ -33,7 +35,7 @@ def usable(nginx: NginxSection, known: CertificateStore, hosts: Sequence[str]) -
         if current == pair.digest:
             return pair
         if not known.has(FILES, pair.digest):
-            require_match(nginx)
+            require_match(nginx, pair)
     except UsageError:
         return None
     is_worse = _is_refused(pair.certificate, hosts) and not _is_refused(known.read(FILES), hosts)
@@ -48,18 +50,24 @@ def _is_refused(pem: str | None, hosts: Sequence[str]) -> bool:
 
 
 def read(nginx: NginxSection) -> Pair:
-    """Return the content of the two files. Raises UsageError if one of them cannot be read, or is something else."""
+    """
+    Return the content of the two files. Raises UsageError if one of them cannot be read, or is something else.
+
+    nginx gets copies: so a byte order mark, which OpenSSL does not know, is left out of them.
+    """
     return Pair(_text("certificate", nginx), _text("certificate_key", nginx))
 
 
 def _text(key: str, nginx: NginxSection) -> str:
     path = getattr(nginx, key)
     try:
-        text = foreign.data(str(path), _LARGEST).decode("ascii", "replace")
+        data = foreign.data(str(path), _LARGEST)
     except OSError as error:
         raise UsageError(
             f"cannot read {key} {path}: {error.strerror}", hint="nginx reads it as the user who runs zddeploy"
         ) from error
+    is_wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = data.decode("utf-16" if is_wide else "utf-8-sig", "replace")
     if _KINDS[key] not in text:
         what = "private key" if key == "certificate_key" else "certificate"
         raise UsageError(
@@ -69,15 +77,20 @@ def _text(key: str, nginx: NginxSection) -> str:
     return text
 
 
-def require_match(nginx: NginxSection) -> None:
-    """Raise UsageError if the key is not the certificate's, or if OpenSSL cannot read one of the files."""
+def require_match(nginx: NginxSection, pair: Pair) -> None:
+    """
+    Raise UsageError if the key is not the certificate's, or if OpenSSL cannot read one of them.
+
+    It looks at the pair that was read, and not at the files once more: they may be replaced just now.
+    """
     import ssl  # here, because only a new certificate is compared with its key
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate, key = os.fspath(nginx.certificate or ""), os.fspath(nginx.certificate_key or "")
-    both = f"certificate {certificate} and certificate_key {key}"
+    key = nginx.certificate_key
+    both = f"certificate {nginx.certificate} and certificate_key {key}"
     try:
-        context.load_cert_chain(certificate, key, _no_password)
+        with _in_memory(pair.certificate) as one, _in_memory(pair.key) as other:
+            context.load_cert_chain(one, other, _no_password)
     except _Encrypted:
         raise UsageError(
             f"certificate_key {key} is encrypted, and nobody types its password when nginx starts",
@@ -90,8 +103,15 @@ def require_match(nginx: NginxSection) -> None:
                 hint="the host's own certificate must be the first in its file, before those of its chain",
             ) from None
         raise UsageError(f"{both} cannot be used: OpenSSL says {error.reason or error}") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {both}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _in_memory(text: str) -> Iterator[str]:
+    """Yield the path of a file with this text that is on no disk: Python's ssl takes keys from files alone."""
+    with os.fdopen(os.memfd_create("pem"), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
 
 
 def _no_password() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
+from zdd.host import reach
 from zdd.layout import Layout
 from zdd.nginx import certificate_files, certificate_states, certificates, x509
 from zdd.nginx.certificate_states import SOON
@@ -69,7 +71,7 @@ def of_files(config: Config, paths: Layout) -> Iterator[Finding]:
     try:
         pair = certificate_files.read(nginx)
         if not certificates.store(paths).holds(certificates.FILES, pair):
-            certificate_files.require_match(nginx)
+            certificate_files.require_match(nginx, pair)
         chain = x509.read(pair.certificate)
     except UsageError as problem:
         yield error(problem.message, "nginx cannot work with it", problem.hint or "")
@@ -126,6 +128,12 @@ def _key(config: Config) -> Iterator[Finding]:
             "whoever has it can pretend to be this site",
             f"`chmod 600 {key}`",
         )
+    elif place := _changeable(config, key):
+        yield warning(
+            f"others than root can change certificate_key {key} ({place})",
+            "whoever has it, or puts another one there, can pretend to be this site",
+            "let only root own and write it, and the folders above it",
+        )
     source = config.release.source if config.release else ""
     if source.startswith("/") and Path(key).is_relative_to(source):
         yield error(
@@ -133,6 +141,12 @@ def _key(config: Config) -> Iterator[Finding]:
             "each release would have a copy of it, which the apps can read",
             "move it to a folder of its own, such as one below /etc",
         )
+
+
+def _changeable(config: Config, key: str) -> str | None:
+    """Return what of the key's path others could change, where root deploys; but not if the configuration is theirs."""
+    place = reach.changeable(key, 0, 0) if os.geteuid() == 0 else None
+    return None if place == reach.changeable(str(config.path), 0, 0) else place
 
 
 def _cure(config: Config) -> str:

@@ -109,8 +109,7 @@ def require(config: Config, paths: Layout) -> None:
 
             placeholder.require(known)
     elif config.nginx.certificate and known.current(FILES) is None:
-        certificate_files.read(config.nginx)
-        certificate_files.require_match(config.nginx)
+        certificate_files.require_match(config.nginx, certificate_files.read(config.nginx))
 
 
 def _issued(known: CertificateStore, host: str) -> Certificate:

@@ -7,12 +7,13 @@ import os
 import pwd
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from zdd.conf.assets import by_path
 from zdd.conf.services import RunService, StaticService
 from zdd.finding import Finding, warning
 from zdd.host import files, reopen
-from zdd.nginx import addresses, log_findings, own_needs, untrusted, users
+from zdd.nginx import addresses, log_findings, own_needs, tls_changes, untrusted, users
 from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import listen, parse, render, server_lines, sticky, trust, visits
 from zdd.nginx.config.listen import Address, Visit
@@ -44,7 +45,7 @@ class OwnText(ManagedText):
 
     def require(self) -> None:
         """Raise UsageError for lines that cannot stand in a server block, and for what this nginx cannot do."""
-        own_needs.require(self.config, self.paths, self.binary(), self.trust())
+        own_needs.require(self.config, self.paths, self.binary(), self.trust)
 
     def make_folder(self) -> None:
         """Make the folder below S, the certificates that the text names, and what nginx logs into."""
@@ -93,7 +94,7 @@ class OwnText(ManagedText):
             precompressed=self.binary().precompressed if sites or assets else (),
             gzip=nginx.gzip,
             reloads=any(app.socket == "tcp" for app in apps),
-            trust=self.trust(),
+            trust=self.trust,
             server_lines=nginx.server_lines,
             mark=self.mark(),
             tls=self._tls(),
@@ -127,9 +128,10 @@ class OwnText(ManagedText):
             look = certificate_findings.refused if new else certificate_findings.findings
             yield from look(self.config, self.paths)
 
+    @cached_property
     def trust(self) -> Trust:
         """
-        Return whose X-Forwarded-* is believed.
+        Whose X-Forwarded-* is believed; the text in place is read for that once.
 
         Until 0.2 everybody's was. A text in place that does so goes on as long as nobody has set the key: a site behind
         a proxy outside of private networks must not be told http by an upgrade, and redirect its visitors for ever.
@@ -183,6 +185,7 @@ class OwnText(ManagedText):
             from zdd.nginx import certificate_findings
 
             yield from certificate_findings.notices(self.config, self.paths)
+        yield from tls_changes.findings(self.config.nginx, files.read(self.paths.nginx_conf) or "")
         if self.is_needed and self.config.nginx.access_log and not self.config.apps:
             yield log_findings.UNLOGGED
         if not self.config.nginx.listen_is_set and self._plain() == [_FORMER_DEFAULT]:
@@ -191,7 +194,7 @@ class OwnText(ManagedText):
                 "without `listen` a new project is reachable from this machine only",
                 f'set listen in [nginx]: "{_FORMER_DEFAULT}" keeps it so',
             )
-        yield from untrusted.findings(self.trust(), self.paths.nginx_log)
+        yield from untrusted.findings(self.trust, self.paths.nginx_log)
 
     def cause_in(self, text: str, complaint: str) -> str | None:
         """Return the file and line of server_include that nginx complains of, if it is one of those."""
@@ -204,7 +207,7 @@ class OwnText(ManagedText):
         if self.config.nginx.server_lines:
             from zdd.nginx import included_lines  # here, because few projects have such lines
 
-            yield from included_lines.findings(self.config, self.trust(), self.binary().version, self.mark())
+            yield from included_lines.findings(self.config, self.trust, self.binary().version, self.mark())
         if os.geteuid() == 0 and self._access_log():
             yield from log_findings.rotation(self.paths.state, users.uid_of(self.worker_user()))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from zdd.conf import hosts
 from zdd.conf.check_tls import CHALLENGES
 from zdd.nginx.config import health_address, tls
 from zdd.nginx.config.setup import Setup
@@ -34,7 +35,7 @@ class Door(NamedTuple):
 
     With a `target` requests are redirected to that scheme and host; `is_for_https`: because they are plain.
     `is_closed`: what the lines say is all, no location follows. `has_challenges`: the authority's challenges are
-    answered there.
+    answered there, by HTTPS too: a proxy before this nginx may redirect the authority there.
     """
 
     names: Sequence[str]
@@ -94,7 +95,7 @@ def _secure(
 ) -> list[Door]:
     listens, mark = tls.listens(own, version, words), setup.mark.header() if setup.mark else ""
     if not serves:
-        closed = Door(names, [*listens, *tls.rejection(own, version)], mark, is_closed=True)
+        closed = Door(names, [*listens, *tls.rejection(own, version, _nameless(setup, own))], mark, is_closed=True)
         return [closed] if closed.is_default else []
     groups: dict[tuple[str | None, str], tuple[Certificate, list[str]]] = {}
     for name in names:
@@ -105,8 +106,16 @@ def _secure(
     doors = []
     for (target, _), (certificate, alike) in groups.items():
         header = "\n".join(filter(None, [mark, tls.header(own, certificate)]))
-        doors.append(Door(alike, [*listens, *tls.files(certificate)], header, target))
+        lines = [*listens, *tls.files(certificate)]
+        doors.append(Door(alike, lines, header, target, has_challenges=setup.acme_folder is not None))
     return doors
+
+
+def _nameless(setup: Setup, own: Tls) -> Certificate | None:
+    """Return what clients that say no name are shown: that of the address which is a service's host, if one is."""
+    given = (name for route in setup.routes for name in route.hosts or setup.server_name)
+    address = next((name for name in given if hosts.is_address(name)), None)
+    return own.certificate(address) if address else None
 
 
 def _is_proper(certificate: Certificate | None) -> bool:

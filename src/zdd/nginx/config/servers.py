@@ -6,8 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from zdd.conf import hosts
-from zdd.conf.check_tls import CHALLENGES
-from zdd.nginx.config import compression, doors, health_address, maintenance, passing, server_lines, static
+from zdd.nginx.config import challenges, compression, doors, health_address, maintenance, passing, server_lines, static
 from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.doors import Door
 from zdd.nginx.config.setup import Route, Setup
@@ -51,7 +50,7 @@ def _locations(routes: Sequence[Route]) -> dict[str, str]:
 def _server(setup: Setup, door: Door, locations: Mapping[str, str]) -> str:
     lines = [*door.lines, f"server_name {' '.join(map(quoted, door.names))};", *filter(None, [door.header])]
     if door.has_challenges and setup.acme_folder:
-        lines.append(f"location ^~ {CHALLENGES} {{ root {quoted(setup.acme_folder)}; default_type text/plain; }}")
+        lines.append(challenges.location(setup.acme_folder, setup.server_lines))
     is_behind_tls = door.is_for_https and setup.trust.proxies  # a trusted proxy may have ended it for a visitor
     if door.target and not is_behind_tls:
         health = health_address.LOCATION if door.is_default else {}

@@ -2,12 +2,14 @@
 HTTPS in zdd's own text: the certificates, and the lines that they need.
 
 Protocols, ciphers and curves are those of Mozilla's intermediate configuration (guideline 6.0,
-https://wiki.mozilla.org/Security/Server_Side_TLS): every client since about 2014, nothing without forward secrecy.
+https://wiki.mozilla.org/Security/Server_Side_TLS): every client since about 2014, nothing without forward secrecy. Only
+X25519MLKEM768 is missing, which OpenSSL has from 3.5 on: an older one refuses the whole line.
 Tickets are off, as nginx never changes the key that they are encrypted with.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -39,6 +41,7 @@ ssl_session_tickets off;
 _HSTS = """\
 map $upstream_http_strict_transport_security $zdd_hsts {{ default ""; "" "max-age={seconds}"; }}
 """
+_HSTS_WRITTEN = re.compile(r'^ *map .* \$zdd_hsts .*"max-age=([0-9]{1,10})"', re.MULTILINE)
 _HSTS_HEADER = "add_header Strict-Transport-Security $zdd_hsts always;"
 
 
@@ -109,12 +112,21 @@ def header(tls: Tls, certificate: Certificate) -> str:
     return _HSTS_HEADER if tls.hsts and not certificate.is_placeholder else ""
 
 
-def rejection(tls: Tls, version: Version) -> list[str]:
+def hsts_of(text: str) -> int:
+    """Return for how many seconds a text of zdd's tells browsers to ask by HTTPS alone; 0 if it does not."""
+    found = _HSTS_WRITTEN.search(text)
+    return int(found[1]) if found else 0
+
+
+def rejection(tls: Tls, version: Version, nameless: Certificate | None = None) -> list[str]:
     """
     Return the lines of a server block that serves no name: nobody learns from it what else there is.
 
     A client that has shaken hands for another name, and then asks for this one, is told to connect anew (421).
+    `nameless` is shown to clients that say no name.
     """
+    if nameless:
+        return [*files(nameless), "return 421;"]
     if version >= versions.REJECT_HANDSHAKE:
         return ["ssl_reject_handshake on;", "return 421;"]
     return [*files(tls.certificates[0]), "return 444;"]

@@ -19,6 +19,7 @@ from zdd.nginx.config import listen, parse
         ("listen 80;", "127.0.0.1:81"),
         ("listen [::]:80;", "127.0.0.1:80"),
         ("listen 127.0.0.1:80;", "127.0.0.2:80"),
+        ("listen 80; listen [::]:80;", "80"),
         ("listen unix:/run/x;", "80"),
         ("listen 80; listen 127.0.0.1:80;", "80"),
         ("", "80"),

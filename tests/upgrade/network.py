@@ -17,7 +17,7 @@ class Network:
 
     def __init__(self, project: Project, programs: Mapping[str, Program], *addresses: str) -> None:
         self.project, self.programs = project, programs
-        added = "".join(f" && ip address add {each}/32 dev lo" for each in addresses)
+        added = "".join(f" && ip address add {each}/{128 if ':' in each else 32} dev lo" for each in addresses)
         command = ["unshare", "--net", "sh", "-ec", f"ip link set lo up{added} && echo && exec cat"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.holder = subprocess.Popen(command, **pipes)  # type: ignore[call-overload]
@@ -29,6 +29,15 @@ class Network:
         return subprocess.run(
             inside, cwd=self.project.folder, env=env, capture_output=True, text=True, timeout=120, check=False
         )
+
+    def start(self, *argv: str) -> subprocess.Popen[bytes]:
+        """Run a program beside the test; it has printed its first line."""
+        inside = ["nsenter", "-t", str(self.holder.pid), "-n", *argv]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        program: subprocess.Popen[bytes] = subprocess.Popen(inside, **pipes)  # type: ignore[call-overload]
+        assert program.stdout
+        program.stdout.readline()
+        return program
 
     def zddeploy(self, program: str, command: str, code: int = 0) -> str:
         said = self.run(self.programs[program].path, *command.split())

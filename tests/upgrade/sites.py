@@ -97,6 +97,13 @@ def own_nginx(project: Project) -> Site:
     return Site(project, BOTH, {"web": 2, "api": 1})
 
 
+def every_address(project: Project) -> Site:
+    """Behind zdd's own nginx on a bare port: the old program's is every address of IPv4."""
+    configure(project, service("web", **PLAIN, health_path="/"))
+    project.replace("deploy.toml", f'"127.0.0.1:{project.port}"', f'"{project.port}"')
+    return Site(project, {"web": "/"}, {"web": 1})
+
+
 def include(project: Project) -> Site:
     """The same behind an nginx that somebody else runs."""
     nginx = ForeignNginx(project)
@@ -156,6 +163,7 @@ def _committed(repository: code.Code) -> Callable[[int], object]:
 
 SITES: dict[str, Callable[[Project], Site]] = {
     "own nginx": own_nginx,
+    "every address": every_address,
     "include": include,
     "other user": other_user,
     "ports": ports,
@@ -166,4 +174,4 @@ SITES: dict[str, Callable[[Project], Site]] = {
 }
 
 # Where an old version can be brought back; without [release], code in place has only what is kept warm.
-WITH_A_WAY_BACK = [name for name in SITES if name != "every kind"]
+WITH_A_WAY_BACK = [name for name in SITES if name not in ("every kind", "every address")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from zdd.checks import machine, nginx, preflight, services, static_sites, surroundings
+from zdd.checks import machine, names, nginx, preflight, services, static_sites, surroundings
 from zdd.errors import ZddError, of_system
 from zdd.finding import Finding, error
 from zdd.project import Project
@@ -26,6 +26,7 @@ CHECKS: dict[str, Callable[[Project], Iterable[Finding]]] = {
     "text": lambda project: project.proxy.text_findings(),
     "gate": nginx.gate,
     "ports": nginx.ports,
+    "names": names.findings,
     "certificates": lambda project: project.proxy.certificate_findings(),
     "acme": _acme,
     "access": preflight.access,

@@ -25,11 +25,10 @@ def findings(project: Project) -> Iterator[Finding]:
     nginx = project.proxy.whereabouts().master
     if low_ports.may_bind(nginx.pid if nginx else "self"):
         return
-    for address in low:
-        if ports.listening(address):  # by our nginx, or by workers whose master was killed: `ports` tells of others
-            continue
+    # Where somebody listens it is our nginx, or workers whose master was killed: `ports` tells of others.
+    for port in dict.fromkeys(listen.port(address) for address in low if not ports.listening(address)):
         yield error(
-            f"port {listen.port(address)} is root's, and you are {user_name(os.geteuid())}",
+            f"port {port} is root's, and you are {user_name(os.geteuid())}",
             "nginx cannot listen there",
             f"{'`zddeploy down`; then, ' if nginx else ''}once: `{boot_unit.enable_command(project.config)}`: its unit "
             f"starts nginx with the right to ports below {first}; or listen on {first} or above; or have root's nginx "

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from zdd.checks import low_ports
 from zdd.claims import user_name
 from zdd.finding import Finding, error, fine, warning
+from zdd.host import ipv6
 from zdd.host.process import Process
 from zdd.nginx import ports as ports_of_nginx
 from zdd.nginx.config import lint, listen
@@ -66,10 +67,14 @@ def ports(project: Project) -> Iterator[Finding]:
     """Check whether nginx can listen on its addresses."""
     refused = list(low_ports.findings(project))
     yield from refused
-    own = project.proxy.processes()
-    for address in project.proxy.listen():
-        if not any(f"port {address.rpartition(':')[2]} " in finding.what for finding in refused):
-            yield _port(address, own, project.proxy.binary.path)
+    own, addresses = project.proxy.processes(), project.proxy.listen()
+    for address in addresses:
+        if any(f"port {address.rpartition(':')[2]} " in finding.what for finding in refused):
+            continue
+        found = _port(address, addresses, own, project.proxy.binary.path)
+        is_said = address.startswith("[::]:") and address.removeprefix("[::]:") in addresses  # by the line before
+        if found.level != "fine" or not is_said:
+            yield found
 
 
 def sudo(project: Project) -> Iterator[Finding]:
@@ -83,12 +88,18 @@ def sudo(project: Project) -> Iterator[Finding]:
             )
 
 
-def _port(address: str, own: Sequence[Process], program: str) -> Finding:
+def _port(address: str, addresses: Sequence[str], own: Sequence[Process], program: str) -> Finding:
     port = listen.port(address)
     if other := ports_of_nginx.taken(address, own):
         return error(other.words, "nginx cannot listen there", other.fix)
     if problem := ports_of_nginx.elsewhere(address, own, program):
         return error(problem, "nginx cannot listen there", ports_of_nginx.CHANGE_LISTEN)
     sockets = ports_of_nginx.listening(address)
-    where = f"port {port}" + (" of every address of this machine" if address.isdecimal() else "")
+    where = f"port {port}" + (_every(port, addresses) if address.isdecimal() else "")
     return fine(f"{where}: " + ("nginx listens" if sockets else "free"))
+
+
+def _every(port: int, addresses: Sequence[str]) -> str:
+    if f"[::]:{port}" in addresses:
+        return " of every address of this machine"
+    return " of every IPv4 address of this machine" + ("" if ipv6.is_there() else ", which has no IPv6")

@@ -39,10 +39,17 @@ def header(text: str) -> str:
     return _name(text, hosts.HEADER)
 
 
-def listen(text: str) -> None:
-    """Raise Mistake if the brackets before the port contain no IPv6 address."""
-    if not _is_address_6(text.rpartition(":")[0].strip("[]")):
+def listen(text: str) -> str:
+    """
+    Return the address with its IPv6 address in its usual form. Raises Mistake if the brackets contain none.
+
+    >>> listen("[0:0::0]:80")
+    '[::]:80'
+    """
+    host, _, port = text.rpartition(":")
+    if not _is_address_6(host.strip("[]")):
         raise Mistake("that is no address")
+    return f"[{socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, host.strip('[]')))}]:{port}"
 
 
 def route(text: str) -> None:

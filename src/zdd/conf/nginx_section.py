@@ -16,7 +16,7 @@ class NginxSection(Struct, frozen=True, kw_only=True):
         kinds.AbsPath | None, doc("Where nginx writes its process number: the template's, or the one that includes.")
     ] = None
     listen: Annotated[
-        kinds.Listen, doc("Where zdd's own nginx listens; a bare port: on every address; with HTTPS 80 if not set.")
+        kinds.Listen, doc("Where zdd's own nginx listens; a bare port: every address, of IPv6 too; 80 with HTTPS.")
     ] = field(default_factory=lambda: ["127.0.0.1:8080"])
     https_listen: Annotated[kinds.Listen, doc("Where it speaks HTTPS, with https or certificate.")] = field(
         default_factory=lambda: ["443"]

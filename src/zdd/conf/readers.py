@@ -151,9 +151,7 @@ def _listen(value: object, document: Document) -> str:
     _ADDRESS.read(text, document)
     if not 1 <= int(str(text).rpartition(":")[2]) <= 65535:
         raise KindError(value)
-    if str(text).startswith("["):
-        _judge("listen", value)
-    return str(text)
+    return str(_judge("listen", value)) if str(text).startswith("[") else str(text)
 
 
 def _yes_no(value: object, document: Document) -> bool:

@@ -23,6 +23,8 @@ _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
 _NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 0x301, 2, 3
 _SHOW_NAME_OF_FILE, _SHOW_QUEUE = 0x02, 0x10  # UDIAG_SHOW_VFS, UDIAG_SHOW_RQLEN
 _VFS, _RQLEN = 1, 4
+_TCP_ATTRIBUTES, _V6ONLY = 72, 11  # where they begin (struct inet_diag_msg); INET_DIAG_SKV6ONLY
+_EVERY_ADDRESS_6 = "::"
 _ESTABLISHED, _CLOSE_WAIT, _LISTEN = 1, 8, 10
 _ANY = 0xFFFFFFFF
 _HEADER = struct.Struct("=IH")  # of a netlink message: its length, its kind
@@ -32,17 +34,21 @@ class TcpSocket:
     """
     One TCP socket as the kernel shows it: its local address and port, its inode, and its user.
 
-    `in_queue` is how many connections to a listening socket wait to be accepted.
+    `in_queue` is how many connections to a listening socket wait to be accepted. `has_ipv4` says that a socket of
+    every IPv6 address takes connections of IPv4, too (IPV6_V6ONLY is off).
     """
 
-    __slots__ = ("address", "in_queue", "inode", "port", "uid")
+    __slots__ = ("address", "has_ipv4", "in_queue", "inode", "port", "uid")
 
-    def __init__(self, address: str, port: int, inode: int, uid: int, in_queue: int = 0) -> None:
+    def __init__(
+        self, address: str, port: int, inode: int, uid: int, in_queue: int = 0, has_ipv4: bool = False
+    ) -> None:
         self.address = address
         self.port = port
         self.inode = inode
         self.uid = uid
         self.in_queue = in_queue
+        self.has_ipv4 = has_ipv4
 
 
 class Unavailable(OSError):  # noqa: N818 -- reads as what happened
@@ -210,7 +216,9 @@ def _tcp_sockets(family: int, states: int, port: int) -> Iterator[TcpSocket]:
     for message in _dump(request):
         local_port = struct.unpack_from("!H", message, 4)[0]
         in_queue, _, uid, inode = struct.unpack_from("=IIII", message, 56)
-        yield TcpSocket(socket.inet_ntop(family, message[8 : 8 + width]), local_port, inode, uid, in_queue)
+        address = socket.inet_ntop(family, message[8 : 8 + width])
+        has_ipv4 = address == _EVERY_ADDRESS_6 and (_V6ONLY, b"\1") not in attributes(message, _TCP_ATTRIBUTES)
+        yield TcpSocket(address, local_port, inode, uid, in_queue, has_ipv4)
 
 
 def netlink() -> socket.socket:

@@ -98,7 +98,7 @@ class ManagedNginx(AskedNginx):
     def require_change(self) -> None:
         running = parse.parse(self.file.text() or "") if self.serves() else []
         addresses, own = self.listen(), [*self.processes(), *self._unrecorded()]
-        ports.require(addresses, listen.ports_of(running), own, self.binary.path)
+        ports.require(addresses, listen.sockets(running), own, self.binary.path)
         ports.require_bindable(addresses, ports.bound(addresses, own) or listen.sockets(running))
         super().require_change()
 

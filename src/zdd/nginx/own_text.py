@@ -11,9 +11,9 @@ from functools import cached_property
 
 from zdd.conf.assets import by_path
 from zdd.conf.services import RunService, StaticService
-from zdd.finding import Finding, warning
+from zdd.finding import Finding
 from zdd.host import files, reopen
-from zdd.nginx import addresses, log_findings, own_needs, tls_changes, untrusted, users
+from zdd.nginx import addresses, log_findings, own_addresses, own_needs, tls_changes, untrusted, users
 from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import listen, parse, render, server_lines, sticky, trust, visits
 from zdd.nginx.config.listen import Address, Visit
@@ -24,8 +24,6 @@ from zdd.nginx.config.tls import Tls
 from zdd.nginx.config.trust import Trust
 from zdd.nginx.managed_text import ManagedText
 from zdd.routing.manifest import Manifest, static_slot
-
-_FORMER_DEFAULT = "8080"  # of `listen`, until 0.2
 
 
 class OwnText(ManagedText):
@@ -79,7 +77,7 @@ class OwnText(ManagedText):
             pid_file=self.pid_file,
             error_log=self.paths.nginx_log,
             temp_folder=self.paths.nginx_temp,
-            listen=self._plain(),
+            listen=own_addresses.plain(self.config, self.paths),
             routes=[Route(service.name, service.host, service.path) for service in routed],
             upstreams=upstreams,
             server_name=nginx.server_name,
@@ -110,7 +108,8 @@ class OwnText(ManagedText):
             return None
         from zdd.nginx import certificates
 
-        return certificates.tls(self.config, self.paths)
+        tls = certificates.tls(self.config, self.paths)
+        return tls._replace(listen=own_addresses.secure(self.config)) if tls else None
 
     def certificates(self) -> list[CertificateState]:
         """As in Proxy."""
@@ -163,21 +162,7 @@ class OwnText(ManagedText):
 
     def listen(self) -> list[str]:
         """Return all addresses, for plain HTTP and for HTTPS."""
-        secure = self.config.nginx.is_tls and self.is_needed
-        return [*self._plain(), *(self.config.nginx.https_listen if secure else ())]
-
-    def _plain(self) -> list[str]:
-        """
-        Return what `listen` says, or else the default; nothing where there are only workers.
-
-        Until 0.2 the default was every address. A text in place that has it keeps it: the site must not vanish from the
-        network by an upgrade, and nginx could not reload from every address to one of the same port.
-        """
-        nginx = self.config.nginx
-        if not self.is_needed:
-            return []
-        is_said = nginx.listen_is_set or nginx.is_tls
-        return list(nginx.listen) if is_said or not self._has_former_default() else [_FORMER_DEFAULT]
+        return [*own_addresses.plain(self.config, self.paths), *own_addresses.secure(self.config)]
 
     def notices(self) -> Iterator[Finding]:
         """Tell that nginx listens on every address although no `listen` says so, and what else surprises later."""
@@ -188,12 +173,7 @@ class OwnText(ManagedText):
         yield from tls_changes.findings(self.config.nginx, files.read(self.paths.nginx_conf) or "")
         if self.is_needed and self.config.nginx.access_log and not self.config.apps:
             yield log_findings.UNLOGGED
-        if not self.config.nginx.listen_is_set and self._plain() == [_FORMER_DEFAULT]:
-            yield warning(
-                f"nginx listens on port {_FORMER_DEFAULT} of every address of this machine, as before 0.2",
-                "without `listen` a new project is reachable from this machine only",
-                f'set listen in [nginx]: "{_FORMER_DEFAULT}" keeps it so',
-            )
+        yield from own_addresses.notices(self.config, self.paths)
         yield from untrusted.findings(self.trust, self.paths.nginx_log)
 
     def cause_in(self, text: str, complaint: str) -> str | None:
@@ -211,21 +191,17 @@ class OwnText(ManagedText):
         if os.geteuid() == 0 and self._access_log():
             yield from log_findings.rotation(self.paths.state, users.uid_of(self.worker_user()))
 
-    def _has_former_default(self) -> bool:
-        """Return whether the text in place listens on the port of the default on every address."""
-        text = parse.parse(files.read(self.paths.nginx_conf) or "")
-        return ("0.0.0.0", int(_FORMER_DEFAULT)) in listen.sockets(text)
-
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request for each service's host and path: known without a look at the text, however long it is."""
         nginx = self.config.nginx
-        address = _first(nginx.https_listen if nginx.is_tls else self._plain())
+        secure = own_addresses.secure(self.config)
+        address = _first(secure if nginx.is_tls else own_addresses.plain(self.config, self.paths))
         found = visits.find(self.config.routed, services, nginx.server_name, address) if address else {}
         return {name: each if isinstance(each, str) else self._by(each, nginx.is_tls) for name, each in found.items()}
 
     def doors(self) -> list[Visit]:
         """Return a request to the server block for all other hosts; that of plain HTTP answers whoever asks."""
-        address = _first(self._plain())
+        address = _first(own_addresses.plain(self.config, self.paths))
         return [self._by(Visit("nginx", address, "localhost", "/"), tls=False)] if address else []
 
     def _by(self, visit: Visit, tls: bool) -> Visit:

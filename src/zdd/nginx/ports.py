@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zdd.errors import UsageError
 from zdd.host import interpreter, process, sock_diag
 from zdd.host.process import Process
+from zdd.host.sock_diag import TcpSocket
 from zdd.nginx.config import listen, parse
 from zdd.nginx.config.listen import Address
 
@@ -17,14 +18,14 @@ CHANGE_LISTEN = (
     "set listen (in [nginx], or in the template) to an address of this machine (`ip address`), or to a port alone for "
     "all of them"
 )
-_EVERYWHERE = ("", "*", "0.0.0.0", "::")
+_MAPPED = "::ffff:"  # before an address of IPv4 on which a socket of IPv6 listens
 _ALL = {"0.0.0.0", "::"}  # every address of IPv4 and of IPv6, as `listen.parsed` returns them
 
 
 class Taken(NamedTuple):
     """Who listens on a port that nginx needs: a part of a sentence, what to do, and whether it is a project of zdd."""
 
-    port: int
+    port: str
     who: str
     fix: str
     is_project: bool = False
@@ -46,31 +47,37 @@ def taken(address: str, own: Sequence[Process]) -> Taken | None:
     from zdd.nginx.process import complaints
 
     pid = complaints.holder(set(others))
+    shown, change = str(port), "change listen"
+    if address == f"[::]:{port}":
+        shown, change = f"{port} of IPv6", f'change listen ("0.0.0.0:{port}" leaves IPv6 out)'
     if known := whose.at_port(port, pid):
         owner, nginx = known
         if nginx in {ours.pid for ours in own}:
             return None  # root without CAP_SYS_PTRACE does not see that its nginx has these sockets
         ways = "give the service a `host` in that project, or let both be included (include in [nginx]) by one nginx"
         who = f"the nginx (process {nginx}) of {owner.words}"
-        return Taken(port, who, f"{ways}; or change listen", is_project=True)
+        return Taken(shown, who, f"{ways}; or {change}", is_project=True)
     who = f"process {pid} ({process.title(pid)[:60]})" if pid else "another user's process"
-    return Taken(port, who, "end it, or change listen")
+    return Taken(shown, who, f"end it, or {change}")
 
 
 def listening(address: str) -> list[sock_diag.TcpSocket]:
     """Return the sockets that listen where nginx would, whosever they are."""
     host, _, number = address.rpartition(":")
-    return [one for one in sock_diag.listening_on(int(number)) if _overlap(host.strip("[]"), one.address)]
+    sockets = sock_diag.listening_on(int(number))
+    hosts = _hosts(host.strip("[]")) if sockets else ()
+    return [one for one in sockets if any(_overlap(each, one) for each in hosts)]
 
 
-def require(addresses: Sequence[str], known: Collection[int], own: Sequence[Process], program: str) -> None:
+def require(addresses: Sequence[str], known: Collection[Address], own: Sequence[Process], program: str) -> None:
     """
-    Raise UsageError if somebody else listens on one of these; ours has the ports `known` already.
+    Raise UsageError if somebody else listens on one of these; ours has the ports of the addresses `known` already.
 
     Where nginx's program is a script, which may run it in another network namespace, only another project counts.
     """
+    ours = {(port, ":" in host) for host, port in known}
     for address in addresses:
-        new = listen.port(address) not in known
+        new = (listen.port(address), address.startswith("[")) not in ours
         if new and (found := taken(address, own)) and (found.is_project or not interpreter.is_script(program)):
             raise UsageError(found.words, hint=found.fix)
 
@@ -151,5 +158,16 @@ def _family(number: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in number else socket.AF_INET
 
 
-def _overlap(host: str, other: str) -> bool:
-    return host == other or host in _EVERYWHERE or other in _EVERYWHERE
+def _hosts(host: str) -> set[str]:
+    """Return the IP addresses on which nginx listens for the host of an address; the name itself if it has none."""
+    try:
+        return {"0.0.0.0"} if host in ("", "*") else _resolved(host)
+    except OSError:
+        return {host}
+
+
+def _overlap(host: str, other: TcpSocket) -> bool:
+    """Return whether nobody can listen on the IP address while that socket listens on the same port."""
+    theirs = other.address.removeprefix(_MAPPED)
+    is_other_family = (":" in host) != (":" in theirs)
+    return other.has_ipv4 or (not is_other_family and (host == theirs or bool({host, theirs} & _ALL)))

@@ -39,3 +39,22 @@ def test_every_listen_counts_wherever_it_stands_but_not_in_comments() -> None:
 )
 def test_an_address_is_where_a_client_on_this_machine_connects(said: str, address: listen.Address | None) -> None:
     assert listen.address([said]) == address
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (["80"], ["80", "[::]:80"]),
+        (["080", "443"], ["080", "[::]:80", "443", "[::]:443"]),
+        (["127.0.0.1:80", "81"], ["127.0.0.1:80", "81", "[::]:81"]),
+        (["*:80"], ["*:80"]),
+        (["0.0.0.0:80"], ["0.0.0.0:80"]),
+        (["[::]:80"], ["[::]:80"]),
+        (["80", "[::]:80"], ["80", "[::]:80"]),
+        (["[fd00::1]:80", "80"], ["[fd00::1]:80", "80"]),
+        (["[fd00::1]:81", "80"], ["[fd00::1]:81", "80", "[::]:80"]),
+    ],
+)
+def test_a_bare_port_is_every_address_of_ipv6_too_where_the_list_names_none(said: list[str], found: list[str]) -> None:
+    assert listen.everywhere(said, has_ipv6=True) == found
+    assert listen.everywhere(said, has_ipv6=False) == said

@@ -118,6 +118,17 @@ def test_whom_a_trusted_proxy_has_served_by_https_is_not_redirected_for_ever(sho
     assert plain(shop.house.port, "shop.test", "/.well-known/acme-challenge/x").status == 404  # of the folder
 
 
+def test_whom_a_trusted_proxy_has_served_by_another_name_is_led_to_the_canonical_one(shop: Shop) -> None:
+    shop.serve(trust=Trust(["127.0.0.1"]), canonical_host="shop.test")
+    by_https = "X-Forwarded-Proto: https\r\n"
+
+    for headers in (by_https, ""):
+        found = plain(shop.house.port, "www.shop.test", "/a?b", headers)
+        assert (found.status, found.headers["location"]) == (301, f"https://shop.test:{shop.port}/a?b")
+    assert plain(shop.house.port, "shop.test", "/a", by_https).body == "web"
+    assert plain(shop.house.port, "shop.test", "/a").status == 301
+
+
 def test_without_redirects_both_serve(shop: Shop) -> None:
     shop.serve(redirect=False)
 

@@ -220,6 +220,37 @@ def test_behind_a_line_a_proxy_that_it_names_is_believed(house: House, app: App)
     assert clients == words
 
 
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, ["203.0.113.9", "203.0.113.9"]),
+        ({"X-Real-IP": "192.0.2.5"}, ["192.0.2.5", "192.0.2.5, 203.0.113.9"]),
+        ({"X-Real-IP": "<script>"}, ["203.0.113.9", "203.0.113.9"]),
+        ({"X-Forwarded-For": "unknown"}, ["203.0.113.9", "203.0.113.9"]),
+        ({"X-Forwarded-For": "6.6.6.6, 192.0.2.5"}, ["192.0.2.5", "192.0.2.5, 203.0.113.9"]),
+        (
+            {"X-Forwarded-For": "6.6.6.6, 192.0.2.5:81, 10.0.0.7"},
+            ["192.0.2.5", "192.0.2.5:81, 10.0.0.7, 203.0.113.9"],
+        ),
+        (
+            {"X-Forwarded-For": "6.6.6.6,[2001:db8::5]:81,fd00::7,10.0.0.7"},
+            ["2001:db8::5", "[2001:db8::5]:81,fd00::7,10.0.0.7, 203.0.113.9"],
+        ),
+        ({"X-Forwarded-For": "unknown, 10.0.0.7"}, ["10.0.0.7", "10.0.0.7, 203.0.113.9"]),
+        (  # one more than is believed
+            {"X-Forwarded-For": "192.0.2.5, 10.0.0.9, 10.0.0.8, 10.0.0.7"},
+            ["10.0.0.9", "10.0.0.9, 10.0.0.8, 10.0.0.7, 203.0.113.9"],
+        ),
+    ],
+)
+def test_behind_a_line_proxies_in_a_row_are_believed_and_no_word_of_a_visitors(
+    house: House, app: App, headers: dict[str, str], expected: list[str]
+) -> None:
+    house.serve(app, trust=Trust([PROXY, "203.0.113.9", "private"], proxy_protocol=True, lines=[PROXY]))
+
+    assert told(house, app, headers, PROXY, LINES["v1"])[:2] == expected
+
+
 def test_who_says_it_unasked_stands_in_the_log_once_for_each_connection(house: House, app: App) -> None:
     """So visitors cannot fill the disk."""
     house.serve(app, trust=Trust([PROXY], asks=True))

@@ -33,16 +33,17 @@ class Door(NamedTuple):
     """
     One way to these names: the lines that listen, and the add_header lines for each block that has one.
 
-    With a `target` requests are redirected to that scheme and host; `is_for_https`: because they are plain.
-    `is_closed`: what the lines say is all, no location follows. `has_challenges`: the authority's challenges are
-    answered there, by HTTPS too: a proxy before this nginx may redirect the authority there.
+    With a `target` requests are redirected to that scheme and host; `may_be_secure`: but for those of visitors for whom
+    a trusted proxy has ended TLS, who would be redirected for ever. `is_closed`: what the lines say is all, no location
+    follows. `has_challenges`: the authority's challenges are answered there, by HTTPS too: a proxy before this nginx
+    may redirect the authority there.
     """
 
     names: Sequence[str]
     lines: Sequence[str]
     header: str
     target: str | None = None
-    is_for_https: bool = False
+    may_be_secure: bool = False
     is_closed: bool = False
     has_challenges: bool = False
 
@@ -66,16 +67,18 @@ def of(setup: Setup, version: Version, names: Sequence[str], serves: bool) -> li
 
 
 def _plain(setup: Setup, names: Sequence[str], canonical: str | None, serves: bool, words: str) -> list[Door]:
-    by_target: dict[str | None, list[str]] = {}
+    groups: dict[tuple[str | None, bool], list[str]] = {}
     for name in names:
         target = _plain_target(setup, name, canonical) if serves else None
-        by_target.setdefault(target, []).append(name)
+        is_another = canonical is not None and name != canonical  # it is redirected, whoever has ended TLS
+        may_be_secure = bool(target and target.startswith("https:") and setup.trust.proxies and not is_another)
+        groups.setdefault((target, may_be_secure), []).append(name)
     lines = [f"listen {address}{words};" for address in setup.listen]
     header = setup.mark.header() if setup.mark else ""
     has_challenges = setup.acme_folder is not None
     return [
-        Door(own, lines, header, target, bool(target and target.startswith("https:")), has_challenges=has_challenges)
-        for target, own in sorted(by_target.items(), key=lambda item: item[0] or "")
+        Door(own, lines, header, target, may_be_secure, has_challenges=has_challenges)
+        for (target, may_be_secure), own in sorted(groups.items(), key=lambda item: (item[0][0] or "", item[0][1]))
     ]
 
 

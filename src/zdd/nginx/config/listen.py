@@ -100,6 +100,25 @@ def address(args: Sequence[str]) -> Address | None:
     return listen.address if listen and listen.unix is None else None
 
 
+def everywhere(said: Sequence[str], has_ipv6: bool) -> list[str]:
+    """
+    Return the addresses of the configuration's `listen`, where a bare port is every address, with IPv6 if there is any.
+
+    Where the list itself names IPv6 addresses of that port, a bare port is every address of IPv4: an nginx that listens
+    on one address cannot reload to all of them.
+
+    >>> everywhere(["80", "0.0.0.0:81"], has_ipv6=True), everywhere(["80", "[::1]:80"], has_ipv6=True)
+    (['80', '[::]:80', '0.0.0.0:81'], ['80', '[::1]:80'])
+    """
+    named = {port(address) for address in said if address.startswith("[")}
+    found: list[str] = []
+    for address in said:
+        found.append(address)
+        if has_ipv6 and address.isdecimal() and port(address) not in named:
+            found.append(f"[::]:{int(address)}")
+    return found
+
+
 def port(address: str) -> int:
     """
     Return the port of an address as `listen` of the configuration has it.

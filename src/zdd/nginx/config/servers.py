@@ -51,13 +51,12 @@ def _server(setup: Setup, door: Door, locations: Mapping[str, str]) -> str:
     lines = [*door.lines, f"server_name {' '.join(map(quoted, door.names))};", *filter(None, [door.header])]
     if door.has_challenges and setup.acme_folder:
         lines.append(challenges.location(setup.acme_folder, setup.server_lines))
-    is_behind_tls = door.is_for_https and setup.trust.proxies  # a trusted proxy may have ended it for a visitor
-    if door.target and not is_behind_tls:
+    if door.target and not door.may_be_secure:
         health = health_address.LOCATION if door.is_default else {}
         redirected = health | {"/": f"return 301 {door.target}$request_uri;"}
         lines += [_location(where, block) for where, block in redirected.items()]
     elif not door.is_closed:
-        if door.target:  # else such a visitor would be redirected for ever
+        if door.target:
             lines.append(f"if ({doors.IS_PLAIN}) {{ return 301 {door.target}$request_uri; }}")
         lines += _served(setup, door, locations)
     return "server {\n" + textwrap.indent("\n".join(lines), "    ") + "\n}\n"

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from zdd.conf.networks import PRIVATE
+from zdd.nginx.config import proxy_line
 from zdd.nginx.config.access import REQUEST_START
 from zdd.nginx.config.mark import REQUEST_HEADER
 
@@ -90,15 +91,6 @@ map "$realip_remote_addr $zdd_client $http_x_forwarded_for" $zdd_for_told {
     "~^(\S+) (?!\1 )" "$zdd_client, $realip_remote_addr";
 }
 """
-# Behind the PROXY protocol $remote_addr is whom its line names, and realip looks at nothing else.
-_AFTER_PROXY_LINE = r"""map $zdd_trusted $zdd_client { default $remote_addr; 1 $zdd_client_told; }
-map $http_x_forwarded_for $zdd_client_told {
-    default $remote_addr;
-    "~(?:^|[ ,])(?<zdd_last>[0-9.]+)(?::[0-9]+)? *$" $zdd_last;
-    "~(?:^|[ ,])\[?(?<zdd_last_6>[0-9a-fA-F:.]+)(?:\](?::[0-9]+)?)? *$" $zdd_last_6;
-}
-map $zdd_trusted $zdd_forwarded_for { default $remote_addr; 1 $proxy_add_x_forwarded_for; }
-"""
 
 # A hundredth of the connections is enough, and those that nginx begins with: visitors cannot fill a disk by it.
 _UNTRUSTED = r"""log_format zdd_untrusted 'zdd: $time_iso8601 X-Forwarded-Proto from $zdd_peer at $server_addr: '
@@ -165,7 +157,8 @@ def lines(trust: Trust, log: str) -> str:
     if trust.proxies is None:
         parts.append(f"{EVERYBODY}\n    default $scheme;\n    https https;\n    http http;\n{_SCHEMES}}}\n")
     elif trust.proxies:
-        parts += [_AFTER_PROXY_LINE if trust.proxy_protocol else _CHAIN, _BELIEVED]
+        chain = proxy_line.lines(networks(trust.proxies)) if trust.proxy_protocol else _CHAIN
+        parts += [chain, _BELIEVED]
         parts += (_passed_on(name) for name in _TOLD_BY_PROXIES)
     names = (*_SET, *_TOLD_BY_PROXIES, *_DROPPED, *_OF_USERS)
     headers = [*_headers(trust), *(" ".join(_dropped(other) for other in _spellings(name)) for name in names)]

@@ -41,7 +41,8 @@ class Desk:
         return folder
 
     def finish(self, release: str) -> None:
-        static_files.finish(self.shelf, self.layout, SITE, release, lambda: None)
+        static_files.finish(self.shelf, self.layout, SITE, release)
+        static_files.give_times(self.shelf, self.layout, ["dist"], release, lambda: None)
         Path(self.shelf.marker(release)).touch()
 
     def kept(self) -> dict[str, str]:
@@ -118,6 +119,73 @@ def test_a_release_that_was_not_static_is_not_compared_with(desk: Desk) -> None:
     one = desk.build(a_css="a.css", b_css="b.css")
 
     assert 7 not in {second(path) for path in one.iterdir()}
+
+
+def test_the_assets_of_an_app_get_times_likewise_and_a_folder_that_is_missing_or_elsewhere_is_left_out(
+    desk: Desk, tmp_path: Path
+) -> None:
+    outside = write(tmp_path / "outside/a.css", "1")
+    os.utime(outside, (5, 5))
+    for release, text in (("20261129-000001", "1111"), ("20261129-000002", "2222")):
+        top = Path(desk.shelf.path(release))
+        for name, content in (("app.css", text), ("same.css", "same")):
+            os.utime(write(top / "public" / name, content), (7, 7))  # of a reproducible build
+        (top / "out").symlink_to(outside.parent)
+        folders = ["public", "missing", "out"]
+        static_files.give_times(desk.shelf, desk.layout, folders, release, lambda: None)
+        Path(desk.shelf.marker(release)).touch()
+    one, two = (Path(desk.shelf.path(f"20261129-{number:06}")) / "public" for number in (1, 2))
+
+    assert second(one / "app.css") != second(two / "app.css")
+    assert second(one / "same.css") == second(two / "same.css")
+    assert outside.stat().st_mtime == 5
+
+
+def test_an_interrupt_is_heard_within_a_large_file(tmp_path: Path) -> None:
+    heard: list[int] = []
+
+    def interrupt() -> None:
+        heard.append(1)
+        if len(heard) == 3:
+            raise KeyboardInterrupt
+
+    (tmp_path / "dist").mkdir()
+    with open(tmp_path / "dist/large", "wb") as large:
+        large.truncate(10 << 20)
+
+    with pytest.raises(KeyboardInterrupt):
+        static_folder.give_times(str(tmp_path / "dist"), None, static_folder.Times(str(tmp_path / "times")), interrupt)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_link_to_files_of_another_user_gets_that_owner_since_nginx_follows_no_other(
+    desk: Desk, tmp_path: Path
+) -> None:
+    uploads = write(tmp_path / "S/shared/dist/up/a", "a").parent
+    os.chown(uploads, 12345, -1)
+    folder = Path(desk.shelf.path("20261129-000001")) / "dist"
+    write(folder / "index.html", "index")
+    (folder / "up").symlink_to(uploads)
+
+    desk.finish("20261129-000001")
+
+    assert (folder / "up").lstat().st_uid == 12345
+    assert uploads.stat().st_uid == 12345
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the workers of an ordinary user's nginx are himself")
+def test_files_and_folders_that_nginx_cannot_read_are_told(desk: Desk) -> None:
+    folder = Path(desk.shelf.path("20261129-000001")) / "dist"
+    for name in ("index.html", "closed.css", "private/deep/a.css"):
+        write(folder / name, name)
+    (folder / "closed.css").chmod(0o640)
+    (folder / "private").chmod(0o700)
+
+    desk.finish("20261129-000001")
+
+    assert desk.notices == [
+        "site: 2 paths cannot be read by nginx: closed.css, private/; `chmod -R a+rX` what visitors may see"
+    ]
 
 
 def test_links_that_lead_out_go_and_are_told_and_shared_ones_stay(desk: Desk, tmp_path: Path) -> None:

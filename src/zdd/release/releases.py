@@ -168,9 +168,17 @@ class Releases(Shelf):
         shared.link(path, self.paths.shared, self.section.shared, self.notice)
         self._run_commands(revision.id, log)
         self._look_for_strays(path, is_copy=commit is None)
-        static_files.finish(self, self.paths, self.paths.config.static, revision.id, self.interrupt)
+        self._finish_files(revision.id)
         disk.sync(path)
         files.write(self.marker(revision.id), self._made_of(commit, own_process.UMASK), sync=True)
+
+    def _finish_files(self, release: str) -> None:
+        """Make what nginx will serve by itself fit for it."""
+        sites = self.paths.config.static
+        static_files.finish(self, self.paths, sites, release)
+        assets = (folder.rstrip("/") for folder in conf_assets.folders(self.section.assets))
+        folders = [*(site.static for site in sites.values()), *assets]
+        static_files.give_times(self, self.paths, folders, release, self.interrupt)
 
     def _run_commands(self, release: str, log: str) -> None:
         path = self.path(release)

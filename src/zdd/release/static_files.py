@@ -1,9 +1,12 @@
-"""The static services' files: of a release that is built, and of all releases those whose names tell their content."""
+"""
+What nginx serves by itself of a release that is built: the folders of static services, and the times of all such files;
+and, of all releases, the static services' files whose names tell their content.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from zdd.conf.services import StaticService
 from zdd.errors import DeployFailed, counted, of_system, shorten
@@ -15,32 +18,42 @@ from zdd.release.shelf import Shelf
 from zdd.release.work import BuildFailed
 
 
-def finish(
-    shelf: Shelf, paths: Layout, services: Mapping[str, StaticService], release: str, interrupt: Callable[[], None]
-) -> None:
+def finish(shelf: Shelf, paths: Layout, services: Mapping[str, StaticService], release: str) -> None:
     """
     Make the static services' folders of a release fit for nginx, before the release is complete.
 
     Raises BuildFailed where one is missing, or has no index.html.
     """
-    if not services:
-        return
     path = shelf.path(release)
     for name, service in services.items():
         try:
             static_folder.require(name, path, service.static)
-            if told := static_folder.remove_links_out(f"{path}/{service.static}", paths.shared):
+            if told := static_folder.settle_links(f"{path}/{service.static}", paths.shared):
                 shelf.notice(f"{name}: {told}")
             static_folder.require(name, path, service.static)  # index.html itself may have been such a link
         except DeployFailed as error:
             raise BuildFailed(error.message, [], None, hint=error.hint) from error
         _report_closed(shelf, name, f"{path}/{service.static}")
+
+
+def give_times(
+    shelf: Shelf, paths: Layout, folders: Iterable[str], release: str, interrupt: Callable[[], None]
+) -> None:
+    """
+    Give the files in these folders of a release their times, before the release is complete; see static_folder.
+
+    A folder that is missing, or leads out of the release, is left out.
+    """
+    top = shelf.path(release)
+    inside = [folder for folder in dict.fromkeys(folders) if static_folder.is_inside(top, folder)]
+    if not inside:
+        return
     times, existing = static_folder.Times(paths.static_times), shelf.ids()
-    before = next((one for one in existing if one in times.stamped), None)
-    for folder in dict.fromkeys(service.static for service in services.values()):
+    for folder in inside:
+        before = next((other for other in existing if f"{other}/{folder}" in times.stamped), None)
         old = f"{shelf.path(before)}/{folder}" if before else None
-        static_folder.give_times(f"{path}/{folder}", old, times, interrupt)
-    times.note(release, existing)
+        static_folder.give_times(f"{top}/{folder}", old, times, interrupt)
+    times.note(release, inside, existing)
 
 
 def unite(shelf: Shelf, paths: Layout, folders: Mapping[str, str], is_final: bool) -> None:
@@ -65,7 +78,7 @@ def unite(shelf: Shelf, paths: Layout, folders: Mapping[str, str], is_final: boo
 
 
 def _report_closed(shelf: Shelf, service: str, folder: str) -> None:
-    """Report the files of root's that nginx's workers, another user, cannot read."""
-    if os.geteuid() == 0 and (closed := static_folder.closed_files(folder)):
-        which = f"{counted(len(closed), 'file')} cannot be read by nginx: {shorten(closed, 3)}"
+    """Report what of root's nginx's workers, another user, cannot read."""
+    if os.geteuid() == 0 and (closed := static_folder.closed(folder)):
+        which = f"{counted(len(closed), 'path')} cannot be read by nginx: {shorten(closed, 3)}"
         shelf.notice(f"{service}: {which}; `chmod -R a+rX` what visitors may see")

@@ -15,7 +15,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from zdd.errors import DeployFailed, shorten
@@ -41,21 +41,27 @@ class Entry(NamedTuple):
 
 def require(service: str, release: str, folder: str, users: Collection[int] = ()) -> None:
     """Raise DeployFailed unless the folder is in the release, has an index.html, and these users may read that."""
-    where, real = f"{release}/{folder}", os.path.realpath(f"{release}/{folder}")
+    real = os.path.realpath(f"{release}/{folder}")
     if not os.path.isdir(real):
         raise DeployFailed(
             f"{service}: the release has no folder {folder}",
             hint=f'the build commands must make it; or static in [service.{service}] is wrong (static = "{folder}")',
         )
-    if not f"{real}/".startswith(f"{os.path.realpath(release)}/"):
+    if not is_inside(release, folder):
         hint = "nginx serves a folder of the release itself: only that is switched and kept as a whole"
-        raise DeployFailed(f"{service}: {where} leads out of the release, to {real}", hint=hint)
+        raise DeployFailed(f"{service}: {release}/{folder} leads out of the release, to {real}", hint=hint)
     if not os.path.isfile(f"{real}/{INDEX}"):
         raise DeployFailed(
             f"{service}: {folder} of the release has no {INDEX}",
             hint="the build commands must make it; or static names another folder than they write to",
         )
     _require_readable(service, real, users)
+
+
+def is_inside(release: str, folder: str) -> bool:
+    """Return whether a folder of this name is there, and in the release even if the name is a link."""
+    real = os.path.realpath(f"{release}/{folder}")
+    return os.path.isdir(real) and f"{real}/".startswith(f"{os.path.realpath(release)}/")
 
 
 def _require_readable(service: str, real: str, users: Collection[int]) -> None:
@@ -78,7 +84,7 @@ class Times:
     """
     The seconds that contents have been given, in the file S/static.times.
 
-    `stamped` are the releases whose files have such times: those of others are not compared with.
+    `stamped` are the folders whose files have such times, as RELEASE/FOLDER: those of others are not compared with.
     """
 
     def __init__(self, path: str) -> None:
@@ -86,7 +92,7 @@ class Times:
         known = files.read_object(path)
         last, stamped = known.get("last"), known.get("stamped")
         self.last = last if isinstance(last, int) else 0
-        self.stamped = [str(release) for release in stamped] if isinstance(stamped, list) else []
+        self.stamped = [str(folder) for folder in stamped] if isinstance(stamped, list) else []
 
     def take(self, count: int) -> range:
         """Return this many seconds that were never taken; on disk before any file has them."""
@@ -95,9 +101,10 @@ class Times:
         self._write()
         return range(first, first + count)
 
-    def note(self, release: str, existing: Collection[str]) -> None:
-        """Record that the files of this release have such times; forget releases that do not exist any more."""
-        self.stamped = [*(name for name in self.stamped if name in existing and name != release), release]
+    def note(self, release: str, folders: Iterable[str], existing: Collection[str]) -> None:
+        """Record that these folders of the release have such times; forget releases that do not exist any more."""
+        others = [name for name in self.stamped if name.partition("/")[0] in {*existing} - {release}]
+        self.stamped = others + [f"{release}/{folder}" for folder in folders]
         self._write()
 
     def _write(self) -> None:
@@ -110,8 +117,8 @@ def give_times(folder: str, before: str | None, times: Times, interrupt: Callabl
     for entry in _entries(folder):
         interrupt()
         if stat.S_ISREG(entry.status.st_mode):
-            digest = _digest(entry.name, entry.parent)
-            old = _time_before(f"{before}/{entry.path}", entry.status.st_size, digest) if before else None
+            digest = _digest(entry.name, entry.parent, interrupt)
+            old = _time_before(f"{before}/{entry.path}", entry.status.st_size, digest, interrupt) if before else None
             contents[entry.path] = digest, old
     kept = {digest: second for digest, second in contents.values() if second is not None}
     new = sorted({digest for digest, _ in contents.values()} - kept.keys())
@@ -124,17 +131,20 @@ def give_times(folder: str, before: str | None, times: Times, interrupt: Callabl
             os.utime(entry.name, ns=(when, when), dir_fd=entry.parent, follow_symlinks=False)
 
 
-def remove_links_out(folder: str, shared: str) -> str | None:
+def settle_links(folder: str, shared: str) -> str | None:
     """
     Remove links that lead out of the folder, but those to the files that all releases share; return a notice of it.
 
-    nginx itself follows a link if both ends have one owner, so one in root's release could show any file of root's.
+    nginx itself follows a link if both ends have one owner, so one in root's release could show any file of root's. For
+    the same reason root gives the links that stay the owner of what they lead to, as uploads that are the app's user's.
     """
     top, removed = os.path.realpath(folder), []
     for entry in _entries(folder):
         if stat.S_ISLNK(entry.status.st_mode):
             real = os.path.realpath(f"{top}/{entry.path}")
-            if not real.startswith((f"{top}/", f"{os.path.realpath(shared)}/")):
+            if real.startswith((f"{top}/", f"{os.path.realpath(shared)}/")):
+                _own_alike(entry, real)
+            else:
                 os.unlink(entry.name, dir_fd=entry.parent)
                 removed.append(entry.path)
     if not removed:
@@ -143,10 +153,20 @@ def remove_links_out(folder: str, shared: str) -> str | None:
     return f"{shorten(removed, _SHOWN)} in {os.path.basename(folder)} {leads} out of it, so nginx does not serve that"
 
 
-def closed_files(folder: str) -> list[str]:
-    """Return the files that not everyone may read."""
-    entries = (entry for entry in _entries(folder) if stat.S_ISREG(entry.status.st_mode))
-    return sorted(entry.path for entry in entries if not entry.status.st_mode & stat.S_IROTH)
+def _own_alike(link: Entry, target: str) -> None:
+    if os.geteuid() == 0 and os.path.exists(target) and (owner := os.stat(target).st_uid) != link.status.st_uid:
+        os.chown(link.name, owner, -1, dir_fd=link.parent, follow_symlinks=False)
+
+
+def closed(folder: str) -> list[str]:
+    """Return the files that not everyone may read, and the folders, with a slash at the end, that not all may pass."""
+    top = os.path.realpath(folder)
+    entries = (entry for entry in _entries(top) if stat.S_ISREG(entry.status.st_mode))
+    paths = [entry.path for entry in entries if not entry.status.st_mode & stat.S_IROTH]
+    for where, _, _, parent in os.fwalk(top):
+        if where != top and not os.fstat(parent).st_mode & stat.S_IXOTH:
+            paths.append(f"{where[len(top) + 1 :]}/")
+    return sorted(paths)
 
 
 def _entries(folder: str) -> Iterator[Entry]:
@@ -160,19 +180,21 @@ def _entries(folder: str) -> Iterator[Entry]:
                 yield Entry(f"{where}/{name}"[len(top) + 1 :], name, parent, status)
 
 
-def _time_before(path: str, size: int, digest: bytes) -> int | None:
+def _time_before(path: str, size: int, digest: bytes, interrupt: Callable[[], None]) -> int | None:
     """Return the time of the file at this path, None if it has another content or there is none."""
     try:
         status = os.lstat(path)
-        is_same = stat.S_ISREG(status.st_mode) and status.st_size == size and _digest(path) == digest
+        is_like = stat.S_ISREG(status.st_mode) and status.st_size == size
+        is_same = is_like and _digest(path, None, interrupt) == digest
     except OSError:
         return None
     return int(status.st_mtime) if is_same else None
 
 
-def _digest(path: str, parent: int | None = None) -> bytes:
+def _digest(path: str, parent: int | None, interrupt: Callable[[], None]) -> bytes:
     digest = hashlib.blake2b(digest_size=20)
     with open(os.open(path, _READ, dir_fd=parent), "rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
+            interrupt()
     return digest.digest()

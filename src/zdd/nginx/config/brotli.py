@@ -12,9 +12,9 @@ TYPES = {
     "text/html": "html?",
     "text/css": "css",
     "text/javascript": "m?js",
-    "text/plain": "(?:txt|map)",
+    "text/plain": "txt",
     "text/xml": "xml",
-    "application/json": "json",
+    "application/json": "(?:json|map)",
     "application/manifest+json": "webmanifest",
     "application/wasm": "wasm",
     "image/svg+xml": "svg",
@@ -39,10 +39,14 @@ def endings() -> str:
     return rf"\.(?:{'|'.join(TYPES.values())})$"
 
 
-def location(where: str, service: str, lines: list[str]) -> dict[str, str]:
-    """Return the location; `lines` are those of the service's own location that say where files are, and headers."""
+def location(where: str, service: str, lines: list[str], first: str) -> dict[str, str]:
+    """
+    Return the location; `lines` are those of the service's own location that say where files are, and headers.
+
+    `first` is the one of them that locations inside do not inherit.
+    """
     by_type = [
-        f"location ~ {quoted(f'[.]{ending}$')} {{ types {{ }} default_type {kind}; try_files $uri.br =404; }}"
+        f"location ~ {quoted(f'[.]{ending}$')} {{ {first} types {{ }} default_type {kind}; try_files $uri.br =404; }}"
         for kind, ending in TYPES.items()
     ]
     headers = ["gzip off;", "add_header Content-Encoding br;"]

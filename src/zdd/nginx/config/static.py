@@ -17,8 +17,10 @@ from zdd.nginx.config.upstream import quoted
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 # By the status, too: a missing file must not be remembered. 206 is a part of a file (Range), 304 the file as before.
-_FOUND = rf"~^(?:200|206|304) .*{hashed_names.PATTERN}"
+_FOUND = rf"~^(?:200|206|304) .*{hashed_names.FOR_EVER}"
+_CHARSET = "charset utf-8;"  # of text, as pages that say nothing of it are meant
 _HIDDEN = r"/\.(?!well-known(?:/|$))"
+_ROOT = "$zdd_root"  # the folder of the release that answers a request
 
 HTTP_LINES = f"""\
 map "$status $uri" $zdd_cache {{ default no-cache; {quoted(_FOUND)} "{_FOR_EVER}"; }}
@@ -62,10 +64,8 @@ def locations(where: str, service: str, site: StaticSite, files: Files) -> dict[
     """
     if where.startswith("= "):
         return {where: f"return 301 {quoted(encoded(where[2:]) + '/')}$is_args$args;"}
-    place = [
-        f"alias {quoted(f'{site.folder}/')};",
-        f"disable_symlinks if_not_owner from={quoted(site.folder)};",
-    ]
+    once = _resolved_once(site.folder)
+    place = [once, f'alias "{_ROOT}/";', f"disable_symlinks if_not_owner from={_ROOT};"]
     headers, unknown = _headers(files, "$zdd_cache"), f"{where}index.html" if site.spa else "=404"
     packs = not files.knows_brotli
     test, leads = (f"{brotli.TEST} ", [brotli.leads(service)]) if packs else ("", [])
@@ -73,17 +73,30 @@ def locations(where: str, service: str, site: StaticSite, files: Files) -> dict[
     lines = [
         *place,
         "index index.html;",
+        _CHARSET,
         *files.precompressed,
         *headers,
         *_errors(where, site),
         *leads,
         tries,
-        f"location ~ {quoted(_HIDDEN)} {{ return 404; }}",
-        f"location ~ {quoted(hashed_names.PATTERN)} {{ {test}{' '.join([*leads, _kept_too(service)])} }}",
-        *([f"location ~ {quoted(brotli.endings())} {{ {test}{tries} }}"] if packs else []),
+        f"location ~ {quoted(_HIDDEN)} {{ {once} return 404; }}",
+        f"location ~ {quoted(hashed_names.PATTERN)} {{ {once} {test}{' '.join([*leads, _kept_too(service)])} }}",
+        *([f"location ~ {quoted(brotli.endings())} {{ {once} {test}{tries} }}"] if packs else []),
     ]
     own = {where: "\n".join(lines), _kept(service): _of_all_releases(where, site, files)}
-    return own | (brotli.location(where, service, [*place, *headers]) if packs else {})
+    return own | (brotli.location(where, service, [*place, _CHARSET, *headers], once) if packs else {})
+
+
+def _resolved_once(slot: str) -> str:
+    """
+    Return the line that resolves the slot once for each request, whatever the number of files that nginx looks for.
+
+    One request takes several: about, about.html, about/index.html, about/index.html.br, 404.html. A switch between two
+    of them would answer 404 for a page that both releases have. $realpath_root is of the block that it is in, so the
+    block has the slot as its root; then nginx chooses the location again, with the variable set. Internal redirects
+    keep the variable. If the slot leads nowhere, nginx gives up with 500 after ten rounds, and serves nothing.
+    """
+    return f'if ({_ROOT} = "") {{ root {quoted(slot)}; set {_ROOT} $realpath_root; rewrite ^ $uri last; }}'
 
 
 def alone(where: str, site: StaticSite) -> str:
@@ -100,6 +113,7 @@ def _of_all_releases(where: str, site: StaticSite, files: Files) -> str:
         *([f"rewrite {quoted(f'^{re.escape(prefix)}(/.*)$')} $1 break;"] if prefix else []),
         f"root {quoted(site.kept)};",
         f"disable_symlinks on from={quoted(site.kept)};",
+        _CHARSET,
         *files.precompressed,
         *_headers(files, "$zdd_cache"),
         *([] if site.spa else _errors(where, site)),
@@ -132,8 +146,8 @@ def _errors(where: str, site: StaticSite) -> list[str]:
 
 
 def _kept_too(service: str) -> str:
-    """Return the lines that look for a file in all releases. A switch may come between nginx's two looks: so, twice."""
-    return f"error_page 403 404 = {_kept(service)}; try_files $uri {_kept(service)};"
+    """Return the lines that look for a file in all releases, also where the release has a link that nginx refuses."""
+    return f"error_page 403 = {_kept(service)}; try_files $uri {_kept(service)};"
 
 
 def _kept(service: str) -> str:

@@ -30,6 +30,7 @@ from zdd.instances.classic import record as classic_record
 from zdd.instances.classic.pid_files import PidFiles
 from zdd.keeper import client
 from zdd.keeper.record import Record
+from zdd.keeper.siblings import Siblings
 from zdd.layout import Layout
 from zdd.nginx import words
 from zdd.nginx.told import Told
@@ -143,7 +144,9 @@ def test_a_manifest_is_read_or_named(data: bytes, name: str) -> None:
             tables.prune({1})
         record = Record.of(paths.record("web-12"), RECORD)
         record.published()
-        record.sibling()
+        siblings = Siblings(record)
+        siblings.serving()
+        siblings.taking()
 
 
 RECORD = {

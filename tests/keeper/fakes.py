@@ -87,7 +87,7 @@ class FakeApp:
 
 
 class FakeListener(Listener):
-    may_wait = True
+    may_wait = can_lead = True
 
     def __init__(self, record: Record, loop: Loop) -> None:
         super().__init__(record, loop)
@@ -102,6 +102,12 @@ class FakeListener(Listener):
 
     def repair(self) -> None:
         self.done.append("repair")
+
+    def hold(self) -> None:
+        self.done.append("hold")
+
+    def lead(self, path: str) -> None:
+        self.done.append(f"lead to {os.path.basename(os.path.dirname(path))}")
 
     def withdraw(self) -> None:
         self.done.append("away")

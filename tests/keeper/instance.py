@@ -67,7 +67,8 @@ class House:
         os.makedirs(f"{table}/web")
         for number, instance in enumerate(instances):
             os.symlink(f"../../../instances/{instance.name}/socket", f"{table}/web/{number:02}")
-        files.write(f"{table}/manifest.json", json.dumps({"instances": {found.name: {} for found in instances}}))
+        manifest = {"instances": {found.name: {"service": "web", "port": found.tcp_port()} for found in instances}}
+        files.write(f"{table}/manifest.json", json.dumps(manifest))
         files.point(f"{self.path}/current", f"tables/{self.deploy}")
 
     def write(self, name: str) -> None:
@@ -242,10 +243,14 @@ class Instance:
             what=f"{count} {text!r}: {self.output()}",
         )
 
-    def connect(self) -> socket.socket:
+    def tcp_port(self) -> int | None:
+        """The port of a tcp app."""
         if self.record["socket"] == "tcp" and not self.port:
             self.port = int(self.ask("status")["port"])  # it keeps it
-        connection = socket.socket(socket.AF_INET if self.port else socket.AF_UNIX)
+        return self.port or None
+
+    def connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_INET if self.tcp_port() else socket.AF_UNIX)
         connection.settimeout(PATIENCE)
         try:
             connection.connect(("127.0.0.1", self.port) if self.port else self.socket)

@@ -12,7 +12,7 @@ from zdd.host import process
 from zdd.keeper import client
 
 from .conftest import New
-from .instance import HELD_UP, House, Instance, answer, end, freeze
+from .instance import HELD_UP, Instance, answer, end, freeze
 
 # A worker that stops accepting when it is told to stop, and ends once its request is answered.
 GRACEFUL = (
@@ -142,44 +142,6 @@ def test_the_exit_and_the_way_back_are_told(new: New) -> None:
 
     kinds = [event.get("words") or event.get("state") for event in web.events()]
     assert kinds == ["serving", "exit status 7", "starting", "serving"]
-
-
-def test_one_of_three_instances_is_away_while_it_is_down(house: House) -> None:
-    three = [house.instance(alone=False, env={"PRELUDE": HELD_UP}).start() for _ in range(3)]
-    house.publish(*three)
-    one = three[1]
-    house.write("down")
-
-    one.kill()
-    eventually(lambda: not os.path.exists(one.socket))
-    os.unlink(f"{house.path}/down")
-    one.await_event("state", count=2, state="serving")
-
-    assert all(os.path.exists(each.socket) for each in three)
-    assert one.request() == str(one.pid())
-
-
-def test_who_waited_at_a_crashed_instance_is_answered_by_its_sibling(house: House) -> None:
-    one, other = (house.instance(alone=False).start() for _ in range(2))
-    house.publish(one, other)
-    app, keeper = one.process(), one.keeper()
-    freeze(keeper)
-    end(app)
-
-    waiting = one.send()
-    keeper.signal(signal.SIGCONT)
-
-    assert answer(waiting) == str(other.pid())
-
-
-def test_an_instance_with_siblings_comes_back_only_when_it_answers_well(house: House) -> None:
-    one = house.instance(alone=False, env={"STATUS": "503 Busy"}).start()
-
-    one.kill()
-    one.await_output("got /health", 3)
-
-    assert not os.path.exists(one.socket)
-    assert one.state() == "starting"
 
 
 @pytest.mark.parametrize("kind", ["fd", "unix", "tcp"])

@@ -22,13 +22,25 @@ def publish(stage: Terminal) -> None:
     files.write(f"{stage.record.current}/manifest.json", json.dumps({"instances": {"web-1": {}}}))
 
 
-def add_sibling(house: Path) -> str:
-    """Have a slot lead to another instance, whose socket this is."""
-    for folder in ("current/web", "web-2"):
-        os.makedirs(house / folder)
-    (house / "current/web/01").symlink_to("../../../instances/web-2/socket")
-    (house / "web-2/socket").touch()
-    return str(house / "web-2/socket")
+def add_sibling(house: Path, name: str = "web-2") -> str:
+    """Have a slot lead to another instance that serves, whose socket this is."""
+    for folder in ("current/web", name):
+        os.makedirs(house / folder, exist_ok=True)
+    (house / f"current/web/{name}").symlink_to(f"../../../instances/{name}/socket")
+    (house / name / "keep").touch()
+    (house / name / "socket").hardlink_to(house / name / "keep")
+    return str(house / name / "socket")
+
+
+def hold(sibling: str) -> None:
+    """Have a sibling hold its connections, as in an outage."""
+    os.unlink(sibling)
+    Path(sibling).touch()
+
+
+def serve(sibling: str) -> None:
+    os.unlink(sibling)
+    os.link(Path(sibling).with_name("keep"), sibling)
 
 
 # Starting
@@ -190,13 +202,15 @@ def test_a_long_life_makes_the_delay_short_again(serving: New) -> None:
     [
         ({}, 10.0, "stop_timeout (10 s)"),
         ({"stop_timeout": 60.0}, 10.0, "half of hold_max (10 s)"),
-        ({"stop_timeout": 60.0, "alone": False}, 60.0, "stop_timeout (60 s)"),
+        ({"stop_timeout": 60.0, "alone": False}, 60.0, "stop_timeout (60 s)"),  # its sibling serves, and nobody waits
     ],
 )
 def test_what_a_crash_leaves_has_its_time_and_is_killed_before_the_restart(
     serving: New, tmp_path: Path, record: dict[str, Any], seconds: float, limit: str
 ) -> None:
     crashing = serving(kills=str(tmp_path / "kills"), **record)
+    add_sibling(tmp_path, "web-1")
+    add_sibling(tmp_path)
     crashing.app.descendants = True
 
     crashing.die()
@@ -283,16 +297,20 @@ def test_after_a_hold_the_name_is_back_once_the_app_answers(serving: New) -> Non
     assert alone.listener.done[-1] == "back"
 
 
-def test_an_instance_with_siblings_is_away_at_once_and_back_when_it_answers(serving: New) -> None:
+def test_an_instance_with_siblings_leads_to_one_at_once_and_is_back_when_it_answers(
+    serving: New, tmp_path: Path
+) -> None:
     one = serving(alone=False)
+    add_sibling(tmp_path, "web-1")
+    add_sibling(tmp_path)
     one.listener.done.clear()
 
     one.die()
-    assert set(one.listener.done) == {"repair", "away"}
+    assert one.listener.done == ["repair", "hold", "lead to web-2"]
     one.push(0.1)
     one.probe.answer(503)
-    one.push(0.05)
-    assert set(one.listener.done) == {"repair", "away"}
+    one.push(5)
+    assert one.listener.done[-1] == "lead to web-2"
     one.probe.answer(200)
 
     assert one.listener.done[-1] == "back"
@@ -301,13 +319,115 @@ def test_an_instance_with_siblings_is_away_at_once_and_back_when_it_answers(serv
 def test_who_waited_at_a_crashed_instance_is_served_by_its_sibling(serving: New, tmp_path: Path) -> None:
     one = serving(alone=False)
     sibling = add_sibling(tmp_path)
+    add_sibling(tmp_path, "web-1")
     one.relay.queue = ["a client"]
 
     one.die()
     one.relay.queue = ["one that came while no app ran"]
-    one.push(0.05)
+    one.push(0.9)
 
     assert one.relay.sent == [("a client", sibling), ("one that came while no app ran", sibling)]
+
+
+def test_while_no_sibling_serves_connections_wait_for_the_first_that_does(serving: New, tmp_path: Path) -> None:
+    one = serving(alone=False)
+    add_sibling(tmp_path, "web-1")
+    siblings = [add_sibling(tmp_path, name) for name in ("web-2", "web-3")]
+    for sibling in siblings:
+        hold(sibling)
+    one.listener.done.clear()
+
+    one.die()
+    one.relay.queue = ["a client"]
+    one.push(10)
+    assert one.listener.done == ["repair", "hold"]
+    assert one.relay.sent == []
+    serve(siblings[1])
+    one.push(0.1)
+
+    assert one.listener.done[-1] == "lead to web-3"
+    assert one.relay.sent == [("a client", siblings[1])]
+
+
+def test_when_the_sibling_dies_too_connections_wait_for_hold_max_from_then_on(serving: New, tmp_path: Path) -> None:
+    one = serving(alone=False, hold_max=20.0)
+    add_sibling(tmp_path, "web-1")
+    sibling = add_sibling(tmp_path)
+    one.die()
+    one.push(3600)
+    hold(sibling)
+    one.push(1)
+    assert one.listener.done[-1] == "hold"
+
+    one.relay.queue = ["a client"]
+    one.push(18)
+    assert one.relay.sent == []
+    one.push(2)
+
+    assert one.relay.sent == [("a client", None)]
+    assert one.listener.done[-1] == "away"
+    assert one.keeper.life.state == "down"
+    assert any("DOWN: no instance has answered for 20 s" in line for line in one.logged)
+
+
+def test_what_is_down_leads_to_a_sibling_that_answers_again(serving: New, tmp_path: Path) -> None:
+    one = serving(alone=False, hold_max=1.0)
+    add_sibling(tmp_path, "web-1")
+    sibling = add_sibling(tmp_path)
+    hold(sibling)
+    one.die()
+    one.push(5)
+    assert one.keeper.life.state == "down"
+
+    serve(sibling)
+    one.push(0.1)
+
+    assert one.listener.done[-1] == "lead to web-2"
+    assert one.states()[-1] == "starting"
+    one.probe.answer(200)
+    assert one.listener.done[-1] == "back"
+    assert one.states()[-1] == "serving"
+
+
+def test_what_is_down_takes_an_app_that_answers_with_errors(serving: New, tmp_path: Path) -> None:
+    """So does a sole instance. Before it is down it waits for a better answer."""
+    one = serving(alone=False, hold_max=5.0)
+    one.die()
+    one.push(0.2)
+    one.probe.answer(503)
+    assert one.keeper.life.state == "restarting"
+    one.push(5)
+    assert one.keeper.life.state == "down"
+
+    one.probe.answer(503)
+
+    assert one.keeper.life.state == "serving"
+
+
+def test_an_instance_that_is_not_in_force_leads_nobody_to_the_version_that_is(serving: New, tmp_path: Path) -> None:
+    """Before the switch nobody comes, and whoever comes in the moment of the switch wants the new version."""
+    one = serving(alone=False)
+    add_sibling(tmp_path)
+    one.listener.done.clear()
+
+    one.die()
+    one.push(100)
+
+    assert not [word for word in one.listener.done if word.startswith("lead")]
+    assert one.keeper.life.state == "restarting"
+
+
+def test_an_outage_does_not_end_a_pause(serving: New, tmp_path: Path) -> None:
+    one = serving(alone=False)
+    one.keeper.hold.pause(60)
+    one.die()
+    one.push(0.2)
+
+    one.probe.answer(200)
+
+    assert one.keeper.hold.on
+    assert one.keeper.hold.resume()
+    assert not one.keeper.hold.on
 
 
 def test_an_app_that_ends_by_itself_is_started_again_at_once(serving: New) -> None:

@@ -28,7 +28,8 @@ ALL_ENDED           -   -   -   -   -   -   -   -   -   GON -   -   PAR -   -
 SILENT              -   -   -   RES -   -   WRE -   -   -   -   -   -   -   -
 LISTENER_SHUTDOWN   -   -   =   RES =   =   WRE =   -   -   -   -   -   -   -
 ANSWERED            !   !   SER !   SER SER !   WAR !   !   !   !   !   !   !
-GAVE_UP             !   !   !   !   DOW !   !   =   !   !   !   !   !   !   !
+GAVE_UP             !   !   -   !   DOW !   !   =   !   !   !   !   !   !   !
+RELIEVED            -   -   -   -   -   RES -   -   -   -   -   -   -   -   -
 OVERDUE             =   =   =   -   -   -   -   -   -   -   =   =   =   =   -
 WARM_OVER           !   !   !   !   !   !   DRA DRA !   !   !   !   !   !   !
 DRAINED             !   !   !   !   !   !   !   !   STO !   !   PST !   !   !

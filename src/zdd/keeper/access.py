@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from zdd.host import acl
 
@@ -17,9 +18,10 @@ def lacking(folder: str, socket: str, users: Sequence[int]) -> list[int]:
     """
     Return the users who cannot connect to where slots lead, a socket in an instance's folder.
 
-    Empty while that is missing, which may be on purpose, and for an instance that has none.
+    Empty while that is missing, which may be on purpose, or leads to a sibling, and for an instance that has none.
     """
-    wanted = ((socket, acl.READ | acl.WRITE), (folder, acl.SEARCH)) if os.path.lexists(socket) else ()
+    leads_here = os.path.lexists(socket) and not os.path.islink(socket)
+    wanted = ((socket, acl.READ | acl.WRITE), (folder, acl.SEARCH)) if leads_here else ()
     return [user for user in users if user and not all(_has(path, user, bits) for path, bits in wanted)]
 
 
@@ -42,6 +44,8 @@ def _set(path: str, users: dict[int, int]) -> None:
     except OSError:  # there is no such socket now
         return
     try:
+        if stat.S_ISLNK(os.fstat(fd).st_mode):  # it leads to a sibling, whose keeper is told, too
+            return
         acl.allow(f"/proc/self/fd/{fd}", {user: bits for user, bits in users.items() if user != os.geteuid()})
     finally:
         os.close(fd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zdd.keeper.part import Part
+from zdd.keeper.siblings import Siblings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Drain(Part):
     def __init__(self, shared: Shared, due: Callable[[], object], done: Callable[[], object]) -> None:
         super().__init__(shared)
         self.due, self.done = due, done
+        self.siblings = Siblings(self.record)
         self.cut = 0  # how many were left when the time was up
         self.handed = 0  # how many were handed on
         self.seconds = 0.0  # how long it took
@@ -121,7 +123,7 @@ class Drain(Part):
 
     def _hand_on(self) -> None:
         """Relay the connections that wait to an instance that serves, if there is one."""
-        sibling = self.record.sibling()
+        sibling = self.siblings.taking()
         if sibling is None:
             return
         self._hands_on, before = True, set(self.relay.pipes)
@@ -199,7 +201,7 @@ class Shutdown(Part):
     def _relay_rest(self) -> None:
         """Relay the remaining connections to an instance that serves, as many as there are free descriptors."""
         took_all = self.relay.take(self.listener.queues() + self.hold.queues)
-        self.relay.release(self.record.sibling())
+        self.relay.release(self.drain.siblings.taking())
         if took_all and not self.relay.busy:
             self._finish()
         else:

@@ -1,7 +1,8 @@
 """
 Connections that this instance does not serve itself, noted for the readers of nginx's access log.
 
-Their slot says this instance, and another one answers. A line holds for a second: under load there are many.
+Their slot says this instance, and another one answers. A line holds for a second: under load there are many. While the
+path itself leads to a sibling, which may last for hours, two lines say from when to when.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from zdd.keeper.record import Record
 
 _EVERY = 0.9  # seconds; the reader takes a line to hold for one
+
+
+def note_led(record: Record, is_led: bool) -> None:
+    """Note that new connections are led to a sibling from now on, or no longer."""
+    line = {"handed": record.instance, "at": time.time(), "led": is_led}
+    if record.publishes:
+        json_lines.add(record.publishes, lambda: line)
 
 
 class Handed:

@@ -26,6 +26,7 @@ class Listener:
     address: str | int | None = None  # for health requests: a path or a port
     placeholder: str | None = None  # a name of `listen_socket` in the app's folder, which the app may unlink
     ends_with_app = False  # while no app runs, connections must wait at another socket
+    can_lead = False  # new connections can be led to a sibling; else they are relayed
     is_watched = False  # `tend` is called when a name has changed, so it need not be called often
 
     def __init__(self, record: Record, loop: Loop) -> None:
@@ -76,10 +77,11 @@ class Listener:
     def admit(self) -> None:
         """Lead new connections to the app again."""
 
+    def lead(self, path: str) -> None:
+        """Lead new connections to a sibling's path, until the next `hold` or `restore`."""
+
     def cover(self) -> None:
-        """Prepare for the time without an app; a service's other instances get the connections."""
-        if not self.record.sole_instance:
-            self.withdraw()
+        """Prepare for the time without an app."""
 
     def prepare(self) -> None:
         """Prepare for the next start of the app. Raises OSError."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 
-from zdd.keeper import kills, states
+from zdd.keeper import handed, kills, states
 from zdd.keeper.part import Part
+from zdd.keeper.siblings import Siblings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,12 +19,13 @@ _FIRST_DELAY, _LONGEST_DELAY, _LONG_LIFE = 0.1, 10.0, 60.0  # before a restart; 
 _AT_MOST_EVERY = 1.0  # seconds between starts of an app that ends by itself, as some do after many requests
 _SERVER_ERROR = 500
 _AGAIN, _PATIENCE = 0.05, 5.0  # of health requests, and of killing remaining processes
+_SELDOM = 0.9  # between looks at siblings while connections are led to one: the path leads on to where it leads
 _SHARE = 0.5  # of hold_max, in which those may finish their requests
 
 
 class Outage(Part):
     """
-    A sole instance holds its connections for hold_max, then refuses them; with siblings nginx connects to those.
+    Connections are led to a sibling that serves; while there is none they are held for hold_max, then refused.
 
     `start` starts the app, `on` receives events.
     """
@@ -31,7 +33,10 @@ class Outage(Part):
     def __init__(self, shared: Shared, hold: Hold, start: Callable[[], None], on: Callable[[str], object]) -> None:
         super().__init__(shared)
         self.hold, self.start, self.on = hold, start, on
-        self.refusing = False  # connections, after hold_max, until the app answers
+        self.siblings = Siblings(self.record)
+        self._is_alone = self.record.sole_instance or self.record.kind == "none"
+        self.refusing = False  # connections, after hold_max, until the app or a sibling answers
+        self._led_to: str | int | None = None  # the sibling that gets new connections
         self.restarts = 0
         self._delay = _FIRST_DELAY
         self._restart_at: float | None = None
@@ -46,12 +51,20 @@ class Outage(Part):
         return None if self._restart_at is None else max(0.0, self._restart_at - self.deadlines.now())
 
     def begin(self) -> None:
-        """Hold new connections, or lead them to the siblings: the app does not answer any more."""
+        """
+        Hold new connections, or lead them to a sibling that serves: the app does not answer any more.
+
+        The hold begins first. So of two instances that fail at the same time one at least sees that the other does not
+        serve, and they never lead to each other.
+        """
         self.listener.cover()
-        if self.record.sole_instance:
+        if self._is_alone:
             self.deadlines.at(self.record.hold_max, self._give_up)
             if self.listener.ends_with_app:
                 self.hold.begin(self.record.hold_max)
+        else:
+            self._wait()
+            self._pass_on()
 
     def restart(self, lived: float, at_once: bool) -> None:
         """
@@ -93,17 +106,21 @@ class Outage(Part):
         self.deadlines.cancel(self.ask, self._give_up, self._pass_on)
         self.deadlines.at(_PATIENCE, self.probe.cancel)  # by then its answer has been read
         self.listener.restore()
-        if self.listener.ends_with_app:
+        if self.hold.paused_until is None:
             self.hold.end()
+        self._note_led_to(None)
         self._release()
 
     def refuse(self) -> None:
         """Refuse connections from now on: nginx would give up waiting sooner or later."""
         self.refusing = True
         seconds = f"{self.record.hold_max:g} s"
-        self.log(f"DOWN: the app has not answered for {seconds}; connections are refused until it does")
+        if self._is_alone:
+            self.log(f"DOWN: the app has not answered for {seconds}; connections are refused until it does")
+        else:
+            self.log(f"DOWN: no instance has answered for {seconds}; connections are refused until one does")
         self.listener.withdraw()
-        if self.listener.ends_with_app:
+        if self.listener.ends_with_app or not self._is_alone:
             self.relay.take(self.hold.queues)
         self.relay.release(None)
         self._pass_on()
@@ -120,14 +137,51 @@ class Outage(Part):
         return delay
 
     def _pass_on(self) -> None:
-        """While no app runs, relay arriving connections to a sibling; close them if they are refused."""
-        if (self.record.sole_instance and not self.refusing) or self.app.pid is not None:
+        """Relay connections that wait to a sibling that serves; close them if they are refused and no app runs."""
+        if self._is_alone and (not self.refusing or self.app.pid is not None):
             return
-        self.relay.take(self.listener.queues())
-        sibling = None if self.record.sole_instance else self.record.sibling()
-        if sibling is not None or self.refusing:
+        sibling = None if self._is_alone else self._follow()
+        took_all = True
+        if sibling is not None or (self.refusing and self.app.pid is None):
+            took_all = self.relay.take([*self.hold.queues, *([] if self.app.pid else self.listener.queues())])
             self.relay.release(sibling)
-        self.deadlines.at(_AGAIN, self._pass_on)
+        is_led = self._led_to is not None and self.listener.can_lead
+        self.deadlines.at(_SELDOM if is_led and took_all and not self.relay.waiting else _AGAIN, self._pass_on)
+
+    def _follow(self) -> str | int | None:
+        """Lead new connections to a sibling that serves, or hold them; return where those that wait can go."""
+        sibling = self.siblings.serving()
+        if sibling is not None and sibling != self._led_to:
+            self._lead(sibling)
+        elif sibling is None and (self._led_to is not None or not self.hold.on):
+            self._wait()
+        if sibling is None and not self.siblings.has_this_one():
+            sibling = self.siblings.taking()
+        if sibling is not None:
+            self.deadlines.cancel(self._give_up)
+        elif not self.refusing and not self.deadlines.is_set(self._give_up):
+            self.deadlines.at(self.record.hold_max, self._give_up)
+        return sibling
+
+    def _wait(self) -> None:
+        """Let new connections wait, also those that come while the app starts."""
+        self.hold.begin(self.record.hold_max)
+        self._note_led_to(None)
+
+    def _lead(self, sibling: str | int) -> None:
+        if self.refusing:
+            self.refusing = False
+            self.log("another instance answers again: connections are led to it")
+            self.on(states.RELIEVED)
+        self._note_led_to(sibling)
+        if isinstance(sibling, str):
+            self.listener.lead(sibling)
+
+    def _note_led_to(self, sibling: str | int | None) -> None:
+        """Note where new connections go: before they are led there, and once they no longer are."""
+        before, self._led_to = self._led_to, sibling
+        if self.listener.can_lead and (before is None) != (sibling is None):
+            handed.note_led(self.record, sibling is not None)
 
     def _restart(self) -> None:
         """Start the app once what the last one has left has ended, or cannot be killed."""
@@ -159,13 +213,14 @@ class Outage(Part):
         longest, half = self.record.stop_timeout, self.record.hold_max * _SHARE
         if not self.listener.may_wait:
             return 0.0, "a moment, and would lose what connects to it"
-        if self.record.sole_instance and self.listener.address is not None and half < longest:
+        if self._led_to is None and self.listener.address is not None and half < longest:
             return half, f"half of hold_max ({half:g} s)"
         return longest, kills.stop_timeout(longest)
 
     def _on_answer(self, status: int | None) -> None:
-        # For a sole instance, an app that answers with errors is better than none.
-        if status is not None and (self.record.sole_instance or 0 < status < _SERVER_ERROR) and self._is_the_app():
+        # An app that answers with errors is better than none.
+        is_all_there_is = self.record.sole_instance or self.refusing
+        if status is not None and (is_all_there_is or 0 < status < _SERVER_ERROR) and self._is_the_app():
             self.on(states.ANSWERED)
         else:
             self.deadlines.at(_AGAIN, self.ask)

@@ -14,6 +14,7 @@ import socket
 
 from zdd.keeper import VERSION, message
 from zdd.keeper.part import Part
+from zdd.keeper.siblings import Siblings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Parking(Part):
 
     def pass_on(self) -> None:
         """Relay the connections that wait to an instance that serves."""
-        self.hold.send_to(self.record.sibling())
+        self.hold.send_to(Siblings(self.record).taking())
 
     def hand_back(self) -> None:
         """Let the version before serve again; without one, start this one."""

@@ -3,7 +3,8 @@ A UNIX socket as nginx finds it: by a path in the instance's own folder, where t
 
     keep        the socket that the app serves; used by health requests, counts and sibling instances
     waiting     a socket that nobody accepts, while requests are held
-    socket      the target of the slots of a table: a hard link of one of these, or missing
+    socket      the target of the slots of a table: a hard link of one of these, during an outage perhaps a symbolic
+                link to a sibling's, or missing
     app.1/      the app's folder: names that it binds, unlinks or creates there have no effect elsewhere
 
 No socket has only a name that the app can reach. This code uses names in our own folder only, and never follows a link
@@ -27,19 +28,31 @@ if TYPE_CHECKING:
 class PathListener(Listener):
     """The common part of sockets that the keeper holds and of those that the app binds."""
 
+    can_lead = True
+
     def __init__(self, record: Record, loop: Loop) -> None:
         super().__init__(record, loop)
         self.address = record.keep
         self._away = self._holding = False
+        self._led_to: str | None = None
         self._waiting: socket.socket | None = None
 
     def hold(self) -> socket.socket:
         """Lead new connections to the waiting socket, and return it."""
         if self._waiting is None:
             self._waiting = bind(self.record.waiting, self.record.access)
-        self._holding = True
+        self._holding, self._led_to = True, None
         self._publish()
         return self._waiting
+
+    def lead(self, path: str) -> None:
+        """
+        Lead new connections to a sibling's path. The link is symbolic, so it leads on to wherever the sibling leads.
+
+        It hides no app from its keeper: the sibling counts these connections as its own.
+        """
+        self._away, self._led_to = False, path
+        self.tend()
 
     def admit(self) -> None:
         """Lead new connections to the app again."""
@@ -65,7 +78,7 @@ class PathListener(Listener):
 
     def restore(self) -> None:
         """Put the path back."""
-        self._away = False
+        self._away, self._led_to = False, None
         self.tend()
 
     def connections(self) -> int:
@@ -101,9 +114,12 @@ class PathListener(Listener):
 
     def _publish(self) -> None:
         """Make the path a link of the right name, in one step: there is no moment without it."""
-        name = self.record.waiting if self._holding else self.record.keep
-        if not self._away:
-            link(name, self.record.socket)
+        if self._away:
+            return
+        if self._led_to is None:
+            link(self.record.waiting if self._holding else self.record.keep, self.record.socket)
+        elif not _leads_to(self.record.socket, self._led_to):
+            files.point(self.record.socket, self._led_to)
 
     def _make_app_folder(self, number: int) -> str:
         """
@@ -151,6 +167,13 @@ def link(name: str, path: str) -> None:
     except FileNotFoundError:
         return
     os.rename(temporary, path)
+
+
+def _leads_to(link: str, path: str) -> bool:
+    try:
+        return os.readlink(link) == path
+    except OSError:  # missing, or no symbolic link
+        return False
 
 
 def allow_users(path: str, users: list[int]) -> None:

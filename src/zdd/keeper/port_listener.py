@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 
-from zdd.host import process, sock_diag
+from zdd.host import files, process, sock_diag
+from zdd.keeper import siblings
 from zdd.keeper.listener import BACKLOG, Listener
 
 TYPE_CHECKING = False
@@ -39,7 +40,11 @@ class PortListener(Listener):
         return self._listens or bool(self.borrowed)
 
     def cover(self) -> None:
-        """Let the guard listen despite siblings, or a stranger could; unless workers of the ended app still do."""
+        """Let siblings see the outage, and the guard listen, or a stranger could where no worker of the app does."""
+        try:
+            files.write(self._outage, "")
+        except OSError:  # no room: siblings may relay to us, in vain
+            pass
         try:
             self._guard.listen(BACKLOG)
             self._listens = True
@@ -52,6 +57,14 @@ class PortListener(Listener):
         if self._listens:
             self._listens = False
             self._guard.shutdown(socket.SHUT_RDWR)
+
+    def restore(self) -> None:
+        """Let siblings see that the outage is over."""
+        files.remove(self._outage)
+
+    @property
+    def _outage(self) -> str:
+        return f"{self.record.folder}/{siblings.OUTAGE}"
 
     def connections(self) -> int:
         """Count the connections."""

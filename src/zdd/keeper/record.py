@@ -160,38 +160,6 @@ class Record:
         except (OSError, ValueError, AttributeError, TypeError):
             return True
 
-    def sibling(self) -> str | int | None:
-        """
-        Return the socket or the port of another serving instance of the service.
-
-        The slot only says which instance that is. The socket's name is one that the other keeper made in its folder:
-        an app could have made any other name.
-        """
-        if self.kind == "tcp":
-            return self._sibling_port()
-        slots = f"{self.current}/{self.service}"
-        try:
-            targets = [os.readlink(f"{slots}/{name}") for name in sorted(os.listdir(slots))]
-        except OSError:
-            return None
-        instances = os.path.dirname(self.folder)
-        names = [target.partition("/instances/")[2].partition("/")[0] for target in targets]
-        sockets = (_socket_in(f"{instances}/{name}") for name in names if name not in ("", self.instance))
-        return next((path for path in sockets if path), None)
-
-    def _sibling_port(self) -> int | None:
-        """Return the port of another instance of the table in force."""
-        try:
-            instances = _manifest(self.current).get("instances", {})
-        except (OSError, ValueError, AttributeError):
-            return None
-        ports = [
-            other.get("port")
-            for name, other in instances.items()
-            if name != self.instance and other.get("service") == self.service
-        ]
-        return next((port for port in ports if isinstance(port, int)), None)
-
     def write_pids(self, app: int | None, port: int | None) -> None:
         """Record the processes, so that the app is found if the keeper is killed."""
         pids = {"keeper": _pair(os.getpid()), "app": app and _pair(app), "port": port}
@@ -217,22 +185,6 @@ def remove(folder: str, *paths: str) -> None:
         pass
     for path in paths:
         files.remove(path)
-
-
-def _socket_in(folder: str) -> str | None:
-    """
-    Return the socket that takes an instance's connections, by a name that its keeper made; None if there is none.
-
-    While the instance holds requests, they wait in that socket. A keeper of zdd 0.1 names only the app's own socket:
-    name, or name.1, name.2, of which the highest is the newest.
-    """
-    try:
-        names = [name for name in os.listdir(folder) if name.partition(".")[0] == "name"]
-    except OSError:
-        return None
-    newest = sorted(names, key=lambda name: foreign.number(name.partition(".")[2]) or 0)[-1:]
-    paths = (f"{folder}/{name}" for name in ["socket", *newest])
-    return next((path for path in paths if os.path.exists(path)), None)
 
 
 def _manifest(table: str) -> dict[str, Any]:

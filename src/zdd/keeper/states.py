@@ -73,6 +73,7 @@ LISTENER_SHUTDOWN = "listener shut down"  # by the app, which should end soon
 ANSWERED = "answered"  # a health request during an outage
 # Events: a time is over, or a count has reached zero
 GAVE_UP = "gave up"  # no answer for hold_max
+RELIEVED = "relieved"  # after that a sibling serves, and gets the connections
 OVERDUE = "overdue"  # requests have waited at the instance for hold_max, and `current` leads there
 WARM_OVER = "warm over"
 DRAINED = "drained"
@@ -147,7 +148,13 @@ _ROWS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
         (WARM_RESTARTING,): (WARM, "serve", "admit"),
         _OTHERS: _IMPOSSIBLE,
     },
-    GAVE_UP: {(RESTARTING,): (DOWN, "refuse"), (WARM_RESTARTING,): (_SAME, "refuse"), _OTHERS: _IMPOSSIBLE},
+    GAVE_UP: {
+        (RESTARTING,): (DOWN, "refuse"),
+        (WARM_RESTARTING,): (_SAME, "refuse"),
+        (UNATTENDED,): _IGNORE,  # it is given up as OVERDUE
+        _OTHERS: _IMPOSSIBLE,
+    },
+    RELIEVED: {(DOWN,): (RESTARTING,), _OTHERS: _IGNORE},
     OVERDUE: {(HELD, STARTING, UNATTENDED, FAILED, *PARKING, PARKED): (_SAME, "park, fall back"), _OTHERS: _IGNORE},
     WARM_OVER: {(WARM,): (DRAINING, "drain"), (WARM_RESTARTING,): (DRAINING, "skip drain"), _OTHERS: _IMPOSSIBLE},
     DRAINED: {(DRAINING,): (STOPPING, "stop app"), (PARK_DRAINING,): (PARK_STOPPING, "stop app"), _OTHERS: _IMPOSSIBLE},

@@ -33,6 +33,7 @@ class _Entry(msgspec.Struct):
     gap: float | None = None
     handed: str | None = None
     at: float = 0.0
+    led: bool | None = None
 
 
 class Table(NamedTuple):
@@ -70,6 +71,7 @@ class Timeline:
     ) -> None:
         self.until = until
         self.handed: dict[str, list[float]] = {}
+        self.led: dict[str, list[tuple[float, float]]] = {}
         self._published: list[_Published] = []
         for line in lines:
             self._read(line)
@@ -102,6 +104,8 @@ class Timeline:
 
     def was_handed_on(self, instance: str, begin: float, end: float) -> bool:
         """Return whether the instance's keeper has passed connections on between these times; a line holds a second."""
+        if any(first <= end and begin - _HOLDS <= last for first, last in self.led.get(instance, ())):
+            return True
         moments = self.handed.get(instance, [])
         index = bisect.bisect_left(moments, begin - _HOLDS)
         return index < len(moments) and moments[index] <= end
@@ -112,7 +116,9 @@ class Timeline:
         except Damaged:
             entry = _Entry(gap=0.0)
         last = self._published[-1] if self._published else None
-        if entry.handed is not None:
+        if entry.handed is not None and entry.led is not None:
+            self._lead(entry.handed, entry.at, entry.led)
+        elif entry.handed is not None:
             self.handed.setdefault(entry.handed, []).append(entry.at)
         elif entry.begin is not None:
             if last and last.name != entry.before and entry.before is not None:
@@ -124,6 +130,15 @@ class Timeline:
                 last.to = entry.to
         else:
             self._gap()
+
+    def _lead(self, instance: str, at: float, begins: bool) -> None:
+        """Note from when to when an instance's slots have led to another one; the line for the end may be missing."""
+        spans = self.led.setdefault(instance, [])
+        is_led = bool(spans) and spans[-1][1] == math.inf
+        if begins and not is_led:
+            spans.append((at, math.inf))
+        elif is_led and not begins:
+            spans[-1] = spans[-1][0], at
 
     def _gap(self) -> None:
         """Add a table of which nothing is known, since the last publish that is known to be done."""

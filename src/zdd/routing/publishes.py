@@ -5,6 +5,7 @@ Which table was in force when: S/logs/publishes.jsonl, by which the reader of th
     {"table": "17", "to": 1764.2}                                                                   after it
     {"gap": 1764.3}                                    from then on publishes may be missing, until the next line
     {"handed": "web-12", "at": 1764.4}                 that keeper passes connections on to another instance
+    {"handed": "web-12", "at": 1764.4, "led": true}    from then on its slots lead there; `false`: no longer
 
 `slots` also has the addresses of tcp instances. Times are of time.time(), as nginx's are. `boot` and `clock` (that time
 less CLOCK_BOOTTIME) show whether somebody has set the clock meanwhile.
@@ -106,13 +107,20 @@ def prune(path: str, oldest: float | None) -> None:
     with contextlib.suppress(OSError, ValueError):
         if oldest is not None and os.path.exists(older) and os.stat(older).st_mtime >= oldest:
             return
-        last = _last_pair(path)
+        last = _in_force(path)
         os.rename(path, older)
         for line in last:
             json_lines.append(path, line)
 
 
-def _last_pair(path: str) -> list[dict[str, Any]]:
-    """Return the last two lines that say what is in force; nothing if something is missing at the end."""
-    last = [json.loads(line) for line in json_lines.read(path) if not line.startswith(b'{"handed"')][-2:]
-    return last if len(last) == 2 and "from" in last[0] and "to" in last[1] else []
+def _in_force(path: str) -> list[dict[str, Any]]:
+    """Return the lines that say what is in force: the last publish, unless its end is missing, and who is led away."""
+    publishes: list[dict[str, Any]] = []
+    led: dict[str, dict[str, Any]] = {}
+    for line in map(json.loads, json_lines.read(path)):
+        if "handed" not in line:
+            publishes = [*publishes[-1:], line]
+        elif "led" in line:
+            led[line["handed"]] = line
+    is_whole = len(publishes) == 2 and "from" in publishes[0] and "to" in publishes[1]
+    return [*(publishes if is_whole else []), *(line for line in led.values() if line["led"])]

@@ -12,8 +12,8 @@ from zdd.host import files, rotation
 
 _MOST = 128 << 10  # bytes
 _SHOWN = 3
-_DAY = 86400.0
-_BEFORE = 60.0  # seconds
+_DAY = 86400.0  # seconds
+_BEFORE = 60.0  # seconds for leftovers that a command ends before its deploy begins
 
 
 class Kill(msgspec.Struct, frozen=True):

@@ -74,7 +74,8 @@ def disk(project: Project, request: pytest.FixtureRequest) -> Iterator[Small]:
 
 
 def deployed(project: Project, kind: str = "fd", **keys: object) -> None:
-    configure(project, service("web", **SETTINGS | SERVICES[kind] | keys))
+    # Without a log of requests, which fills a disk of 300 kB by itself if the machine is slow.
+    configure(project, service("web", **SETTINGS | SERVICES[kind] | keys), nginx="access_log = false\n")
     project.zddeploy()
     version(project, 2)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from zdd.load import Kind, Report
 
-from .project import HEAD, Project, configure, version
+from .project import HEAD, Project, assert_only_reloads_cost, configure, version
 
 ANSWERS = {"run": "python -S answers.py {fd}"}
 ANSWERS_TCP = {"run": "python -S answers.py {port}", "socket": "tcp"}
@@ -48,3 +48,10 @@ def deploy_at_load(project: Project, code: int = 0, paths: str = "/", host: str 
         events = project.events(code=code)
         report = load.stop()
     return events[-1], report
+
+
+def assert_switched(result: Mapping[str, Any], report: Report) -> None:
+    """Check that the deploy proved what it did, and that visitors got version 1, then 2, at no cost but a reload's."""
+    assert result["unproved"] == []
+    assert_only_reloads_cost(report)
+    assert list(report.answered) == ["1", "2"]

@@ -86,7 +86,7 @@ def test_a_text_of_another_hands_is_put_back_before_it_costs_anybody_anything(
         file.read_text().replace("/current/web/00", "/nobody").replace("server 127.0.0.1:", "server 127.0.0.9:")
     )
 
-    assert f"{file.name} is not what zdd has written: another hand changed it" in said(project, "status", code=1)
+    assert f"{file.name} is not what zdd has written: somebody else has changed it" in said(project, "status", code=1)
     version(project, 1 if command == "up" else 2)
     with project.load(host="www.test", **BUSY) as load:
         project.zddeploy(command)

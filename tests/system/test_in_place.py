@@ -40,6 +40,15 @@ def refuse(project: Project, *command: str) -> str:
     return project.zddeploy(*command, code=1).stderr
 
 
+def refuse_elsewhere(project: Project) -> None:
+    """Have a version refused whose code is in another folder."""
+    project.write("other/plain.py", (project.folder / "plain.py").read_text())
+    project.write("other/shop.py", BAD)
+    project.write("other/VERSION", "2")
+    project.replace("deploy.toml", "[service.web]", f'[service.web]\ncwd = "{project.folder}/other"')
+    project.zddeploy(code=1)
+
+
 def restarted(project: Project, name: str = "web-1") -> None:
     """Kill the app and wait until its keeper has started it again."""
     before = project.instances()[name]
@@ -178,11 +187,7 @@ def test_where_nothing_was_ever_deployed_a_crash_would_load_nothing(project: Pro
 
 def test_code_that_was_refused_in_a_folder_that_does_not_serve_would_not_be_loaded(project: Project) -> None:
     deploy(project)
-    project.write("other/plain.py", (project.folder / "plain.py").read_text())
-    project.write("other/shop.py", BAD)
-    project.write("other/VERSION", "2")
-    project.replace("deploy.toml", "[service.web]", f'[service.web]\ncwd = "{project.folder}/other"')
-    project.zddeploy(code=1)
+    refuse_elsewhere(project)
 
     assert warned(project) == []
 
@@ -210,11 +215,7 @@ def test_where_only_the_configuration_was_wrong_a_restart_loads_good_code(projec
 
 def test_a_refused_version_in_another_folder_is_not_what_a_restart_loads(project: Project) -> None:
     deploy(project)
-    project.write("other/plain.py", (project.folder / "plain.py").read_text())
-    project.write("other/shop.py", BAD)
-    project.write("other/VERSION", "2")
-    project.replace("deploy.toml", "[service.web]", f'[service.web]\ncwd = "{project.folder}/other"')
-    project.zddeploy(code=1)
+    refuse_elsewhere(project)
 
     restarted(project)
 

@@ -154,11 +154,11 @@ TABLE = {
     "its code is broken": Broken(break_code, "web-1 is DOWN", "the database is gone"),
     "nginx's master is dead": Broken(kill_master, "nginx's master process has died"),
     "nginx is dead": Broken(kill_nginx, "nginx does not run"),
-    "nginx's text was changed": Broken(change_text, "another hand changed it"),
-    "nginx's text is gone": Broken(remove_text, "another hand changed it"),
+    "nginx's text was changed": Broken(change_text, "somebody else has changed it"),
+    "nginx's text is gone": Broken(remove_text, "somebody else has changed it"),
     "all tables are gone": Broken(lose_tables, "the routing table in force .1. is missing"),
     "the manifest is gone": Broken(lose_manifest, "the routing table in force", "`zddeploy down`, then `zddeploy up`"),
-    "the manifest is damaged": Broken(damage_manifest, "is damaged", "`zddeploy down` and `zddeploy` begin anew"),
+    "the manifest is damaged": Broken(damage_manifest, "is damaged", "`zddeploy down`, then `zddeploy`, starts over"),
     "it runs refused code": Broken(load_refused_code, "runs the code of deploy 2", "put the right code into"),
 }
 
@@ -294,7 +294,7 @@ def test_an_include_that_another_hand_has_changed_is_put_back(project: Project, 
     foreign.lead()
     assert "502 Bad Gateway" in project.get()
 
-    assert "another hand changed it" not in said(project, "recover", code=0)
+    assert "somebody else has changed it" not in said(project, "recover", code=0)
 
     assert "web 1" in project.get()
     assert list(project.serving()) == ["web-1"], "nothing else is touched"

@@ -23,6 +23,12 @@ from .project import MIXED, PLAIN, PLAIN_TCP, Project, assert_nothing_lost, conf
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make namespaces and run workers as others")
 
 
+def quit_master(master: int) -> None:
+    """Let a master of nginx end once its clients have their answers; wait for its end."""
+    os.kill(master, signal.SIGQUIT)
+    eventually(lambda: Process.find(master) is None)
+
+
 def test_workers_that_run_as_another_user_are_told_of_and_let_in_by_up(project: Project, foreign: Foreign) -> None:
     """X8: nginx was stopped and started with another user, who may not connect to the sockets."""
     foreign.start()
@@ -54,7 +60,7 @@ def test_an_include_that_another_hand_has_written_is_told_of_and_mended(project:
     foreign.lead()
     assert "502 Bad Gateway" in project.get()
 
-    words = f"{project.folder}/upstreams.conf is not what zdd has written: another hand changed it"
+    words = f"{project.folder}/upstreams.conf is not what zdd has written: somebody else has changed it"
     assert words in said(project, "status", code=1)
     assert words in said(project, "check", code=2)
     assert "is up already" not in said(project, "up", code=0)
@@ -227,8 +233,7 @@ def test_while_the_program_is_replaced_only_a_deploy_without_a_reload_goes_on(
         assert f"kill -QUIT {old}" in words
         assert f"kill -HUP {old}; kill -QUIT {new}" in words
     finally:
-        os.kill(old, signal.SIGQUIT)
-        eventually(lambda: Process.find(old) is None)
+        quit_master(old)
     project.zddeploy()
     assert "web 2" in project.get()
 
@@ -317,7 +322,7 @@ def test_our_own_text_is_put_back_as_well(project: Project) -> None:
     before = conf.read_text()
     conf.write_text(before.replace("proxy_pass http://web;", "return 404;"))
 
-    words = "nginx.conf is not what zdd has written: another hand changed it"
+    words = "nginx.conf is not what zdd has written: somebody else has changed it"
     assert words in said(project, "status", code=1)
     assert words in said(project, "check", code=2)
     project.zddeploy("up")
@@ -339,8 +344,7 @@ def test_while_our_own_nginx_is_replaced_no_reload_is_tried(project: Project) ->
     try:
         assert f"processes {old} and {new} both take requests" in said(project, code=2)
     finally:
-        os.kill(old, signal.SIGQUIT)
-        eventually(lambda: Process.find(old) is None)
+        quit_master(old)
     project.zddeploy()
     assert "web 2" in project.get()
 

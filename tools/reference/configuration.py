@@ -15,7 +15,7 @@ HEAD = f"""\
 # Configuration
 
 A project is one file: `deploy.toml`, or `deploy.conf` (INI). If both are in a folder, name one with `-c`. Every key is
-checked before anything is touched; what is wrong is told with file, section, key, value and what is allowed.
+checked before anything is touched; a mistake is reported with file, section, key, value and what is allowed.
 
 - **Paths** are relative to the folder of the file. `~` is not replaced, as it depends on who deploys.
 - **Durations** are `500ms`, `30s`, `5m`, `1h`, or a number of seconds. **Sizes** are `512K`, `64M`, `1G`.
@@ -46,7 +46,7 @@ In `run` and in values of `env` these are replaced:
 
 [gRPC](../guides/grpc.md) and [sticky sessions](../guides/sticky.md) have pages of their own.
 
-The app starts with `PATH`, `LANG`, `TZ` and `VIRTUAL_ENV` of whoever deploys, `HOME` and `USER` of its user, then
+The app starts with `PATH`, `LANG`, `TZ` and `VIRTUAL_ENV` of the user who deploys, `HOME` and `USER` of its user, then
 `env_file`, then `env`, then `ZDD_PROJECT`, `ZDD_SERVICE`, `ZDD_INSTANCE`, `ZDD_RELEASE`, `ZDD_RELEASE_PATH` and
 `ZDD_DEPLOY`; with nothing else. With `socket = "fd"` it also finds `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES`, as
 systemd would give them, `ZDD_SOCKET_INODE` and `ZDD_SOCKET_CLAIM`; a Node app also `NODE_OPTIONS`, which load what
@@ -81,8 +81,8 @@ With `https` or `certificate` zdd's own nginx speaks [HTTPS](../guides/https.md)
 
 CLASSIC = """\
 With `start` instead of `run`. Such a file is read as zdd has always read it: keys that it does not know are passed over
-with one warning, `deploy.conf` may have `[DEFAULT]` and interpolation. `start` and `stop` have the umask of whoever
-deploys; all else that zdd starts and makes has 022.
+with one warning, `deploy.conf` may have `[DEFAULT]` and interpolation. `start` and `stop` have the umask of the user
+who deploys; all else that zdd starts and makes has 022.
 """
 
 STATIC = """\

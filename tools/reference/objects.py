@@ -188,7 +188,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "seconds": "from the first byte of the request to the last one of the answer",
         "bytes": "of the answer, without its headers",
         "tried": "the slots, or other addresses, that nginx has connected to, in order",
-        "id": "what the app was told as `X-Request-ID`",
+        "id": "what the app got as `X-Request-ID`",
         "connection": "nginx's number of the client's connection",
     },
 }

@@ -124,7 +124,7 @@ PROBLEMS = (
         "nginx was started with another `user`: every request is answered 502. `zddeploy up` grants access again.",
     ),
     Words(
-        "… is not what zdd has written: another hand changed it",
+        "… is not what zdd has written: somebody else has changed it",
         "`zddeploy up` puts it back. What you want in the text belongs into your own files.",
     ),
     Words("no nginx runs that would read …", "Start nginx; if it runs, set `pid_file`."),

@@ -35,7 +35,8 @@ def limits(project: Project) -> Iterator[Finding]:
             "a connection is a file, and nginx has two of them for each request",
             f"raise the hard limit to {_FILES} (ulimit -Hn; nofile in /etc/security/limits.conf)",
         )
-    yield fine(f"requests that can wait for an app: {project.proxy.capacity()}; files that a process can open: {most}")
+    open_files = "without a limit" if most < 0 else f"{most:,} a process"
+    yield fine(f"room for requests that wait ({project.proxy.capacity()}) and for open files ({open_files})")
 
 
 def memory(project: Project) -> Iterator[Finding]:

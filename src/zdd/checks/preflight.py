@@ -90,7 +90,7 @@ def env_files(project: Project) -> Iterator[Finding]:
     """
     Check that root believes no env_file which another user can write: hooks of [zdd] and apps of root's would get it.
 
-    Whoever can write the configuration may be root anyway. What a deploy has recorded was checked then.
+    A user who can write the configuration may be root anyway. What a deploy has recorded was checked then.
     """
     if os.geteuid() != 0:
         return

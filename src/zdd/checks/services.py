@@ -36,7 +36,7 @@ def services(project: Project) -> Iterator[Finding]:
     if as_root and os.geteuid() == 0:
         yield warning(
             f"{', '.join(as_root)}: running as root",
-            "whoever breaks into the app has the machine",
+            "anyone who breaks into the app has the machine",
             USER_NEEDS,
         )
     if os.geteuid() == 0 and (place := reach.changeable(str(config.path), 0, 0)):

@@ -14,7 +14,7 @@ from zdd.operate import access
 from zdd.project import Project
 from zdd.visible import in_json, visible
 
-_POLL = 0.2
+_POLL = 0.2  # seconds between looks; a person reads
 _COLOURS = ((500, "red"), (400, "yellow"), (0, "green"))
 
 

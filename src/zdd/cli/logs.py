@@ -19,7 +19,7 @@ from zdd.operate.logs import Line
 from zdd.project import Project
 from zdd.visible import in_json, visible
 
-_POLL = 0.2
+_POLL = 0.2  # seconds between looks; a person reads
 _LONGEST = 2000  # characters of a line that a terminal shows; files and pipes get all of it
 _NUMBER = 4  # characters of an instance's number with its dash, usually
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue")

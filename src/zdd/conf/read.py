@@ -13,6 +13,7 @@ from zdd.host import foreign
 
 NAMES = ("deploy.toml", "deploy.conf")
 _LARGEST = 1 << 20  # bytes of a configuration file
+_NO_FILE = "go to the project's folder, or name the file with -c; for a new project, `zddeploy init` proposes one"
 
 
 def here(explicit: Path | None = None) -> Path:
@@ -46,9 +47,7 @@ def find(explicit: Path | None, cwd: Path) -> Path:
     if len(existing) == 2:
         raise UsageError(f"{cwd} holds both {' and '.join(NAMES)}", hint=f"say which one with -c, as in -c {NAMES[0]}")
     if not existing:
-        raise UsageError(
-            f"no {' or '.join(NAMES)} in {cwd}", hint="go to the project's folder, or name the file with -c"
-        )
+        raise UsageError(f"no {' or '.join(NAMES)} in {cwd}", hint=_NO_FILE)
     return existing[0]
 
 

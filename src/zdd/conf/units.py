@@ -5,7 +5,7 @@ import re
 from msgspec import Struct
 
 MAX_SECONDS = 10 * 365 * 86400  # what every timer of the system accepts
-DAY = 86400
+DAY = 86400  # seconds
 
 # Nothing, or at least a day, in days, hours, minutes or seconds.
 HSTS = (

@@ -40,7 +40,7 @@ state_dir = "S"
 runtime_dir = "R"
 """
 
-_POLL = 0.1
+_POLL = 0.1  # seconds
 
 
 @dataclass(frozen=True)

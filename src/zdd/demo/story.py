@@ -22,7 +22,7 @@ _MIX = (Kind(weight=60), Kind("POST", "/echo", body=1024, weight=38), Kind(path=
 _RATE, _CONNECTIONS, _WEBSOCKETS = 400, 32, 4
 
 _PAUSE = 1.8  # seconds of load alone before and after each deploy
-_POLL = 0.1
+_POLL = 0.1  # seconds
 
 _INTRODUCTION = """
 {title}: new releases of a web service, while its clients keep calling

@@ -11,8 +11,8 @@ from zdd.operate import admission, switched_off
 from zdd.operate.status import Status, status
 from zdd.project import Project
 
-_PATIENCE = 5.0  # seconds for instances that are about to serve or to end
-_POLL = 0.1
+_PATIENCE = 5.0  # seconds for instances that are about to serve or to end: most need a part of one (pool.py, _MOMENT)
+_POLL = 0.1  # seconds
 _PASSING = {"starting", "draining", "stopping"}
 
 

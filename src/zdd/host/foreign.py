@@ -8,7 +8,7 @@ import stat
 
 _LARGEST, _PART = 64 << 20, 1 << 13  # bytes
 _MOST_DIGITS = 18
-_LARGEST_NUMBER = 1e18
+_LARGEST_NUMBER = 1e18  # more than any time, size or count
 _TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict, "Sequence": list}
 HIGHEST_PID = (1 << 31) - 1
 

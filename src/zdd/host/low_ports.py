@@ -1,5 +1,5 @@
 """
-The right to listen below port 1024, which root has, and whoever has CAP_NET_BIND_SERVICE (capabilities(7)).
+The right to listen below port 1024: root has it, and processes with CAP_NET_BIND_SERVICE (capabilities(7)).
 
 The unit that `enable` writes gives it to an ordinary user's zddeploy as an ambient capability, which every child would
 inherit. Only nginx may: an app must get no right by being started at boot.

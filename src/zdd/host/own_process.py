@@ -16,7 +16,7 @@ _callers_umask = -1
 
 
 def set_umask() -> None:
-    """Set zdd's own umask, so that its files have the same modes whoever calls it; programs it starts inherit it."""
+    """Set zdd's own umask, so that its files have the same modes for every caller; programs it starts inherit it."""
     global _callers_umask
     _callers_umask = os.umask(UMASK)
 

@@ -47,7 +47,7 @@ def toml(proposal: Proposal, folder_name: str, port: int, is_repository: bool, h
     lines += _section(
         "nginx",
         {"listen": f"127.0.0.1:{port}"},
-        {"listen": "80, for everybody; or see include, where an nginx runs already"},
+        {"listen": '"80" lets everybody in; where another nginx runs already, set include instead'},
     )
     lines += _release(proposal, is_repository)
     for service in proposal.services:

@@ -39,7 +39,7 @@ class AppFolders(Part):
 
     def begin(self) -> None:
         """
-        Look at intervals from now on, since the app is about to start; first remove the folders that it has no more.
+        Look at intervals from now on, since the app is about to start; first remove its former folders.
 
         They are long if the folders are watched, so that `look` is called when a file in them is made or written.
         """
@@ -95,7 +95,7 @@ class AppFolders(Part):
         size, self._has_nested = 0, False
         for names, (used, is_folder) in enumerate((entry for folder in self.all() for entry in _within(folder)), 1):
             size += used
-            self._has_nested |= is_folder  # what happens in that is not told
+            self._has_nested |= is_folder  # inotify does not report what happens in it
             if names > _MOST_NAMES or size > _MOST_BYTES:
                 return self._words(names > _MOST_NAMES)
         if not has_grown:

@@ -55,7 +55,7 @@ class Changes(Part):
             self.listener.is_watched = False
 
     def noticed(self) -> None:
-        """Look for what the kernel has just told of: at once, or a second after the last look."""
+        """Look for what the kernel has just reported: at once, or a second after the last look."""
         self.deadlines.at(max(0.0, self._last + _AT_MOST_EVERY - self.deadlines.now()), self._look)
 
     def _watch(self, folder: str, events: int) -> None:

@@ -115,7 +115,7 @@ def _request(
     who = os.path.basename(path).removesuffix(".sock") + " was started by"
     if "unknown" in answer:
         words = f"{who} an older zddeploy and cannot `{op}`"
-        hint = "`zddeploy restart` starts it anew, with this one; `zddeploy down`, then `up`, if that is what failed"
+        hint = "`zddeploy restart` starts it again, with this one; if that failed: `zddeploy down`, then `zddeploy up`"
         raise UsageError(words, hint=hint)
     theirs = answer.get("version", 0)
     if OLDEST <= theirs < version:

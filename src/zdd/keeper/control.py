@@ -99,10 +99,10 @@ class _Connection:
         peer.setblocking(False)
         control.loop.watch(peer.fileno(), select.POLLIN, self._ready)
 
-    def send(self, told: Message) -> None:
+    def send(self, message: Message) -> None:
         """Send a message. A peer that does not read is cut off; the loop notices one that has ended."""
         try:
-            self.peer.sendall(json.dumps(told).encode() + b"\n")
+            self.peer.sendall(json.dumps(message).encode() + b"\n")
         except BlockingIOError:
             self.peer.shutdown(socket.SHUT_RDWR)
         except OSError:

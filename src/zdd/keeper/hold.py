@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from zdd.keeper.part import Shared
 
-_AGAIN = 0.05
+_AGAIN = 0.05  # seconds: by then descriptors or room in the app's queue may be free
 
 
 class Hold(Part):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zdd.keeper.app import Ended
     from zdd.keeper.part import Shared
 
-_TEND_AGAIN = 1.0
+_TEND_AGAIN = 1.0  # seconds
 _AGAIN, _PATIENCE = 0.05, 5.0  # of killing: what cannot be killed (state D) is left, since nothing else can be done
 
 

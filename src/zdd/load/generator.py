@@ -16,7 +16,7 @@ from zdd.load.spec import Kind, Spec
 from zdd.load.websocket import UPGRADE, WebSocket
 from zdd.load.wire import Poller, Wire
 
-PROGRESS_INTERVAL = 0.25
+PROGRESS_INTERVAL = 0.25  # seconds
 
 
 class Queue:

@@ -1,4 +1,4 @@
-"""What is asked through nginx: which requests reach each service, and what they prove before and after a switch."""
+"""Requests through nginx: which ones reach each service, and what they prove before and after a switch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zdd.routing.manifest import Manifest
 if TYPE_CHECKING:
     from zdd.nginx.gate import Gate
 
-_DOORS = 5  # server blocks that are asked for the mark: those of one text agree
+_DOORS = 5  # server blocks that zdd asks for the mark; all blocks of one text agree
 _NOT_SAID = "no health_path says what to ask for"
 
 
@@ -87,6 +87,6 @@ class AskedNginx(NginxBase, ABC):
 
     def _known_requests(self, services: Iterable[str]) -> dict[str, Visit | str]:
         """Return for each of these services but workers a request that reaches it, or why none is known."""
-        known = self.config.services  # a table may have services that the configuration has no more
+        known = self.config.services  # a table may have services that the configuration no longer has
         asked = [name for name in services if name in known and not known[name].is_worker]
         return dict.fromkeys(asked, _NOT_SAID) | self.requests(asked)

@@ -108,7 +108,7 @@ class NginxBase(Proxy, ABC):
             self.require_change()
 
     def require_change(self) -> None:
-        """Raise UsageError where a reload would not reach all who take requests: others would not learn of it."""
+        """Raise UsageError if a process that takes requests would keep its former text after a reload."""
         sharing.refuse(self._rivals, self.clock, UsageError)
 
     def whereabouts(self) -> Whereabouts:
@@ -141,7 +141,7 @@ class NginxBase(Proxy, ABC):
         return self.apply(deploy, text)
 
     def _for_all(self, change: Callable[[], Done], text: str | None) -> Done:
-        """Make a change to this text, and see to it that it reaches all who take requests. Raises DeployFailed."""
+        """Change nginx to this text, for every process that takes requests. Raises DeployFailed."""
         if text is not None and self.runs(text):
             return change()
         if before := self.file.text():
@@ -150,7 +150,7 @@ class NginxBase(Proxy, ABC):
         return sharing.reaching_all(change, self.file, self._rivals, self.clock)
 
     def _rivals(self) -> list[Rival]:
-        """Return who else takes requests and would not learn of a new text. An nginx of ours ends orphans itself."""
+        """Return other processes that take requests and would keep their text. Our own nginx ends orphans itself."""
         return [rival for rival in self.whereabouts().rivals() if rival.master or not self.is_ours]
 
     def _is_first_mark(self, text: str, before: str) -> bool:
@@ -166,10 +166,10 @@ class NginxBase(Proxy, ABC):
             self.told.keep(deploy, self.file.text())
 
     def altered(self) -> str | None:
-        """Return that another hand has changed the file since nginx was told of it; None if that is not known."""
+        """Say so if somebody else has changed the file since nginx read it; return None if nothing shows that."""
         if not self.told.differs(self.file.text()):
             return None
-        return f"{self.conf_file} is not what zdd has written: another hand changed it; `zddeploy up` puts it back"
+        return f"{self.conf_file} is not what zdd has written: somebody else has changed it; `zddeploy up` puts it back"
 
     def workers(self, shutting_down: bool = False) -> list[Process]:
         """Return the workers that take new requests; or all, also those that only finish what they have."""

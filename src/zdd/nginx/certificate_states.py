@@ -1,4 +1,4 @@
-"""The certificates that nginx has, as status and checks tell of them: for whom, by whom, and for how long."""
+"""The certificates that nginx has, as status and checks report them: hosts, issuer and days left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def states(config: Config, paths: Layout, now: float | None = None) -> list[Cert
 
 
 def _with_news(config: Config, paths: Layout, state: CertificateState) -> CertificateState:
-    """Return the state with a word on files that have changed since nginx was given the certificate."""
+    """Return the state, with a note on files that have changed since nginx got the certificate."""
     try:
         digest = certificate_files.read(config.nginx).digest
     except UsageError as error:

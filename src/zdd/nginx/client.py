@@ -12,7 +12,7 @@ from zdd.instances.health.request import Answer, NotHttp, Request
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import HEADER, REQUEST_HEADER, Mark, Seen
 
-TIMEOUT = 20.0
+TIMEOUT = 20.0  # seconds, a limit for answers of services that have none of their own, and of instances asked directly
 _PROXIED = b"PROXY UNKNOWN\r\n"  # the PROXY protocol's words for: nobody knows where this client comes from
 _CALL = {"Content-Type": "application/grpc", "TE": "trailers"}
 _SOON = 2.0  # seconds in which nginx answers a request by itself

@@ -78,7 +78,7 @@ class ConfFile:
 
     def _mode(self, text: str) -> int:
         """
-        Return the mode for a text: that of the file in place, but no more than its template allows.
+        Return the mode for a text: that of the file in place, at most what its template allows.
 
         A text with the words of a mark is for nginx and the deployer alone.
         """

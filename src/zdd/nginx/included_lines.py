@@ -1,4 +1,4 @@
-"""What surprises later in the lines that server_include names; `check` says it."""
+"""What `check` warns about in the file that server_include names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zdd.nginx.config.version import Version
 
 
 def findings(config: Config, whom: Trust, version: Version, mark: Mark) -> Iterator[Finding]:
-    """Yield it, with the file and the line."""
+    """Yield a finding for each such line, with the file and the line."""
     nginx = config.nginx
     file, services = str(nginx.server_include), lint.served(config.services)
     for directive, lost in server_lines.passed_over(nginx.server_lines, file):

@@ -232,7 +232,7 @@ class ManagedNginx(AskedNginx):
         """Look whether its program was replaced, and whether its text was changed."""
         yield from replaced.findings(self.whereabouts(), self.binary)
         if altered := self.altered():
-            yield error(altered, "nginx may not run what zdd has told it", "`zddeploy up`")
+            yield error(altered, "nginx may run another text than zdd's", "`zddeploy up`")
 
     def _has_run(self) -> bool:
         return self.master() is not None or os.path.exists(self.conf_file)

@@ -62,7 +62,7 @@ def taken(address: str, own: Sequence[Process]) -> Taken | None:
 
 
 def listening(address: str) -> list[sock_diag.TcpSocket]:
-    """Return the sockets that listen where nginx would, whosever they are."""
+    """Return the sockets of any program that listen where nginx would."""
     host, _, number = address.rpartition(":")
     sockets = sock_diag.listening_on(int(number))
     hosts = _hosts(host.strip("[]")) if sockets else ()

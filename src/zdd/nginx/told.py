@@ -1,4 +1,4 @@
-"""The text that nginx was made to run last, kept to notice when another hand changes the file."""
+"""The text that nginx was made to run last, kept to notice when somebody else changes the file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Told:
         """
         Keep the text of this deploy; while nginx changes from one to another, both. On a full disk nothing is kept.
 
-        So a command that is killed on the way leaves nothing that looks like another hand's change.
+        So a command that is killed on the way leaves nothing that looks like a change by somebody else.
         """
         try:
             files.write(self.path, json.dumps({"deploy": deploy, "texts": texts}), mode=0o600)
@@ -29,9 +29,9 @@ class Told:
 
     def differs(self, text: str | None) -> bool:
         """
-        Return whether nginx was told something else than this, as far as that is known.
+        Return whether nginx last got another text than this one, as far as that is known.
 
-        It is not where nothing was kept, and where a later deploy serves: an older zdd has made that.
+        It is unknown if nothing was kept, and if a later deploy serves, which an older zdd has made.
         """
         try:
             told = files.read_object(self.path)

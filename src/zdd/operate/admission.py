@@ -1,4 +1,4 @@
-"""Whether nginx's workers may connect to the instances: they run as another user if nginx was configured anew."""
+"""Whether nginx's workers may connect to the instances: a change of nginx's configuration may change their user."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from zdd.project import Project
 def problem(project: Project) -> str | None:
     """Return which serving instances the running workers cannot connect to; None if there are none."""
     shut = _shut(project)
-    return (
-        f"{_names(project)}, who cannot connect to {', '.join(shut)}: `zddeploy up` gives access anew" if shut else None
-    )
+    return f"{_names(project)}, who cannot connect to {', '.join(shut)}: `zddeploy up` gives access" if shut else None
 
 
 def mend(project: Project) -> bool:

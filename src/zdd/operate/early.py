@@ -1,4 +1,4 @@
-"""An nginx that must run before a user's deploy: on ports that the project's unit may listen on, and the user not."""
+"""An nginx started before a user's deploy, because only the project's unit may listen on its ports."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def surroundings(project: Project, name: str) -> Surroundings:
     service, current = project.config.services[name], project.tables.current()
     if service.kind == "static":
         hint = f"its files are in {project.paths.release}/{service.static}"
-        raise UsageError(f"{name} is static: nginx serves it, so there is no app to be beside", hint=hint)
+        raise UsageError(f"{name} is static: nginx serves it, no app of it runs", hint=hint)
     instances = current.of(name) if current else []
     if not instances:
         raise UsageError(f"no version of {name} is deployed", hint="`zddeploy` deploys one")

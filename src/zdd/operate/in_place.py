@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from zdd import history
+from zdd.conf.units import DAY
 from zdd.host import files
 from zdd.instances.state import InstanceState
 from zdd.keeper.record import Record
@@ -21,7 +22,6 @@ from zdd.routing.manifest import Manifest
 _NO_CODE = {"__pycache__", "node_modules", "venv"}  # besides hidden files
 _MOST_FILES, _MOST_BYTES = 5_000, 64 << 20  # comparing more would take too long
 _KEPT = 50  # deploys whose code can be compared
-_DAY = 86400.0
 
 
 class Unwanted(NamedTuple):
@@ -194,5 +194,5 @@ def _is_whole(record: Any) -> bool:
 
 
 def _clock(moment: float) -> str:
-    near = abs(time.time() - moment) < _DAY
+    near = abs(time.time() - moment) < DAY
     return time.strftime("%H:%M" if near else "%Y-%m-%d %H:%M", time.localtime(moment))

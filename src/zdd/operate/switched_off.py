@@ -13,7 +13,7 @@ from zdd.project import Project
 
 
 def note(project: Project) -> None:
-    """Record that a person takes the project down; the caller holds the lock. No `down` fails for it."""
+    """Record that a person takes the project down; the caller holds the lock. A failure to write it is ignored."""
     current = project.tables.published()
     deploy = max(project.paths.last_logged_deploy(), project.tables.numbers()[-1] if current else 0)
     with contextlib.suppress(OSError):

@@ -34,7 +34,7 @@ _CURES = (  # what the line says, and what to do; {ssh} connects as git does, {h
         "zddeploy asks nobody: let {user} have a credential helper of git's, or use ssh with a key of {user}'s",
     ),
     ("[Rr]epository .*not found|not appear to be a git repo", "correct source, or let the server give access to it"),
-    ("Could not resolve host", "correct the host in source, or see to the DNS of this machine"),
+    ("Could not resolve host", "correct the host in source, or repair the DNS of this machine"),
     (
         "Connection refused|timed out|No route to host|is unreachable|Connection reset|closed by remote host",
         "see whether the host is up and its port is right: `{ssh}`",

@@ -166,7 +166,7 @@ class RoutingTables:
         except (Damaged, NotText) as error:
             raise NeedsPerson(
                 f"{path} is damaged: {getattr(error, 'strerror', None) or error}",
-                hint="`zddeploy down` and `zddeploy` begin anew; the site is off in between",
+                hint="`zddeploy down`, then `zddeploy`, starts over; the site is off in between",
             ) from error
 
     def before(self, manifest: Manifest) -> Manifest | None:

@@ -12,7 +12,7 @@ from zdd.host.process import Process
 
 _MARK = "ZDD_INSTANCE"
 _SECRET = "ZDD_START"  # only the process's own user can read its environment, so no other user knows it
-_POLL = 0.02
+_POLL = 0.02  # seconds, for an exec(2) that is under way
 _ROUNDS = 100  # of killing: a process can start another one while it is being killed
 
 

@@ -1,8 +1,8 @@
 """
 gzip for files that nginx serves itself.
 
-Never for answers of apps: where one has a secret and a visitor's own words in it, its compressed length tells the
-secret to who can try many words (BREACH, https://www.breachattack.com). Apps compress what they know to be harmless.
+Never for answers of apps: the compressed length of an answer with a secret and a visitor's own words in it tells the
+secret to anyone who can try many words (BREACH, https://www.breachattack.com). Apps compress what is harmless.
 """
 
 LINES = """\

@@ -69,7 +69,7 @@ def mentions(template_text: str, services: Collection[str]) -> Mentions:
 
 
 def lacks_for_sticky(template_text: str, service: str) -> str | None:
-    """Return what a template lacks that shall lead clients to the same instance of a service again, None if nothing."""
+    """Return what a template lacks to lead clients to the same instance of a service again; None if nothing."""
     places = [(placeholder[1], placeholder.start()) for placeholder in _placeholders(template_text)]
     servers = [start for name, start in places if name == f"{service}{_SERVERS}"]
     if not servers:

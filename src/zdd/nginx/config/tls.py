@@ -122,7 +122,7 @@ def rejection(tls: Tls, version: Version, nameless: Certificate | None = None) -
     """
     Return the lines of a server block that serves no name: nobody learns from it what else there is.
 
-    A client that has shaken hands for another name, and then asks for this one, is told to connect anew (421).
+    A client that has shaken hands for another name, and then asks for this one, gets 421, which makes it connect again.
     `nameless` is shown to clients that say no name.
     """
     if nameless:

@@ -19,7 +19,7 @@ from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.complaints import ProxyError, unwritable
 from zdd.nginx.process.reload import READS, Reload
 
-_POLL = 0.02
+_POLL = 0.02  # seconds between looks at its processes
 
 
 class NginxProcess:

@@ -22,7 +22,7 @@ from zdd.nginx.process import running
 Outcome = Literal["done", "refused"]
 
 READS = 3  # how often a text may be read until nginx runs it: somebody else's reload, ours, and one to be sure
-_POLL = 0.02
+_POLL = 0.02  # seconds between looks at the titles of its workers, which no event tells of
 _SHARE = 0.1  # of the looks that an idle machine has time for: fewer are too few to give up
 _AT_MOST = 6.0  # times the patience, however busy the machine is
 _STABLE = 0.05  # seconds for which the same workers must be there: old ones need a moment to begin to shut down

@@ -72,7 +72,7 @@ def everybody() -> dict[int, int]:
 
 
 def all_workers(parents: Mapping[int, int], shutting_down: bool = False) -> Iterator[tuple[Process, int]]:
-    """Yield which of these processes are such workers, whoever their master is, each with its parent."""
+    """Yield which of these processes are such workers, of any master, each with its parent."""
     for pid, parent in parents.items():
         title = process.title(pid)
         is_newborn = title.startswith(MASTERS) and process.is_copy(pid, parent)

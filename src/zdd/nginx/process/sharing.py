@@ -20,7 +20,7 @@ from zdd.nginx.process import running
 
 _FIRST_OWN = 3  # a descriptor below may be a socket that everything started together has, such as the journal's
 _AGAIN = "then run zddeploy again"
-_POLL = 0.05
+_POLL = 0.05  # seconds; a look reads the titles of all processes
 _PATIENCE = 5.0  # seconds; distributions replace the program of a running nginx within a few
 
 Done = TypeVar("Done")
@@ -95,7 +95,7 @@ def refuse(found: Callable[[], list[Rival]], clock: Clock, kind: type[Refusal]) 
 
 def reaching_all(change: Callable[[], Done], file: ConfFile, found: Callable[[], list[Rival]], clock: Clock) -> Done:
     """
-    Make a change of the text in this file, and see to it that nobody takes requests who has not got it.
+    Change the text in this file, and make sure that no process takes requests without it.
 
     Somebody may begin to replace nginx's program just then: the new master has read whichever text was in place, and
     our reload went to one of the two. So the text is read again once that has ended. Raises DeployFailed if it does not

@@ -60,7 +60,7 @@ class Whereabouts(NamedTuple):
         """
         Return the masters whose connections to our sockets we may fail to count; as long as they run, a drain waits.
 
-        Connections are counted in the network namespace of whoever made them, and keepers know of one nginx.
+        Connections are counted in the network namespace of the process that made them, and keepers know of one nginx.
         """
         if found := self.likely:
             return [found] if namespaces.shares_network(found.pid) is None else []

@@ -306,7 +306,9 @@ def test_until_a_certificate_is_issued_a_placeholder_stands_there(shop: Shop) ->
     answer = get(shop.https, "www.shop.test")
     assert (answer.headers["x-release"], answer.headers.get("strict-transport-security")) == ("1", None)
     assert "shop.test: no certificate has been issued yet" in shop.project.zddeploy("status", code=None).stdout
-    assert [(one["hosts"], one["placeholder"]) for one in shop.project.status()["certificates"]] == [(HOSTS, True)]
+    told = shop.project.status()["certificates"]
+    assert [(one["hosts"], one["placeholder"]) for one in told] == [([host], True) for host in HOSTS]
+    assert all(one["failed"]["cause"].startswith(one["hosts"][0]) for one in told)
     version(shop.project, 2)
     assert [one["text"] for one in shop.project.events() if one["event"] == "proxy"] == ["unchanged"]
 

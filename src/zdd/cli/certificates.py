@@ -66,9 +66,20 @@ def _lines(found: Sequence[CertificateStatus]) -> list[str]:
         shown.append(visible(next(rows)))
         shown += [f"    ! {each.problem}"] if each.problem else []
         if each.failed:
-            when = f"{max(0.0, now - each.failed.at) / 3600:.0f} h ago, try {each.failed.tries}"
+            when = f"{_ago(now - each.failed.at)}, try {each.failed.tries}"
             shown.append(visible(f"    ! the last try ({when}) failed: {certificates.told(each.failed, now)}"))
     return shown
+
+
+def _ago(seconds: float) -> str:
+    """
+    Return how long ago something was, as a person says it.
+
+    >>> _ago(-5), _ago(59 * 60), _ago(100 * 3600)
+    ('0 min ago', '59 min ago', '100 h ago')
+    """
+    minutes = max(0, int(seconds // 60))
+    return f"{minutes} min ago" if minutes < 120 else f"{minutes // 60} h ago"
 
 
 def _renew(project: Project, scheduled: bool, as_json: bool) -> int:

@@ -25,6 +25,16 @@ def states(config: Config, paths: Layout, now: float | None = None) -> list[Cert
     return [_with_news(config, paths, each) for each in found] if config.nginx.certificate else found
 
 
+def placeholder(hosts: list[str]) -> CertificateState:
+    """Return the state of hosts that have no certificate yet."""
+    what = f"{_who(hosts)}: no certificate has been issued yet, so plain HTTP is served and not redirected"
+    return CertificateState(hosts, [], None, None, None, placeholder=True, warning=what)
+
+
+def _who(hosts: list[str]) -> str:
+    return " and ".join(hosts[:3]) + (f" and {len(hosts) - 3} more" if len(hosts) > 3 else "") or "every host"
+
+
 def _with_news(config: Config, paths: Layout, state: CertificateState) -> CertificateState:
     """Return the state, with a note on files that have changed since nginx got the certificate."""
     try:
@@ -40,10 +50,9 @@ def _with_news(config: Config, paths: Layout, state: CertificateState) -> Certif
 
 
 def _state(certificate: Certificate, hosts: list[str], now: float) -> CertificateState:
-    who = " and ".join(hosts[:3]) + (f" and {len(hosts) - 3} more" if len(hosts) > 3 else "") or "every host"
     if certificate.is_placeholder:
-        what = f"{who}: no certificate has been issued yet, so plain HTTP is served and not redirected"
-        return CertificateState(hosts, [], None, None, None, placeholder=True, warning=what)
+        return placeholder(hosts)
+    who = _who(hosts)
     try:
         first = x509.read(files.read(certificate.certificate) or "")[0]
     except (ValueError, OSError) as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Iterator
 
 import msgspec
 
 from zdd.acme.attempts import Attempt, Attempts
 from zdd.acme.failure import utc
 from zdd.errors import counted
+from zdd.nginx import certificate_states
 from zdd.nginx.certificate_state import CertificateState
 from zdd.project import Project
 
@@ -20,15 +22,20 @@ class CertificateStatus(CertificateState, frozen=True):
 
 
 def look(project: Project) -> list[CertificateStatus]:
-    """Return the certificates that stand in nginx's text."""
+    """Return the certificates in nginx's text; of hosts that share the placeholder, each with its own failure."""
     failed = tried(project).all() if project.config.nginx.https == "auto" else {}
     return [
-        CertificateStatus(
-            **msgspec.structs.asdict(state),
-            failed=next((failed[host] for host in state.hosts if host in failed), None),
-        )
-        for state in project.proxy.certificates()
+        CertificateStatus(**msgspec.structs.asdict(state), failed=failed.get(state.hosts[0]) if state.hosts else None)
+        for each in project.proxy.certificates()
+        for state in (_parted(each, failed) if each.placeholder else [each])
     ]
+
+
+def _parted(shared: CertificateState, failed: Collection[str]) -> Iterator[CertificateState]:
+    """Yield the placeholder of each host whose last try has failed, then that of all others."""
+    yield from (certificate_states.placeholder([host]) for host in shared.hosts if host in failed)
+    if others := [host for host in shared.hosts if host not in failed]:
+        yield certificate_states.placeholder(others)
 
 
 def tried(project: Project) -> Attempts:

@@ -76,6 +76,17 @@ def test_an_unknown_name_is_refused_in_the_handshake(shop: Shop, name: str) -> N
         get(shop.port, name)
 
 
+def test_who_asks_for_an_address_is_shown_the_certificate_of_the_service_that_has_it(shop: Shop) -> None:
+    """Clients say no name for an address: nginx has to show something before it knows the host."""
+    own = AUTHORITY.issue(Path(shop.house.folder), "127.0.0.1", "shop.test", name="address")
+    names = ["127.0.0.1", "shop.test"]
+    shop.serve(Certificate(names, str(own.certificate), str(own.key)), routes=[Route("web", names)])
+
+    assert get(shop.port, "127.0.0.1", authority=AUTHORITY.pem).body == "web"
+    assert get(shop.port, "shop.test", authority=AUTHORITY.pem).body == "web"
+    assert get(shop.port, "other.test").status == 421
+
+
 def test_an_unknown_host_behind_a_known_name_gets_nothing(shop: Shop) -> None:
     shop.serve()
 

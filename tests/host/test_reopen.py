@@ -73,7 +73,7 @@ def test_a_small_log_is_left_alone(log: Path) -> None:
 
     assert reopen.rotate(str(log), 100)
     assert reopen.rotate(str(log), 0)
-    assert reopen.rotate(f"{log}.none", 1)
+    assert reopen.rotate(f"{log.parent}.none/access.log", 1)
 
     assert os.listdir(log.parent) == ["access.log"]
 
@@ -123,6 +123,23 @@ def test_until_every_writer_has_opened_it_again_the_rotation_is_not_done(
     assert mode(log) == 0o640
 
 
+@pytest.mark.parametrize("is_rotated", [False, True])
+def test_a_log_that_somebody_has_removed_is_made_again_and_nginx_writes_into_it(
+    log: Path, writer: subprocess.Popen[bytes], is_rotated: bool
+) -> None:
+    """As to make room: without it nginx writes on into a file that has no name, and nobody rotates that."""
+    if is_rotated:
+        rotate(log, 100)
+    for path in list(log.parent.iterdir()):
+        path.unlink()
+
+    rotate(log, 1 << 30)
+
+    eventually(lambda: log.stat().st_size > 100)
+    assert mode(log) == 0o640
+    assert f"{log} (deleted)" not in (reopen._opened(writer.pid) or ())
+
+
 def test_only_one_at_a_time_rotates(log: Path) -> None:
     log.write_text("a" * 100)
     folder = os.open(log.parent, os.O_RDONLY)
@@ -137,7 +154,7 @@ def test_only_one_at_a_time_rotates(log: Path) -> None:
 def test_a_process_that_is_not_nginx_is_sent_nothing(log: Path) -> None:
     argv = [sys.executable, "-c", "import sys, time; file = open(sys.argv[1], 'a'); time.sleep(600)", str(log)]
     with subprocess.Popen(argv) as bystander:
-        eventually(lambda: str(log) in reopen._opened(bystander.pid))
+        eventually(lambda: str(log) in (reopen._opened(bystander.pid) or ()))
         log.write_text("a" * 100)
 
         rotate(log, 1)

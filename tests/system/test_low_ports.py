@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import zdd
+from tests.waiting import eventually
 from zdd.host import low_ports
 
 from .project import LIGHT, Project, assert_nothing_lost, configure, leftovers, service, version
@@ -110,6 +111,26 @@ def test_nginx_alone_has_the_right_and_a_reload_keeps_it(low: Project) -> None:
         pass
     mighty = {title[:12] for pid, title in leftovers(low.folder) if low_ports.may_bind(pid)}
     assert mighty == {"nginx: maste", "nginx: worke"}
+
+
+def test_its_access_log_is_rotated_although_the_kernel_hides_its_files_from_the_keeper(low: Project) -> None:
+    low.replace("deploy.toml", "[zdd]", '[zdd]\nlog_max = "5K"')
+    run(low, UNIT, "up")
+    run(low, USER)
+    log = low.state / "logs/access/access.log"
+    older = log.with_name("access.log.1")
+
+    for _ in range(2):
+        before = log.stat().st_ino
+        eventually(lambda: low.get("/some") and log.stat().st_ino != before and log.stat().st_size)  # noqa: B023
+        eventually(lambda: log.stat().st_mode & 0o777 == 0o640)
+
+    assert older.stat().st_ino == before
+    known = older.read_text()
+    low.get("/later")
+    eventually(lambda: "/later" in log.read_text())
+    assert older.read_text() == known
+    assert "/later" in run(low, USER, "logs", "--access")
 
 
 def test_a_killed_master_is_replaced_by_the_unit_and_loses_no_request(low: Project) -> None:

@@ -7,6 +7,8 @@ owns the file; nobody but us can make or rename anything there, and nothing ther
 
 Between the rename and the last worker's opening, lines come into both files. The mode of the new file says that this
 may still be so: it is 0600 until no process of nginx has the older file open. The next look goes on from there.
+Where an nginx has a right that we do not have, as an ordinary user's may have to low ports, the kernel does not show
+what it has open: then the rotation is done once lines come into the new file and no longer into the older one.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import fcntl
 import os
 import signal
 import stat
+import time
 
 from zdd.host import acl, files, process, rotation
 
@@ -22,6 +25,7 @@ _DONE, _UNDER_WAY = 0o640, 0o600
 _OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _TITLES = ("nginx: ", "angie: ")
+_QUIET = 2.0  # seconds without a line, after which nobody writes into the older file
 
 
 def make(path: str, writer: int) -> None:
@@ -114,26 +118,41 @@ def _create(path: str, writer: int, mode: int) -> None:
 
 
 def _holders(path: str) -> list[process.Process]:
-    """Return the processes of nginx that have an older file open, and not only the new one."""
+    """Return the processes of nginx that have an older file open, and not only the new one, or may have."""
     real = f"{os.path.realpath(os.path.dirname(path))}/{os.path.basename(path)}"
     older = {rotation.older(real), f"{rotation.older(real)} (deleted)", f"{real} (deleted)"}
-    running = [pid for pid in process.numbers() if process.title(pid).startswith(_TITLES)]
-    found = [known for pid in running if (known := process.Process.find(pid)) and older & set(_opened(pid))]
+    running = [known for pid in process.numbers() if process.title(pid).startswith(_TITLES) for known in _found(pid)]
+    opened = {known: _opened(known.pid) for known in running}
+    is_left = None in opened.values() and _is_left(path)
+    found = [known for known, names in opened.items() if (not is_left if names is None else older & names)]
     return sorted(found, key=lambda known: not process.title(known.pid).startswith(process.NGINX_MASTERS))
 
 
-def _opened(pid: int) -> list[str]:
-    """Return the paths of the files that a process has open; nothing where that may not be seen."""
-    opened = []
+def _found(pid: int) -> list[process.Process]:
+    return [known] if (known := process.Process.find(pid)) else []
+
+
+def _opened(pid: int) -> set[str] | None:
+    """Return the paths of the files that a process has open; None if it is ours, and that may not be seen."""
+    opened = set()
     try:
         for fd in os.listdir(f"/proc/{pid}/fd"):
             try:
-                opened.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+                opened.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
             except FileNotFoundError:
                 pass
+    except PermissionError:
+        return None if process.user_id(pid) == os.geteuid() else set()
     except OSError:
         pass
     return opened
+
+
+def _is_left(path: str) -> bool:
+    """Return whether lines come into the new file, and none into the older one."""
+    new, older = _status(path), _status(rotation.older(path))
+    silent = time.time() - older.st_mtime if older else _QUIET
+    return new is not None and new.st_size > 0 and not 0 <= silent < _QUIET
 
 
 def _can_open(folder: str, user: int) -> bool:

@@ -368,6 +368,28 @@ BUGS = [
         '            reason = "nginx"\n            if 300 <= answer.status < 400:\n                return None\n',
         "tests/system/test_gate.py::test_what_nginx_answers_by_itself_proves_nothing_and_is_told[usual-a redirect]",
     ),
+    Bug(
+        "the files of a static site keep the times that their build gave them",
+        "release/static_folder.py",
+        "            os.utime(entry.name, ns=(when, when), dir_fd=entry.parent, follow_symlinks=False)\n",
+        "            pass\n",
+        "tests/system/test_static_at_load.py::test_no_answer_mixes_two_releases_and_no_304_is_wrong[False]",
+    ),
+    Bug(
+        "nginx follows the slot of a static site anew for each file that it looks for",
+        "nginx/config/static.py",
+        "set {_ROOT} $realpath_root;",
+        "set {_ROOT} $document_root;",
+        "tests/nginx/config/test_static.py::"
+        "test_a_page_that_is_a_file_in_one_release_and_a_folder_in_the_other_is_always_there[system-/]",
+    ),
+    Bug(
+        "a name that a person may have given is kept by browsers for a year",
+        "nginx/config/static.py",
+        "{hashed_names.FOR_EVER}",
+        "{hashed_names.PATTERN}",
+        "tests/system/test_static.py::test_a_name_that_a_person_may_have_given_is_asked_for_again",
+    ),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import os
 import shutil
 
@@ -246,6 +247,41 @@ def test_scripts_of_earlier_releases_are_there_for_as_long_as_the_releases(proje
     assert ask(project, "/style.css").text == "/*3*/"
     kept = len(list((project.state / "releases").glob("*.complete")))
     assert kept == 2
+
+
+def test_a_name_that_a_person_may_have_given_is_asked_for_again(project: Project) -> None:
+    site = Site(project)
+    for name in ("assets/logo-1024x768.png", "poster-SUMMER24.pdf", "assets/theme-DarkMode.css"):
+        site.write(f"dist/{name}", name)
+    project.zddeploy()
+
+    for name in ("assets/logo-1024x768.png", "poster-SUMMER24.pdf", "assets/theme-DarkMode.css"):
+        assert ask(project, f"/{name}").headers["cache-control"] == "no-cache"
+
+
+def test_a_download_goes_on_from_the_release_in_which_it_began(project: Project) -> None:
+    """Its release may be pruned meanwhile: nginx has the file open. If-Range for the rest gives the new file, whole."""
+    site = Site(project, release="keep_releases = 1")
+    size = 16 << 20  # more than all buffers on the way
+    site.write("dist/large.bin", "1" * size)
+    project.zddeploy()
+    connection = http.client.HTTPConnection("127.0.0.1", project.port, timeout=60)
+    connection.request("GET", "/large.bin")
+    answer = connection.getresponse()
+    tag, begun = answer.headers["etag"], answer.read(1 << 20)
+    first = project.status()["release"]
+
+    for _ in range(2):
+        site.make(2)
+        site.write("dist/large.bin", "2" * size)
+        project.zddeploy()
+    rest = answer.read()
+    connection.close()
+
+    assert not (project.state / f"releases/{first}").exists()
+    assert (begun + rest).count(b"1") == size
+    part = ask(project, "/large.bin", Range=f"bytes={1 << 20}-{(1 << 20) + 9}", If_Range=tag)
+    assert (part.status, len(part.body), set(part.body)) == (200, size, set(b"2"))
 
 
 def test_what_serves_is_never_pruned(project: Project) -> None:

@@ -144,6 +144,20 @@ def test_nothing_is_served_while_the_slot_leads_nowhere(house: House) -> None:
     assert ask(house.port, "/zdd-brotli/my-site/etc/passwd", headers=_BR).status in (404, 500)
 
 
+def test_the_users_headers_are_on_files_too_but_for_those_that_each_file_has_of_its_own(house: House) -> None:
+    lines = 'add_header X-Frame-Options "DENY; \\"$host\\"" always;\nadd_header Cache-Control private;\n'
+    site = Site(house, server_lines=lines)
+    site.write("one", "style.css", "style")
+    site.write("one", "style.css.br", "packed")
+    site.write("kept", "app.55e7cbb9ba48.js", "app")
+
+    for path in ("/", "/style.css", "/missing", "/app.55e7cbb9ba48.js"):
+        for headers in ({}, _BR):
+            answer = ask(house.port, path, headers={"Host": "x.test", **headers})
+            assert answer.headers["x-frame-options"] == 'DENY; "x.test"'
+            assert answer.headers["cache-control"] in ("no-cache", "public, max-age=31536000, immutable")
+
+
 def test_odd_paths_stay_inside_and_are_found_as_they_are_spelled(house: House) -> None:
     site = Site(house)
     names = ["a b.txt", "100%.txt", "größe.txt", "what?.txt", "a#b.txt", "sub/x.txt", "a+b.txt", "A.txt", "l\nf.txt"]

@@ -12,11 +12,13 @@ from collections.abc import Collection, Iterator, Sequence
 from zdd.nginx.config import lexer
 from zdd.nginx.config.mark import HEADER, REQUEST_HEADER
 from zdd.nginx.config.parse import Directive, Place, parse, walk
+from zdd.nginx.config.upstream import quoted
 
 PLACE = "# What server_include names:"
 
 # nginx takes these from the level above only where a block has none of them: so those of zdd are repeated.
 _ALL_OR_NONE = ("proxy_set_header", "proxy_hide_header", "grpc_set_header", "grpc_hide_header", "access_log")
+_OF_FILES = ("cache-control", "vary")
 _KEYS = {"listen": "listen", "server_name": "server_name or host", "client_max_body_size": "client_max_body_size"}
 _KEYS |= {"proxy_read_timeout": "proxy_read_timeout"}
 _ELSEWHERE = {"http", "events", "server", "upstream", "map", "geo", "split_clients", "log_format", "limit_req_zone"}
@@ -31,6 +33,19 @@ def put(text: str, user_lines: str, http: str) -> str:
     again = [line.strip() for line in http.splitlines() if _is_hidden(line, own)]
     # Not indented, because a quoted text may go over several lines.
     return text.replace(f"{PLACE}\n", "\n".join([*again, PLACE, user_lines.rstrip("\n"), ""]))
+
+
+def headers(user_lines: str) -> list[str]:
+    """
+    Return the user's add_header lines, for a location that has some of zdd's and so inherits none of them.
+
+    Without those that zdd gives each file a value of its own.
+    """
+    if not user_lines:
+        return []
+    own = [directive for directive in parse(user_lines) if directive.name == "add_header" and directive.args]
+    added = [directive.args for directive in own if directive.args[0].lower() not in _OF_FILES]
+    return [f"add_header {' '.join(map(quoted, args))};" for args in added]
 
 
 def line_of(text: str, number: int, user_lines: str) -> int | None:

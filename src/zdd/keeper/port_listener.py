@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from zdd.host import process, sock_diag
+from zdd.host.light import socket
 from zdd.keeper.listener import BACKLOG, Listener
 
 TYPE_CHECKING = False

@@ -17,7 +17,9 @@ from .conftest import New
 from .instance import PATIENCE, answer
 
 MEGABYTE = 1 << 20
-FREE_OF = "dataclasses pathlib typing subprocess asyncio logging ctypes threading traceback"
+FREE_OF = "dataclasses pathlib typing subprocess asyncio logging ctypes threading traceback enum re json signal socket"
+
+MODULES = 95  # of the interpreter, of the standard library and of zdd
 
 
 def own_memory(pid: int) -> int:
@@ -26,14 +28,14 @@ def own_memory(pid: int) -> int:
     return int(text.split("RssAnon:")[1].split()[0]) * 1024
 
 
-def test_a_keeper_has_less_than_6_megabytes_of_its_own(new: New) -> None:
+def test_a_keeper_has_less_than_5_megabytes_of_its_own(new: New) -> None:
     new().start().ask("stop")  # has the byte code compiled
     web = new().start()
     web.kill()
     web.await_event("state", count=2, state="serving")
     web.ask("status")
 
-    assert own_memory(web.keeper().pid) < 6 * MEGABYTE
+    assert own_memory(web.keeper().pid) < 5 * MEGABYTE
 
 
 def test_it_imports_light_modules_only(new: New) -> None:
@@ -44,7 +46,9 @@ def test_it_imports_light_modules_only(new: New) -> None:
         wrapper,
         f"import sys\nsys.path.append({source!r})\nfrom zdd.keeper import run\n"
         f"found = [name for name in {FREE_OF.split()} if name in sys.modules]\n"
-        "assert not found, found\nrun.main(sys.argv[1])\n",
+        "assert not found, found\n"
+        f"assert len(sys.modules) <= {MODULES}, sorted(sys.modules)\n"
+        "run.main(sys.argv[1])\n",
     )
 
     assert web.launch(wrapper).ask("status")["ok"]

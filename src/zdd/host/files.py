@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 import time
 
 from zdd.host import foreign
+from zdd.host import light_json as json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

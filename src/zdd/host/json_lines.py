@@ -7,12 +7,12 @@ that can be written is preceded by `{"gap": ...}`.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import time
 
 from zdd.host import files, rotation
+from zdd.host import light_json as json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ Unlike counts by file, which need a list of all sockets of the machine, this cos
 from __future__ import annotations
 
 import errno
-import socket
 import struct
 
+from zdd.host.light import socket
 from zdd.host.sock_diag import Unavailable, attributes, netlink
 
 _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, _NLMSG_ERROR = 20, 1, 2

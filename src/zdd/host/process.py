@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 
 from zdd.host import clock, descent, proc
+from zdd.host.light import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -232,10 +232,9 @@ def ended(status: int) -> str:
     """
     if status >= 0:
         return f"exit status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:  # a real-time signal
-        return f"signal {-status}"
+    names = (name for name in vars(signal) if name.startswith("SIG") and not name.startswith("SIG_"))
+    known = (name for name in names if getattr(signal, name) == -status)
+    return min(known, default=f"signal {-status}")  # most real-time signals have no name
 
 
 def stat_fields(pid: int) -> list[str] | None:

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import stat
 import time
 
 from zdd.host import acl, files, process, rotation
+from zdd.host.light import signal
 
 _DONE, _UNDER_WAY = 0o640, 0o600
 _OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK

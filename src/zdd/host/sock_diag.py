@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import struct
+
+from zdd.host.light import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

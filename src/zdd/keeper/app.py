@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import time
 import warnings  # noqa: F401  (os.execvpe imports it: in the child, where nothing can be imported as another user)
 
 from zdd.host import files, interpreter, own_process, process, usage
+from zdd.host import light_json as json
+from zdd.host.light import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ They are held only while the app ends: otherwise no connection would be refused 
 from __future__ import annotations
 
 import os
-import socket
 
 from zdd.host import process, sock_diag
 from zdd.host.duplicate import duplicate
+from zdd.host.light import socket
 from zdd.host.process import Opened, Process
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 
+from zdd.host.light import signal
 from zdd.keeper.part import Part
 
 TYPE_CHECKING = False

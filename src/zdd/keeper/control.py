@@ -6,13 +6,13 @@ Any other line ends the connection, and so does one that is too long. A connecti
 
 from __future__ import annotations
 
-import json
 import os
 import select
-import socket
 import struct
 
 from zdd.host import files
+from zdd.host import light_json as json
+from zdd.host.light import socket
 from zdd.keeper import message
 
 TYPE_CHECKING = False

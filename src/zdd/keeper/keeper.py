@@ -6,8 +6,7 @@ Events come from operations, ended child processes and deadlines.
 
 from __future__ import annotations
 
-import signal
-
+from zdd.host.light import signal
 from zdd.keeper import states
 from zdd.keeper.app import NeverRan
 from zdd.keeper.app_folders import AppFolders

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
 from zdd.host import files
+from zdd.host import light_json as json
 
 _MOST = 1 << 20  # bytes; an app that hangs again and again must not fill the disk
 

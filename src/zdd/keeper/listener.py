@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from zdd.host import files, net_unix, sock_diag
+from zdd.host.light import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ neither side uses a field before `wrong` has found its type right.
 
 from __future__ import annotations
 
-import json
+from zdd.host import light_json as json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

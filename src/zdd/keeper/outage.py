@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-
+from zdd.host.light import signal
 from zdd.keeper import handed, kills, states
 from zdd.keeper.part import Part
 from zdd.keeper.siblings import Siblings

@@ -9,9 +9,8 @@ old one to serve again, and relays the requests that wait.
 
 from __future__ import annotations
 
-import json
-import socket
-
+from zdd.host import light_json as json
+from zdd.host.light import socket
 from zdd.keeper import VERSION, message
 from zdd.keeper.part import Part
 from zdd.keeper.siblings import Siblings
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from zdd.keeper.hold import Hold
     from zdd.keeper.part import Shared
 
+_CHUNK = 65536
 _PATIENCE = 10.0  # seconds; giving up too early would start a version beside the one that was asked
 
 
@@ -79,7 +79,10 @@ def _ask(path: str, op: str, **args: object) -> dict[str, Any] | None:
             peer.settimeout(_PATIENCE)
             peer.connect(path)
             peer.sendall(json.dumps({"version": VERSION, "op": op} | args).encode() + b"\n")
-            answer = message.parse(peer.makefile("rb").readline(message.LONGEST))
+            received = b""
+            while b"\n" not in received and len(received) < message.LONGEST and (data := peer.recv(_CHUNK)):
+                received += data
+            answer = message.parse(received.partition(b"\n")[0])
             return answer if answer and answer.get("ok") else None
     except OSError:
         return None

@@ -14,9 +14,9 @@ that an app has made.
 from __future__ import annotations
 
 import os
-import socket
 
 from zdd.host import acl, files, sock_diag
+from zdd.host.light import socket
 from zdd.keeper.listener import BACKLOG, NOW_AND_THEN, SELDOM, Listener, connections_to_path, elsewhere
 
 TYPE_CHECKING = False

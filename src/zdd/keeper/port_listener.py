@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from zdd.host import files, process, sock_diag
+from zdd.host.light import socket
 from zdd.keeper import siblings
 from zdd.keeper.listener import BACKLOG, Listener
 

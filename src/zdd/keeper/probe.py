@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import select
-import socket
 
+from zdd.host.light import socket
 from zdd.keeper.listener import endpoint
 
 TYPE_CHECKING = False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from zdd.host import files, foreign
+from zdd.host import light_json as json
 from zdd.host.process import Process
 from zdd.keeper import VERSION
 
@@ -94,7 +94,7 @@ class Record:
         """Return a keeper's own record. Raises OSError or ValueError where it is missing, damaged or another one's."""
         with open(file, encoding="utf-8") as opened:
             try:
-                record = cls.of(file, json.load(opened))
+                record = cls.of(file, json.loads(opened.read()))
             except RecursionError:
                 raise ValueError(f"{file} is nested too deeply") from None
         if record.version != VERSION:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 
 from zdd.host import own_process
+from zdd.host.light import signal
 from zdd.keeper.app import App
 from zdd.keeper.control import Control
 from zdd.keeper.fd_listener import FdListener

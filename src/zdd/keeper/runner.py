@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-
 from zdd.host import reopen
+from zdd.host.light import signal
 from zdd.keeper import kills, log
 from zdd.keeper.app import NeverRan
 from zdd.keeper.low_priority import LowPriority

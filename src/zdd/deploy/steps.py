@@ -107,7 +107,9 @@ def prepare(target: Manifest, back: Sequence[str], union: dict[str, str] | None 
     """
 
     def do(project: Project) -> None:
-        from zdd.nginx import gate  # noqa: F401  (here, because now the app boots; `check` must not wait for it)
+        # Here, because now the app boots; later steps must not wait for them.
+        from zdd.nginx import gate  # noqa: F401
+        from zdd.operate import in_place  # noqa: F401
 
         before = project.tables.before(target)
         older = older_slots.kept(project, target, before)

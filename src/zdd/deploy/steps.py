@@ -98,16 +98,16 @@ def revive(target: Manifest, name: str) -> Step:
 
 def prepare(target: Manifest, back: Sequence[str], union: dict[str, str] | None = None) -> Step:
     """
-    Write the new table and the snapshot while the instances start, so that the switch is one rename.
+    Write the new table, the snapshot, and all that commit and undo need while the instances start.
 
-    All files that commit and undo need are written here, too, where a full disk is still harmless; an undo publishes
-    the tables `back`. The table before gets the names that only the union has: a worker that nginx's reload back leaves
-    behind knows them.
-    Its undo removes the snapshot, since no rollback goes to a failed version. The table is removed with its deploy.
+    Then the switch is one rename, and a full disk is still harmless. An undo publishes the tables `back`. The table
+    before gets the names that only the union has: a worker that nginx's reload back leaves behind knows them. This
+    undo removes the snapshot, since no rollback goes to a failed version. The table is removed with its deploy.
     """
 
     def do(project: Project) -> None:
         from zdd.nginx import gate  # noqa: F401  (here, because now the app boots; `check` must not wait for it)
+        from zdd.operate import in_place  # noqa: F401  (nor the history)
 
         before = project.tables.before(target)
         older = older_slots.kept(project, target, before)
@@ -122,11 +122,7 @@ def prepare(target: Manifest, back: Sequence[str], union: dict[str, str] | None 
 
 
 def probe(target: Manifest, names: Sequence[str], back: Sequence[str]) -> Step:
-    """
-    Wait until these instances are healthy and the sockets of stop-first ones are open; record their ports.
-
-    Where there are new ones, what `prepare` has made ready is made again with them.
-    """
+    """Wait until these are healthy, and sockets of stop-first ones open; record new ports, also in what is ready."""
 
     def do(project: Project) -> None:
         prepared = dict(target.instances)

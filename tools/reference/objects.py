@@ -153,7 +153,8 @@ MEANINGS: dict[type, dict[str, str]] = {
         "next": "when the authority is asked again",
         "kind": "`name`: it does not lead here; `refused`: the authority could not verify it; `limited`: the authority "
         "was asked too often; `authority`: it is away, or broken; `trust`: its own certificate is not trusted; "
-        "`clock`; `account`; `disk`; `busy`: another certbot runs; `certbot`: it is missing, or fails otherwise; "
+        "`clock`; `account`; `disk`; `busy`: another certbot runs; `missing`: there is no certbot that works; "
+        "`certbot`: it fails otherwise; "
         "`nginx`: it does not take the new one",
         "cause": "why, in a sentence",
         "hint": "what to do",

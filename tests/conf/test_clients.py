@@ -54,6 +54,8 @@ def test_proxies_are_private_none_or_networks(folder: Path, written: str, meant:
         ('"10.0.0"', '"10.0.0"', "; that is no address"),
         ('"10.0.0.1/8"', '"10.0.0.1/8"', '; only its first 8 bits count: write "10.0.0.0/8"'),
         ('"10.0.0.0/33"', '"10.0.0.0/33"', '; such an address has 32 bits: write "10.0.0.0/32"'),
+        ('"::ffff:10.0.0.0/104"', '"::ffff:10.0.0.0/104"', '; that is IPv4: write "10.0.0.0/8"'),
+        ('"::ffff:10.0.0.1"', '"::ffff:10.0.0.1"', '; that is IPv4: write "10.0.0.1"'),
         ('"2001:db8::1/32"', '"2001:db8::1/32"', '; only its first 32 bits count: write "2001:db8::/32"'),
         ('"10.0.0.1, 10.0.0.2"', '"10.0.0.1, 10.0.0.2"', ""),
     ],
@@ -116,3 +118,10 @@ def test_lines_that_cannot_be_read_are_refused(folder: Path, content: bytes | No
     text = '[nginx]\nserver_include = "more.nginx"\n[service.web]\nrun = "app"\n'
 
     assert refusal(folder, "deploy.toml", text) == f"[nginx] {words}"
+
+
+def test_an_address_of_ipv6_has_one_spelling(folder: Path) -> None:
+    assert nginx(folder, 'listen = ["[0:0::0]:80", "[2001:DB8::1]:80"]').listen == ["[::]:80", "[2001:db8::1]:80"]
+    text = '[nginx]\nlisten = ["[::]:80", "[::0]:80"]\n[service.web]\nrun = "app"\n'
+
+    assert 'listen = "[::]:80" repeats [::]:80; leave it out' in refusal(folder, "deploy.toml", text)

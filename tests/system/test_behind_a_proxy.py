@@ -119,12 +119,25 @@ def test_lines_that_nginx_refuses_fail_the_deploy_and_the_old_ones_serve(shop: P
     assert ask(shop, path="/robots.txt").endswith("one")
 
 
+def test_a_location_that_zdd_has_is_named_with_what_to_do(shop: Project) -> None:
+    shop.write("more.nginx", "location = /x { return 204; }\nlocation / { return 204; }\n")
+
+    said = shop.zddeploy(code=None)
+
+    assert said.returncode in (1, 2)
+    assert 'duplicate location "/"' in said.stderr
+    assert "/more.nginx; zdd's own text has that location already: a service's path, or what zdd answers" in said.stderr
+    assert ask(shop, path="/robots.txt").endswith("one")
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
         ("location /a { return 204;", "line 1: a block or a directive does not end"),
         ("gzip on;\nlisten 81;", "line 2: listen is set by a key"),
         ("include other;", "line 1: include would read a file whose changes nobody sees"),
+        ("location /a {\n    auth_basic_user_file users;\n}", "line 2: auth_basic_user_file names users, which"),
+        ("limit_req zone=one;", "line 1: limit_req needs limit_req_zone outside of server blocks"),
     ],
 )
 def test_lines_that_cannot_stand_there_are_refused_beforehand(shop: Project, lines: str, words: str) -> None:

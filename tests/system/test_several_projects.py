@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
+from zdd.host import ipv6
+
 from ..pages import DOCS, Block, Page
 from .foreign_nginx import Foreign
 from .project import APPS, BIN, PLAIN, Project, configure, service
@@ -43,6 +46,30 @@ def test_the_second_project_is_told_who_has_the_port_and_both_ways_out(project: 
 
     project.zddeploy("down")
     assert "blog serves deploy 1" in other.zddeploy().stdout
+
+
+@pytest.mark.skipif(not ipv6.is_there(), reason="this machine has no IPv6")
+def test_addresses_that_overlap_are_told_once_and_others_may_be_another_projects(
+    project: Project, other: Project
+) -> None:
+    configure(project, service("web", **PLAIN))
+    mine, theirs = f'"127.0.0.1:{project.port}"', f'"127.0.0.1:{other.port}"'
+    project.replace("deploy.toml", mine, f'"{project.port}"')
+    project.zddeploy()
+    text = (other.folder / "deploy.toml").read_text()
+    owner = f"is taken by the nginx (process {(project.runtime / 'nginx.pid').read_text().strip()}) of project shop of "
+    for address in (str(other.port), f"[::]:{other.port}", f"[::1]:{other.port}", f"127.0.0.1:{other.port}"):
+        other.write("deploy.toml", text.replace(theirs, f'"{address}"'))
+        assert owner in other.zddeploy(code=2).stderr, address
+        assert other.zddeploy("check", code=2).stdout.count(" is taken by ") == 1, address
+
+    project.replace("deploy.toml", f'"{project.port}"', f'"0.0.0.0:{project.port}"')
+    project.zddeploy()
+    other.write("deploy.toml", text.replace(theirs, f'"[::]:{other.port}"'))
+    eventually(lambda: other.zddeploy(code=None).returncode == 0)  # nginx's old workers close IPv6 by and by
+
+    assert "X-Release: 1" in project.get()
+    assert "1 errors" not in other.zddeploy("check").stdout
 
 
 def test_one_project_with_several_hosts_is_typed(project: Project) -> None:

@@ -68,12 +68,16 @@ def ports(project: Project) -> Iterator[Finding]:
     refused = list(low_ports.findings(project))
     yield from refused
     own, addresses = project.proxy.processes(), project.proxy.listen()
+    taken: set[str] = set()  # the bare ports that nginx does not get, with their IPv6 or without
     for address in addresses:
         if any(f"port {address.rpartition(':')[2]} " in finding.what for finding in refused):
             continue
         found = _port(address, addresses, own, project.proxy.binary.path)
-        is_said = address.startswith("[::]:") and address.removeprefix("[::]:") in addresses  # by the line before
-        if found.level != "fine" or not is_said:
+        bare = address.removeprefix("[::]:")
+        is_said = bare != address and bare in addresses and (found.level == "fine" or bare in taken)
+        if found.level != "fine":
+            taken.add(bare)
+        if not is_said:
             yield found
 
 

@@ -12,6 +12,7 @@ from zdd.conf.readers import Json, KindError, Reader
 PRIVATE = "private"  # this machine, and the networks that the internet does not route
 NOBODY = "none"
 
+_MAPPED = 0xFFFF  # ::ffff:0:0/96 has the addresses of IPv4
 _PATTERN = r"[0-9a-fA-F:.]+(?:/[0-9]{1,3})?"
 
 
@@ -33,6 +34,9 @@ def network(text: str) -> str:
         kept = int(length) if slash else bits
         if kept > bits:
             raise Mistake(f"such an address has {bits} bits", f"{address}/{bits}")
+        if number >> 32 == _MAPPED and kept >= bits - 32:  # nginx compares it with no peer
+            mapped = socket.inet_ntop(socket.AF_INET, (number & 0xFFFFFFFF).to_bytes(4, "big"))
+            raise Mistake("that is IPv4", f"{mapped}/{kept - 96}" if slash else mapped)
         rest = number & ((1 << (bits - kept)) - 1)
         plain = socket.inet_ntop(family, (number - rest).to_bytes(bits // 8, "big")) + (f"/{kept}" if slash else "")
         if rest:

@@ -180,7 +180,8 @@ class OwnText(ManagedText):
         """Return the file and line of server_include that nginx complains of, if it is one of those."""
         nginx, number = self.config.nginx, re.search(r":([0-9]{1,9})\Z", complaint.strip())
         line = server_lines.line_of(text, int(number[1]), nginx.server_lines) if number and nginx.server_lines else None
-        return f"that is line {line} of {nginx.server_include}" if line else None
+        more = server_lines.duplicate(complaint)
+        return f"that is line {line} of {nginx.server_include}{more}" if line else None
 
     def findings(self) -> Iterator[Finding]:
         """Yield what surprises later in the lines that server_include names, and in the log's rotation."""

@@ -49,7 +49,9 @@ def taken(address: str, own: Sequence[Process]) -> Taken | None:
     pid = complaints.holder(set(others))
     shown, change = str(port), "change listen"
     if address == f"[::]:{port}":
-        shown, change = f"{port} of IPv6", f'change listen ("0.0.0.0:{port}" leaves IPv6 out)'
+        shown = f"{port} of IPv6"
+        if all(one.inode in inodes for one in listening(f"0.0.0.0:{port}")):
+            change = f'change listen ("0.0.0.0:{port}" leaves IPv6 out)'
     if known := whose.at_port(port, pid):
         owner, nginx = known
         if nginx in {ours.pid for ours in own}:

@@ -39,6 +39,10 @@ location /private/ { deny all; }
         ("map $a $b { default 1; }", "line 1: map does not belong in a server block", "what nginx allows there"),
         ("upstream x { server 1.2.3.4; }", "upstream does not belong in a server block", "what nginx allows there"),
         ("location /a {\n include x;\n}", "line 2: include would read a file whose changes", "write its lines here"),
+        ("location /a {\n auth_basic_user_file users;\n}", "line 2: auth_basic_user_file names users", "whole path"),
+        ("root html;", "line 1: root names html, which nginx would look for below S", "the whole path"),
+        ("limit_req zone=a;", "limit_req needs limit_req_zone outside of server blocks", "template in [nginx]"),
+        ("location / { limit_conn a 1; }", "limit_conn needs limit_conn_zone outside", "template in [nginx]"),
         ("add_header x-zdd-slot 1;", "add_header is how zdd sees which version answers", "leave it out"),
         ("location / { proxy_set_header X-Zdd-Gate 1; }", "proxy_set_header is how zdd sees", "leave it out"),
     ],
@@ -51,7 +55,10 @@ def test_lines_that_cannot_stand_there_are_refused(lines: str, where: str, hint:
     assert hint in problem[1]
 
 
-@pytest.mark.parametrize("lines", ["", "# nothing", LINES, "if ($a) { return 204; }", "client_body_timeout 5s;"])
+FILES = "access_log off; error_log /x; root $x; access_log syslog:server=::1; proxy_cache off;"
+
+
+@pytest.mark.parametrize("lines", ["", "# nothing", LINES, FILES, "if ($a) { return 204; }", "client_body_timeout 5s;"])
 def test_other_lines_are_taken(lines: str) -> None:
     assert server_lines.problem(lines) is None
 

@@ -69,6 +69,10 @@ def app(house: House) -> App:
             {"X-Forwarded-For": "6.6.6.6, 2001:db8:2::1"},
             ["2001:db8:2::1", f"2001:db8:2::1, {PROXY}", "http", "shop.example"],
         ),
+        (
+            {"X-Forwarded-For": "6.6.6.6, 203.0.113.9, ::ffff:198.51.100.7"},
+            ["203.0.113.9", f"203.0.113.9, ::ffff:198.51.100.7, {PROXY}", "http", "shop.example"],
+        ),
         ({"X-Forwarded-For": "unknown"}, [PROXY, PROXY, "http", "shop.example"]),
         ({"X-Real-IP": "203.0.113.9"}, ["203.0.113.9", f"203.0.113.9, {PROXY}", "http", "shop.example"]),
         ({"X-Real-IP": "<script>"}, [PROXY, PROXY, "http", "shop.example"]),
@@ -236,6 +240,7 @@ def test_behind_a_line_a_proxy_that_it_names_is_believed(house: House, app: App)
             {"X-Forwarded-For": "6.6.6.6,[2001:db8::5]:81,fd00::7,10.0.0.7"},
             ["2001:db8::5", "[2001:db8::5]:81,fd00::7,10.0.0.7, 203.0.113.9"],
         ),
+        ({"X-Forwarded-For": "192.0.2.5,::ffff:10.0.0.7"}, ["192.0.2.5", "192.0.2.5,::ffff:10.0.0.7, 203.0.113.9"]),
         ({"X-Forwarded-For": "unknown, 10.0.0.7"}, ["10.0.0.7", "10.0.0.7, 203.0.113.9"]),
         (  # one more than is believed
             {"X-Forwarded-For": "192.0.2.5, 10.0.0.9, 10.0.0.8, 10.0.0.7"},

@@ -23,6 +23,11 @@ _KEYS = {"listen": "listen", "server_name": "server_name or host", "client_max_b
 _KEYS |= {"proxy_read_timeout": "proxy_read_timeout"}
 _ELSEWHERE = {"http", "events", "server", "upstream", "map", "geo", "split_clients", "log_format", "limit_req_zone"}
 _ELSEWHERE |= {"limit_conn_zone", "proxy_cache_path", "stream", "mail", "user", "worker_processes"}
+_ZONES = {"limit_req": "limit_req_zone", "limit_conn": "limit_conn_zone", "proxy_cache": "proxy_cache_path"}
+# They name files; nginx would look for them beside its own configuration, below S.
+_WITH_FILE = {"root", "alias", "access_log", "error_log", "auth_basic_user_file", "ssl_client_certificate"}
+_WITH_FILE |= {"ssl_trusted_certificate", "proxy_ssl_certificate", "proxy_ssl_certificate_key"}
+_NO_FILE = ("off", "stderr")
 
 
 def put(text: str, user_lines: str, http: str) -> str:
@@ -75,7 +80,19 @@ def problem(user_lines: str) -> tuple[str, str] | None:
             return what, "write its lines here instead"
         if directive.name in ("add_header", "proxy_set_header") and _is_of_mark(directive):
             return _at(directive, "is how zdd sees which version answers"), "leave it out"
+        if (zone := _ZONES.get(directive.name)) and directive.args[:1] != ["off"]:
+            what = _at(directive, f"needs {zone} outside of server blocks, where these lines are not")
+            return what, "use a text of your own: template in [nginx]"
+        if path := _relative(directive):
+            return _at(directive, f"names {path}, which nginx would look for below S"), "write the whole path"
     return None
+
+
+def duplicate(complaint: str) -> str:
+    """Return what to do about a location that zdd's text has already; empty for another complaint of nginx's."""
+    if "duplicate location" not in complaint:
+        return ""
+    return "; zdd's own text has that location already: a service's path, or what zdd answers; take another one"
 
 
 def passed_over(user_lines: str, file: str) -> Iterator[tuple[Directive, str]]:
@@ -83,6 +100,13 @@ def passed_over(user_lines: str, file: str) -> Iterator[tuple[Directive, str]]:
     for place in walk(parse(user_lines, file)):
         if place.directive.name == "proxy_set_header" and place.enclosing("location") and _is_first(place):
             yield place.directive, "apps there get no X-Forwarded-For, -Proto and -Host of zdd's, but the visitor's own"
+
+
+def _relative(directive: Directive) -> str | None:
+    """Return the relative path that a directive names, None if there is none."""
+    path = next(iter(directive.args), "")
+    is_elsewhere = path.startswith(("/", "$")) or ":" in path or path in _NO_FILE
+    return None if not path or is_elsewhere or directive.name not in _WITH_FILE else path
 
 
 def _is_hidden(line: str, own: Sequence[Directive]) -> bool:

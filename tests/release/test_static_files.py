@@ -257,6 +257,16 @@ def test_what_was_kept_for_another_service_goes_only_when_that_is_final(desk: De
     assert not kept.parent.exists()
 
 
+def test_a_record_of_times_that_is_lost_begins_after_the_times_that_files_have(desk: Desk) -> None:
+    pages = {f"page{number}_html": "1" for number in range(3)}
+    one = desk.build(**pages, a_css="11", b_css="12", c_css="13")
+    os.remove(desk.layout.static_times)
+
+    two = desk.build(**pages, a_css="21", b_css="22", c_css="23")
+
+    assert not {second(path) for path in one.iterdir()} & {second(path) for path in two.iterdir()}
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"last": "x", "stamped": 3}'])
 def test_a_damaged_record_of_times_begins_anew(tmp_path: Path, text: str) -> None:
     write(tmp_path / "times", text)

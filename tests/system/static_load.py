@@ -2,7 +2,9 @@
 Browsers that ask for the pages of a static site while it is deployed, at a fixed rate whatever the answers take.
 
 Each page says its version, and all versions of a page have one size, as only then a wrong 304 is possible. A browser
-remembers what it got, and asks whether that has changed, by the tag or by the date, or for a part of it.
+remembers what it got, and asks whether that has changed, by the tag or by the date, or for a part of it. It also asks
+for what nginx finds by several looks: a page that is a file in every second version and a folder in the others, and one
+that no version has.
 """
 
 from __future__ import annotations
@@ -18,7 +20,17 @@ from .project import Project
 from .static_code import Reply
 
 PAGES = ("/", "/style.css", "/big.txt", "/same.txt", "/packed.css")
+ABOUT, MISSING = "/about", "/missing"
 _BIG = 4000  # times that the version stands in the big page
+_REDIRECTED = b"""\
+<html>\r
+<head><title>301 Moved Permanently</title></head>\r
+<body>\r
+<center><h1>301 Moved Permanently</h1></center>\r
+<hr><center>nginx</center>\r
+</body>\r
+</html>\r
+"""
 _RATE = 60  # requests a second of one browser
 
 
@@ -26,6 +38,11 @@ def body_of(page: str, version: int) -> bytes:
     """Return what a page is in a version, uncompressed; one page is the same in all of them."""
     said = "same" if page == "/same.txt" else f"{version:04}"
     return f"{page} {said}\n".encode() * (_BIG if page == "/big.txt" else 1)
+
+
+def is_about_a_folder(version: int) -> bool:
+    """Return whether a version has /about as about/index.html, and not as about.html."""
+    return version % 2 == 0
 
 
 def packed(version: int) -> bytes:
@@ -61,8 +78,9 @@ class Timeline:
 class Browser(threading.Thread):
     """One of them; `failures` and `wrong` are sentences."""
 
-    def __init__(self, project: Project, timeline: Timeline, seed: int) -> None:
+    def __init__(self, project: Project, timeline: Timeline, seed: int, spa: bool = False) -> None:
         super().__init__(daemon=True)
+        self.spa = spa
         self.port = project.port
         self.timeline = timeline
         self.random = random.Random(seed)
@@ -78,8 +96,8 @@ class Browser(threading.Thread):
         while not self.done.is_set():
             due += 1 / _RATE
             time.sleep(max(0.0, due - time.monotonic()))
-            page, packs = self.random.choice(PAGES), self.random.random() < 0.5
-            headers = self._headers(page, packs)
+            page, packs = self.random.choice((*PAGES, ABOUT, MISSING)), self.random.random() < 0.5
+            headers = self._headers(page, packs) if page in PAGES else {}
             begun = time.monotonic()
             try:
                 connection.request("GET", page, headers=headers)
@@ -90,7 +108,11 @@ class Browser(threading.Thread):
                 connection.close()
                 continue
             self.counts[reply.status] = self.counts.get(reply.status, 0) + 1
-            self._judge(page, packs, headers, reply, self.timeline.possible(begun, time.monotonic()))
+            possible = self.timeline.possible(begun, time.monotonic())
+            if page in PAGES:
+                self._judge(page, packs, headers, reply, possible)
+            elif (reply.status, reply.body) not in [self._found(page, version) for version in possible]:
+                self.wrong.append(f"{page}: {reply.status} {reply.body[:60]!r}, of none of {possible}")
         connection.close()
 
     def _headers(self, page: str, packs: bool) -> dict[str, str]:
@@ -106,6 +128,14 @@ class Browser(threading.Thread):
             if known:
                 headers["If-Range"] = self.random.choice((known.tag, known.date))
         return headers
+
+    def _found(self, page: str, version: int) -> tuple[int, bytes]:
+        """Return the status and body with which a version answers a page that takes several looks."""
+        if page == ABOUT and is_about_a_folder(version):
+            return 301, _REDIRECTED
+        if page == ABOUT:
+            return 200, body_of(ABOUT, version)
+        return (200, body_of("/", version)) if self.spa else (404, body_of("/404.html", version))
 
     def _judge(self, page: str, packs: bool, headers: dict[str, str], reply: Reply, possible: set[int]) -> None:
         where = f"{page} {headers}: {reply.status} {reply.headers.get('etag')}"

@@ -40,3 +40,18 @@ def test_a_folder_at_its_own_name_is_as_ever_and_only_hashed_names_are_kept_by_b
     assert (plain.text, plain.headers.get("cache-control")) == ("a", None)
     assert (hashed.text, hashed.headers["cache-control"]) == ("b", FOR_EVER)
     assert ask(project, "/static/missing.css").headers["x-release"] == "1"
+
+
+def test_two_versions_of_one_size_and_from_one_reproducible_build_are_told_apart(project: Project) -> None:
+    build = 'build = ["touch -d @1700000000 public/static/*"]'
+    code = configure(project, release=f'assets = ["public/static"]\n{build}')
+    code.commit(1, **{"public__static__app.css": "1111", "public__static__same.css": "same"})
+    project.zddeploy()
+    app, same = ask(project, "/static/app.css"), ask(project, "/static/same.css")
+    code.commit(2, **{"public__static__app.css": "2222"})
+    project.zddeploy()
+
+    again = ask(project, "/static/app.css", If_None_Match=app.headers["etag"])
+    assert (again.status, again.text) == (200, "2222")
+    assert ask(project, "/static/app.css", If_Modified_Since=app.headers["last-modified"]).status == 200
+    assert ask(project, "/static/same.css", If_None_Match=same.headers["etag"]).status == 304

@@ -11,7 +11,7 @@ from zdd.load import Kind
 
 from .project import APPS, DEPLOYS, LIGHT, PLAIN, Project, assert_only_reloads_cost, service
 from .static_code import Site, ask
-from .static_load import PAGES, Browser, Timeline, body_of, packed
+from .static_load import ABOUT, PAGES, Browser, Timeline, body_of, is_about_a_folder, packed
 
 _EPOCH = 1_700_000_000  # the time of all files of a reproducible build
 
@@ -20,6 +20,9 @@ def write(site: Site, version: int) -> None:
     site.make(version)
     for page in PAGES:
         site.write(f"dist{page}{'index.html' if page == '/' else ''}", body_of(page, version).decode())
+    about = f"dist{ABOUT}/index.html" if is_about_a_folder(version) else f"dist{ABOUT}.html"
+    site.write(about, body_of(ABOUT, version).decode())
+    site.write("dist/404.html", body_of("/404.html", version).decode())
     (site.folder / "dist/packed.css.gz").write_bytes(packed(version))
     for path in (site.folder / "dist").rglob("*"):
         os.utime(path, (_EPOCH, _EPOCH))
@@ -31,7 +34,7 @@ def test_no_answer_mixes_two_releases_and_no_304_is_wrong(project: Project, spa:
     write(site, 1)
     project.zddeploy()
     timeline = Timeline(1)
-    browsers = [Browser(project, timeline, seed) for seed in range(4)]
+    browsers = [Browser(project, timeline, seed, spa) for seed in range(4)]
     for browser in browsers:
         browser.start()
     served = 1

@@ -49,6 +49,9 @@ def give_times(
     if not inside:
         return
     times, existing = static_folder.Times(paths.static_times), shelf.ids()
+    if not times.last:  # the first release, or the record is lost
+        others = (f"{shelf.path(other)}/{folder}" for other in existing for folder in inside)
+        times.last = max(map(static_folder.latest_second, others), default=0)
     for folder in inside:
         before = next((other for other in existing if f"{other}/{folder}" in times.stamped), None)
         old = f"{shelf.path(before)}/{folder}" if before else None

@@ -131,6 +131,13 @@ def give_times(folder: str, before: str | None, times: Times, interrupt: Callabl
             os.utime(entry.name, ns=(when, when), dir_fd=entry.parent, follow_symlinks=False)
 
 
+def latest_second(folder: str) -> int:
+    """Return the latest second of a file in the folder, 0 if there is none; of those that have passed."""
+    now = int(time.time())
+    seconds = (int(entry.status.st_mtime) for entry in _entries(folder) if stat.S_ISREG(entry.status.st_mode))
+    return max((second for second in seconds if second <= now), default=0)
+
+
 def settle_links(folder: str, shared: str) -> str | None:
     """
     Remove links that lead out of the folder, but those to the files that all releases share; return a notice of it.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -51,3 +52,15 @@ def test_names_that_a_person_may_have_given_are_kept_from_release_to_release_onl
 def test_names_that_people_give_are_neither(path: str) -> None:
     assert not is_for_ever(path)
     assert not hashed_names.matches(path)
+
+
+@pytest.mark.parametrize("part", ["-", "_", "-a", "0", "a", "A0", "-A", "-00000000", "assets/", "a/", "."])
+def test_no_name_takes_long(part: str) -> None:
+    """nginx asks for each request, with whatever path a visitor sends."""
+    path = f"assets/-{part * (32000 // len(part))}"
+    begun = time.process_time()
+
+    assert not is_for_ever(path)
+    hashed_names.matches(path)
+
+    assert time.process_time() - begun < 5  # it takes hundredths of one

@@ -72,7 +72,7 @@ class Site:
 
     def answers(self, path: str, headers: dict[str, str] | None = None, kinds: int = 2) -> set[tuple[int, str]]:
         """Return the status, and Location or body, of many answers while it is switched, at least so many kinds."""
-        seen: set[tuple[int, str]] = set()
+        seen = set[tuple[int, str]]()
         connection = http.client.HTTPConnection("127.0.0.1", self.house.port, timeout=PATIENCE)
         with self.switching():
             eventually(lambda: os.readlink(self.slot) == "two")

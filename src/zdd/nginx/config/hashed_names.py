@@ -24,18 +24,19 @@ import re
 
 _END = r"(?:\.[A-Za-z0-9]{1,11}){1,3}"  # .js, .chunk.css, .js.map.gz
 _FOLDERS = r"_next/static|_astro|_app/immutable|_nuxt(?!/builds/)"
-_IN_ASSETS = r"/assets/(?:[^/]+/)*[^/]*-"
+_IN_ASSETS = r"/assets/(?:[^/]+/){0,16}[^/]*-"
 _SCRIPT = r"\.(?:m?js|css)(?:\.map)?(?:\.gz|\.br)?"
 
 _HEX = r"(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,64}"
 _BASE_32 = r"(?=[A-Z]*[2-7])(?=[2-7]*[A-Z])[A-Z2-7]{8}"
+_EIGHT = r"(?=[A-Za-z0-9_-]{8}\.)"  # before all that looks further, or a long name of hyphens takes for ever
 # Not one capital before small letters, not letters before numbers: what is left has a change in its middle.
-_VITE = r"(?![A-Z]?[a-z]*[0-9_-]*\.)(?![A-Z]*[0-9_-]*\.)(?![0-9_-]*[A-Za-z]?[a-z]*\.)[A-Za-z0-9_-]{8}"
+_VITE = _EIGHT + r"(?![A-Z]?[a-z]*[0-9_-]*\.)(?![A-Z]*[0-9_-]*\.)(?![0-9_-]*[A-Za-z]?[a-z]*\.)[A-Za-z0-9_-]{8}"
 
 PATTERN = (
     rf"(?:/(?:{_FOLDERS})/.+"
     rf"|(?:{_IN_ASSETS}[A-Za-z0-9_-]{{8}}|[.-](?:[0-9a-f]{{8,64}}|[A-Z2-7]{{8}})){_SCRIPT}"
-    rf"|{_IN_ASSETS}(?=[A-Za-z]*[0-9_-]){_VITE}{_END}"
+    rf"|{_IN_ASSETS}{_EIGHT}(?=[A-Za-z]*[0-9_-]){_VITE}{_END}"
     rf"|[.-](?:{_HEX}|{_BASE_32}){_END})$"
 )
 """For the end of a URL's path, in the language of both PCRE and Python."""
@@ -47,7 +48,8 @@ _BOTH_CASES = r"(?=[^.]*[A-Z])(?=[^.]*[a-z])"
 
 FOR_EVER = (
     rf"(?:/(?:{_FOLDERS})/.+"
-    rf"|{_IN_ASSETS}(?!{_WORD}(?:[_-]+{_WORD})*\.){_BOTH_CASES}(?:{_VITE}{_SCRIPT}|(?=[A-Za-z]*[0-9_-]){_VITE}{_END})"
+    rf"|{_IN_ASSETS}{_EIGHT}(?!{_WORD}(?:[_-]{_WORD})*\.){_BOTH_CASES}"
+    rf"(?:{_VITE}{_SCRIPT}|(?=[A-Za-z]*[0-9_-]){_VITE}{_END})"
     rf"|[.-]{_NO_WORD_AND_NUMBER}(?:{_NOT_A_UUID}[0-9a-f]{{8,64}}|[A-Z2-7]{{8}}){_END})$"
 )
 """Likewise; each name that it takes, `PATTERN` takes, too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import json
 import os
 import shutil
 
@@ -233,6 +234,28 @@ def test_app_and_site_are_switched_together_and_one_alone_if_named(project: Proj
     assert ask(project).text == "<p>1"
     releases = {one["name"]: one["release"] for one in project.status()["services"]}
     assert releases["site"] != releases["web"]
+
+
+def test_the_access_log_names_the_release_that_a_file_came_from(project: Project) -> None:
+    shutil.copytree(APPS, project.folder / "code")
+    site = Site(project, service("web", path="/api", **PLAIN))
+    site.write("VERSION", "1")
+    expected = []
+    for version in (1, 2):
+        site.deploy(version)
+        paths = ["/style.css", "/missing", "/.env", f"/{HASHED.format(version)}"]
+        expected += [("site", project.status()["release"], None, path) for path in paths]
+        for path in paths:
+            ask(project, path)
+
+    eventually(lambda: logged(project) == expected)
+
+
+def logged(project: Project) -> list[tuple[str, str, str | None, str]]:
+    """Return the service, release, instance and path of each request in the log, but for those of deploys."""
+    lines = map(json.loads, project.zddeploy("logs", "--access", "--json").stdout.splitlines())
+    asked = (line for line in lines if line["path"] not in ("/", "/api"))
+    return [(line["service"], line["release"], line["instance"], line["path"]) for line in asked]
 
 
 def test_scripts_of_earlier_releases_are_there_for_as_long_as_the_releases(project: Project) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from zdd.host import files, process
+from zdd.host import files, proc, process
 from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
@@ -23,6 +23,7 @@ _MOST_NAMES, _MOST_BYTES = 64, 1 << 20  # in all folders of an instance
 _EVERY, _SELDOM = 1.0, 4.0  # seconds between looks, and between those at folders that the kernel watches for us
 _ANEW = 15  # looks after which it is not enough that the disk has not grown: others may have freed what the app took
 _COST = 1000  # the search for removed files takes at most this part of the time
+_REMOVED = b" (deleted)"  # the end of such a name in /proc
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
@@ -143,7 +144,7 @@ class AppFolders(Part):
             for link in _links(pid):
                 try:
                     target = os.readlink(link)
-                    if target.startswith(f"{self.record.app_folder}.") and target.endswith(" (deleted)"):
+                    if target.startswith(f"{self.record.app_folder}.") and target.endswith(_REMOVED.decode()):
                         status = os.stat(link)
                         found[status.st_dev, status.st_ino] = status.st_blocks * 512
                 except OSError:  # it was closed meanwhile
@@ -153,8 +154,13 @@ class AppFolders(Part):
 
 
 def _links(pid: int) -> Iterator[str]:
-    """Yield the links to what a process has open, or mapped into its memory."""
-    for folder in (f"/proc/{pid}/fd", f"/proc/{pid}/map_files"):
+    """
+    Yield the links to what a process has open, or mapped into its memory if something of that has been removed.
+
+    One file says whether it has: a JVM maps a thousand files, and while a thousand services start each keeper looks.
+    """
+    maps = [f"/proc/{pid}/map_files"] if _REMOVED in proc.read(f"/proc/{pid}/maps") else []
+    for folder in (f"/proc/{pid}/fd", *maps):
         try:
             yield from (f"{folder}/{name}" for name in os.listdir(folder))
         except OSError:  # it has ended, or is another user's

@@ -12,7 +12,7 @@ from zdd.conf.assets import by_path
 from zdd.conf.services import RunService, StaticService
 from zdd.finding import Finding, warning
 from zdd.host import files, reopen
-from zdd.nginx import addresses, log_findings, own_needs, untrusted, users
+from zdd.nginx import addresses, own_log, own_needs, untrusted, users
 from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import listen, parse, render, server_lines, sticky, trust, visits
 from zdd.nginx.config.listen import Address, Visit
@@ -49,7 +49,7 @@ class OwnText(ManagedText):
     def make_folder(self) -> None:
         """Make the folder below S, the certificates that the text names, and what nginx logs into."""
         files.make_folder(self.paths.nginx, 0o711)
-        if log := self._access_log():
+        if log := own_log.path_of(self.config, self.paths):
             reopen.make(log, users.uid_of(self.worker_user()) if os.geteuid() == 0 else os.geteuid())
         if self.config.nginx.is_tls:
             from zdd.nginx import certificates
@@ -86,7 +86,7 @@ class OwnText(ManagedText):
             proxy_read_timeout=nginx.proxy_read_timeout,
             user=user,
             group=_group_of(user) if user else None,
-            access_log=self._access_log(),
+            access_log=own_log.path_of(self.config, self.paths),
             maintenance_file=self.paths.maintenance,
             assets={path: f"{self.paths.assets}/{folder}" for path, folder in assets.items()},
             static={site.name: self._site(site) for site in sites},
@@ -143,14 +143,6 @@ class OwnText(ManagedText):
         folder = f"{self.paths.current}/{static_slot(service.name)}"
         return StaticSite(folder, service.spa, f"{self.paths.static}/{service.name}")
 
-    def _access_log(self) -> str | None:
-        """
-        Return the path of the access log, None if there is none.
-
-        The keepers of apps rotate it. Without an app there is no keeper, and it would grow until the disk is full.
-        """
-        return self.paths.access_log if self.config.nginx.access_log and self.config.apps else None
-
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""
         return parse.parse(render.MAIN.format(user="", pid="", error_log="", http=""))
@@ -183,8 +175,7 @@ class OwnText(ManagedText):
             from zdd.nginx import certificate_findings
 
             yield from certificate_findings.notices(self.config, self.paths)
-        if self.is_needed and self.config.nginx.access_log and not self.config.apps:
-            yield log_findings.UNLOGGED
+        yield from own_log.notices(self.config, self.paths)
         if not self.config.nginx.listen_is_set and self._plain() == [_FORMER_DEFAULT]:
             yield warning(
                 f"nginx listens on port {_FORMER_DEFAULT} of every address of this machine, as before 0.2",
@@ -205,8 +196,7 @@ class OwnText(ManagedText):
             from zdd.nginx import included_lines  # here, because few projects have such lines
 
             yield from included_lines.findings(self.config, self.trust(), self.binary().version, self.mark())
-        if os.geteuid() == 0 and self._access_log():
-            yield from log_findings.rotation(self.paths.state, users.uid_of(self.worker_user()))
+        yield from own_log.findings(self.config, self.paths, lambda: users.uid_of(self.worker_user()))
 
     def _has_former_default(self) -> bool:
         """Return whether the text in place listens on the port of the default on every address."""

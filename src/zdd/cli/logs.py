@@ -42,7 +42,7 @@ def _moment(text: str) -> float:
 @click.option("-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Lines of each instance.")
 @click.option("--since", type=_moment, metavar="TIME", help="Everything since then, also of old instances.")
 @click.option("--access", is_flag=True, help="Instead the requests that nginx has logged, and which version answered.")
-@click.option("--rotate", is_flag=True, help="For the timer of `enable`: rotate nginx's logs that are larger than log_max.")
+@click.option("--rotate", is_flag=True, help="For the timer of enable: rotate those of nginx above log_max.")
 @click.option("--instance", metavar="NAME", shell_complete=completion.instances, help="Only this one, such as web-12.")
 def command(
     project: Project,

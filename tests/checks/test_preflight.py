@@ -8,7 +8,7 @@ import pytest
 
 from zdd.checks import preflight
 from zdd.errors import UsageError
-from zdd.host import sock_diag
+from zdd.host import sock_diag, unit_files
 from zdd.operate import boot, boot_unit
 
 from ..deploy.world import World, load
@@ -46,9 +46,9 @@ def test_a_unit_that_starts_a_configuration_which_is_gone_is_told_of(
     enabled.symlink_to(unit.path)
     project = World(tmp_path).project(config)
 
-    assert boot_unit.started(unit.path) == ("root", str(config.path))
+    assert unit_files.started(unit.path) == ("root", str(config.path))
     assert not any("at boot" in notice.what for notice in preflight.notices(project))
     folder.rename(tmp_path / "moved")
     assert any(f"at boot {config.path} is read" in notice.what for notice in preflight.notices(project))
     Path(unit.path).unlink()
-    assert boot_unit.started(unit.path) is None
+    assert unit_files.started(unit.path) is None

@@ -103,7 +103,7 @@ def test_each_line_has_the_version_that_has_answered_over_deploys_and_a_rollback
     assert (text(site), nginx_workers(site)) == (before, workers)
     assert wrong(visitors, lines) == []
     assert share_known(visitors, lines) > 0.5
-    asked = [line["id"] for line in lines if line["id"].startswith("visit-")]
+    asked = [line["id"] for line in lines if line["id"].startswith("visit/")]
     assert sorted(asked) == sorted(visitors.answered)
     assert len({line["release"] for line in lines if line["instance"] != UNKNOWN}) >= 4
     log = (folder(site) / "access.log").read_text()
@@ -185,7 +185,7 @@ def test_rotation_under_load_loses_no_request_and_no_line(project: Project) -> N
     lines = [json.loads(line) for path in kept.iterdir() for line in path.read_text().splitlines()]
 
     assert visitors.failed == []
-    asked = [line["id"] for line in lines if line["id"].startswith("visit-")]
+    asked = [line["id"] for line in lines if line["id"].startswith("visit/")]
     assert sorted(asked) == sorted(visitors.answered)
     eventually(lambda: (folder(project) / "access.log").stat().st_mode & 0o777 == 0o640)
 
@@ -286,12 +286,24 @@ def test_lines_are_followed_over_deploys_and_filtered(project: Project) -> None:
     assert access(project, "--since", "0s") == []
 
 
+def test_what_nginx_has_answered_by_itself_can_be_chosen(project: Project) -> None:
+    configure(project, service("web", **PLAIN, host="shop.test"))
+    project.zddeploy()
+    project.get("/nobody")
+    project.get("/page", host="shop.test")
+    eventually(lambda: len(access(project)) == 2)
+
+    assert [line["path"] for line in access(project, "--instance", "nginx")] == ["/nobody"]
+    assert [line["path"] for line in access(project, "--instance", "web-1")] == ["/page"]
+    assert "no such request is in the log" in project.zddeploy("logs", "--access", "--instance", "web-7").stderr
+
+
 def test_a_template_logs_where_its_server_block_says(project: Project) -> None:
     behind_template(project, "", service("web", **PLAIN))
     project.zddeploy()
     hint = project.zddeploy("logs", "--access", code=2).stderr
     name = hashlib.sha256(str(project.runtime).encode()).hexdigest()[:12]
-    assert f"zdd_{name};" in hint
+    assert f"zdd_{name} if=$zdd_visit_{name};" in hint
 
     project.replace("deploy.toml", "[nginx]", f'[nginx]\naccess_log = "{project.folder}/shop.log"')
     assert "no server block logs into" in project.zddeploy("check").stdout

@@ -7,7 +7,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,12 +19,33 @@ _PAUSE = 0.004  # seconds between two requests of a visitor
 _PATIENCE = 60
 
 
-class Visitors:
-    """A few visitors on connections of their own; `answered` has the instance and the release for each id."""
+Answered = tuple[str | None, str]
 
-    def __init__(self, project: Project, number: int = 3) -> None:
-        self.port = project.port
-        self.answered: dict[str, tuple[str, str]] = {}
+
+def about(body: bytes) -> Answered:
+    """The instance and the release that plain.py says it is."""
+    env = json.loads(body)["env"]
+    return env["ZDD_INSTANCE"], env.get("ZDD_RELEASE", "")
+
+
+class Visitors:
+    """
+    A few visitors on connections of their own; `answered` has the instance and the release for each id.
+
+    `says` reads them in an answer's body, `connect` makes a connection.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        number: int = 3,
+        path: str = "/about",
+        says: Callable[[bytes], Answered] = about,
+        connect: Callable[[], http.client.HTTPConnection] | None = None,
+    ) -> None:
+        self.path, self.says = path, says
+        self.connect = connect or (lambda: http.client.HTTPConnection("127.0.0.1", project.port, timeout=_PATIENCE))
+        self.answered: dict[str, Answered] = {}
         self.failed: list[str] = []
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._visit, args=(one,), daemon=True) for one in range(number)]
@@ -39,17 +60,15 @@ class Visitors:
             thread.join(_PATIENCE)
 
     def _visit(self, name: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
+        connection = self.connect()
         for number in itertools.count():
             if self._over.is_set():
                 break
-            call = f"visit-{name}-{number}"
+            call = f"visit{self.path}-{name}-{number}"
             try:
-                connection.request("GET", "/about", headers={"X-Request-ID": call, "Cookie": "secret=1"})
-                answer = connection.getresponse()
-                env = json.loads(answer.read())["env"]
-                self.answered[call] = env["ZDD_INSTANCE"], env.get("ZDD_RELEASE", "")
-            except (OSError, http.client.HTTPException, ValueError) as error:
+                connection.request("GET", self.path, headers={"X-Request-ID": call, "Cookie": "secret=1"})
+                self.answered[call] = self.says(connection.getresponse().read())
+            except (OSError, http.client.HTTPException, LookupError, ValueError) as error:
                 self.failed.append(f"{call}: {error!r}")
                 connection.close()
             time.sleep(_PAUSE)
@@ -57,8 +76,8 @@ class Visitors:
 
 
 @contextmanager
-def visiting(project: Project) -> Iterator[Visitors]:
-    visitors = Visitors(project)
+def visiting(project: Project, visitors: Visitors | None = None) -> Iterator[Visitors]:
+    visitors = visitors or Visitors(project)
     visitors.begin()
     try:
         yield visitors

@@ -10,7 +10,7 @@ from zdd.checks import low_ports, static_sites, surroundings
 from zdd.claims import user_name
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
-from zdd.host import reach, systemd
+from zdd.host import reach, systemd, unit_files
 from zdd.instances import environment
 from zdd.operate import boot_unit
 from zdd.project import Project
@@ -146,7 +146,7 @@ def notices(project: Project) -> Iterator[Finding]:
     if systemd.runs() and not boot_unit.is_enabled(project.name):
         cure = f"to start it at boot, once: `{boot_unit.enable_command(project.config)}`"
         yield warning("after a reboot nothing is started", "the site would be down until somebody deploys", cure)
-    elif (unit := boot_unit.started(boot_unit.path(project.name))) and not os.path.exists(conf := unit[1]):
+    elif (unit := unit_files.started(boot_unit.path(project.name))) and not os.path.exists(conf := unit[1]):
         cure = f"to rewrite it, once: `{boot_unit.enable_command(project.config)}`"
         yield warning(f"at boot {conf} is read, which is gone", "the site would be down until somebody deploys", cure)
     yield from project.proxy.notices()

@@ -9,12 +9,14 @@ from collections.abc import Collection, Iterable
 import click
 
 from zdd.cli import streams
+from zdd.nginx import own_log
 from zdd.nginx.access_log import UNKNOWN, Request
 from zdd.operate import access
 from zdd.project import Project
 from zdd.visible import in_json, visible
 
 _POLL = 0.2  # seconds between looks; a person reads
+_NGINX = "nginx"  # in the place of an instance, where nginx has answered by itself
 _COLOURS = ((500, "red"), (400, "yellow"), (0, "green"))
 
 
@@ -30,9 +32,11 @@ def show(
 ) -> int:
     """Print the requests of these services, or all of them, also those that nginx has answered by itself."""
     path = access.require(project)
+    for finding in own_log.missing(project.config):  # what was logged before can be read
+        click.echo(finding.what, err=True)
 
     def wanted(request: Request) -> bool:
-        return (not services or request.service in services) and instance in (None, request.instance)
+        return (not services or request.service in services) and instance in (None, request.instance or _NGINX)
 
     follower = access.Follower(project, path, wanted) if follow else None
     if since is not None:
@@ -41,7 +45,7 @@ def show(
         found = access.last(project, path, wanted, lines)
     any_shown = _print(found, as_json)
     if not (any_shown or follow or as_json):
-        click.echo("no request was logged", err=True)
+        click.echo("no such request is in the log" if services or instance else "no request was logged", err=True)
     while follower and not streams.reader_gone():
         _print(follower.new(), as_json)
         time.sleep(_POLL)
@@ -67,5 +71,5 @@ def _line(request: Request) -> str:
     when = datetime.datetime.fromtimestamp(request.time).isoformat(" ", "milliseconds")
     release = [request.release] if request.release and request.release != UNKNOWN else []
     colour = next(colour for least, colour in _COLOURS if request.status >= least)
-    words = [when, request.instance or "nginx", *release, click.style(str(request.status), fg=colour)]
+    words = [when, request.instance or _NGINX, *release, click.style(str(request.status), fg=colour)]
     return " ".join([*words, f"{request.seconds:.3f} s", visible(f"{request.method} {request.host}{request.path}")])

@@ -12,7 +12,7 @@ from zdd.conf.schema import Config
 from zdd.events import Events, Result
 from zdd.host import files
 from zdd.host.command import Commands
-from zdd.operate import boot, boot_unit, renewal_timer
+from zdd.operate import boot, boot_unit, renewal_timer, rotation_timer
 
 
 @options.command("disable", "configures")
@@ -21,7 +21,8 @@ def command(config: Config, events: Events, user: str | None) -> int:
     r"""
     Undo `zddeploy enable` (needs sudo).
 
-    What serves now keeps serving until the next boot.
+    What serves now keeps serving until the next boot. Where only the timer rotates nginx's access log, nginx no longer
+    logs requests.
 
     \b
     Example:
@@ -32,7 +33,9 @@ def command(config: Config, events: Events, user: str | None) -> int:
     boot.check_unit(config, owner)
     commands = Commands(events.command)
     pieces = boot.pieces(config, owner, boot_unit.program())
-    for piece in [*pieces, *renewal_timer.all_pieces(config, owner, boot_unit.program())]:
+    for timer in (renewal_timer, rotation_timer):  # a timer before the service that it starts
+        pieces += reversed(timer.all_pieces(config, owner, boot_unit.program()))
+    for piece in pieces:
         if os.path.exists(piece.path):
             run(piece.before_removal, commands)
             files.remove(piece.path)

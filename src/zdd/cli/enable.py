@@ -14,7 +14,7 @@ from zdd.errors import UsageError, ZddError
 from zdd.events import Events, Plan, Result
 from zdd.host import files, systemd
 from zdd.host.command import Commands
-from zdd.operate import boot, boot_unit, renewal_timer
+from zdd.operate import boot, boot_unit, renewal_timer, rotation_timer
 from zdd.operate.boot import Piece
 
 
@@ -27,7 +27,8 @@ def command(config: Config, events: Events, dry_run: bool, user: str | None) -> 
 
     Shows the files that it writes and the commands that it runs: a unit that starts the last good release; for a user's
     project also the folder of its sockets, lingering, and sudo for testing and reloading nginx. With https = "auto" a
-    timer renews the certificates.
+    timer renews the certificates. Without a service that has `run` a timer rotates nginx's logs, and nginx begins to
+    log requests.
 
     \b
     Examples:
@@ -37,7 +38,8 @@ def command(config: Config, events: Events, dry_run: bool, user: str | None) -> 
     owner = boot.user_of(config, user)
     boot.check_free(config, owner)
     needed = boot.pieces(config, owner, boot_unit.program())
-    needed += renewal_timer.pieces(config, owner, boot_unit.program())
+    for timer in (renewal_timer, rotation_timer):
+        needed += timer.pieces(config, owner, boot_unit.program())
     if not systemd.runs():
         raise UsageError("this machine does not run systemd: let its init system run `zddeploy up` at boot")
     for piece in needed:

@@ -42,6 +42,7 @@ def _moment(text: str) -> float:
 @click.option("-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Lines of each instance.")
 @click.option("--since", type=_moment, metavar="TIME", help="Everything since then, also of old instances.")
 @click.option("--access", is_flag=True, help="Instead the requests that nginx has logged, and which version answered.")
+@click.option("--rotate", is_flag=True, help="For the timer of enable: rotate those of nginx above log_max.")
 @click.option("--instance", metavar="NAME", shell_complete=completion.instances, help="Only this one, such as web-12.")
 def command(
     project: Project,
@@ -50,6 +51,7 @@ def command(
     lines: int,
     since: float | None,
     access: bool,
+    rotate: bool,
     instance: str | None,
     as_json: bool,
 ) -> int:
@@ -70,6 +72,11 @@ def command(
       zddeploy logs --access -f web
     """
     project.config.check_names(services)
+    if rotate:
+        from zdd.operate import log_rotation  # here, because looking needs nothing of it
+
+        log_rotation.run(project)
+        return 0
     if not access:
         return _show_output(
             project, services or tuple(project.config.services), follow, lines, since, instance, as_json

@@ -63,7 +63,7 @@ class ExternalNginx(AskedNginx):
         return render.include(line, upstreams, self.binary.version, self.mark, self._access_format(), bound)
 
     def _access_format(self) -> AccessFormat | None:
-        return AccessFormat(self.mark.name) if self.config.nginx.access_log else None
+        return AccessFormat(self.mark.name, mark=self.mark) if self.config.nginx.access_log else None
 
     @cached_property
     def process(self) -> CommandedNginx:

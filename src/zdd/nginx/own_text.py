@@ -13,7 +13,7 @@ from zdd.conf.assets import by_path
 from zdd.conf.services import RunService, StaticService
 from zdd.finding import Finding
 from zdd.host import files, reopen
-from zdd.nginx import addresses, log_findings, own_addresses, own_needs, tls_changes, untrusted, users
+from zdd.nginx import addresses, own_addresses, own_log, own_needs, tls_changes, untrusted, users
 from zdd.nginx.certificate_state import CertificateState
 from zdd.nginx.config import listen, parse, render, server_lines, sticky, trust, visits
 from zdd.nginx.config.listen import Address, Visit
@@ -48,7 +48,7 @@ class OwnText(ManagedText):
     def make_folder(self) -> None:
         """Make the folder below S, the certificates that the text names, and what nginx logs into."""
         files.make_folder(self.paths.nginx, 0o711)
-        if log := self._access_log():
+        if log := own_log.path_of(self.config, self.paths):
             reopen.make(log, users.uid_of(self.worker_user()) if os.geteuid() == 0 else os.geteuid())
         if self.config.nginx.is_tls:
             from zdd.nginx import certificates
@@ -85,7 +85,7 @@ class OwnText(ManagedText):
             proxy_read_timeout=nginx.proxy_read_timeout,
             user=user,
             group=_group_of(user) if user else None,
-            access_log=self._access_log(),
+            access_log=own_log.path_of(self.config, self.paths),
             maintenance_file=self.paths.maintenance,
             assets={path: f"{self.paths.assets}/{folder}" for path, folder in assets.items()},
             static={site.name: self._site(site) for site in sites},
@@ -144,14 +144,6 @@ class OwnText(ManagedText):
         folder = f"{self.paths.current}/{static_slot(service.name)}"
         return StaticSite(folder, service.spa, f"{self.paths.static}/{service.name}")
 
-    def _access_log(self) -> str | None:
-        """
-        Return the path of the access log, None if there is none.
-
-        The keepers of apps rotate it. Without an app there is no keeper, and it would grow until the disk is full.
-        """
-        return self.paths.access_log if self.config.nginx.access_log and self.config.apps else None
-
     def directives(self) -> list[Directive]:
         """Return what stands outside of http."""
         return parse.parse(render.MAIN.format(user="", pid="", error_log="", http=""))
@@ -171,8 +163,7 @@ class OwnText(ManagedText):
 
             yield from certificate_findings.notices(self.config, self.paths)
         yield from tls_changes.findings(self.config.nginx, files.read(self.paths.nginx_conf) or "")
-        if self.is_needed and self.config.nginx.access_log and not self.config.apps:
-            yield log_findings.UNLOGGED
+        yield from own_log.notices(self.config, self.paths)
         yield from own_addresses.notices(self.config, self.paths)
         yield from untrusted.findings(self.trust, self.paths.nginx_log)
 
@@ -189,8 +180,7 @@ class OwnText(ManagedText):
             from zdd.nginx import included_lines  # here, because few projects have such lines
 
             yield from included_lines.findings(self.config, self.trust, self.binary().version, self.mark())
-        if os.geteuid() == 0 and self._access_log():
-            yield from log_findings.rotation(self.paths.state, users.uid_of(self.worker_user()))
+        yield from own_log.findings(self.config, self.paths, lambda: users.uid_of(self.worker_user()))
 
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request for each service's host and path: known without a look at the text, however long it is."""

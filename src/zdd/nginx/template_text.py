@@ -58,7 +58,8 @@ class TemplateText(ManagedText):
         return self.mark().seal(template.render(self._source(), values, values | binding, everywhere=classic))
 
     def _access_format(self) -> AccessFormat | None:
-        return AccessFormat(self.mark().name) if self.config.nginx.access_log else None
+        mark = self.mark()
+        return AccessFormat(mark.name, mark=mark) if self.config.nginx.access_log else None
 
     def directives(self) -> list[Directive]:
         """Return the template's directives, with marks for the services and with the included files."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from zdd.errors import UsageError
 from zdd.host import clock, files, json_lines, rotation
-from zdd.nginx import addresses, words
+from zdd.nginx import addresses, own_log, words
 from zdd.nginx.access_log import Reader, Request
 from zdd.nginx.config import pool
 from zdd.nginx.config import version as versions
@@ -33,7 +33,12 @@ def require(project: Project) -> str:
     nginx = project.config.nginx
     if nginx.access_log is False:
         raise UsageError("nginx logs no requests: access_log is false in [nginx]", hint="leave it out, and deploy")
-    form = AccessFormat(words.mark_of(project.paths).name)
+    for finding in own_log.missing(project.config):
+        raise UsageError(finding.what, hint=finding.fix)
+    if nginx.owner is None:
+        raise UsageError("nginx logs no requests, because it serves none: there are only workers")
+    mark = words.mark_of(project.paths)
+    form = AccessFormat(mark.name, mark=mark)
     lines = "\n".join([form.log("/var/log/nginx/NAME.log"), form.header()])
     raise UsageError(
         "nginx logs as your own server block says, and zdd does not know where",

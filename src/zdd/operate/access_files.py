@@ -8,6 +8,7 @@ import stat
 
 from zdd.conf.schema import Config
 from zdd.host import reopen, rotation
+from zdd.nginx import own_log
 from zdd.paths import Paths
 from zdd.project import Project
 from zdd.routing import publishes
@@ -18,19 +19,30 @@ _TIME = re.compile(rb'^\{"msec":"([0-9]{1,12}\.[0-9]{3})"', re.MULTILINE)
 
 
 def log_of(config: Config, paths: Paths) -> str | None:
-    """Return the path of the log, None if there is none or zdd does not know it."""
+    """
+    Return the path of the log, None if there is none or zdd does not know it.
+
+    What zdd's own nginx has logged can be read although it no longer logs.
+    """
     given = config.nginx.access_log
-    if given is True:
-        return None if config.nginx.owner else paths.access_log
-    return given or None
+    if given is not True:
+        return given or None
+    if config.nginx.owner is None and os.path.lexists(paths.access_log):
+        return paths.access_log
+    return own_log.path_of(config, paths)
 
 
-def tend(project: Project) -> None:
-    """Rotate the log, begin with it where no keeper does, and drop publishes that are older than all logs."""
-    path = log_of(project.config, project.paths)
-    if path == project.paths.access_log:
-        reopen.rotate(path, project.config.zdd.log_max)
-    publishes.prune(project.paths.publishes, _oldest(path) if path else None)
+def tend(project: Project) -> bool:
+    """
+    Rotate the log of zdd's own nginx, whoever logs today, and drop publishes that are older than all logs.
+
+    Return whether the rotation is done; else the next call goes on with it.
+    """
+    paths = project.paths
+    is_done = reopen.rotate(paths.access_log, project.config.zdd.log_max)
+    log = log_of(project.config, paths)
+    publishes.prune(paths.publishes, _oldest(log) if log else None)
+    return is_done
 
 
 def open_plain(path: str) -> int | None:

@@ -18,7 +18,7 @@ from zdd import claims
 from zdd.claims import user_name
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
-from zdd.host import guarded, low_ports, reach, systemd
+from zdd.host import guarded, low_ports, reach, systemd, unit_files
 from zdd.host.command import which
 from zdd.operate import boot_unit
 
@@ -94,7 +94,7 @@ def check_free(config: Config, user: pwd.struct_passwd) -> None:
 def check_unit(config: Config, user: pwd.struct_passwd) -> None:
     """Raise UsageError if a unit of this name starts another configuration as another user."""
     path = boot_unit.path(config.project)
-    name, conf = boot_unit.started(path) or (user.pw_name, "")
+    name, conf = unit_files.started(path) or (user.pw_name, "")
     if name != user.pw_name and conf != str(config.path):
         raise UsageError(
             f"project {config.project} is enabled for {conf} of {name} ({path})",

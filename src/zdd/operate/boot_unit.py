@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
-import shlex
 import sys
 
 from zdd.conf.schema import Config
-from zdd.host import files, foreign, low_ports, systemd
+from zdd.host import foreign, low_ports, systemd, unit_files
 from zdd.nginx.config import listen, parse
 
-FOLDER = "/etc/systemd/system"
+FOLDER = unit_files.FOLDER
 
 
 def name(project: str) -> str:
@@ -28,16 +26,6 @@ def path(project: str) -> str:
 def is_enabled(project: str) -> bool:
     """Return whether systemd starts the unit at boot."""
     return os.path.lexists(f"{FOLDER}/multi-user.target.wants/{name(project)}")
-
-
-def started(unit: str) -> tuple[str, str] | None:
-    """Return the user and the configuration file of the command in this unit; None if it is missing or not ours."""
-    try:
-        settings = dict(re.findall(r"(?m)^(\w+)=(.*)$", files.read(unit) or ""))
-        command = shlex.split(settings["ExecStart"])
-        return settings["User"], command[command.index("-c") + 1].replace("%%", "%").replace("$$", "$")
-    except (OSError, ValueError, LookupError):
-        return None
 
 
 def enable_command(config: Config) -> str:

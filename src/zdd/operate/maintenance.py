@@ -9,7 +9,7 @@ from zdd import secret
 from zdd.errors import DeployFailed, UsageError
 from zdd.host import files
 from zdd.instances.health import request
-from zdd.nginx import client
+from zdd.nginx import client, words
 from zdd.nginx.config.listen import Visit
 from zdd.project import Project
 
@@ -94,7 +94,8 @@ def is_on(project: Project) -> bool:
 def _ask(project: Project, visit: Visit, needed: str | None) -> None:
     where = f"{visit.address[0]}:{visit.address[1]}"
     try:
-        status = client.ask(visit, project.clock).status
+        mark = words.mark_of(project.paths)  # so that the request does not stand in the log as a visitor's
+        status = client.ask(visit, project.clock, more=client.asking(mark)).status
     except (OSError, request.NotHttp) as error:
         message = f"maintenance is not on: nginx does not answer on {where}: {error}"
         raise DeployFailed(message, hint=project.proxy.problem()) from error

@@ -7,26 +7,21 @@ import pwd
 from collections.abc import Sequence
 
 from zdd.conf.schema import Config
-from zdd.host import systemd
-from zdd.operate import boot_unit
+from zdd.host import unit_files
+from zdd.operate import timer
 from zdd.operate.boot import Piece, quoted
+from zdd.operate.timer import Timer
 
 _WHAT = "certificates"
 # Twice a day, at a time of its own on each machine: authorities ask for that.
 _TIMES = "OnCalendar=*-*-* 00,12:00:00\nRandomizedDelaySec=6h\nPersistent=true"
-_SYSTEMCTL = ["systemctl", "--quiet"]
-_RELOAD = [*_SYSTEMCTL, "daemon-reload"]
+_ONLINE = "After=network-online.target\nWants=network-online.target\n"
 _HANDED_ON = "REQUESTS_CA_BUNDLE"  # certbot's: the file with the root certificate of an authority of one's own
-
-
-def path(project: str, kind: str = "timer") -> str:
-    """Return the path of the timer, or of the service that it starts."""
-    return f"{boot_unit.FOLDER}/{systemd.unit_name(project, _WHAT)}.{kind}"
 
 
 def is_enabled(project: str) -> bool:
     """Return whether systemd starts the timer at boot."""
-    return os.path.lexists(f"{boot_unit.FOLDER}/timers.target.wants/{os.path.basename(path(project))}")
+    return unit_files.is_timer_enabled(project, _WHAT)
 
 
 def pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[Piece]:
@@ -36,47 +31,8 @@ def pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> l
 
 def all_pieces(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> list[Piece]:
     """Return the two units, whatever the configuration says: an older one may have needed them."""
-    return [_service(config, user, program), _timer(config)]
-
-
-def _service(config: Config, user: pwd.struct_passwd, program: Sequence[str]) -> Piece:
-    words = [*program, "-c", str(config.path), "certificates", "renew", "--scheduled"]
     bundle = os.environ.get(_HANDED_ON)
     environment = f"Environment={quoted(f'{_HANDED_ON}={bundle}')}\n" if bundle else ""
-    text = f"""\
-# Written by `zddeploy enable`, removed by `zddeploy disable`.
-[Unit]
-Description=Renews the certificates of {config.project}, by zddeploy
-After=network-online.target
-Wants=network-online.target
-
-[Service]
-Type=oneshot
-User={user.pw_name}
-{environment}ExecStart={" ".join(quoted(word) for word in words)}
-KillMode=process
-"""
-    return Piece(path(config.project, "service"), text, after_removal=[_RELOAD])
-
-
-def _timer(config: Config) -> Piece:
-    text = f"""\
-# Written by `zddeploy enable`, removed by `zddeploy disable`.
-[Unit]
-Description=Renews the certificates of {config.project} in time, by zddeploy
-
-[Timer]
-{_TIMES}
-
-[Install]
-WantedBy=timers.target
-"""
-    name = os.path.basename(path(config.project))
-    return Piece(
-        path(config.project),
-        text,
-        after=[_RELOAD, [*_SYSTEMCTL, "enable", name], [*_SYSTEMCTL, "restart", name]],
-        proof=[[*_SYSTEMCTL, "is-enabled", name], [*_SYSTEMCTL, "is-active", name]],
-        before_removal=[[*_SYSTEMCTL, "disable", "--now", name]],
-        after_removal=[_RELOAD],
-    )
+    words = ["certificates", "renew", "--scheduled"]
+    renews = Timer(_WHAT, "Renews the certificates", words, _TIMES, unit=_ONLINE, service=environment)
+    return timer.pieces(renews, config, user, program)

@@ -12,10 +12,13 @@ import pytest
 from tests.waiting import eventually
 from zdd.nginx.config import access, include, render
 from zdd.nginx.config.access import AccessFormat
+from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.parse import parse
 
 from ..app import ask
 from ..house import House
+
+MARK = Mark("0123456789ab", "a" * 32, "b" * 32)
 
 
 def logged(house: House, number: int = 1) -> list[dict[str, Any]]:
@@ -49,6 +52,24 @@ def test_a_line_says_where_a_request_went_and_when_and_holds_no_secret(house: Ho
     assert "hidden" not in json.dumps(line)
     assert app.requests[0].headers["x-request-start"] == f"t={times[1]}"
     assert float(times[1]) <= float(times[0])
+
+
+@pytest.mark.parametrize("name", ["", "0123456789ab"])
+def test_what_zdd_itself_asks_stands_in_no_log(house: House, name: str) -> None:
+    """Of visitors only those are left out who know the secret, and they are zdd."""
+    log = f"{house.folder}/access.log"
+    if name:
+        form = AccessFormat(name, mark=MARK)
+        text = house.simple("x", form.log(log)).replace("access_log off;", f"{form.lines()} access_log off;")
+        house.nginx.apply(text)
+    else:
+        house.serve(house.app("a"), access_log=log, mark=MARK)
+
+    ask(house.port, "/zdd", headers={"X-Zdd-Gate": MARK.secret})
+    ask(house.port, "/stranger", headers={"X-Zdd-Gate": MARK.word})
+    ask(house.port, "/visitor")
+
+    assert {line["path"] for line in logged(house, 2)} == {"/stranger", "/visitor"}
 
 
 def test_the_moment_is_that_of_the_connect_also_for_the_second_try(house: House) -> None:

@@ -6,7 +6,8 @@ value is kept for the rest of the request. The first use is a header of the requ
 connects, X-Request-Start, which monitoring tools read as the time at which a request began to wait for its app.
 
 The text says nothing of a release, or each deploy would be a reload: the reader finds the release by slot and time.
-Cookies and queries are left out, as they hold secrets.
+Cookies and queries are left out, as they hold secrets. So are the requests by which zdd itself looks at nginx: they are
+no visitors, and nginx knows them by the secret of the mark.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from zdd.finding import Finding, warning
+from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.parse import Directive, every
 from zdd.nginx.config.upstream import quoted
 
@@ -40,15 +42,17 @@ class AccessFormat:
     """
     The log format and its variables. In an nginx that other projects may share, all names end with the mark's name.
 
-    `request_id` is a variable with the id that the app is told, where that is not nginx's own.
+    `request_id` is a variable with the id that the app is told, where that is not nginx's own. With a `mark` the
+    requests of zdd's own are not logged.
     """
 
-    def __init__(self, name: str = "", request_id: str = "$request_id") -> None:
+    def __init__(self, name: str = "", request_id: str = "$request_id", mark: Mark | None = None) -> None:
         ending = f"_{name}" if name else ""
         self.name = f"zdd{ending}"
         self.at = f"$zdd_at{ending}"
         self._path, self._found = f"$zdd_path{ending}", f"zdd_found{ending}"
         self._request_id = request_id
+        self._mark, self._visit = mark, f"$zdd_visit{ending}"
 
     def lines(self) -> str:
         """Return the lines for the http level; none of them has a comment, so they may be joined."""
@@ -56,6 +60,7 @@ class AccessFormat:
             [
                 f'map "" {self.at} {{ default $msec; }}',
                 f'map $request_uri {self._path} {{ default ""; "~^(?<{self._found}>[^?#]*)" ${self._found}; }}',
+                *([self._mark.visitors(self._visit)] if self._mark else []),
                 self._format(self.name, _FIELDS),
             ]
         )
@@ -75,11 +80,14 @@ class AccessFormat:
 
     def log(self, path: str) -> str:
         """Return the line that logs requests into this file."""
-        return f"access_log {quoted(path)} {self.name};"
+        return self._log(path, self.name)
 
     def static_log(self, path: str) -> str:
         """Return the line for the location of a folder."""
-        return f"access_log {quoted(path)} {self.name}_static;"
+        return self._log(path, f"{self.name}_static")
+
+    def _log(self, path: str, form: str) -> str:
+        return f"access_log {quoted(path)} {form}{f' if={self._visit}' if self._mark else ''};"
 
 
 def unlogged(text: list[Directive], path: bool | str, form: AccessFormat | None) -> Iterator[Finding]:

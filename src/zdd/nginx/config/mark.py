@@ -62,6 +62,10 @@ class Mark(NamedTuple):
         variable = f"{_VARIABLE}{self.name}"
         return f'map $http_x_zdd_gate {variable} {{ default ""; "{self.secret}" "{value}"; }}\n{self.header()}'
 
+    def visitors(self, variable: str) -> str:
+        """Return the line for the http level with a variable that is 0 for requests of zdd's own, and 1 for others."""
+        return f'map $http_x_zdd_gate {variable} {{ default 1; "{self.secret}" 0; }}'
+
     def header(self) -> str:
         """Return the line for each block that has an add_header of its own, and so inherits none."""
         return f"add_header {HEADER} {_VARIABLE}{self.name} always;"

@@ -106,7 +106,7 @@ def _logs(setup: Setup) -> list[str]:
     """Return the lines for the log, and the header that makes its times exact; without a log there is neither."""
     if setup.access_log is None:
         return [] if setup.trust.asks else ["access_log off;"]  # "off" beside another log would switch that off, too
-    log = AccessFormat(request_id=passing.REQUEST_ID)
+    log = AccessFormat(request_id=passing.REQUEST_ID, mark=setup.mark)
     formats = [log.lines(), *([log.static_lines()] if setup.static or setup.assets else [])]
     return [*formats, log.log(setup.access_log), log.header()]
 

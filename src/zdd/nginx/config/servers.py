@@ -78,7 +78,7 @@ def _served(setup: Setup, door: Door, locations: Mapping[str, str]) -> list[str]
 
 def _files(setup: Setup, locations: Mapping[str, str], header: str) -> dict[str, str]:
     """Return the locations of files that nginx serves itself: static services, and the assets of releases."""
-    log = AccessFormat().static_log(setup.access_log) if setup.access_log else ""
+    log = AccessFormat(mark=setup.mark).static_log(setup.access_log) if setup.access_log else ""
     own = "\n".join(filter(None, [header, *server_lines.headers(setup.server_lines), log]))
     files = static.Files(own, [*setup.precompressed, *([compression.ON] if setup.gzip else [])])
     blocks: dict[str, str] = {}

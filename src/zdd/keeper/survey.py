@@ -21,7 +21,7 @@ from zdd.keeper import VERSION, client, message
 
 Answers = dict[str, dict[str, Any]]  # by control path
 
-_FEW = 4  # keepers that count for themselves: of 8,000 sockets one list takes 12 ms here, and 1.6 to 3.4 in each of them
+_FEW = 4  # keepers that count for themselves: of 8,000 sockets a list takes 12 ms here, 1.6 to 3.4 in each of them
 _AT_ONCE = 512  # of the 1,024 descriptors that a process usually has
 _AGAIN = 0.01  # seconds between connects to a keeper whose queue is full
 

@@ -123,15 +123,18 @@ def test_until_every_writer_has_opened_it_again_the_rotation_is_not_done(
     assert mode(log) == 0o640
 
 
+@pytest.mark.parametrize("then", ["rotate", "deploy"])
 @pytest.mark.parametrize("is_rotated", [False, True])
 def test_a_log_that_somebody_has_removed_is_made_again_and_nginx_writes_into_it(
-    log: Path, writer: subprocess.Popen[bytes], is_rotated: bool
+    log: Path, writer: subprocess.Popen[bytes], is_rotated: bool, then: str
 ) -> None:
     """As to make room: without it nginx writes on into a file that has no name, and nobody rotates that."""
     if is_rotated:
         rotate(log, 100)
     for path in list(log.parent.iterdir()):
         path.unlink()
+    if then == "deploy":
+        reopen.make(str(log), os.geteuid())
 
     rotate(log, 1 << 30)
 

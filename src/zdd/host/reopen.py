@@ -43,7 +43,8 @@ def make(path: str, writer: int) -> None:
         _let_pass(folder, writer)
     status = _status(path)
     if status is None or status.st_uid != writer:  # root without capabilities may not open the writer's file
-        _create(path, writer, _UNDER_WAY if status and not _is_done(status) else _DONE)
+        is_done = _is_done(status) if status else not _holders(path)  # somebody may have removed it
+        _create(path, writer, _DONE if is_done else _UNDER_WAY)
 
 
 def rotate(path: str, most: int) -> bool:
@@ -79,8 +80,8 @@ def _let_pass(folder: str, writer: int) -> None:
 
 
 def _is_due(path: str, status: os.stat_result | None, most: int) -> bool:
-    if status is None:
-        return _status(rotation.older(path)) is not None
+    if status is None:  # killed after the rename; or somebody has removed the log, and nginx writes on into nothing
+        return os.path.isdir(os.path.dirname(path))
     return not _is_done(status) or bool(most and status.st_size > most)
 
 

@@ -184,6 +184,17 @@ def test_a_connection_that_a_keeper_may_have_passed_on_is_unknown() -> None:
     assert seen(known, 140.0, 160.0).instance == UNKNOWN
 
 
+def test_what_goes_to_the_slot_of_an_instance_that_leads_to_another_is_unknown() -> None:
+    moments = ((150.0, True), (160.0, True), (170.0, False))
+    led = [{"handed": "web-1", "at": at, "led": begins} for at, begins in moments]
+    known = reader(*ONE, *led)
+
+    instances = [seen(known, at, at + 0.01).instance for at in (149.5, 150.2, 165.0, 170.5, 172.0)]
+    assert instances == ["web-1", UNKNOWN, UNKNOWN, UNKNOWN, "web-1"]
+    assert seen(reader(*ONE, *led[:2]), 199.0, 199.1).instance == UNKNOWN, "its keeper may have been killed"
+    assert seen(reader(*ONE, led[2]), 180.0, 180.1).instance == "web-1"
+
+
 def test_where_the_clock_was_set_the_times_about_then_count_for_nobody() -> None:
     one, two = ([entry | {"boot": "b", "clock": clock} for entry in both] for both, clock in ((ONE, 50.0), (TWO, 45.0)))
     known = reader(*one, *two, now="2", boot="b", clock=45.0)

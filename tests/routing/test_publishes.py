@@ -134,3 +134,18 @@ def test_a_large_file_is_kept_for_as_long_as_a_log_is_as_old(
     assert [line["table"] for line in noted(tables) if "from" in line] == ["2", "3", "3"]
     publishes.prune(path, None)
     assert [line["table"] for line in noted(tables) if "from" in line] == ["3", "3"]
+
+
+def test_what_leads_elsewhere_is_still_known_after_the_file_was_begun_anew(
+    tables: RoutingTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tables.paths.publishes
+    monkeypatch.setattr(publishes, "_LARGE", 100)
+    put(tables, 1)
+    for instance, is_led in (("web-1", True), ("web-2", True), ("web-2", False)):
+        json_lines.append(path, {"handed": instance, "at": 1.0, "led": is_led})
+
+    publishes.prune(path, None)
+
+    lines = map(json.loads, Path(path).read_text().splitlines())
+    assert [line.get("handed") for line in lines] == [None, None, "web-1"]

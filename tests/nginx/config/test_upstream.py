@@ -31,6 +31,15 @@ def test_several_targets_are_left_out_for_a_second_and_are_their_own_spares() ->
     assert "backup" not in upstream.servers(["unix:/a", "unix:/b"], OLD, backups=False)
 
 
+def test_targets_of_a_client_of_their_own_are_never_left_out() -> None:
+    """`hash` takes no spares: if all had failed in one moment, all would be left out for a second."""
+    assert upstream.servers(["unix:/a", "unix:/b"], OLD, key="$key").split("\n") == [
+        "hash $key consistent;",
+        "server unix:/a max_fails=0;",
+        "server unix:/b max_fails=0;",
+    ]
+
+
 def test_words_that_would_not_be_one_are_quoted() -> None:
     assert upstream.servers(['unix:/my "x" {y}'], OLD) == 'server "unix:/my \\"x\\" {y}";'
 

@@ -22,6 +22,10 @@ are left out, every request is answered 502, "no live upstreams", although the i
 So nginx leaves a server out for a second or two (a dead slot costs each worker one refused connect a second, and that
 request goes on to the next slot), and each server stands in the text again as its own `backup`, used only when all are
 left out. No slot is unreachable because of something that happened before a deploy.
+
+`hash` takes no backups. There, servers are never left out: what has failed in the moment of a crash may wait at the
+same slot right afterwards, since the slot of an instance that is down leads to another one, or holds its connections
+(keeper/outage.py). Only one whose keeper was killed, too, refuses, and then the request goes on to the next server.
 """
 
 from __future__ import annotations
@@ -44,9 +48,11 @@ def servers(targets: Sequence[str], version: Version, backups: bool = True, key:
     which a client meets the same target again: it makes `hash` the block's method, which accepts no backups either.
     """
     method = [f"hash {key} consistent;"] if key else []  # before keepalive, which nginx demands
-    if len(targets) > 1:
+    if len(targets) > 1 and key:
+        lines = [f"server {quoted(target)} max_fails=0;" for target in targets]
+    elif len(targets) > 1:
         lines = [f"server {quoted(target)} max_fails=1 fail_timeout=1s;" for target in targets]
-        if backups and not key:
+        if backups:
             lines += [f"server {quoted(target)} max_fails=0 backup;" for target in targets]
     else:
         lines = [f"server {quoted(target)};" for target in targets] or [_NOWHERE]

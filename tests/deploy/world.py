@@ -29,7 +29,7 @@ from zdd.instances.name import number_of, service_of
 from zdd.instances.pool import Instances
 from zdd.instances.state import InstanceState
 from zdd.interrupts import Interrupts
-from zdd.nginx.certificate_state import CertificateState
+from zdd.nginx.certificates.state import CertificateState
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.master import Absent, Answer

@@ -33,7 +33,7 @@ from zdd.keeper.record import Record
 from zdd.keeper.siblings import Siblings
 from zdd.layout import Layout
 from zdd.nginx import words
-from zdd.nginx.told import Told
+from zdd.nginx.text.told import Told
 from zdd.operate import in_place, logs, under_way
 from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest

@@ -20,7 +20,7 @@ import pytest
 
 from tests.waiting import eventually
 from zdd.load import Load, Spec
-from zdd.nginx.certificate_store import CertificateStore, Pair
+from zdd.nginx.certificates.store import CertificateStore, Pair
 from zdd.nginx.process.binary import packaged
 
 from .authority import DOORS, HERE, NAMES, Authority, NamedProject, answering, obstacle

@@ -13,7 +13,7 @@ from zdd.acme.lineage import Folders
 from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError, of_system
 from zdd.host.command import Result
-from zdd.nginx.certificate_store import Pair
+from zdd.nginx.certificates.store import Pair
 from zdd.project import Project
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from zdd.nginx import x509
-from zdd.nginx.certificate_states import DAY
-from zdd.nginx.certificate_store import CertificateStore
-from zdd.nginx.x509 import X509
+from zdd.nginx.certificates import x509
+from zdd.nginx.certificates.states import DAY
+from zdd.nginx.certificates.store import CertificateStore
+from zdd.nginx.certificates.x509 import X509
 
 _BEFORE_ITS_END = 30 * DAY  # seconds before a certificate's end at which it is renewed,
 _SHARE = 3  # or this part of its life, if that is shorter

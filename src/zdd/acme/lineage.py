@@ -10,7 +10,7 @@ from zdd.acme import answer, certificates
 from zdd.acme.answer import Answer
 from zdd.acme.certificates import Held
 from zdd.host import files
-from zdd.nginx.certificate_store import Pair
+from zdd.nginx.certificates.store import Pair
 
 _FILES = ("cert.pem", "chain.pem", "fullchain.pem", "privkey.pem")
 _SKEW = 3600.0  # seconds that clocks may differ

@@ -27,8 +27,8 @@ from zdd.events import Proxy
 from zdd.host import files
 from zdd.host.lock import Busy, Lock
 from zdd.interrupts import Interrupted
-from zdd.nginx import certificates as of_nginx
-from zdd.nginx.certificate_store import Pair
+from zdd.nginx.certificates import chosen as of_nginx
+from zdd.nginx.certificates.store import Pair
 from zdd.nginx.config import listen
 from zdd.project import Project
 

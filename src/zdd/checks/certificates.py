@@ -9,7 +9,7 @@ from zdd.acme import authority, certbot, certificates
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import systemd
-from zdd.nginx import certificates as of_nginx
+from zdd.nginx.certificates import chosen as of_nginx
 from zdd.operate import boot_unit, renewal_timer
 from zdd.operate.certificates import told, tried
 from zdd.project import Project

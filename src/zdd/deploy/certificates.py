@@ -10,8 +10,8 @@ from zdd.conf import check_tls
 from zdd.deploy import recovery
 from zdd.errors import UsageError, ZddError, as_zdd_error, counted
 from zdd.events import Proxy, Result, Unproved
-from zdd.nginx import certificates
-from zdd.nginx.certificate_states import DAY
+from zdd.nginx.certificates import chosen as certificates
+from zdd.nginx.certificates.states import DAY
 from zdd.operate.certificates import told
 from zdd.project import Project
 

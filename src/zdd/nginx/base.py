@@ -28,11 +28,11 @@ from zdd.nginx.process.master import Answer
 from zdd.nginx.process.sharing import Done, Rival
 from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.nginx.proxy import Check, Proxy, proceed
-from zdd.nginx.told import Told
+from zdd.nginx.text.told import Told
 from zdd.paths import Paths
 
 if TYPE_CHECKING:
-    from zdd.nginx.tails import Tails
+    from zdd.nginx.text.tails import Tails
 
 _FOR_THE_MARK = "reloaded, this once: from now on nginx shows which version answers"
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
@@ -97,7 +97,7 @@ class NginxBase(Proxy, ABC):
     @cached_property
     def tails(self) -> Tails:
         """How long pooled connections may lead to old instances, of the texts that its workers run."""
-        from zdd.nginx.tails import Tails
+        from zdd.nginx.text.tails import Tails
 
         return Tails(self.paths.nginx_tails, addresses.beginnings(self.paths.current))
 

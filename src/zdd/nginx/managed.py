@@ -15,15 +15,15 @@ from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx import conf_file, foreseen, ports, words
 from zdd.nginx.asked import AskedNginx
-from zdd.nginx.certificate_state import CertificateState
+from zdd.nginx.certificates.state import CertificateState
 from zdd.nginx.config import include, listen, maintenance, parse
 from zdd.nginx.config.listen import Visit
-from zdd.nginx.managed_text import ManagedText
 from zdd.nginx.process import master, replaced
 from zdd.nginx.process.complaints import ProxyError
 from zdd.nginx.process.master import Answer
 from zdd.nginx.process.nginx import NginxProcess
 from zdd.nginx.proxy import Check, MaintenanceCheck, proceed
+from zdd.nginx.text.managed import ManagedText
 from zdd.nginx.users import uid_of
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
@@ -48,10 +48,10 @@ class ManagedNginx(AskedNginx):
     def _text(self) -> ManagedText:
         """Return the one of the two texts that the configuration chooses."""
         if self.config.nginx.template:
-            from zdd.nginx.template_text import TemplateText  # here, because a project needs one of the two
+            from zdd.nginx.text.template import TemplateText  # here, because a project needs one of the two
 
             return TemplateText(self.config, self.paths, lambda: self.binary, lambda: self.mark)
-        from zdd.nginx.own_text import OwnText
+        from zdd.nginx.text.own import OwnText
 
         return OwnText(self.config, self.paths, lambda: self.binary, lambda: self.mark)
 

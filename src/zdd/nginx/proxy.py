@@ -9,7 +9,7 @@ from zdd.events import Unproved
 from zdd.finding import Finding
 from zdd.host.process import Process
 from zdd.instances.driver import ProxySide
-from zdd.nginx.certificate_state import CertificateState
+from zdd.nginx.certificates.state import CertificateState
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.whereabouts import Whereabouts

@@ -10,8 +10,8 @@ import msgspec
 from zdd.acme.attempts import Attempt, Attempts
 from zdd.acme.failure import utc
 from zdd.errors import counted
-from zdd.nginx import certificate_states
-from zdd.nginx.certificate_state import CertificateState
+from zdd.nginx.certificates import states as certificate_states
+from zdd.nginx.certificates.state import CertificateState
 from zdd.project import Project
 
 

@@ -14,7 +14,7 @@ from zdd.routing.manifest import Manifest
 COMMAND = "zddeploy logs --rotate"
 
 _PATIENCE = 5.0  # seconds for nginx's workers, to open the new file
-_PAUSE = 0.1
+_PAUSE = 0.1  # seconds between looks at what nginx has opened
 _LOCK_PATIENCE = 60.0  # seconds for a deploy that goes on
 
 

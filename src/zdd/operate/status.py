@@ -10,7 +10,7 @@ import msgspec
 from zdd import history, kills, living
 from zdd.host import clock, lock, usage
 from zdd.instances.state import InstanceState, observe
-from zdd.nginx.certificate_state import CertificateState
+from zdd.nginx.certificates.state import CertificateState
 from zdd.operate import in_place, maintenance, under_way
 from zdd.operate.connected import connections, obstacle
 from zdd.operate.problems import problems

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from zdd.conf.schema import Config
 from zdd.finding import Finding
-from zdd.nginx.certificate_state import CertificateState
+from zdd.nginx.certificates.state import CertificateState
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.parse import Directive

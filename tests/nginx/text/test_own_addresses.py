@@ -8,7 +8,7 @@ import pytest
 
 from zdd.conf import read
 from zdd.host import ipv6
-from zdd.nginx import own_addresses
+from zdd.nginx.text import own_addresses
 from zdd.paths import Paths
 
 TLS = 'certificate = "c.pem"\ncertificate_key = "k.pem"'

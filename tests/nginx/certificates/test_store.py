@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zdd.host import files
-from zdd.nginx.certificate_store import CertificateStore, Pair
+from zdd.nginx.certificates.store import CertificateStore, Pair
 
 ONE, TWO, THREE, FOUR = (Pair(f"certificate {number}", f"key {number}") for number in range(4))
 

@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.certificates import Authority, Issued, private
 from zdd.conf import read
 from zdd.conf.schema import Config
-from zdd.nginx import certificate_findings, certificate_states, certificates
+from zdd.nginx.certificates import chosen as certificates
+from zdd.nginx.certificates import findings as certificate_findings
+from zdd.nginx.certificates import states as certificate_states
 from zdd.paths import Paths
 
 HOSTS = ("shop.test", "www.shop.test")

@@ -9,8 +9,8 @@ from zdd.conf.schema import Config
 from zdd.host import files
 from zdd.host.command import Commands
 from zdd.layout import Layout
-from zdd.nginx import certificate_files
-from zdd.nginx.certificate_store import FILES, PLACEHOLDER, CertificateStore, Pair
+from zdd.nginx.certificates import files as certificate_files
+from zdd.nginx.certificates.store import FILES, PLACEHOLDER, CertificateStore, Pair
 from zdd.nginx.config import parse
 from zdd.nginx.config.tls import Certificate, Tls
 
@@ -93,7 +93,7 @@ def make(config: Config, paths: Layout, commands: Commands) -> None:
     known = store(paths)
     if config.nginx.https == "auto":
         if any(certificate.is_placeholder for certificate in of(config, paths)):
-            from zdd.nginx import placeholder  # here and below, because it is needed once
+            from zdd.nginx.certificates import placeholder  # here and below, because it is needed once
 
             placeholder.make(known, commands)
     elif pair := certificate_files.usable(config.nginx, known, hosts(config)):
@@ -105,7 +105,7 @@ def require(config: Config, paths: Layout) -> None:
     known = store(paths)
     if config.nginx.https == "auto":
         if any(certificate.is_placeholder for certificate in of(config, paths)):
-            from zdd.nginx import placeholder
+            from zdd.nginx.certificates import placeholder
 
             placeholder.require(known)
     elif config.nginx.certificate and known.current(FILES) is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import Authority
-from zdd.nginx import x509
+from zdd.nginx.certificates import x509
 
 DAY = 86400
 

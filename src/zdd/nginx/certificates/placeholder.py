@@ -11,7 +11,7 @@ import os
 from zdd.errors import UsageError
 from zdd.host import files, foreign
 from zdd.host.command import Commands, which
-from zdd.nginx.certificate_store import PLACEHOLDER, CertificateStore, Pair
+from zdd.nginx.certificates.store import PLACEHOLDER, CertificateStore, Pair
 
 _YEARS = 20 * 365  # in days; it says nothing to anybody, so it need never be renewed
 

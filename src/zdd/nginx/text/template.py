@@ -15,7 +15,7 @@ from zdd.nginx.config.access import AccessFormat
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import PLACEHOLDER
 from zdd.nginx.config.parse import Directive
-from zdd.nginx.managed_text import ManagedText
+from zdd.nginx.text.managed import ManagedText
 from zdd.routing.manifest import Manifest
 
 

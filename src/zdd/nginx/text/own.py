@@ -13,8 +13,9 @@ from zdd.conf.assets import by_path
 from zdd.conf.services import RunService, StaticService
 from zdd.finding import Finding
 from zdd.host import files, reopen
-from zdd.nginx import addresses, own_addresses, own_log, own_needs, tls_changes, untrusted, users
-from zdd.nginx.certificate_state import CertificateState
+from zdd.nginx import addresses, own_log, untrusted, users
+from zdd.nginx.certificates import changes as tls_changes
+from zdd.nginx.certificates.state import CertificateState
 from zdd.nginx.config import listen, parse, render, server_lines, sticky, trust, visits
 from zdd.nginx.config.listen import Address, Visit
 from zdd.nginx.config.parse import Directive
@@ -22,7 +23,8 @@ from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.static import StaticSite
 from zdd.nginx.config.tls import Tls
 from zdd.nginx.config.trust import Trust
-from zdd.nginx.managed_text import ManagedText
+from zdd.nginx.text import own_addresses, own_needs
+from zdd.nginx.text.managed import ManagedText
 from zdd.routing.manifest import Manifest, static_slot
 
 
@@ -51,7 +53,7 @@ class OwnText(ManagedText):
         if log := own_log.path_of(self.config, self.paths):
             reopen.make(log, users.uid_of(self.worker_user()) if os.geteuid() == 0 else os.geteuid())
         if self.config.nginx.is_tls:
-            from zdd.nginx import certificates
+            from zdd.nginx.certificates import chosen as certificates
 
             certificates.make(self.config, self.paths, self.binary().commands)
 
@@ -106,7 +108,7 @@ class OwnText(ManagedText):
     def _tls(self) -> Tls | None:
         if not self.config.nginx.is_tls:
             return None
-        from zdd.nginx import certificates
+        from zdd.nginx.certificates import chosen as certificates
 
         tls = certificates.tls(self.config, self.paths)
         return tls._replace(listen=own_addresses.secure(self.config)) if tls else None
@@ -115,14 +117,14 @@ class OwnText(ManagedText):
         """As in Proxy."""
         if not self.config.nginx.is_tls:
             return []
-        from zdd.nginx import certificate_states
+        from zdd.nginx.certificates import states as certificate_states
 
         return certificate_states.states(self.config, self.paths)
 
     def certificate_findings(self, new: bool = False) -> Iterator[Finding]:
         """As in Proxy."""
         if self.config.nginx.is_tls:
-            from zdd.nginx import certificate_findings
+            from zdd.nginx.certificates import findings as certificate_findings
 
             look = certificate_findings.refused if new else certificate_findings.findings
             yield from look(self.config, self.paths)
@@ -159,7 +161,7 @@ class OwnText(ManagedText):
     def notices(self) -> Iterator[Finding]:
         """Tell that nginx listens on every address although no `listen` says so, and what else surprises later."""
         if self.config.nginx.is_tls:
-            from zdd.nginx import certificate_findings
+            from zdd.nginx.certificates import findings as certificate_findings
 
             yield from certificate_findings.notices(self.config, self.paths)
         yield from tls_changes.findings(self.config.nginx, files.read(self.paths.nginx_conf) or "")
@@ -177,7 +179,7 @@ class OwnText(ManagedText):
     def findings(self) -> Iterator[Finding]:
         """Yield what surprises later in the lines that server_include names, and in the log's rotation."""
         if self.config.nginx.server_lines:
-            from zdd.nginx import included_lines  # here, because few projects have such lines
+            from zdd.nginx.text import included_lines  # here, because few projects have such lines
 
             yield from included_lines.findings(self.config, self.trust, self.binary().version, self.mark())
         yield from own_log.findings(self.config, self.paths, lambda: users.uid_of(self.worker_user()))

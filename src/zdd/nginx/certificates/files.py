@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError
 from zdd.host import foreign
-from zdd.nginx import x509
-from zdd.nginx.certificate_store import FILES, CertificateStore, Pair
+from zdd.nginx.certificates import x509
+from zdd.nginx.certificates.store import FILES, CertificateStore, Pair
 
 _LARGEST = 1 << 20  # bytes
 _KINDS = {"certificate": "CERTIFICATE-----", "certificate_key": "PRIVATE KEY-----"}  # the end of a line in PEM

@@ -10,9 +10,11 @@ from zdd.conf.schema import Config
 from zdd.errors import UsageError, counted
 from zdd.host import files
 from zdd.layout import Layout
-from zdd.nginx import certificate_files, certificates, x509
-from zdd.nginx.certificate_state import CertificateState
-from zdd.nginx.certificates import Certificate
+from zdd.nginx.certificates import chosen as certificates
+from zdd.nginx.certificates import files as certificate_files
+from zdd.nginx.certificates import x509
+from zdd.nginx.certificates.chosen import Certificate
+from zdd.nginx.certificates.state import CertificateState
 
 DAY = 86400
 SOON = 14  # days: authorities certify for 90 or 47 days, and renewing begins well before that

@@ -32,7 +32,7 @@ def require(config: Config, paths: Paths, program: Binary, trust: Trust) -> None
 
 def _require_tls(config: Config, paths: Paths, program: Binary) -> None:
     """Raise UsageError where nginx cannot speak HTTPS, or has no certificate to start with."""
-    from zdd.nginx import certificates  # here, because without HTTPS there are none
+    from zdd.nginx.certificates import chosen as certificates  # here, because without HTTPS there are none
 
     for module in _TLS_MODULES:
         if program.lacks(module):

@@ -13,9 +13,12 @@ from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import reach
 from zdd.layout import Layout
-from zdd.nginx import certificate_files, certificate_states, certificates, x509
-from zdd.nginx.certificate_states import SOON
-from zdd.nginx.x509 import X509
+from zdd.nginx.certificates import chosen as certificates
+from zdd.nginx.certificates import files as certificate_files
+from zdd.nginx.certificates import states as certificate_states
+from zdd.nginx.certificates import x509
+from zdd.nginx.certificates.states import SOON
+from zdd.nginx.certificates.x509 import X509
 
 _BROWSERS = "browsers refuse to show the site"
 _EXPIRED = "browsers refuse to show the site until there is a new one"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zdd.conf.nginx_section import NginxSection
-from zdd.nginx import tls_changes
+from zdd.nginx.certificates import changes as tls_changes
 from zdd.nginx.config import render
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.tls import Certificate, Tls

@@ -11,7 +11,7 @@ from zdd.conf import read
 from zdd.errors import UsageError
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.trust import Trust, lines
-from zdd.nginx.own_text import OwnText
+from zdd.nginx.text.own import OwnText
 from zdd.paths import Paths
 
 OLD = "map $http_x_forwarded_proto $zdd_proto { default $scheme; http http; https https; }"

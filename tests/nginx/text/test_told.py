@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.nginx.told import Told
+from zdd.nginx.text.told import Told
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zdd.host.process import Process
-from zdd.nginx.tails import Tails
+from zdd.nginx.text.tails import Tails
 
 OURS = "unix:/run/current/"
 VERSION = (1, 22, 1)

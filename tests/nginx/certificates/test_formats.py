@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, PrivateFormat
 
 from tests.certificates import Authority, Issued
-from zdd.nginx import certificate_files, certificates
-from zdd.nginx.certificate_store import FILES, Pair
+from zdd.nginx.certificates import chosen as certificates
+from zdd.nginx.certificates import files as certificate_files
+from zdd.nginx.certificates.store import FILES, Pair
 from zdd.paths import Paths
 
-from .test_certificate_files import HOSTS, configured, said
+from .test_files import HOSTS, configured, said
 
 BOM = b"\xef\xbb\xbf"
 

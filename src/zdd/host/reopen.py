@@ -6,7 +6,7 @@ as its own user. A worker that cannot do so writes into the renamed file for eve
 owns the file; nobody but us can make or rename anything there, and nothing there is followed that is a link.
 
 Between the rename and the last worker's opening, lines come into both files. The mode of the new file says that this
-may still be so: it is 0600 until no process of nginx has the older file open. The next look goes on from there.
+may still be so: it is 0600 until no process of nginx has the older file open. Whoever looks next goes on from there.
 """
 
 from __future__ import annotations

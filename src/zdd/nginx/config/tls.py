@@ -113,7 +113,7 @@ def rejection(tls: Tls, version: Version) -> list[str]:
     """
     Return the lines of a server block that serves no name: nobody learns from it what else there is.
 
-    A client that has shaken hands for another name, and then asks for this one, gets 421, which makes it connect again.
+    A client that has shaken hands for another name, and then asks for this one, is told to connect anew (421).
     """
     if version >= versions.REJECT_HANDSHAKE:
         return ["ssl_reject_handshake on;", "return 421;"]

@@ -8,7 +8,7 @@ import pytest
 
 from zdd.checks import preflight
 from zdd.errors import UsageError
-from zdd.host import sock_diag, unit_files
+from zdd.host import netlink, sock_diag, unit_files
 from zdd.operate import boot, boot_unit
 
 from ..deploy.world import World, load
@@ -18,7 +18,7 @@ def test_a_kernel_that_cannot_count_connections_is_refused_with_the_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dump() -> None:
-        raise sock_diag.Unavailable(errno.ENOENT)
+        raise netlink.Unavailable(errno.ENOENT)
 
     paths = '[zdd]\nstate_dir = "S"\nruntime_dir = "R"\n'
     (tmp_path / "deploy.toml").write_text(f'{paths}[service.web]\nrun = "app {{fd}}"\n')

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from zdd.errors import UsageError
-from zdd.host import sock_diag
+from zdd.host import netlink, sock_diag
 from zdd.keeper import survey
 
 SERVING = {"ok": True, "state": "serving", "pid": None}
@@ -62,13 +62,13 @@ def keepers(tmp_path: Path) -> Iterator[Keepers]:
 @pytest.fixture
 def lists(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Which lists of sockets the kernel was asked for in our own process."""
-    asked, real = list[bytes](), sock_diag._dump
+    asked, real = list[bytes](), netlink.dump
 
     def dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
         asked.append(request)
         return real(request, wanted)
 
-    monkeypatch.setattr(sock_diag, "_dump", dump)
+    monkeypatch.setattr(netlink, "dump", dump)
     return asked
 
 
@@ -268,9 +268,9 @@ def test_a_keeper_of_which_the_list_shows_nothing_counts_for_itself(keepers: Kee
 
 def test_where_the_kernel_lists_no_sockets_keepers_count(keepers: Keepers, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
-        raise sock_diag.Unavailable(errno.EPERM)
+        raise netlink.Unavailable(errno.EPERM)
 
-    monkeypatch.setattr(sock_diag, "netlink", refuse)
+    monkeypatch.setattr(netlink, "connect", refuse)
     paths = keepers.listen(survey._FEW + 1)
 
     def answer() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zdd.cli import main
-from zdd.host import sock_diag
+from zdd.host import netlink
 from zdd.keeper import client, survey
 from zdd.keeper.record import Record
 from zdd.nginx.config import lexer
@@ -41,7 +41,7 @@ if __name__ == "__main__":
     counted(lexer, "tokens", lambda *_: add("parsed"))
     counted(os, "listdir", lambda path=".", *_: add("scanned") if path == "/proc" else None)
     counted(Record, "of", lambda *_: add("records"))
-    counted(sock_diag, "_dump", lambda *_: add("listed"))
+    counted(netlink, "dump", lambda *_: add("listed"))
     counted(client, "_say", lambda path, *_: asked(path))
     real = survey.ask
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import errno
 import struct
 
+from zdd.host import netlink
 from zdd.host.light import socket
-from zdd.host.sock_diag import Unavailable, attributes, netlink
 
-_SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, _NLMSG_ERROR = 20, 1, 2
 _SHOW_PEER, _SHOW_QUEUE = 0x04, 0x10  # UDIAG_SHOW_PEER, UDIAG_SHOW_RQLEN
 _PEER, _RQLEN = 2, 4
 _ANY = 0xFFFFFFFF
@@ -36,14 +35,14 @@ def is_accepted(inode: int) -> bool | None:
 def _number(inode: int, show: int, wanted: int) -> int | None:
     """Return the first number in this attribute of the socket; None if there is none. Raises Unavailable."""
     request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, _ANY, inode, show, _ANY, _ANY)
-    with netlink() as kernel:
-        kernel.send(struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0) + request)
+    with netlink.connect() as kernel:
+        netlink.send(kernel, request, netlink.NLM_F_REQUEST)
         answer = kernel.recv(65536)
     length, kind = struct.unpack_from("=IH", answer)
-    if kind == _NLMSG_ERROR:
+    if kind == netlink.NLMSG_ERROR:
         code = -struct.unpack_from("=i", answer, 16)[0]
         if code == errno.ENOENT:
             return None
-        raise Unavailable(code)
-    values = (value for kind, value in attributes(answer[16:length], 16) if kind == wanted)
+        raise netlink.Unavailable(code)
+    values = (value for kind, value in netlink.attributes(answer[16:length], 16) if kind == wanted)
     return next((int(struct.unpack_from("=I", value)[0]) for value in values), None)

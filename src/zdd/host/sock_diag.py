@@ -6,10 +6,10 @@ A connection to a UNIX socket counts from connect(2) on: a queued one, not accep
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 
+from zdd.host import netlink
 from zdd.host.light import socket
 
 TYPE_CHECKING = False
@@ -20,15 +20,12 @@ if TYPE_CHECKING:
 
 AT_LOOPBACK = ("127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1")  # listeners there can be reached at 127.0.0.1
 
-_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
-_NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 0x301, 2, 3
 _SHOW_NAME_OF_FILE, _SHOW_QUEUE = 0x02, 0x10  # UDIAG_SHOW_VFS, UDIAG_SHOW_RQLEN
 _VFS, _RQLEN = 1, 4
 _TCP_ATTRIBUTES, _V6ONLY = 72, 11  # where they begin (struct inet_diag_msg); INET_DIAG_SKV6ONLY
 _EVERY_ADDRESS_6 = "::"
 _ESTABLISHED, _CLOSE_WAIT, _LISTEN = 1, 8, 10
 _ANY = 0xFFFFFFFF
-_HEADER = struct.Struct("=IH")  # of a netlink message: its length, its kind
 
 
 class TcpSocket:
@@ -50,20 +47,6 @@ class TcpSocket:
         self.uid = uid
         self.in_queue = in_queue
         self.has_ipv4 = has_ipv4
-
-
-class Unavailable(OSError):  # noqa: N818 -- reads as what happened
-    """The kernel does not show sockets to us; `cure` says what to change."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number, f"the kernel does not show sockets here (sock_diag: {os.strerror(number)})")
-        self.cure = _FORBIDDEN if number in (errno.EAFNOSUPPORT, errno.EPERM, errno.EACCES) else _MISSING
-
-
-_FORBIDDEN = (
-    "allow netlink: add AF_NETLINK to RestrictAddressFamilies= of the unit, or to the container's seccomp profile"
-)
-_MISSING = "load what the kernel lacks, and at every boot: sudo modprobe unix_diag tcp_diag"
 
 
 def connections_to(file: File | None, in_queue: int | None = None) -> int | None:
@@ -190,10 +173,10 @@ def _unix_sockets(state: int, file: File | None = None) -> Iterator[tuple[int, F
     """
     show = _SHOW_NAME_OF_FILE | _SHOW_QUEUE
     request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 1 << state, 0, show, _ANY, _ANY)
-    for message in _dump(request, struct.pack("=II", file[1], file[0]) if file else b""):
+    for message in netlink.dump(request, struct.pack("=II", file[1], file[0]) if file else b""):
         inode = struct.unpack_from("=I", message, 4)[0]
         bound_to, in_queue = None, 0
-        for kind, value in attributes(message, 16):
+        for kind, value in netlink.attributes(message, 16):
             if kind == _VFS:
                 file_inode, device = struct.unpack_from("=II", value)
                 bound_to = (device, file_inode)
@@ -214,50 +197,9 @@ def _tcp_sockets(family: int, states: int, port: int) -> Iterator[TcpSocket]:
     wanted = struct.pack("!HH", port, 0) + bytes(32) + struct.pack("=III", 0, _ANY, _ANY)
     request = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, states) + wanted
     width = 4 if family == socket.AF_INET else 16
-    for message in _dump(request):
+    for message in netlink.dump(request):
         local_port = struct.unpack_from("!H", message, 4)[0]
         in_queue, _, uid, inode = struct.unpack_from("=IIII", message, 56)
         address = socket.inet_ntop(family, message[8 : 8 + width])
-        has_ipv4 = address == _EVERY_ADDRESS_6 and (_V6ONLY, b"\1") not in attributes(message, _TCP_ATTRIBUTES)
+        has_ipv4 = address == _EVERY_ADDRESS_6 and (_V6ONLY, b"\1") not in netlink.attributes(message, _TCP_ATTRIBUTES)
         yield TcpSocket(address, local_port, inode, uid, in_queue, has_ipv4)
-
-
-def netlink() -> socket.socket:
-    """Return a socket to ask the kernel on. Raises Unavailable."""
-    try:
-        return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG)
-    except OSError as error:
-        raise Unavailable(error.errno or 0) from error
-
-
-def _dump(request: bytes, wanted: bytes = b"") -> Iterator[bytes]:
-    """
-    Yield the payload of every answer to a dump request (netlink(7)) that contains `wanted`.
-
-    The kernel sends about a hundred answers at a time; messages without `wanted` are skipped whole.
-    """
-    with netlink() as kernel:
-        kernel.send(struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_DUMP, 1, 0) + request)
-        while True:
-            data, offset = kernel.recv(65536), 0
-            holds_wanted = wanted in data
-            while offset < len(data):
-                length, kind = _HEADER.unpack_from(data, offset)
-                if kind == _NLMSG_DONE:
-                    return
-                if kind == _NLMSG_ERROR:
-                    code = -struct.unpack_from("=i", data, offset + 16)[0]
-                    raise Unavailable(code)
-                if holds_wanted and wanted in (message := data[offset + 16 : offset + length]):
-                    yield message
-                offset += (length + 3) & ~3
-
-
-def attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the attributes of a message from this offset on, each as its kind and its value."""
-    while offset + 4 <= len(message):
-        length, kind = struct.unpack_from("=HH", message, offset)
-        if length < 4:
-            return
-        yield kind, message[offset + 4 : offset + length]
-        offset += (length + 3) & ~3

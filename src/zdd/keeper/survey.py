@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from zdd.host import sock_diag
+from zdd.host import netlink, sock_diag
 from zdd.keeper import VERSION, client, message
 
 Answers = dict[str, dict[str, Any]]  # by control path
@@ -86,7 +86,7 @@ def _connections() -> dict[sock_diag.File, int]:
     """Return how many connections each listening file has; nothing where the kernel does not show it."""
     try:
         return sock_diag.connections_to_listeners()
-    except sock_diag.Unavailable:
+    except netlink.Unavailable:
         return {}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zdd.host import namespaces, sock_diag
-from zdd.host.sock_diag import Unavailable
+from zdd.host.netlink import Unavailable
 from zdd.instances import orphan
 from zdd.instances.state import InstanceState
 from zdd.project import Project

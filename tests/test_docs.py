@@ -38,7 +38,6 @@ FOLLOWED = {  # pages with something to write or to type, and the test that does
     "sticky": "system/test_sticky.py",
     **dict.fromkeys(("ten-minutes", "system-nginx", "systemd", "ci-over-ssh", "upgrade"), "lab/test_guides.py"),
     "certificates": "lab/test_certificate.py",
-    "newcomer": "",  # a transcript: it tells what was typed once
 }
 
 

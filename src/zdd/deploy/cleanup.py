@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from zdd import kills
 from zdd.deploy import versions
@@ -50,27 +50,31 @@ def clean_up(
     uncounted = _uncounted(project)
     running = project.instances.running([name for name in names if name not in current.instances])
     warm = _warm_table(project, current, before, running)
-    for serving in current.instances.values() if renew else ():
-        if serving.kind != "classic":
-            _renew(project, serving.name, serving.service)
-    replaced: list[DrainWatch] = []
-    retiring: list[tuple[InstanceState, float]] = []
-    for name, instance in running.items():
-        if spare_warm and instance.state == "warm":
-            continue
-        if not instance.classic and instance.state != "dead":
-            _renew(project, name, instance.service)
-        was_serving = before is not None and name in before.instances
-        if was_serving and instance.state not in ("dead", *_LEAVING):
-            replaced.append(DrainWatch(project, instance))
-        stays_warm = keep_warm and warm is not None and name in warm.instances and not instance.is_broken
-        if stays_warm and not was_serving and instance.state == "warm":
-            continue  # its time is running already
-        retiring.append((instance, _warm_seconds(project, instance) if stays_warm else 0.0))
-    _retire(project, current, retiring, uncounted)
+    if spare_warm:
+        running = {name: instance for name, instance in running.items() if instance.state != "warm"}
+    _renew_times(project, current if renew else None, running)
+    replaced = before.instances if before else {}
+    stays_warm = warm.instances if warm and keep_warm else {}
+    watches = [
+        DrainWatch(project, instance)
+        for name, instance in running.items()
+        if name in replaced and instance.state not in ("dead", *_LEAVING)
+    ]
+    _retire(project, current, list(_retiring(project, running, replaced, stays_warm)), uncounted)
     prune_logs(project, set(names))
     _prune(project, current, _kept_tables(project, current, warm))
-    return replaced
+    return watches
+
+
+def _retiring(
+    project: Project, running: Mapping[str, InstanceState], replaced: Collection[str], stays_warm: Collection[str]
+) -> Iterator[tuple[InstanceState, float]]:
+    """Yield the instances to retire, each with the seconds for which it is kept warm before."""
+    for name, instance in running.items():
+        if name not in stays_warm or instance.is_broken:
+            yield instance, 0.0
+        elif name in replaced or instance.state != "warm":  # else its time is running already
+            yield instance, _warm_seconds(project, instance)
 
 
 def _retire(
@@ -133,8 +137,18 @@ def try_to_clean_up(project: Project, keep_warm: bool) -> list[DrainWatch]:
         return []
 
 
+def _renew_times(project: Project, current: Manifest | None, running: Mapping[str, InstanceState]) -> None:
+    """Give the instances of this table, and those that run, the times that are configured today."""
+    for serving in current.instances.values() if current else ():
+        if serving.kind != "classic":
+            _renew(project, serving.name, serving.service)
+    for name, instance in running.items():
+        if not instance.classic and instance.state != "dead":
+            _renew(project, name, instance.service)
+
+
 def _renew(project: Project, name: str, of: str) -> None:
-    """Let the times that are configured today hold for an instance of any version."""
+    """Give an instance of any version the times that are configured today."""
     if service := project.config.services.get(of):
         project.instances.of(name).renew(Times.of(service))
 

@@ -28,7 +28,7 @@ def run(project: Project, name: str, target: Manifest, outcome: str = "", cause:
     else beside the configuration. Raises ProgramFailed if a hook cannot run, fails or takes longer than hook_timeout.
     """
     if command := getattr(project.config.zdd, name):
-        _run_one(project, target, name, command, ZDD_OUTCOME=outcome, ZDD_CAUSE=cause)
+        _execute(project, target, name, command, ZDD_OUTCOME=outcome, ZDD_CAUSE=cause)
     if name == "before_start":
         new = target.new(project.tables.before(target))
         before_start_of(project, target, {instance.service for instance in new if not instance.stop_first})
@@ -47,47 +47,54 @@ def before_start_of(project: Project, target: Manifest, services: set[str], with
     """Run the before_start of these services, each for at most `within` seconds. Raises ProgramFailed."""
     for name, service in project.config.services.items():
         if name in services and service.before_start:
-            _run_one(project, target, "before_start", service.before_start, name, within, ZDD_OUTCOME="", ZDD_CAUSE="")
+            _execute(project, target, "before_start", service.before_start, name, within, ZDD_OUTCOME="", ZDD_CAUSE="")
 
 
-def _run_one(
+def _execute(
     project: Project, target: Manifest, name: str, command: str, service: str = "", within: float = math.inf, **own: str
 ) -> None:
-    """Run the command of one hook with its `own` variables; a project's hook has no service."""
+    """Run the command of a hook with its `own` variables; a project's hook has no service. Raises ProgramFailed."""
     before = project.tables.before(target)
-    code = project.folder_of(target.release)
-    folder = code
+    folder = code = project.folder_of(target.release)
     if name == "on_failure" and not os.path.isdir(code):
         code, folder = "", _folder_without_release(project, before)
-    own |= {
-        "ZDD_PROJECT": project.name,
-        "ZDD_SERVICE": service,
-        "ZDD_RELEASE": target.release or "",
-        "ZDD_RELEASE_PATH": code,
-        "ZDD_PREVIOUS_RELEASE": (before.release if before else None) or "",
-        "ZDD_DEPLOY": str(target.deploy),
-        "ZDD_ACTION": target.action,
-    }
+    own |= _variables(project, target, before) | {"ZDD_SERVICE": service, "ZDD_RELEASE_PATH": code}
     there, env_services = _surroundings(project, service, folder, own)
     log, timeout = _log_of(project, target), min(project.config.zdd.hook_timeout, within)
     log_start = files.size(log)
+    title = f"{service}: {name}" if service else name
     with project.events.timed(f"hook-{name}", f"{name} `{command}`"):
         argv = ["/bin/sh", "-ec", command]
-        prefix = f"{service}: " if service else ""
         try:
             child = project.commands.spawn(argv, there.cwd, there.env, log, who=there.who)
             status = child.wait(timeout, project.clock, project.interrupts.check)
         except OSError as error:
-            message = f"{prefix}{name}: {cannot_run(command, error)}"
+            message = f"{title}: {cannot_run(command, error)}"
             raise ProgramFailed(message, [], log, hint=f"it is run by /bin/sh in {folder}") from error
         if status != 0:
-            from zdd import cause  # here, because most hooks succeed
-
-            how = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
-            output = files.tail(log, _SEARCHED_LINES, log_start)
             hint = status in _NOT_FOUND and _lacking(command, folder, built=bool(target.release))
             hint = hint or _how_it_ran(there.who, folder, env_services)
-            raise ProgramFailed(cause.told(f"{prefix}{name} `{command}` {how}", output), output, log, hint=hint)
+            how = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
+            raise _failure(f"{title} `{command}` {how}", log, log_start, hint)
+
+
+def _failure(message: str, log: str, log_start: int, hint: str) -> ProgramFailed:
+    """Return the error of a hook that has failed, with the cause as far as its output in the log shows it."""
+    from zdd import cause  # here, because most hooks succeed
+
+    output = files.tail(log, _SEARCHED_LINES, log_start)
+    return ProgramFailed(cause.with_cause(message, output), output, log, hint=hint)
+
+
+def _variables(project: Project, target: Manifest, before: Manifest | None) -> dict[str, str]:
+    """Return the variables that all hooks of a deploy get; `before` is the table before it."""
+    return {
+        "ZDD_PROJECT": project.name,
+        "ZDD_RELEASE": target.release or "",
+        "ZDD_PREVIOUS_RELEASE": (before.release if before else None) or "",
+        "ZDD_DEPLOY": str(target.deploy),
+        "ZDD_ACTION": target.action,
+    }
 
 
 def _how_it_ran(who: Identity, folder: str, env_services: str) -> str:

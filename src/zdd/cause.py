@@ -146,7 +146,7 @@ def guess(lines: Sequence[str]) -> str | None:
     return next((_cut(some[-1]) for some in (troubled, loud, texts) if some), None)
 
 
-def told(message: str, lines: Sequence[str]) -> str:
+def with_cause(message: str, lines: Sequence[str]) -> str:
     """Return the message, with what the program's output says about the cause if that is sure."""
     why = find(lines)
     return f"{message}; its log says: {why}" if why else message

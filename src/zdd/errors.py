@@ -34,7 +34,7 @@ class ZddError(Exception):
     """
     The message says in one line what happened, to what, and why; `hint` says what to do next.
 
-    Both are shown without secrets. The command that made the change sets `now_serving`: what serves now. `is_told`
+    Both are shown without secrets. The command that made the change sets `now_serving`: what serves now. `is_reported`
     means that an event has shown the rest already. Errors of programs also have `output`, the last lines of the
     program's output, and `log`, the file with all of it.
     """
@@ -48,7 +48,7 @@ class ZddError(Exception):
         self.hint = secret.hide(hint) if hint else None
         super().__init__(self.message)
         self.now_serving: str | None = None
-        self.is_told = False
+        self.is_reported = False
 
 
 def last_words(error: BaseException) -> list[str]:

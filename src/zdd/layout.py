@@ -41,7 +41,7 @@ class Layout:
         self.nginx_conf = nginx_conf or f"{self.nginx}/nginx.conf"  # what an nginx of ours reads
         self.nginx_pid = f"{self.runtime}/nginx.pid"
         self.nginx_seen = f"{self.runtime}/nginx.seen"  # for keepers: the number of an nginx whose pid file is unknown
-        self.nginx_told = f"{self.state}/nginx.told"  # the text that nginx was made to run last
+        self.nginx_last_text = f"{self.state}/nginx.told"  # the text that zdd last gave nginx
         self.nginx_tails = f"{self.state}/nginx.tails"  # of the texts that it was made to run before
         self.nginx_about = f"{self.state}/nginx.about"  # what its program has said of itself, with -V
         self.nginx_temp = f"{self.nginx}/temp"

@@ -349,7 +349,7 @@ BUGS = [
     Bug(
         "the cause is told after the undo",
         "deploy/deploy.py",
-        "        project.events.send(Failed.of(cause))\n        cause.is_told = True\n",
+        "        project.events.send(Failed.of(cause))\n        cause.is_reported = True\n",
         "        pass\n",
         "tests/system/test_told_at_once.py"
         "::test_the_cause_is_an_event_before_the_undo_and_the_keeper_kills_what_ignores_its_signal",

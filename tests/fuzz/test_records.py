@@ -33,7 +33,7 @@ from zdd.keeper.record import Record
 from zdd.keeper.siblings import Siblings
 from zdd.layout import Layout
 from zdd.nginx import words
-from zdd.nginx.text.told import Told
+from zdd.nginx.text.last_text import LastText
 from zdd.operate import in_place, logs, under_way
 from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
@@ -234,9 +234,9 @@ def test_the_words_of_the_gate_are_whole_or_new(data: bytes) -> None:
 @holds(json_texts([{"deploy": 17, "texts": ["a", None]}]), st.text())
 def test_what_nginx_was_told_is_compared_or_unknown(data: bytes, text: str) -> None:
     with layout() as paths:
-        write(paths.nginx_told, data)
+        write(paths.nginx_last_text, data)
         os.symlink("tables/" + "9" * 200, paths.current)
-        Told(paths.nginx_told, paths.current).differs(text)
+        LastText(paths.nginx_last_text, paths.current).differs(text)
 
 
 HOLDER = {"who": "ann", "pid": 1, "command": "zddeploy deploy", "since": 1.7e9}

@@ -27,7 +27,7 @@ from zdd.events import Proxy
 from zdd.host import files
 from zdd.host.lock import Busy, Lock
 from zdd.interrupts import Interrupted
-from zdd.nginx.certificates import chosen as of_nginx
+from zdd.nginx.certificates import choice
 from zdd.nginx.certificates.store import Pair
 from zdd.nginx.config import listen
 from zdd.project import Project
@@ -65,10 +65,10 @@ class Renewal:
         self.changing = changing
         self.at_once = at_once
         self.paths = project.paths
-        self.store = of_nginx.store(project.paths)
+        self.store = choice.store(project.paths)
         self.attempts = Attempts(f"{project.paths.certbot}/attempts.json")
         deployed, today = in_force(project).config, project.config.nginx
-        self.hosts = of_nginx.hosts(deployed) if deployed.nginx.https == "auto" else []
+        self.hosts = choice.hosts(deployed) if deployed.nginx.https == "auto" else []
         addresses = (listen.address([address]) for address in deployed.nginx.listen)
         asked = today if today.https == "auto" else deployed.nginx
         self.authority = Authority(project, asked, [address[1] for address in addresses if address])
@@ -132,7 +132,7 @@ class Renewal:
         """Return whether nginx's text names the certificates in force: a command may have been killed before that."""
         if self.project.tables.current() is None:
             return True
-        return of_nginx.is_in_use(in_force(self.project).config, self.paths)
+        return choice.is_in_use(in_force(self.project).config, self.paths)
 
     def _use(self, new: Mapping[str, Pair]) -> None:
         """Put the pairs in force and bring nginx to the text that names them; if it does not take it, put them back."""

@@ -9,9 +9,9 @@ from zdd.acme import authority, certbot, certificates
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import systemd
-from zdd.nginx.certificates import chosen as of_nginx
+from zdd.nginx.certificates import choice
 from zdd.operate import boot_unit, renewal_timer
-from zdd.operate.certificates import told, tried
+from zdd.operate.certificates import failure_text, tried
 from zdd.project import Project
 
 _UNRENEWED = "certificates end after 90 days or less, and then browsers refuse to show the site"
@@ -28,7 +28,7 @@ def findings(project: Project) -> Iterator[Finding]:
         yield warning(
             f"the last try for a certificate of {host} failed: {failed.cause}",
             "browsers refuse to show the site once its certificate has ended",
-            told(failed, now).removeprefix(f"{failed.cause}; "),
+            failure_text(failed, now).removeprefix(f"{failed.cause}; "),
         )
     yield from notices(project)
 
@@ -64,5 +64,5 @@ def _certbot(project: Project) -> Iterator[Finding]:
 
 
 def _all_valid(project: Project) -> bool:
-    store, now = of_nginx.store(project.paths), time.time()
-    return all(certificates.held(store, host).is_valid(now) for host in of_nginx.hosts(project.config))
+    store, now = choice.store(project.paths), time.time()
+    return all(certificates.held(store, host).is_valid(now) for host in choice.hosts(project.config))

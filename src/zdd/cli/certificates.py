@@ -67,7 +67,7 @@ def _lines(found: Sequence[CertificateStatus]) -> list[str]:
         shown += [f"    ! {each.problem}"] if each.problem else []
         if each.failed:
             when = f"{_ago(now - each.failed.at)}, try {each.failed.tries}"
-            shown.append(visible(f"    ! the last try ({when}) failed: {certificates.told(each.failed, now)}"))
+            shown.append(visible(f"    ! the last try ({when}) failed: {certificates.failure_text(each.failed, now)}"))
     return shown
 
 

@@ -145,7 +145,7 @@ def _fail(error: ZddError) -> int:
         from zdd.cli import bug
 
         bug.report(error, sys.argv)
-    if not error.is_told:
+    if not error.is_reported:
         failure.show(Failed.of(error))
     if error.now_serving:
         Terminal(sys.stderr).say(fitted(error.now_serving, sys.stderr), "green")

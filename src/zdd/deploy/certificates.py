@@ -10,9 +10,9 @@ from zdd.conf import check_tls
 from zdd.deploy import recovery
 from zdd.errors import UsageError, ZddError, as_zdd_error, counted
 from zdd.events import Proxy, Result, Unproved
-from zdd.nginx.certificates import chosen as certificates
-from zdd.nginx.certificates.states import DAY
-from zdd.operate.certificates import told
+from zdd.nginx.certificates import choice
+from zdd.nginx.certificates.report import DAY
+from zdd.operate.certificates import failure_text
 from zdd.project import Project
 
 _NAME = "zddeploy certificates renew"
@@ -66,7 +66,7 @@ def _use_files(project: Project) -> int:
         serving, current = renewal.in_force(project), project.tables.current()
         for finding in serving.proxy.certificate_findings(new=True):
             raise UsageError(finding.what, hint=finding.fix)
-        if current is None or certificates.is_in_use(serving.config, serving.paths):
+        if current is None or choice.is_in_use(serving.config, serving.paths):
             project.events.send(Result(text="nginx has the certificate that the files have"))
             return 0
         done = serving.proxy.mend(current.deploy, serving.proxy.text(current))
@@ -103,7 +103,7 @@ def _tell(project: Project, outcome: Outcome, now: float, all_of_it: bool = Fals
     lasts = f"{counted(int((certificate.ends - now) // DAY), 'day')} left" if certificate else ""
     if outcome.is_new and certificate:
         project.events.notice(f"{host}: a new certificate by {certificate.issued_by}, {lasts}")
-    why = f": {told(failed, now)}" if failed else ""
+    why = f": {failure_text(failed, now)}" if failed else ""
     if not outcome.held.is_valid(now):
         for service in _services(project, host):
             text = f"{service}: browsers do not accept the certificate of {host}{why}"

@@ -125,7 +125,7 @@ def _turn_back(project: Project, target: Manifest, cause: BaseException) -> None
         recovery.turn_back(project, target)
     if isinstance(cause, ZddError) and not isinstance(cause, Unforeseen):  # of that there is a report first
         project.events.send(Failed.of(cause))
-        cause.is_told = True
+        cause.is_reported = True
 
 
 def planned(project: Project, request: Request) -> Manifest:

@@ -40,7 +40,7 @@ class Outage(Part):
         self._delay = _FIRST_DELAY
         self._restart_at: float | None = None
         self._answer_by: float | None = None  # for the app that runs now
-        self._told = 0.0  # when what an ended app has left was told to stop
+        self._stop_sent = 0.0  # when the descendants of the ended app were asked to stop
         self._kill_until: float | None = None  # once that is being killed
         self._stranger: str | None = None
 
@@ -75,7 +75,7 @@ class Outage(Part):
         self.relay.take(self.listener.queues())
         self._pass_on()
         self.app.signal_all(self.record.stop_signal)  # pre-fork workers would go on accepting
-        self._told, self._kill_until = self.deadlines.now(), None
+        self._stop_sent, self._kill_until = self.deadlines.now(), None
         self._answer_by = None
         delay = max(0.0, _AT_MOST_EVERY - lived) if at_once else self._next_delay(lived)
         first = ", once the processes that it has left have ended" if self.app.has_children else ""
@@ -197,12 +197,12 @@ class Outage(Part):
         """Kill what the app has left, such as the workers of a killed master, once it has had time to finish."""
         now = self.deadlines.now()
         seconds, limit = self._time_to_finish()
-        if self._kill_until is None and now < self._told + seconds:
+        if self._kill_until is None and now < self._stop_sent + seconds:
             return
         if self._kill_until is None:
             self._kill_until = now + _PATIENCE
             self.log(kills.words(False, limit))
-            after = round(now - self._told, 1)
+            after = round(now - self._stop_sent, 1)
             record = self.record
             kills.note(record.kills, record.instance, record.service, is_whole=False, limit=limit, after=after)
         self.app.signal_all(signal.SIGKILL)

@@ -29,7 +29,7 @@ class Runner(Part):
         self.low_priority = LowPriority(shared)
         self.ended: Ended | None = None  # how the app ended the last time
         self.has_served = False  # so that a kill may have cost somebody something
-        self._started = self._told = self._kill_until = 0.0
+        self._started = self._stop_sent = self._kill_until = 0.0
 
     @property
     def lived(self) -> float:
@@ -86,13 +86,13 @@ class Runner(Part):
 
     def kill_later(self) -> None:
         """Kill all processes of the app if they have not ended within stop_timeout."""
-        self._told = self.deadlines.now()
+        self._stop_sent = self.deadlines.now()
         self.deadlines.at(self.record.stop_timeout, self._kill)
 
     def renew(self) -> None:
         """Apply a new stop_timeout to a stop that has begun."""
         if self.deadlines.is_set(self._kill):
-            self.deadlines.at(max(0.0, self._told + self.record.stop_timeout - self.deadlines.now()), self._kill)
+            self.deadlines.at(max(0.0, self._stop_sent + self.record.stop_timeout - self.deadlines.now()), self._kill)
 
     def cancel_kill(self) -> None:
         """Let what runs now live."""

@@ -28,7 +28,7 @@ from zdd.nginx.process.master import Answer
 from zdd.nginx.process.sharing import Done, Rival
 from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.nginx.proxy import Check, Proxy, proceed
-from zdd.nginx.text.told import Told
+from zdd.nginx.text.last_text import LastText
 from zdd.paths import Paths
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ class NginxBase(Proxy, ABC):
         return ConfFile(self.conf_file)
 
     @property
-    def told(self) -> Told:
-        """The text that nginx was made to run last."""
-        return Told(self.paths.nginx_told, self.paths.current)
+    def last_text(self) -> LastText:
+        """The text that zdd last gave nginx."""
+        return LastText(self.paths.nginx_last_text, self.paths.current)
 
     @abstractmethod
     def which(self) -> Answer:
@@ -132,9 +132,9 @@ class NginxBase(Proxy, ABC):
         if not self.runs(text) and (rivals := self._rivals()):
             raise rivals[0].refusal(DeployFailed)
         before = self.file.text()
-        self.told.keep(deploy, before, text)
+        self.last_text.keep(deploy, before, text)
         done = self._for_all(lambda: self.change(text), text)
-        self.told.keep(deploy, self.file.text())
+        self.last_text.keep(deploy, self.file.text())
         return _FOR_THE_MARK if done == "reloaded" and self._is_first_mark(text, before or "") else done
 
     def mend(self, deploy: int, text: str) -> str:
@@ -161,13 +161,13 @@ class NginxBase(Proxy, ABC):
     def restore(self, deploy: int) -> None:
         if (kept := files.read(self.kept(deploy))) is not None:
             before = json.loads(kept)
-            self.told.keep(deploy, self.file.text(), before["text"])
+            self.last_text.keep(deploy, self.file.text(), before["text"])
             self._for_all(lambda: self.change_back(before["text"], stop=not before["ran"]), before["text"])
-            self.told.keep(deploy, self.file.text())
+            self.last_text.keep(deploy, self.file.text())
 
     def altered(self) -> str | None:
         """Say so if somebody else has changed the file since nginx read it; return None if nothing shows that."""
-        if not self.told.differs(self.file.text()):
+        if not self.last_text.differs(self.file.text()):
             return None
         return f"{self.conf_file} is not what zdd has written: somebody else has changed it; `zddeploy up` puts it back"
 

@@ -10,7 +10,7 @@ import msgspec
 from zdd.acme.attempts import Attempt, Attempts
 from zdd.acme.failure import utc
 from zdd.errors import counted
-from zdd.nginx.certificates import states as certificate_states
+from zdd.nginx.certificates import report
 from zdd.nginx.certificates.state import CertificateState
 from zdd.project import Project
 
@@ -33,9 +33,9 @@ def look(project: Project) -> list[CertificateStatus]:
 
 def _parted(shared: CertificateState, failed: Collection[str]) -> Iterator[CertificateState]:
     """Yield the placeholder of each host whose last try has failed, then that of all others."""
-    yield from (certificate_states.placeholder([host]) for host in shared.hosts if host in failed)
+    yield from (report.placeholder([host]) for host in shared.hosts if host in failed)
     if others := [host for host in shared.hosts if host not in failed]:
-        yield certificate_states.placeholder(others)
+        yield report.placeholder(others)
 
 
 def tried(project: Project) -> Attempts:
@@ -43,7 +43,7 @@ def tried(project: Project) -> Attempts:
     return Attempts(f"{project.paths.certbot}/attempts.json")
 
 
-def told(failed: Attempt, now: float) -> str:
+def failure_text(failed: Attempt, now: float) -> str:
     """Return why the last try failed, what to do, and when the next one is due."""
     again = f"; the next try is due on {utc(failed.next)}" if failed.next > now else ""
     return f"{failed.cause}; {failed.hint}{again}"
@@ -53,7 +53,7 @@ def notes(project: Project) -> list[str]:
     """Return a sentence for each host whose last try has failed."""
     now = time.time()
     return [
-        f"the last try for a certificate of {host} failed: {told(failed, now)}"
+        f"the last try for a certificate of {host} failed: {failure_text(failed, now)}"
         for host, failed in tried(project).all().items()
     ]
 

@@ -197,7 +197,7 @@ class Releases(Shelf):
                 from zdd import cause  # here, because most builds succeed
 
                 output = files.tail(log, _SEARCHED_LINES, begun)
-                raise BuildFailed(cause.told(message, output), output, log)
+                raise BuildFailed(cause.with_cause(message, output), output, log)
 
     def _look_for_strays(self, path: str, is_copy: bool) -> None:
         """Raise BuildFailed if a service would run another environment's packages; report what else leads out."""
@@ -208,7 +208,7 @@ class Releases(Shelf):
                 always = "every release, and a rollback, would have those"
                 raise BuildFailed(f"{app.name}: {what}: {always}", [], None, hint=strays.CURE)
         if scripts:
-            self.notice(strays.told(scripts))
+            self.notice(strays.sentence(scripts))
         if is_copy and (links := strays.links(path, self.section.source)):
             leads = "leads" if len(links) == 1 else "lead"
             self.notice(f"{shorten(links, 3)} of the release {leads} into {self.section.source}, which may change")

@@ -55,7 +55,7 @@ def run_by(app: RunService, release: str, strays: Iterable[str]) -> str | None:
     return next((path for path in strays if program == f"{release}/{path}" or path in app.run), None)
 
 
-def told(strays: dict[str, str]) -> str:
+def sentence(strays: dict[str, str]) -> str:
     """Return a sentence about scripts that no service is known to run."""
     first, other = next(iter(strays.items()))
     more = f" and {counted(len(strays) - 1, 'more script')}" if len(strays) > 1 else ""

@@ -11,12 +11,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, PrivateFormat
 
 from tests.certificates import Authority, Issued
-from zdd.nginx.certificates import chosen as certificates
-from zdd.nginx.certificates import files as certificate_files
+from zdd.nginx.certificates import choice, pem_files
 from zdd.nginx.certificates.store import FILES, Pair
 from zdd.paths import Paths
 
-from .test_files import HOSTS, configured, said
+from .test_pem_files import HOSTS, configured, said
 
 BOM = b"\xef\xbb\xbf"
 
@@ -63,13 +62,13 @@ def test_nginx_gets_what_openssl_can_read(tmp_path: Path, form: str) -> None:
     assert said(config) == []
 
     paths = Paths(config)
-    certificates.require(config, paths)
-    pair = certificate_files.usable(config.nginx, certificates.store(paths), HOSTS)
+    choice.require(config, paths)
+    pair = pem_files.usable(config.nginx, choice.store(paths), HOSTS)
     assert pair
-    certificates.store(paths).install(FILES, pair)
+    choice.store(paths).install(FILES, pair)
     copies = Path(paths.certificates, FILES, pair.digest)
     copied = config.nginx.__class__(certificate=copies / "certificate.pem", certificate_key=copies / "key.pem")
-    certificate_files.require_match(copied, certificate_files.read(copied))
+    pem_files.require_match(copied, pem_files.read(copied))
 
 
 @pytest.mark.parametrize("how", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
@@ -107,11 +106,11 @@ def test_links_of_certbot_are_followed_and_a_renewal_is_another_pair(tmp_path: P
     config = configured(tmp_path, links)
     assert said(config) == []
     assert config.nginx.certificate == links.certificate  # not what it leads to today
-    first = certificate_files.read(config.nginx)
+    first = pem_files.read(config.nginx)
     renew(2)
 
     assert said(config) == []
-    assert certificate_files.read(config.nginx).digest != first.digest
+    assert pem_files.read(config.nginx).digest != first.digest
 
 
 def files_point(link: Path, path: Path) -> None:
@@ -124,13 +123,13 @@ def test_a_pair_that_is_half_replaced_is_not_taken_whatever_the_files_are_a_mome
 ) -> None:
     issued = Authority().issue(tmp_path, *HOSTS)
     config = configured(tmp_path, issued)
-    store = certificates.store(Paths(config))
+    store = choice.store(Paths(config))
     key = issued.key.read_text()
     Authority().issue(tmp_path, *HOSTS)  # both are new
     half = Pair(issued.certificate.read_text(), key)  # but the key was read before
-    monkeypatch.setattr(certificate_files, "read", lambda _: half)
+    monkeypatch.setattr(pem_files, "read", lambda _: half)
 
-    assert certificate_files.usable(config.nginx, store, HOSTS) is None
+    assert pem_files.usable(config.nginx, store, HOSTS) is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")

@@ -14,7 +14,7 @@ from zdd.conf.services import RunService, StaticService
 from zdd.finding import Finding
 from zdd.host import files, reopen
 from zdd.nginx import addresses, own_log, untrusted, users
-from zdd.nginx.certificates import changes as tls_changes
+from zdd.nginx.certificates import https_changes
 from zdd.nginx.certificates.state import CertificateState
 from zdd.nginx.config import listen, parse, render, server_lines, sticky, trust, visits
 from zdd.nginx.config.listen import Address, Visit
@@ -53,9 +53,9 @@ class OwnText(ManagedText):
         if log := own_log.path_of(self.config, self.paths):
             reopen.make(log, users.uid_of(self.worker_user()) if os.geteuid() == 0 else os.geteuid())
         if self.config.nginx.is_tls:
-            from zdd.nginx.certificates import chosen as certificates
+            from zdd.nginx.certificates import choice
 
-            certificates.make(self.config, self.paths, self.binary().commands)
+            choice.make(self.config, self.paths, self.binary().commands)
 
     @property
     def is_needed(self) -> bool:
@@ -108,25 +108,25 @@ class OwnText(ManagedText):
     def _tls(self) -> Tls | None:
         if not self.config.nginx.is_tls:
             return None
-        from zdd.nginx.certificates import chosen as certificates
+        from zdd.nginx.certificates import choice
 
-        tls = certificates.tls(self.config, self.paths)
+        tls = choice.tls(self.config, self.paths)
         return tls._replace(listen=own_addresses.secure(self.config)) if tls else None
 
     def certificates(self) -> list[CertificateState]:
         """As in Proxy."""
         if not self.config.nginx.is_tls:
             return []
-        from zdd.nginx.certificates import states as certificate_states
+        from zdd.nginx.certificates import report
 
-        return certificate_states.states(self.config, self.paths)
+        return report.states(self.config, self.paths)
 
     def certificate_findings(self, new: bool = False) -> Iterator[Finding]:
         """As in Proxy."""
         if self.config.nginx.is_tls:
-            from zdd.nginx.certificates import findings as certificate_findings
+            from zdd.nginx.certificates import faults
 
-            look = certificate_findings.refused if new else certificate_findings.findings
+            look = faults.refused if new else faults.findings
             yield from look(self.config, self.paths)
 
     @cached_property
@@ -161,10 +161,10 @@ class OwnText(ManagedText):
     def notices(self) -> Iterator[Finding]:
         """Tell that nginx listens on every address although no `listen` says so, and what else surprises later."""
         if self.config.nginx.is_tls:
-            from zdd.nginx.certificates import findings as certificate_findings
+            from zdd.nginx.certificates import faults
 
-            yield from certificate_findings.notices(self.config, self.paths)
-        yield from tls_changes.findings(self.config.nginx, files.read(self.paths.nginx_conf) or "")
+            yield from faults.notices(self.config, self.paths)
+        yield from https_changes.findings(self.config.nginx, files.read(self.paths.nginx_conf) or "")
         yield from own_log.notices(self.config, self.paths)
         yield from own_addresses.notices(self.config, self.paths)
         yield from untrusted.findings(self.trust, self.paths.nginx_log)

@@ -32,7 +32,7 @@ def require(config: Config, paths: Paths, program: Binary, trust: Trust) -> None
 
 def _require_tls(config: Config, paths: Paths, program: Binary) -> None:
     """Raise UsageError where nginx cannot speak HTTPS, or has no certificate to start with."""
-    from zdd.nginx.certificates import chosen as certificates  # here, because without HTTPS there are none
+    from zdd.nginx.certificates import choice  # here, because without HTTPS there are none
 
     for module in _TLS_MODULES:
         if program.lacks(module):
@@ -40,4 +40,4 @@ def _require_tls(config: Config, paths: Paths, program: Binary) -> None:
                 f"nginx at {program.path} was built without {module}, which HTTPS needs",
                 hint="install the distribution's (`apt install nginx`), or set binary in [nginx]",
             )
-    certificates.require(config, paths)
+    choice.require(config, paths)

@@ -9,7 +9,7 @@ from zdd.conf.schema import Config
 from zdd.host import files
 from zdd.host.command import Commands
 from zdd.layout import Layout
-from zdd.nginx.certificates import files as certificate_files
+from zdd.nginx.certificates import pem_files
 from zdd.nginx.certificates.store import FILES, PLACEHOLDER, CertificateStore, Pair
 from zdd.nginx.config import parse
 from zdd.nginx.config.tls import Certificate, Tls
@@ -67,7 +67,7 @@ def of(config: Config, paths: Layout) -> list[Certificate]:
 def chosen(config: Config, paths: Layout) -> str | None:
     """Return the digest of the files' pair, or while that is of no use, of the one in force; None if there is none."""
     known = store(paths)
-    pair = certificate_files.usable(config.nginx, known, hosts(config))
+    pair = pem_files.usable(config.nginx, known, hosts(config))
     return pair.digest if pair else known.current(FILES)
 
 
@@ -96,7 +96,7 @@ def make(config: Config, paths: Layout, commands: Commands) -> None:
             from zdd.nginx.certificates import placeholder  # here and below, because it is needed once
 
             placeholder.make(known, commands)
-    elif pair := certificate_files.usable(config.nginx, known, hosts(config)):
+    elif pair := pem_files.usable(config.nginx, known, hosts(config)):
         known.install(FILES, pair, keep=[files.read(paths.nginx_conf) or ""])
 
 
@@ -109,7 +109,7 @@ def require(config: Config, paths: Layout) -> None:
 
             placeholder.require(known)
     elif config.nginx.certificate and known.current(FILES) is None:
-        certificate_files.require_match(config.nginx, certificate_files.read(config.nginx))
+        pem_files.require_match(config.nginx, pem_files.read(config.nginx))
 
 
 def _issued(known: CertificateStore, host: str) -> Certificate:

@@ -10,10 +10,8 @@ from zdd.conf.schema import Config
 from zdd.errors import UsageError, counted
 from zdd.host import files
 from zdd.layout import Layout
-from zdd.nginx.certificates import chosen as certificates
-from zdd.nginx.certificates import files as certificate_files
-from zdd.nginx.certificates import x509
-from zdd.nginx.certificates.chosen import Certificate
+from zdd.nginx.certificates import choice, pem_files, x509
+from zdd.nginx.certificates.choice import Certificate
 from zdd.nginx.certificates.state import CertificateState
 
 DAY = 86400
@@ -23,7 +21,7 @@ SOON = 14  # days: authorities certify for 90 or 47 days, and renewing begins we
 def states(config: Config, paths: Layout, now: float | None = None) -> list[CertificateState]:
     """Return the state of each certificate in nginx's text."""
     now = time.time() if now is None else now
-    found = [_state(each, list(each.names), now) for each in certificates.in_force(paths)]
+    found = [_state(each, list(each.names), now) for each in choice.in_force(paths)]
     return [_with_news(config, paths, each) for each in found] if config.nginx.certificate else found
 
 
@@ -40,10 +38,10 @@ def _who(hosts: list[str]) -> str:
 def _with_news(config: Config, paths: Layout, state: CertificateState) -> CertificateState:
     """Return the state, with a note on files that have changed since nginx got the certificate."""
     try:
-        digest = certificate_files.read(config.nginx).digest
+        digest = pem_files.read(config.nginx).digest
     except UsageError as error:
         return msgspec.structs.replace(state, warning=f"{error.message}; nginx keeps the certificate that it has")
-    if digest == certificates.store(paths).current(certificates.FILES):
+    if digest == choice.store(paths).current(choice.FILES):
         return state
     what = (
         f"{config.nginx.certificate} has changed: `zddeploy certificates renew`, or the next deploy, gives it to nginx"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from zdd.conf.nginx_section import NginxSection
 from zdd.errors import counted
 from zdd.finding import Finding, warning
-from zdd.nginx.certificates.states import DAY
+from zdd.nginx.certificates.report import DAY
 from zdd.nginx.config import listen, parse, tls
 
 _SPEAKS_TLS = re.compile(r"^ *listen \S+ ssl\b", re.MULTILINE)

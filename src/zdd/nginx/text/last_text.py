@@ -1,4 +1,4 @@
-"""The text that nginx was made to run last, kept to notice when somebody else changes the file."""
+"""The text that zdd last gave nginx, kept so that zdd notices when somebody else changes the file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import re
 from zdd.host import files
 
 
-class Told:
-    """The copy, at `path`, and the deploy that told it; `current` is the link to the table in force."""
+class LastText:
+    """The copy, at `path`, with the number of its deploy; `current` is the link to the table in force."""
 
     def __init__(self, path: str, current: str) -> None:
         self.path = path
@@ -18,9 +18,10 @@ class Told:
 
     def keep(self, deploy: int, *texts: str | None) -> None:
         """
-        Keep the text of this deploy; while nginx changes from one to another, both. On a full disk nothing is kept.
+        Keep the text of this deploy; while nginx changes from one text to another, both.
 
-        So a command that is killed on the way leaves nothing that looks like a change by somebody else.
+        So a command that is killed on the way leaves nothing that looks like a change by somebody else. On a full disk
+        the copy is removed.
         """
         try:
             files.write(self.path, json.dumps({"deploy": deploy, "texts": texts}), mode=0o600)
@@ -29,13 +30,13 @@ class Told:
 
     def differs(self, text: str | None) -> bool:
         """
-        Return whether nginx last got another text than this one, as far as that is known.
+        Return whether zdd last gave nginx another text than this one; False if that is unknown.
 
-        It is unknown if nothing was kept, and if a later deploy serves, which an older zdd has made.
+        It is unknown if there is no copy, and if an older zdd, which keeps none, has deployed since.
         """
         try:
-            told = files.read_object(self.path)
-            return bool(told) and text not in told["texts"] and self._number() <= told["deploy"]
+            last = files.read_object(self.path)
+            return bool(last) and text not in last["texts"] and self._number() <= last["deploy"]
         except (OSError, KeyError, TypeError):
             return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zdd.conf.nginx_section import NginxSection
-from zdd.nginx.certificates import changes as tls_changes
+from zdd.nginx.certificates import https_changes
 from zdd.nginx.config import render
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.tls import Certificate, Tls
@@ -22,7 +22,7 @@ SECURE = text(Tls(["443"], [Certificate([], "/c", "/k")]), "80")
 
 
 def said(nginx: NginxSection, text: str) -> list[str]:
-    return [f"{finding.what}; {finding.fix}" for finding in tls_changes.findings(nginx, text)]
+    return [f"{finding.what}; {finding.fix}" for finding in https_changes.findings(nginx, text)]
 
 
 def test_turned_on_it_redirects_whoever_a_proxy_has_served_and_leaves_the_former_port() -> None:

@@ -13,11 +13,8 @@ from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import reach
 from zdd.layout import Layout
-from zdd.nginx.certificates import chosen as certificates
-from zdd.nginx.certificates import files as certificate_files
-from zdd.nginx.certificates import states as certificate_states
-from zdd.nginx.certificates import x509
-from zdd.nginx.certificates.states import SOON
+from zdd.nginx.certificates import choice, pem_files, report, x509
+from zdd.nginx.certificates.report import SOON
 from zdd.nginx.certificates.x509 import X509
 
 _BROWSERS = "browsers refuse to show the site"
@@ -28,7 +25,7 @@ def findings(config: Config, paths: Layout) -> Iterator[Finding]:
     """Yield what `check` says: of the files that the configuration names, and of what nginx has."""
     new = list(of_files(config, paths)) if config.nginx.certificate else []
     yield from new
-    for state in certificate_states.states(config, paths):
+    for state in report.states(config, paths):
         hosts = ", ".join(state.hosts) or "every host"
         if state.problem and not new:
             yield error(state.problem, _BROWSERS, _cure(config))
@@ -43,7 +40,7 @@ def refused(config: Config, paths: Layout) -> Iterator[Finding]:
     if not config.nginx.certificate:
         return
     digest = _digest(config)
-    is_in_force = digest is not None and digest == certificates.store(paths).current(certificates.FILES)
+    is_in_force = digest is not None and digest == choice.store(paths).current(choice.FILES)
     for finding in of_files(config, paths):
         if finding.level == "error" and not (is_in_force and finding.why == _EXPIRED):
             yield finding
@@ -51,8 +48,8 @@ def refused(config: Config, paths: Layout) -> Iterator[Finding]:
 
 def notices(config: Config, paths: Layout) -> Iterator[Finding]:
     """Yield that nginx keeps the certificate that it has, as the files of the configuration are of no use."""
-    current = certificates.store(paths).current(certificates.FILES) if config.nginx.certificate else None
-    if current is None or _digest(config) == current or certificates.chosen(config, paths) != current:
+    current = choice.store(paths).current(choice.FILES) if config.nginx.certificate else None
+    if current is None or _digest(config) == current or choice.chosen(config, paths) != current:
         return
     for finding in of_files(config, paths):
         if finding.level == "error":
@@ -63,7 +60,7 @@ def notices(config: Config, paths: Layout) -> Iterator[Finding]:
 def _digest(config: Config) -> str | None:
     """Return what names the pair in the files of the configuration, None if they cannot be read."""
     try:
-        return certificate_files.read(config.nginx).digest
+        return pem_files.read(config.nginx).digest
     except UsageError:
         return None
 
@@ -72,9 +69,9 @@ def of_files(config: Config, paths: Layout) -> Iterator[Finding]:
     """Yield what is wrong with the files that the configuration names."""
     nginx = config.nginx
     try:
-        pair = certificate_files.read(nginx)
-        if not certificates.store(paths).holds(certificates.FILES, pair):
-            certificate_files.require_match(nginx, pair)
+        pair = pem_files.read(nginx)
+        if not choice.store(paths).holds(choice.FILES, pair):
+            pem_files.require_match(nginx, pair)
         chain = x509.read(pair.certificate)
     except UsageError as problem:
         yield error(problem.message, "nginx cannot work with it", problem.hint or "")
@@ -92,14 +89,14 @@ def _dates(config: Config, first: X509) -> Iterator[Finding]:
     what, now = f"certificate {config.nginx.certificate}", time.time()
     for problem in x509.refused(first, [], now):
         yield error(f"{what} {problem}", _EXPIRED, _cure(config))
-    left = int((first.ends - now) // certificate_states.DAY)
+    left = int((first.ends - now) // report.DAY)
     if 0 <= left < SOON and now < first.ends:
         yield warning(f"{what} expires in {left} days", "then browsers refuse to show the site", _cure(config))
 
 
 def _names(config: Config, first: X509) -> Iterator[Finding]:
     now = (first.begins + first.ends) / 2
-    for problem in x509.refused(first, certificates.hosts(config), now):
+    for problem in x509.refused(first, choice.hosts(config), now):
         what = f"certificate {config.nginx.certificate} {problem}"
         yield error(what, "browsers refuse it for that host", "have it issued for all hosts of the services")
 
@@ -125,7 +122,7 @@ def _chain(config: Config, chain: list[X509]) -> Iterator[Finding]:
 
 def _key(config: Config) -> Iterator[Finding]:
     key = str(config.nginx.certificate_key)
-    if mode := certificate_files.readable_by_others(key):
+    if mode := pem_files.readable_by_others(key):
         yield error(
             f"every user of this machine can read certificate_key {key} (mode {mode})",
             "whoever has it can pretend to be this site",

@@ -11,9 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.certificates import Authority, Issued, private
 from zdd.conf import read
 from zdd.conf.schema import Config
-from zdd.nginx.certificates import chosen as certificates
-from zdd.nginx.certificates import findings as certificate_findings
-from zdd.nginx.certificates import states as certificate_states
+from zdd.nginx.certificates import choice, faults, report
 from zdd.paths import Paths
 
 HOSTS = ("shop.test", "www.shop.test")
@@ -29,7 +27,7 @@ def configured(folder: Path, issued: Issued, hosts: tuple[str, ...] = HOSTS, mor
 
 
 def said(config: Config) -> list[str]:
-    return [f"{one.level}: {one.what}" for one in certificate_findings.of_files(config, Paths(config))]
+    return [f"{one.level}: {one.what}" for one in faults.of_files(config, Paths(config))]
 
 
 def swap_key(issued: Issued) -> None:
@@ -125,18 +123,18 @@ def test_a_key_within_the_source_is_refused(tmp_path: Path) -> None:
 def test_one_that_is_in_force_and_has_expired_stops_no_deploy(tmp_path: Path) -> None:
     config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, days=-0.5, age=90))
     paths = Paths(config)
-    assert ["has expired" in one.what for one in certificate_findings.refused(config, paths)] == [True]
+    assert ["has expired" in one.what for one in faults.refused(config, paths)] == [True]
 
-    certificates.store(paths).install(certificates.FILES, certificates.Pair(*files_of(config)))
+    choice.store(paths).install(choice.FILES, choice.Pair(*files_of(config)))
 
-    assert list(certificate_findings.refused(config, paths)) == []
-    (own,) = certificates.of(config, paths)
+    assert list(faults.refused(config, paths)) == []
+    (own,) = choice.of(config, paths)
     Path(paths.nginx).mkdir()
-    assert not certificates.is_in_use(config, paths)
+    assert not choice.is_in_use(config, paths)
     lines = ["server {", f"ssl_certificate {own.certificate};", f"ssl_certificate_key {own.key};"]
     Path(paths.nginx_conf).write_text("\n  ".join([*lines, "server_name shop.test www.shop.test;", "}"]))
-    assert certificates.is_in_use(config, paths)
-    (state,) = certificate_states.states(config, paths)
+    assert choice.is_in_use(config, paths)
+    (state,) = report.states(config, paths)
     assert state.problem is not None
     assert "the certificate of shop.test and www.shop.test has expired" in state.problem
     assert state.days_left == -1
@@ -153,16 +151,16 @@ def test_while_new_files_are_of_no_use_the_text_names_the_former_pair(tmp_path: 
     issued = Authority().issue(tmp_path, *HOSTS)
     config = configured(tmp_path, issued)
     paths = Paths(config)
-    (first,) = certificates.of(config, paths)
-    certificates.store(paths).install(certificates.FILES, certificates.Pair(*files_of(config)))
-    assert certificates.of(config, paths) == [first]
+    (first,) = choice.of(config, paths)
+    choice.store(paths).install(choice.FILES, choice.Pair(*files_of(config)))
+    assert choice.of(config, paths) == [first]
 
     Authority().issue(tmp_path, *HOSTS)
-    (second,) = certificates.of(config, paths)
+    (second,) = choice.of(config, paths)
     swap_key(issued)
 
     assert second != first
-    assert certificates.of(config, paths) == [first]
+    assert choice.of(config, paths) == [first]
 
 
 @pytest.mark.parametrize(("before", "takes"), [(90, False), (-1, True)])
@@ -171,9 +169,9 @@ def test_one_that_browsers_refuse_takes_only_the_place_of_another_such_one(
 ) -> None:
     config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, days=before, age=100))
     paths = Paths(config)
-    certificates.store(paths).install(certificates.FILES, certificates.Pair(*files_of(config)))
-    (first,) = certificates.of(config, paths)
+    choice.store(paths).install(choice.FILES, choice.Pair(*files_of(config)))
+    (first,) = choice.of(config, paths)
 
     Authority().issue(tmp_path, *HOSTS, days=-2, age=100)
 
-    assert (certificates.of(config, paths) != [first]) is takes
+    assert (choice.of(config, paths) != [first]) is takes

@@ -1,4 +1,4 @@
-"""Which authorities know this project, and the address that each of them was told to write to: kept in S."""
+"""Which authorities have an account of this project, each with its contact address: kept in S."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Accounts:
         return server in files.read_object(self.path)
 
     def has_moved(self, account: Account) -> bool:
-        """Return whether the authority was told another address than this account's."""
+        """Return whether the authority has another contact address than this account's."""
         known = files.read_object(self.path)
         return account.server in known and known[account.server] != account.email
 
     def learn(self, account: Account) -> None:
-        """Note that the authority is asked by this account. Raises OSError."""
+        """Record that the authority is asked by this account. Raises OSError."""
         known = files.read_object(self.path) | {account.server: account.email}
         files.write(self.path, json.dumps(known), mode=0o600)

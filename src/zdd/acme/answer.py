@@ -1,4 +1,4 @@
-"""What an authority has answered last: certbot logs all of it, and prints a part."""
+"""The authority's last answer: certbot logs all of it, and prints a part."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Answer(NamedTuple):
     """
     An answer by which an authority refuses something: HTTP's status and the kind of error (RFC 8555), as far as known.
 
-    `until` is the time (as of time.time()) before which it wants no other request, None if it said none.
+    `until` is the time (as of time.time()) before which the authority refuses another request; None if it names none.
     """
 
     status: str = ""
@@ -38,7 +38,7 @@ def last(log: str, since: float) -> Answer:
     """Return the last answer in certbot's log, an empty one if it refuses nothing, or if the log is older than that."""
     try:
         if os.stat(log).st_mtime < since - _CLOCKS:
-            return NO_ANSWER  # this certbot has logged nothing: what stands there is what a former one was told
+            return NO_ANSWER  # this certbot has logged nothing: the log holds the answer to a former one
     except FileNotFoundError:
         return NO_ANSWER
     _, _, text = "\n".join(files.tail(log, _LINES)).rpartition(_BEGINS)

@@ -1,4 +1,4 @@
-"""What failed last for each name, and when to try again: kept in S, so that it holds across deploys."""
+"""The last failure for each name, and the time of the next try: kept in S, so that it holds across deploys."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Attempts:
     """
     The names whose last try failed.
 
-    A file that is damaged counts as empty: the certificate is then asked for once too often.
+    A damaged file counts as empty: zdd then requests the certificate once too often.
     """
 
     def __init__(self, path: str) -> None:
@@ -43,7 +43,7 @@ class Attempts:
         return {name: attempt for name, value in found.items() if (attempt := _attempt(value))}
 
     def waits(self, name: str, now: float) -> Attempt | None:
-        """Return the last try if it was so short a time ago that the authority is not asked again yet."""
+        """Return the last try if it is too recent for another one; else None."""
         last = self.all().get(name)
         # A clock that was set back must not keep it waiting for longer than the longest time.
         return last if last and now < last.next <= now + _LONGEST else None
@@ -60,7 +60,7 @@ class Attempts:
         return known[name]
 
     def forget(self, *names: str) -> None:
-        """Forget the failures of these names, as far as the disk lets us: they have a certificate now, or are gone."""
+        """Remove the failures of names that have a certificate now, or are gone; a full disk is ignored."""
         known = self.all()
         left = {name: attempt for name, attempt in known.items() if name not in names}
         if left != known:

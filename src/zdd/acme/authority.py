@@ -1,4 +1,4 @@
-"""A certificate authority, and how one certificate is had from it: our own challenge first, then certbot."""
+"""A certificate authority, and how zdd obtains one certificate from it: our own challenge first, then certbot."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Authority:
 
     def obtain(self, host: str) -> Pair | Failure:
         """
-        Return a new pair for the host, or why there is none.
+        Return a new pair for the host, or the failure.
 
-        One that certbot has already, since a command was killed, is taken without asking. Raises Interrupted.
+        If a killed command has left a new pair with certbot, return that and ask nobody. Raises Interrupted.
         """
         try:
             return self._had(host) or self._unreachable(host) or self._asked(host)
@@ -67,7 +67,7 @@ class Authority:
         return self.folders.newest(host, time.time()) or _useless(host, self.account.server)
 
     def _introduce(self, program: Certbot) -> None:
-        """Say whose terms are accepted, before the first request; tell the authority an address that has changed."""
+        """Say whose terms are accepted, before the first request; update the account if the address has changed."""
         known = Accounts(f"{self.paths.certbot}/accounts.json")
         if not known.knows(self.account.server):
             self.project.events.notice(terms(self.account.server))
@@ -78,7 +78,7 @@ class Authority:
         known.learn(self.account)
 
     def _run(self, argv: Sequence[str]) -> Result:
-        """Run certbot in our environment, so that REQUESTS_CA_BUNDLE and a proxy hold for it, too."""
+        """Run certbot in our environment, so that it uses REQUESTS_CA_BUNDLE and the configured HTTP proxy."""
         interrupt = self.project.interrupts.check
         return self.project.commands.run(argv, self.folders.root, timeout=certbot.PATIENCE, interrupt=interrupt)
 
@@ -89,14 +89,14 @@ def server(nginx: NginxSection) -> str:
 
 
 def terms(server: str) -> str:
-    """Return whose terms are accepted by `https = "auto"`, in a sentence."""
+    """Return a sentence that says whose terms `https = "auto"` accepts."""
     if server == LETS_ENCRYPT:
         return 'https = "auto" accepts the terms of service of Let\'s Encrypt, https://letsencrypt.org/repository/'
     return f'https = "auto" accepts the terms of service of the certificate authority at {server}'
 
 
 def _useless(host: str, server: str) -> Failure:
-    """Return the failure of a certificate that came but is not worth having: its dates or names are wrong."""
+    """Return the failure of an issued certificate whose dates or names are wrong."""
     cause = f"{server} has issued a certificate that is of no use for {host} at {failure.utc(time.time())}"
     hint = "set the clock (`timedatectl`) if it is wrong, then `zddeploy certificates renew`"
     return Failure("clock", cause, hint)

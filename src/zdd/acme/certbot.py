@@ -1,4 +1,4 @@
-"""certbot as a program: where it is, whether it is new enough, and how it is asked for one certificate."""
+"""certbot as a program: where it is, whether it is new enough, and how to request one certificate."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ Run = Callable[[Sequence[str]], Result]
 
 
 class Account(NamedTuple):
-    """Whose certificates are asked for: the URL of the authority's directory, and where it may write to."""
+    """An account with an authority: the URL of the authority's directory, and the contact address."""
 
     server: str
     email: str | None
 
     @property
     def options(self) -> list[str]:
-        """What certbot is told of it."""
+        """The options by which certbot uses this account."""
         who = [f"--email={self.email}", "--no-eff-email"] if self.email else ["--register-unsafely-without-email"]
         return ["--agree-tos", f"--server={self.server}", *who]
 
@@ -55,7 +55,7 @@ class Certbot(NamedTuple):
 
     def issue(self, host: str, account: Account, folders: Folders, run: Run) -> str | None:
         """
-        Have a new certificate for the host put into its lineage; return None, or what certbot printed when it failed.
+        Obtain a new certificate for the host, in its lineage; return None, or certbot's output if it failed.
 
         Raises OSError.
         """
@@ -65,7 +65,7 @@ class Certbot(NamedTuple):
         return _failed(run([*self.argv, "certonly", *how, *_OURS, *which_one, *account.options, *folders.options]))
 
     def tell_email(self, account: Account, folders: Folders, run: Run) -> str | None:
-        """Tell the authority another address to write to; return None, or what certbot printed when it failed."""
+        """Change the account's contact address; return None, or certbot's output if it failed."""
         how = ["--non-interactive", f"--max-log-backups={_KEPT_LOGS}"]
         return _failed(run([*self.argv, "update_account", *how, *account.options, *folders.options]))
 

@@ -1,4 +1,4 @@
-"""The certificates that ACME has brought: what each host has now, and whether it is time for a new one."""
+"""The certificates issued by ACME: which each host has now, and whether it is due for renewal."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _SHARE = 3  # or this part of its life, if that is shorter
 
 
 class Held(NamedTuple):
-    """What is in force for a host: its certificate, None while the placeholder stands there."""
+    """The certificate in force for a host; None while the placeholder stands in for it."""
 
     host: str
     certificate: X509 | None
 
     def is_valid(self, now: float) -> bool:
-        """Return whether browsers accept its names and dates at this time."""
+        """Return whether browsers accept the certificate's names and dates at this time."""
         held = self.certificate
         return held is not None and held.covers(self.host) and held.begins <= now < held.ends
 
     def is_due(self, now: float) -> bool:
-        """Return whether it is time for a new one; a clock that is behind its beginning is no reason."""
+        """Return whether the certificate is due for renewal; one that is not valid yet (a wrong clock) is not."""
         held = self.certificate
         if held is None or not held.covers(self.host):
             return True
@@ -33,7 +33,7 @@ class Held(NamedTuple):
 
 
 def held(store: CertificateStore, host: str) -> Held:
-    """Return what the host has; a certificate that cannot be read counts as none."""
+    """Return the host's certificate in force; one that cannot be read counts as none."""
     try:
         return Held(host, read(store.read(host) or ""))
     except OSError:

@@ -1,4 +1,4 @@
-"""Why there is no new certificate: one cause, told from what certbot has printed."""
+"""Why there is no new certificate: one cause, derived from certbot's output."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ _BY_ITSELF = "zdd tries again later by itself"
 
 class Failure(NamedTuple):
     """
-    Why a certificate could not be had. `kind` is one of a closed list (JSON).
+    Why a certificate could not be obtained. `kind` is one of a closed list (JSON).
 
-    `until` is the time (as of time.time()) before which the authority refuses another try, None if it said none.
+    `until` is the time (as of time.time()) before which the authority refuses another try; None if it names none.
     """
 
     kind: Kind
@@ -86,13 +86,13 @@ class _Said(NamedTuple):
 
     @property
     def until(self) -> float | None:
-        """The time before which the authority wants no other try, None if it says none."""
+        """The time before which the authority refuses another try; None if it names none."""
         return _until(self.output) or self.answer.until
 
 
 def of(output: str, name: str, server: str, now: float, answer: Answer = NO_ANSWER) -> Failure:
     """
-    Return the cause in what certbot has printed when it failed for the name; `now` is this machine's clock.
+    Return the cause, from certbot's output when it failed for the name; `now` is this machine's clock.
 
     `answer` is the authority's last one, of which certbot does not print all.
     """
@@ -117,7 +117,7 @@ def utc(moment: float) -> str:
 
 
 def _until(output: str) -> float | None:
-    """Return the time before which the authority wants no other try, if it says one; it is in UTC."""
+    """Return the time, in UTC, before which the authority refuses another try; None if it names none."""
     if not (found := _UNTIL.search(output)):
         return None
     moment = datetime.datetime.fromisoformat(found[1].replace(" ", "T"))

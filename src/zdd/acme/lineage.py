@@ -26,8 +26,8 @@ class Folders(NamedTuple):
         """
         Make certbot's folders; nobody else may enter them, since the keys of its account and certificates are there.
 
-        What a certbot that was killed has left half written for the host is removed: certbot itself would give the
-        next certificate another name. Raises OSError.
+        Files that a killed certbot has left half written for the host are removed: else certbot would give the next
+        certificate another name. Raises OSError.
         """
         for folder in (self.root, self._config, self._work, self._logs):
             files.open_folder(folder, 0o700, never=0o077)
@@ -42,19 +42,19 @@ class Folders(NamedTuple):
         return [f"--config-dir={self._config}", f"--work-dir={self._work}", f"--logs-dir={self._logs}"]
 
     def server(self, host: str) -> str | None:
-        """Return the authority that the host's certificate came from, None if that is not known."""
+        """Return the authority that issued the host's certificate; None if it is unknown."""
         found = re.search(r"(?m)^server\s*=\s*(\S+)", files.read(self._settings(host), "replace") or "")
         return found[1] if found else None
 
     def answer(self, since: float) -> Answer:
-        """Return what the authority has answered last, to a certbot that was started then (as of time.time())."""
+        """Return the authority's last answer to a certbot that was started at `since` (as of time.time())."""
         return answer.last(f"{self._logs}/letsencrypt.log", since)
 
     def newest(self, host: str, now: float) -> Pair | None:
         """
-        Return the newest pair that certbot has for the host, None if there is none that is worth having now.
+        Return the newest pair that certbot has for the host; None if there is none that browsers accept now.
 
-        A command that was killed after certbot had got it finds it here: no authority is asked twice.
+        If a command is killed after certbot has obtained a pair, the next one finds it here and asks no authority.
         """
         chain, key = (files.read(path) for path in self._pair(host))
         certificate = certificates.read(chain or "")

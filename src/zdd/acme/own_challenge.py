@@ -1,4 +1,4 @@
-"""The challenge that zdd sets itself: before an authority asks for a file by the name, zdd does."""
+"""zdd's own challenge: before an authority requests a file by the name, zdd requests one itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ETC_HOSTS = "where a router does not lead this machine back to itself, a line `
 
 
 class _Found(NamedTuple):
-    """What was found at one address; `problem` is None if our own file was there."""
+    """The answer at one address; `problem` is None if it was our own file."""
 
     address: str
     problem: str | None
@@ -36,11 +36,13 @@ def failure(
     name: str, webroot: str, ports: Sequence[int], clock: Clock, proxy_protocol: bool = False
 ) -> Failure | None:
     """
-    Return why a file in `webroot` cannot be had by the name; None if it can.
+    Return why a file in `webroot` cannot be fetched by the name; None if it can.
 
-    The name is looked up as this machine does it. `ports` are those that our nginx listens on. What answers somewhere
-    must be our nginx; an address that does not answer is no failure if another one does, as an authority tries both.
-    With `proxy_protocol` it answers only what comes through a proxy. Raises OSError if the file cannot be written.
+    The name is resolved as this machine does it. `ports` are those that our nginx listens on. Every server that
+    answers must be our nginx; an address without an answer is no failure if another address answers, because an
+    authority tries both. With `proxy_protocol` nginx answers only what comes through a proxy.
+
+    Raises OSError if the file cannot be written.
     """
     try:
         addresses = _addresses(name)

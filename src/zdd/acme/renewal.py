@@ -1,8 +1,8 @@
 """
-Certificates are asked for where it is time, and put into nginx's text.
+Renewal: request the certificates that are due, and put them into nginx's text.
 
-The authority is asked while deploys go on: only the change of nginx's text takes the project's lock. Whatever fails,
-and whenever the command is killed, the former certificates serve on; what certbot has got by then is used next time.
+The authority is asked while deploys go on: only the change of nginx's text takes the project's lock. If a step
+fails or the command is killed, the former certificates stay in force; the next renewal uses what certbot has obtained.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _LOCK_PATIENCE = 600.0  # seconds for a deploy that goes on when certificates ha
 
 class Outcome(NamedTuple):
     """
-    What a host has now, and why that is not a new certificate although it was time: the last try.
+    The host's certificate after a renewal; `failed` is the last try if the certificate was due and none came.
 
-    `is_new`: it came just now. `waits`: the authority was not asked, since the last try was a short time ago.
+    `is_new`: this renewal obtained it. `waits`: the authority was not asked, because the last try is too recent.
     """
 
     held: Held
@@ -57,7 +57,7 @@ class Renewal:
 
     Where what was deployed has no certificates by ACME, nothing is done: nginx would not answer the challenges.
 
-    With `at_once` nobody waits until the pause after a failure is over.
+    With `at_once` the pause after a failure is skipped.
     """
 
     def __init__(self, project: Project, changing: Changing, at_once: bool) -> None:
@@ -77,9 +77,9 @@ class Renewal:
 
     def run(self) -> list[Outcome]:
         """
-        Ask for all certificates that are due, one after the other, and have nginx use them; return what became of them.
+        Request all certificates that are due, one after the other, and put them in force; return each host's outcome.
 
-        Raises Locked if somebody else does the same, and Interrupted. What fails for a host is in its outcome.
+        Raises Locked if another renewal runs, and Interrupted. A host's failure is in its outcome.
         """
         if not self.hosts:
             return []
@@ -101,7 +101,7 @@ class Renewal:
         ]
 
     def _due(self) -> list[str]:
-        """Return the hosts for which it is time, or whose certificate is to be another authority's."""
+        """Return the hosts whose certificate is due, or must come from another authority."""
         now = time.time()
         return [
             host
@@ -110,7 +110,7 @@ class Renewal:
         ]
 
     def _obtained(self, due: list[str]) -> dict[str, Pair]:
-        """Return the pairs that came. After a failure that is not about one name, the authority is asked no more."""
+        """Return the pairs that were issued. After a failure that is not about one name, no other is requested."""
         new: dict[str, Pair] = {}
         for_all: Failure | None = None
         for host in due:
@@ -129,13 +129,13 @@ class Renewal:
         return new
 
     def _is_in_use(self) -> bool:
-        """Return whether nginx's text names the certificates in force: a command may have been killed before that."""
+        """Return whether nginx's text names the certificates in force; after a killed command it may not."""
         if self.project.tables.current() is None:
             return True
         return choice.is_in_use(in_force(self.project).config, self.paths)
 
     def _use(self, new: Mapping[str, Pair]) -> None:
-        """Put the pairs in force and bring nginx to the text that names them; if it does not take it, put them back."""
+        """Put the pairs in force and bring nginx to their text; if nginx refuses it, restore the former pairs."""
         try:
             with self.changing():
                 if self.project.tables.unfinished():
@@ -174,7 +174,7 @@ class Renewal:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hold the lock of certificates. Raises Locked if somebody else asks for some."""
+        """Hold the lock of certificates. Raises Locked if another renewal holds it."""
         files.open_folder(self.paths.certbot, 0o700, never=0o077)
         lock = Lock(f"{self.paths.certbot}/lock")
         try:
@@ -197,7 +197,7 @@ def in_force(project: Project) -> Project:
 
 
 def patient(project: Project) -> Project:
-    """Return the project, waiting longer for a deploy that goes on: certificates that have come are to be used."""
+    """Return the project with a longer wait for a running deploy: issued certificates must get into the text."""
     zdd = project.config.zdd
     longer = replace(zdd, lock_timeout=max(zdd.lock_timeout, _LOCK_PATIENCE))
     return project.configured(replace(project.config, zdd=longer))

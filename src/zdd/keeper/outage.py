@@ -67,9 +67,9 @@ class Outage(Part):
 
     def restart(self, lived: float, at_once: bool) -> None:
         """
-        Start the app, which has ended after this many seconds, after a delay that grows from crash to crash.
+        Start the ended app after a delay that grows from crash to crash; it had run for this many seconds.
 
-        Or `at_once`, though not more than once a second.
+        With `at_once` start it without the delay, but at most once a second.
         """
         self.listener.cover()
         self.relay.take(self.listener.queues())
@@ -183,7 +183,7 @@ class Outage(Part):
             handed.note_led(self.record, sibling is not None)
 
     def _restart(self) -> None:
-        """Start the app once what the last one has left has ended, or cannot be killed."""
+        """Start the app once the descendants of the last one have ended, or cannot be killed."""
         if self.app.has_children and (self._kill_until is None or self.deadlines.now() < self._kill_until):
             self.listener.cover()
             self._end_rest()
@@ -194,7 +194,7 @@ class Outage(Part):
             self.start()
 
     def _end_rest(self) -> None:
-        """Kill what the app has left, such as the workers of a killed master, once it has had time to finish."""
+        """Kill the app's descendants, such as the workers of a killed master, once they have had time to finish."""
         now = self.deadlines.now()
         seconds, limit = self._time_to_finish()
         if self._kill_until is None and now < self._stop_sent + seconds:
@@ -233,7 +233,7 @@ class Outage(Part):
         return stranger is None
 
     def _start_over(self) -> None:
-        """Kill an app that has not answered within start_timeout, since it may never; the next one might."""
+        """Kill an app that has not answered within start_timeout, and start it again."""
         self.log(f"the app has not answered for start_timeout, {self.record.start_timeout:g} s: it is killed")
         self.pause()
         self.app.signal_all(signal.SIGKILL)

@@ -1,9 +1,9 @@
 """
 The other instances of a service, as the table in force and the names that their keepers make show them.
 
-No keeper is asked: two that ask each other at the same time would both wait. An instance shows by a name in its folder,
-where no app can write, whether it serves: `socket` is then a link of `keep`, and nothing else. A port has no such
-name. So its keeper makes a file `outage` for the time of an outage.
+No keeper is asked: two keepers that ask each other at the same time would both wait. A name in the instance's folder,
+where no app can write, shows whether the instance serves: `socket` is then a hard link of `keep`. A port has no such
+name, so its keeper makes a file `outage` for the time of an outage.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OUTAGE = "outage"
 
 
 class Siblings:
-    """Where connections can go instead of to this instance: the path of a socket, or a port of 127.0.0.1."""
+    """Where connections can go instead of this instance: the path of a socket, or a port of 127.0.0.1."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -47,7 +47,7 @@ class Siblings:
         return next((where for name in names if (where := self._where(name))), None)
 
     def has_this_one(self) -> bool:
-        """Return whether this instance is in force itself, which it is from one switch to the next."""
+        """Return whether this instance is in force itself."""
         return self.record.instance in self._names()
 
     def _names(self) -> list[str]:
@@ -63,7 +63,7 @@ class Siblings:
         return [name for name in dict.fromkeys(names) if name]
 
     def _serves(self, name: str) -> bool:
-        """Return whether the instance's own app gets its connections, and runs as far as its keeper has recorded it."""
+        """Return whether the instance's own app gets its connections, and, by its keeper's record, runs."""
         folder = self._folder(name)
         if self.record.kind == "tcp":
             shows = not os.path.lexists(f"{folder}/{OUTAGE}")

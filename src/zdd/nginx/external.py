@@ -1,4 +1,4 @@
-"""An nginx that somebody else runs: zdd writes its upstreams and has it reloaded, and never starts or stops it."""
+"""An nginx that somebody else runs: zdd writes its upstreams and reloads it, and never starts or stops it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ExternalNginx(AskedNginx):
 
     def change_back(self, text_before: str | None, stop: bool) -> None:  # noqa: ARG002
         """
-        Bring the text of before back; nginx is not stopped, as it serves others, too.
+        Restore the former text; nginx is not stopped, because it serves other sites, too.
 
         Where there was no text, this one stays: the user's server blocks name its upstreams, and without them that
         nginx would not start any more.

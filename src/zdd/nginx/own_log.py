@@ -1,5 +1,5 @@
 """
-The access log of zdd's own nginx: whether there is one, and what keeps it from being what it should be.
+The access log of zdd's own nginx: whether there is one, and what is wrong with it.
 
 There is a log only where something rotates it, or it would grow until the disk is full: the keepers of apps, or the
 timer that `enable` writes. So nginx's text depends on that timer, as on other facts of the machine.
@@ -37,14 +37,14 @@ def is_in(text: str, paths: Paths) -> bool:
 
 
 def notices(config: Config, paths: Paths) -> Iterator[Finding]:
-    """Tell, once, that there is no log: a text in place that has none has told it."""
+    """Yield a notice that there is no log, unless the text in place has none either: then it was said before."""
     before = files.read(paths.nginx_conf)
     if before is None or is_in(before, paths):
         yield from missing(config)
 
 
 def missing(config: Config) -> Iterator[Finding]:
-    """Tell that there is no log because nothing rotates it."""
+    """Return the finding that there is no log because nothing rotates it."""
     if not needs_timer(config) or _has_timer(config):
         return
     cure, rotates = "set access_log = false in [nginx]", "nothing here"
@@ -59,7 +59,7 @@ def missing(config: Config) -> Iterator[Finding]:
 
 
 def findings(config: Config, paths: Paths, worker: Callable[[], int]) -> Iterator[Finding]:
-    """Tell that there is no log, or that nginx's user cannot open a new one by its name, below the state folder."""
+    """Yield a finding if there is no log, or if nginx's user cannot open a new one by its name in the state folder."""
     yield from missing(config)
     if os.geteuid() != 0 or not path_of(config, paths):
         return

@@ -1,4 +1,4 @@
-"""What the timer does that `enable` writes for a project without keepers: see rotation_timer.py."""
+"""The work of the timer that `enable` writes for a project without keepers: see rotation_timer.py."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _LOCK_PATIENCE = 60.0  # seconds for a deploy that goes on
 
 def run(project: Project) -> None:
     """
-    Rotate the logs of zdd's own nginx, and let it log requests exactly where something rotates their log.
+    Rotate the logs of zdd's own nginx; make it log requests exactly where something rotates the log.
 
-    Raises DeployFailed where nginx does not take the text, and Locked.
+    Raises DeployFailed if nginx refuses the text, and Locked.
     """
     rotation.rotate(project.paths.nginx_log, project.config.zdd.log_max)
     until = project.clock.now() + _PATIENCE

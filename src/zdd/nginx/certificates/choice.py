@@ -89,7 +89,7 @@ def is_in_use(config: Config, paths: Layout) -> bool:
 
 
 def make(config: Config, paths: Layout, commands: Commands) -> None:
-    """Put the files that the text names where it names them: those of the configuration, or the placeholder."""
+    """Write the files that the text names: those of the configuration, or the placeholder."""
     known = store(paths)
     if config.nginx.https == "auto":
         if any(certificate.is_placeholder for certificate in of(config, paths)):

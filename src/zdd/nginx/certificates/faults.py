@@ -1,4 +1,4 @@
-"""What is wrong with the certificates of zdd's own nginx, told before a new one gets there."""
+"""What is wrong with the certificates of zdd's own nginx, reported before a new one is put in force."""
 
 from __future__ import annotations
 

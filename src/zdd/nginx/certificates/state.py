@@ -1,4 +1,4 @@
-"""What status and checks tell of a certificate."""
+"""The state of a certificate, as status and checks report it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import msgspec
 
 class CertificateState(msgspec.Struct, frozen=True):
     """
-    A certificate that stands in nginx's text, and the hosts it is there for.
+    A certificate in nginx's text, and its hosts.
 
     `ends` is as of time.time(), `days_left` below 0 once it has expired; both are None for a placeholder and for what
     cannot be read. `problem` is a sentence if browsers refuse it, `warning` if they will soon.

@@ -35,7 +35,7 @@ class Pair(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """What names the pair: a hash of the certificate, which has one key."""
+        """The pair's name: a hash of the certificate, which has one key."""
         return hashlib.sha256(self.certificate.encode()).hexdigest()[:_DIGITS]
 
 

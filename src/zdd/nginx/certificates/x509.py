@@ -42,12 +42,12 @@ class X509(NamedTuple):
 
     @property
     def is_self_signed(self) -> bool:
-        """Whether it says that it was issued by itself."""
+        """Return whether the certificate names itself as its issuer."""
         return self.subject == self.issuer
 
     def covers(self, host: str) -> bool:
         """
-        Return whether browsers accept it for this host; a `*` in it stands for one label.
+        Return whether browsers accept the certificate for this host; a `*` in its names stands for one label.
 
         For a host that is a wildcard itself: whether it has that wildcard.
         """

@@ -18,9 +18,9 @@ from zdd.routing.manifest import Manifest
 
 class ManagedText(Protocol):
     """
-    What nginx is made to read, for a configuration.
+    The text that nginx reads, for a configuration.
 
-    `binary` and `mark` are looked for when they are needed. `routes` is as in Proxy.
+    `binary` and `mark` are called when they are needed. `routes` is as in Proxy.
     """
 
     config: Config
@@ -69,7 +69,7 @@ class ManagedText(Protocol):
         """Return the text for a table: a function of configuration and table alone."""
 
     def directives(self) -> list[Directive]:
-        """Return what is the same for every table, as far as anybody here asks for it."""
+        """Return the directives that are the same for every table, as far as zdd reads them."""
 
     def worker_user(self) -> str:
         """Return the user that the workers of root's nginx run as."""
@@ -96,7 +96,7 @@ class ManagedText(Protocol):
         return iter(())
 
     def cause_in(self, text: str, complaint: str) -> str | None:  # noqa: ARG002
-        """Return where the user has written what nginx complains of in this text, if the text does not show it."""
+        """Return the user's file and line that nginx complains of in this text, if the text does not show it."""
         return None
 
     def findings(self) -> Iterator[Finding]:

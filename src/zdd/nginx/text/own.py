@@ -59,11 +59,11 @@ class OwnText(ManagedText):
 
     @property
     def is_needed(self) -> bool:
-        """Whether visitors send requests to any service."""
+        """Return whether visitors send requests to any service."""
         return self.config.is_reached
 
     def is_needed_for(self, target: Manifest) -> bool:
-        """Return whether visitors send requests to anything in it."""
+        """Return whether visitors send requests to any instance or static site of the table."""
         return target.is_reached
 
     def text(self, target: Manifest) -> str:
@@ -132,7 +132,7 @@ class OwnText(ManagedText):
     @cached_property
     def trust(self) -> Trust:
         """
-        Whose X-Forwarded-* is believed; the text in place is read for that once.
+        Return whose X-Forwarded-* is believed; the text in place is read for that once.
 
         Until 0.2 everybody's was. A text in place that does so goes on as long as nobody has set the key: a site behind
         a proxy outside of private networks must not be told http by an upgrade, and redirect its visitors for ever.
@@ -159,7 +159,7 @@ class OwnText(ManagedText):
         return [*own_addresses.plain(self.config, self.paths), *own_addresses.secure(self.config)]
 
     def notices(self) -> Iterator[Finding]:
-        """Tell that nginx listens on every address although no `listen` says so, and what else surprises later."""
+        """Yield notices: nginx listens on every address although no `listen` says so, and what surprises later."""
         if self.config.nginx.is_tls:
             from zdd.nginx.certificates import faults
 
@@ -193,7 +193,7 @@ class OwnText(ManagedText):
         return {name: each if isinstance(each, str) else self._by(each, nginx.is_tls) for name, each in found.items()}
 
     def doors(self) -> list[Visit]:
-        """Return a request to the server block for all other hosts; that of plain HTTP answers whoever asks."""
+        """Return a request to the server block for all other hosts; that of plain HTTP answers every client."""
         address = _first(own_addresses.plain(self.config, self.paths))
         return [self._by(Visit("nginx", address, "localhost", "/"), tls=False)] if address else []
 

@@ -36,7 +36,7 @@ def secure(config: Config) -> list[str]:
 
 
 def notices(config: Config, paths: Layout) -> Iterator[Finding]:
-    """Tell that nginx listens on every address although no `listen` says so, and where it begins to, with IPv6."""
+    """Yield a notice if nginx listens on every address although no `listen` says so, or begins to, with IPv6."""
     if not config.is_reached:
         return
     if _is_former(config, paths):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 
 from zdd.errors import UsageError
 from zdd.host import clock, files, json_lines
 from zdd.nginx import addresses, own_log, words
-from zdd.nginx.access_log import Reader, Request
+from zdd.nginx.access_log import Folders, Reader, Request
 from zdd.nginx.config import pool
 from zdd.nginx.config import version as versions
 from zdd.nginx.config.access import AccessFormat
@@ -54,7 +55,13 @@ def reader(project: Project) -> Reader:
         if project.tables.published() == now:  # else there was a switch meanwhile
             break
     timeline = Timeline(lines, now, clock.boot_id()[:8], offset, until=begun)
-    return Reader(timeline, addresses.beginnings(paths.current)[0], _tail(project), paths.releases)
+    return Reader(timeline, addresses.beginnings(paths.current)[0], _tail(project), _folders(project))
+
+
+def _folders(project: Project) -> Folders:
+    """Return where nginx finds files, by the paths without links that it logs."""
+    static = {name: os.path.normpath(service.static) for name, service in project.config.static.items()}
+    return Folders(os.path.realpath(project.paths.releases), os.path.realpath(project.paths.static), static)
 
 
 def _tail(project: Project) -> float:

@@ -86,6 +86,19 @@ def test_without_a_timer_there_is_no_log_and_that_is_said_once(project: Project)
     assert not log(project).parent.exists()
 
 
+def test_logs_say_what_there_is_to_read_where_no_program_prints_anything(project: Project) -> None:
+    Site(project).deploy(1)
+
+    told = project.zddeploy("logs").stderr
+    assert (
+        "nothing is printed by static services, which run no program: `zddeploy logs --access` shows requests" in told
+    )
+    assert "nginx's errors" not in told
+    (project.state / "logs/nginx.log").write_text("failure\n")
+    assert f"and nginx's errors are in {project.state}/logs/nginx.log" in project.zddeploy("logs", "site").stderr
+    assert project.zddeploy("logs", "--json").stderr == ""
+
+
 def test_each_line_has_the_release_whose_page_it_was_over_deploys(project: Project, timer: Timer) -> None:
     site = Site(project)
     timer.enable()

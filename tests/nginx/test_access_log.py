@@ -208,6 +208,19 @@ def test_where_the_clock_was_set_the_times_about_then_count_for_nobody() -> None
     ]
 
 
+def test_a_line_of_a_clock_that_was_set_back_since_counts_for_nobody() -> None:
+    found = seen(reader(*ONE, *TWO, until=250.0), 260.0, 260.1)
+
+    assert (found.instance, found.time) == (UNKNOWN, 260.1)
+
+
+def test_a_websocket_of_hours_has_the_instance_that_it_was_opened_with() -> None:
+    known = reader(*ONE, *TWO, *publish("3", 20_000.0, 20_000.1, "2", web="web-3 r3"))
+
+    assert seen(known, 150.0, 30_000.0, status="101", seconds="29850.000").instance == "web-1"
+    assert seen(known, 20_001.0, 30_000.0, status="101", seconds="9999.000").instance == "web-3"
+
+
 def test_the_clock_of_another_boot_says_nothing() -> None:
     one, two = (
         [entry | {"boot": boot, "clock": 9.0 * len(boot)} for entry in both] for both, boot in ((ONE, "b"), (TWO, "cc"))

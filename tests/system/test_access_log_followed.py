@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.waiting import eventually
+from zdd.nginx.access_log import UNKNOWN
 
 from .project import BIN, PLAIN, Project, configure, service
-from .visitors import visiting
+from .visitors import access, visiting
 
 WEB = service("web", **PLAIN)
 
@@ -74,3 +75,20 @@ def test_over_rotations_no_request_is_missed(project: Project) -> None:
         found = paths(shown)
 
     assert sorted(found) == sorted(asked)  # while a worker still writes into the renamed file, the order may differ
+
+
+def test_after_the_clock_was_set_back_all_lines_are_shown(project: Project) -> None:
+    configure(project, WEB)
+    project.zddeploy()
+    project.get("/before")
+    log = project.state / "logs/access/access.log"
+    eventually(lambda: log.read_text().endswith("\n"))
+    line = json.loads(log.read_text())
+    for time in ("msec", "at"):
+        line[time] = f"{float(line[time]) + 3600:.3f}"
+    log.write_text(json.dumps(line) + "\n")
+    project.get("/after")
+
+    eventually(lambda: [seen["path"] for seen in access(project)] == ["/before", "/after"])
+    assert [seen["path"] for seen in access(project, "--since", "1h")] == ["/before", "/after"]
+    assert access(project)[0]["instance"] == UNKNOWN

@@ -22,7 +22,7 @@ WEB = service("web", **PLAIN)
 def following(project: Project, *args: str) -> Iterator[Path]:
     """Run `logs --access -f`; yield the file with what it prints."""
     shown = project.folder / "shown.jsonl"
-    command = [BIN / "zddeploy", "logs", "--access", "--json", "-f", *args]
+    command = [str(BIN / "zddeploy"), "logs", "--access", "--json", "-f", *args]
     with shown.open("wb") as output, subprocess.Popen(command, cwd=project.folder, stdout=output) as process:
         try:
             yield shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -259,6 +260,37 @@ def test_over_two_rotations_by_copying_it_is_said_that_lines_may_be_missing(log:
 
     assert new(parts) == ["d"]
     assert parts.missed
+
+
+@pytest.mark.parametrize("kind", ["rename", "copy"])
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_happens_each_line_is_read_once(log: Log, kind: str, seed: int) -> None:
+    """Between two looks a log is renamed at most twice, or copied once."""
+    chance, written, shown, rotations = random.Random(seed), list[str](), list[str](), 0
+
+    def write() -> None:
+        written.append(f"line {len(written)} {'x' * chance.choice([0, 5, 400, 1500])}")
+        log.write(written[-1])
+
+    parts = log.read()
+    for _ in range(60):
+        what = chance.choice(["write", "write", "look", "rotate"])
+        if what == "write":
+            write()
+        elif what == "look":
+            shown += new(parts)
+            rotations = 0
+        elif kind == "rename" and rotations < 2:
+            log.rotate()
+            write()
+            log.reopen()
+            log.clock.time += chance.choice([0, 10])
+            rotations += 1
+        elif kind == "copy" and not rotations and log.path.stat().st_size:
+            log.copy()
+            rotations += 1
+
+    assert sorted(shown + new(parts)) == sorted(written)
 
 
 @pytest.mark.parametrize("name", ["path", "older"])

@@ -21,7 +21,7 @@ from zdd.operate.access_files import open_plain
 _BLOCK, _MOST = 1 << 16, 1 << 25  # bytes that are read at once, and at most for the last lines or in one look
 _LONGEST = 1 << 20  # bytes of a line
 _LATE = 5.0  # seconds for which nginx may still write into a log that has left its names
-_REMEMBERED = 1 << 10  # bytes of what was read last: more than a line, which has an id
+_BEGINNING = 1 << 10  # bytes by which two files are told apart: each line has a time and an id
 
 
 class Part:
@@ -44,7 +44,9 @@ class Part:
         """Count the whole lines that are there as read."""
         size = os.fstat(self.fd).st_size
         begin = max(0, size - _LONGEST)
-        self._go_to(begin + os.pread(self.fd, size - begin, begin).rfind(b"\n") + 1)
+        data = os.pread(self.fd, size - begin, begin)
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset, self._last = begin + len(whole), _last_line(whole)
 
     def was_emptied(self) -> bool:
         """Return whether what was read last is no longer where it was."""
@@ -52,7 +54,7 @@ class Part:
 
     def was_emptied_into(self, copy: Part) -> bool:
         """Return whether nothing of this file was read, and what it began with is only in the copy now."""
-        beginning = os.pread(copy.fd, _REMEMBERED, 0)
+        beginning = os.pread(copy.fd, _BEGINNING, 0)
         return not self._offset and os.pread(self.fd, len(beginning), 0) != beginning
 
     def begin_again(self) -> None:
@@ -80,7 +82,7 @@ class Part:
         if len(whole) <= before:
             return []
         self._offset += len(whole) - before
-        self._last = whole[-_REMEMBERED:]
+        self._last = _last_line(whole)
         return whole[before:].splitlines()
 
     def forwards(self) -> Iterator[bytes]:
@@ -105,10 +107,6 @@ class Part:
             end, rest = begin, first if len(first) <= _LONGEST else b""
         if end == 0:
             yield rest
-
-    def _go_to(self, offset: int) -> None:
-        before = min(offset, _REMEMBERED)
-        self._offset, self._last = offset, os.pread(self.fd, before, offset - before)
 
 
 class Parts:
@@ -188,3 +186,7 @@ class Parts:
                 os.close(fd)
                 return part
         return Part(fd)
+
+
+def _last_line(lines: bytes) -> bytes:
+    return lines[lines.rfind(b"\n", 0, -1) + 1 :]

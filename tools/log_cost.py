@@ -1,13 +1,16 @@
 """
 Print what zdd's access log costs nginx: CPU time a request, beside no log and nginx's own format `combined`.
 
-`python -m tools.log_cost [ROUNDS]`. The three take turns, so that a busy machine is unfair to all of them. A second
+The log is there as it is, and without the condition that leaves out what zdd itself asks; all texts have the mark.
+
+`python -m tools.log_cost [ROUNDS]`. They take turns, so that a busy machine is unfair to all of them. A second
 nginx answers in place of an app; only the CPU time of the first one's workers counts.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import sys
 import tempfile
@@ -21,6 +24,7 @@ from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.host.process import Process
 from zdd.nginx.config import render
+from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.process.binary import Binary, find
 from zdd.nginx.process.nginx import NginxProcess
@@ -35,6 +39,7 @@ http {{
 }}
 """
 TEMPORARY = " ".join(f"{what}_temp_path temp;" for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+MARK = Mark("0123456789ab", "5" * 32, "7" * 32)
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -58,10 +63,16 @@ def texts(binary: Binary, folder: str, port: int) -> dict[str, str]:
         listen=[f"127.0.0.1:{port}"],
         routes=[Route("web")],
         upstreams={"web": [f"unix:{folder}/app.sock"]},
+        mark=MARK,
     )
     none = render.render(setup, binary.version)
     ours = render.render(setup._replace(access_log=f"{folder}/access.log"), binary.version)
-    return {"none": none, "combined": none.replace("access_log off;", f"access_log {folder}/access.log;"), "zdd": ours}
+    return {
+        "none": none,
+        "combined": none.replace("access_log off;", f"access_log {folder}/access.log;", 1),
+        "zdd, all": re.sub(r" if=\$\w+;", ";", ours),
+        "zdd": ours,
+    }
 
 
 def cost(nginx: NginxProcess, port: int) -> float:

@@ -77,6 +77,7 @@ def test_each_example_can_be_typed(name: str, words: list[str]) -> None:
         ("zddeploy rollback ", ["1"]),
         ("zddeploy logs --instance w", ["web-1"]),
         ("zddeploy logs --inst", ["--instance"]),
+        ("zddeploy logs --ro", []),  # only a timer needs it
         ("zddeploy completion z", ["zsh"]),
         ("zddeploy -c nosuch.conf deploy ", []),
     ],

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from zdd.nginx.access_log import UNKNOWN, Reader, Request
+from zdd.nginx.access_log import UNKNOWN, Folders, Reader, Request
 from zdd.nginx.timeline import Timeline
 
 TAIL = 0.12
 CURRENT = "unix:/run/zdd/shop/current/"
+FOLDERS = Folders("/S/releases", "/S/static", {"site": "dist", "docs": "docs/out"})
 
 
 def publish(
@@ -31,7 +32,7 @@ THREE = publish("3", 300.0, 300.001, "2", web="web-3 r3")
 
 def reader(*lines: dict[str, Any], now: str | None = None, **clock: Any) -> Reader:
     encoded = [json.dumps(line).encode() for line in lines]
-    return Reader(Timeline(encoded, now, **clock), CURRENT, TAIL, "/S/releases")
+    return Reader(Timeline(encoded, now, **clock), CURRENT, TAIL, FOLDERS)
 
 
 def line(at: float | None, msec: float, **more: str) -> bytes:
@@ -167,7 +168,7 @@ def test_where_publishes_are_missing_everything_since_the_last_is_unknown(
 
 def test_a_damaged_line_is_a_gap() -> None:
     one = [json.dumps(entry).encode() for entry in ONE]
-    known = Reader(Timeline([*one, b'{"table": "2", "fr'], None), CURRENT, TAIL)
+    known = Reader(Timeline([*one, b'{"table": "2", "fr'], None), CURRENT, TAIL, FOLDERS)
 
     assert seen(known, 250.0, 250.1).instance == UNKNOWN
 
@@ -207,6 +208,19 @@ def test_where_the_clock_was_set_the_times_about_then_count_for_nobody() -> None
     ]
 
 
+def test_a_line_of_a_clock_that_was_set_back_since_counts_for_nobody() -> None:
+    found = seen(reader(*ONE, *TWO, until=250.0), 260.0, 260.1)
+
+    assert (found.instance, found.time) == (UNKNOWN, 260.1)
+
+
+def test_a_websocket_of_hours_has_the_instance_that_it_was_opened_with() -> None:
+    known = reader(*ONE, *TWO, *publish("3", 20_000.0, 20_000.1, "2", web="web-3 r3"))
+
+    assert seen(known, 150.0, 30_000.0, status="101", seconds="29850.000").instance == "web-1"
+    assert seen(known, 20_001.0, 30_000.0, status="101", seconds="9999.000").instance == "web-3"
+
+
 def test_the_clock_of_another_boot_says_nothing() -> None:
     one, two = (
         [entry | {"boot": boot, "clock": 9.0 * len(boot)} for entry in both] for both, boot in ((ONE, "b"), (TWO, "cc"))
@@ -217,7 +231,7 @@ def test_the_clock_of_another_boot_says_nothing() -> None:
 
 def test_behind_a_pool_without_a_bound_only_what_never_changed_is_known() -> None:
     lines = [json.dumps(entry).encode() for entry in (*ONE, *TWO)]
-    known = Reader(Timeline(lines, None), CURRENT, math.inf)
+    known = Reader(Timeline(lines, None), CURRENT, math.inf, FOLDERS)
 
     assert seen(known, 250.0, 250.1).instance == UNKNOWN
 
@@ -234,7 +248,31 @@ def test_files_that_nginx_serves_have_the_release_of_their_folder() -> None:
 
     assert found(150, 1) == ("site", None, "r1")
     assert found(250, 2) == ("site", None, "r2")
-    assert found(250, 1) == found(200.005, 2) == (None, UNKNOWN, UNKNOWN)
+    assert found(250, 1) == ("site", None, "r1"), "a download that began before the switch"
+    assert found(200.005, 2) == ("site", None, "r2")
+
+
+@pytest.mark.parametrize(
+    ("root", "service", "release"),
+    [
+        ("/S/releases/r1/dist", "site", "r1"),
+        ("/S/releases/r1/docs/out", "docs", "r1"),
+        ("/S/releases/r1/elsewhere", None, "r1"),  # as it was configured then, with two services
+        ("/S/releases/r2/elsewhere", "site", "r2"),
+        ("/S/releases/r3/dist", "site", "r3"),  # its publish is not known
+        ("/S/static/site", "site", None),
+        ("/S/assets/static", None, None),
+        ("/srv/other", None, None),
+    ],
+)
+def test_the_folder_says_the_service_and_the_release(root: str, service: str | None, release: str | None) -> None:
+    one, two = publish("1", 100.0, None), publish("2", 200.0, None, "1")
+    one[0]["slots"] = {"site/static": ["", "r1"], "docs/static": ["", "r1"], "web/00": ["web-1", "r1"]}
+    two[0]["slots"] = {"site/static": ["", "r2"]}
+
+    found = seen(reader(*one, *two), None, 250.0, slots="", times="", root=root)
+
+    assert (found.service, found.instance, found.release) == (service, None, release)
 
 
 @pytest.mark.parametrize(

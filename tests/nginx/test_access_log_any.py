@@ -17,11 +17,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zdd.nginx.access_log import UNKNOWN, Reader
+from zdd.nginx.access_log import UNKNOWN, Folders, Reader
 from zdd.nginx.timeline import Timeline
 
 TAIL, GRAIN = 0.12, 0.004
 CURRENT = "unix:/r/current/"
+FOLDERS = Folders("/S/releases", "/S/static", {})
 SECONDS = 20.0
 
 
@@ -97,7 +98,7 @@ fates = st.lists(
 @settings(deadline=None)
 def test_no_line_has_an_instance_that_did_not_answer(chance: random.Random, fates: list[str]) -> None:
     world = World(chance, fates[:8])
-    known = Reader(Timeline([json.dumps(line).encode() for line in world.lines], world.now), CURRENT, TAIL)
+    known = Reader(Timeline([json.dumps(line).encode() for line in world.lines], world.now), CURRENT, TAIL, FOLDERS)
 
     for _ in range(30):
         line, instance = world.request()
@@ -108,7 +109,7 @@ def test_no_line_has_an_instance_that_did_not_answer(chance: random.Random, fate
 
 def test_far_from_all_switches_every_line_has_its_instance() -> None:
     world = World(random.Random(1), ["well"] * 3)
-    known = Reader(Timeline([json.dumps(line).encode() for line in world.lines], world.now), CURRENT, TAIL)
+    known = Reader(Timeline([json.dumps(line).encode() for line in world.lines], world.now), CURRENT, TAIL, FOLDERS)
     requests = [world.request() for _ in range(2000)]
 
     found = [known.read(json.dumps(line).encode()) for line, _ in requests]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -9,12 +10,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.secure import context
 from tests.waiting import eventually
 from zdd.nginx.access_log import UNKNOWN
 
-from .project import PLAIN, Project, busy, configure, nginx_workers, service, version
+from .project import PLAIN, UVICORN, Project, busy, configure, nginx_workers, service, version
 from .test_https import Shop, shop, web
 from .test_https_clients import Http2
 from .visitors import Visitors, access, share_known, visiting, wrong
@@ -181,6 +183,32 @@ def test_those_who_leave_and_those_who_stay_have_the_instance_that_they_met(proj
 
     lines = {line["path"]: line for line in access(project)}
     assert lines["/slow/now"]["instance"] == "web-1"
+
+
+def await_answer_of(project: Project, instance: str) -> None:
+    """Wait until no pooled connection leads to another one."""
+    eventually(lambda: project.get() and access(project)[-1]["instance"] == instance)
+
+
+def test_a_websocket_has_the_instance_that_it_was_opened_with_and_how_long_it_was_open(project: Project) -> None:
+    """Also over several deploys; its line comes when it ends."""
+    configure(project, service("web", **UVICORN, keep_warm="0s", drain_timeout="1h"))
+    project.zddeploy()
+    with contextlib.ExitStack() as chats:
+        for number in (1, 2):
+            version(project, number)
+            if number > 1:
+                project.zddeploy("--detach")
+            await_answer_of(project, f"web-{number}")
+            chats.enter_context(connect(f"ws://127.0.0.1:{project.port}/ws"))
+        version(project, 3)
+        project.zddeploy("--detach")
+        assert [line for line in access(project) if line["status"] == 101] == []
+
+    eventually(lambda: len([line for line in access(project) if line["status"] == 101]) == 2)
+    found = sorted((line for line in access(project) if line["status"] == 101), key=lambda line: line["instance"])
+    assert [(line["instance"], line["path"]) for line in found] == [("web-1", "/ws"), ("web-2", "/ws")]
+    assert found[0]["seconds"] > found[1]["seconds"]
 
 
 @pytest.mark.parametrize("harm", ["deleted", "corrupt", "a folder", "a fifo", "a link"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import socket
 import sys
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from zdd.nginx.access_log import UNKNOWN
 from zdd.operate import rotation_timer
 
 from .project import APPS, PLAIN, Project, nginx_workers, service
-from .static_code import Site, ask
+from .static_code import HASHED, Site, ask
 from .visitors import Answered, Visitors, access, share_known, visiting, wrong
+
+LARGE = 32 << 20  # bytes: more than the buffers of a connection hold
 
 # zddeploy on a machine whose systemd has its units in another folder; nothing else of systemd is there.
 ENABLED = """\
@@ -83,6 +86,19 @@ def test_without_a_timer_there_is_no_log_and_that_is_said_once(project: Project)
     assert not log(project).parent.exists()
 
 
+def test_logs_say_what_there_is_to_read_where_no_program_prints_anything(project: Project) -> None:
+    Site(project).deploy(1)
+
+    told = project.zddeploy("logs").stderr
+    assert (
+        "nothing is printed by static services, which run no program: `zddeploy logs --access` shows requests" in told
+    )
+    assert "nginx's errors" not in told
+    (project.state / "logs/nginx.log").write_text("failure\n")
+    assert f"and nginx's errors are in {project.state}/logs/nginx.log" in project.zddeploy("logs", "site").stderr
+    assert project.zddeploy("logs", "--json").stderr == ""
+
+
 def test_each_line_has_the_release_whose_page_it_was_over_deploys(project: Project, timer: Timer) -> None:
     site = Site(project)
     timer.enable()
@@ -105,6 +121,42 @@ def test_each_line_has_the_release_whose_page_it_was_over_deploys(project: Proje
     assert share_known(visitors, lines) > 0.5
     assert {line["service"] for line in lines if line["release"] != UNKNOWN} == {"site"}
     assert sorted(line["id"] for line in lines) == sorted(visitors.answered), "what zdd asks is no visit"
+
+
+def test_a_download_over_a_switch_has_the_release_whose_file_it_was(project: Project, timer: Timer) -> None:
+    site = Site(project)
+    timer.enable()
+    site.deploy(1, pages={"large.bin": "1" * LARGE})
+    first = project.status()["release"]
+    with socket.create_connection(("127.0.0.1", project.port), timeout=60) as connection:
+        connection.sendall(b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        got = len(connection.recv(1))
+        site.deploy(2, pages={"large.bin": "2" * LARGE})
+        assert access(project) == [], "it is logged at its end"
+        while more := connection.recv(1 << 20):
+            got += len(more)
+
+    assert got > LARGE
+    eventually(lambda: access(project))
+    assert [(line["service"], line["release"]) for line in access(project)] == [("site", first)]
+
+
+def test_a_file_that_is_kept_of_an_earlier_release_has_no_release(project: Project, timer: Timer) -> None:
+    site = Site(project)
+    timer.enable()
+    site.deploy(1)
+    site.deploy(2)
+    second = project.status()["release"]
+    assert ask(project, f"/{HASHED.format(1)}").status == 200
+    assert ask(project, f"/{HASHED.format(2)}").status == 200
+    assert ask(project, "/missing").status == 404
+
+    eventually(lambda: len(access(project, "site")) == 3)
+    assert {line["path"]: (line["instance"], line["release"]) for line in access(project, "site")} == {
+        f"/{HASHED.format(1)}": (None, None),
+        f"/{HASHED.format(2)}": (None, second),
+        "/missing": (None, second),
+    }
 
 
 def test_beside_an_app_each_line_has_its_own(project: Project) -> None:
@@ -151,8 +203,8 @@ def test_the_timer_rotates_the_log_and_no_line_is_lost(project: Project, timer: 
     ask(project, "/later")
     eventually(lambda: "/later" in log(project).read_text())
     assert "/later" not in older.read_text()
-    paths = [line["path"] for line in access(project)]
-    assert paths == [*(f"/a{number}" for number in range(60)), "/later"]
+    paths = [line["path"] for line in access(project)]  # two workers may log two requests in another order
+    assert sorted(paths) == sorted([*(f"/a{number}" for number in range(60)), "/later"])
     timer.run()
     assert older.stat().st_ino == inode, "a small log is left alone"
 

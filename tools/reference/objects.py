@@ -181,7 +181,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "time": "when it was answered",
         "service": "the service that it went to",
         "instance": "the instance that has answered; `null`: nginx itself; `unknown`: zdd cannot tell",
-        "release": "its release, `null` without `[release]`",
+        "release": "its release, or that of a static service's file; `null` without `[release]`",
         "status": "the status that the client got; 499: the client has left",
         "method": "GET, POST and so on",
         "host": "the host that was asked for",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
 from collections.abc import Collection, Iterable
@@ -12,10 +13,12 @@ from zdd.cli import streams
 from zdd.nginx import own_log
 from zdd.nginx.access_log import UNKNOWN, Request
 from zdd.operate import access
+from zdd.operate.access_parts import Parts
 from zdd.project import Project
 from zdd.visible import in_json, visible
 
 _POLL = 0.2  # seconds between looks; a person reads
+_MISSED = "the log was rotated more than once since the last look: requests of this time may be missing above"
 _NGINX = "nginx"  # in the place of an instance, where nginx has answered by itself
 _COLOURS = ((500, "red"), (400, "yellow"), (0, "green"))
 
@@ -38,17 +41,19 @@ def show(
     def wanted(request: Request) -> bool:
         return (not services or request.service in services) and instance in (None, request.instance or _NGINX)
 
-    follower = access.Follower(project, path, wanted) if follow else None
-    if since is not None:
-        found: Iterable[Request] = access.since(project, path, wanted, since)
-    else:
-        found = access.last(project, path, wanted, lines)
-    any_shown = _print(found, as_json)
-    if not (any_shown or follow or as_json):
-        click.echo("no such request is in the log" if services or instance else "no request was logged", err=True)
-    while follower and not streams.reader_gone():
-        _print(follower.new(), as_json)
-        time.sleep(_POLL)
+    with contextlib.closing(Parts(path, project.clock)) as parts:
+        if since is not None:
+            found: Iterable[Request] = access.since(project, parts, wanted, since)
+        else:
+            found = access.last(project, parts, wanted, lines)
+        any_shown = _print(found, as_json)
+        if not (any_shown or follow or as_json):
+            click.echo("no such request is in the log" if services or instance else "no request was logged", err=True)
+        while follow and not streams.reader_gone():
+            _print(access.new(project, parts, wanted), as_json)
+            if parts.missed:
+                click.echo(_MISSED, err=True)
+            time.sleep(_POLL)
     return 0
 
 

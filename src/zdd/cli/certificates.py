@@ -11,6 +11,7 @@ import click
 from zdd import terminal
 from zdd.cli import options
 from zdd.cli.screen import JsonLines
+from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError
 from zdd.operate import certificates
 from zdd.operate.certificates import CertificateStatus
@@ -53,10 +54,20 @@ def command(project: Project, renew: str | None, scheduled: bool, as_json: bool)
     if as_json:
         click.echo(in_json({"project": project.name, "certificates": found}))
     elif not found:
-        click.echo('there are none: https = "auto" in [nginx] has them issued, or certificate names a file')
+        click.echo(_why_none(project.config.nginx))
     for line in [] if as_json else _lines(found):
         click.echo(fitted(line, sys.stdout))
     return 0
+
+
+def _why_none(nginx: NginxSection) -> str:
+    """Return why there is no certificate, and what to write to have one."""
+    if nginx.owner:
+        return "there are none here: an nginx of your own keeps its own certificates"
+    if nginx.is_tls:
+        return "there are none yet: a deploy has them issued, and brings them to nginx"
+    how = 'https = "auto" in [nginx] has one issued for each host at the next deploy'
+    return f"there are none, because nginx does not speak HTTPS: {how}; certificate and certificate_key name your own"
 
 
 def _lines(found: Sequence[CertificateStatus]) -> list[str]:

@@ -13,6 +13,7 @@ import click
 
 from zdd.cli import completion, options, streams
 from zdd.conf import units
+from zdd.host import files
 from zdd.instances.name import number_of, service_of
 from zdd.operate import logs
 from zdd.operate.logs import Line
@@ -42,7 +43,7 @@ def _moment(text: str) -> float:
 @click.option("-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Lines of each instance.")
 @click.option("--since", type=_moment, metavar="TIME", help="Everything since then, also of old instances.")
 @click.option("--access", is_flag=True, help="Instead the requests that nginx has logged, and which version answered.")
-@click.option("--rotate", is_flag=True, help="For the timer of enable: rotate those of nginx above log_max.")
+@click.option("--rotate", is_flag=True, hidden=True)  # for the timer that `enable` writes, see rotation_timer.py
 @click.option("--instance", metavar="NAME", shell_complete=completion.instances, help="Only this one, such as web-12.")
 def command(
     project: Project,
@@ -105,12 +106,22 @@ def _show_output(
         any_shown = show(logs.since(project.paths, names, since))
     else:
         any_shown = show(logs.last(project.paths, names if instance else _wanted(project, logged), lines))
-    if not (any_shown or follow or as_json):
-        click.echo("nothing has been printed", err=True)
+    runs = any(service not in project.config.static for service in services)
+    if not (any_shown or as_json or (follow and runs)):
+        click.echo(_nothing(project, runs), err=True)
     while follow and not streams.reader_gone():
         show(follower.new())
         time.sleep(_POLL)
     return 0
+
+
+def _nothing(project: Project, runs: bool) -> str:
+    """Return that no instance has printed anything, and what else there is to read."""
+    said = "nothing has been printed" if runs else "nothing is printed by static services, which run no program"
+    if project.config.nginx.owner or not project.config.is_reached:
+        return said
+    errors = f", and nginx's errors are in {project.paths.nginx_log}" if files.size(project.paths.nginx_log) else ""
+    return f"{said}: `zddeploy logs --access` shows requests{errors}"
 
 
 def _wanted(project: Project, logged: Mapping[str, list[str]]) -> Collection[str]:

@@ -5,12 +5,17 @@ A line has the slots that nginx tried and when it connected (`at`, see config/ac
 each slot led. The moment of a connect is known to a few milliseconds; a pooled connection may be older by the `tail`;
 and a worker that was stopped for a moment may have connected later. So a line has an instance only if all tables that
 may have been in force in this time lead its last slot to one. Else it is unknown, and counts for nobody.
+
+What nginx serves from a folder has that folder in its line: nginx finds it once for each request, and it says the
+release, however long the answer took.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
 
@@ -53,7 +58,7 @@ class Request(msgspec.Struct, frozen=True):
 
     `time` is when it was logged (as of time.time()), `tried` the slots or addresses that nginx connected to. `instance`
     and `release` are None where nginx has answered by itself, and "unknown" where the reader cannot tell. A file of a
-    static service has a release and no instance.
+    static service has a release and no instance; one that is kept of earlier releases has a service alone.
     """
 
     time: float
@@ -71,19 +76,31 @@ class Request(msgspec.Struct, frozen=True):
     connection: int
 
 
+class Folders(NamedTuple):
+    """
+    The real paths of what nginx serves: the folder with the releases, and that with the `kept` files of each service.
+
+    `static` has the folder of each static service in a release, as it is configured today.
+    """
+
+    releases: str
+    kept: str
+    static: Mapping[str, str]
+
+
 class Reader:
     """
     Reads lines of a project's log.
 
     `slots` is what the addresses of its slots begin with, `tail` for how many seconds after a switch a pooled
-    connection may still lead to the old instance. `releases` is the folder of the releases.
+    connection may still lead to the old instance.
     """
 
-    def __init__(self, timeline: Timeline, slots: str, tail: float, releases: str = "") -> None:
+    def __init__(self, timeline: Timeline, slots: str, tail: float, folders: Folders) -> None:
         self.timeline = timeline
         self.slots = slots
         self.tail = tail
-        self.releases = releases
+        self.folders = folders
 
     def read(self, line: bytes) -> Request | None:
         """Return the request of a line; None for one that is damaged, as a full disk leaves it, or not nginx's."""
@@ -118,7 +135,7 @@ class Reader:
     ) -> tuple[str | None, Place | None]:
         """Return the service and where the request has arrived; None for neither."""
         if raw.root:
-            return self._of_files(raw.root, moment, taken)
+            return self._of_files(raw.root)
         last = tried[-1] if tried else ""
         if not _SLOT.fullmatch(last) and last not in self.timeline.slots:
             return None, None  # nginx has answered by itself, found no server that lives, or the app is nobody's here
@@ -135,17 +152,28 @@ class Reader:
             return UNKNOWN, UNKNOWN
         return place
 
-    def _of_files(self, root: str, moment: float, taken: float) -> tuple[str | None, Place | None]:
-        """Return the static service and the release of a folder, if all tables of the time have it."""
-        if not root.startswith(f"{self.releases}/"):
+    def _of_files(self, root: str) -> tuple[str | None, Place | None]:
+        """Return the static service and the release of a folder that nginx serves."""
+        releases, kept, static = self.folders
+        if root.startswith(f"{kept}/"):
+            return root.removeprefix(f"{kept}/").partition("/")[0], None
+        if not root.startswith(f"{releases}/"):
             return None, None
-        place = "", root.removeprefix(f"{self.releases}/").partition("/")[0]
-        tables = self.timeline.during(moment - taken - _GRAIN, moment + _ROUNDED) or ()
-        slots = [{slot for slot, other in (table.slots or {}).items() if other == place} for table in tables]
-        common = set.intersection(*slots) if slots else set[str]()
-        if not common:
-            return None, (UNKNOWN, UNKNOWN)
-        return (common.pop().partition("/")[0] if len(common) == 1 else None), place
+        release, _, folder = root.removeprefix(f"{releases}/").partition("/")
+        services = self._sites.get(release) or set(static)
+        if len(services) > 1:
+            services = {service for service in services if static.get(service) == folder}
+        return (next(iter(services)) if len(services) == 1 else None), ("", release)
+
+    @cached_property
+    def _sites(self) -> Mapping[str | None, set[str]]:
+        """The services of each release that have served its files."""
+        sites: dict[str | None, set[str]] = {}
+        for table in self.timeline.tables:
+            for slot, (instance, release) in (table.slots or {}).items():
+                if not instance:
+                    sites.setdefault(release, set()).add(slot.partition("/")[0])
+        return sites
 
     def _name(self, address: str) -> str:
         """Return an address of a slot as the file of publishes names it, any other as it is."""

@@ -290,7 +290,10 @@ def test_a_taken_port_is_refused_beforehand(shop: Shop) -> None:
     with socket.create_server(("127.0.0.1", shop.https)):
         result = shop.project.zddeploy(code=2)
         assert f"port {shop.https} is taken by process {os.getpid()}" in result.stderr
-        assert f"port {shop.https} is taken" in shop.project.zddeploy("check", code=2).stdout
+        assert "end it, or change https_listen" in result.stderr
+        checked = shop.project.zddeploy("check", code=2).stdout
+        assert f"port {shop.https} is taken" in checked
+        assert "end it, or change https_listen" in checked
 
 
 def test_until_a_certificate_is_issued_a_placeholder_stands_there(shop: Shop) -> None:

@@ -103,6 +103,27 @@ def test_dates_are_looked_at(tmp_path: Path, days: float, age: float, expected: 
         assert said(config) == []
 
 
+def test_one_that_is_not_valid_yet_is_told_with_the_clock(tmp_path: Path) -> None:
+    config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, age=-2))
+
+    (found,) = certificate_findings.of_files(config, Paths(config))
+
+    assert found.fix.startswith("set the clock (`timedatectl`) if it is wrong; else put a new one at ")
+
+
+@pytest.mark.parametrize("kind", ["ECDSA", "RSA"])
+def test_keys_of_both_kinds_are_compared_with_their_certificates(tmp_path: Path, kind: str) -> None:
+    issued = Authority().issue(tmp_path, *HOSTS, rsa=kind == "RSA")
+    config = configured(tmp_path, issued)
+    assert said(config) == []
+
+    certificate = issued.certificate.read_text()
+    Authority().issue(tmp_path, *HOSTS, rsa=True)
+    issued.certificate.write_text(certificate)
+    (found,) = said(config)
+    assert "do not belong together: the key is another certificate's" in found
+
+
 def test_a_key_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
     issued = Authority().issue(tmp_path, *HOSTS)
     issued.key.chmod(0o644)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.certificates import Authority, Issued, private
 from zdd.conf import read
+from zdd.conf.nginx_section import NginxSection
 from zdd.conf.schema import Config
 from zdd.nginx.certificates import chosen as certificates
 from zdd.nginx.certificates import findings as certificate_findings
@@ -109,6 +111,9 @@ def test_one_that_is_not_valid_yet_is_told_with_the_clock(tmp_path: Path) -> Non
     (found,) = certificate_findings.of_files(config, Paths(config))
 
     assert found.fix.startswith("set the clock (`timedatectl`) if it is wrong; else put a new one at ")
+    assert certificate_findings._cure(config, found.what) == found.fix
+    issued_by_authority = msgspec.structs.replace(config, nginx=NginxSection(https="auto"))
+    assert certificate_findings._cure(issued_by_authority, found.what).endswith("if it is wrong; else wait until then")
 
 
 @pytest.mark.parametrize("kind", ["ECDSA", "RSA"])

@@ -153,7 +153,8 @@ def _changeable(config: Config, key: str) -> str | None:
 
 
 def _cure(config: Config, problem: str = "") -> str:
-    own, auto = f"put a new one at {config.nginx.certificate}, then `zddeploy`", "`zddeploy certificates renew`"
-    cure = own if config.nginx.certificate else auto
-    # Authorities date certificates back by an hour, so that the clock is wrong nearly always.
-    return f"set the clock (`timedatectl`) if it is wrong; else {cure}" if x509.TOO_EARLY in problem else cure
+    own = f"put a new one at {config.nginx.certificate}, then `zddeploy`" if config.nginx.certificate else ""
+    if x509.TOO_EARLY in problem:
+        # An authority dates its certificates back, so the clock is wrong nearly always. Such a one is not due for renewal.
+        return f"set the clock (`timedatectl`) if it is wrong; else {own or 'wait until then'}"
+    return own or "`zddeploy certificates renew`"

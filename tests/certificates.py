@@ -10,7 +10,10 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from cryptography.x509.oid import NameOID
+
+Key = ec.EllipticCurvePrivateKey | RSAPrivateKey
 
 
 def _now() -> datetime.datetime:
@@ -40,9 +43,11 @@ class Authority:
         """The authority's own certificate."""
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def issue(self, folder: Path, *hosts: str, days: float = 90, age: float = 1, name: str = "site") -> Issued:
+    def issue(
+        self, folder: Path, *hosts: str, days: float = 90, age: float = 1, name: str = "site", rsa: bool = False
+    ) -> Issued:
         """Write a certificate for these hosts that was issued `age` days ago and has `days` left, and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = generate_private_key(65537, 2048) if rsa else ec.generate_private_key(ec.SECP256R1())
         begins = _now() - datetime.timedelta(days=age)
         builder = _builder(_name(hosts[0]), _name(self.name), key.public_key(), begins, age + days)
         builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(host) for host in hosts]), False)
@@ -54,7 +59,7 @@ class Authority:
         return issued
 
 
-def private(key: ec.EllipticCurvePrivateKey, password: str | None = None) -> bytes:
+def private(key: Key, password: str | None = None) -> bytes:
     """Return a private key as PEM."""
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if password:
@@ -63,7 +68,11 @@ def private(key: ec.EllipticCurvePrivateKey, password: str | None = None) -> byt
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begins: datetime.datetime, days: float
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey | RSAPublicKey,
+    begins: datetime.datetime,
+    days: float,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

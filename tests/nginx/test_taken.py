@@ -74,11 +74,16 @@ def bindable(host: str, port: int) -> bool:
     return True
 
 
+def said(port: int) -> dict[str, str]:
+    """Both addresses of a bare port, with the key that it stands in."""
+    return {str(port): "listen", f"[::]:{port}": "listen"}
+
+
 def test_ipv6_that_is_taken_is_told_with_the_way_to_leave_it_out(opened: ExitStack) -> None:
     port = opened.enter_context(listener("::")).getsockname()[1]
 
     with pytest.raises(UsageError) as refused:
-        ports.require([str(port), f"[::]:{port}"], {("0.0.0.0", port)}, [], "/usr/sbin/nginx")
+        ports.require(said(port), {("0.0.0.0", port)}, [], "/usr/sbin/nginx")
 
     assert str(refused.value).startswith(f"port {port} of IPv6 is taken by process {os.getpid()} (")
     assert f'change listen ("0.0.0.0:{port}" leaves IPv6 out)' in str(refused.value.hint)
@@ -87,4 +92,4 @@ def test_ipv6_that_is_taken_is_told_with_the_way_to_leave_it_out(opened: ExitSta
 def test_a_port_that_ours_has_is_not_looked_at(opened: ExitStack) -> None:
     port = opened.enter_context(listener(BOTH)).getsockname()[1]
 
-    ports.require([str(port), f"[::]:{port}"], {("0.0.0.0", port), ("::", port)}, [], "/usr/sbin/nginx")
+    ports.require(said(port), {("0.0.0.0", port), ("::", port)}, [], "/usr/sbin/nginx")

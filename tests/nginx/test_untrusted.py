@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
+import pytest
+
+from tests.pages import DOCS, Page
 from zdd.nginx import untrusted
 from zdd.nginx.config.trust import Trust, chosen
 
@@ -64,6 +68,35 @@ def test_once_somebody_has_said_it_nothing_is_told(tmp_path: Path) -> None:
     for proxies in (["private"], [], ["198.51.100.1"]):
         trust = chosen(proxies, proxy_protocol=False, ends_tls=False, everybody=True)
         assert said(trust, log(tmp_path, "198.51.100.9")) == []
+
+
+@pytest.mark.parametrize(
+    ("proxies", "told"),
+    [
+        (["0.0.0.0/0"], "every address of IPv4:"),
+        (["private", "::/0"], "every address of IPv6:"),
+        (["0.0.0.0/0", "::/0"], "every address of IPv4 and every address of IPv6:"),
+        (["0.0.0.0/1", "128.0.0.0/1"], "every address of IPv4:"),
+        (["128.0.0.0/1"], "50% of all addresses of IPv4:"),
+        (["2000::/3"], "12% of all addresses of IPv6:"),
+    ],
+)
+def test_a_list_that_has_visitors_in_it_is_told_with_what_it_opens(
+    tmp_path: Path, proxies: list[str], told: str
+) -> None:
+    trust = chosen(proxies, proxy_protocol=False, ends_tls=True, everybody=False)
+    (found,) = untrusted.findings(trust, str(tmp_path / "missing"))
+
+    assert found.what.startswith(f"trusted_proxies has {told} visitors are believed")
+    assert (found.level, "to be somebody else" in found.why, '"private"' in found.fix) == ("warning", True, True)
+
+
+def test_the_networks_of_cloudflare_are_not_many(tmp_path: Path) -> None:
+    page = Page(DOCS / "guides/behind-a-proxy.md")
+    (lines,) = [block.text for block in page.blocks if "173.245.48.0/20" in block.text]
+    known = tomllib.loads(lines)["nginx"]["trusted_proxies"]
+
+    assert said(chosen([*known, "private"], False, False, False), str(tmp_path / "missing")) == []
 
 
 def test_without_the_key_it_depends_on_who_ends_tls() -> None:

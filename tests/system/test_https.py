@@ -150,6 +150,52 @@ def test_a_changed_certificate_is_a_reload_and_the_same_one_is_none(shop: Shop) 
     assert_only_reloads_cost(report)
 
 
+def test_a_certificate_of_rsa_takes_the_place_of_one_of_ecdsa(shop: Shop) -> None:
+    shop.configure(web())
+    shop.project.zddeploy()
+    assert cipher(shop).startswith("ECDHE-ECDSA-")
+    shop.issue(rsa=True)
+
+    assert shop.project.events()[-1]["unproved"] == []
+
+    eventually(lambda: cipher(shop).startswith("ECDHE-RSA-"))
+    assert get(shop.https, "shop.test", authority=AUTHORITY.pem).headers["x-release"] == "1"
+    assert "0 errors" in shop.project.zddeploy("check").stdout
+
+
+def cipher(shop: Shop) -> str:
+    """The cipher that a client of TLS 1.2 gets, whose name has the kind of the certificate's key."""
+    client = context(AUTHORITY.pem)
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    with connected(shop.https, "shop.test", client) as connection:
+        found = connection.cipher()
+    assert found is not None
+    return found[0]
+
+
+def test_an_app_gets_the_paths_of_challenges_unless_zdd_answers_them(shop: Shop) -> None:
+    """An app with an ACME client of its own gets them without `https = "auto"`, and takes none from zdd with it."""
+    path = "/.well-known/acme-challenge/token"
+    shop.configure(web(), more="redirect_https = false")
+    shop.project.zddeploy()
+    assert "X-Release: 1\r\n" in shop.project.get(path, "shop.test")
+    assert get(shop.https, "shop.test", path).headers["x-release"] == "1"
+
+    authority = f'https = "auto"\nhttps_listen = "127.0.0.1:{shop.https}"\nacme_server = "https://127.0.0.1:1/"\n'
+    own = service("own", **(PLAIN | {"host": HOSTS, "path": "/.well-known/", "health_path": "/", "keep_warm": "0s"}))
+    configure(shop.project, web(), own, nginx=authority)
+    shop.project.zddeploy()
+    challenge = shop.project.state / "acme" / path.lstrip("/")
+    for found in (plain(shop.project.port, "shop.test", path), get(shop.https, "shop.test", path)):
+        assert (found.status, "x-release" in found.headers) == (404, False)
+    assert plain(shop.project.port, "shop.test", "/.well-known/other").headers["x-release"] == "1"
+
+    challenge.parent.mkdir(parents=True, exist_ok=True)
+    challenge.write_text("ours")
+    assert "200 OK" in shop.project.get(path, "shop.test")
+    assert shop.project.get(path, "shop.test").endswith("ours")
+
+
 def test_renew_gives_nginx_files_that_somebody_else_has_renewed(shop: Shop) -> None:
     shop.configure(web())
     shop.project.zddeploy()
@@ -290,7 +336,10 @@ def test_a_taken_port_is_refused_beforehand(shop: Shop) -> None:
     with socket.create_server(("127.0.0.1", shop.https)):
         result = shop.project.zddeploy(code=2)
         assert f"port {shop.https} is taken by process {os.getpid()}" in result.stderr
-        assert f"port {shop.https} is taken" in shop.project.zddeploy("check", code=2).stdout
+        assert "end it, or change https_listen" in result.stderr
+        checked = shop.project.zddeploy("check", code=2).stdout
+        assert f"port {shop.https} is taken" in checked
+        assert "end it, or change https_listen" in checked
 
 
 def test_until_a_certificate_is_issued_a_placeholder_stands_there(shop: Shop) -> None:

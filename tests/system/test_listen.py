@@ -7,6 +7,8 @@ import socket
 
 import pytest
 
+from zdd.host import ipv6
+
 from .project import PLAIN, Project, configure, service, template
 
 WEB = service("web", **PLAIN, health_path="/", keep_warm="0s")
@@ -70,6 +72,29 @@ def test_a_template_that_changes_from_one_address_to_all_is_refused(project: Pro
     project.zddeploy()
     project.replace("nginx.conf.template", f"listen {project.port};", f"listen 127.0.0.1:{project.port};")
     assert "of every address and cannot change to 127.0.0." in project.zddeploy(code=2).stderr
+
+
+@pytest.mark.skipif(not ipv6.is_there(), reason="this machine has no IPv6")
+@pytest.mark.usefixtures("each_nginx")
+def test_one_socket_for_both_families_is_neither_begun_nor_ended_while_nginx_runs(project: Project) -> None:
+    """nginx keeps the sockets that it has: of the two below it would close the one of IPv4, and say nothing."""
+    configure(project, WEB)
+    project.replace("deploy.toml", f'listen = "127.0.0.1:{project.port}"', 'template = "nginx.conf.template"')
+    template(project, "location / { proxy_pass http://web; }", "", "web")
+    one, two = f"listen [::]:{project.port} ipv6only=off;", f"listen {project.port}; listen [::]:{project.port};"
+    project.replace("nginx.conf.template", f"listen 127.0.0.1:{project.port};", two)
+    project.zddeploy()
+    project.replace("nginx.conf.template", two, one)
+
+    refused(project, f"cannot change to listen [::]:{project.port} ipv6only=off while it runs: IPv4 would be lost")
+
+    project.zddeploy("down")
+    project.zddeploy()
+    assert "X-Release: 1\r\n" in project.get()
+    project.zddeploy()
+    project.replace("nginx.conf.template", one, two)
+    assert f"cannot change from listen [::]:{project.port} ipv6only=off" in project.zddeploy(code=2).stderr
+    assert "X-Release: 1\r\n" in project.get()
 
 
 @pytest.mark.parametrize("place", ["nginx.conf.template", "more.conf"])

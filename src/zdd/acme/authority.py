@@ -18,6 +18,8 @@ from zdd.project import Project
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
+_BALANCER, _PAUSE = 10.0, 0.5  # seconds: HAProxy's own pace is two checks in 2 s each
+
 
 class Authority:
     """The authority that a section [nginx] names; `ports` are those that the project's nginx listens on."""
@@ -30,6 +32,7 @@ class Authority:
         self.folders = Folders(project.paths.certbot, project.paths.acme)
         self._ports = ports
         self._certbot: Certbot | None = None
+        self._until: float | None = None  # when a balancer should know that nginx runs
 
     def is_another(self, host: str) -> bool:
         """Return whether the host's certificate is known to come from another authority, such as a staging server."""
@@ -50,8 +53,20 @@ class Authority:
         return None if self.is_another(host) else self.folders.newest(host, time.time())
 
     def _unreachable(self, host: str) -> Failure | None:
-        behind = self.nginx.proxy_protocol
-        return own_challenge.failure(host, self.paths.acme, self._ports, self.project.clock, behind)
+        """
+        Return why our own challenge cannot be had by the host's name; None if it can.
+
+        A balancer before this nginx sends nobody here until its own checks have seen that nginx has started: all hosts
+        together wait for that.
+        """
+        behind, clock = self.nginx.proxy_protocol, self.project.clock
+        if self._until is None:
+            self._until = clock.now() + (_BALANCER if behind else 0)
+        found = None
+        for _ in clock.poll(_PAUSE, self._until, self.project.interrupts.check):
+            if not (found := own_challenge.failure(host, self.paths.acme, self._ports, clock, behind)):
+                return None
+        return found
 
     def _asked(self, host: str) -> Pair | Failure:
         try:

@@ -53,14 +53,20 @@ def failure(
         answers = [_ask(name, address, token, text, ports, clock) for address in addresses]
     if wrong := next((answer for answer in answers if answer.problem and answer.answered), None):
         cause = f"{name} leads to another server: {wrong.address} {wrong.problem}"
-        return Failure("name", cause, f"let the A and AAAA records of {name} name this machine only; then deploy again")
+        hint = f"let the A and AAAA records of {name} name this machine only; then deploy again"
+        if proxy_protocol:
+            cause = f"{name} leads to {wrong.address}, which {wrong.problem}"
+            hint = f"{_proxied(name)}, and its checks must have found nginx; then deploy again"
+        return Failure("name", cause, hint)
     if any(answer.problem is None for answer in answers):
         return None
     cause = f"{name} leads to {', '.join(f'{answer.address}, which {answer.problem}' for answer in answers)}"
     hint = f"port {_PORT} must be open, and {name} must name this machine; {_ETC_HOSTS.format(name)}"
-    if proxy_protocol:
-        hint = f"with proxy_protocol {name} must name the proxy, and port {_PORT} there must lead to this machine"
-    return Failure("name", cause, hint)
+    return Failure("name", cause, _proxied(name) if proxy_protocol else hint)
+
+
+def _proxied(name: str) -> str:
+    return f"with proxy_protocol {name} must name the proxy, and port {_PORT} there must lead to this machine"
 
 
 def _addresses(name: str) -> list[str]:

@@ -13,6 +13,7 @@ from zdd.host.process import Process
 from zdd.nginx import ports as ports_of_nginx
 from zdd.nginx.config import lint, listen
 from zdd.nginx.config import version as versions
+from zdd.nginx.text import own_addresses
 from zdd.operate import admission, boot
 from zdd.project import Project
 
@@ -72,7 +73,7 @@ def ports(project: Project) -> Iterator[Finding]:
     for address in addresses:
         if any(f"port {address.rpartition(':')[2]} " in finding.what for finding in refused):
             continue
-        found = _port(address, addresses, own, project.proxy.binary.path)
+        found = _port(address, addresses, own, project)
         bare = address.removeprefix("[::]:")
         is_said = bare != address and bare in addresses and (found.level == "fine" or bare in taken)
         if found.level != "fine":
@@ -92,12 +93,12 @@ def sudo(project: Project) -> Iterator[Finding]:
             )
 
 
-def _port(address: str, addresses: Sequence[str], own: Sequence[Process], program: str) -> Finding:
-    port = listen.port(address)
-    if other := ports_of_nginx.taken(address, own):
+def _port(address: str, addresses: Sequence[str], own: Sequence[Process], project: Project) -> Finding:
+    port, key = listen.port(address), own_addresses.key_of(address, project.config)
+    if other := ports_of_nginx.taken(address, own, key):
         return error(other.words, "nginx cannot listen there", other.fix)
-    if problem := ports_of_nginx.elsewhere(address, own, program):
-        return error(problem, "nginx cannot listen there", ports_of_nginx.CHANGE_LISTEN)
+    if problem := ports_of_nginx.elsewhere(address, own, project.proxy.binary.path):
+        return error(problem, "nginx cannot listen there", ports_of_nginx.change_listen(key))
     sockets = ports_of_nginx.listening(address)
     where = f"port {port}" + (_every(port, addresses) if address.isdecimal() else "")
     return fine(f"{where}: " + ("nginx listens" if sockets else "free"))

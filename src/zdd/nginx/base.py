@@ -193,7 +193,10 @@ class NginxBase(Proxy, ABC):
         The requests of one service wait in one queue of the kernel. nginx as a whole has a limit, too: beyond it, it
         refuses even what it would answer by itself.
         """
-        limits = [(files.read_number(_SOMAXCONN) or 128, "net.core.somaxconn"), *self.limits()]
+        queue = files.read_number(_SOMAXCONN)  # None where it is hidden (ProcSubset=pid)
+        limits = [*([(queue, "net.core.somaxconn")] if queue is not None else []), *self.limits()]
+        if not limits:
+            return "how many is unknown"
         most, limit = min(limits)
         return f"at most {most:,}: {limit}"
 

@@ -23,6 +23,7 @@ from zdd.nginx.process.complaints import ProxyError
 from zdd.nginx.process.master import Answer
 from zdd.nginx.process.nginx import NginxProcess
 from zdd.nginx.proxy import Check, MaintenanceCheck, proceed
+from zdd.nginx.text import own_addresses
 from zdd.nginx.text.managed import ManagedText
 from zdd.nginx.users import uid_of
 from zdd.paths import Paths
@@ -92,14 +93,15 @@ class ManagedNginx(AskedNginx):
             return
         _ = self.binary.version
         self.written.require()
-        ports.require_here(self.listen(), self.processes(), self.binary.path)
+        ports.require_here(self._said(), self.processes(), self.binary.path)
         super().require()
 
     def require_change(self) -> None:
         running = parse.parse(self.file.text() or "") if self.serves() else []
         addresses, own = self.listen(), [*self.processes(), *self._unrecorded()]
-        ports.require(addresses, listen.sockets(running), own, self.binary.path)
+        ports.require(self._said(), listen.sockets(running), own, self.binary.path)
         ports.require_bindable(addresses, ports.bound(addresses, own) or listen.sockets(running))
+        ports.require_families(self.written.of_both_families(), listen.of_both_families(running), addresses, own)
         super().require_change()
 
     def text(self, target: Manifest) -> str:
@@ -174,6 +176,10 @@ class ManagedNginx(AskedNginx):
 
     def listen(self) -> list[str]:
         return self.written.listen()
+
+    def _said(self) -> dict[str, str]:
+        """Return its addresses, each with the key that it stands in."""
+        return {address: own_addresses.key_of(address, self.config) for address in self.listen()}
 
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         return self.written.requests(services)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from zdd.errors import UsageError
@@ -14,10 +14,7 @@ from zdd.host.sock_diag import TcpSocket
 from zdd.nginx.config import listen, parse
 from zdd.nginx.config.listen import Address
 
-CHANGE_LISTEN = (
-    "set listen (in [nginx], or in the template) to an address of this machine (`ip address`), or to a port alone for "
-    "all of them"
-)
+_RESTART = "`zddeploy down`, then `zddeploy` (`zddeploy up` would start it on the address of before)"
 _MAPPED = "::ffff:"  # before an address of IPv4 on which a socket of IPv6 listens
 _ALL = {"0.0.0.0", "::"}  # every address of IPv4 and of IPv6, as `listen.parsed` returns them
 
@@ -36,8 +33,16 @@ class Taken(NamedTuple):
         return f"port {self.port} is taken by {self.who}"
 
 
-def taken(address: str, own: Sequence[Process]) -> Taken | None:
-    """Return who listens on this address instead of these processes, None if nobody does."""
+def change_listen(key: str) -> str:
+    """Return what to do about an address that is not this machine's; `key` is where it stands."""
+    return (
+        f"set {key} (in [nginx], or in the template) to an address of this machine (`ip address`), or to a port "
+        "alone for all of them"
+    )
+
+
+def taken(address: str, own: Sequence[Process], key: str = "listen") -> Taken | None:
+    """Return who listens on this address, which stands in `key`, instead of these processes; None if nobody does."""
     port = listen.port(address)
     inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
     others = [one.inode for one in listening(address) if one.inode not in inodes]
@@ -47,11 +52,11 @@ def taken(address: str, own: Sequence[Process]) -> Taken | None:
     from zdd.nginx.process import complaints
 
     pid = complaints.holder(set(others))
-    shown, change = str(port), "change listen"
+    shown, change = str(port), f"change {key}"
     if address == f"[::]:{port}":
         shown = f"{port} of IPv6"
         if all(one.inode in inodes for one in listening(f"0.0.0.0:{port}")):
-            change = f'change listen ("0.0.0.0:{port}" leaves IPv6 out)'
+            change = f'change {key} ("0.0.0.0:{port}" leaves IPv6 out)'
     if known := whose.at_port(port, pid):
         owner, nginx = known
         if nginx in {ours.pid for ours in own}:
@@ -71,16 +76,16 @@ def listening(address: str) -> list[sock_diag.TcpSocket]:
     return [one for one in sockets if any(_overlap(each, one) for each in hosts)]
 
 
-def require(addresses: Sequence[str], known: Collection[Address], own: Sequence[Process], program: str) -> None:
+def require(said: Mapping[str, str], known: Collection[Address], own: Sequence[Process], program: str) -> None:
     """
-    Raise UsageError if somebody else listens on one of these; ours has the ports of the addresses `known` already.
+    Raise UsageError if somebody else listens on one of these addresses, each with its key; ours has those `known`.
 
     Where nginx's program is a script, which may run it in another network namespace, only another project counts.
     """
     ours = {(port, ":" in host) for host, port in known}
-    for address in addresses:
+    for address, key in said.items():
         new = (listen.port(address), address.startswith("[")) not in ours
-        if new and (found := taken(address, own)) and (found.is_project or not interpreter.is_script(program)):
+        if new and (found := taken(address, own, key)) and (found.is_project or not interpreter.is_script(program)):
             raise UsageError(found.words, hint=found.fix)
 
 
@@ -104,19 +109,42 @@ def require_bindable(addresses: Sequence[str], bound: Collection[Address]) -> No
             if _ALL & {old, new}:
                 raise UsageError(
                     f"nginx listens on port {port} of {_shown(old)} and cannot change to {_shown(new)} while it runs",
-                    hint="`zddeploy down`, then `zddeploy` (`zddeploy up` would start it on the address of before)",
+                    hint=_RESTART,
                 )
+
+
+def require_families(
+    new: Collection[int], before: Collection[int], said: Collection[str], own: Sequence[Process]
+) -> None:
+    """
+    Raise UsageError if a socket of these processes would have to begin, or to cease, to take IPv4 beside IPv6.
+
+    A running nginx keeps its sockets as they were opened. At a reload to `ipv6only=off` it closes that of IPv4 without
+    a word, and visitors are refused; the other way round it cannot bind IPv4 (tried with 1.22 and 1.31). `new` and
+    `before` are the ports with `ipv6only=off`, in the text to come and in the one in place.
+    """
+    if not (new or before):
+        return
+    inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
+    for port in sorted({listen.port(address) for address in said}):
+        kept = [one.has_ipv4 for one in sock_diag.listening_on(port) if one.inode in inodes]
+        meant = port in new
+        if kept and any(kept) != meant and (port in before) != meant:
+            what, why = ("to", "IPv4 would be lost") if meant else ("from", "one socket has both IPv4 and IPv6")
+            raise UsageError(
+                f"nginx cannot change {what} listen [::]:{port} ipv6only=off while it runs: {why}", hint=_RESTART
+            )
 
 
 def _shown(host: str) -> str:
     return "every address" if host in _ALL else host
 
 
-def require_here(addresses: Sequence[str], own: Sequence[Process], program: str) -> None:
-    """Raise UsageError if one of these addresses is not this machine's, so that nginx could not listen there."""
-    for address in addresses:
+def require_here(said: Mapping[str, str], own: Sequence[Process], program: str) -> None:
+    """Raise UsageError if one of these addresses, each with its key, is not an address of this machine."""
+    for address, key in said.items():
         if problem := elsewhere(address, own, program):
-            raise UsageError(problem, hint=CHANGE_LISTEN)
+            raise UsageError(problem, hint=change_listen(key))
 
 
 def elsewhere(address: str, own: Sequence[Process], program: str) -> str | None:

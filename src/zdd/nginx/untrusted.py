@@ -1,18 +1,19 @@
-"""Who says X-Forwarded-Proto to zdd's own nginx although nobody has said whether to believe it."""
+"""Who says X-Forwarded-Proto to zdd's own nginx, and is believed or not without anybody's having meant it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
-from zdd.conf.networks import PRIVATE
+from zdd.conf.networks import PRIVATE, part_of_all
 from zdd.finding import Finding, warning
 from zdd.host import files
-from zdd.nginx.config.trust import Trust
+from zdd.nginx.config.trust import Trust, networks
 
 _LINE = re.compile(r"zdd: \S+ X-Forwarded-Proto from ([0-9a-fA-F.:]+) at ([0-9a-fA-F.:]+): ")
 _LINES, _MOST = 2000, 1 << 20  # of the log: its last lines, and bytes
 _SHOWN = 3
+_WIDE = 1 / 16  # of all addresses: no operator of proxies has so many; 2000::/3 is all of the IPv6 internet
 _THIS_MACHINE = ("127.", "::1")
 _PAGE = "docs/guides/behind-a-proxy.md"
 
@@ -30,8 +31,10 @@ def is_about(line: str) -> bool:
 
 
 def findings(trust: Trust, log: str) -> Iterator[Finding]:
-    """Yield what a deploy and `check` say as long as `trusted_proxies` is not set."""
+    """Yield what a deploy and `check` say as long as `trusted_proxies` is not set, or names the whole internet."""
     peers = seen(log) if trust.asks else []
+    if trust.proxies:
+        yield from _too_many(trust)
     if trust.proxies is None:
         yield warning(
             "X-Forwarded-For and -Proto of every visitor are believed, as before 0.2"
@@ -56,3 +59,21 @@ def _written(peers: Sequence[str]) -> str:
         return f'trusted_proxies = "{PRIVATE}", or the addresses of the proxies before this machine (see {_PAGE})'
     names = ", ".join(f'"{name}"' for name in (PRIVATE, *peers[:_SHOWN]))
     return f'trusted_proxies = [{names}] with all addresses of that proxy, or "{PRIVATE}" if it is none (see {_PAGE})'
+
+
+def _too_many(trust: Trust) -> Iterator[Finding]:
+    """Yield what follows from a `trusted_proxies` that has so many addresses that visitors are among them."""
+    parts = part_of_all(networks(trust.proxies or ()))
+    wide = [f"{_percent(part)} of {family}" for family, part in parts.items() if part >= _WIDE]
+    if wide:
+        yield warning(
+            f"trusted_proxies has {' and '.join(wide)}: visitors are believed as if they were proxies",
+            "a visitor can say in X-Forwarded-* to be somebody else, or to have come by https: apps, limits by address "
+            "and the access log take it for true",
+            f'name the proxies before this machine, or "{PRIVATE}" (see {_PAGE}); it is safe only where a firewall '
+            "lets nobody but your proxies in",
+        )
+
+
+def _percent(part: float) -> str:
+    return "every address" if part == 1 else f"{part:.0%} of all addresses"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.certificates import Authority, Issued, private
 from zdd.conf import read
+from zdd.conf.nginx_section import NginxSection
 from zdd.conf.schema import Config
 from zdd.nginx.certificates import choice, faults, report
 from zdd.paths import Paths
@@ -99,6 +101,30 @@ def test_dates_are_looked_at(tmp_path: Path, days: float, age: float, expected: 
 
     with pytest.raises(AssertionError, match=expected):
         assert said(config) == []
+
+
+def test_one_that_is_not_valid_yet_is_told_with_the_clock(tmp_path: Path) -> None:
+    config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, age=-2))
+
+    (found,) = certificate_findings.of_files(config, Paths(config))
+
+    assert found.fix.startswith("set the clock (`timedatectl`) if it is wrong; else put a new one at ")
+    assert certificate_findings._cure(config, found.what) == found.fix
+    issued_by_authority = msgspec.structs.replace(config, nginx=NginxSection(https="auto"))
+    assert certificate_findings._cure(issued_by_authority, found.what).endswith("if it is wrong; else wait until then")
+
+
+@pytest.mark.parametrize("kind", ["ECDSA", "RSA"])
+def test_keys_of_both_kinds_are_compared_with_their_certificates(tmp_path: Path, kind: str) -> None:
+    issued = Authority().issue(tmp_path, *HOSTS, rsa=kind == "RSA")
+    config = configured(tmp_path, issued)
+    assert said(config) == []
+
+    certificate = issued.certificate.read_text()
+    Authority().issue(tmp_path, *HOSTS, rsa=True)
+    issued.certificate.write_text(certificate)
+    (found,) = said(config)
+    assert "do not belong together: the key is another certificate's" in found
 
 
 def test_a_key_that_everybody_can_read_is_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def findings(config: Config, paths: Layout) -> Iterator[Finding]:
     for state in report.states(config, paths):
         hosts = ", ".join(state.hosts) or "every host"
         if state.problem and not new:
-            yield error(state.problem, _BROWSERS, _cure(config))
+            yield error(state.problem, _BROWSERS, _cure(config, state.problem))
         elif state.warning and not new:
             yield warning(state.warning, "then browsers refuse to show the site", _cure(config))
         elif state.days_left is not None and not state.problem:
@@ -88,7 +88,7 @@ def of_files(config: Config, paths: Layout) -> Iterator[Finding]:
 def _dates(config: Config, first: X509) -> Iterator[Finding]:
     what, now = f"certificate {config.nginx.certificate}", time.time()
     for problem in x509.refused(first, [], now):
-        yield error(f"{what} {problem}", _EXPIRED, _cure(config))
+        yield error(f"{what} {problem}", _EXPIRED, _cure(config, problem))
     left = int((first.ends - now) // report.DAY)
     if 0 <= left < SOON and now < first.ends:
         yield warning(f"{what} expires in {left} days", "then browsers refuse to show the site", _cure(config))
@@ -149,7 +149,9 @@ def _changeable(config: Config, key: str) -> str | None:
     return None if place == reach.changeable(str(config.path), 0, 0) else place
 
 
-def _cure(config: Config) -> str:
-    if config.nginx.certificate:
-        return f"put a new one at {config.nginx.certificate}, then `zddeploy`"
-    return "`zddeploy certificates renew`"
+def _cure(config: Config, problem: str = "") -> str:
+    own = f"put a new one at {config.nginx.certificate}, then `zddeploy`" if config.nginx.certificate else ""
+    if x509.TOO_EARLY in problem:
+        # An authority dates its certificates back, so the clock is wrong nearly always. Such a one is not due for renewal.
+        return f"set the clock (`timedatectl`) if it is wrong; else {own or 'wait until then'}"
+    return own or "`zddeploy certificates renew`"

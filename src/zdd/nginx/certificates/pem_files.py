@@ -18,6 +18,9 @@ from zdd.nginx.certificates.store import FILES, CertificateStore, Pair
 _LARGEST = 1 << 20  # bytes
 _KINDS = {"certificate": "CERTIFICATE-----", "certificate_key": "PRIVATE KEY-----"}  # the end of a line in PEM
 
+# What OpenSSL says of the key of another certificate; the latter, if one is of RSA and the other of ECDSA.
+_MISMATCHES = ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
+
 
 class _Encrypted(Exception):  # noqa: N818 -- what the key is
     """The key asks for a password."""
@@ -97,7 +100,7 @@ def require_match(nginx: NginxSection, pair: Pair) -> None:
             hint=f"write it without: `openssl pkey -in {key} -out NEW.pem`",
         ) from None
     except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
+        if error.reason in _MISMATCHES:
             raise UsageError(
                 f"{both} do not belong together: the key is another certificate's",
                 hint="the host's own certificate must be the first in its file, before those of its chain",

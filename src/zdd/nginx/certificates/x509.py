@@ -56,6 +56,9 @@ class X509(NamedTuple):
         return host in self.names or above in self.names
 
 
+TOO_EARLY = "is valid only from"  # how `refused` says that it is not valid yet
+
+
 def read(pem: str) -> list[X509]:
     """Return the certificates in their order. Raises ValueError if there is none, or one that cannot be read."""
     found = []
@@ -74,7 +77,7 @@ def refused(certificate: X509, hosts: Sequence[str], now: float) -> Iterator[str
     if now >= certificate.ends:
         yield f"has expired, on {_day(certificate.ends)}"
     if now < certificate.begins:
-        yield f"is valid only from {_day(certificate.begins)} on (is this machine's clock right?)"
+        yield f"{TOO_EARLY} {_day(certificate.begins)} on (is this machine's clock right?)"
     # What a regular expression or a wildcard at the end matches, nobody can compare.
     known = [host for host in hosts if not host.startswith("~") and not host.endswith("*")]
     if missing := [host for host in known if not certificate.covers(host)]:

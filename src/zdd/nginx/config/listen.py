@@ -144,6 +144,17 @@ def sockets(directives: list[Directive]) -> set[Address]:
     }
 
 
+def of_both_families(directives: list[Directive]) -> set[int]:
+    """
+    Return the ports of which one socket is to take every address of IPv6 and of IPv4.
+
+    >>> of_both_families(parse("listen [::]:80 ipv6only=off; listen [::]:81; listen 82;"))
+    {80}
+    """
+    known = filter(None, (parsed(said.args) for said in every(directives, "listen")))
+    return {listen.port for listen in known if listen.host == "::" and "ipv6only=off" in listen.words}
+
+
 def written(address: Address) -> str:
     """
     Return the argument of a `listen`; every address of IPv4 is none.

@@ -77,6 +77,10 @@ class ManagedText(Protocol):
     def listen(self) -> list[str]:
         """Return the addresses that nginx listens on."""
 
+    def of_both_families(self) -> set[int]:
+        """Return the ports of which one socket is to take IPv6 and IPv4; zdd's own text has one for each."""
+        return set()
+
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request through nginx to each of these services, or why none is known."""
 

@@ -35,6 +35,11 @@ def secure(config: Config) -> list[str]:
     return listen.everywhere(config.nginx.https_listen, ipv6.is_there())
 
 
+def key_of(address: str, config: Config) -> str:
+    """Return the key of [nginx] that an address of nginx's stands in."""
+    return "https_listen" if address in secure(config) else "listen"
+
+
 def notices(config: Config, paths: Layout) -> Iterator[Finding]:
     """Yield a notice if nginx listens on every address although no `listen` says so, or begins to, with IPv6."""
     if not config.is_reached:

@@ -73,6 +73,10 @@ class TemplateText(ManagedText):
         """Return the addresses of the template."""
         return [listen.written(address) for address in sorted(listen.sockets(self.directives()))]
 
+    def of_both_families(self) -> set[int]:
+        """Return the ports of which one socket is to take IPv6 and IPv4."""
+        return listen.of_both_families(self.directives())
+
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request that arrives at each service by what the template says, or why there is none."""
         from zdd.nginx.config import visit  # here, because only the gate and `check` ask

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -32,10 +33,10 @@ def channel(project: Project) -> grpc.Channel:
 
 
 class Callers:
-    """Some clients, each with one connection: they call, and talk in streams, until they are told to end."""
+    """Some clients, each with one connection: they make calls of one of the four kinds until they are told to end."""
 
-    def __init__(self, project: Project, count: int = 8) -> None:
-        self.project = project
+    def __init__(self, connect: Callable[[], grpc.Channel], count: int = 8) -> None:
+        self._connect = connect
         self.failed: list[str] = []
         self.calls = 0
         self.versions: set[bytes] = set()
@@ -53,10 +54,11 @@ class Callers:
             thread.join()
 
     def _call(self, number: int) -> None:
-        with channel(self.project) as own:
+        kind = (self._ask, self._talk, self._listen, self._tell)[number % 4]
+        with self._connect() as own:
             while not self._over.is_set():
                 try:
-                    self._talk(own) if number % 2 else self._ask(own)
+                    kind(own)
                     self.calls += 1
                 except (grpc.RpcError, AssertionError) as error:
                     self.failed.append(repr(error))
@@ -66,21 +68,32 @@ class Callers:
         sleep(0.005)
 
     def _talk(self, own: grpc.Channel) -> None:
-        def words() -> Iterator[bytes]:
-            for number in range(10):
-                sleep(0.02)
-                yield b"%d" % number
+        all_of_one_version(own.stream_stream("/shop.Shop/Echo")(words(), timeout=PATIENCE))
 
-        heard = list(own.stream_stream("/shop.Shop/Echo")(words(), timeout=PATIENCE))
-        assert len({answer.split()[0] for answer in heard}) == 1, heard
-        assert [answer.split()[1] for answer in heard] == [b"%d" % number for number in range(10)]
+    def _listen(self, own: grpc.Channel) -> None:
+        all_of_one_version(own.unary_stream("/shop.Shop/Count")(b"10", timeout=PATIENCE))
+
+    def _tell(self, own: grpc.Channel) -> None:
+        assert own.stream_unary("/shop.Shop/Sum")(words(), timeout=PATIENCE).split()[1] == b"10"
+
+
+def words() -> Iterator[bytes]:
+    for number in range(10):
+        sleep(0.02)
+        yield b"%d" % number
+
+
+def all_of_one_version(stream: Iterable[bytes]) -> None:
+    heard = list(stream)
+    assert len({answer.split()[0] for answer in heard}) == 1, heard
+    assert [answer.split()[1] for answer in heard] == [b"%d" % number for number in range(10)]
 
 
 def test_no_call_and_no_stream_is_lost_over_many_deploys(project: Project) -> None:
     newer(project, service("rpc", **RPC))
     project.zddeploy()
 
-    with Callers(project) as callers:
+    with Callers(partial(channel, project)) as callers:
         for number in range(2, DEPLOYS + 2):
             version(project, number)
             said = project.zddeploy().stdout

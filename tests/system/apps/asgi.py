@@ -1,7 +1,8 @@
 """
 A small ASGI app: GET /, POST /echo, GET /slow and /stream, WebSockets at /ws; VERSION is read once, at its start.
 
-/half/FILE is a megabyte whose second half comes once the file is there, /events/FILE sends events until then.
+/half/FILE is a megabyte whose second half comes once the file is there, /events/FILE sends events until then, and
+/silent/FILE says nothing until then.
 """
 
 import asyncio
@@ -31,6 +32,8 @@ async def answer(path, receive, send):
     if path.startswith(("/half/", "/events/")):
         await last(path.split("/")[1], path.split("/")[2], send)
         return
+    while path.startswith("/silent/") and not os.path.exists(path.split("/")[2]):
+        await asyncio.sleep(0.02)
     if path == "/slow":
         await asyncio.sleep(0.5)
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})

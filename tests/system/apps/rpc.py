@@ -1,7 +1,8 @@
 """
 A gRPC service: `rpc.py PATH`; `rpc.py --ask PATH` asks it and exits 0 when it is well.
 
-/shop.Shop/Version answers with what VERSION held at its start, /shop.Shop/Echo with each message it is sent. With
+/shop.Shop/Version answers with what VERSION held at its start, /shop.Shop/Echo with each message it is sent, Count with
+as many messages as it is told, one every 20 ms, and Sum with the length of all that it is sent. With
 HEALTH in its environment there is also grpc.health.v1.Health/Check: its answer has that number as its status, or, for a
 word, fails with that status of gRPC.
 """
@@ -10,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,7 +30,17 @@ def main(path):
             yield version + b" " + request
         context.set_trailing_metadata((("x-release", version.decode()),))
 
-    methods = {"Version": grpc.unary_unary_rpc_method_handler(ask), "Echo": grpc.stream_stream_rpc_method_handler(echo)}
+    def count(request, context):
+        for number in range(int(request)):
+            time.sleep(0.02)
+            yield version + b" %d" % number
+
+    methods = {
+        "Version": grpc.unary_unary_rpc_method_handler(ask),
+        "Echo": grpc.stream_stream_rpc_method_handler(echo),
+        "Count": grpc.unary_stream_rpc_method_handler(count),
+        "Sum": grpc.stream_unary_rpc_method_handler(lambda requests, _: version + b" %d" % sum(map(len, requests))),
+    }
     server = grpc.server(ThreadPoolExecutor(16))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Shop", methods),))
     if health := os.environ.get("HEALTH"):

@@ -345,7 +345,8 @@ def settles(crashed: Asleep) -> None:
     leftover = [instance for instance in world.instances.values() if instance.name not in current.instances]
     assert all(instance.state == "warm" for instance in leftover)
     warm = {instance.name for instance in leftover}
-    assert any(warm <= set(table.instances) for table in ways_back(project, current)), "more than one generation is left"
+    generations = [set(table.instances) for table in ways_back(project, current)]
+    assert any(warm <= generation for generation in generations), "more than one generation is left"
     recorded = project.snapshots.headers().keys()
     assert current.deploy in recorded, "a committed deploy has no snapshot"
     assert recorded <= set(project.tables.numbers()), "a failed deploy has left a snapshot"
@@ -355,7 +356,7 @@ def settles(crashed: Asleep) -> None:
 
 
 def ways_back(project: Project, current: Manifest) -> list[Manifest]:
-    """Return the table that was replaced, and after a restart also that of the version before, where a rollback goes."""
+    """Return the table that was replaced, and after a restart that of the version before, where a rollback goes."""
     older = replaced = project.tables.before(current)
     while older and (older.origin or older.deploy) == (current.origin or current.deploy):
         older = project.tables.before(older)

@@ -378,10 +378,17 @@ BUGS = [
     Bug(
         "nginx follows the slot of a static site anew for each file that it looks for",
         "nginx/config/static.py",
-        "set {_ROOT} $realpath_root;",
-        "set {_ROOT} $document_root;",
+        "default $realpath_root;",
+        "default $document_root;",
         "tests/nginx/config/test_static.py::"
         "test_a_page_that_is_a_file_in_one_release_and_a_folder_in_the_other_is_always_there[system-/]",
+    ),
+    Bug(
+        "nginx resolves the slot of a static site once to measure the path, and again to copy it",
+        "nginx/config/static.py",
+        "set {_ROOT} $zdd_resolved;",
+        "set {_ROOT} $realpath_root;",
+        "tests/nginx/config/test_static.py::test_releases_whose_paths_differ_in_length[system]",
     ),
     Bug(
         "a name that a person may have given is kept by browsers for a year",

@@ -19,6 +19,8 @@ from zdd.deploy import recovery, requests
 from zdd.deploy.deploy import carry_out
 from zdd.deploy.plan import Request
 from zdd.errors import DeployFailed, ZddError
+from zdd.project import Project
+from zdd.routing.manifest import Manifest
 
 from .commands import deploy
 from .full import Full, filesystem
@@ -65,6 +67,12 @@ def back(world: World) -> object:
     return carry_out(project, requests.rollback(project, None))
 
 
+def again(world: World) -> object:
+    project = world.project(load(world.folder))
+    recovery.finish_interrupted(project)
+    return carry_out(project, requests.restart(project, ()))
+
+
 def failing(step: str, version: Change = new_version) -> Change:
     def change(world: World) -> object:
         world.failing = step
@@ -106,6 +114,8 @@ CASES: dict[str, tuple[str, str, Change]] = {
     "stop-first, unreachable through nginx": (STOP, STOP, failing("check")),
     "stop-first from now on": (WEB, STOP, new_version),
     "rollback": (WEB + UNIX, WEB + UNIX, back),
+    "restart": (WEB + UNIX, WEB + UNIX, again),
+    "restart, nothing is warm": (COLD, COLD, again),
     "classic beside an app": (OLD + TWO, OLD + TWO, new_version),
     "broken": (WEB + API, WEB + API, broken("api")),
     "nginx refuses": (WEB + API, WEB + API, failing("proxy")),
@@ -115,6 +125,7 @@ CASES: dict[str, tuple[str, str, Change]] = {
     "a static site beside others": (WEB + API + SITE, WEB + API + SITE, new_release),
     "a static site, unreachable through nginx": (WEB + SITE, WEB + SITE, failing("check", new_release)),
     "a static site, rolled back": (WEB + SITE, WEB + SITE, back),
+    "a static site beside an app, restarted": (WEB + SITE, WEB + SITE, again),
     "a static site more": (WEB + BUILT, WEB + SITE, new_release),
     "a static site less": (WEB + SITE, WEB + BUILT, new_release),
     "an app becomes a static site": (WEB + AS_APP, WEB + SITE, new_release),
@@ -318,8 +329,8 @@ def state(world: World, name: str) -> str:
 
 def settles(crashed: Asleep) -> None:
     """
-    Check the invariants after a recovery: nothing is pending, at most one generation is warm, and a second recovery
-    changes nothing. There is a snapshot of what serves, and none of a failed deploy.
+    Check the invariants after a recovery: nothing is pending, at most one generation is warm, and that one serves a
+    rollback; a second recovery changes nothing. There is a snapshot of what serves, and none of a failed deploy.
     """
     world = crashed.awake()
     recover(world)
@@ -333,12 +344,20 @@ def settles(crashed: Asleep) -> None:
         assert world.instances[name].state == "serving", "the table names an instance that does not serve"
     leftover = [instance for instance in world.instances.values() if instance.name not in current.instances]
     assert all(instance.state == "warm" for instance in leftover)
-    before = project.tables.before(current)
-    assert before is not None
-    assert {instance.name for instance in leftover} <= set(before.instances), "more than one generation is left"
+    warm = {instance.name for instance in leftover}
+    generations = [set(table.instances) for table in ways_back(project, current)]
+    assert any(warm <= generation for generation in generations), "more than one generation is left"
     recorded = project.snapshots.headers().keys()
     assert current.deploy in recorded, "a committed deploy has no snapshot"
     assert recorded <= set(project.tables.numbers()), "a failed deploy has left a snapshot"
     once = world.asleep()
     recover(world)
     assert world.asleep() == once
+
+
+def ways_back(project: Project, current: Manifest) -> list[Manifest]:
+    """Return the table that was replaced, and after a restart that of the version before, where a rollback goes."""
+    older = replaced = project.tables.before(current)
+    while older and (older.origin or older.deploy) == (current.origin or current.deploy):
+        older = project.tables.before(older)
+    return [table for table in (replaced, older) if table]

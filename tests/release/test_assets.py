@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,24 @@ def test_no_link_leads_out_of_the_release(tmp_path: Path) -> None:
 
     expected = {f"{folder}/{name}": "app" for folder in ("built", "static") for name in ("app-1.js", "app.js")}
     assert tree(tmp_path / "assets") == expected
+
+
+def test_files_that_are_not_wanted_cost_no_look_at_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        write(tmp_path / f"release/{number}.html", "page")
+    write(tmp_path / "release/app.js", "app")
+    looks, lstat = list[str](), os.lstat
+
+    def look(path: str, **keys: Any) -> os.stat_result:
+        looks.append(path)
+        return lstat(path, **keys)
+
+    monkeypatch.setattr(os, "lstat", look)
+
+    assets.unite(str(tmp_path / "assets"), [str(tmp_path / "release")], ["."], lambda path: path.endswith(".js"))
+
+    assert tree(tmp_path / "assets") == {"app.js": "app"}
+    assert not [path for path in looks if str(path).endswith(".html")]
 
 
 def test_a_file_in_one_release_may_be_a_folder_in_the_next_and_back(tmp_path: Path) -> None:

@@ -31,12 +31,11 @@ def unite(
     wanted: dict[str, tuple[str, str]] = {}
     parents: set[str] = set()
     for release in releases:
-        for path, source in _files(release, folders):
-            if not is_wanted(path):
-                continue
+        top = os.path.realpath(release)
+        for path, source in _files(top, folders, is_wanted):
             above = list(_above(path))
             if path not in parents and wanted.keys().isdisjoint(above):
-                wanted.setdefault(path, (os.path.realpath(release), source))
+                wanted.setdefault(path, (top, source))
                 parents.update(above)
     files.open_folder(union, 0o755)
     for path, (top, source) in wanted.items():
@@ -47,9 +46,8 @@ def unite(
     return sorted(path for path in wanted if not os.lstat(f"{union}/{path}").st_mode & stat.S_IROTH)
 
 
-def _files(release: str, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the path in the release of each static file, and where its content is."""
-    top = os.path.realpath(release)
+def _files(top: str, folders: Sequence[str], is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """Yield the path in the release at `top` of each static file that is wanted, and where its content is."""
     for folder in folders:
         named, real = os.path.normpath(f"{top}/{folder}"), os.path.realpath(f"{top}/{folder}")
         if real != top and not _is_below(real, top):
@@ -57,11 +55,13 @@ def _files(release: str, folders: Sequence[str]) -> Iterator[tuple[str, str]]:
         for parent, _, names in os.walk(real):
             for name in names:
                 source = f"{parent}/{name}"
-                path = named + source[len(real) :]
+                path = f"{named}{source[len(real) :]}"[len(top) + 1 :]
+                if not is_wanted(path):  # first, since looking at thousands of files takes long
+                    continue
                 if os.path.islink(source):
                     source = os.path.realpath(source)
                 if os.path.isfile(source) and _is_below(source, top):
-                    yield path[len(top) + 1 :], source
+                    yield path, source
 
 
 def _is_below(path: str, top: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,6 +134,30 @@ def test_a_file_whose_name_tells_its_content_is_there_also_when_only_the_kept_on
     site.write("kept", "app.55e7cbb9ba48.js", "app")
 
     assert site.answers("/app.55e7cbb9ba48.js", kinds=1) == {(200, "app")}
+
+
+def test_releases_whose_paths_differ_in_length(house: House) -> None:
+    """nginx measures a value before it copies it: a slot that it resolves for each of the two gives half a path."""
+    site = Site(house)
+    for release, path in (("one", "d/" * 40 + "one"), ("two", "d/" * 60 + "two")):  # a switch falls in between
+        shutil.rmtree(site.folder / release)
+        site.write(path, "a.txt", release)
+        (site.folder / release).symlink_to(path)
+
+    assert site.answers("/a.txt") == {(200, "one"), (200, "two")}
+
+
+def test_a_folder_has_no_page_but_its_index(house: House) -> None:
+    site = Site(house, "/docs/")
+    for name in (".html", "sub/.html", "sub/a.txt"):
+        site.write("one", name, "hidden")
+    site.write("one", "full/.html", "hidden")
+    site.write("one", "full/index.html", "full")
+
+    found = {path: ask(house.port, f"/docs/{path}") for path in ("", "sub/", "full/", "sub", "none/", ".html")}
+
+    assert [answer.status for answer in found.values()] == [200, 404, 200, 301, 404, 404]
+    assert [found[path].body.decode() for path in ("", "full/")] == ["index of one", "full"]
 
 
 def test_nothing_is_served_while_the_slot_leads_nowhere(house: House) -> None:

@@ -20,9 +20,11 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 _FOUND = rf"~^(?:200|206|304) .*{hashed_names.FOR_EVER}"
 _CHARSET = "charset utf-8;"  # of text, as pages that say nothing of it are meant
 _HIDDEN = r"/\.(?!well-known(?:/|$))"
+_FOLDER = "/$"  # has its index.html alone: $uri.html is the hidden file .html there, and looking for it costs
 _ROOT = "$zdd_root"  # the folder of the release that answers a request
 
 HTTP_LINES = f"""\
+map "" $zdd_resolved {{ default $realpath_root; }}
 map "$status $uri" $zdd_cache {{ default no-cache; {quoted(_FOUND)} "{_FOR_EVER}"; }}
 map $zdd_cache $zdd_assets_cache {{ default $zdd_cache; no-cache ""; }}
 {brotli.HTTP_LINE}"""
@@ -80,6 +82,7 @@ def locations(where: str, service: str, site: StaticSite, files: Files) -> dict[
         *leads,
         tries,
         f"location ~ {quoted(_HIDDEN)} {{ {once} return 404; }}",
+        f"location ~ {quoted(_FOLDER)} {{ {once} try_files $uri/ {quoted(unknown)}; }}",
         f"location ~ {quoted(hashed_names.PATTERN)} {{ {once} {test}{' '.join([*leads, _kept_too(service)])} }}",
         *([f"location ~ {quoted(brotli.endings())} {{ {once} {test}{tries} }}"] if packs else []),
     ]
@@ -95,8 +98,11 @@ def _resolved_once(slot: str) -> str:
     of them would answer 404 for a page that both releases have. $realpath_root is of the block that it is in, so the
     block has the slot as its root; then nginx chooses the location again, with the variable set. Internal redirects
     keep the variable. If the slot leads nowhere, nginx gives up with 500 after ten rounds, and serves nothing.
+
+    nginx evaluates twice what it sets, to measure it and to copy it. $realpath_root would be resolved twice, and after
+    a switch in between the path would be cut off, or written past its end; $zdd_resolved keeps the first result.
     """
-    return f'if ({_ROOT} = "") {{ root {quoted(slot)}; set {_ROOT} $realpath_root; rewrite ^ $uri last; }}'
+    return f'if ({_ROOT} = "") {{ root {quoted(slot)}; set {_ROOT} $zdd_resolved; rewrite ^ $uri last; }}'
 
 
 def alone(where: str, site: StaticSite) -> str:

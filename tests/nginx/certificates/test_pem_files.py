@@ -106,12 +106,12 @@ def test_dates_are_looked_at(tmp_path: Path, days: float, age: float, expected: 
 def test_one_that_is_not_valid_yet_is_told_with_the_clock(tmp_path: Path) -> None:
     config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, age=-2))
 
-    (found,) = certificate_findings.of_files(config, Paths(config))
+    (found,) = faults.of_files(config, Paths(config))
 
     assert found.fix.startswith("set the clock (`timedatectl`) if it is wrong; else put a new one at ")
-    assert certificate_findings._cure(config, found.what) == found.fix
+    assert faults._cure(config, found.what) == found.fix
     issued_by_authority = msgspec.structs.replace(config, nginx=NginxSection(https="auto"))
-    assert certificate_findings._cure(issued_by_authority, found.what).endswith("if it is wrong; else wait until then")
+    assert faults._cure(issued_by_authority, found.what).endswith("if it is wrong; else wait until then")
 
 
 @pytest.mark.parametrize("kind", ["ECDSA", "RSA"])

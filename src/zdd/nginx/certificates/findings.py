@@ -155,6 +155,6 @@ def _changeable(config: Config, key: str) -> str | None:
 def _cure(config: Config, problem: str = "") -> str:
     own = f"put a new one at {config.nginx.certificate}, then `zddeploy`" if config.nginx.certificate else ""
     if x509.TOO_EARLY in problem:
-        # An authority dates its certificates back, so the clock is wrong nearly always. Such a one is not due for renewal.
+        # An authority dates its certificates back, so nearly always the clock is wrong; none is due for renewal.
         return f"set the clock (`timedatectl`) if it is wrong; else {own or 'wait until then'}"
     return own or "`zddeploy certificates renew`"

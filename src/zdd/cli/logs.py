@@ -118,10 +118,14 @@ def _show_output(
 def _nothing(project: Project, runs: bool) -> str:
     """Return that no instance has printed anything, and what else there is to read."""
     said = "nothing has been printed" if runs else "nothing is printed by static services, which run no program"
-    if project.config.nginx.owner or not project.config.is_reached:
+    if not project.config.is_reached:
         return said
-    errors = f", and nginx's errors are in {project.paths.nginx_log}" if files.size(project.paths.nginx_log) else ""
-    return f"{said}: `zddeploy logs --access` shows requests{errors}"
+    from zdd.operate import access_files  # here, because most instances have printed something
+
+    is_there = access_files.log_of(project.config, project.paths) is not None
+    access = "shows requests" if is_there else "says why there are no requests either"
+    errors = f"; nginx's errors are in {project.paths.nginx_log}" if files.size(project.paths.nginx_log) else ""
+    return f"{said}: `zddeploy logs --access` {access}{errors}"
 
 
 def _wanted(project: Project, logged: Mapping[str, list[str]]) -> Collection[str]:

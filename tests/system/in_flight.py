@@ -28,6 +28,9 @@ GRPC = """\
 location /shop.Shop/ {
     grpc_pass grpc://rpc;
     grpc_read_timeout 1h;
+    client_body_timeout 1h;
+    send_timeout 1h;
+    client_max_body_size 0;
 }
 """  # as docs/guides/grpc.md has it
 
@@ -178,6 +181,8 @@ def rpc(project: Project) -> Conversation:
         yield
         unary = channel.unary_unary("/shop.Shop/Version")
         assert unary(b"", timeout=PATIENCE) == (project.folder / "VERSION").read_bytes()
+        much = channel.stream_unary("/shop.Shop/Sum")(iter([b"x" * 1_000_000] * 3), timeout=PATIENCE)
+        assert much.endswith(b" 3000000"), "more than nginx takes of a request by default"
         going = False
         assert next(call) == first.replace(b"first", b"second")
         assert list(call) == []

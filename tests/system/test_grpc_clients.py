@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from time import sleep
 
 import grpc
 import pytest
@@ -74,3 +75,19 @@ def test_a_stream_that_outlives_drain_timeout_is_told_so(
     assert caught.value.code() == code
     assert answer == b"2"
     assert re.search(r"1 connection was cut", said)
+
+
+def test_a_client_that_is_slow_to_read_is_not_cut(project: Project) -> None:
+    """More than the buffers on the way hold; a request of HTTP is cut after nginx's send_timeout, here a second."""
+    project.write("own.conf", "send_timeout 1s;\n")
+    newer(project, service("rpc", **RPC), more='server_include = "own.conf"\n')
+    project.zddeploy()
+
+    def words() -> Iterator[bytes]:
+        yield from [b"x" * 100_000] * 100
+
+    with channel(project) as own:
+        stream = own.stream_stream("/shop.Shop/Echo")(words(), timeout=PATIENCE)
+        next(stream)
+        sleep(3)
+        assert len(list(stream)) == 99

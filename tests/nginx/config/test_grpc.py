@@ -53,4 +53,5 @@ def test_a_project_without_grpc_has_no_word_of_it() -> None:
 
 def test_a_stream_may_be_silent_for_an_hour_or_for_longer_where_requests_may() -> None:
     assert "grpc_read_timeout 3600s;" in text()
+    assert text().count("client_body_timeout 3600s; send_timeout 3600s;") == 2, "in each of the service's locations"
     assert "grpc_read_timeout 7200s;" in text(proxy_read_timeout=7200.0)

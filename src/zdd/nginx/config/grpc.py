@@ -37,9 +37,12 @@ def to(service: str) -> str:
     """
     Return the lines of a location that pass calls on to a service.
 
-    A stream of messages has no size, and may be silent: nginx would end it after client_body_timeout, a minute.
+    A stream of messages has no size, and may be silent: nginx would end it after client_body_timeout, a minute. And a
+    client that is slow to read (flow control) would be cut after send_timeout, a minute too.
     """
-    return f"grpc_pass grpc://{service}; client_max_body_size 0; client_body_timeout {round(_LONGEST_SILENCE)}s;"
+    silence = f"{round(_LONGEST_SILENCE)}s"
+    timeouts = f"client_body_timeout {silence}; send_timeout {silence};"
+    return f"grpc_pass grpc://{service}; client_max_body_size 0; {timeouts}"
 
 
 def problem(version: Version) -> str | None:

@@ -16,7 +16,7 @@ import msgspec
 
 from zdd import typed
 from zdd.errors import UsageError
-from zdd.host import foreign, guarded
+from zdd.host import files, foreign, guarded
 from zdd.typed import Damaged
 
 
@@ -39,7 +39,7 @@ class Claim(msgspec.Struct, frozen=True):
 
     def is_of(self, path: Path) -> bool:
         """Return whether the claim, one of our own, is on the file at this path."""
-        return self._names(path) or _same(self.conf, path)
+        return self._names(path) or files.is_same(self.conf, path)
 
     def is_void(self) -> bool:
         """Return whether the claimed file no longer exists."""
@@ -62,9 +62,9 @@ def of(path: Path, known: Claim | None) -> Claim:
     Of two paths to one file, the path through a link is kept: it stays valid when the link's target is replaced.
     """
     conf, spelled = str(path), _as_spelled(path)
-    if known and os.path.realpath(path) == conf and _same(known.conf, path):
+    if known and os.path.realpath(path) == conf and files.is_same(known.conf, path):
         conf = known.conf
-    if known and known.known_as and spelled == str(path) and _same(known.known_as, path):
+    if known and known.known_as and spelled == str(path) and files.is_same(known.known_as, path):
         spelled = known.known_as
     return Claim(conf, spelled if spelled != conf else None, _file(path))
 
@@ -168,13 +168,6 @@ def claimed_by(path: Path, project: str, uid: int) -> str | None:
         if claim and claim.covers(path):
             return folder
     return None
-
-
-def _same(known: str, path: Path) -> bool:
-    try:
-        return os.path.samefile(known, path)
-    except OSError:
-        return False
 
 
 def _file(path: Path) -> tuple[int, int] | None:

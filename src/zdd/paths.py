@@ -10,7 +10,7 @@ from zdd import claims, living, usable
 from zdd.claims import Claim
 from zdd.conf.schema import Config
 from zdd.errors import UsageError
-from zdd.host import files
+from zdd.host import files, trees
 from zdd.host.clock import boot_id
 from zdd.instances.name import name_of
 from zdd.layout import Layout
@@ -173,4 +173,4 @@ def _choose(state: str, project: str) -> str:
 def _remove_tree(folder: str) -> None:
     """Remove a folder as far as possible: files that an app left must not fail a command."""
     with contextlib.suppress(OSError):
-        files.remove_tree(folder)
+        trees.remove(folder)

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import itertools
 import os
-import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -98,16 +95,3 @@ def test_folders_have_their_mode_whatever_the_umask_says(tmp_path: Path) -> None
         os.umask(old)
 
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("tables", "tables/1/web")] == [0o711, 0o711]
-
-
-def test_folders_however_deep_are_removed_also_where_each_pass_takes_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A machine that is busy with others costs wall-clock time, and nobody adds to the tree meanwhile."""
-    times = SimpleNamespace(monotonic=itertools.count(0.0, 100.0).__next__, thread_time=time.thread_time)
-    monkeypatch.setattr(files, "time", times)
-    os.makedirs(tmp_path / "tree" / "/".join("d" * 300))
-
-    files.remove_tree(str(tmp_path / "tree"))
-
-    assert os.listdir(tmp_path) == []

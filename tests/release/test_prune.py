@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.host import files
+from zdd.host import trees
 from zdd.release.releases import Releases
 
 from .house import House, Repository, write
@@ -76,7 +76,7 @@ def test_pruning_never_leaves_half_of_a_complete_release(
         assert path == releases.path(oldest)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "remove_tree", die)
+    monkeypatch.setattr(trees, "remove", die)
     with pytest.raises(KeyboardInterrupt):
         releases.prune(releases.ids(), set())
     assert not releases.is_complete(oldest)
@@ -90,14 +90,14 @@ def test_what_cannot_be_removed_is_told_and_does_not_stop_the_rest(
     house: House, repository: Repository, releases: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = build(house, repository, releases, 4)
-    remove = files.remove_tree
+    remove = trees.remove
 
     def fail(path: str) -> None:
         if path == releases.path(built[0]):
             raise OSError(errno.EPERM, "Operation not permitted", f"{path}/file")
         remove(path)
 
-    monkeypatch.setattr(files, "remove_tree", fail)
+    monkeypatch.setattr(trees, "remove", fail)
 
     assert releases.prune(releases.ids(), set()) == [built[1]]
     assert f"cannot remove release {built[0]}: {releases.path(built[0])}/file: Operation" in house.notices[0]
@@ -148,9 +148,9 @@ def test_removing_follows_no_link(tmp_path: Path) -> None:
     (folder / "link").symlink_to(tmp_path / "outside")
     (tmp_path / "top").symlink_to(tmp_path / "outside")
 
-    files.remove_tree(str(folder))
-    files.remove_tree(str(tmp_path / "top"))
-    files.remove_tree(str(tmp_path / "never was"))
+    trees.remove(str(folder))
+    trees.remove(str(tmp_path / "top"))
+    trees.remove(str(tmp_path / "never was"))
 
     assert os.listdir(tmp_path / "outside") == ["file"]
     assert not folder.exists()
@@ -159,12 +159,12 @@ def test_removing_follows_no_link(tmp_path: Path) -> None:
 
 def test_folders_closed_to_writing_are_removed_by_their_owner(tmp_path: Path) -> None:
     script = (
-        "import os; from zdd.host import files\n"
+        "import os; from zdd.host import trees\n"
         "if os.geteuid() == 0: os.chown('.', 12345, 12345); os.setuid(12345)\n"
         "os.makedirs('release/a/b'); open('release/a/b/file', 'w').close()\n"
         "os.makedirs('outside', 0o555); os.symlink('../../outside', 'release/a/link')\n"
         "for path, mode in (('a/b', 0o555), ('a', 0o000), ('', 0o555)): os.chmod('release/' + path, mode)\n"
-        "files.remove_tree('release')\n"
+        "trees.remove('release')\n"
         "assert os.listdir() == ['outside'] and os.stat('outside').st_mode & 0o777 == 0o555\n"
     )
 

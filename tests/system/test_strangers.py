@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import eventually
-from zdd.host import files
+from zdd.host import trees
 from zdd.release import assets, disk, shared
 
 from . import code
@@ -137,7 +137,7 @@ def test_a_seed_on_another_disk_is_led_nowhere_either(
                     shared.link(str(release), str(state / "shared"), ["media"], lambda _: None)
                 except FileExistsError:  # he was in time, and the deploy fails by it
                     continue
-                files.remove_tree(f"{disk_of_theirs}/media")
+                trees.remove(f"{disk_of_theirs}/media")
                 (release / "media").unlink()
     finally:
         shutil.rmtree(disk_of_theirs)
@@ -193,17 +193,17 @@ def test_an_apps_static_files_are_united_without_files_of_others(project: Projec
 def test_removing_what_somebody_swaps_and_adds_to_ends_and_spares_what_is_not_his(
     project: Project, secret: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_PATIENCE", 0.3)
+    monkeypatch.setattr(trees, "_PATIENCE", 0.3)
     for number in range(10):
         tree = project.folder / f"trees/{number}"
         project.write(f"trees/{number}/own/file", "own")
         give(tree, *tree.rglob("*"))
         with attacking(SWAP, tree / "own", secret.parent), attacking(ADD, tree):
             try:
-                files.remove_tree(str(tree))
+                trees.remove(str(tree))
             except OSError:  # he added faster than it was removed
                 assert tree.exists()
-        files.remove_tree(str(tree))
+        trees.remove(str(tree))
         assert not tree.exists()
 
     assert secret.read_text() == "secret"
@@ -216,7 +216,7 @@ def test_nested_folders_are_removed_however_deep(project: Project) -> None:
     with attacking(NEST, tree, "5000"):
         pass
 
-    files.remove_tree(str(tree))
+    trees.remove(str(tree))
 
     assert not tree.exists()
 

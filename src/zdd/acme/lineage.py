@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zdd.acme import answer, certificates
 from zdd.acme.answer import Answer
 from zdd.acme.certificates import Held
-from zdd.host import files
+from zdd.host import files, trees
 from zdd.nginx.certificates.store import Pair
 
 _FILES = ("cert.pem", "chain.pem", "fullchain.pem", "privkey.pem")
@@ -34,7 +34,7 @@ class Folders(NamedTuple):
         files.make_folder(self.webroot, 0o755)
         if not self._is_whole(host):
             for path in (f"{self._config}/live/{host}", f"{self._config}/archive/{host}", self._settings(host)):
-                files.remove_tree(path)
+                trees.remove(path)
 
     @property
     def options(self) -> list[str]:

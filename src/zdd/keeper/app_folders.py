@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from zdd.host import files, proc, process
+from zdd.host import files, proc, process, trees
 from zdd.keeper.part import Part
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ class AppFolders(Part):
         for folder in self.all():
             try:
                 for name in os.listdir(folder):
-                    files.remove_tree(f"{folder}/{name}")
+                    trees.remove(f"{folder}/{name}")
             except OSError:  # the app still adds to it: the next look finds it
                 pass
 
@@ -73,7 +73,7 @@ class AppFolders(Part):
         """Remove the folders of sockets that the app has shut down, before it is started again."""
         for folder in sorted(self.all(), key=_number)[:-1]:
             try:
-                files.remove_tree(folder)
+                trees.remove(folder)
             except OSError:
                 pass
 

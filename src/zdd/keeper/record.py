@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from zdd.host import files, foreign
+from zdd.host import files, foreign, trees
 from zdd.host import light_json as json
 from zdd.host.process import Process
 from zdd.keeper import VERSION
@@ -180,7 +180,7 @@ def remove(folder: str, *paths: str) -> None:
     The app may still write into the folder: then the rest of it is left to the next command.
     """
     try:
-        files.remove_tree(folder)
+        trees.remove(folder)
     except OSError:
         pass
     for path in paths:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 
-from zdd.host import files
+from zdd.host import files, trees
 from zdd.release import disk
 
 
@@ -79,11 +79,11 @@ def _put(top: str, source: str, union: str, path: str) -> None:
         return
     for folder in (f"{union}/{above}" for above in reversed(list(_above(path)))):
         if os.path.islink(folder) or not os.path.isdir(folder):
-            files.remove_tree(folder)  # a file in an old release, but a folder in this one
+            trees.remove(folder)  # a file in an old release, but a folder in this one
             os.mkdir(folder, 0o755)
     if os.path.isdir(target):
-        files.remove_tree(target)
-    files.remove_tree(temporary)
+        trees.remove(target)
+    trees.remove(temporary)
     with disk.inside(top, os.path.dirname(source)[len(top) + 1 :], make=False) as folder:
         _take(f"{folder}/{os.path.basename(source)}", temporary)
     if not stat.S_ISREG(os.lstat(temporary).st_mode):
@@ -103,4 +103,4 @@ def _remove_others(union: str, wanted: set[str]) -> None:
         for name in folders + names:
             path = f"{parent}/{name}"
             if path[len(union) + 1 :] not in wanted:
-                files.remove_tree(path)
+                trees.remove(path)

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 
-from zdd.host import files
+from zdd.host import files, trees
 from zdd.host.command import Commands, Result
 from zdd.release.source import GIT
 from zdd.release.unreachable import gist
@@ -70,7 +70,7 @@ class Checkout:
         """Return the error for what git has printed; a damaged mirror is removed."""
         output = self.output()
         if DAMAGED.search("\n".join(output)):
-            files.remove_tree(self.mirror)
+            trees.remove(self.mirror)
             hint = f"the copy of the repository in {self.mirror} was damaged and is removed: deploy again"
             return self.failed(gist(output), hint)
         if filtered := _FILTERED.search("\n".join(output)):

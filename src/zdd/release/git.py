@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from zdd.errors import DeployFailed, UsageError, ZddError
-from zdd.host import files
+from zdd.host import files, trees
 from zdd.host.command import Commands, Result
 from zdd.release import git_environment, lfs, source, submodules, work
 from zdd.release.checkout import DAMAGED, Checkout
@@ -78,7 +78,7 @@ class Mirror:
         """
         into = f"{self.path}/checkout" if self.prefix else folder
         if self.prefix:
-            files.remove_tree(into)
+            trees.remove(into)
             os.mkdir(into, 0o755)
         tree = Checkout(self.path, commit, self.prefix, into, self.commands, self._env, self.interrupt, log)
         filters = Filters(tree)
@@ -90,7 +90,7 @@ class Mirror:
             self._check_out_submodule(module, f"{into}/{module.path}", log)
         if self.prefix:
             os.rename(f"{into}/{self.prefix}", folder)
-            files.remove_tree(into)
+            trees.remove(into)
 
     def has_folder(self, commit: str) -> bool:
         """Return whether the commit has the folder `prefix`."""
@@ -205,7 +205,7 @@ class Mirror:
             self._use_hash(other[1])
         is_useless = status == 0 or other or DAMAGED.search(output)
         if is_useless or (os.path.isdir(self.source) and not source.untrusted("", output)):
-            files.remove_tree(self.path)
+            trees.remove(self.path)
             status, output = self._fetch(wanted())
             if status == 0 and has_arrived():
                 return None
@@ -214,7 +214,7 @@ class Mirror:
     def _use_hash(self, name: str) -> None:
         """Have a mirror with ids of this kind; git cannot fetch from a repository with another kind."""
         if name != self._hash:
-            files.remove_tree(self.path)
+            trees.remove(self.path)
             self._hash = name
 
     def _fetch(self, wanted: list[str]) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import permutations
 
 from zdd.errors import UsageError
-from zdd.host import files
+from zdd.host import files, trees
 from zdd.release import disk
 
 
@@ -47,7 +47,7 @@ def link(release: str, shared: str, paths: Sequence[str], notice: Callable[[str]
         with disk.inside(shared, folder) as theirs, disk.inside(release, folder) as ours:
             if not os.path.lexists(f"{theirs}/{base}"):
                 notice(_begin(f"{ours}/{base}", theirs, base, shared, path))
-            files.remove_tree(f"{ours}/{base}")
+            trees.remove(f"{ours}/{base}")
             os.symlink(f"{shared}/{name}", f"{ours}/{base}")
 
 
@@ -71,7 +71,7 @@ def _seed(shipped: str, folder: str, base: str, aside: str) -> None:
     that only we may enter, and renamed into place. On another file system it is copied there once more under a
     temporary name: `disk.copy` writes only to files it creates, and opens nothing that another user could have made.
     """
-    files.remove_tree(aside)  # left by a crash
+    trees.remove(aside)  # left by a crash
     os.mkdir(aside, 0o700)
     copy, target = f"{aside}/{base}", f"{folder}/{base}"
     try:
@@ -82,8 +82,8 @@ def _seed(shipped: str, folder: str, base: str, aside: str) -> None:
             if error.errno != errno.EXDEV:
                 raise
             beside = f"{folder}/.{base}.seed"
-            files.remove_tree(beside)
+            trees.remove(beside)
             disk.copy(copy, beside)
             os.rename(beside, target)
     finally:
-        files.remove_tree(aside)
+        trees.remove(aside)

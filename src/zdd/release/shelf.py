@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection
 
 from zdd.errors import of_system
-from zdd.host import files, process
+from zdd.host import files, process, trees
 from zdd.paths import Paths
 from zdd.release import work
 
@@ -116,7 +116,7 @@ class Shelf:
         for is_last in (False, False, True):
             work.end(self.path(release))
             try:
-                files.remove_tree(self.path(release))
+                trees.remove(self.path(release))
                 break
             except OSError as error:
                 # A program that was starting when zddeploy was killed is found only once it runs.

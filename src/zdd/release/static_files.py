@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from zdd.conf.services import StaticService
 from zdd.errors import DeployFailed, counted, of_system, shorten
-from zdd.host import files
+from zdd.host import files, trees
 from zdd.layout import Layout
 from zdd.nginx.config import hashed_names
 from zdd.release import assets, static_folder
@@ -72,7 +72,7 @@ def unite(shelf: Shelf, paths: Layout, folders: Mapping[str, str], is_final: boo
         releases = shelf.ids() if folders else []
         for name in os.listdir(paths.static) if is_final else ():
             if name not in folders:
-                files.remove_tree(f"{paths.static}/{name}")
+                trees.remove(f"{paths.static}/{name}")
         for service, folder in folders.items():
             tops = [top for release in releases if os.path.isdir(top := f"{shelf.path(release)}/{folder}")]
             assets.unite(f"{paths.static}/{service}", tops, ["."], hashed_names.matches)

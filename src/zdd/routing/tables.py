@@ -26,7 +26,7 @@ import msgspec
 
 from zdd import typed
 from zdd.errors import NeedsPerson
-from zdd.host import clock, files, foreign
+from zdd.host import clock, files, foreign, trees
 from zdd.host.foreign import NotText
 from zdd.layout import Layout
 from zdd.routing import publishes
@@ -246,4 +246,4 @@ def _number(name: str) -> float:
 
 def _remove(table: str) -> None:
     with contextlib.suppress(OSError):  # the next deploy prunes the rest
-        files.remove_tree(table)
+        trees.remove(table)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zdd.host import files
+from zdd.host import files, trees
 from zdd.nginx.certificates.store import CertificateStore, Pair
 
 ONE, TWO, THREE, FOUR = (Pair(f"certificate {number}", f"key {number}") for number in range(4))
@@ -74,7 +74,7 @@ def test_a_failure_leaves_the_former_pair_in_force(store: CertificateStore, monk
 
 def test_a_link_to_what_is_gone_is_none(store: CertificateStore) -> None:
     store.install("shop.test", ONE)
-    files.remove_tree(f"{store.folder}/shop.test/{ONE.digest}")
+    trees.remove(f"{store.folder}/shop.test/{ONE.digest}")
 
     assert store.current("shop.test") is None
     assert store.read("shop.test") is None

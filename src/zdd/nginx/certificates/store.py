@@ -16,7 +16,7 @@ import os
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from zdd.host import files
+from zdd.host import files, trees
 from zdd.nginx.config.tls import Certificate
 
 PLACEHOLDER = "_placeholder"  # no name of a host: certified ones have no "_"
@@ -91,7 +91,7 @@ class CertificateStore:
         files.point(f"{self.folder}/{name}/{_CURRENT}", digest)
         for other in os.listdir(f"{self.folder}/{name}"):
             if other not in (_CURRENT, digest, former) and not any(other in text for text in keep):
-                files.remove_tree(f"{self.folder}/{name}/{other}")
+                trees.remove(f"{self.folder}/{name}/{other}")
 
     def go_back(self, name: str, digest: str | None) -> None:
         """Put a former pair in force, or none: what `install` has done is undone. Idempotent."""

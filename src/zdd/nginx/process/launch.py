@@ -51,7 +51,7 @@ class Launch:
 
     def __exit__(self, *_: object) -> None:
         self._child.forget()
-        if not any(_leads_to(f"/proc/{master.pid}/fd/2", self._output) for master in self._masters()):
+        if not any(files.is_same(f"/proc/{master.pid}/fd/2", self._output) for master in self._masters()):
             files.remove(self._output)
 
     def has_failed(self) -> bool:
@@ -70,10 +70,3 @@ class Launch:
 
     def _masters(self) -> list[process.Process]:
         return [master for master in running.masters_of(self.conf_file) if master not in self._others]
-
-
-def _leads_to(descriptor: str, path: str) -> bool:
-    try:
-        return os.path.samefile(descriptor, path)
-    except OSError:
-        return False

@@ -70,12 +70,12 @@ class Configuration(NamedTuple):
     def _means(self, pattern: str, file: str) -> bool:
         """Return whether an include of this pattern reads the file."""
         real = f"{self.root}{pattern}"
-        if any(_same(path, file) for path in glob(real)):
+        if any(files.is_same(path, file) for path in glob(real)):
             return True
         folder, name = os.path.split(file)
         if not fnmatch(name, os.path.basename(pattern)):
             return False
-        return any(_same(found, folder) for found in glob(os.path.dirname(real)))
+        return any(files.is_same(found, folder) for found in glob(os.path.dirname(real)))
 
 
 class Readers:
@@ -132,10 +132,3 @@ class Readers:
             return find(self.configured, None, self.commands)
         except UsageError:
             return None
-
-
-def _same(path: str, other: str) -> bool:
-    try:
-        return os.path.samefile(path, other)
-    except OSError:
-        return False

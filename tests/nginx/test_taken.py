@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.machine import free_port
 from zdd.errors import UsageError
 from zdd.host import ipv6
 from zdd.nginx import ports
@@ -26,15 +27,16 @@ def opened() -> Iterator[ExitStack]:
 
 def listener(where: str) -> socket.socket:
     """A socket that listens here, on a port that nobody has."""
+    port = free_port()  # one that the kernel gave for one family might be somebody's of the other
     if where == BOTH:
-        return socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
     if where.startswith("::ffff:"):
         made = socket.socket(socket.AF_INET6)
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        made.bind((where, 0))
+        made.bind((where, port))
         made.listen()
         return made
-    return socket.create_server((where, 0), family=socket.AF_INET6 if ":" in where else socket.AF_INET)
+    return socket.create_server((where, port), family=socket.AF_INET6 if ":" in where else socket.AF_INET)
 
 
 @pytest.mark.parametrize(

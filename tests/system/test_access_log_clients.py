@@ -138,7 +138,7 @@ def test_odd_paths_are_logged_as_they_are_without_any_query(project: Project) ->
         raw(project, line + b"\r\nHost: localhost\r\nConnection: close\r\nReferer: http://x/?hidden\r\n\r\n")
 
     eventually(lambda: len(access(project)) == len(ODD))
-    assert [line["path"] for line in access(project)] == list(ODD.values())
+    assert sorted(line["path"] for line in access(project)) == sorted(ODD.values())  # one worker may log before another
     assert b"hidden" not in log(project).read_bytes().replace(b"nohidden", b"")
     shown = project.zddeploy("logs", "--access").stdout
     assert len(shown.splitlines()) == len(ODD)

@@ -92,7 +92,8 @@ def test_odd_requests_are_logged_as_json_too(house: House) -> None:
     ask(house.port, "/", "ODD")
     ask(house.port, "/%00%0a")
 
-    assert [line["path"] for line in logged(house, 3)][:2] == ['/"\\', "/"]
+    # one is no request, so it has no path; each of nginx's workers writes its own lines
+    assert sorted(line["path"] for line in logged(house, 3)) == ["", "/", '/"\\']
 
 
 def test_without_a_log_there_is_neither_format_nor_header(house: House) -> None:

@@ -49,19 +49,18 @@ for _ in range(int(sys.argv[2])):
     os.chdir("d")
 print("nested", flush=True)
 """
-# Adds files and folders wherever it can, for as long as it lives.
+# Adds files and folders wherever it can: thousands, since a test that gets no core must not meet a million of them.
 ADD = """
-import os, sys
+import os, sys, time
 os.chdir(sys.argv[1])
 print("ready", flush=True)
-number = 0
-while True:
-    number += 1
+for number in range(5000):
     try:
         os.makedirs(f"d{number}/d/d")
         open(f"d{number}/d/f", "w").close()
     except OSError:
         pass
+time.sleep(600)
 """
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from zdd.conf.units import DAY
 from zdd.nginx.certificates import x509
-from zdd.nginx.certificates.report import DAY
 from zdd.nginx.certificates.store import CertificateStore
 from zdd.nginx.certificates.x509 import X509
 

@@ -7,11 +7,11 @@ import time
 from zdd.acme import renewal
 from zdd.acme.renewal import Outcome, Renewal
 from zdd.conf import check_tls
+from zdd.conf.units import DAY
 from zdd.deploy import recovery
 from zdd.errors import UsageError, ZddError, as_zdd_error, counted
 from zdd.events import Proxy, Result, Unproved
 from zdd.nginx.certificates import choice
-from zdd.nginx.certificates.report import DAY
 from zdd.operate.certificates import failure_text
 from zdd.project import Project
 

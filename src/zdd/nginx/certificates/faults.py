@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zdd.conf.schema import Config
+from zdd.conf.units import DAY
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import reach
@@ -89,7 +90,7 @@ def _dates(config: Config, first: X509) -> Iterator[Finding]:
     what, now = f"certificate {config.nginx.certificate}", time.time()
     for problem in x509.refused(first, [], now):
         yield error(f"{what} {problem}", _EXPIRED, _cure(config, problem))
-    left = int((first.ends - now) // report.DAY)
+    left = int((first.ends - now) // DAY)
     if 0 <= left < SOON and now < first.ends:
         yield warning(f"{what} expires in {left} days", "then browsers refuse to show the site", _cure(config))
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from zdd.conf.nginx_section import NginxSection
+from zdd.conf.units import DAY
 from zdd.errors import counted
 from zdd.finding import Finding, warning
-from zdd.nginx.certificates.report import DAY
 from zdd.nginx.config import listen, parse, tls
 
 _SPEAKS_TLS = re.compile(r"^ *listen \S+ ssl\b", re.MULTILINE)

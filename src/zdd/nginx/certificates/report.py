@@ -7,6 +7,7 @@ import time
 import msgspec
 
 from zdd.conf.schema import Config
+from zdd.conf.units import DAY
 from zdd.errors import UsageError, counted
 from zdd.host import files
 from zdd.layout import Layout
@@ -14,7 +15,6 @@ from zdd.nginx.certificates import choice, pem_files, x509
 from zdd.nginx.certificates.choice import Certificate
 from zdd.nginx.certificates.state import CertificateState
 
-DAY = 86400
 SOON = 14  # days: authorities certify for 90 or 47 days, and renewing begins well before that
 
 

@@ -14,7 +14,6 @@ from zdd.conf.services import RunService, StaticService
 from zdd.finding import Finding
 from zdd.host import files, reopen
 from zdd.nginx import addresses, own_log, untrusted, users
-from zdd.nginx.certificates import https_changes
 from zdd.nginx.certificates.state import CertificateState
 from zdd.nginx.config import listen, parse, render, server_lines, sticky, trust, visits
 from zdd.nginx.config.listen import Address, Visit
@@ -164,7 +163,10 @@ class OwnText(ManagedText):
             from zdd.nginx.certificates import faults
 
             yield from faults.notices(self.config, self.paths)
-        yield from https_changes.findings(self.config.nginx, files.read(self.paths.nginx_conf) or "")
+        if " ssl" in (text := files.read(self.paths.nginx_conf) or "") or self.config.nginx.is_tls:
+            from zdd.nginx.certificates import https_changes
+
+            yield from https_changes.findings(self.config.nginx, text)
         yield from own_log.notices(self.config, self.paths)
         yield from own_addresses.notices(self.config, self.paths)
         yield from untrusted.findings(self.trust, self.paths.nginx_log)

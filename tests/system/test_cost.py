@@ -8,7 +8,7 @@ import pytest
 
 from tools.cost import OWN, Site
 
-MODULES = 206  # of zdd
+MODULES = 208  # of zdd
 
 
 @pytest.fixture(scope="module")

@@ -61,12 +61,12 @@ def test_more_instances_and_fewer_lose_nothing(project: Project) -> None:
 
 
 def test_one_of_three_that_crashes_again_and_again_costs_the_others_nothing(project: Project) -> None:
-    """While it is down its socket is away, and nginx goes to the next one."""
+    """While it is down its slot leads to another one."""
     configure(project, service("web", **PLAIN, instances=3))
     project.zddeploy()
     with project.load(ASKED, rate=RATE) as load:
         project.write("doomed.web-2", "")
-        eventually(lambda: not (project.runtime / "current/web/01").exists())
+        eventually(lambda: (project.runtime / "instances/web-2/socket").is_symlink())
         eventually(lambda: project.instances()["web-2"]["restarts"] >= 3)
         states = {name: one["state"] for name, one in project.instances().items()}
         said = project.zddeploy("status", code=None).stdout

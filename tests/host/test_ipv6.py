@@ -29,16 +29,24 @@ def test_a_machine_with_an_address_of_ipv6_has_it(made: str, there: bool) -> Non
     assert said.stdout.strip() == str(there)
 
 
-def test_a_kernel_without_such_sockets_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(97, "Address family not supported by protocol")
+def refuse(*_: object) -> None:
+    raise OSError(97, "Address family not supported by protocol")
 
+
+def test_a_kernel_without_the_file_and_such_sockets_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipv6, "_ADDRESSES", "/proc/net/there-is-none")
     monkeypatch.setattr(socket, "socket", refuse)
 
-    assert not ipv6.is_there()
+    assert ipv6.is_there() is False
 
 
-def test_a_kernel_without_the_file_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_unit_that_forbids_such_sockets_says_nothing_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", refuse)
+
+    assert ipv6.is_there() is None
+
+
+def test_neither_does_one_that_hides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ipv6, "_ADDRESSES", "/proc/net/there-is-none")
 
-    assert not ipv6.is_there()
+    assert ipv6.is_there() is None

@@ -18,7 +18,7 @@ _PATIENCE = 2.0  # seconds for all of them
 def findings(project: Project) -> Iterator[Finding]:
     """Yield the names that have an IPv6 address although nobody can listen there: this machine has none."""
     config = project.config
-    if config.nginx.owner or not config.is_reached or ipv6.is_there():
+    if config.nginx.owner or not config.is_reached or ipv6.is_there() is not False:
         return
     secure = config.nginx.https_listen if config.nginx.is_tls else []
     if not any(address.isdecimal() for address in (*config.nginx.listen, *secure)):

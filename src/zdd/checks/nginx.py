@@ -94,7 +94,7 @@ def sudo(project: Project) -> Iterator[Finding]:
 
 
 def _port(address: str, addresses: Sequence[str], own: Sequence[Process], project: Project) -> Finding:
-    port, key = listen.port(address), own_addresses.key_of(address, project.config)
+    port, key = listen.port(address), own_addresses.key_of(address, project.config, project.paths)
     if other := ports_of_nginx.taken(address, own, key):
         return error(other.words, "nginx cannot listen there", other.fix)
     if problem := ports_of_nginx.elsewhere(address, own, project.proxy.binary.path):
@@ -107,4 +107,4 @@ def _port(address: str, addresses: Sequence[str], own: Sequence[Process], projec
 def _every(port: int, addresses: Sequence[str]) -> str:
     if f"[::]:{port}" in addresses:
         return " of every address of this machine"
-    return " of every IPv4 address of this machine" + ("" if ipv6.is_there() else ", which has no IPv6")
+    return " of every IPv4 address of this machine" + (", which has no IPv6" if ipv6.is_there() is False else "")

@@ -179,7 +179,7 @@ class ManagedNginx(AskedNginx):
 
     def _said(self) -> dict[str, str]:
         """Return its addresses, each with the key that it stands in."""
-        return {address: own_addresses.key_of(address, self.config) for address in self.listen()}
+        return {address: own_addresses.key_of(address, self.config, self.paths) for address in self.listen()}
 
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         return self.written.requests(services)

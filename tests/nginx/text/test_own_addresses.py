@@ -40,6 +40,9 @@ class Shop:
     def plain(self) -> list[str]:
         return own_addresses.plain(self.config, self.paths)
 
+    def secure(self) -> list[str]:
+        return own_addresses.secure(self.config, self.paths)
+
     def told(self) -> list[str]:
         return [finding.what for finding in own_addresses.notices(self.config, self.paths)]
 
@@ -50,18 +53,27 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def test_the_defaults(shop: Shop) -> None:
-    assert (shop.plain(), own_addresses.secure(shop.config), shop.told()) == (["127.0.0.1:8080"], [], [])
+    assert (shop.plain(), shop.secure(), shop.told()) == (["127.0.0.1:8080"], [], [])
 
     shop.keys(TLS)
 
-    assert (shop.plain(), own_addresses.secure(shop.config)) == (["80", "[::]:80"], ["443", "[::]:443"])
+    assert (shop.plain(), shop.secure()) == (["80", "[::]:80"], ["443", "[::]:443"])
 
 
 def test_without_ipv6_a_bare_port_is_ipv4(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ipv6, "is_there", lambda: False)
     shop.keys(f'{TLS}\nlisten = ["80", "81"]')
 
-    assert (shop.plain(), own_addresses.secure(shop.config)) == (["80", "81"], ["443"])
+    assert (shop.plain(), shop.secure()) == (["80", "81"], ["443"])
+
+
+def test_where_a_unit_hides_ipv6_the_text_in_place_says_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipv6, "is_there", lambda: None)
+    shop.keys(TLS)
+
+    assert (shop.plain(), shop.secure()) == (["80"], ["443"])
+    shop.in_place(OLD + "listen [::]:80 default_server;")
+    assert (shop.plain(), shop.secure()) == (["80", "[::]:80"], ["443", "[::]:443"])
 
 
 def test_workers_alone_need_no_address(shop: Shop) -> None:

@@ -110,7 +110,7 @@ class OwnText(ManagedText):
         from zdd.nginx.certificates import choice
 
         tls = choice.tls(self.config, self.paths)
-        return tls._replace(listen=own_addresses.secure(self.config)) if tls else None
+        return tls._replace(listen=own_addresses.secure(self.config, self.paths)) if tls else None
 
     def certificates(self) -> list[CertificateState]:
         """As in Proxy."""
@@ -155,7 +155,7 @@ class OwnText(ManagedText):
 
     def listen(self) -> list[str]:
         """Return all addresses, for plain HTTP and for HTTPS."""
-        return [*own_addresses.plain(self.config, self.paths), *own_addresses.secure(self.config)]
+        return [*own_addresses.plain(self.config, self.paths), *own_addresses.secure(self.config, self.paths)]
 
     def notices(self) -> Iterator[Finding]:
         """Yield notices: nginx listens on every address although no `listen` says so, and what surprises later."""
@@ -189,7 +189,7 @@ class OwnText(ManagedText):
     def requests(self, services: Sequence[str]) -> dict[str, Visit | str]:
         """Return a request for each service's host and path: known without a look at the text, however long it is."""
         nginx = self.config.nginx
-        secure = own_addresses.secure(self.config)
+        secure = own_addresses.secure(self.config, self.paths)
         address = _first(secure if nginx.is_tls else own_addresses.plain(self.config, self.paths))
         found = visits.find(self.config.routed, services, nginx.server_name, address) if address else {}
         return {name: each if isinstance(each, str) else self._by(each, nginx.is_tls) for name, each in found.items()}

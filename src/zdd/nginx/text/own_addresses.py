@@ -12,6 +12,7 @@ from zdd.layout import Layout
 from zdd.nginx.config import listen
 
 _FORMER_DEFAULT = "0.0.0.0:8080"  # of `listen`, until 0.2
+_EVERY_IPV6 = "[::]:"
 
 
 def plain(config: Config, paths: Layout) -> list[str]:
@@ -25,19 +26,19 @@ def plain(config: Config, paths: Layout) -> list[str]:
         return []
     if _is_former(config, paths):
         return [_FORMER_DEFAULT]
-    return listen.everywhere(config.nginx.listen, ipv6.is_there())
+    return listen.everywhere(config.nginx.listen, _has_ipv6(paths))
 
 
-def secure(config: Config) -> list[str]:
+def secure(config: Config, paths: Layout) -> list[str]:
     """Return the addresses for HTTPS; none without it, and where there are only workers."""
     if not (config.nginx.is_tls and config.is_reached):
         return []
-    return listen.everywhere(config.nginx.https_listen, ipv6.is_there())
+    return listen.everywhere(config.nginx.https_listen, _has_ipv6(paths))
 
 
-def key_of(address: str, config: Config) -> str:
+def key_of(address: str, config: Config, paths: Layout) -> str:
     """Return the key of [nginx] that an address of nginx's stands in."""
-    return "https_listen" if address in secure(config) else "listen"
+    return "https_listen" if address in secure(config, paths) else "listen"
 
 
 def notices(config: Config, paths: Layout) -> Iterator[Finding]:
@@ -53,9 +54,9 @@ def notices(config: Config, paths: Layout) -> Iterator[Finding]:
         )
     said = {*config.nginx.listen, *config.nginx.https_listen}
     text = files.read(paths.nginx_conf) or ""
-    for address in [*plain(config, paths), *secure(config)]:
+    for address in [*plain(config, paths), *secure(config, paths)]:
         port, is_new = listen.port(address), f"listen {address}" not in text
-        if address.startswith("[::]:") and address not in said and is_new and _has_every_ipv4(text, port):
+        if address.startswith(_EVERY_IPV6) and address not in said and is_new and _has_every_ipv4(text, port):
             yield warning(
                 f"nginx will listen on port {port} of every IPv6 address of this machine, too",
                 "a port alone is every address, and before 0.2 it was every address of IPv4",
@@ -68,6 +69,12 @@ def _is_former(config: Config, paths: Layout) -> bool:
     if config.nginx.listen_is_set or config.nginx.is_tls:
         return False
     return _has_every_ipv4(files.read(paths.nginx_conf) or "", listen.port(_FORMER_DEFAULT))
+
+
+def _has_ipv6(paths: Layout) -> bool:
+    """Return whether this machine has IPv6; where a unit's settings hide that, what the text in place says."""
+    known = ipv6.is_there()
+    return f"listen {_EVERY_IPV6}" in (files.read(paths.nginx_conf) or "") if known is None else known
 
 
 def _has_every_ipv4(text: str, port: int) -> bool:

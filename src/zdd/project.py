@@ -86,6 +86,15 @@ class Project(msgspec.Struct, frozen=True):
             return self
         return self.configured(snapshot.config(self.config))
 
+    def as_deployed(self, table: Manifest | None) -> Project:
+        """Return the same project with the configuration of the table's deploy; with today's for None."""
+        return self.as_of(self.snapshots.read(table.deploy)) if table else self
+
+    def patient(self, seconds: float) -> Project:
+        """Return the same project, whose commands wait at least so many seconds for a deploy that runs."""
+        longer = msgspec.structs.replace(self.config.zdd, lock_timeout=max(self.config.zdd.lock_timeout, seconds))
+        return self.configured(msgspec.structs.replace(self.config, zdd=longer))
+
     def configured(self, config: Config) -> Project:
         """Return the same project, with the same paths and listeners, but another configuration."""
         return _build(config, self.paths, self.commands, self.clock, self.events, self.interrupts)

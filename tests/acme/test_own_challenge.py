@@ -32,6 +32,21 @@ def leads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @contextlib.contextmanager
+def running(
+    handler: type[http.server.BaseHTTPRequestHandler], address: str = "127.0.0.1", port: int = 0
+) -> Iterator[int]:
+    """A web server in a thread of its own; yields its port."""
+    with http.server.ThreadingHTTPServer((address, port), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
 def serving(folder: Path, address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """A web server of the files in this folder."""
 
@@ -42,14 +57,8 @@ def serving(folder: Path, address: str = "127.0.0.1", port: int = 0) -> Iterator
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer((address, port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(Handler, address, port) as door:
+        yield door
 
 
 def ask(folder: Path, port: int) -> Failure | None:
@@ -102,14 +111,8 @@ def redirecting(to: str) -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(Handler) as door:
+        yield door
 
 
 def test_redirects_are_followed_as_an_authority_does(tmp_path: Path, leads: list[str]) -> None:

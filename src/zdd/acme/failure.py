@@ -54,8 +54,8 @@ _OF_THE_ACCOUNT = (
     "accountDoesNotExist",
     "account that does not exist",
     "Account is not valid",
-    "Unable to register an account",
 )
+_NO_ACCOUNT = "Unable to register an account"  # also if the authority cannot be reached
 _IPV6 = re.compile(r"\[?(?=[^ ]*:[^ ]*:)[0-9a-fA-F:.]+\]?: ")  # how an authority begins what it says of an address
 _LONGEST = 300  # characters of certbot's words
 _AGAIN = "then `zddeploy certificates renew`"
@@ -220,10 +220,10 @@ _CAUSES: tuple[tuple[Kind, str, Callable[[_Said], tuple[str, str]]], ...] = (
     ("refused", "|".join(_OF_THE_NAME), _rejected),
     ("clock", r"certificate (is not yet valid|has expired)", _clock),
     ("trust", r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", _trust),
-    ("account", "|".join(_OF_THE_ACCOUNT[:-1]), _account),
+    ("account", "|".join(_OF_THE_ACCOUNT), _account),
     ("authority", r"<Response \[5\d\d\]>|status 5\d\d|serverInternal|internal error|Service busy", _broken),
     ("authority", r"badNonce|anti-replay nonce", _broken),
     ("authority", r"\(killed: not done after|acme\.errors\.TimeoutError", _slow),
     ("authority", r"ConnectionError|ConnectTimeout|ReadTimeout|NewConnectionError|Timeout|Errno 11[013]\b", _away),
-    ("account", _OF_THE_ACCOUNT[-1], _account),
+    ("account", _NO_ACCOUNT, _account),
 )

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from zdd.acme.failure import Failure
+from zdd.conf.check_tls import CHALLENGES
 from zdd.host import files
 from zdd.host.clock import Clock
 from zdd.instances.health.request import Answer, NotHttp
 from zdd.nginx import client
 from zdd.nginx.config.listen import Visit
-
-PLACE = "/.well-known/acme-challenge/"
 
 _PORT = 80  # where an authority asks (RFC 8555, section 8.3)
 _PATIENCE = 5.0  # seconds for each address
@@ -78,11 +77,11 @@ def _addresses(name: str) -> list[str]:
 def file(webroot: str) -> Iterator[tuple[str, str]]:
     """Write a challenge that nobody can guess; yield its path in an URL and its text."""
     token, text = f"zdd-{os.urandom(16).hex()}", os.urandom(16).hex()
-    folder = webroot + PLACE
+    folder = webroot + CHALLENGES
     files.make_folder(folder.rstrip("/"), 0o755)
     try:
         files.write(folder + token, text, mode=0o644)
-        yield PLACE + token, text
+        yield CHALLENGES + token, text
     finally:
         files.remove(folder + token)
 

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from zdd.acme import certificates, failure
 from zdd.acme.attempts import Attempt, Attempts
 from zdd.acme.authority import Authority
@@ -192,12 +190,9 @@ class Renewal:
 
 def in_force(project: Project) -> Project:
     """Return the project with the configuration of the deploy that serves, from which nginx's text is made."""
-    current = project.tables.current()
-    return project.as_of(project.snapshots.read(current.deploy)) if current else project
+    return project.as_deployed(project.tables.current())
 
 
 def patient(project: Project) -> Project:
     """Return the project with a longer wait for a running deploy: issued certificates must get into the text."""
-    zdd = project.config.zdd
-    longer = replace(zdd, lock_timeout=max(zdd.lock_timeout, _LOCK_PATIENCE))
-    return project.configured(replace(project.config, zdd=longer))
+    return project.patient(_LOCK_PATIENCE)

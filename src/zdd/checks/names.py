@@ -20,8 +20,7 @@ def findings(project: Project) -> Iterator[Finding]:
     config = project.config
     if config.nginx.owner or not config.is_reached or ipv6.is_there() is not False:
         return
-    secure = config.nginx.https_listen if config.nginx.is_tls else []
-    if not any(address.isdecimal() for address in (*config.nginx.listen, *secure)):
+    if not any(address.isdecimal() for address in config.nginx.addresses):
         return
     names = check_tls.names(config.nginx, config.services.values())
     for name, address in _of_ipv6([name for name in names if not hosts.is_pattern(name)][:_MOST]).items():

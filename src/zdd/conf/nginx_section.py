@@ -67,6 +67,11 @@ class NginxSection(Struct, frozen=True, kw_only=True):
         return self.https == "auto" or self.certificate is not None
 
     @property
+    def addresses(self) -> list[str]:
+        """Where zdd's own nginx is to listen, for plain HTTP and for HTTPS."""
+        return [*self.listen, *(self.https_listen if self.is_tls else ())]
+
+    @property
     def rendered(self) -> str | None:
         """Where the template is rendered: beside itself, without .template."""
         return str(self.template).removesuffix(".template") if self.template else None

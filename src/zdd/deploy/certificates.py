@@ -37,7 +37,7 @@ def after_deploy(project: Project) -> None:
 
 def renew(project: Project, scheduled: bool) -> int:
     """
-    Renew the certificates of what is deployed, whatever the configuration of today says; return the exit code.
+    Renew the certificates of the deployed configuration, even if today's differs; return the exit code.
 
     Raises ZddError as `_ask` and `_use_files` do.
     """

@@ -33,7 +33,7 @@ def mend_nginx(project: Project) -> bool:
     current, problem = project.tables.current(), project.proxy.problem()
     if current is None or problem is None or project.proxy.whereabouts().down:
         return shut
-    then = project.as_of(project.snapshots.read(current.deploy))
+    then = project.as_deployed(current)
     try:
         then.proxy.require()
         done = then.proxy.mend(current.deploy, then.proxy.text(current))

@@ -31,7 +31,7 @@ def connections_by_name(path: str, pid: int) -> int:
 
 def listening_paths(pids: list[int]) -> list[str]:
     """Return the UNIX sockets these processes listen on: names as they were bound, abstract ones with an "@"."""
-    inodes = {inode for pid in pids for inode, _ in sock_diag.socket_descriptors(pid)}
+    inodes = sock_diag.inodes_of(pids)
     with open("/proc/self/net/unix", encoding="utf-8", errors="surrogateescape") as table:
         rows = [line.rstrip("\n").split(None, 7) for line in table][1:]
     return sorted(row[7] for row in rows if len(row) > 7 and row[3] == _LISTENS and foreign.number(row[6]) in inodes)

@@ -14,7 +14,7 @@ from zdd.host.light import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     File = tuple[int, int]  # the device and inode of the name that a UNIX socket was bound to
 
@@ -128,9 +128,14 @@ def listening_beside(inodes: set[int]) -> set[int]:
 
 def listeners(pids: list[int]) -> list[tuple[str, int]]:
     """Return the TCP addresses these processes listen on, as (address, port), lowest port first."""
-    inodes = {inode for pid in pids for inode, _ in socket_descriptors(pid)}
+    inodes = inodes_of(pids)
     places = {(listener.address, listener.port) for listener in _listening_on_tcp(0) if listener.inode in inodes}
     return sorted(places, key=lambda pair: (pair[1], pair[0]))
+
+
+def inodes_of(pids: Iterable[int]) -> set[int]:
+    """Return the inodes of all sockets of these processes; another user's process counts as one without sockets."""
+    return {inode for pid in pids for inode, _ in socket_descriptors(pid)}
 
 
 def socket_descriptors(pid: int) -> Iterator[tuple[int, int]]:

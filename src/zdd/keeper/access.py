@@ -44,7 +44,7 @@ def _set(path: str, users: dict[int, int]) -> None:
     except OSError:  # there is no such socket now
         return
     try:
-        if stat.S_ISLNK(os.fstat(fd).st_mode):  # it leads to a sibling, whose keeper is told, too
+        if stat.S_ISLNK(os.fstat(fd).st_mode):  # it leads to a sibling, whose keeper lets the users connect
             return
         acl.allow(f"/proc/self/fd/{fd}", {user: bits for user, bits in users.items() if user != os.geteuid()})
     finally:

@@ -97,7 +97,7 @@ class PortListener(Listener):
         accepted: docker's proxy is one.
         """
         own = process.descendants(os.getpid())
-        inodes = {inode for pid in own for inode, _ in sock_diag.socket_descriptors(pid)}
+        inodes = sock_diag.inodes_of(own)
         inodes |= {os.fstat(each.fileno()).st_ino for each in self.borrowed}
         hidden = {process.user_id(pid) for pid in own if process.hides_descriptors(pid)}
         for listener in self._listeners():

@@ -44,7 +44,7 @@ def change_listen(key: str) -> str:
 def taken(address: str, own: Sequence[Process], key: str = "listen") -> Taken | None:
     """Return who listens on this address, which stands in `key`, instead of these processes; None if nobody does."""
     port = listen.port(address)
-    inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
+    inodes = _inodes(own)
     others = [one.inode for one in listening(address) if one.inode not in inodes]
     if not others:
         return None
@@ -91,7 +91,7 @@ def require(said: Mapping[str, str], known: Collection[Address], own: Sequence[P
 
 def bound(addresses: Sequence[str], own: Sequence[Process]) -> set[Address]:
     """Return where these processes listen on the ports of the addresses; empty if that is unknown."""
-    inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
+    inodes = _inodes(own)
     numbers = {listen.port(address) for address in addresses}
     return {(one.address, port) for port in numbers for one in sock_diag.listening_on(port) if one.inode in inodes}
 
@@ -125,7 +125,7 @@ def require_families(
     """
     if not (new or before):
         return
-    inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
+    inodes = _inodes(own)
     for port in sorted({listen.port(address) for address in said}):
         kept = [one.has_ipv4 for one in sock_diag.listening_on(port) if one.inode in inodes]
         meant = port in new
@@ -161,7 +161,7 @@ def elsewhere(address: str, own: Sequence[Process], program: str) -> str | None:
         numbers = _resolved(host)
     except OSError as error:
         return f"listen {address}: {host} does not resolve ({error.strerror})"
-    inodes = {inode for ours in own for inode, _ in sock_diag.socket_descriptors(ours.pid)}
+    inodes = _inodes(own)
     held = {one.address for one in sock_diag.listening_on(int(port)) if one.inode in inodes}
     for number in numbers - held:
         try:
@@ -172,6 +172,10 @@ def elsewhere(address: str, own: Sequence[Process], program: str) -> str | None:
             why = "is not an address of this machine" if foreign else f"cannot be used: {error.strerror}"
             return f"listen {address}: {number} {why}"
     return None
+
+
+def _inodes(own: Sequence[Process]) -> set[int]:
+    return sock_diag.inodes_of(ours.pid for ours in own)
 
 
 def _resolved(host: str) -> set[str]:

@@ -39,8 +39,7 @@ def needs_low_ports(config: Config, user: pwd.struct_passwd) -> bool:
     nginx = config.nginx
     if user.pw_uid == 0 or nginx.include:
         return False
-    own = [*nginx.listen, *(nginx.https_listen if nginx.is_tls else ())]
-    wanted = {listen.port(address) for address in own}
+    wanted = {listen.port(address) for address in nginx.addresses}
     if nginx.template:
         wanted = listen.ports_of(parse.parse(foreign.text(str(nginx.template), "replace"), template=True))
     return any(port < low_ports.first_free() for port in wanted)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from zdd.events import Proxy
 from zdd.host import files, rotation
 from zdd.nginx import own_log
@@ -29,9 +27,7 @@ def run(project: Project) -> None:
     while not access_files.tend(project) and project.clock.now() < until:
         project.clock.sleep(_PAUSE)
     if _current(project):
-        zdd = project.config.zdd
-        longer = replace(zdd, lock_timeout=max(zdd.lock_timeout, _LOCK_PATIENCE))
-        changing = project.configured(replace(project.config, zdd=longer))
+        changing = project.patient(_LOCK_PATIENCE)
         with changing.locked(COMMAND):
             if current := _current(changing):  # a deploy may have done it meanwhile
                 _bring_to_text(changing, current)
@@ -43,16 +39,11 @@ def _current(project: Project) -> Manifest | None:
     if current is None or project.proxy.whereabouts().master is None or project.tables.unfinished():
         return None
     text = files.read(project.paths.nginx_conf) or ""
-    is_due = own_log.path_of(_in_force(project, current).config, project.paths) is not None
+    is_due = own_log.path_of(project.as_deployed(current).config, project.paths) is not None
     return current if own_log.is_in(text, project.paths) != is_due else None
 
 
 def _bring_to_text(project: Project, current: Manifest) -> None:
-    serving = _in_force(project, current)
+    serving = project.as_deployed(current)
     done = serving.proxy.mend(current.deploy, serving.proxy.text(current))
     project.events.send(Proxy(subject="nginx", text=done))
-
-
-def _in_force(project: Project, current: Manifest) -> Project:
-    """Return the project with the configuration of the deploy that serves, from which nginx's text is made."""
-    return project.as_of(project.snapshots.read(current.deploy))

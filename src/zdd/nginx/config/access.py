@@ -42,8 +42,8 @@ class AccessFormat:
     """
     The log format and its variables. In an nginx that other projects may share, all names end with the mark's name.
 
-    `request_id` is a variable with the id that the app is told, where that is not nginx's own. With a `mark` the
-    requests of zdd's own are not logged.
+    `request_id` is the variable of the id that the app gets, if that is not nginx's own. With a `mark` nginx does not
+    log zdd's own requests.
     """
 
     def __init__(self, name: str = "", request_id: str = "$request_id", mark: Mark | None = None) -> None:

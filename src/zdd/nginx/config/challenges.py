@@ -6,7 +6,7 @@ from zdd.conf.check_tls import CHALLENGES
 from zdd.nginx.config.parse import parse
 from zdd.nginx.config.upstream import quoted
 
-# What the user's lines ask of visitors, and how an authority is let in all the same: it has no password, and its
+# The user's lines that can refuse visitors, and the line that lets an authority in: it has no password, and its
 # addresses are unknown.
 _SPARED = {
     "auth_basic": "auth_basic off;",

@@ -21,7 +21,7 @@ def lines(networks: Sequence[str]) -> str:
     """
     Return the lines for the http level that define $zdd_client, and $zdd_forwarded_for, which begins with it.
 
-    $zdd_trusted says whether whom the line names is one of these networks of proxies.
+    $zdd_trusted says whether the address in the line belongs to one of these networks of proxies.
     """
     return "".join([*(line for hop in range(1, HOPS + 1) for line in _hop(hop, networks)), *_found()])
 

@@ -48,7 +48,7 @@ class Whereabouts(NamedTuple):
     def holds(self, port: int) -> bool | None:
         """Return whether it is nginx that listens on a TCP port; None if that is unknown."""
         found = self.master
-        inodes = {inode for inode, _ in sock_diag.socket_descriptors(found.pid)} if found else set[int]()
+        inodes = sock_diag.inodes_of([found.pid] if found else [])
         return any(socket.inode in inodes for socket in sock_diag.listening_on(port)) if inodes else None
 
     def overlooks(self, folder: str) -> Process | None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # The beginning of the title that nginx gives its master, and Angie, which is made of nginx.
 NGINX_MASTERS = ("nginx: master process", "angie: master process")
 
+_PF_FORKNOEXEC = 0x40
+
 
 class Process:
     """
@@ -114,6 +116,16 @@ def environment(pid: int) -> dict[str, str]:
     """Return the environment the process was started with; empty if it may not be read or the process has ended."""
     pairs = (entry.partition(b"=") for entry in proc.read(f"/proc/{pid}/environ").split(b"\0") if entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
+
+
+def forked_by(pid: int) -> int | None:
+    """
+    Return the parent of a process that has run no program since its fork, None for one that has.
+
+    The kernel tells it of every user's process (PF_FORKNOEXEC of include/linux/sched.h, proc_pid_stat(5), field 9).
+    """
+    stat = stat_fields(pid)
+    return int(stat[1]) if stat and int(stat[6]) & _PF_FORKNOEXEC else None
 
 
 def is_copy(pid: int, of: int) -> bool:

@@ -5,6 +5,7 @@ import subprocess
 from tests.waiting import eventually
 from zdd.host import process
 from zdd.host.process import Process
+from zdd.nginx.process import master as masters
 from zdd.nginx.process import running
 
 MASTER = running.MASTERS[0]
@@ -20,6 +21,11 @@ def test_a_worker_that_has_no_title_yet_is_one_and_a_new_nginx_is_none() -> None
 
         (worker,) = running.workers(master)
         assert process.title(worker.pid) == process.title(shell.pid)
+        replacement = next(pid for pid in children(shell.pid) if pid != worker.pid)
+        assert running.is_master(shell.pid)
+        assert running.is_master(replacement)
+        assert not running.is_master(worker.pid)
+        assert worker not in masters.visible()
 
 
 def children(parent: int) -> list[int]:

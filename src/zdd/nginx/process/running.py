@@ -45,8 +45,12 @@ def find_master(pid_file: str, conf_file: str) -> Process | None:
 
 
 def is_master(pid: int) -> bool:
-    """Return whether this is a living nginx master, by the title that nginx gives itself."""
-    return process.title(pid).startswith(MASTERS)
+    """
+    Return whether this is a living nginx master, by the title that nginx gives itself.
+
+    A worker that was just forked has its master's title, too; a new master has run a program of its own.
+    """
+    return process.title(pid).startswith(MASTERS) and not _is_newborn(pid)
 
 
 def masters_of(conf_file: str) -> list[Process]:
@@ -75,11 +79,17 @@ def all_workers(parents: Mapping[int, int], shutting_down: bool = False) -> Iter
     """Yield which of these processes are such workers, of any master, each with its parent."""
     for pid, parent in parents.items():
         title = process.title(pid)
-        is_newborn = title.startswith(MASTERS) and process.is_copy(pid, parent)
-        if not (is_newborn or title.startswith(_WORKERS)) or (title.startswith(_SHUTTING_DOWN) and not shutting_down):
+        if not (title.startswith(_WORKERS) or _is_newborn(pid)):
             continue
-        if worker := Process.find(pid):
+        is_wanted = shutting_down or not title.startswith(_SHUTTING_DOWN)
+        if is_wanted and (worker := Process.find(pid)):
             yield worker, parent
+
+
+def _is_newborn(pid: int) -> bool:
+    """Return whether this is a worker that was just forked, and has no title of its own yet."""
+    parent = process.forked_by(pid)
+    return parent is not None and all(process.title(one).startswith(MASTERS) for one in (pid, parent))
 
 
 def orphans(ports: set[int]) -> list[Process]:

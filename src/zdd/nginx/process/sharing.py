@@ -142,7 +142,7 @@ def _replacing(master: Process, pid_file: str | None, parents: Mapping[int, int]
     related = [parents.get(master.pid), *(pid for pid, parent in parents.items() if parent == master.pid)]
     related += [_number(f"{pid_file}.oldbin")] if pid_file else []
     owner = process.user_ids(master.pid)
-    masters = {pid for pid in related if pid and running.is_master(pid) and not process.is_copy(pid, master.pid)}
+    masters = {pid for pid in related if pid and running.is_master(pid)}
     return {pid for pid in masters - {master.pid} if process.user_ids(pid) == owner}
 
 

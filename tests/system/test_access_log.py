@@ -22,7 +22,7 @@ from ..pages import DOCS, Page
 from .at_load import behind_template
 from .project import BIN, PLAIN, PLAIN_TCP, Project, configure, nginx_workers, service, version
 from .stranger import PYTHON
-from .visitors import access, share_known, visiting, wrong
+from .visitors import access, await_answer_of, share_known, visiting, wrong
 
 WEB = service("web", **PLAIN, keep_warm="0s")
 GUIDE = next(iter(Page(DOCS / "guides/access-log.md").section("With an nginx or a template of your own"))).text
@@ -80,12 +80,6 @@ def text(project: Project) -> str:
 
 def folder(project: Project) -> Path:
     return project.state / "logs/access"
-
-
-def instance_of(project: Project, path: str) -> str | None:
-    """The instance of the last request for this path."""
-    found = [line["instance"] for line in access(project) if line["path"] == path]
-    return found[-1] if found else None
 
 
 def test_each_line_has_the_version_that_has_answered_over_deploys_and_a_rollback(site: Project) -> None:
@@ -272,7 +266,7 @@ def test_lines_are_followed_over_deploys_and_filtered(project: Project) -> None:
         service("api", **PLAIN, path="/api"),
     )
     project.zddeploy()
-    eventually(lambda: project.get("/zero") and instance_of(project, "/zero") == "web-1")
+    await_answer_of(project, "web-1")
     command = [str(BIN / "zddeploy"), "logs", "--access", "-f", "web"]
     with subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -289,12 +283,13 @@ def test_lines_are_followed_over_deploys_and_filtered(project: Project) -> None:
 def test_what_nginx_has_answered_by_itself_can_be_chosen(project: Project) -> None:
     configure(project, service("web", **PLAIN, host="shop.test"))
     project.zddeploy()
+    await_answer_of(project, "web-1", host="shop.test")
     project.get("/nobody")
     project.get("/page", host="shop.test")
-    eventually(lambda: len(access(project)) == 2)
+    eventually(lambda: {"/nobody", "/page"} <= {line["path"] for line in access(project)})
 
     assert [line["path"] for line in access(project, "--instance", "nginx")] == ["/nobody"]
-    assert [line["path"] for line in access(project, "--instance", "web-1")] == ["/page"]
+    assert [line["path"] for line in access(project, "--instance", "web-1")][-1] == "/page"
     assert "no such request is in the log" in project.zddeploy("logs", "--access", "--instance", "web-7").stderr
 
 
@@ -312,7 +307,7 @@ def test_a_template_logs_where_its_server_block_says(project: Project) -> None:
     project.zddeploy()
 
     assert "no server block logs into" not in project.zddeploy("check").stdout
-    eventually(lambda: project.get("/hello", host="www.test") and instance_of(project, "/hello") == "web-2")
+    await_answer_of(project, "web-2", host="www.test")
 
 
 def test_without_a_log_nothing_is_logged(project: Project) -> None:

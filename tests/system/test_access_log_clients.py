@@ -20,7 +20,7 @@ from zdd.nginx.access_log import UNKNOWN
 from .project import PLAIN, UVICORN, Project, busy, configure, nginx_workers, service, version
 from .test_https import Shop, shop, web
 from .test_https_clients import Http2
-from .visitors import Visitors, access, share_known, visiting, wrong
+from .visitors import Visitors, access, await_answer_of, share_known, visiting, wrong
 
 __all__ = ["shop"]  # a fixture
 
@@ -189,11 +189,6 @@ def test_those_who_leave_and_those_who_stay_have_the_instance_that_they_met(proj
 
     lines = {line["path"]: line for line in access(project)}
     assert lines["/slow/now"]["instance"] == "web-1"
-
-
-def await_answer_of(project: Project, instance: str) -> None:
-    """Wait until no pooled connection leads to another one."""
-    eventually(lambda: project.get() and access(project)[-1]["instance"] == instance)
 
 
 def test_a_websocket_has_the_instance_that_it_was_opened_with_and_how_long_it_was_open(project: Project) -> None:

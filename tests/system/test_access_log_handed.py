@@ -14,7 +14,7 @@ from zdd.host import process
 from zdd.nginx.access_log import UNKNOWN
 
 from .project import PLAIN, PLAIN_TCP, PLAIN_UNIX, Call, Project, configure, service, version
-from .visitors import access
+from .visitors import access, await_answer_of
 
 WAYS = {"fd": PLAIN, "unix": PLAIN_UNIX, "tcp": PLAIN_TCP}
 SLOW = {"drain_timeout": "60s", "stop_timeout": "60s", "health_path": "/", "hold_max": "50s"}
@@ -105,6 +105,7 @@ def test_what_an_old_version_hands_on_to_the_new_one_is_not_laid_to_its_account(
 def test_what_waits_until_its_own_app_is_there_again_has_its_instance(project: Project) -> None:
     configure(project, service("web", **PLAIN, **SLOW))
     project.zddeploy()
+    await_answer_of(project, "web-1")
     frozen = freeze(project, "web-1")
     calls = [Call(project, f"/{number}") for number in range(4)]
     eventually(lambda: waits(project, "web-1", 4))
@@ -112,7 +113,7 @@ def test_what_waits_until_its_own_app_is_there_again_has_its_instance(project: P
     os.kill(frozen, signal.SIGKILL)
 
     assert frozen not in {answered_by(call) for call in calls}
-    assert {line["instance"] for line in logged(project, len(calls)).values()} == {"web-1"}
+    assert {line["instance"] for line in logged(project, len(calls) + 1).values()} == {"web-1"}
     assert handed(project) == set()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.waiting import eventually
 from zdd.nginx.access_log import UNKNOWN
 
 from .project import Project
@@ -89,6 +90,11 @@ def access(project: Project, *args: str) -> list[dict[str, Any]]:
     """What `logs --access` says."""
     output = project.zddeploy("logs", "--access", "--json", "-n", "1000000", *args).stdout
     return [json.loads(line) for line in output.splitlines()]
+
+
+def await_answer_of(project: Project, instance: str, host: str = "localhost") -> None:
+    """Wait until a request's line names this instance: right after a switch a pooled connection may lead elsewhere."""
+    eventually(lambda: project.get(host=host) and [line["instance"] for line in access(project)[-1:]] == [instance])
 
 
 def wrong(visitors: Visitors, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -118,14 +118,14 @@ def environment(pid: int) -> dict[str, str]:
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
 
 
-def forked_by(pid: int) -> int | None:
+def is_fork(pid: int) -> bool:
     """
-    Return the parent of a process that has run no program since its fork, None for one that has.
+    Return whether a process has run no program since its fork and is in its parent's session, so it is no daemon.
 
     The kernel tells it of every user's process (PF_FORKNOEXEC of include/linux/sched.h, proc_pid_stat(5), field 9).
     """
     stat = stat_fields(pid)
-    return int(stat[1]) if stat and int(stat[6]) & _PF_FORKNOEXEC else None
+    return stat is not None and bool(int(stat[6]) & _PF_FORKNOEXEC) and stat[3] != str(pid)
 
 
 def is_copy(pid: int, of: int) -> bool:

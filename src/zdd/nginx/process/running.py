@@ -48,9 +48,10 @@ def is_master(pid: int) -> bool:
     """
     Return whether this is a living nginx master, by the title that nginx gives itself.
 
-    A worker that was just forked has its master's title, too; a new master has run a program of its own.
+    A worker that was just forked has its master's title, too; but a master has run a program, or it is a daemon and so
+    leads a session.
     """
-    return process.title(pid).startswith(MASTERS) and not _is_newborn(pid)
+    return process.title(pid).startswith(MASTERS) and not process.is_fork(pid)
 
 
 def masters_of(conf_file: str) -> list[Process]:
@@ -78,18 +79,12 @@ def everybody() -> dict[int, int]:
 def all_workers(parents: Mapping[int, int], shutting_down: bool = False) -> Iterator[tuple[Process, int]]:
     """Yield which of these processes are such workers, of any master, each with its parent."""
     for pid, parent in parents.items():
-        title = process.title(pid)
-        if not (title.startswith(_WORKERS) or _is_newborn(pid)):
+        title = process.title(pid)  # once: it may change meanwhile, and then it was neither one nor the other
+        if not (title.startswith(_WORKERS) or (title.startswith(MASTERS) and process.is_fork(pid))):
             continue
         is_wanted = shutting_down or not title.startswith(_SHUTTING_DOWN)
         if is_wanted and (worker := Process.find(pid)):
             yield worker, parent
-
-
-def _is_newborn(pid: int) -> bool:
-    """Return whether this is a worker that was just forked, and has no title of its own yet."""
-    parent = process.forked_by(pid)
-    return parent is not None and all(process.title(one).startswith(MASTERS) for one in (pid, parent))
 
 
 def orphans(ports: set[int]) -> list[Process]:

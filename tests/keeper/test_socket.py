@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -12,11 +13,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 
 from tests.waiting import eventually
-from zdd.host import files, sock_diag
+from zdd.host import files, process, sock_diag
+from zdd.keeper.loop import Loop
+from zdd.keeper.port_listener import PortListener
+from zdd.keeper.record import Record
 
 from .conftest import New
 from .instance import HELD_UP, Instance, freeze
@@ -361,6 +366,31 @@ def test_another_user_who_listens_on_the_port_is_not_taken_for_the_app(
     assert not answer["ok"]
     assert "of user 65534 listens on 127.0.0.1" in answer["error"]
     assert web.state() == "starting"
+
+
+@needs_root
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_process_of_the_app_that_is_new_is_no_stranger(
+    stranger: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, begins: bool
+) -> None:
+    """It is not in the list of processes yet, or it `begins` to listen after that."""
+    guard = PortListener(cast("Record", None), cast("Loop", None))
+    guard.open(lambda _: None)
+    port, descendants, looks = guard.port or 0, process.descendants, itertools.count()
+
+    def look(root: int) -> list[int]:
+        if next(looks):
+            return descendants(root)
+        if begins:
+            stranger(port)
+        return []
+
+    if not begins:
+        stranger(port)
+    monkeypatch.setattr(process, "descendants", look)
+
+    assert guard.stranger() is None
+    guard.close()
 
 
 @needs_root

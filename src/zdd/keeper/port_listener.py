@@ -94,14 +94,21 @@ class PortListener(Listener):
         Return a description of another program that listens on the port; None if there is none, or none is visible.
 
         Sockets of processes below the keeper and of processes in its unit are the app's. A listener of root is
-        accepted: docker's proxy is one.
+        accepted: docker's proxy is one. Only what two looks show is told: the app may fork, or pass a socket on to a
+        child and close it, during one of them.
         """
+        return self._stranger() and self._stranger()
+
+    def _stranger(self) -> str | None:
+        listeners = [each for each in self._listeners() if each.uid != 0]  # before we look who has which
+        if not listeners:
+            return None
         own = process.descendants(os.getpid())
         inodes = sock_diag.inodes_of(own)
         inodes |= {os.fstat(each.fileno()).st_ino for each in self.borrowed}
         hidden = {process.user_id(pid) for pid in own if process.hides_descriptors(pid)}
-        for listener in self._listeners():
-            if listener.inode not in inodes and listener.uid not in ({0} | hidden):
+        for listener in listeners:
+            if listener.inode not in inodes and listener.uid not in hidden:
                 holder = _holder(listener.inode)
                 if holder is None or not process.shares_unit(holder):
                     title = f"process {holder} ({process.title(holder)[:60]})" if holder else "a process"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -14,6 +17,7 @@ import pytest
 from tests.deploy.world import FakeDrivers, World, load
 from tests.keeper.instance import PATIENCE
 from tests.waiting import eventually
+from zdd.host import process, systemd
 from zdd.host.clock import Clock
 from zdd.host.command import Commands
 from zdd.instances.classic.driver import ClassicInstance
@@ -187,6 +191,27 @@ def test_another_command_knows_it_by_its_name_though_its_service_has_left_the_co
     driver.retire(0.0, [])
     driver.await_gone(time.monotonic() + PATIENCE)
     assert driver.state().state == "dead"
+
+
+def test_a_classic_command_runs_in_its_unit_before_anything_else_is_done(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (house.folder / "systemd-run").symlink_to("/bin/bash")
+    path = {"PATH": f"{house.folder}:{os.environ['PATH']}"}
+    asks = "sleep 0.3; exec "  # the system's manager for the unit
+    monkeypatch.setattr(
+        systemd, "in_scope", lambda unit, argv: (["systemd-run", "-c", asks + shlex.join(argv), unit.name], path)
+    )
+
+    title, looks = process.title, itertools.count()
+    monkeypatch.setattr(process, "title", lambda pid: title(pid) if next(looks) else "")  # as during exec(2)
+
+    driver = house.launch(CLASSIC)
+
+    assert isinstance(driver, ClassicInstance)
+    assert driver.started
+    assert "classic_web.py" in process.title(driver.started.process.pid)
+    assert "systemd-run" not in process.title(driver.started.process.pid)
 
 
 @WITH_KEEPER

@@ -123,6 +123,23 @@ def test_until_every_writer_has_opened_it_again_the_rotation_is_not_done(
     assert mode(log) == 0o640
 
 
+def test_an_nginx_that_starts_meanwhile_is_waited_for_and_not_ended(log: Path) -> None:
+    """It has opened its log, but it has neither its title nor its handlers of signals yet."""
+    starts = "import sys, time; file = open(sys.argv[1], 'a'); time.sleep(600)"
+    with subprocess.Popen(["/usr/sbin/nginx", "-c", starts, str(log)], executable=sys.executable) as starting:
+        try:
+            eventually(lambda: str(log) in (reopen._opened(starting.pid) or ()))
+            log.write_text("a" * 100)
+
+            assert not reopen.rotate(str(log), 1)
+            assert not reopen.rotate(str(log), 1)
+            assert starting.poll() is None
+        finally:
+            starting.kill()
+    rotate(log, 1 << 30)
+    assert mode(log) == 0o640
+
+
 @pytest.mark.parametrize("then", ["rotate", "deploy"])
 @pytest.mark.parametrize("is_rotated", [False, True])
 def test_a_log_that_somebody_has_removed_is_made_again_and_nginx_writes_into_it(

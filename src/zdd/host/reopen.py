@@ -25,6 +25,7 @@ _DONE, _UNDER_WAY = 0o640, 0o600
 _OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _TITLES = ("nginx: ", "angie: ")
+_PROGRAMS = ("nginx", "angie")  # the titles of one that starts: it opens its logs before it handles signals
 _QUIET = 2.0  # seconds without a line, after which nobody writes into the older file
 
 
@@ -99,7 +100,8 @@ def _go_on(path: str, status: os.stat_result | None, most: int) -> bool:
     holders = _holders(path)
     for holder in holders:
         try:
-            holder.signal(signal.SIGUSR1)
+            if process.title(holder.pid).startswith(_TITLES):  # one that starts would die of it
+                holder.signal(signal.SIGUSR1)
         except PermissionError:  # not ours to tell, as after a change of the user that deploys
             pass
     if not holders:
@@ -122,11 +124,15 @@ def _holders(path: str) -> list[process.Process]:
     """Return the processes of nginx that have an older file open, and not only the new one, or may have."""
     real = f"{os.path.realpath(os.path.dirname(path))}/{os.path.basename(path)}"
     older = {rotation.older(real), f"{rotation.older(real)} (deleted)", f"{real} (deleted)"}
-    running = [known for pid in process.numbers() if process.title(pid).startswith(_TITLES) for known in _found(pid)]
+    running = [known for pid in process.numbers() if _is_nginx(process.title(pid)) for known in _found(pid)]
     opened = {known: _opened(known.pid) for known in running}
     is_left = None in opened.values() and _is_left(path)
     found = [known for known, names in opened.items() if (not is_left if names is None else older & names)]
     return sorted(found, key=lambda known: not process.title(known.pid).startswith(process.NGINX_MASTERS))
+
+
+def _is_nginx(title: str) -> bool:
+    return title.startswith(_TITLES) or os.path.basename(title.partition(" ")[0]) in _PROGRAMS
 
 
 def _found(pid: int) -> list[process.Process]:

@@ -9,17 +9,21 @@ ended: the death of a keeper ends neither the unit nor the app.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import pwd
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from zdd.host import files
-from zdd.host.command import Commands
+from zdd.host import files, process
+from zdd.host.clock import Clock
+from zdd.host.command import Commands, Spawned
 
 _EXIT_TYPE_SINCE = 250
 _LINGER = "/var/lib/systemd/linger"
+_POLL = 0.02  # seconds between looks whether a command is in its unit
+_EXEC = 25  # looks without a title, after which it has given itself none: an exec(2) is over by then
 
 
 class Unit(NamedTuple):
@@ -116,6 +120,15 @@ def in_scope(unit: Unit, argv: Sequence[str]) -> tuple[Sequence[str], Mapping[st
     """
     ours = manager()
     return (ours.scope(unit, argv), ours.environment) if ours else (argv, {})
+
+
+def await_unit(asking: Spawned, clock: Clock) -> None:
+    """Wait until a command of `in_scope` runs in its unit, or has ended: before that, it may end with us."""
+    for look, _ in enumerate(clock.poll(_POLL, math.inf)):
+        title = process.title(asking.process.pid)  # there is none during exec(2)
+        is_before = title.startswith("systemd-run ") if title else look < _EXEC
+        if asking.status() is not None or not is_before:
+            return
 
 
 def unit_name(project: str, what: str) -> str:

@@ -165,12 +165,11 @@ class ClassicInstance(Driver):
         """
         project = self.paths.config.project
         unit = systemd.Unit(systemd.unit_name(project, what), f"{what} of {project}", {})
-        argv, more = systemd.in_scope(unit, argv)
+        scoped, more = systemd.in_scope(unit, argv)
         env = {**environment.inherited(), **more, **own}
-        spawned = commands.spawn(argv, str(self.service.cwd), env, self.log, umask=own_process.callers_umask())
-        for _ in self.clock.poll(_POLL, math.inf):  # until it is in its unit, it may end with us
-            if spawned.status() is not None or not process.title(spawned.process.pid).startswith("systemd-run "):
-                break
+        spawned = commands.spawn(scoped, str(self.service.cwd), env, self.log, umask=own_process.callers_umask())
+        if scoped != argv:
+            systemd.await_unit(spawned, self.clock)
         return spawned
 
     def _await_port(self, deadline: float, interrupt: Callable[[], None]) -> Evidence:

@@ -176,21 +176,6 @@ def test_another_users_program_on_the_apps_port_is_named_at_once(project: Projec
     assert "end it; `ss -ltnp` shows who listens where" in deploy.said()
 
 
-def test_a_version_that_ends_behind_nginx_is_named_and_not_nginx(project: Project) -> None:
-    """It leaves nginx's request in the queue, where it would wait for as long as nginx has patience."""
-    configure(project, service("web", **PLAIN))
-    project.zddeploy()
-    run = "python -S broken.py dies_once_it_is_switched_to {fd}"
-    configure(project, service("web", run=run, health_path="/health"))
-    version(project, 2)
-
-    refused = project.zddeploy(code=1)
-
-    assert "web: web-2 ended with exit status 1 right after it was healthy; its log says: the queue" in refused.stderr
-    assert "nginx" not in refused.stderr
-    assert "web 1" in project.get()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("way", "keys", "begun"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from zdd.errors import DeployFailed
@@ -27,6 +27,7 @@ class Interrupts:
         self.noted: str | None = None
         self.hung_up = False
         self._held = False
+        self._look: Callable[[], None] = lambda: None
 
     @property
     def last(self) -> str | None:
@@ -46,10 +47,22 @@ class Interrupts:
         finally:
             self._held = before
 
+    @contextlib.contextmanager
+    def looking(self, look: Callable[[], None]) -> Iterator[None]:
+        """Call `look`, too, at every check inside the context: it may raise for what makes each wait pointless."""
+        before, self._look = self._look, look
+        try:
+            yield
+        finally:
+            self._look = before
+
     def check(self) -> None:
         """Raise Interrupted if a signal has been noted."""
-        if self.noted and not self._held:
+        if self._held:
+            return
+        if self.noted:
             raise Interrupted(f"interrupted by {self.noted}")
+        self._look()
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (the signature of a handler)
         self.noted = signal.Signals(number).name

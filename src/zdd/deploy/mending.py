@@ -11,7 +11,7 @@ from zdd.operate import admission, switched_off
 from zdd.operate.status import Status, status
 from zdd.project import Project
 
-_PATIENCE = 5.0  # seconds for instances that are about to serve or to end: most need a part of one (pool.py, _MOMENT)
+_PATIENCE = 5.0  # seconds for instances that are about to serve or to end: most need a part of one (discarded.py)
 _POLL = 0.1  # seconds
 _PASSING = {"starting", "draining", "stopping"}
 

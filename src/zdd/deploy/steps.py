@@ -7,6 +7,7 @@ nothing but its manifest. A step that only looks, or makes something that later 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,7 +44,7 @@ def begin(target: Manifest) -> Step:
 
     def undo(project: Project) -> None:
         _require_unpublished(project, target)
-        project.instances.await_discarded()
+        project.instances.discarded.await_end()
         project.tables.discard(target.deploy)
 
     return Step("begin", f"{target.action} {target.deploy}", lambda project: project.tables.write(target), undo)
@@ -210,10 +211,10 @@ def check(target: Manifest, restarts: bool = False) -> Step:
         before = project.tables.before(target)
         new = target.new(before)
         project.instances.check_ports(new)
-        for unproved in project.proxy.check(target, before):
-            project.events.send(unproved)
-        if not restarts:  # a deploy that was interrupted may have run for long
-            project.instances.check_lives(new)
+        # A deploy that was interrupted may have run for long.
+        with contextlib.nullcontext() if restarts else project.instances.watched(new):
+            for unproved in project.proxy.check(target, before):
+                project.events.send(unproved)
 
     return Step("check", "one request for each changed service through nginx", do)
 

@@ -93,6 +93,10 @@ class Driver(Protocol):
     def state(self) -> InstanceState:
         """Return the instance's state now."""
 
+    def has_ended(self) -> bool:
+        """Return whether its keeper has told, since the last call, that its app has ended; asks nobody."""
+        return False
+
     def port_conflict(self) -> str | None:
         """Return which other program listens on the instance's port, None if none does."""
         return None

@@ -28,11 +28,7 @@ _POLL, _STARTING = 0.01, 0.002  # seconds; a keeper takes some 20 ms to start, a
 
 
 class SupervisedInstance(Driver):
-    """
-    One instance of a service with `run`; its keeper does the work.
-
-    If its keeper died, this class does the keeper's last duties.
-    """
+    """One instance of a service with `run`: its keeper does the work; of a dead keeper, this class the last duties."""
 
     def __init__(self, name: str, service: RunService, paths: Paths, commands: Commands, clock: Clock) -> None:
         self.name = name
@@ -90,6 +86,10 @@ class SupervisedInstance(Driver):
     def state(self) -> InstanceState:
         """Return the instance's state now."""
         return supervised(self.paths, self.name)
+
+    def has_ended(self) -> bool:
+        """Return whether its keeper has told, since the last call, that its app has ended; asks nobody."""
+        return any(event["event"] == "exit" for event in (self.lease.events() if self.lease else ()))
 
     def port_conflict(self) -> str | None:
         """Return which other program listens on the instance's port, None if none does."""

@@ -216,6 +216,20 @@ def serves_and_ignores_sigterm(where):
     own.close()
 
 
+def dies_once_it_is_switched_to(where):
+    """It is asked whether it is healthy, accepts nobody else, and ends; each of its restarts ends like it."""
+    listener, current = plain.listen(where), pathlib.Path("R/current")
+
+    def is_ours():
+        return os.path.basename(os.readlink(current)) == "2"
+
+    if not is_ours():
+        plain.converse(listener.accept()[0])
+    while not is_ours():
+        time.sleep(0.01)
+    sys.exit("the queue is gone")
+
+
 def dies_in_the_bake(where):
     """In the middle of no request: that one would be lost, and nobody could help it."""
     listener, at_work = plain.listen(where), []

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 
 from zdd.conf.services import GRPC_HEALTH, Service
-from zdd.host import one_socket
+from zdd.host import netlink, one_socket
 from zdd.host.clock import Clock
 from zdd.instances.health import request
 from zdd.instances.health.request import Address, Request
@@ -33,28 +33,31 @@ def await_healthy(
 
     A keeper's socket (fd) listens before the app accepts: one request waits in its queue from the start, and
     health_timeout counts from the moment the app accepts it. `interrupt` and `note` may raise; `note` is given the
-    verdict of each attempt that failed.
+    verdict of each attempt that failed, and what is known of one that takes long.
     """
-    queue = str(address) if service.kind == "fd" else None
     last: Verdict | None = None
     begun = clock.now()
-    pause = _POLL
+    pause, took = _POLL, 0.0
     for _ in clock.poll(lambda: pause, deadline, interrupt):  # noqa: B023  (the pause as it is then)
-        patience = _Patience(queue, service, deadline, clock)
+        asked = clock.now()
+        if last and deadline - asked <= took:  # the app would only log that whoever asked has hung up
+            continue
+        patience = _Patience(address, service, deadline, clock, note)
         verdict = _attempt(address, service, patience, interrupt)
         if verdict.healthy:
             return verdict
         last = last if last and patience.was_cut_short() else verdict
         note(last)
-        waited = clock.now() - begun
-        pause = min(max(_POLL, waited / _LATE), _LONGEST_POLL) if verdict.taken else _POLL
+        now = clock.now()
+        took = min(now - asked, _TELLING) if now < patience.until else 0.0
+        pause = min(max(_POLL, (now - begun) / _LATE), _LONGEST_POLL) if verdict.taken else _POLL
     interrupt()  # an app that ended meanwhile says more
     return last or verdict
 
 
 def ask_once(address: Address, service: Service, clock: Clock, interrupt: Callable[[], None]) -> str | None:
     """Send one health request; return what is wrong, None if the instance is healthy. `interrupt` may raise."""
-    patience = _Patience(None, service, clock.now() + service.health_timeout, clock)
+    patience = _Patience(address, service, clock.now() + service.health_timeout, clock)
     verdict = _attempt(address, service, patience, interrupt)
     return None if verdict.healthy else verdict.words
 
@@ -95,16 +98,29 @@ def _asked(service: Service) -> str:
 
 
 class _Patience:
-    """How long one attempt may still take; while it waits in the queue of the socket, until the common deadline."""
+    """
+    How long one attempt may still take; with a keeper's socket, until the deadline while it waits in the queue.
 
-    def __init__(self, queue: str | None, service: Service, deadline: float, clock: Clock) -> None:
-        self.queue = queue
+    `note` is told once of an attempt that takes long.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        service: Service,
+        deadline: float,
+        clock: Clock,
+        note: Callable[[Verdict], None] | None = None,
+    ) -> None:
+        self.path = address if isinstance(address, str) else None  # until the app has accepted there
+        self.waits = service.kind == "fd" and note is not None
         self.inode: int | None = None  # of our end of the connection
         self.service = service
         self.deadline = deadline
         self.clock = clock
-        self.since = clock.now()
-        self.until = deadline if queue else min(deadline, self.since + service.health_timeout)
+        self.note = note
+        self.begun = self.since = clock.now()
+        self.until = deadline if self.waits else min(deadline, self.since + service.health_timeout)
 
     def connected(self, connection: socket.socket) -> None:
         """Note the connection, which waits in the queue until the app accepts it."""
@@ -112,10 +128,14 @@ class _Patience:
 
     def left(self) -> float:
         """Return the seconds left."""
-        if self.queue and self.inode and one_socket.is_accepted(self.inode):
-            self.queue = None
-            self.since = self.clock.now()
-            self.until = min(self.deadline, self.since + self.service.health_timeout)
+        if self.path and self.inode and self._is_accepted(self.inode):
+            self.path = None
+            if self.waits:
+                self.since = self.clock.now()
+                self.until = min(self.deadline, self.since + self.service.health_timeout)
+        if self.note and self.clock.now() >= self.begun + _TELLING:
+            tell, self.note = self.note, None
+            tell(self._unanswered("and is not answered yet"))
         return self.until - self.clock.now()
 
     def was_cut_short(self) -> bool:
@@ -124,12 +144,25 @@ class _Patience:
 
     def verdict(self) -> Verdict:
         """Return the verdict of an attempt whose time is up."""
+        return self._unanswered(f"but not answered within {round(self.until - self.since, 1):g} s")
+
+    def _unanswered(self, words: str) -> Verdict:
         service = self.service
-        if self.queue:
+        if self.path:
             longer = f"if it only starts slowly, raise start_timeout (now {service.start_timeout:g} s)"
-            return Verdict(False, f"nothing accepts connections on {self.queue}", longer, taken=False)
-        words = f"{_asked(service)} was accepted, but not answered within {round(self.until - self.since, 1):g} s"
-        return Verdict(False, words, f"if it is only slow, raise health_timeout (now {service.health_timeout:g} s)")
+            return Verdict(False, f"nothing accepts connections on {self.path}", longer, taken=False)
+        done = "sent" if service.kind == "tcp" else "accepted"  # by the kernel, before the app accepts
+        longer = f"if it is only slow, raise health_timeout (now {service.health_timeout:g} s)"
+        return Verdict(False, f"{_asked(service)} was {done}, {words}", longer)
+
+    def _is_accepted(self, inode: int) -> bool:
+        """Return whether the app has accepted the connection, as far as the kernel tells."""
+        try:
+            return bool(one_socket.is_accepted(inode))
+        except netlink.Unavailable:
+            if self.waits:
+                raise
+            return True
 
 
 def _met(address: Address, error: OSError) -> str:

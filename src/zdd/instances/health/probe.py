@@ -11,7 +11,7 @@ from zdd.host import interpreter, usage
 from zdd.host.clock import Clock
 from zdd.host.command import Commands, Identity
 from zdd.host.process import ended
-from zdd.instances.health import attempts, failure, fastcgi, request, verdict
+from zdd.instances.health import app_socket, attempts, failure, fastcgi, request, verdict
 from zdd.instances.health.failure import InstanceFailed
 from zdd.instances.health.lost_socket import LostSocket
 from zdd.instances.health.respawns import Respawns
@@ -45,11 +45,8 @@ class Probe:
     """Asks one instance of a service with `run`; made before the app starts, so that it notices the kernel's kills."""
 
     def __init__(self, name: str, service: RunService, paths: Paths, commands: Commands, clock: Clock) -> None:
-        self.name = name
-        self.service = service
-        self.paths = paths
-        self.commands = commands
-        self.clock = clock
+        self.name, self.service, self.paths = name, service, paths
+        self.commands, self.clock = commands, clock
         self.problem = "no answer yet"
         self._hint: str | None = None
         self._ended_workers = 0  # as of the last look into the log
@@ -68,7 +65,6 @@ class Probe:
         deadline = min(begun + self.service.start_timeout, until)
         control = self.paths.control_socket(self.name)
         status = client.ask(control, "status", brief=True)
-
         respawns, lost = Respawns(begun), LostSocket(self.paths.instance(self.name), begun)
 
         def check() -> None:
@@ -93,7 +89,7 @@ class Probe:
             answer = client.ask(control, "healthy", sure=True)
         if not answer["ok"]:  # an app that forks into the background may answer once
             check()
-            self._refuse_stranger(answer.get("stranger"))
+            self._refuse(answer.get("stranger"), failure.END_IT)
             raise self.failed("it ended as soon as it had answered")
         return Health(status["port"], notice)
 
@@ -140,6 +136,8 @@ class Probe:
     def _await_command(self, command: str, deadline: float, check: Check) -> None:
         last, whole, pause = "", self.service.health_timeout, _FIRST_PAUSE
         for _ in self.clock.poll(lambda: pause, deadline, check):  # noqa: B023  (the pause as it is then)
+            if last and self.clock.now() >= deadline:  # it would only be killed
+                break
             seconds = min(whole, max(_COMMAND_PAUSE, deadline - self.clock.now()))
             failed = self._ask_command(command, seconds, check)
             if failed is None:
@@ -165,13 +163,14 @@ class Probe:
         try:
             result = self.commands.run(["/bin/sh", "-ec", command], record.cwd, env, seconds, who, interrupt)
         except OSError as error:
-            words = f"health_command cannot be run: {error.strerror or os.strerror(error.errno or 0)}"
-            return Attempt(None, words)
+            return Attempt(None, f"health_command cannot be run: {error.strerror or os.strerror(error.errno or 0)}")
         if result.status == 0:
             return None
         printed = " ".join(result.output.split())[-_SHOWN:]
-        how = f"health_command ended with {ended(result.status)}"
-        return Attempt(result.status, f"{how}: {printed}" if printed else f"{how} and printed nothing")
+        how = f"health_command ended with {ended(result.status)}" + (
+            f": {printed}" if printed else " and printed nothing"
+        )
+        return Attempt(result.status, how)
 
     def _require_program(self, command: str, failed: Attempt) -> None:
         """Raise InstanceFailed if the shell cannot run the program that the command begins with."""
@@ -193,14 +192,16 @@ class Probe:
         """Keep the problem; a socket that the app binds is named by the app's own path, not by its keeper's."""
         self.problem, self._hint = last.words, last.hint if last.taken else None
         if self.service.socket == "unix":
-            self.problem = self.problem.replace(self.paths.keep(self.name), self.paths.app_socket(self.name))
+            self._refuse(app_socket.of_another_user(self.paths, self.name), app_socket.ITS_USER)
+            words = last.words.replace(self.paths.keep(self.name), self.paths.app_socket(self.name))
+            self.problem = app_socket.no_socket(self.paths, self.name) or words
         elif self.service.socket == "tcp" and last.taken and self.clock.now() - self._searched >= _STRANGERS:
             self._searched = self.clock.now()
-            self._refuse_stranger(client.ask(self.paths.control_socket(self.name), "status").get("stranger"))
+            self._refuse(client.ask(self.paths.control_socket(self.name), "status").get("stranger"), failure.END_IT)
 
-    def _refuse_stranger(self, stranger: str | None) -> None:
-        if stranger:
-            raise self.failed(stranger, hint=failure.END_IT)
+    def _refuse(self, words: str | None, hint: str) -> None:
+        if words:
+            raise self.failed(words, hint=hint)
 
     def _elsewhere(self, taken: bool) -> str | None:
         """Say where the app listens, None if that is where it should; `taken` as for failure.elsewhere."""

@@ -8,7 +8,9 @@ nothing but its manifest. A step that only looks, or makes something that later 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zdd import events
 from zdd.deploy import bake as baking
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 Act = Callable[["Project"], None]
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True):
     """
     One step; `name` is stable (JSON), `line` says what the step does.
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from bench.hand import KEEP_ALIVE, NGINX, end, spawn
 from bench.path import backend, nginx, nginx_version, own_setup, slots_to, start
 from bench.peer import until
@@ -47,7 +49,7 @@ def zdd(sockets: list[str]) -> Iterator[int]:
         own = Certificate([], str(issued.certificate), str(issued.key))
         setup = own_setup(folder, slots_to(folder, sockets), other)
         tls = Tls([f"{HOST}:{port}"], [own], redirect=False)
-        start(folder, render(setup._replace(tls=tls), nginx_version()), other)
+        start(folder, render(replace(setup, tls=tls), nginx_version()), other)
         yield port
 
 

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from bench.wrk import wrk
 from tests.machine import free_port
 from zdd.host.clock import Clock
@@ -66,7 +68,7 @@ def texts(binary: Binary, folder: str, port: int) -> dict[str, str]:
         mark=MARK,
     )
     none = render.render(setup, binary.version)
-    ours = render.render(setup._replace(access_log=f"{folder}/access.log"), binary.version)
+    ours = render.render(replace(setup, access_log=f"{folder}/access.log"), binary.version)
     return {
         "none": none,
         "combined": none.replace("access_log off;", f"access_log {folder}/access.log;", 1),

@@ -58,7 +58,7 @@ def around(act, at, step):
 def wrap(make):
     def made(*args):
         steps = make(*args)
-        return [s._replace(do=around(s.do, "do", s.name), undo=around(s.undo, "undo", s.name)) for s in steps]
+        return [replace(s, do=around(s.do, "do", s.name), undo=around(s.undo, "undo", s.name)) for s in steps]
     return made
 
 if WAY != "-":

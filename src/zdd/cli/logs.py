@@ -142,7 +142,7 @@ def _show(lines: Iterable[Line], width: int, as_json: bool) -> bool:
     for line in lines:
         any_shown = True
         if as_json:
-            click.echo(in_json(line._asdict()))
+            click.echo(in_json(line))
         else:
             shift = len(service_of(line.instance)) + number_of(line.instance)
             colour = _COLOURS[shift % len(_COLOURS)]

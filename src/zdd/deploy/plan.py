@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zdd.conf.schema import Config
 from zdd.conf.services import ClassicService, RunService, StaticService
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from zdd.snapshot import Snapshot
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """
     What a command asks for. No `services` means all.
 
@@ -44,7 +46,7 @@ class Request(NamedTuple):
     where: str = ""
 
 
-class Observed(NamedTuple):
+class Observed(Struct, frozen=True):
     """The observed state: the table in force, the last deploy's number, and each service's last instance number."""
 
     current: Manifest | None

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zdd import events
 from zdd.deploy import bake as baking
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 Act = Callable[["Project"], None]
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True):
     """
     One step; `name` is stable (JSON), `line` says what the step does.
 

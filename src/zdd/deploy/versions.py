@@ -10,8 +10,8 @@ is a version of its own. Deploys of zdd 0.1.0 have no snapshot, only an entry in
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from zdd import history
@@ -29,7 +29,7 @@ _RESTARTS = ("restart", "up")
 _KEPT = 20  # versions whose snapshots are kept; keep_releases if that is more
 
 
-class Version(NamedTuple):
+class Version(Struct, frozen=True):
     """A committed deploy. `origin` is the first deploy of the same version."""
 
     deploy: int

@@ -6,7 +6,9 @@ import math
 import select
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from zdd import kills
 from zdd.errors import counted
@@ -23,7 +25,7 @@ _STOPPING = 10.0  # seconds for which a stopping app is watched: a worker may ne
 _KILLED = 10.0  # seconds that the end may take after stop_timeout, on a busy machine
 
 
-class Drained(NamedTuple):
+class Drained(Struct, frozen=True):
     """
     How many connections of the old instances ended by themselves, had to be cut, and were handed on to the new ones.
 

@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from msgspec import Struct
+
 from zdd.conf.services import Service
 from zdd.host.process import Process
 from zdd.instances.health.verdict import Health
 from zdd.instances.state import InstanceState
 
 
-class ProxySide(NamedTuple):
+class ProxySide(Struct, frozen=True):
     """What an instance must know of nginx: the users its workers run as, who need access, and its pid file."""
 
     users: list[int]
@@ -33,7 +35,7 @@ class Times(NamedTuple):
         return cls(warm, service.drain_timeout, service.stop_timeout)
 
 
-class Launch(NamedTuple):
+class Launch(Struct, frozen=True):
     """
     What a new instance starts with.
 
@@ -48,7 +50,7 @@ class Launch(NamedTuple):
     predecessors: Sequence[str] | None = None
 
 
-class Question(NamedTuple):
+class Question(Struct, frozen=True):
     """What a keeper is asked: on which control socket, and with which arguments."""
 
     control: str

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.host.process import Process
 from zdd.instances.driver import Driver
 from zdd.keeper import survey
 
 
-class Retirement(NamedTuple):
+class Retirement(Struct, frozen=True):
     """An instance, and the arguments of its `retire`."""
 
     driver: Driver

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from zdd.host.process import Process
 from zdd.instances.classic import record
@@ -16,7 +18,7 @@ _FROM_KEEPER = ("since", "restarts", "port", "exit", "paused", "release", "resta
 ORPHANED = "unkept"  # the word in `status --json`
 
 
-class InstanceState(NamedTuple):
+class InstanceState(Struct, frozen=True):
     """
     An instance as it is now.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.errors import UsageError
 from zdd.host import interpreter, process, sock_diag
@@ -19,7 +20,7 @@ _MAPPED = "::ffff:"  # before an address of IPv4 on which a socket of IPv6 liste
 _ALL = {"0.0.0.0", "::"}  # every address of IPv4 and of IPv6, as `listen.parsed` returns them
 
 
-class Taken(NamedTuple):
+class Taken(Struct, frozen=True):
     """Who listens on a port that nginx needs: a part of a sentence, what to do, and whether it is a project of zdd."""
 
     port: str

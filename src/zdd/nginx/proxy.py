@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+from msgspec import Struct
 
 from zdd.events import Unproved
 from zdd.finding import Finding
@@ -23,7 +25,7 @@ def proceed() -> None:
     """Let a wait go on."""
 
 
-class MaintenanceCheck(NamedTuple):
+class MaintenanceCheck(Struct, frozen=True):
     """
     How to see that nginx answers with the maintenance page.
 

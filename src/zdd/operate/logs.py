@@ -6,7 +6,8 @@ import datetime
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.errors import UsageError
 from zdd.host import files, rotation
@@ -21,7 +22,7 @@ _LONGEST_LINE = 1 << 20  # bytes: an app can print without end, or make its log 
 _HEAD = 100  # characters: a time is only searched for at the beginning of a line
 
 
-class Line(NamedTuple):
+class Line(Struct, frozen=True):
     """One line of an instance's log; `time` (as of time.time()) is its own or that of the line before it."""
 
     time: float

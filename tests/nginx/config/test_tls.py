@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.certificates import Authority
 from tests.machine import free_port
@@ -211,7 +212,7 @@ def test_other_names_of_a_service_lead_to_the_canonical_one_in_one_step(shop: Sh
 
 def test_nothing_leads_to_a_canonical_host_that_has_a_placeholder(shop: Shop) -> None:
     admin = shop.certificates[1]
-    own = shop.certificates[0]._replace(names=["www.shop.test"])
+    own = replace(shop.certificates[0], names=["www.shop.test"])
     shop.serve(own, admin, shop.placeholder("shop.test"), canonical_host="shop.test")
 
     assert plain(shop.house.port, "www.shop.test").body == get(shop.port, "www.shop.test").body == "web"
@@ -243,7 +244,7 @@ def test_challenges_are_answered_whatever_else_is(shop: Shop, names: list[str]) 
 
 
 def test_one_certificate_may_be_for_every_host(shop: Shop) -> None:
-    every = shop.certificates[0]._replace(names=[])
+    every = replace(shop.certificates[0], names=[])
     shop.serve(every, routes=[Route("web"), Route("admin", ["admin.test"])])
 
     assert get(shop.port, "shop.test", authority=AUTHORITY.pem).body == "web"

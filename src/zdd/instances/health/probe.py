@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from zdd.conf.services import RunService
 from zdd.host import interpreter, usage
@@ -34,7 +36,7 @@ _SHOWN = 200  # characters of what it printed
 Check = Callable[[], None]
 
 
-class Attempt(NamedTuple):
+class Attempt(Struct, frozen=True):
     """A health_command that failed: its exit status, None if it was not run, and what is wrong, in words."""
 
     status: int | None

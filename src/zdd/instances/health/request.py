@@ -9,7 +9,8 @@ import select
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd import __version__
 
@@ -26,7 +27,7 @@ SPEAKS_GRPC = 'gRPC is served with protocol = "grpc"; what else speaks HTTP/2 al
 _SETTINGS = b"\x04\0\0\0\0\0"  # type, flags and stream of the frame that an HTTP/2 server begins with (RFC 9113)
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """What to ask for; `more` are further headers."""
 
     path: str
@@ -36,7 +37,7 @@ class Request(NamedTuple):
     body: bytes = b""
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True):
     """An answer: its status, the Location of a redirect, and the beginning of the body's text, for display."""
 
     status: int

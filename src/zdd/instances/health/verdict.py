@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from zdd.conf import hosts
 from zdd.conf.kinds import ProtocolName
@@ -21,14 +21,14 @@ _HAS_NO = "the app has no %s, and health_path must name a path that it has"
 _NAMES_HOST = r"(?i)blocked host|invalid (?:http_)?host|disallowedhost|allowed_?hosts|host\b.{0,60}not allowed"
 
 
-class Health(NamedTuple):
+class Health(Struct, frozen=True):
     """A healthy instance: on which port it listens (None with a UNIX socket), and what to note, if anything."""
 
     port: int | None
     notice: str
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True):
     """
     Whether one attempt found the instance healthy.
 

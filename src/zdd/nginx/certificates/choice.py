@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from msgspec.structs import replace
+
 from zdd.conf import check_tls
 from zdd.conf.schema import Config
 from zdd.host import files
@@ -78,7 +80,7 @@ def in_force(paths: Layout) -> list[Certificate]:
         (certificate,), (key,), names = (directive.args for directive in parse.parse(lines))
         before = found.get(certificate, Certificate([], certificate, key, f"/{PLACEHOLDER}/" in certificate))
         named = [name for name in names if name != "_"]
-        found[certificate] = before._replace(names=[*before.names, *named])
+        found[certificate] = replace(before, names=[*before.names, *named])
     return list(found.values())
 
 

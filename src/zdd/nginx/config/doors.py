@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.conf import hosts
 from zdd.conf.check_tls import CHALLENGES
@@ -29,7 +30,7 @@ def http_lines(setup: Setup) -> str:
     return f'map "{setup.trust.scheme} $uri " {IS_PLAIN} {{ default 1; {values}}}\n'
 
 
-class Door(NamedTuple):
+class Door(Struct, frozen=True):
     """
     One way to these names: the lines that listen, and the add_header lines for each block that has one.
 

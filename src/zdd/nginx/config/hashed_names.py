@@ -54,8 +54,6 @@ FOR_EVER = (
 )
 """Likewise; each name that it takes, `PATTERN` takes, too."""
 
-_COMPILED = re.compile(PATTERN)
-
 
 def matches(path: str) -> bool:
     """
@@ -64,4 +62,4 @@ def matches(path: str) -> bool:
     >>> matches("assets/index-DiwrgTda.js"), matches("assets/index-DiwrgTda.js.gz"), matches("index.html")
     (True, True, False)
     """
-    return _COMPILED.search(f"/{path}") is not None
+    return re.search(PATTERN, f"/{path}") is not None

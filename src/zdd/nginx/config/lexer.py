@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 Kind = Literal["word", "line", ";", "{", "}", "comment"]
 
@@ -36,8 +36,10 @@ _MEANT = {"t": "\t", "r": "\r", "n": "\n"}
 _LUA = r"""\[(?P<level>=*)\[.*?(?:\](?P=level)\]|\Z) | --\[(?P<of>=*)\[.*?(?:\](?P=of)\]|\Z) | --[^\n]*
     | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | (?P<brace>[{}])"""
 
+from msgspec import Struct
 
-class Token(NamedTuple):
+
+class Token(Struct, frozen=True):
     """A token: its kind, what a word means without quotes and escapes, and where it stands in the text."""
 
     kind: Kind

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.nginx.config.parse import Directive, every, parse
 
@@ -15,7 +16,7 @@ _PORT = 80
 _RAISE = 20_000
 
 
-class Visit(NamedTuple):
+class Visit(Struct, frozen=True):
     """
     One request that leads through nginx to a service or a server block, named in messages by `service`.
 
@@ -35,7 +36,7 @@ class Visit(NamedTuple):
     grpc: bool = False
 
 
-class Listen(NamedTuple):
+class Listen(Struct, frozen=True):
     """One `listen`: an IP address (or a name) and a port, or the path of a UNIX socket, and its words."""
 
     host: str

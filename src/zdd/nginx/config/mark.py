@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zdd import digest
 
@@ -31,7 +33,7 @@ _VARIABLE = "$zdd_slot_"
 _TRIED = r"(?P<addresses>.*?) (?P<statuses>[0-9-]+(?:(?:, | : )[0-9-]+)*)"
 
 
-class Seen(NamedTuple):
+class Seen(Struct, frozen=True):
     """
     What the mark of an answer says: the hash of the worker's text, the worker, and what it connected to last.
 
@@ -44,7 +46,7 @@ class Seen(NamedTuple):
     status: int | None = None
 
 
-class Mark(NamedTuple):
+class Mark(Struct, frozen=True):
     """
     The words of a project's mark.
 
@@ -89,7 +91,7 @@ class Mark(NamedTuple):
         seen = Seen(words[1], int(words[2]))
         if tried := re.fullmatch(_TRIED, words[3] if len(words) > 3 else ""):
             address, status = (re.split(", | : ", tried[part])[-1] for part in ("addresses", "statuses"))
-            return seen._replace(address=address, status=int(status) if re.fullmatch("[0-9]{3}", status) else None)
+            return replace(seen, address=address, status=int(status) if re.fullmatch("[0-9]{3}", status) else None)
         return seen
 
 

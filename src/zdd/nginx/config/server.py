@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.conf import hosts
 from zdd.nginx.config import listen, pattern
@@ -14,7 +15,7 @@ _NO_NAME = "localhost"
 _NOBODY = ("", "_")  # names that no visitor asks for
 
 
-class Server(NamedTuple):
+class Server(Struct, frozen=True):
     """A server block: where it stands, where it listens, and its names as they are written."""
 
     place: Place
@@ -27,7 +28,7 @@ class Server(NamedTuple):
         return (*self.place.above, self.place.directive)
 
 
-class Door(NamedTuple):
+class Door(Struct, frozen=True):
     """One way in: a server block, and one of its `listen`."""
 
     server: Server

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.static import StaticSite
@@ -11,7 +12,7 @@ from zdd.nginx.config.tls import Tls
 from zdd.nginx.config.trust import Trust
 
 
-class Route(NamedTuple):
+class Route(Struct, frozen=True):
     """
     Requests for these hosts go to the service if their path is `path` or below it.
 
@@ -24,7 +25,7 @@ class Route(NamedTuple):
     path: str = "/"
 
 
-class Setup(NamedTuple):
+class Setup(Struct, frozen=True):
     """
     The values in zdd's own text; sizes in bytes, times in seconds, absolute paths.
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.nginx.config import brotli, hashed_names
 from zdd.nginx.config.request_path import encoded
@@ -31,7 +32,7 @@ map $zdd_cache $zdd_assets_cache {{ default $zdd_cache; no-cache ""; }}
 """For the http level. An app's assets had no Cache-Control before, so only those that never change get one."""
 
 
-class StaticSite(NamedTuple):
+class StaticSite(Struct, frozen=True):
     """
     What a static service serves: the folder behind its slot, and with `spa` its index.html for every unknown path.
 
@@ -43,7 +44,7 @@ class StaticSite(NamedTuple):
     kept: str
 
 
-class Files(NamedTuple):
+class Files(Struct, frozen=True):
     """
     What every such location has: the `header` lines that it does not inherit, because it has an add_header of its own,
     and `precompressed`, the lines with which this nginx sends x.js.gz, or x.js.br, in the place of x.js.

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.nginx.config import listen
 from zdd.nginx.config import version as versions
@@ -45,7 +46,7 @@ _HSTS_WRITTEN = re.compile(r'^ *map .* \$zdd_hsts .*"max-age=([0-9]{1,10})"', re
 _HSTS_HEADER = "add_header Strict-Transport-Security $zdd_hsts always;"
 
 
-class Certificate(NamedTuple):
+class Certificate(Struct, frozen=True):
     """
     A certificate with its chain, and its key: files of PEM, by absolute paths.
 
@@ -59,7 +60,7 @@ class Certificate(NamedTuple):
     is_placeholder: bool = False
 
 
-class Tls(NamedTuple):
+class Tls(Struct, frozen=True):
     """
     How zdd's own text speaks HTTPS.
 

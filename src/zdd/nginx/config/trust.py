@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.conf.networks import PRIVATE
 from zdd.nginx.config import proxy_line
@@ -104,7 +105,7 @@ access_log LOG zdd_untrusted if=$zdd_claims;
 """
 
 
-class Trust(NamedTuple):
+class Trust(Struct, frozen=True):
     """
     Who is believed: the networks of proxies, among them "private"; None for everybody, as before 0.2.
 

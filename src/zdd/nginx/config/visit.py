@@ -13,6 +13,8 @@ import enum
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from zdd.conf import hosts
 from zdd.conf.services import GRPC_HEALTH, Service
 from zdd.nginx.config import location, server, target
@@ -82,7 +84,7 @@ def find(text: list[Directive], wishes: Mapping[str, Wish], named: bool, port: i
         own = [way for way in all_passes if way.service == name and way.place.is_http()]
         outcome = _find(name, wish, doors, own)
         outcome = Unknown.VARIABLE if outcome is Unknown.NOWHERE and has_open else outcome
-        found[name] = outcome if isinstance(outcome, Unknown) else outcome._replace(grpc=wish.grpc)
+        found[name] = outcome if isinstance(outcome, Unknown) else replace(outcome, grpc=wish.grpc)
     return found
 
 
@@ -93,7 +95,7 @@ def guesses(text: list[Directive], wishes: Mapping[str, Wish], port: int) -> dic
     if first is None:
         return {}
     return {
-        name: _visit(name, first, wish.host or "localhost", wish.path or "/")._replace(guess=True, grpc=wish.grpc)
+        name: replace(_visit(name, first, wish.host or "localhost", wish.path or "/"), guess=True, grpc=wish.grpc)
         for name, wish in wishes.items()
     }
 

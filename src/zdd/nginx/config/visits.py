@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.conf import hosts
 from zdd.conf.services import GRPC_HEALTH, RunService, StaticService
@@ -18,7 +19,7 @@ _ANY = ""  # the host of routes for all hosts, and of those whose hosts are patt
 _UNNAMED = ("localhost", "zdd.invalid")  # hosts for a service that names none, unless another one names them
 
 
-class _Route(NamedTuple):
+class _Route(Struct, frozen=True):
     """Where a service is: its names as nginx compares them, none for all hosts, and its path as a request spells it."""
 
     service: Routed

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.host import guarded, namespaces, process
 from zdd.host.guarded import Untrusted
@@ -22,20 +23,20 @@ _SET_IT = "set pid_file in [nginx] to the pid file of the nginx that reads it"
 Reads = Callable[[Process], bool | None]  # whether a master reads our file, None if that is unknown
 
 
-class Master(NamedTuple):
+class Master(Struct, frozen=True):
     """The master is known."""
 
     process: Process
 
 
-class Absent(NamedTuple):
+class Absent(Struct, frozen=True):
     """No nginx reads the file. `is_down`: that is certain, and zdd cannot start it; elsewhere one may run unseen."""
 
     reason: str
     is_down: bool = False
 
 
-class Unknown(NamedTuple):
+class Unknown(Struct, frozen=True):
     """It is unknown which nginx reads the file; `hint` says what to set. `candidates` are those that may."""
 
     reason: str

@@ -8,7 +8,9 @@ same sockets from systemd, or share a port (SO_REUSEPORT). So the sockets are co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
+
+from msgspec import Struct
 
 from zdd.errors import DeployFailed, UsageError
 from zdd.host import guarded, namespaces, process, sock_diag
@@ -27,7 +29,7 @@ Done = TypeVar("Done")
 Refusal = TypeVar("Refusal", UsageError, DeployFailed)
 
 
-class Rival(NamedTuple):
+class Rival(Struct, frozen=True):
     """
     Workers that take requests on the sockets of `of`, and their master, None if that is gone.
 

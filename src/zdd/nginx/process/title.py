@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from zdd.host import process
 
@@ -14,7 +15,7 @@ _OPTION = r" -%s ?(\S.*?)(?= -[a-zA-Z](?: |$)|$)"  # the value may contain space
 _CONF_FILE, _PREFIX = re.compile(_OPTION % "c"), re.compile(_OPTION % "p")
 
 
-class Title(NamedTuple):
+class Title(Struct, frozen=True):
     """The program if it was named by its absolute path, and the values of -c and -p; None for what is not there."""
 
     program: str | None = None

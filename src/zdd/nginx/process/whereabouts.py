@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from zdd.host import namespaces, process, sock_diag
 from zdd.host.process import Process
@@ -11,7 +11,7 @@ from zdd.nginx.process.master import Absent, Answer, Master, Unknown
 from zdd.nginx.process.sharing import Rival
 
 
-class Whereabouts(NamedTuple):
+class Whereabouts(Struct, frozen=True):
     """The nginx before the services, as far as it is known, and its pid file."""
 
     answer: Answer

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from msgspec.structs import replace
+
 from zdd.conf.assets import by_path
 from zdd.conf.services import RunService, StaticService
 from zdd.finding import Finding
@@ -110,7 +112,7 @@ class OwnText(ManagedText):
         from zdd.nginx.certificates import choice
 
         tls = choice.tls(self.config, self.paths)
-        return tls._replace(listen=own_addresses.secure(self.config, self.paths)) if tls else None
+        return replace(tls, listen=own_addresses.secure(self.config, self.paths)) if tls else None
 
     def certificates(self) -> list[CertificateState]:
         """As in Proxy."""
@@ -200,7 +202,7 @@ class OwnText(ManagedText):
         return [self._by(Visit("nginx", address, "localhost", "/"), tls=False)] if address else []
 
     def _by(self, visit: Visit, tls: bool) -> Visit:
-        return visit._replace(tls=tls, proxy_protocol=self.config.nginx.proxy_protocol)
+        return replace(visit, tls=tls, proxy_protocol=self.config.nginx.proxy_protocol)
 
 
 def _first(addresses: Sequence[str]) -> Address | None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tests.certificates import Authority
 from tests.machine import free_port
 from tests.secure import connected, context, get, plain
-from zdd.nginx.config import render
+from zdd.nginx.config import render, tls
 from zdd.nginx.config.mark import Mark
 from zdd.nginx.config.setup import Route, Setup
 from zdd.nginx.config.tls import Certificate, Tls
@@ -42,12 +42,12 @@ class Shop:
             self.certificates.append(Certificate(names, str(pair.certificate), str(pair.key)))
 
     def serve(self, *certificates: Certificate, listen: list[str] | None = None, **changes: Any) -> None:
-        options = {name: changes.pop(name) for name in ("redirect", "hsts") if name in changes}
-        tls = Tls(listen or [f"127.0.0.1:{self.port}"], certificates or self.certificates, **options)
+        options = {name: changes.pop(name) for name in ("redirect", "hsts", "has_hybrid") if name in changes}
+        own = Tls(listen or [f"127.0.0.1:{self.port}"], certificates or self.certificates, **options)
         given: dict[str, Any] = {
             "routes": [Route("web", HOSTS), Route("admin", ["admin.test"])],
             "upstreams": {"web": [self.web.target], "admin": [self.admin.target]},
-            "tls": tls,
+            "tls": own,
             "trust": Trust([]),
         }
         self.house.serve(**(given | changes))
@@ -67,6 +67,25 @@ def test_each_host_shows_its_own_certificate(shop: Shop) -> None:
 
     assert get(shop.port, "shop.test", authority=AUTHORITY.pem)[2:4] == ("web", ("shop.test", "www.shop.test"))
     assert get(shop.port, "admin.test", authority=AUTHORITY.pem)[2:4] == ("admin", ("admin.test",))
+
+
+@pytest.mark.parametrize(
+    ("has_hybrid", "groups"),
+    [(False, "X25519:prime256v1:secp384r1"), (True, "?X25519MLKEM768:X25519:prime256v1:secp384r1")],
+)
+def test_the_group_against_quantum_computers_comes_first_where_openssl_has_it(has_hybrid: bool, groups: str) -> None:
+    lines = tls.http_lines(Tls(["443"], [], has_hybrid=has_hybrid), (1, 26, 3))
+
+    assert re.findall(r"(?m)^ssl_ecdh_curve (.*);$", lines) == [groups]
+
+
+def test_a_text_for_this_nginx_has_the_group_if_its_openssl_does(shop: Shop) -> None:
+    """An OpenSSL that does not know the group refuses the whole line, and nginx would not start."""
+    has_hybrid = shop.house.binary.has_hybrid
+    shop.serve(has_hybrid=has_hybrid)
+
+    with connected(shop.port, "shop.test") as connection:
+        assert connection.version() == "TLSv1.3"
 
 
 @pytest.mark.parametrize("name", ["other.test", "localhost"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,30 @@ def test_an_nginx_tells_its_version_and_its_workers_user(program: str) -> None:
 
     assert (1, 18, 0) <= found.version < (2, 0, 0)
     assert found.user == "nobody"
+
+
+@pytest.mark.parametrize(
+    ("said", "has"),
+    [
+        ("built with OpenSSL 3.5.7 9 Jun 2026", True),
+        ("built with OpenSSL 3.5.7 9 Jun 2026 (running with OpenSSL 4.0.1 1 Aug 2026)", True),
+        ("built with OpenSSL 10.0.0 1 Apr 2040", True),
+        ("built with OpenSSL 3.3.7 7 Apr 2026", False),
+        ("built with OpenSSL 3.3.7 7 Apr 2026 (running with OpenSSL 3.5.9 29 Sep 2026)", False),
+        ("built with OpenSSL 3.5.7 9 Jun 2026 (running with OpenSSL 3.0.19 27 Jan 2026)", False),
+        ("built with OpenSSL 1.1.1 (compatible; AWS-LC 5.0.0) (running with AWS-LC 5.0.0)", False),
+        ("built with LibreSSL 4.1.0", False),
+        ("", False),
+    ],
+)
+def test_the_group_against_quantum_computers_is_known_of_openssl_3_5_alone(
+    tmp_path: Path, said: str, has: bool
+) -> None:
+    program = tmp_path / "nginx"
+    program.write_text(f"#!/bin/sh\necho 'nginx version: nginx/1.26.3\n{said}' >&2\n")
+    program.chmod(0o755)
+
+    assert Binary(str(program), Commands()).has_hybrid is has
 
 
 def test_the_configured_program_comes_first(house: House) -> None:

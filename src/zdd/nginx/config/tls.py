@@ -2,9 +2,10 @@
 HTTPS in zdd's own text: the certificates, and the lines that they need.
 
 Protocols, ciphers and curves are those of Mozilla's intermediate configuration (guideline 6.0,
-https://wiki.mozilla.org/Security/Server_Side_TLS): every client since about 2014, nothing without forward secrecy. Only
-X25519MLKEM768 is missing, which OpenSSL has from 3.5 on: an older one refuses the whole line.
-Tickets are off, as nginx never changes the key that they are encrypted with.
+https://wiki.mozilla.org/Security/Server_Side_TLS): every client since about 2014, nothing without forward secrecy. Its
+X25519MLKEM768, against which no quantum computer is known to help, is in OpenSSL from 3.5 on. An older one refuses the
+whole line, so it stands there only for an nginx that has it; "?" is for an OpenSSL of that version that was built
+without it. Tickets are off, as nginx never changes the key that they are encrypted with.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ CIPHERS = (
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
-_LINES = f"""\
+_GROUPS = "X25519:prime256v1:secp384r1"
+_HYBRID = "?X25519MLKEM768"
+_LINES = """\
 ssl_protocols TLSv1.2 TLSv1.3;
-ssl_ciphers {":".join(CIPHERS)};
+ssl_ciphers {ciphers};
 ssl_prefer_server_ciphers off;  # clients know best which of these is fast for them
-ssl_ecdh_curve X25519:prime256v1:secp384r1;
+ssl_ecdh_curve {groups};
 ssl_session_timeout 1d;
 ssl_session_cache shared:zdd_tls:10m;
 ssl_session_tickets off;
@@ -65,13 +68,14 @@ class Tls(Struct, frozen=True):
     How zdd's own text speaks HTTPS.
 
     `listen` as in Setup. `redirect`: plain requests are redirected. `hsts`: seconds, 0 for no such header. While a host
-    has only a placeholder, neither holds for it.
+    has only a placeholder, neither holds for it. `has_hybrid`: this nginx's OpenSSL knows X25519MLKEM768.
     """
 
     listen: Sequence[str]
     certificates: Sequence[Certificate]
     redirect: bool = True
     hsts: int = 0
+    has_hybrid: bool = False
 
     def certificate(self, name: str) -> Certificate | None:
         """Return the certificate for a host, None if there is none."""
@@ -87,7 +91,9 @@ class Tls(Struct, frozen=True):
 
 def http_lines(tls: Tls, version: Version) -> str:
     """Return the lines for the http level."""
-    lines = _LINES + (_HSTS.format(seconds=tls.hsts) if tls.hsts else "")
+    groups = f"{_HYBRID}:{_GROUPS}" if tls.has_hybrid else _GROUPS
+    lines = _LINES.format(ciphers=":".join(CIPHERS), groups=groups)
+    lines += _HSTS.format(seconds=tls.hsts) if tls.hsts else ""
     if version < versions.KEEPALIVE_OF_HTTP2:
         lines += "http2_max_requests 100000;  # as keepalive_requests, which is for HTTP/2 later on\n"
     return lines.rstrip()

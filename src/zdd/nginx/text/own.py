@@ -112,7 +112,9 @@ class OwnText(ManagedText):
         from zdd.nginx.certificates import choice
 
         tls = choice.tls(self.config, self.paths)
-        return replace(tls, listen=own_addresses.secure(self.config, self.paths)) if tls else None
+        if tls is None:
+            return None
+        return replace(tls, listen=own_addresses.secure(self.config, self.paths), has_hybrid=self.binary().has_hybrid)
 
     def certificates(self) -> list[CertificateState]:
         """As in Proxy."""

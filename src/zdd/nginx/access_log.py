@@ -188,7 +188,8 @@ def _connected(
     """
     Return between which times nginx has connected for the last time, or has begun to use a pooled connection.
 
-    `begun` is the line's `at`. Without it, or with one that was made when the line was written, as no header has it: since the request began.
+    `begun` is the line's `at`. Without it, or with one that was made when the line was written, as no header has it:
+    since the request began.
     """
     known = [seconds for seconds in times if seconds is not None]
     if len(known) < len(times):

@@ -293,6 +293,16 @@ def test_a_damaged_line_of_the_log_is_none(damaged: bytes) -> None:
     assert reader(*ONE).read(damaged) is None
 
 
+@pytest.mark.parametrize("field", ["msec", "at", "seconds", "status", "bytes", "connection", "times", "slots", "root"])
+@pytest.mark.parametrize(
+    "value", ["NaN", "-1", "1e9", "9" * 400, "0" * 5000, "/", ", , ", "\x1b", "\ud800", None, 7, []]
+)
+def test_whatever_somebody_has_written_into_a_line_it_is_a_request_or_none(field: str, value: Any) -> None:
+    fields = json.loads(line(150.0, 150.1)) | {field: value}
+
+    assert isinstance(reader(*ONE).read(json.dumps(fields).encode()), Request | None)
+
+
 def test_a_line_with_bytes_that_are_no_text_is_read() -> None:
     found = reader(*ONE).read(line(150.0, 150.1, path="/PATH").replace(b"PATH", b"\xff\xfe"))
 

@@ -148,6 +148,24 @@ def test_odd_paths_are_logged_as_they_are_without_any_query(project: Project) ->
     assert not set("\x1b\x9b\x00") & set(shown)
 
 
+def test_lines_that_an_app_has_written_into_it_are_shown_and_change_no_terminal(project: Project) -> None:
+    configure(project, service("web", **PLAIN))
+    project.zddeploy()
+    line = {"msec": "1.000", "seconds": "0.000", "status": "200"}
+    slot = f"unix:{project.runtime}/current/web/00"
+    forged = [
+        line | {"at": "no time", "slots": slot, "times": "0.000"},
+        line | {"root": f"{project.state.resolve()}/releases/\x1b]0;title\x07/dist"},
+    ]
+    with log(project).open("a") as file:
+        file.writelines(json.dumps(one) + "\n" for one in forged)
+
+    shown = project.zddeploy("logs", "--access").stdout
+
+    assert r"nginx \x1b]0;title\x07 200" in shown
+    assert not set("\x1b\x07") & set(shown)
+
+
 def test_what_is_no_request_has_a_line_and_no_instance(project: Project) -> None:
     configure(project, service("web", **PLAIN))
     project.zddeploy()

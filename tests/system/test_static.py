@@ -130,14 +130,31 @@ def test_browsers_may_ask_whether_it_has_changed_for_parts_and_for_the_head_alon
     assert (again.status, again.headers["cache-control"]) == (304, FOR_EVER)
 
 
-def test_an_spa_answers_unknown_paths_with_its_page_but_no_missing_script(project: Project) -> None:
-    Site(project, spa=True).deploy(1)
+@pytest.mark.parametrize("path", ["", "/shop"])
+@pytest.mark.usefixtures("each_nginx")
+def test_an_spa_answers_unknown_paths_with_its_page(project: Project, path: str) -> None:
+    Site(project, spa=True, path=path or "/").deploy(1)
 
-    for path in ("/user/7", "/user/john.doe", "/assets/"):
-        answer = ask(project, path)
+    for asked in ("/user/7", "/user/7/", "/user/john.doe", "/a.b@c.com", "/v1.2", "/assets/", "/x.php"):
+        answer = ask(project, path + asked)
         assert (answer.status, answer.text, answer.headers["cache-control"]) == (200, "<p>1", "no-cache")
-    assert ask(project, "/" + HASHED.format(7)).status == 404
-    assert ask(project, "/.env").status == 404
+    for asked in (HASHED.format(7), ".env"):
+        assert ask(project, f"{path}/{asked}", Accept="text/html").status == 404
+
+
+@pytest.mark.parametrize("path", ["", "/shop"])
+@pytest.mark.usefixtures("each_nginx")
+def test_what_an_spa_asks_for_and_what_robots_ask_for_is_no_page(project: Project, path: str) -> None:
+    Site(project, spa=True, path=path or "/").deploy(1)
+    kinds = ("js", "mjs", "css", "js.map", "json", "webmanifest", "wasm", "ico", "png", "JPG", "woff2", "txt", "xml")
+
+    for name in [*(f"none.{kind}" for kind in kinds), "deep/er/none.js", ".well-known/assetlinks", ".well-known/"]:
+        answer = ask(project, f"{path}/{name}")
+        assert (name, answer.status, answer.headers["cache-control"]) == (name, 404, "no-cache")
+        assert ask(project, f"{path}/{name}", Accept="*/*").status == 404
+        # Somebody has opened an address of the application, which may show files.
+        opened = ask(project, f"{path}/{name}", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+        assert (opened.status, opened.text) == (200, "<p>1")
 
 
 def test_files_compressed_by_the_build_are_sent_to_those_who_take_them(project: Project) -> None:

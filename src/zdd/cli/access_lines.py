@@ -76,5 +76,6 @@ def _line(request: Request) -> str:
     when = datetime.datetime.fromtimestamp(request.time).isoformat(" ", "milliseconds")
     release = [request.release] if request.release and request.release != UNKNOWN else []
     colour = next(colour for least, colour in _COLOURS if request.status >= least)
-    words = [when, request.instance or _NGINX, *release, click.style(str(request.status), fg=colour)]
+    # An app of nginx's user can write into the log: of a file's release, too, it has the last word.
+    words = [when, *map(visible, [request.instance or _NGINX, *release]), click.style(str(request.status), fg=colour)]
     return " ".join([*words, f"{request.seconds:.3f} s", visible(f"{request.method} {request.host}{request.path}")])

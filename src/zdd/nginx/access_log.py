@@ -108,11 +108,13 @@ class Reader:
             raw = typed.decode(line.decode("utf-8", "replace"), _Line)
             times = [_seconds(word) for word in _PARTED.split(raw.times)] if raw.times else []
             moment, taken = _seconds(raw.msec) or 0.0, _seconds(raw.seconds) or 0.0
+            begun = _seconds(raw.at)
             status, size, connection = map(_number, (raw.status, raw.bytes, raw.connection))
         except (Damaged, ValueError):
             return None
         tried = [self._name(address) for address in _PARTED.split(raw.slots)] if raw.slots not in ("", "-") else []
-        service, place = self._place(raw, tried, moment, taken, times)
+        between = _connected(begun, moment, taken, times, self.tail)
+        service, place = self._place(raw, tried, between, moment)
         instance, release = place or (None, None)
         return Request(
             moment,
@@ -131,15 +133,15 @@ class Reader:
         )
 
     def _place(
-        self, raw: _Line, tried: Sequence[str], moment: float, taken: float, times: Sequence[float | None]
+        self, raw: _Line, tried: Sequence[str], between: tuple[float, float], moment: float
     ) -> tuple[str | None, Place | None]:
-        """Return the service and where the request has arrived; None for neither."""
+        """Return the service and where a request that connected `between` two times has arrived; None for neither."""
         if raw.root:
             return self._of_files(raw.root)
         last = tried[-1] if tried else ""
         if not _SLOT.fullmatch(last) and last not in self.timeline.slots:
             return None, None  # nginx has answered by itself, found no server that lives, or the app is nobody's here
-        place = self._instance(last, *_connected(raw.at, moment, taken, times, self.tail), moment)
+        place = self._instance(last, *between, moment)
         service = last.partition("/")[0] if "/" in last else place[0].rpartition("-")[0] or None
         return service, place
 
@@ -180,17 +182,19 @@ class Reader:
         return address.removeprefix(self.slots) if address.startswith(self.slots) else address
 
 
-def _connected(at: str, moment: float, taken: float, times: Sequence[float | None], tail: float) -> tuple[float, float]:
+def _connected(
+    begun: float | None, moment: float, taken: float, times: Sequence[float | None], tail: float
+) -> tuple[float, float]:
     """
     Return between which times nginx has connected for the last time, or has begun to use a pooled connection.
 
-    Without `at`, or with one that was made when the line was written, as no header has it: since the request began.
+    `begun` is the line's `at`. Without it, or with one that was made when the line was written, as no header has it:
+    since the request began.
     """
     known = [seconds for seconds in times if seconds is not None]
     if len(known) < len(times):
         return moment - taken - tail - _GRAIN, moment + _ROUNDED
     total, latest = sum(known), moment + _ROUNDED
-    begun = _seconds(at)
     if begun is None or begun + total > moment + 2 * _ROUNDED:
         return moment - taken - tail - _GRAIN, min(latest, moment - total + _LATE)
     earlier = begun + sum(known[:-1])

@@ -1,5 +1,9 @@
 """The media types of files that nginx serves itself, by their names' ends."""
 
+from __future__ import annotations
+
+import re
+
 LINES = """\
 default_type application/octet-stream;
 types {
@@ -49,3 +53,12 @@ types {
     video/webm webm;
 }
 charset_types text/css text/csv text/javascript text/markdown text/plain text/vtt;"""
+
+_PAGES = ("text/html", "application/xhtml+xml")
+ENDINGS = tuple(
+    ending
+    for kind, endings in re.findall(r"(?m)^    (\S+) (.+);$", LINES)
+    if kind not in _PAGES
+    for ending in endings.split()
+)
+"""The ends of the names of files that are no pages: scripts, style sheets, pictures, fonts, data."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from zdd.nginx.config import brotli, hashed_names
+from zdd.nginx.config import brotli, hashed_names, media_types
 from zdd.nginx.config.request_path import encoded
 from zdd.nginx.config.upstream import quoted
 
@@ -22,11 +22,16 @@ _FOUND = rf"~^(?:200|206|304) .*{hashed_names.FOR_EVER}"
 _CHARSET = "charset utf-8;"  # of text, as pages that say nothing of it are meant
 _HIDDEN = r"/\.(?!well-known(?:/|$))"
 _FOLDER = "/$"  # has its index.html alone: $uri.html is the hidden file .html there, and looking for it costs
+# What browsers and programs ask for, not people. Who asks for "text/html" is a browser that opens this address, such as
+# that of a picture in an application that shows files; the tags of pages, fetch() and robots do not say so.
+_NO_PAGE = rf"~*^/(?:.*/)?(?:\.well-known/.*|[^/]*\.(?:{'|'.join(media_types.ENDINGS)}))$"
 _ROOT = "$zdd_root"  # the folder of the release that answers a request
 
 HTTP_LINES = f"""\
 map "" $zdd_resolved {{ default $realpath_root; }}
 map "$status $uri" $zdd_cache {{ default no-cache; {quoted(_FOUND)} "{_FOR_EVER}"; }}
+map $http_accept $zdd_opens {{ default ""; ~*text/html opens; }}
+map $zdd_opens$uri $zdd_page {{ default 1; {quoted(_NO_PAGE)} ""; }}
 map $zdd_cache $zdd_assets_cache {{ default $zdd_cache; no-cache ""; }}
 {brotli.HTTP_LINE}"""
 """For the http level. An app's assets had no Cache-Control before, so only those that never change get one."""
@@ -34,7 +39,8 @@ map $zdd_cache $zdd_assets_cache {{ default $zdd_cache; no-cache ""; }}
 
 class StaticSite(Struct, frozen=True):
     """
-    What a static service serves: the folder behind its slot, and with `spa` its index.html for every unknown path.
+    What a static service serves: the folder behind its slot, and with `spa` its index.html for every unknown path that
+    may be a page.
 
     `kept` has the files of all releases whose names tell their content.
     """
@@ -69,7 +75,7 @@ def locations(where: str, service: str, site: StaticSite, files: Files) -> dict[
         return {where: f"return 301 {quoted(encoded(where[2:]) + '/')}$is_args$args;"}
     once = _resolved_once(site.folder)
     place = [once, f'alias "{_ROOT}/";', f"disable_symlinks if_not_owner from={_ROOT};"]
-    headers, unknown = _headers(files, "$zdd_cache"), f"{where}index.html" if site.spa else "=404"
+    headers, unknown = _headers(files, "$zdd_cache"), f"@page_{service}" if site.spa else "=404"
     packs = not files.knows_brotli
     test, leads = (f"{brotli.TEST} ", [brotli.leads(service)]) if packs else ("", [])
     tries = f"try_files $uri $uri.html $uri/ {quoted(unknown)};"
@@ -79,7 +85,7 @@ def locations(where: str, service: str, site: StaticSite, files: Files) -> dict[
         _CHARSET,
         *files.precompressed,
         *headers,
-        *_errors(where, site),
+        f"error_page 403 = {unknown};" if site.spa else _errors(where),
         *leads,
         tries,
         f"location ~ {quoted(_HIDDEN)} {{ {once} return 404; }}",
@@ -88,6 +94,9 @@ def locations(where: str, service: str, site: StaticSite, files: Files) -> dict[
         *([f"location ~ {quoted(brotli.endings())} {{ {once} {test}{tries} }}"] if packs else []),
     ]
     own = {where: "\n".join(lines), _kept(service): _of_all_releases(where, site, files)}
+    if site.spa:
+        page = f"rewrite ^ {quoted(f'{where}index.html')} last;"
+        own[unknown] = "\n".join([f"root {_ROOT};", *headers, 'if ($zdd_page = "") { return 404; }', page])
     return own | (brotli.location(where, service, [*place, _CHARSET, *headers], once) if packs else {})
 
 
@@ -110,7 +119,7 @@ def alone(where: str, site: StaticSite) -> str:
     """Return what answers a path below `where` for which another service has the location with a slash at the end."""
     if site.spa:
         return f"error_page 404 =200 {quoted(f'{where}index.html')}; return 404;"
-    return f"{_errors(where, site)[0]} return 404;"
+    return f"{_errors(where)} return 404;"
 
 
 def _of_all_releases(where: str, site: StaticSite, files: Files) -> str:
@@ -123,7 +132,7 @@ def _of_all_releases(where: str, site: StaticSite, files: Files) -> str:
         _CHARSET,
         *files.precompressed,
         *_headers(files, "$zdd_cache"),
-        *([] if site.spa else _errors(where, site)),
+        *([] if site.spa else [_errors(where)]),
         "try_files $uri =404;",
     ]
     return "\n".join(lines)
@@ -141,15 +150,13 @@ def _headers(files: Files, cache: str) -> list[str]:
     return ["sendfile on;", *header, f"add_header Cache-Control {cache} always;", *vary]
 
 
-def _errors(where: str, site: StaticSite) -> list[str]:
+def _errors(where: str) -> str:
     """
-    Return what answers where there is no file: 404.html, if the folder has one; of an SPA index.html.
+    Return what answers where there is no file, but for an SPA: 404.html, if the folder has one.
 
     403 stands for folders without an index.html, too, which visitors need not tell from what is not there.
     """
-    if site.spa:
-        return [f"error_page 403 =200 {quoted(f'{where}index.html')};"]
-    return [f"error_page 403 404 =404 {quoted(f'{where}404.html')};"]
+    return f"error_page 403 404 =404 {quoted(f'{where}404.html')};"
 
 
 def _kept_too(service: str) -> str:

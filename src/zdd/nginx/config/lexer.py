@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from msgspec import Struct
+
 Kind = Literal["word", "line", ";", "{", "}", "comment"]
 
 LUA = "_by_lua_block"  # what a directive ends in whose block is Lua, not nginx's language
@@ -35,8 +37,6 @@ _MARKS: dict[str, Kind] = {";": ";", "{": "{", "}": "}"}
 _MEANT = {"t": "\t", "r": "\r", "n": "\n"}
 _LUA = r"""\[(?P<level>=*)\[.*?(?:\](?P=level)\]|\Z) | --\[(?P<of>=*)\[.*?(?:\](?P=of)\]|\Z) | --[^\n]*
     | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | (?P<brace>[{}])"""
-
-from msgspec import Struct
 
 
 class Token(Struct, frozen=True):

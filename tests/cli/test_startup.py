@@ -30,6 +30,38 @@ def test_the_version_imports_neither_the_schema_nor_any_command() -> None:
     assert not names & {"msgspec", "subprocess", "rich", "zdd.conf", "zdd.deploy", "zdd.host", "zdd.cli.deploy"}
 
 
+# All that is imported before a deploy starts an app: here, the modules that the command imports when it is called, too.
+BEFORE_THE_APP = "import zdd.cli.main, zdd.cli.deploy, zdd.conf.toml, zdd.nginx.managed, zdd.nginx.text.own"
+OF_ZDD = "[(name, vars(module)) for name, module in sys.modules.items() if name.partition('.')[0] == 'zdd']"
+
+
+def test_no_named_tuple_is_made_before_an_app_starts() -> None:
+    """Its class takes five times as long to make as a Struct. The modules of zdd.host know no Struct."""
+    listing = f"""
+import sys
+{BEFORE_THE_APP}
+for name, names in {OF_ZDD}:
+    for value in names.values():
+        if isinstance(value, type) and issubclass(value, tuple) and value.__module__ == name:
+            print(f"{{name}}.{{value.__name__}}")
+"""
+    made = run(sys.executable, "-c", listing).stdout.split()
+
+    assert [name for name in made if not name.startswith("zdd.host.")] == []
+
+
+def test_no_pattern_is_compiled_before_an_app_starts_that_only_mistakes_need() -> None:
+    listing = f"""
+import re, sys
+{BEFORE_THE_APP}
+print(*(name for name, names in {OF_ZDD} if any(isinstance(value, re.Pattern) for value in names.values())))
+"""
+    compiled = run(sys.executable, "-c", listing).stdout.split()
+
+    needed = {"zdd.instances.drivers", "zdd.instances.name", "zdd.nginx.process.title", "zdd.visible"}
+    assert set(compiled) <= needed
+
+
 def test_help_lists_the_commands_and_each_has_its_own() -> None:
     shown = run(f"{BIN}/zddeploy", "--help").stdout
 

@@ -143,12 +143,12 @@ def test_what_a_killed_keeper_leaves_can_be_removed(new: New) -> None:
     assert left.app.signal(9)
     assert left.app.wait(PATIENCE)
 
-    assert client.pids(pids) == (None, None, None)
+    assert client.pids(pids) == client.Pids(None, None, None)
     record.remove(web.folder, pids, web.path, web.control)
 
     assert not os.path.exists(web.folder)
     assert os.listdir(control) == []
-    assert client.pids(pids) == (None, None, None)
+    assert client.pids(pids) == client.Pids(None, None, None)
 
 
 def test_status_tells_what_there_is_to_tell(new: New) -> None:

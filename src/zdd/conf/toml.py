@@ -15,10 +15,10 @@ from zdd.errors import UsageError, UsageErrors
 
 _MOST_DOTS = 2000  # in a line
 _MOST = 20  # mistakes of notation that are reported at once
-_AT = re.compile(r"(.*) \(at line ([0-9]+), (column [0-9]+)\)", re.DOTALL)
-_TOO_LONG = re.compile("[0-9_]{4301,}")
+_AT = r"(?s)(.*) \(at line ([0-9]+), (column [0-9]+)\)"
+_TOO_LONG = "[0-9_]{4301,}"
 _KEY = r"(?:[A-Za-z0-9_-]+|\"[^\"\\\n]*\"|'[^'\n]*')"
-_SETTING = re.compile(rf"[ \t]*{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*[ \t]*=")
+_SETTING = rf"[ \t]*{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*[ \t]*="
 _UNREADABLE = "zdd: this value could not be read"
 
 
@@ -81,10 +81,10 @@ def _check_dots(text: str, path: Path) -> None:
 
 def _located(error: str, lines: list[str]) -> tuple[int, str]:
     """Return the line of a mistake, and what it is, with what stands in that line."""
-    if at := _AT.fullmatch(error):
+    if at := re.fullmatch(_AT, error):
         return int(at[2]), f"{at[1]} ({at[3]}): {shown_in_line(lines[int(at[2]) - 1].strip(), 77)}"
     if error.startswith("Exceeds the limit"):
-        number = next((number for number, line in enumerate(lines, 1) if _TOO_LONG.search(line)), 1)
+        number = next((number for number, line in enumerate(lines, 1) if re.search(_TOO_LONG, line)), 1)
         return number, "a number has too many digits"
     return len(lines) - 1, error
 
@@ -92,7 +92,7 @@ def _located(error: str, lines: list[str]) -> tuple[int, str]:
 def _skip(lines: list[str], number: int, why: str) -> bool:
     """Replace the value in a line that is no TOML; return whether the rest of the text keeps its meaning then."""
     line = lines[number]
-    setting = _SETTING.match(line)
+    setting = re.match(_SETTING, line)
     if not setting or any(sign in line for sign in ('"""', "'''")) or _is_open(line):
         return False
     lines[number] = "" if "overwrite" in why else f'{setting[0]} "{_UNREADABLE}"'

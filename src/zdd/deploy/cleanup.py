@@ -27,7 +27,7 @@ from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
 _KEPT_LOGS, _KEPT_DEPLOYS = 20, 200  # logs kept of each service's instances, and of deploys
-_LOG = re.compile(r"(.+)-[0-9]+\.log")
+_LOG = r"(.+)-[0-9]+\.log"
 _LEAVING = ("draining", "stopping", "resting")
 
 
@@ -194,7 +194,7 @@ def prune_logs(project: Project, running: Collection[str]) -> None:
     Logs that cannot be removed are left to the next deploy.
     """
     folder = project.paths.logs
-    logged = {match[1] for name in os.listdir(folder) if (match := _LOG.fullmatch(name))}
+    logged = {match[1] for name in os.listdir(folder) if (match := re.fullmatch(_LOG, name))}
     for service, names in logs.find(project.paths, logged).items():
         kept = _KEPT_DEPLOYS if service == "deploy" else max(_KEPT_LOGS, 5 * logs.count(project, service))
         for name in names[:-kept]:

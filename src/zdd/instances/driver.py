@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ class ProxySide(Struct, frozen=True):
     pid_file: str
 
 
-class Times(NamedTuple):
+class Times(Struct, frozen=True):
     """How many seconds an instance is kept warm, drained, and given to stop, as configured today."""
 
     warm: float

@@ -8,6 +8,6 @@ from zdd.keeper import client
 
 def fixed_port(pids: str) -> int | None:
     """Return a port where a process of the app listens and that zdd has not given it; `pids` is the keeper's record."""
-    keeper, _, given = client.pids(pids)
-    held = sock_diag.listeners(process.descendants(keeper.pid)) if keeper else []
-    return next((port for _, port in held if port != given), None)
+    known = client.pids(pids)
+    held = sock_diag.listeners(process.descendants(known.keeper.pid)) if known.keeper else []
+    return next((port for _, port in held if port != known.port), None)

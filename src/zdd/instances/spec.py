@@ -125,13 +125,15 @@ def has_times(record: str, times: Times) -> bool:
         known = typed.decode(files.read(record) or "", _Recorded)
     except (OSError, Damaged):
         return False
-    return (known.keep_warm, known.drain_timeout, known.stop_timeout) == times
+    return (known.keep_warm, known.drain_timeout, known.stop_timeout) == (times.warm, times.drain, times.stop)
 
 
 def as_started(service: RunService, record: Record | None) -> RunService:
     """Return the service with the health request by which the instance was proved, whatever is asked today."""
+    if record is None:  # a new instance
+        return service
     try:
-        asked = msgspec.convert(record and record.asked, Asked)
-    except msgspec.ValidationError:  # a new instance, or one of an older zddeploy
+        asked = msgspec.convert(record.asked, Asked)
+    except msgspec.ValidationError:  # of an older zddeploy
         return service
     return msgspec.structs.replace(service, **msgspec.structs.asdict(asked))

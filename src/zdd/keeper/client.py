@@ -6,7 +6,9 @@ import json
 import os
 import socket
 import time
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from zdd.errors import UsageError
 from zdd.host import files, foreign
@@ -73,7 +75,7 @@ class Lease:
         self._connection.close()
 
 
-class Pids(NamedTuple):
+class Pids(Struct, frozen=True):
     """The processes that the keeper recorded, if they are alive, and the app's port."""
 
     keeper: Process | None

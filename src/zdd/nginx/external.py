@@ -155,9 +155,9 @@ class ExternalNginx(AskedNginx):
         if path is None or configuration is None:
             yield warning(f"cannot read {path or 'nginx.conf'}", "what it says was not looked at", "look at it as root")
             return
-        text, included, unread = configuration
-        yield from lint.unread(unread, path)
-        if not any(fnmatch(self.conf_file, pattern) for pattern in included):
+        text = configuration.directives
+        yield from lint.unread(configuration.unread, path)
+        if not any(fnmatch(self.conf_file, pattern) for pattern in configuration.included):
             yield error(
                 f"{path} does not include {self.conf_file}",
                 "nginx would never learn of the services",

@@ -10,7 +10,7 @@ from zdd.finding import Finding, warning
 from zdd.host import files
 from zdd.nginx.config.trust import Trust, networks
 
-_LINE = re.compile(r"zdd: \S+ X-Forwarded-Proto from ([0-9a-fA-F.:]+) at ([0-9a-fA-F.:]+): ")
+_LINE = r"zdd: \S+ X-Forwarded-Proto from ([0-9a-fA-F.:]+) at ([0-9a-fA-F.:]+): "
 _LINES, _MOST = 2000, 1 << 20  # of the log: its last lines, and bytes
 _SHOWN = 3
 _WIDE = 1 / 16  # of all addresses: no operator of proxies has so many; 2000::/3 is all of the IPv6 internet
@@ -20,14 +20,14 @@ _PAGE = "docs/guides/behind-a-proxy.md"
 
 def seen(log: str) -> list[str]:
     """Return the addresses of those who have said it lately, by nginx's log, the last one first; zdd itself is none."""
-    found = [match.groups() for line in files.tail(log, _LINES, most=_MOST) if (match := _LINE.match(line))]
+    found = [match.groups() for line in files.tail(log, _LINES, most=_MOST) if (match := re.match(_LINE, line))]
     others = [peer for peer, here in found if peer != here and not peer.startswith(_THIS_MACHINE)]
     return list(dict.fromkeys(reversed(others)))
 
 
 def is_about(line: str) -> bool:
     """Return whether a line of the log is about them, and not an error of nginx's."""
-    return _LINE.match(line) is not None
+    return re.match(_LINE, line) is not None
 
 
 def findings(trust: Trust, log: str) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from zdd.routing import publishes
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _BEGINNING = 1 << 16  # bytes in which the first whole line is looked for
-_TIME = re.compile(rb'^\{"msec":"([0-9]{1,12}\.[0-9]{3})"', re.MULTILINE)
+_TIME = rb'(?m)^\{"msec":"([0-9]{1,12}\.[0-9]{3})"'
 
 
 def log_of(config: Config, paths: Paths) -> str | None:
@@ -62,7 +62,7 @@ def _oldest(path: str) -> float | None:
     for part in (rotation.older(path), path):
         if (fd := open_plain(part)) is not None:
             try:
-                found = _TIME.search(os.read(fd, _BEGINNING))
+                found = re.search(_TIME, os.read(fd, _BEGINNING))
             finally:
                 os.close(fd)
             if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fuzz.profile import holds
 from tests.fuzz.texts import mutated
@@ -96,7 +97,7 @@ def test_every_directive_knows_its_line_and_its_place_in_the_text(tree: list[Dir
         assert spot.line == text.count("\n", 0, spot.start) + 1
         assert parse.parse(text[spot.start : spot.end] + ("}" if place.directive.block is not None else "")) in (
             [place.directive],
-            [place.directive._replace(block=[])],
+            [replace(place.directive, block=[])],
         )
 
 

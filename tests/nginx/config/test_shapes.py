@@ -68,11 +68,12 @@ def test_what_is_read_and_written_again_says_the_same(shape: Path) -> None:
 
 
 def test_debian_s_files_are_all_read_and_its_lines_are_known() -> None:
-    tree, included, unread = expanded(HERE / "debian/nginx.conf")
+    found = expanded(HERE / "debian/nginx.conf")
 
+    tree = found.directives
     places = {place.directive.name: place for place in parse.walk(tree)}
-    assert unread == []
-    assert [pattern.removeprefix(f"{HERE}/debian/") for pattern in included] == [
+    assert found.unread == []
+    assert [pattern.removeprefix(f"{HERE}/debian/") for pattern in found.included] == [
         "modules-enabled/*.conf",
         "mime.types",
         "conf.d/*.conf",
@@ -95,14 +96,15 @@ def changed(tree: list[Directive], text: str, ports: dict[str, str]) -> str:
     """The text with other ports and paths, at the places where the directives say that they stand."""
     temporary = " ".join(f"{what}_temp_path temp;" for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     edits = [(len(text), len(text), "\n")]
-    for directive, above in parse.walk(tree):
-        _, _, start, end = directive.spot
+    for place in parse.walk(tree):
+        directive = place.directive
+        start, end = directive.spot.start, directive.spot.end
         if directive.name in ("user", "pid", "error_log"):
             edits.append((start, end, ""))
         if directive.name == "http" and directive.block:
             first = directive.block[0].spot.start
             edits.append((first, first, f"{temporary} "))
-        if directive.name == "listen" and above[-1].name == "server":
+        if directive.name == "listen" and place.above[-1].name == "server":
             host, separator, port = directive.args[0].rpartition(":")
             port = ports.setdefault(port, str(free_port()))
             words = " ".join([f"{host}{separator}{port}", *directive.args[1:]])

@@ -10,8 +10,8 @@ from zdd.nginx.config.upstream import quoted
 
 def text(tree: list[Directive], indent: str = "") -> str:
     lines = []
-    for name, args, block, _ in tree:
-        words = " ".join(map(quoted, [name, *args]))
+    for directive in tree:
+        words, block = " ".join(map(quoted, [directive.name, *directive.args])), directive.block
         if block is None:
             lines.append(f"{indent}{words}; # {{ a 'comment\n")
         else:

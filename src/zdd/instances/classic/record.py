@@ -46,7 +46,8 @@ def write(path: str, record: ClassicRecord) -> None:
 def read(path: str) -> ClassicRecord | None:
     """Return the instance's record, None if it is missing or damaged."""
     try:
-        return typed.decode(files.read(path) or "", ClassicRecord, _decode)
+        text = files.read(path)
+        return typed.decode(text, ClassicRecord, _decode) if text else None
     except (Damaged, NotText):
         return None
 

@@ -222,8 +222,10 @@ class Probe:
 
     def _check_socket(self, lost: LostSocket) -> None:
         """Raise InstanceFailed for an app that can never answer, as none of its processes has the socket any more."""
-        keeper, app, _ = client.pids(self.paths.pids(self.name)) if self.service.socket == "fd" else (None, None, None)
-        if lost.look(keeper, app, self.clock.now()):
+        if self.service.socket != "fd":
+            return
+        known = client.pids(self.paths.pids(self.name))
+        if lost.look(known.keeper, known.app, self.clock.now()):
             raise self.failed("it can never answer: it has closed the socket that it was given", self._elsewhere(False))
 
     def _check_workers(self, respawns: Respawns) -> None:

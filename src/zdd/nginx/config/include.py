@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zdd.nginx.config.parse import DATA, Directive, parse
 
@@ -12,14 +14,14 @@ _DEPTH = 20  # of includes
 _MOST = 2000  # files
 
 
-class Source(NamedTuple):
+class Source(Struct, frozen=True):
     """A file that an `include` means; its text is None where it cannot be read."""
 
     path: str
     text: str | None
 
 
-class Expanded(NamedTuple):
+class Expanded(Struct, frozen=True):
     """
     A whole configuration, and what is missing from it.
 
@@ -60,7 +62,7 @@ class _Expansion:
             if directive.name == "include" and directive.args:
                 expanded += self._included(os.path.join(self._folder, directive.args[0]), files)
             elif directive.block and directive.name not in DATA:
-                expanded.append(directive._replace(block=self.of(directive.block, files)))
+                expanded.append(replace(directive, block=self.of(directive.block, files)))
             else:
                 expanded.append(directive)
         return expanded
@@ -68,10 +70,11 @@ class _Expansion:
     def _included(self, pattern: str, files: tuple[str, ...]) -> list[Directive]:
         self.included.append(pattern)
         found: list[Directive] = []
-        for path, text in self._read(pattern):
+        for source in self._read(pattern):
             self._files += 1
-            if text is None or path in files or len(files) > _DEPTH or self._files > _MOST:
+            path = source.path
+            if source.text is None or path in files or len(files) > _DEPTH or self._files > _MOST:
                 self.unread.append(path)
             else:
-                found += self.of(parse(text, path), (*files, path))
+                found += self.of(parse(source.text, path), (*files, path))
         return found

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zdd.nginx.config import lexer
 
@@ -17,7 +19,7 @@ _DIGITS = 10
 _DEPTH = 64  # of blocks; what is deeper is left out
 
 
-class Spot(NamedTuple):
+class Spot(Struct, frozen=True):
     """Where a directive stands: its file ("" if unknown), the line of its name, and its first and last offset."""
 
     file: str
@@ -32,7 +34,7 @@ class Spot(NamedTuple):
 _NOWHERE = Spot("", 0, 0, 0)
 
 
-class Directive(NamedTuple):
+class Directive(Struct, frozen=True):
     """
     One directive: its name, its arguments, its block if it has one, and where it stands.
 
@@ -45,17 +47,20 @@ class Directive(NamedTuple):
     spot: Spot = _NOWHERE
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Directive) and self[:3] == other[:3]
+        return isinstance(other, Directive) and self._said() == other._said()
 
     def __ne__(self, other: object) -> bool:
         return not self == other
+
+    def _said(self) -> tuple[object, ...]:
+        return self.name, self.args, self.block
 
     def inner(self, name: str) -> list[Directive]:
         """Return the directives of this name that have arguments and stand right in the block."""
         return [directive for directive in self.block or () if directive.name == name and directive.args]
 
 
-class Place(NamedTuple):
+class Place(Struct, frozen=True):
     """A directive, and those whose blocks it is in, the outermost first; that one stands for the whole text."""
 
     directive: Directive
@@ -107,7 +112,7 @@ def parse(text: str, file: str = "", template: bool = False) -> list[Directive]:
         elif words:
             block.append(Directive(words[0], words[1:], None, spot))
         if token.kind == "line":
-            block.append(Directive(token.value, [], None, spot._replace(start=token.start)))
+            block.append(Directive(token.value, [], None, replace(spot, start=token.start)))
         if token.kind == "}" and above:
             block = above.pop()
         words = []

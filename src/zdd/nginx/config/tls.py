@@ -45,7 +45,7 @@ ssl_session_tickets off;
 _HSTS = """\
 map $upstream_http_strict_transport_security $zdd_hsts {{ default ""; "" "max-age={seconds}"; }}
 """
-_HSTS_WRITTEN = re.compile(r'^ *map .* \$zdd_hsts .*"max-age=([0-9]{1,10})"', re.MULTILINE)
+_HSTS_WRITTEN = r'(?m)^ *map .* \$zdd_hsts .*"max-age=([0-9]{1,10})"'
 _HSTS_HEADER = "add_header Strict-Transport-Security $zdd_hsts always;"
 
 
@@ -121,7 +121,7 @@ def header(tls: Tls, certificate: Certificate) -> str:
 
 def hsts_of(text: str) -> int:
     """Return for how many seconds a text of zdd's tells browsers to ask by HTTPS alone; 0 if it does not."""
-    found = _HSTS_WRITTEN.search(text)
+    found = re.search(_HSTS_WRITTEN, text)
     return int(found[1]) if found else 0
 
 

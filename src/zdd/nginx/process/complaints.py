@@ -16,7 +16,7 @@ from zdd.nginx.process import running
 
 _HIGHEST_PORT = 65535
 
-_LINE = re.compile(r"(?:nginx: |\S+ \S+ )?\[(?P<level>\w+)\] (?:(?P<pid>\d+)#\d+: )?(?P<reason>.*)")
+_LINE = r"(?:nginx: |\S+ \S+ )?\[(?P<level>\w+)\] (?:(?P<pid>\d+)#\d+: )?(?P<reason>.*)"
 
 
 class ProxyError(DeployFailed):
@@ -106,7 +106,7 @@ def holder(sockets: set[int]) -> int | None:
 
 def _emergencies(lines: Iterable[str], pid: str | None = None) -> list[str]:
     """Return the text of each line of level emerg, of one process if `pid` is given."""
-    matches = [match for line in lines if (match := _LINE.fullmatch(line.strip())) and match["level"] == "emerg"]
+    matches = [match for line in lines if (match := re.fullmatch(_LINE, line.strip())) and match["level"] == "emerg"]
     return [match["reason"] for match in matches if pid in (None, match["pid"])]
 
 

@@ -105,8 +105,9 @@ class TemplateText(ManagedText):
 
         services = lint.served(self.config.services)
         yield from lint.names(template.mentions(self._source(), self.config.services), services)
-        text, _, unread = self._expanded()
-        yield from lint.unread(unread, self.template)
+        expanded = self._expanded()
+        text = expanded.directives
+        yield from lint.unread(expanded.unread, self.template)
         named = [directive.args[0] for directive in parse.at(text, "pid")]
         if [os.path.join(self.prefix, path) for path in named] != [self.pid_file]:
             yield error(

@@ -101,6 +101,18 @@ def test_a_recorded_process_with_a_mark_of_the_instance_lives(
     assert living.find(layout) == f"process {children[0].pid} of web-1 runs"
 
 
+def test_a_process_that_ends_while_it_is_looked_at_does_not_live(
+    layout: Layout, children: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children.append(subprocess.Popen(SLEEP, env=os.environ | {"ZDD_INSTANCE": "web-1"}))
+    record(layout, children[0])
+    children[0].kill()
+    os.waitid(os.P_PID, children[0].pid, os.WEXITED | os.WNOWAIT)
+    monkeypatch.setattr(Process, "alive", lambda _: True)  # as it was just before
+
+    assert living.find(layout) is None
+
+
 def test_a_process_that_opens_and_closes_files_all_the_time_lives(
     layout: Layout, children: list[subprocess.Popen[bytes]]
 ) -> None:

@@ -124,7 +124,7 @@ def _lives(layout: Layout, name: str, recorded: Process, record: dict[str, Any])
         with open(f"/proc/{pid}/environ", "rb") as file:
             variables = set(file.read(_LONGEST).split(b"\0"))
         outputs = set(_open_files(pid))
-    except FileNotFoundError:  # it has ended meanwhile
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
         return False
     except OSError:
         return True

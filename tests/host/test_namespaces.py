@@ -101,6 +101,18 @@ def test_of_a_process_that_is_gone_nothing_can_be_told(tmp_path: Path) -> None:
     assert not namespaces.is_hidden(pid)
 
 
+def test_nor_of_one_that_has_ended_and_is_still_listed(tmp_path: Path) -> None:
+    """The kernel takes its namespaces away before its number."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        assert child.stdin
+        child.stdin.close()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+        assert namespaces.shares_network(child.pid) is None
+        assert namespaces.sees(child.pid, str(tmp_path)) is None
+        assert namespaces.root(child.pid) == ""
+
+
 @needs_root
 def test_hidepid_hides_other_users_processes(tmp_path: Path) -> None:
     """Tried by a Python of the system's own, which other users may run."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
+# That one of a process that is just ending cannot be opened: its mounts, for one, are gone before itself (EINVAL).
+_NOTHING = (errno.ENOENT, errno.ESRCH, errno.EINVAL, errno.EACCES, errno.EPERM)
 _PART, _LONGEST = 1 << 15, 16 << 20  # bytes; a process can let its command line seem endless (PR_SET_MM)
 
 
@@ -16,7 +19,9 @@ def read(path: str) -> bytes:
     parts, size = list[bytes](), 0
     try:
         fd = os.open(path, os.O_RDONLY)
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
+    except OSError as error:
+        if error.errno not in _NOTHING:
+            raise
         return b""
     try:
         while size < _LONGEST and (part := os.read(fd, _PART)):

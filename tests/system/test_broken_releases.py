@@ -80,6 +80,21 @@ RELEASES = [
         keys={"run": "no-such-server {fd}"},
     ),
     Broken(
+        "runs a program that the code does not have",
+        AT_ONCE,
+        [
+            "web: cannot run './no-such-server': No such file or directory",
+            "the code must have it, or `build` make it; it is run in /",
+        ],
+        keys={"run": "./no-such-server {fd}"},
+    ),
+    Broken(
+        "runs a script without a first line that names its interpreter",
+        AT_ONCE,
+        ["web: cannot run './bare.sh': Exec format error", "the first line of a script says what runs it"],
+        keys={"run": "./bare.sh {fd}"},
+    ),
+    Broken(
         "runs a script whose interpreter is not there",
         AT_ONCE,
         ["web: cannot run './app.sh': its first line names /no/such/shell, which does not exist"],
@@ -94,7 +109,7 @@ RELEASES = [
     Broken(
         "runs in a folder that is not there",
         AT_ONCE,
-        ["web: cannot enter", "/no/such/folder': No such file or directory"],
+        ["web: cannot enter", "/no/such/folder': No such file or directory", "cwd must name a folder of the code"],
         keys={"cwd": "no/such/folder"},
     ),
     # It ends.
@@ -352,6 +367,7 @@ def test_a_broken_release_is_refused_with_its_cause(project: Project, broken: Br
     """All or nothing: of two services one is broken, and both are as they were."""
     project.write("born", "")
     project.write("app.sh", "#!/no/such/shell\n").chmod(0o755)
+    project.write("bare.sh", "echo served\n").chmod(0o755)
     project.write("unfinished.py", "def app(:\n")
     elsewhere = str(free_port())
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -182,3 +182,12 @@ def test_every_deploy_has_a_log_and_a_line_in_the_history(project: Project) -> N
     assert "undone: web:" in project.log("deploy-2.log")
     (project.state / "history.jsonl").unlink()
     assert project.status()["deploy"] == 1
+
+
+def test_a_hook_that_takes_too_long_is_told_which_key_says_so(project: Project) -> None:
+    plainly(project, service("web", **PLAIN), before_start="sleep 600", hook_timeout="200ms")
+
+    refused = project.zddeploy(code=1)
+
+    assert "before_start `sleep 600` was killed: not done after 0.2 s" in refused.stderr
+    assert "if it needs longer, raise hook_timeout; it ran as " in refused.stderr

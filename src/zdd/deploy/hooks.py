@@ -75,6 +75,8 @@ def _execute(
             hint = status in _NOT_FOUND and _lacking(command, folder, built=bool(target.release))
             hint = hint or _how_it_ran(there.who, folder, env_services)
             how = f"was killed: not done after {timeout:.3g} s" if status is None else f"ended with {ended(status)}"
+            if status is None and timeout == project.config.zdd.hook_timeout:
+                hint = f"if it needs longer, raise hook_timeout; {hint}"
             raise _failure(f"{title} `{command}` {how}", log, log_start, hint)
 
 

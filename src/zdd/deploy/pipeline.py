@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
+from zdd.deploy import full_disk
 from zdd.deploy.steps import Step
 from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, ZddError, of_system
 from zdd.project import Project
@@ -37,7 +38,8 @@ def _do(step: Step, project: Project) -> None:
     try:
         step.do(project)
     except OSError as error:
-        raise DeployFailed(f"{step.name}: {of_system(error)}") from error
+        hint = full_disk.hint(error, [project.paths.state, project.paths.runtime])
+        raise DeployFailed(f"{step.name}: {of_system(error)}", hint=hint) from error
     except ZddError:
         raise
     except Exception as error:

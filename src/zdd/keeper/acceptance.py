@@ -8,7 +8,9 @@ if TYPE_CHECKING:
 
     from zdd.keeper.listener import Listener
 
-_STALLED = 10.0  # seconds without a new connection, while some wait, after which the answer to `status` says so
+# Seconds without a new connection, while some wait, after which the answer to `status` says so; nothing else follows.
+# An app of one thread that is at work on a slow request looks like it, too.
+_STALLED = 10.0
 
 
 class Acceptance:

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from zdd.keeper.part import Shared
 
 _SHARE, _SHORTEST, _LONGEST = 20, 0.01, 0.5  # a pause is 20 times as long as the last count, within bounds
-_ENDLESS = 2.0  # seconds for connections that may never end, if requests wait for the end of the drain
+# Seconds for connections that may never end, if requests wait for the end of the drain (stop-first): those wait as much
+# longer, and an upload or a report that has taken long already may still end. Nothing tells it from a WebSocket.
+_ENDLESS = 2.0
 _SURE = 2  # counts of 0 in a row: nginx may have looked up the path just before it changed
 _AGAIN = 0.05  # seconds between looks at the connections that are relayed at the end
-_STUCK = 0.5  # seconds in which none of those who wait was accepted
+# Seconds in which none of those who wait was accepted: so much longer they wait at a version that accepts nobody. An
+# app of one thread accepts none during a slow request, and whoever is handed on is relayed for as long as it stays.
+_STUCK = 0.5
 _LONG = 10.0  # seconds; a connection that has been open for twice as long surely counts as long-lived
 
 

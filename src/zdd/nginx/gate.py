@@ -25,7 +25,8 @@ from zdd.routing.manifest import Instance, Manifest
 _POLL = 0.01  # seconds between looks at connections to old instances, for as long as the pool's tail
 _SURE = 2  # counts of 0 in a row: nginx may have looked up a slot just before it changed
 # Seconds that all versions which are about to be replaced, and give no answer, may take together: the deploy waits for
-# them, and without their answer only the comparison in `_compare` is lost.
+# them once, if one of them hangs, and without an answer only the comparison in `_compare` is lost. No event tells a
+# version that hangs from one that is slow.
 _BEFORE = 2.0
 _UNREACHABLE = (502, 504)  # nginx's own answers when it cannot reach an instance
 _NO_HTTP_1 = 'the app speaks HTTP/2 alone, as gRPC does: set protocol = "grpc" (a text of your own needs grpc_pass)'

@@ -20,7 +20,7 @@ from zdd.operate.access_files import open_plain
 
 _BLOCK, _MOST = 1 << 16, 1 << 25  # bytes that are read at once, and at most for the last lines or in one look
 _LONGEST = 1 << 20  # bytes of a line
-_LATE = 5.0  # seconds for which nginx may still write into a log that has left its names
+_LATE = 5.0  # seconds for which nginx may still write into a log that has left its names: as in log_rotation.py
 _BEGINNING = 1 << 10  # bytes that differ between any two files: each line has a time and an id
 
 

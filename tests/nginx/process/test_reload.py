@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -71,3 +71,19 @@ def test_one_that_never_ends_is_given_up(watch: Callable[[float, float], Reload]
     assert (idle.wait(10), busy.wait(10)) == (None, None)
     assert 10 <= idle.clock.now() < 11
     assert 60 <= busy.clock.now() <= 65
+
+
+@pytest.mark.parametrize(("ticks", "seconds"), [(range(0, 640, 10), 0.1), ([0, 1, 20, 21], 2.0)], ids=["many", "mixed"])
+def test_many_workers_that_start_in_a_row_are_no_mixture(
+    monkeypatch: pytest.MonkeyPatch, ticks: Iterable[int], seconds: float
+) -> None:
+    """Of two generations the later one starts when the earlier one was there for at least 0.1 s."""
+    present = [OLD]
+    monkeypatch.setattr(running, "workers", lambda _: present)
+    monkeypatch.setattr(running, "is_settled", lambda _: True)
+    clock = Pushed(0.0)
+    reload = Reload(Process(os.getpid(), 0), clock, None, lambda: None)
+    present = [Process(2000 + tick, 5 + tick) for tick in ticks]
+
+    assert reload.wait(10) == "done"
+    assert seconds - 0.1 < clock.now() <= seconds + 0.1

@@ -68,5 +68,19 @@ def started(program: str, code: str) -> Iterator[Process]:
         yield master
 
 
+def test_a_master_that_runs_may_have_just_got_a_signal_and_one_that_sleeps_has_handled_all() -> None:
+    with subprocess.Popen(["sh", "-c", "while :; do :; done"]) as busy, subprocess.Popen(["sleep", "600"]) as asleep:
+        try:
+            running_one, sleeping_one = Process.find(busy.pid), Process.find(asleep.pid)
+            assert running_one
+            assert sleeping_one
+            eventually(lambda: running.is_settled(sleeping_one))
+            eventually(lambda: process.title(busy.pid).startswith("sh -c"))
+            assert not any(running.is_settled(running_one) for _ in range(100))
+        finally:
+            busy.kill()
+            asleep.kill()
+
+
 def children(parent: int) -> list[int]:
     return [pid for pid, of in process.parents().items() if of == parent]

@@ -95,12 +95,18 @@ def why_ended(status: int) -> str | None:
     return None
 
 
-def why_never_ran(stage: str, error: int | None, program: str, path: str, user: str | None) -> str | None:
+def why_never_ran(stage: str, error: int | None, program: str, cwd: str, path: str, user: str | None) -> str | None:
     """
-    Return what to check when the user could not run this program; `path` is the PATH that was searched.
+    Return what to check when the user could not run this program in `cwd`; `path` is the PATH that was searched.
 
     `stage` and `error` (an errno) are what the keeper reports of a start that failed.
     """
+    if (stage, error) == ("folder", errno.ENOENT):
+        return "cwd must name a folder of the code, or a whole path"
+    if (stage, error) == ("run", errno.ENOEXEC):
+        return (
+            "it is no program of this machine's kind; the first line of a script says what runs it, such as #!/bin/sh"
+        )
     if error == errno.EACCES:
         reach = f"user {user} must be able to pass every folder on the way there" if user else ""
         executable = "" if stage == "folder" else "it must be executable (chmod +x)"
@@ -109,6 +115,10 @@ def why_never_ran(stage: str, error: int | None, program: str, path: str, user: 
         return "no shell runs it, so nothing replaces ~: write the whole path"
     if (stage, error) == ("run", errno.ENOENT) and "/" not in program:
         return f"it is in none of PATH's folders ({path}); one of the release is named with a /: .venv/bin/{program}"
+    if (stage, error) == ("run", errno.ENOENT):
+        return "the code must have it, or `build` make it" + (
+            "" if program.startswith("/") else f"; it is run in {cwd}"
+        )
     return None
 
 

@@ -249,6 +249,6 @@ class Probe:
                 hint: str | None = failure.REBUILD
             else:
                 path = record.env.get("PATH", os.defpath)
-                hint = failure.why_never_ran(stage, event["errno"], record.argv[0], path, self.service.user)
+                hint = failure.why_never_ran(stage, event["errno"], record.argv[0], record.cwd, path, self.service.user)
             return InstanceFailed(f"{self.service.name}: {how}", [], None, hint=hint)
         return self.failed(f"`{self.service.run}` ended with {how} before it was healthy", ended=event["status"])

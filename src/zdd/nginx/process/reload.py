@@ -10,6 +10,7 @@ still there. Which text the new workers run, only an answer of theirs can tell: 
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Literal
@@ -25,10 +26,15 @@ READS = 3  # how often a text may be read until nginx runs it: somebody else's r
 _POLL = 0.02  # seconds between looks at the titles of its workers, which no event tells of
 _SHARE = 0.1  # of the looks that an idle machine has time for: fewer are too few to give up
 _AT_MOST = 6.0  # times the patience, however busy the machine is
-_STABLE = 0.05  # seconds for which the same workers must be there: old ones need a moment to begin to shut down
-_GENERATIONS = 0.1  # seconds: nginx waits as long between starting new workers and ending the old ones
-_MIXED = 2.0  # seconds instead of _STABLE if the workers did not start together, for example after one crashed
-_SURE = 1.0  # seconds after which a master that waits and goes on as before has refused
+_STABLE = 0.05  # seconds for which the same workers must be there: three looks, so that no list of half a moment counts
+_GENERATIONS = 0.1  # seconds: nginx waits as long between starting new workers and ending the old ones (ngx_msleep)
+# Seconds instead of _STABLE if the workers did not start in a row, for example after one crashed: nobody waits for them
+# but where that happens just then. 64 workers take 0.1 to 0.3 s to start on two busy cores, 128 up to 1.4 s, with gaps
+# of less than _GENERATIONS.
+_MIXED = 2.0
+# Seconds after which a master that waits and goes on as before has refused. Of zdd's own nginx its log tells it sooner;
+# the `reload` command of another one may end before the signal is sent, as `systemctl --no-block` does.
+_SURE = 1.0
 
 
 class Reload:
@@ -57,7 +63,7 @@ class Reload:
         stable = self.clock.now() - self._since
         if not serving - self.old:
             return "refused" if stable > _SURE else None
-        if serving & self.old or stable < (_MIXED if _spread(serving) > _GENERATIONS else _STABLE):
+        if serving & self.old or stable < (_MIXED if _widest_gap(serving) > _GENERATIONS else _STABLE):
             return None
         return self._by_mark(serving, stable > _SURE)
 
@@ -97,7 +103,8 @@ class Reload:
         return "refused" if sure else None
 
 
-def _spread(workers: set[Process]) -> float:
-    """Return how many seconds lie between the starts of the first and the last of the workers."""
-    starts = [worker.start_time for worker in workers]
-    return (max(starts) - min(starts)) / os.sysconf("SC_CLK_TCK")
+def _widest_gap(workers: set[Process]) -> float:
+    """Return the most seconds between the starts of two workers of which none has started in between."""
+    starts = sorted(worker.start_time for worker in workers)
+    ticks = max((later - earlier for earlier, later in itertools.pairwise(starts)), default=0)
+    return ticks / os.sysconf("SC_CLK_TCK")

@@ -126,6 +126,13 @@ SPOOFED = {
     "True-Client-IP": "6.6.6.6",
     "Front-End-Https": "on",
     "X-Url-Scheme": "https",
+    "X-Scheme": "https",
+    "X-Script-Name": "/evil",
+    "X-Original-URL": "/admin",
+    "X-Rewrite-URL": "/admin",
+    "X-Sendfile-Type": "X-Accel-Redirect",
+    "X-Accel-Mapping": "/srv=/internal",
+    "CF-Visitor": '{"scheme":"https"}',
     "Proxy": "http://evil.example",
 }
 

@@ -31,7 +31,10 @@ _TOLD_BY_PROXIES = (  # what more trusted proxies may say; each name costs a req
     "X-Forwarded-User",
     "X-Forwarded-Email",
     "X-Forwarded-Groups",
+    "X-Script-Name",
+    "X-Original-URL",
     "CF-Connecting-IP",
+    "CF-Visitor",
 )
 # Servers and frameworks believe these, too. Who needs one from a proxy sets it in lines of his own (server_include).
 _DROPPED = (
@@ -46,7 +49,10 @@ _DROPPED = (
     "Client-IP",
     "True-Client-IP",
     "Front-End-Https",
-    "X-Url-Scheme",
+    *("X-Url-Scheme", "X-Rewrite-URL"),
+    "X-Scheme",  # Tornado believes it before X-Forwarded-Proto
+    "X-Sendfile-Type",  # Rack would have nginx send any file that a location leads to:
+    "X-Accel-Mapping",  # https://github.com/rails/rails/issues/41148
     "Proxy",  # a CGI program would send its own requests through it: https://httpoxy.org
 )
 _SET = (

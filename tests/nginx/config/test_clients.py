@@ -119,6 +119,18 @@ def test_in_an_absolute_request_the_host_in_the_line_is_meant(house: House) -> N
         (b"Host: a/b", 400),
         (b"Host: a b", 400),
         (b"Host: a\r\nHost: b", 400),
+        (b"Host: shop.example:", 200),
+        (b"Host: shop_1.example:65535", 200),
+        (b"Host: shop.example:65536", 400),
+        (b"Host: shop.example:1@evil.example", 400),
+        (b"Host: shop.example:evil.example", 400),
+        (b"Host: shop.example:80:90", 400),
+        (b"Host: evil.example#.shop.example", 400),
+        (b"Host: evil.example?shop.example", 400),
+        (b"Host: evil.example\\shop.example", 400),
+        (b"Host: user@shop.example", 400),
+        (b'Host: "><script>.shop.example', 400),
+        (b"Host: [::1]evil.example", 400),
     ],
 )
 def test_odd_hosts_are_served_or_refused(house: House, app: App, line: bytes, expected: int) -> None:

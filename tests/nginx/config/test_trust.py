@@ -126,6 +126,13 @@ SPOOFED = {
     "True-Client-IP": "6.6.6.6",
     "Front-End-Https": "on",
     "X-Url-Scheme": "https",
+    "X-Scheme": "https",
+    "X-Script-Name": "/evil",
+    "X-Original-URL": "/admin",
+    "X-Rewrite-URL": "/admin",
+    "X-Sendfile-Type": "X-Accel-Redirect",
+    "X-Accel-Mapping": "/srv=/internal",
+    "CF-Visitor": '{"scheme":"https"}',
     "Proxy": "http://evil.example",
 }
 
@@ -210,6 +217,15 @@ def test_the_line_of_a_stranger_says_nothing(house: House, app: App) -> None:
     house.serve(app, trust=Trust([PROXY], proxy_protocol=True, lines=[PROXY]))
 
     assert told(house, app, {}, VISITOR, LINES["v1"])[:2] == [VISITOR, VISITOR]
+
+
+@pytest.mark.parametrize("line", [b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"], ids=["v1", "v2"])
+def test_behind_a_line_that_names_nobody_no_word_is_believed(house: House, app: App, line: bytes) -> None:
+    """Who passes TCP on knows nothing of HTTP: the words are a visitor's."""
+    house.serve(app, trust=Trust([PROXY], proxy_protocol=True, lines=[PROXY]))
+    headers = {"X-Forwarded-For": "6.6.6.6", "X-Real-IP": "6.6.6.6", "X-Forwarded-Proto": "https"}
+
+    assert told(house, app, headers, PROXY, line) == [PROXY, PROXY, "http", "shop.example"]
 
 
 def test_behind_a_line_a_proxy_that_it_names_is_believed(house: House, app: App) -> None:

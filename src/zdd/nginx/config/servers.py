@@ -49,6 +49,8 @@ def _locations(routes: Sequence[Route]) -> dict[str, str]:
 
 def _server(setup: Setup, door: Door, locations: Mapping[str, str]) -> str:
     lines = [*door.lines, f"server_name {' '.join(map(quoted, door.names))};", *filter(None, [door.header])]
+    if not door.is_closed:
+        lines.append(passing.NO_HOST)
     if door.has_challenges and setup.acme_folder:
         lines.append(challenges.location(setup.acme_folder, setup.server_lines))
     if door.target and not door.may_be_secure:

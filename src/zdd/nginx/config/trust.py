@@ -28,11 +28,11 @@ EVERYBODY = "map $http_x_forwarded_proto $zdd_proto {"  # how a text begins to b
 
 _PRIVATE = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7")
 _TOLD_BY_PROXIES = (  # what more trusted proxies may say; each name costs a request of a visitor 0.1 us
-    "X-Forwarded-Prefix",
-    "X-Forwarded-User",
-    "X-Forwarded-Email",
-    "X-Forwarded-Groups",
+    *(f"X-Forwarded-{word}" for word in ("Prefix", "User", "Email", "Groups")),
+    "X-Script-Name",
+    "X-Original-URL",
     "CF-Connecting-IP",
+    "CF-Visitor",
 )
 # Servers and frameworks believe these, too. Who needs one from a proxy sets it in lines of his own (server_include).
 _DROPPED = (
@@ -47,7 +47,10 @@ _DROPPED = (
     "Client-IP",
     "True-Client-IP",
     "Front-End-Https",
-    "X-Url-Scheme",
+    *("X-Url-Scheme", "X-Rewrite-URL"),
+    "X-Scheme",  # Tornado believes it before X-Forwarded-Proto
+    "X-Sendfile-Type",  # Rack would have nginx send any file that a location leads to:
+    "X-Accel-Mapping",  # https://github.com/rails/rails/issues/41148
     "Proxy",  # a CGI program would send its own requests through it: https://httpoxy.org
 )
 _SET = (
@@ -196,7 +199,10 @@ def _trusted(trust: Trust, log: str) -> Iterator[str]:
         return
     peer = "$remote_addr" if trust.proxy_protocol or trust.proxies is None else "$realip_remote_addr"
     known = networks([PRIVATE] if trust.proxies is None else trust.proxies)
-    yield f"geo {peer} $zdd_trusted {{\n    default 0;\n" + "".join(f"    {each} 1;\n" for each in known) + "}\n"
+    found = "$zdd_known" if trust.proxy_protocol else "$zdd_trusted"
+    yield f"geo {peer} {found} {{\n    default 0;\n" + "".join(f"    {each} 1;\n" for each in known) + "}\n"
+    if trust.proxy_protocol:  # a line may name nobody (UNKNOWN, LOCAL); then the peer is who passes TCP on
+        yield f'map $proxy_protocol_addr $zdd_trusted {{ default {found}; "" 0; }}\n'
     if trust.asks:
         yield _UNTRUSTED.replace("$zdd_peer", peer).replace("LOG", log)
 

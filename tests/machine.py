@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,18 +20,40 @@ def patiently(attempt: Callable[[float], None], *seconds: float) -> None:
     attempt(seconds[-1])
 
 
-_given: set[int] = set()  # nobody may listen on them yet
+_TOGETHER, _KEPT = 16, 16  # ports of a claim; claims of this process, which opens a descriptor for each
+_claims: deque[int] = deque()
+_free: list[int] = []
 
 
 def free_port() -> int:
-    """A port that nobody has, that this process was not given before, and that the kernel gives nobody by itself."""
-    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    """
+    A port that nobody has, and that the kernel gives nobody by itself.
+
+    No other run of tests on this machine is given it: in a run of a few thousand tests, two would meet at a port that
+    one was given and does not listen on yet. This process is given it again after two hundred others at the earliest.
+    """
     while True:
-        port = random.randrange(first_given // 2, first_given)
+        port = _free.pop() if _free else _claim()
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            if port not in _given:
-                _given.add(port)
-                return port
+            return port
+
+
+def _claim() -> int:
+    """Claim some ports that belong together for this process, until it ends; return one of them."""
+    end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        first = random.randrange(end // 2, end - _TOGETHER, _TOGETHER)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0zdd-ports-of-tests-{first}")
+        except OSError:  # another one has them
+            claim.close()
+            continue
+        _claims.append(claim.detach())
+        if len(_claims) > _KEPT:
+            os.close(_claims.popleft())
+        _free.extend(range(first + 1, first + _TOGETHER))
+        return first
 
 
 def has_read(reader: tuple[str, int], writer: tuple[str, int]) -> bool:

@@ -92,11 +92,11 @@ def test_a_port_is_asked_too() -> None:
 
 
 def test_a_refusing_port_is_no_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    asked = Asked(port)
-    while not asked.said:
-        asked.turn()
+    with socket.socket() as bound:  # so nobody else can be given the port
+        bound.bind(("127.0.0.1", 0))
+        asked = Asked(bound.getsockname()[1])
+        while not asked.said:
+            asked.turn()
 
     assert asked.said == [None]
 

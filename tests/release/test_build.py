@@ -244,11 +244,13 @@ def test_a_folders_release_is_named_by_the_moment_and_each_is_new(house: House, 
     write(tmp_path / "code/app.py", "one")
     releases = house.releases(tmp_path / "code")
 
+    begun = time.gmtime()
     built = [house.build(releases) for _ in range(3)]
+    ended = time.gmtime()
 
     assert len(set(built)) == 3
     assert releases.ids() == built[::-1]
-    assert time.strftime("%Y%m%d-") == built[0][:9]
+    assert time.strftime("%Y%m%d-%H%M%S", begun) <= built[0][:15] <= time.strftime("%Y%m%d-%H%M%S", ended)
 
 
 def test_a_folder_has_no_revisions(house: House, tmp_path: Path) -> None:

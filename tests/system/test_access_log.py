@@ -22,7 +22,7 @@ from ..pages import DOCS, Page
 from .at_load import behind_template
 from .project import BIN, PLAIN, PLAIN_TCP, Project, configure, nginx_workers, service, version
 from .stranger import PYTHON
-from .visitors import access, await_answer_of, share_known, visiting, wrong
+from .visitors import access, await_answer_of, logged, share_known, visiting, wrong
 
 WEB = service("web", **PLAIN, keep_warm="0s")
 GUIDE = next(iter(Page(DOCS / "guides/access-log.md").section("With an nginx or a template of your own"))).text
@@ -92,7 +92,7 @@ def test_each_line_has_the_version_that_has_answered_over_deploys_and_a_rollback
         known = len(visitors.answered)
         eventually(lambda: len(visitors.answered) > known + 300)
 
-    lines = access(site)
+    lines = logged(site, visitors.answered)
     assert visitors.failed == []
     assert (text(site), nginx_workers(site)) == (before, workers)
     assert wrong(visitors, lines) == []
@@ -167,19 +167,30 @@ def test_rotation_under_load_loses_no_request_and_no_line(project: Project) -> N
     kept = project.folder / "kept"
     kept.mkdir()
 
+    def keep(log: Path) -> None:
+        new = kept / "new"
+        os.link(log, new)
+        new.rename(kept / str(new.stat().st_ino))
+        new.unlink(missing_ok=True)  # one that was kept before
+
     def rotated() -> bool:
-        log = folder(project) / "access.log"
-        name = kept / str(log.stat().st_ino)
-        if not name.exists():
-            os.link(log, name)
+        for log in sorted(folder(project).iterdir()):
+            keep(log)
         return len(list(kept.iterdir())) > 4
+
+    asked: list[str] = []
+
+    def all_there() -> bool:
+        rotated()
+        ids = [json.loads(line)["id"] for path in kept.iterdir() for line in path.read_text().splitlines()]
+        asked[:] = [each for each in ids if each.startswith("visit/")]
+        return set(asked) >= set(visitors.answered)
 
     with visiting(project) as visitors:
         eventually(rotated, what="four rotations")
-    lines = [json.loads(line) for path in kept.iterdir() for line in path.read_text().splitlines()]
 
     assert visitors.failed == []
-    asked = [line["id"] for line in lines if line["id"].startswith("visit/")]
+    eventually(all_there, what="a line for each request")
     assert sorted(asked) == sorted(visitors.answered)
     eventually(lambda: (folder(project) / "access.log").stat().st_mode & 0o777 == 0o640)
 

@@ -20,7 +20,7 @@ from zdd.nginx.access_log import UNKNOWN
 from .project import PLAIN, UVICORN, Project, busy, configure, nginx_workers, service, version
 from .test_https import Shop, shop, web
 from .test_https_clients import Http2
-from .visitors import Visitors, access, await_answer_of, share_known, visiting, wrong
+from .visitors import Visitors, access, await_answer_of, logged, share_known, visiting, wrong
 
 __all__ = ["shop"]  # a fixture
 
@@ -56,7 +56,7 @@ def test_over_https_each_line_has_the_version_that_has_answered(shop: Shop) -> N
         known = len(visitors.answered)
         eventually(lambda: len(visitors.answered) > known + 200)
 
-    lines = access(project)
+    lines = logged(project, visitors.answered)
     assert visitors.failed == []
     assert (text(project), nginx_workers(project)) == (before, workers)
     assert wrong(visitors, lines) == []
@@ -87,7 +87,7 @@ def test_each_request_of_one_http_2_connection_has_its_own_line_and_version(shop
         eventually(lambda: ask() > before + 20)  # noqa: B023  (called at once)
     client.close()
 
-    lines = {line["path"]: line for line in access(project)}
+    lines = {line["path"]: line for line in logged(project, answered, "path")}
     assert set(lines) == set(answered)
     assert len({line["connection"] for line in lines.values()}) == 1
     for path, pid in answered.items():
@@ -205,7 +205,7 @@ def test_those_who_leave_and_those_who_stay_have_the_instance_that_they_met(proj
     assert "web 1" in stays.answer()
     assert child.wait(60) == 0
 
-    lines = {line["path"]: line for line in access(project)}
+    lines = {line["path"]: line for line in logged(project, ["/slow/now"], "path")}
     assert lines["/slow/now"]["instance"] == "web-1"
 
 

@@ -9,7 +9,7 @@ from zdd.nginx.access_log import UNKNOWN
 
 from .foreign_nginx import Foreign, configured, said
 from .project import Project, version
-from .visitors import access
+from .visitors import logged
 
 
 def test_with_the_two_lines_each_request_has_its_version_and_zdds_own_are_left_out(
@@ -47,7 +47,7 @@ def test_with_the_two_lines_each_request_has_its_version_and_zdds_own_are_left_o
         eventually(lambda: ask() > before + 20)  # noqa: B023  (called at once)
 
     assert foreign.workers() == workers
-    found = {line["path"]: line for line in access(project)}
+    found = {line["path"]: line for line in logged(project, answered, "path")}
     assert set(found) == set(answered), "and no request of zdd's own"
     for path, pid in answered.items():
         assert found[path]["instance"] in (names[pid], UNKNOWN), found[path]

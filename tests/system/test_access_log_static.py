@@ -17,7 +17,7 @@ from zdd.operate import rotation_timer
 
 from .project import APPS, PLAIN, Project, nginx_workers, service
 from .static_code import HASHED, Site, ask
-from .visitors import Answered, Visitors, access, share_known, visiting, wrong
+from .visitors import Answered, Visitors, access, logged, share_known, visiting, wrong
 
 LARGE = 32 << 20  # bytes: more than the buffers of a connection hold
 
@@ -115,7 +115,7 @@ def test_each_line_has_the_release_whose_page_it_was_over_deploys(project: Proje
         eventually(lambda: len(visitors.answered) > known + 200)
 
     visitors.answered = {call: (None, releases[version]) for call, (_, version) in visitors.answered.items()}
-    lines = access(project)
+    lines = logged(project, visitors.answered)
     assert visitors.failed == []
     assert (text(project), nginx_workers(project)) == (before, workers)
     assert wrong(visitors, lines) == []

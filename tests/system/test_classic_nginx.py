@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tests.machine import free_port
 from tests.waiting import eventually
 from zdd.host.process import Process
 
@@ -33,7 +34,7 @@ def test_a_template_that_nginx_refuses_changes_nothing(classic: ClassicProject) 
 def test_a_port_that_somebody_else_has_is_told_of_and_the_old_configuration_stays(classic: ClassicProject) -> None:
     classic.zddeploy()
     before = classic.traces()
-    with socket.create_server(("127.0.0.1", 0)) as somebody:
+    with socket.create_server(("127.0.0.1", free_port())) as somebody:
         taken = somebody.getsockname()[1]
         classic.template("web", more=f"listen 127.0.0.1:{taken};")
 

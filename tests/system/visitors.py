@@ -7,7 +7,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -90,6 +90,18 @@ def access(project: Project, *args: str) -> list[dict[str, Any]]:
     """What `logs --access` says."""
     output = project.zddeploy("logs", "--access", "--json", "-n", "1000000", *args).stdout
     return [json.loads(line) for line in output.splitlines()]
+
+
+def logged(project: Project, asked: Collection[str], key: str = "id") -> list[dict[str, Any]]:
+    """What `logs --access` says, once it has a line for each of these: nginx writes it after the answer was sent."""
+    lines: list[dict[str, Any]] = []
+
+    def all_there() -> bool:
+        lines[:] = access(project)
+        return {line[key] for line in lines} >= set(asked)
+
+    eventually(all_there, what="a line for each request")
+    return lines
 
 
 def await_answer_of(project: Project, instance: str, host: str = "localhost") -> None:

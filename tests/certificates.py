@@ -38,6 +38,14 @@ class Authority:
         basic = x509.BasicConstraints(ca=True, path_length=None)
         self._certificate = builder.add_extension(basic, critical=True).sign(self._key, hashes.SHA256())
 
+    def intermediate(self, days: float = 900, age: float = 1) -> Authority:
+        """Return an authority that this one has certified."""
+        made = Authority(f"{self.name}, the second")
+        builder = _builder(_name(made.name), _name(self.name), made._key.public_key(), _now() - _days(age), age + days)
+        basic = x509.BasicConstraints(ca=True, path_length=None)
+        made._certificate = builder.add_extension(basic, critical=True).sign(self._key, hashes.SHA256())
+        return made
+
     @property
     def pem(self) -> str:
         """The authority's own certificate."""
@@ -65,6 +73,10 @@ def private(key: Key, password: str | None = None) -> bytes:
     if password:
         encryption = serialization.BestAvailableEncryption(password.encode())
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+def _days(number: float) -> datetime.timedelta:
+    return datetime.timedelta(days=number)
 
 
 def _builder(

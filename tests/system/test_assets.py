@@ -55,3 +55,16 @@ def test_two_versions_of_one_size_and_from_one_reproducible_build_are_told_apart
     assert (again.status, again.text) == (200, "2222")
     assert ask(project, "/static/app.css", If_Modified_Since=app.headers["last-modified"]).status == 200
     assert ask(project, "/static/same.css", If_None_Match=same.headers["etag"]).status == 304
+
+
+def test_hidden_files_in_the_folder_are_not_sent_but_those_that_are_well_known(project: Project) -> None:
+    code = configure(project, release='assets = { "/_next/static" = ".next/static" }')
+    code.commit(1, **{".next__static__.env": "secret", ".next__static__.npm__config": "secret"})
+    code.commit(1, **{".next__static__.well-known__security.txt": "to all"})
+    project.zddeploy()
+
+    assert ask(project, "/_next/static/.well-known/security.txt").text == "to all"
+    for name in (".env", ".npm/config"):
+        answer = ask(project, f"/_next/static/{name}")
+        assert answer.headers["x-release"] == "1"  # the app was asked
+        assert "secret" not in answer.text

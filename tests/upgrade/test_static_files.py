@@ -98,3 +98,18 @@ def test_assets_of_a_reproducible_build_are_told_apart_from_those_of_the_old_pro
     assert programs[NEW].run(project, "deploy").code == 0
     again = ask(project, "/static/app.css", If_None_Match=latest)
     assert (again.status, again.text) == (200, "1111")
+
+
+def test_hidden_files_of_assets_that_the_old_program_sent_are_the_apps_again(
+    project: Project, programs: Mapping[str, Program]
+) -> None:
+    repository = code.configure(project, release='assets = ["public/static"]', keep_warm="0s")
+    repository.commit(1, **{_STYLE: "1", "public__static__.env": "secret"})
+    assert programs[OLD].run(project, "deploy").code == 0
+    assert ask(project, "/static/.env").text == "secret"
+    repository.commit(2, **{_STYLE: "2"})
+
+    assert programs[NEW].run(project, "deploy").code == 0
+
+    assert ask(project, "/static/app.css").text == "2"
+    assert ask(project, "/static/.env").headers["x-release"] == "2"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 
 from zdd.host import files, trees
 from zdd.release import disk
+
+_HIDDEN = re.compile(r"/\.(?!well-known(?:/|$))")
 
 
 def unite(
@@ -44,6 +47,25 @@ def unite(
         files.open_folder(f"{union}/{folder}", 0o755)
     _remove_others(union, wanted.keys() | parents)
     return sorted(path for path in wanted if not os.lstat(f"{union}/{path}").st_mode & stat.S_IROTH)
+
+
+def shown(folders: Sequence[str]) -> Callable[[str], bool]:
+    """
+    Return what says of a path in a release whether visitors may see it, who get these folders.
+
+    As in a static service, names that begin with a dot are not for them, as .env and .git, but .well-known is. The
+    folders themselves may have such names.
+
+    >>> [shown([".next/static"])(f".next/static/{name}") for name in ("a.js", ".env", "b/.git/config", ".well-known/x")]
+    [True, False, False, True]
+    """
+    tops = ["" if (top := os.path.normpath(folder)) == "." else f"{top}/" for folder in folders]
+
+    def is_shown(path: str) -> bool:
+        insides = [path.removeprefix(top) for top in tops if path.startswith(top)]
+        return any(not _HIDDEN.search(f"/{inside}") for inside in insides)
+
+    return is_shown
 
 
 def _files(top: str, folders: Sequence[str], is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, str]]:

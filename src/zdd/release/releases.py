@@ -129,13 +129,15 @@ class Releases(Shelf):
         """
         Update S/assets from the `assets` folders of all complete releases, the newest first.
 
-        A file keeps its path in the release: public/app.css is S/assets/public/app.css. Does nothing without `assets`.
+        A file keeps its path in the release: public/app.css is S/assets/public/app.css. Names that begin with a dot are
+        left out, but for .well-known. Does nothing without `assets`.
         Raises DeployFailed; then no file that existed is missing.
         """
         if not (folders := conf_assets.folders(self.section.assets)):
             return
         try:
-            closed = assets.unite(self.paths.assets, [self.path(release) for release in self.ids()], folders)
+            tops = [self.path(release) for release in self.ids()]
+            closed = assets.unite(self.paths.assets, tops, folders, assets.shown(folders))
         except OSError as error:
             raise DeployFailed(f"cannot unite the assets: {of_system(error)}") from error
         self._report_unreadable(closed)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, PrivateFormat
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, PrivateFormat, pkcs7, pkcs12
 
 from tests.certificates import Authority, Issued
-from zdd.nginx.certificates import choice, pem_files
+from zdd.nginx.certificates import choice, faults, pem_files
 from zdd.nginx.certificates.store import FILES, Pair
 from zdd.paths import Paths
 
@@ -50,7 +54,50 @@ FORMS: dict[str, Callable[[Issued], object]] = {
     "UTF-16 of PowerShell": lambda issued: rewritten(issued, lambda text: text.decode().encode("utf-16")),
     "words before it": lambda issued: rewritten(issued, lambda text: "Für Sie: \xa7\n".encode("latin-1") + text),
     "one file": in_one_file,
+    "files glued together": lambda issued: rewritten(issued, lambda text: text.replace(b"-----\n-----", b"----------")),
 }
+
+
+def foreign(issued: Issued) -> dict[str, bytes]:
+    """What a file may hold instead, made of the same certificate and key."""
+    chain = x509.load_pem_x509_certificates(issued.certificate.read_bytes())
+    key = serialization.load_pem_private_key(issued.key.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    secret = BestAvailableEncryption(b"secret")
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    der, pem, nothing = serialization.Encoding.DER, serialization.Encoding.PEM, serialization.NoEncryption()
+    public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return {
+        "key": issued.key.read_bytes(),
+        "certificate": issued.certificate.read_bytes(),
+        "PKCS#12": pkcs12.serialize_key_and_certificates(None, key, chain[0], chain[1:], secret),
+        "PKCS#7": pkcs7.serialize_certificates(chain, pem),
+        "PKCS#7 in DER": pkcs7.serialize_certificates(chain, der),
+        "DER": chain[0].public_bytes(der),
+        "key in DER": key.private_bytes(der, PrivateFormat.PKCS8, nothing),
+        "old key in DER": key.private_bytes(der, PrivateFormat.TraditionalOpenSSL, nothing),
+        "request": request.public_bytes(pem),
+        "public key": public,
+        "nothing": b"\n",
+        "words": b"see attachment",
+    }
+
+
+FOREIGN = [
+    (False, "key", "are certificate and certificate_key exchanged?"),
+    (True, "certificate", "are certificate and certificate_key exchanged?"),
+    (False, "PKCS#12", "it is PKCS#12"),
+    (True, "PKCS#12", "it is PKCS#12"),
+    (False, "PKCS#7", "it is PKCS#7"),
+    (False, "PKCS#7 in DER", "it is PKCS#7"),
+    (False, "DER", "it is DER"),
+    (True, "key in DER", "it is DER"),
+    (True, "old key in DER", "it is DER"),
+    (False, "request", "the request for a certificate"),
+    (True, "public key", "a public key"),
+    (True, "nothing", "the file is empty"),
+    (False, "words", "PEM is text"),
+]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -148,3 +195,37 @@ def test_a_name_in_other_letters_is_compared_as_browsers_do(tmp_path: Path) -> N
 
     assert said(configured(tmp_path, issued, ("www.shop.test", "192.0.2.1", "xn--bcher-kva.test"))) == []
     assert "is not for a.b.shop.test" in said(configured(tmp_path, issued, ("a.b.shop.test",)))[0]
+
+
+@pytest.mark.parametrize(("is_key", "name", "said_of_it"), FOREIGN)
+def test_what_else_authorities_send_is_told_with_the_command_that_makes_pem_of_it(
+    tmp_path: Path, is_key: bool, name: str, said_of_it: str
+) -> None:
+    issued = Authority().issue(tmp_path, *HOSTS)
+    content = foreign(issued)[name]
+    new, path = tmp_path / "NEW.pem", issued.key if is_key else issued.certificate
+    path.write_bytes(content)
+    config = configured(tmp_path, issued)
+
+    (finding,) = faults.of_files(config, Paths(config))
+
+    assert f"holds no {'private key' if is_key else 'certificate'} in PEM" in finding.what
+    assert said_of_it in finding.fix
+    if command := re.search("`(openssl .*)`", finding.fix):
+        argv = [*command[1].split(), *(["-passin", "pass:secret"] if "pkcs12" in command[1] else [])]
+        subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
+        path.write_text(new.read_text())
+        told = " ".join(said(config))
+        # DER has no chain, and PKCS#7 no order.
+        assert told == "" or "holds one certificate" in told or "PKCS#7" in name
+        assert "in PEM" not in told
+
+
+def test_lost_line_breaks_are_told_as_such(tmp_path: Path) -> None:
+    issued = Authority().issue(tmp_path, *HOSTS)
+    rewritten(issued, lambda text: text.replace(b"\n", b""))
+    config = configured(tmp_path, issued)
+
+    (finding,) = faults.of_files(config, Paths(config))
+
+    assert "its line breaks are lost" in finding.fix

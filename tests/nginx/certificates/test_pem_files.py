@@ -201,3 +201,56 @@ def test_one_that_browsers_refuse_takes_only_the_place_of_another_such_one(
     Authority().issue(tmp_path, *HOSTS, days=-2, age=100)
 
     assert (choice.of(config, paths) != [first]) is takes
+
+
+def below(folder: Path, **how: float) -> Issued:
+    """A certificate of an intermediate authority."""
+    root = Authority()
+    second = root.intermediate(**how)
+    issued = second.issue(folder, *HOSTS)
+    issued.certificate.write_text(issued.certificate.read_text() + root.pem)
+    return issued
+
+
+def test_a_chain_of_several_is_right(tmp_path: Path) -> None:
+    assert said(configured(tmp_path, below(tmp_path))) == []
+
+
+def test_an_issuer_that_has_expired_is_refused_unless_it_is_in_force(tmp_path: Path) -> None:
+    config = configured(tmp_path, below(tmp_path, days=-2, age=90))
+    paths = Paths(config)
+
+    (found,) = faults.refused(config, paths)
+    assert "number 2 in it, of its chain, has expired" in found.what
+    assert choice.chosen(config, paths) is not None  # there is no better one, as where a machine boots
+
+    choice.store(paths).install(choice.FILES, choice.Pair(*files_of(config)))
+    assert list(faults.refused(config, paths)) == []
+
+
+def test_one_whose_issuer_has_expired_takes_no_place_of_a_good_one(tmp_path: Path) -> None:
+    config = configured(tmp_path, below(tmp_path))
+    paths = Paths(config)
+    choice.store(paths).install(choice.FILES, choice.Pair(*files_of(config)))
+    (good,) = choice.of(config, paths)
+
+    below(tmp_path, days=-2, age=90)
+
+    assert choice.of(config, paths) == [good]
+    Path(paths.nginx_conf).parent.mkdir(parents=True, exist_ok=True)
+    lines = ["server {", f"ssl_certificate {good.certificate};", f"ssl_certificate_key {good.key};"]
+    Path(paths.nginx_conf).write_text("\n  ".join([*lines, "server_name shop.test www.shop.test;", "}"]))
+    (state,) = report.states(config, paths)
+    assert "but nginx keeps the certificate that it has: `zddeploy check` says why" in str(state.warning)
+
+
+def test_an_issuer_of_the_same_name_that_has_not_signed_it_is_refused(tmp_path: Path) -> None:
+    issued = Authority().issue(tmp_path, *HOSTS)
+    own = issued.certificate.read_text().split("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n"
+    issued.certificate.write_text(own + Authority().pem)
+    config = configured(tmp_path, issued)
+
+    (found,) = said(config)
+
+    assert "does not stand up to its own chain: OpenSSL says certificate signature failure" in found
+    assert choice.chosen(config, Paths(config)) is None

@@ -16,7 +16,8 @@ from zdd.host import reach
 from zdd.layout import Layout
 from zdd.nginx.certificates import choice, pem_files, report, x509
 from zdd.nginx.certificates.report import SOON
-from zdd.nginx.certificates.x509 import X509
+from zdd.nginx.certificates.store import Pair
+from zdd.nginx.certificates.x509 import ORDER, X509
 
 _BROWSERS = "browsers refuse to show the site"
 _EXPIRED = "browsers refuse to show the site until there is a new one"
@@ -82,7 +83,8 @@ def of_files(config: Config, paths: Layout) -> Iterator[Finding]:
         return
     yield from _dates(config, chain[0])
     yield from _names(config, chain[0])
-    yield from _chain(config, chain)
+    found = list(_order(config, chain)) or list(_chain(config, pair, paths))
+    yield from found or _issuers(config, chain)
     yield from _key(config)
 
 
@@ -102,23 +104,47 @@ def _names(config: Config, first: X509) -> Iterator[Finding]:
         yield error(what, "browsers refuse it for that host", "have it issued for all hosts of the services")
 
 
-def _chain(config: Config, chain: list[X509]) -> Iterator[Finding]:
+def _order(config: Config, chain: list[X509]) -> Iterator[Finding]:
     what = f"certificate {config.nginx.certificate}"
-    order = "the host's own first, then the one that issued it, and so on"
     for number, (own, above) in enumerate(itertools.pairwise(chain), 2):
         if own.issuer != above.subject:
             yield error(
                 f"{what} has its chain in a wrong order: number {number} in it is not the issuer of the one before",
                 "many clients refuse it",
-                f"write them in order: {order}",
+                f"write them in order: {ORDER}",
             )
             return
     if len(chain) == 1 and not chain[0].is_self_signed:
         yield warning(
             f"{what} holds one certificate, without those that lead to a root",
             "browsers often find them by themselves; phones, curl and other programs refuse the site",
-            f"use the authority's full chain in one file: {order}",
+            f"use the authority's full chain in one file: {ORDER}",
         )
+
+
+def _chain(config: Config, pair: Pair, paths: Layout) -> Iterator[Finding]:
+    if choice.store(paths).holds(choice.FILES, pair):  # it was looked at
+        return
+    from zdd.nginx.certificates import chain  # here, because only a new certificate is looked at so closely
+
+    try:
+        chain.require(config.nginx, pair)
+    except UsageError as problem:
+        yield error(problem.message, "many clients refuse it", problem.hint or "")
+
+
+def _issuers(config: Config, chain: list[X509]) -> Iterator[Finding]:
+    """
+    Yield which of the certificates above the first one have expired.
+
+    Without its issuer nobody accepts it; of those above that, clients have others, by which Let's Encrypt lived on when
+    an old root had expired.
+    """
+    for number, above in enumerate(chain[1:], 2):
+        for problem in x509.refused(above, [], max(time.time(), above.begins)):
+            what = f"certificate {config.nginx.certificate}: number {number} in it, of its chain, {problem}"
+            fix = f"use the authority's chain of today: {ORDER}"
+            yield error(what, _EXPIRED, fix) if number == 2 else warning(what, "old clients refuse it", fix)
 
 
 def _key(config: Config) -> Iterator[Finding]:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError
 from zdd.host import foreign
-from zdd.nginx.certificates import x509
+from zdd.nginx.certificates import other_forms, x509
 from zdd.nginx.certificates.store import FILES, CertificateStore, Pair
+
+if TYPE_CHECKING:
+    import ssl
 
 _LARGEST = 1 << 20  # bytes
 _KINDS = {"certificate": "CERTIFICATE-----", "certificate_key": "PRIVATE KEY-----"}  # the end of a line in PEM
 
+_GLUED = re.compile(r"-----(?=-----BEGIN)")  # `cat` of files without a line feed at their end
 # What OpenSSL says of the key of another certificate; the latter, if one is of RSA and the other of ECDSA.
 _MISMATCHES = ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
 
@@ -38,7 +44,10 @@ def usable(nginx: NginxSection, known: CertificateStore, hosts: Sequence[str]) -
         if current == pair.digest:
             return pair
         if not known.has(FILES, pair.digest):
+            from zdd.nginx.certificates import chain  # here, because only a new certificate is looked at so closely
+
             require_match(nginx, pair)
+            chain.require(nginx, pair)
     except UsageError:
         return None
     is_worse = _is_refused(pair.certificate, hosts) and not _is_refused(known.read(FILES), hosts)
@@ -47,7 +56,8 @@ def usable(nginx: NginxSection, known: CertificateStore, hosts: Sequence[str]) -
 
 def _is_refused(pem: str | None, hosts: Sequence[str]) -> bool:
     try:
-        return any(x509.refused(x509.read(pem or "")[0], hosts, time.time()))
+        chain, now = x509.read(pem or ""), time.time()
+        return any(x509.refused(chain[0], hosts, now)) or any(each.ends <= now for each in chain[1:2])
     except ValueError:
         return True
 
@@ -56,7 +66,8 @@ def read(nginx: NginxSection) -> Pair:
     """
     Return the content of the two files. Raises UsageError if one of them cannot be read, or is something else.
 
-    nginx gets copies: so a byte order mark, which OpenSSL does not know, is left out of them.
+    nginx gets copies: so a byte order mark, which OpenSSL does not know, is left out of them, and lines are parted that
+    stand behind each other.
     """
     return Pair(_text("certificate", nginx), _text("certificate_key", nginx))
 
@@ -75,9 +86,9 @@ def _text(key: str, nginx: NginxSection) -> str:
         what = "private key" if key == "certificate_key" else "certificate"
         raise UsageError(
             f"{key} {path} holds no {what} in PEM, which has a line such as -----BEGIN {_KINDS[key]}",
-            hint="`openssl x509 -inform der` and `openssl pkey -inform der` convert DER",
+            hint=other_forms.hint(str(path), data, text, is_key=key == "certificate_key"),
         )
-    return text
+    return _GLUED.sub("-----\n", text)
 
 
 def require_match(nginx: NginxSection, pair: Pair) -> None:
@@ -88,12 +99,10 @@ def require_match(nginx: NginxSection, pair: Pair) -> None:
     """
     import ssl  # here, because only a new certificate is compared with its key
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     key = nginx.certificate_key
     both = f"certificate {nginx.certificate} and certificate_key {key}"
     try:
-        with _in_memory(pair.certificate) as one, _in_memory(pair.key) as other:
-            context.load_cert_chain(one, other, _no_password)
+        loaded(pair)
     except _Encrypted:
         raise UsageError(
             f"certificate_key {key} is encrypted, and nobody types its password when nginx starts",
@@ -105,7 +114,19 @@ def require_match(nginx: NginxSection, pair: Pair) -> None:
                 f"{both} do not belong together: the key is another certificate's",
                 hint="the host's own certificate must be the first in its file, before those of its chain",
             ) from None
-        raise UsageError(f"{both} cannot be used: OpenSSL says {error.reason or error}") from None
+        hint = "what stands between BEGIN and END is damaged, or its line breaks are lost: copy the file once more"
+        what = f"{both} cannot be used: OpenSSL says {error.reason or error}"
+        raise UsageError(what, hint=None if error.reason else hint) from None
+
+
+def loaded(pair: Pair) -> ssl.SSLContext:
+    """Return a server's context with this pair. Raises ssl.SSLError if OpenSSL cannot take it."""
+    import ssl  # as above
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with _in_memory(pair.certificate) as one, _in_memory(pair.key) as other:
+        context.load_cert_chain(one, other, _no_password)
+    return context
 
 
 @contextlib.contextmanager

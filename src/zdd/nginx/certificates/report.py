@@ -43,9 +43,11 @@ def _with_news(config: Config, paths: Layout, state: CertificateState) -> Certif
         return msgspec.structs.replace(state, warning=f"{error.message}; nginx keeps the certificate that it has")
     if digest == choice.store(paths).current(choice.FILES):
         return state
-    what = (
-        f"{config.nginx.certificate} has changed: `zddeploy certificates renew`, or the next deploy, gives it to nginx"
-    )
+    if choice.chosen(config, paths) == digest:
+        what = "has changed: `zddeploy certificates renew`, or the next deploy, gives it to nginx"
+    else:
+        what = "has changed, but nginx keeps the certificate that it has: `zddeploy check` says why"
+    what = f"{config.nginx.certificate} {what}"
     return msgspec.structs.replace(state, warning=what)
 
 

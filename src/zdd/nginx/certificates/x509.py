@@ -56,6 +56,7 @@ class X509(NamedTuple):
         return host in self.names or above in self.names
 
 
+ORDER = "the host's own first, then the one that issued it, and so on"  # how a file has its certificates
 TOO_EARLY = "is valid only from"  # how `refused` says that it is not valid yet
 
 

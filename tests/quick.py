@@ -49,7 +49,7 @@ def starts_servers(item: pytest.Item) -> bool:
 
 
 def is_server(command: list[str]) -> bool:
-    """Return whether this command starts nginx, a keeper, or a zddeploy that may start them."""
+    """Return whether this program with its words is nginx, a keeper, or a zddeploy that may start them."""
     names = {Path(word).name for word in command[:2]}  # an interpreter comes before its script
     if "zddeploy" in names:
         return not {"--help", "--version"} & {*command}
@@ -61,5 +61,6 @@ def _refuse_servers(event: str, args: tuple[object, ...]) -> None:
     if event in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
         command = args[1]
         words = [str(word) for word in command] if isinstance(command, list | tuple) else [str(command)]
+        words[0] = str(args[0])  # the program, whatever name it is given
         if is_server(words):
             pytest.fail(f"{words} starts a server: name the folder or the fixture in {__file__}")

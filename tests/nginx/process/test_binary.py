@@ -45,7 +45,7 @@ def test_an_nginx_tells_its_version_and_its_workers_user(program: str) -> None:
 def test_the_group_against_quantum_computers_is_known_of_openssl_3_5_alone(
     tmp_path: Path, said: str, has: bool
 ) -> None:
-    program = tmp_path / "nginx"
+    program = tmp_path / "talks"
     program.write_text(f"#!/bin/sh\necho 'nginx version: nginx/1.26.3\n{said}' >&2\n")
     program.chmod(0o755)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from zdd.host import proc, process
+from zdd.host.light import socket
 
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO, a constant of the kernel
 

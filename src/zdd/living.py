@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import stat
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +26,7 @@ from typing import Any
 from zdd.errors import UsageError
 from zdd.host import files, foreign, namespaces, proc, process, sock_diag
 from zdd.host.clock import boot_id
+from zdd.host.light import socket
 from zdd.host.process import Process
 from zdd.layout import Layout
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 
 import pytest
 
-from zdd.host import ipv6
+from zdd.host import ipv6, light
 
 LOOK = [sys.executable, "-c", "from zdd.host import ipv6; print(ipv6.is_there())"]
 OFF = "sysctl -q -w net.ipv6.conf.all.disable_ipv6=1"
@@ -35,13 +34,13 @@ def refuse(*_: object) -> None:
 
 def test_a_kernel_without_the_file_and_such_sockets_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ipv6, "_ADDRESSES", "/proc/net/there-is-none")
-    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(light.socket, "socket", refuse)
 
     assert ipv6.is_there() is False
 
 
 def test_a_unit_that_forbids_such_sockets_says_nothing_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(light.socket, "socket", refuse)
 
     assert ipv6.is_there() is None
 

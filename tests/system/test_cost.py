@@ -37,7 +37,7 @@ def test_before_the_app_starts_no_more_is_imported_than_that_needs(events: list[
     keeper = next(number for number, event in enumerate(events) if "/keeper/__main__.py" in event)
     before = {event.removeprefix("import ") for event in events[:keeper] if event.startswith("import ")}
 
-    assert not before & {"_hashlib", "zdd.conf.env_file", "zdd.nginx.gate", "zdd.operate.in_place"}
+    assert not before & {"_hashlib", "socket", "zdd.conf.env_file", "zdd.nginx.gate", "zdd.operate.in_place"}
     assert len([name for name in before if name.partition(".")[0] == "zdd"]) <= MODULES
 
 

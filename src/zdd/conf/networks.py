@@ -9,6 +9,7 @@ from zdd.conf import readers
 from zdd.conf.document import Document
 from zdd.conf.hosts import Mistake
 from zdd.conf.readers import Json, KindError, Reader
+from zdd.host.light import socket
 
 PRIVATE = "private"  # this machine, and the networks that the internet does not route
 NOBODY = "none"
@@ -24,8 +25,6 @@ def network(text: str) -> str:
     >>> network("10.0.0.0/8"), network("2001:DB8::1")
     ('10.0.0.0/8', '2001:db8::1')
     """
-    import socket  # here, because few files name networks
-
     address, slash, length = text.partition("/")
     for family, bits in (socket.AF_INET, 32), (socket.AF_INET6, 128):
         try:
@@ -53,8 +52,6 @@ def part_of_all(names: Iterable[str]) -> dict[str, float]:
     >>> part_of_all(["0.0.0.0/1", "64.0.0.0/2", "128.0.0.0/1", "2000::/3"])
     {'IPv4': 1.0, 'IPv6': 0.125}
     """
-    import socket  # here, because few files name networks
-
     found = {}
     for family, bits, word in (socket.AF_INET, 32, "IPv4"), (socket.AF_INET6, 128, "IPv6"):
         covered = end = 0
@@ -67,8 +64,6 @@ def part_of_all(names: Iterable[str]) -> dict[str, float]:
 
 def _range(name: str, family: int, bits: int) -> tuple[int, int]:
     """Return the first address of a network, and how many it has."""
-    import socket
-
     address, _, length = name.partition("/")
     return int.from_bytes(socket.inet_pton(family, address), "big"), 1 << (bits - int(length or bits))
 

@@ -96,11 +96,14 @@ class Config(Struct, frozen=True, kw_only=True):
 
 SCHEMAS: dict[str, type[Struct]] = {"zdd": ZddSection, "nginx": NginxSection, "release": ReleaseSection}
 
+fields_of = functools.cache(fields)
+"""The fields of a section: msgspec looks their types up anew each time it is asked."""
+
 
 @functools.cache
 def keys(section: type[Struct]) -> dict[str, kinds.Kind]:
     """Return the keys of a section with their kinds."""
-    return {field_info.name: kind for field_info in fields(section) if (kind := kinds.kind_of(field_info.type))}
+    return {field_info.name: kind for field_info in fields_of(section) if (kind := kinds.kind_of(field_info.type))}
 
 
 def default(key: FieldInfo) -> object:
@@ -129,7 +132,7 @@ def json_schema() -> Json:
 
 
 def _section(section: type[Struct]) -> Json:
-    known = [(key, kind) for key in fields(section) if (kind := keys(section).get(key.name))]
+    known = [(key, kind) for key in fields_of(section) if (kind := keys(section).get(key.name))]
     required = [key.name for key, _ in known if key.required and key.name != _NOT_REQUIRED]
     properties = {key.name: _key(key, kind) for key, kind in known}
     return _object(properties, required) | {"description": (section.__doc__ or "").strip()}

@@ -1,12 +1,11 @@
 """Reads the sections of a Document into what they mean, and collects every mistake on the way."""
 
-import functools
 import re
 from collections.abc import Iterable
 from typing import TypeVar
 
 from msgspec import Struct
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from zdd.conf import check, check_clients, check_static, check_tls
 from zdd.conf.document import Broken, Document
@@ -14,7 +13,7 @@ from zdd.conf.kinds import Kind
 from zdd.conf.nginx_section import NginxSection
 from zdd.conf.readers import KindError
 from zdd.conf.refusals import Refusal, Refusals
-from zdd.conf.schema import SCHEMAS, ReleaseSection, ZddSection, keys
+from zdd.conf.schema import SCHEMAS, ReleaseSection, ZddSection, fields_of, keys
 from zdd.conf.services import ClassicService, RunService, Service, StaticService
 
 S = TypeVar("S", bound=Struct)
@@ -178,7 +177,6 @@ class _Wrong(Exception):  # noqa: N818  (what the value is)
         self.refusals = refusals
 
 
-@functools.cache
 def _required(section: type[Struct]) -> list[str]:
     """Return the fields of a section that have no default."""
-    return [field.name for field in fields(section) if field.required]
+    return [field.name for field in fields_of(section) if field.required]

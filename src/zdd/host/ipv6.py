@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-
 from zdd.host import files
+from zdd.host.light import socket
 
 _ADDRESSES = "/proc/self/net/if_inet6"  # not below /proc/net, which ProcSubset=pid hides
 

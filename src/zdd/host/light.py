@@ -1,5 +1,5 @@
 """
-The standard library's `signal` and `socket` without their enums, for keepers.
+The standard library's `signal` and `socket` without their enums, for keepers; and for what runs before an app starts.
 
 With json's regular expressions, `enum` and what it imports take a third of a keeper's start, and stay in its memory for
 months. Modules in C do the work; what keepers use of the Python above them is here.

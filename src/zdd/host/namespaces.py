@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from zdd.host import proc, process
+from zdd.host.light import socket
 
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO, a constant of the kernel
 
@@ -128,6 +128,8 @@ def _on_mount(pid: int | str, path: str) -> tuple[bytes, str] | None:
 def _plain(field: bytes) -> str:
     """Return a path of mountinfo without its escapes for spaces and the like."""
     text = os.fsdecode(field)
+    if "\\" not in text:
+        return text
     for escaped, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         text = text.replace(escaped, character)
     return text

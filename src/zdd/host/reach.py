@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import stat
 from collections.abc import Collection
 
 from zdd.host import acl, proc
+from zdd.host.light import socket
 
 
 def first_unsearchable_folder(path: str, uid: int, groups: Collection[int]) -> str | None:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from msgspec.structs import asdict
-
 from zdd.conf.services import RunService
 from zdd.errors import UsageError
 from zdd.host.clock import Clock
@@ -167,7 +165,7 @@ class SupervisedInstance(Driver):
         if record is None:
             return
         with contextlib.suppress(UsageError):
-            if self._ask("times", **asdict(times)).get("ok"):
+            if self._ask("times", warm=times.warm, drain=times.drain, stop=times.stop).get("ok"):
                 return
         record.keep_warm, record.drain_timeout, record.stop_timeout = times.warm, times.drain, times.stop
         record.write()

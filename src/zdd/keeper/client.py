@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ from msgspec import Struct
 
 from zdd.errors import UsageError
 from zdd.host import files, foreign
+from zdd.host.light import socket
 from zdd.host.process import Process
 from zdd.keeper import OLDEST, VERSION, message
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import select
-import socket
 import time
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
 from zdd.host import netlink, sock_diag
+from zdd.host.light import socket
 from zdd.keeper import VERSION, client, message
 
 Answers = dict[str, dict[str, Any]]  # by control path

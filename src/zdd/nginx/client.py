@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Mapping
 
 from zdd.host.clock import Clock
+from zdd.host.light import socket
 from zdd.instances.health import grpc, request
 from zdd.instances.health.request import Answer, NotHttp, Request
 from zdd.nginx.config.listen import Visit

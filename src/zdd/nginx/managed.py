@@ -18,7 +18,7 @@ from zdd.nginx.asked import AskedNginx
 from zdd.nginx.certificates.state import CertificateState
 from zdd.nginx.config import include, listen, maintenance, parse
 from zdd.nginx.config.listen import Visit
-from zdd.nginx.process import master, replaced
+from zdd.nginx.process import master, replaced, running
 from zdd.nginx.process.complaints import ProxyError
 from zdd.nginx.process.master import Answer
 from zdd.nginx.process.nginx import NginxProcess
@@ -97,11 +97,11 @@ class ManagedNginx(AskedNginx):
         super().require()
 
     def require_change(self) -> None:
-        running = parse.parse(self.file.text() or "") if self.serves() else []
+        loaded = parse.parse(self.file.text() or "") if self.serves() else []
         addresses, own = self.listen(), [*self.processes(), *self._unrecorded()]
-        ports.require(self._said(), listen.sockets(running), own, self.binary.path)
-        ports.require_bindable(addresses, ports.bound(addresses, own) or listen.sockets(running))
-        ports.require_families(self.written.of_both_families(), listen.of_both_families(running), addresses, own)
+        ports.require(self._said(), listen.sockets(loaded), own, self.binary.path)
+        ports.require_bindable(addresses, ports.bound(addresses, own) or listen.sockets(loaded))
+        ports.require_families(self.written.of_both_families(), listen.of_both_families(loaded), addresses, own)
         super().require_change()
 
     def text(self, target: Manifest) -> str:
@@ -146,7 +146,7 @@ class ManagedNginx(AskedNginx):
         found = self.master()
         if found is None and not self.is_needed:  # then there may be no nginx program either
             return []
-        return [*self.workers(shutting_down=True), *([found] if found else self.process.orphans())]
+        return [*running.workers(found, shutting_down=True), found] if found else self.process.orphans()
 
     def _unrecorded(self) -> list[Process]:
         """Return masters that were started with our text although the pid file does not name them."""

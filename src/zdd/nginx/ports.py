@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
 from zdd.errors import UsageError
 from zdd.host import interpreter, process, sock_diag
+from zdd.host.light import socket
 from zdd.host.process import Process
 from zdd.host.sock_diag import TcpSocket
 from zdd.nginx.config import listen, parse

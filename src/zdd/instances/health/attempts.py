@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable
 
 from zdd.conf.services import GRPC_HEALTH, Service
 from zdd.host import netlink, one_socket
 from zdd.host.clock import Clock
+from zdd.host.light import socket
 from zdd.instances.health import request
 from zdd.instances.health.request import Address, Request
 from zdd.instances.health.verdict import Verdict, host_of, judge

@@ -7,11 +7,11 @@ https://github.com/grpc/grpc/blob/master/doc/health-checking.md, RFC 9113.
 from __future__ import annotations
 
 import select
-import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
 from zdd.conf.services import GRPC_HEALTH
+from zdd.host.light import socket
 from zdd.instances.health import hpack, request
 from zdd.instances.health.request import NotHttp
 

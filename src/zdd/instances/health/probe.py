@@ -222,10 +222,8 @@ class Probe:
 
     def _check_socket(self, lost: LostSocket) -> None:
         """Raise InstanceFailed for an app that can never answer, as none of its processes has the socket any more."""
-        if self.service.socket != "fd":
-            return
         known = client.pids(self.paths.pids(self.name))
-        if lost.look(known.keeper, known.app, self.clock.now()):
+        if self.service.socket == "fd" and lost.look(known.keeper, known.app, self.clock.now()):
             raise self.failed("it can never answer: it has closed the socket that it was given", self._elsewhere(False))
 
     def _check_workers(self, respawns: Respawns) -> None:
@@ -235,9 +233,8 @@ class Probe:
         if number > self._ended_workers:
             self._ended_workers = number
             seconds = now - respawns.begun
-            failed = self.failed(
-                f"{number} of its worker processes have ended within {seconds:.0f} s, and none answers"
-            )
+            words = f"{number} of its worker processes have ended within {seconds:.0f} s, and none answers"
+            failed = self.failed(words)
             if failed.times >= _SAID:
                 raise failed
 

@@ -6,13 +6,13 @@ import errno
 import os
 import re
 import select
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
 from zdd import __version__
+from zdd.host.light import socket
 
 Address = str | int
 """Where an instance listens: the path of a UNIX socket, or a port on 127.0.0.1."""
@@ -74,7 +74,9 @@ def connect(
     where = (_HERE, address) if isinstance(address, int) else address
     family = socket.AF_UNIX if isinstance(where, str) else _family(where[0])
     if family is None:
-        return socket.create_connection(where, timeout)  # type: ignore[arg-type]  # a path has a family
+        from socket import create_connection  # here, because only a name needs it
+
+        return create_connection(where, timeout)  # type: ignore[arg-type]  # a path has a family
     connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         connection.setblocking(False)

@@ -44,6 +44,13 @@ BUGS = [
         f"{STOP_FIRST}_versions_never_overlap_and_requests_wait",
     ),
     Bug(
+        "an app whose keeper dies as it stops runs on beside the new version",
+        "instances/pool.py",
+        "            if self.look(driver.name).state == ORPHANED:  # its keeper",
+        "            if False:  # its keeper",
+        f"{STOP_FIRST}_the_keeper_of_the_old_version_killed_as_it_stops_still_lets_no_two_run[stopping]",
+    ),
+    Bug(
         "who waits is let in before the new version has proved itself",
         "keeper/keeper.py",
         "            self.hold.begin(self.record.hold_max)\n        self.life.on(states.START_UNATTENDED",

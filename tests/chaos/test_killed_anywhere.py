@@ -10,13 +10,19 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.certificates import Authority
+from tests.machine import free_port
+from tests.secure import connected, context
 from tests.system.project import (
+    APPS,
     BIN,
     PLAIN,
     PLAIN_TCP,
@@ -27,6 +33,7 @@ from tests.system.project import (
     service,
     version,
 )
+from tests.system.static_code import Site, ask
 from tests.system.test_stop_first import release
 from tests.waiting import eventually
 from zdd.load import Kind, Report
@@ -39,6 +46,7 @@ CHANGING = (
 )
 OPENS = "openat"  # only those that create or write: their places among all opens are taken from a recorded run
 SAMPLE = 12
+AUTHORITY = Authority()
 ONLY_POSTS = (Kind("POST", "/echo", body=3000), Kind("POST", "/slow", body=10))
 WEB = service("web", **PLAIN, health_path="/", keep_warm="1s")
 API = service("api", **PLAIN_TCP, health_path="/", path="/api")
@@ -49,7 +57,7 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs st
 class Change:
     """A command that changes what serves, and how to be ready for it."""
 
-    def __init__(self, project: Project, *args: str, before: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, project: Project, *args: str, before: Callable[[], object] = lambda: None) -> None:
         self.project = project
         self.args = args
         self.before = before
@@ -163,6 +171,45 @@ def test_a_stop_first_deploy_killed_anywhere_loses_nothing_and_two_versions_neve
     change = Change(project, before=lambda: release(project, next(numbers), boot=0.1))
     walk(project, change, everything, assert_nothing_lost, connections=1000)
     assert "another version runs" not in project.log("web-*.log")
+
+
+def test_a_deploy_of_a_static_site_with_a_new_certificate_killed_anywhere_loses_nothing(
+    project: Project, everything: bool
+) -> None:
+    numbers, tls, https = itertools.count(2), project.folder / "tls", free_port()
+    keys = 'certificate = "tls/site.crt"\ncertificate_key = "tls/site.key"\nredirect_https = false\n'
+    tls.mkdir(0o700)
+    api = service("api", **PLAIN, health_path="/", path="/api", keep_warm="1s")
+    site = Site(project, api, nginx=f'https_listen = "127.0.0.1:{https}"\n{keys}')
+    shutil.copy(APPS / "plain.py", site.folder)
+
+    def before() -> None:
+        number = next(numbers)
+        AUTHORITY.issue(tls, "shop.test")
+        site.write("VERSION", str(number))
+        site.make(number)
+
+    before()
+    project.zddeploy()
+    both = (Kind(), Kind(path="/style.css"), Kind("POST", "/api/echo", body=300))
+    walk(project, Change(project, before=before), everything, assert_only_reloads_cost, both)
+    number = next(numbers) - 1
+    assert ask(project).text == f"<p>{number}"
+    assert ask(project, "/api/").text == f"api {number}\n"
+    assert shown(https) == newest(tls / "site.crt")
+    assert len(list((project.state / "releases").iterdir())) <= 10
+
+
+def shown(port: int) -> bytes | None:
+    """Return the certificate that nginx shows."""
+    with connected(port, "shop.test", context(AUTHORITY.pem)) as connection:
+        return connection.getpeercert(binary_form=True)
+
+
+def newest(file: Path) -> bytes:
+    """Return the first certificate in the file."""
+    end = "-----END CERTIFICATE-----\n"
+    return ssl.PEM_cert_to_DER_cert(file.read_text().partition(end)[0] + end)
 
 
 def bump(project: Project) -> None:

@@ -15,6 +15,7 @@ from tests.system.project import (
     Project,
     assert_nothing_lost,
     assert_only_reloads_cost,
+    busy,
     configure,
     nginx_workers,
     service,
@@ -65,6 +66,28 @@ def test_the_app_of_a_killed_keeper_serves_on_and_the_next_deploy_replaces_it(pr
     assert_nothing_lost(report)
     assert list(project.serving()) == ["web-2"]
     assert project.status()["problems"] == []
+
+
+def test_an_old_version_whose_keeper_is_killed_as_it_drains_is_told_until_it_is_ended(project: Project) -> None:
+    configure(project, service("web", **PLAIN, health_path="/", keep_warm="0s"))
+    project.zddeploy()
+    (call,) = busy(project, "go")
+    version(project, 2)
+    with project.beside() as running:
+        eventually(lambda: project.instances()["web-1"]["state"] == "draining")
+        kill(keeper_of(project, "web-1"))
+        assert running.wait(60) == 0
+        assert "its keeper has died and its app runs on: `zddeploy recover`, or the next deploy, ends it" in " ".join(
+            running.said().split()
+        )
+
+    told = "the keeper of web-1 has died; its app runs on, and nothing leads to it: `zddeploy recover` ends it"
+    assert project.status()["problems"] == [told]
+    project.write("go", "")
+    assert "200 OK" in call.answer()
+    project.zddeploy("recover")
+    assert project.status()["problems"] == []
+    assert list(project.instances()) == ["web-2"]
 
 
 def test_an_app_that_is_killed_is_restarted_and_clients_wait_for_it(project: Project) -> None:

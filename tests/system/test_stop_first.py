@@ -12,7 +12,7 @@ from tests.waiting import eventually
 from zdd.host.process import Process
 from zdd.keeper import client
 
-from .project import PLAIN, Project, assert_nothing_lost, configure, leftovers, service
+from .project import PLAIN, Project, assert_nothing_lost, busy, configure, leftovers, service
 
 ALONE = {"run": "python -S alone.py {fd}", "order": "stop-first", "health_path": "/"}
 MANY: dict[str, Any] = {"connections": 2000}  # whoever waits has a connection of its own
@@ -162,6 +162,30 @@ def test_the_keeper_of_the_new_version_killed_in_the_gap_brings_the_old_one_back
     assert command.wait(60) == 1
     assert "X-Release: 1" in project.get()
     assert not [title for _, title in leftovers(project.folder) if "web-2" in title]
+
+
+@pytest.mark.parametrize("state", ["draining", "stopping"])
+def test_the_keeper_of_the_old_version_killed_as_it_stops_still_lets_no_two_run(project: Project, state: str) -> None:
+    """Its app runs on without it, and is ended before the new version starts."""
+    stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nimport plain\n"
+    release(project, 1, stop_timeout="2s")
+    if state == "stopping":
+        project.replace("alone.py", "import plain\n", stubborn)
+    project.zddeploy()
+    calls = busy(project, "go") if state == "draining" else []
+    release(project, 2)
+    command = project.beside()
+    eventually(lambda: project.instances()["web-1"]["state"] == state)
+    keeper = client.pids(f"{project.runtime}/control/web-1.pids").keeper
+    assert keeper is not None
+    keeper.signal(signal.SIGKILL)
+    project.write("go", "")
+
+    assert command.wait(60) == 0, command.said()
+    assert "another version runs" not in project.log("web-*.log")
+    assert ["200" for _ in calls] == [call.answer().split()[1] for call in calls]
+    assert "X-Release: 2" in project.get()
+    assert not [title for _, title in leftovers(project.folder) if "web-1" in title]
 
 
 def alive(project: Project, instance: str) -> Process | None:

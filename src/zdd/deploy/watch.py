@@ -13,7 +13,7 @@ from msgspec import Struct
 from zdd import kills
 from zdd.errors import counted
 from zdd.events import Drain
-from zdd.instances.state import InstanceState
+from zdd.instances.state import ORPHANED, InstanceState
 from zdd.keeper import client, survey
 from zdd.keeper.record import Record
 from zdd.project import Project
@@ -75,7 +75,7 @@ class DrainWatch:
         The number of connections is not in the answer of one that is warm.
         """
         if status is None:
-            return self._report("gone") if self.lease is None or self.lease.ended else None
+            return self._without_keeper() if self.lease is None or self.lease.ended else None
         now = self.project.clock.now()
         if status["state"] == "warm":
             return self._report(f"kept warm, for `{way_back}`")
@@ -97,6 +97,12 @@ class DrainWatch:
             return client.Lease(self.control)
         except (client.Gone, OSError):  # OSError: with a thousand instances, we may run out of descriptors
             return None
+
+    def _without_keeper(self) -> Drained:
+        """Report that the keeper was killed, or could not report the end any more."""
+        runs_on = self.project.instances.look(self.running.name).state == ORPHANED
+        cure = "`zddeploy recover`, or the next deploy, ends it"
+        return self._report(f"its keeper has died and its app runs on: {cure}" if runs_on else "gone")
 
     def _gone(self, ended: int, cut: int, handed: int, seconds: float) -> Drained:
         """Report that the instance has ended."""

@@ -91,6 +91,9 @@ class Instances:
             if why_not := driver.park(at_most, fallback):
                 raise DeployFailed(f"{driver.name} could not be stopped: {why_not}")
         cut = {driver.name: driver.await_parked(self.interrupts.check) for driver in drivers}
+        for driver in drivers:
+            if self.look(driver.name).state == ORPHANED:  # its keeper has died meanwhile, and its app runs on
+                driver.park(at_most, fallback)
         if running := [name for name in names if self.look(name).state == "serving"]:
             raise DeployFailed(f"{', '.join(running)} could not be stopped")
         return cut
@@ -176,9 +179,8 @@ class Instances:
         for name, state in self.running([instance.name for instance in instances]).items():
             if state.exit or state.restarts or state.state not in ("serving", ORPHANED):
                 words = f"{name} ended with {state.exit or state.state} right after it was healthy"
-                raise failure.failed(
-                    state.service, words, self.drivers.paths.log(name), ended=int(state.exit != ended(0))
-                )
+                log = self.drivers.paths.log(name)
+                raise failure.failed(state.service, words, log, ended=int(state.exit != ended(0)))
 
     def discard(self, name: str, workers: Sequence[Process] | None) -> None:
         """Undo the start of an instance, without waiting for its end; see Driver.discard."""

@@ -28,6 +28,9 @@ def problems(
     if shut := admission.problem(project):
         yield shut
     yield from static_sites.problems(project, current)
+    for name, left in running.items():
+        if left.state == ORPHANED and name not in current.instances:
+            yield f"the keeper of {name} has died; its app runs on, and nothing leads to it: `zddeploy recover` ends it"
     for name in current.instances:
         instance = running.get(name)
         if instance is None or instance.state == "dead":

@@ -31,8 +31,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def test_an_end_interrupts_the_wait_for_nginx(project: Project) -> None:
+    def wait() -> None:
+        for _ in range(3):
+            project.interrupts.check()
+
     with pytest.raises(InstanceFailed, match="web-2 ended with exit status 9 right after"):
-        watch(project, lambda: [project.interrupts.check() for _ in range(3)], DeployFailed("it waits on"))
+        watch(project, wait, DeployFailed("it waits on"))
     project.interrupts.check()
 
 

@@ -34,7 +34,8 @@ def test_other_errors_are_none_of_its() -> None:
 
 
 def test_a_step_that_meets_it_says_so(tmp_path: Path) -> None:
-    (tmp_path / "deploy.toml").write_text('[zdd]\nproject = "shop"\n[service.web]\nrun = "x {fd}"\n')
+    places = 'state_dir = "S"\nruntime_dir = "R"\n'
+    (tmp_path / "deploy.toml").write_text(f'[zdd]\nproject = "shop"\n{places}[service.web]\nrun = "x {{fd}}"\n')
     project = World(tmp_path).project(load(tmp_path))
 
     def do(project: Project) -> None:

@@ -496,6 +496,8 @@ class FakeProxy:
 
     def look_before(self, target: Manifest, before: Manifest | None) -> None: ...
 
+    def rehearse(self, target: Manifest) -> None: ...
+
     def check(self, target: Manifest, before: Manifest | None) -> list[Unproved]:
         if self.world.failing == "check":
             raise DeployFailed("502")

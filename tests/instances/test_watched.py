@@ -22,7 +22,8 @@ NEW = [Instance("web-2", "web", "fd", None, None)]
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose instance has ended once its keeper is asked for the third time."""
-    (tmp_path / "deploy.toml").write_text('[zdd]\nproject = "shop"\n[service.web]\nrun = "x {fd}"\n')
+    places = 'state_dir = "S"\nruntime_dir = "R"\n'
+    (tmp_path / "deploy.toml").write_text(f'[zdd]\nproject = "shop"\n{places}[service.web]\nrun = "x {{fd}}"\n')
     looks = iter([False, False, True])
     state = InstanceState("web-2", "web", False, "starting", None, exit="exit status 9")
     monkeypatch.setattr(FakeDriver, "has_ended", lambda _: next(looks, False))

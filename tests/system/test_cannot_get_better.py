@@ -48,3 +48,20 @@ def test_a_version_that_ends_behind_nginx_is_named_and_not_nginx(project: Projec
     assert "web: web-2 ended with exit status 1 right after it was healthy; its log says: the queue" in refused.stderr
     assert "nginx" not in refused.stderr
     assert "web 1" in project.get()
+
+
+def test_what_nginx_refuses_is_told_while_the_new_version_boots(project: Project) -> None:
+    """Nothing makes the text better, and a version may take minutes to start."""
+    configure(project, service("web", **PLAIN))
+    project.zddeploy()
+    project.write("more.conf", "nonsense on;\n")
+    slow = service("web", run="python -S broken.py hangs {fd}", health_path="/", start_timeout="10m")
+    configure(project, slow, nginx='server_include = "more.conf"\n')
+    version(project, 2)
+
+    refused = project.zddeploy(code=1)
+
+    assert 'unknown directive "nonsense"' in refused.stderr
+    assert f"that is line 1 of {project.folder}/more.conf" in refused.stderr
+    assert "web 1" in project.get()
+    assert list(project.instances()) == ["web-1"]

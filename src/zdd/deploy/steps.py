@@ -103,9 +103,9 @@ def prepare(target: Manifest, back: Sequence[str], union: dict[str, str] | None 
     """
     Write the new table, the snapshot, and all that commit and undo need while the instances start.
 
-    Then the switch is one rename, and a full disk is still harmless. An undo publishes the tables `back`. The table
-    before gets the names that only the union has: a worker that nginx's reload back leaves behind knows them. This
-    undo removes the snapshot, since no rollback goes to a failed version. The table is removed with its deploy.
+    Then the switch is one rename, and a full disk is still harmless; a text that nginx refuses is told at once. An undo
+    publishes the tables `back`. The table before gets the names that only the union has: a worker that nginx's reload
+    back leaves behind knows them. This undo removes the snapshot, since no rollback goes to a failed version.
     """
 
     def do(project: Project) -> None:
@@ -120,6 +120,7 @@ def prepare(target: Manifest, back: Sequence[str], union: dict[str, str] | None 
             project.tables.build(before.deploy, added)
         project.snapshots.write(project.snapshot(target))
         project.tables.make_ready(target, back)
+        project.proxy.rehearse(target)
 
     return Step("prepare", "prepare the switch", do, lambda project: project.snapshots.remove(target.deploy))
 

@@ -30,6 +30,7 @@ from zdd.nginx.process.whereabouts import Whereabouts
 from zdd.nginx.proxy import Check, Proxy, proceed
 from zdd.nginx.text.last_text import LastText
 from zdd.paths import Paths
+from zdd.routing.manifest import Manifest
 
 if TYPE_CHECKING:
     from zdd.nginx.text.tails import Tails
@@ -122,6 +123,9 @@ class NginxBase(Proxy, ABC):
     def binary(self) -> Binary:
         configured = self.config.nginx.binary
         return binary.find(str(configured) if configured else None, self.master(), self.commands, self.about)
+
+    def rehearse(self, target: Manifest) -> None:  # noqa: ARG002
+        return
 
     def apply(self, deploy: int, text: str) -> str:
         words.keep(self.paths, self.mark)

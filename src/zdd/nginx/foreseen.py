@@ -16,3 +16,8 @@ def table(config: Config) -> Manifest | None:
     names = [(name_of(service.name, number), service) for service in services for number in range(service.instances)]
     instances = {name: Instance(name, service.name, service.kind) for name, service in names}
     return Manifest(0, "deploy", instances, static={name: StaticFolder("", "") for name in config.static})
+
+
+def lacks_ports(target: Manifest) -> bool:
+    """Return whether ports of this table are not known yet: those of apps that have not told their keepers."""
+    return any(at.kind in ("tcp", "classic") and at.port is None for at in target.instances.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from zdd.conf.schema import Config
@@ -18,8 +18,7 @@ from zdd.nginx.asked import AskedNginx
 from zdd.nginx.certificates.state import CertificateState
 from zdd.nginx.config import include, listen, maintenance, parse
 from zdd.nginx.config.listen import Visit
-from zdd.nginx.process import master, replaced, running
-from zdd.nginx.process.complaints import ProxyError
+from zdd.nginx.process import complaints, master, replaced, running, sharing
 from zdd.nginx.process.master import Answer
 from zdd.nginx.process.nginx import NginxProcess
 from zdd.nginx.proxy import Check, MaintenanceCheck, proceed
@@ -118,11 +117,18 @@ class ManagedNginx(AskedNginx):
             self.file.doubt()  # so that it is started on the sockets of its workers, though the text is the same
         return super().mend(deploy, text)
 
+    def rehearse(self, target: Manifest) -> None:
+        if not foreseen.lacks_ports(target) and not self.runs(text := self.text(target)):
+            self._try(self.process.test, text)
+
     def change(self, text: str) -> str:
+        return self._try(self.process.apply, text)
+
+    def _try(self, act: Callable[[str], sharing.Done], text: str) -> sharing.Done:
         self.written.make_folder()
         try:
-            return self.process.apply(text)
-        except ProxyError as error:
+            return act(text)
+        except complaints.ProxyError as error:
             error.hint = self.written.cause_in(text, error.message) or error.hint
             raise
 

@@ -71,6 +71,9 @@ class Proxy(Protocol):
     def runs(self, text: str) -> bool:
         """Return whether nginx runs this very text already."""
 
+    def rehearse(self, target: Manifest) -> None:
+        """Test the text of this table if nginx would get another one; called while the new version boots."""
+
     def apply(self, deploy: int, text: str) -> str:
         """
         Bring nginx to the text, and keep the one of before for `restore`; returns what was done, in words.

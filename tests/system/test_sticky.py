@@ -172,8 +172,9 @@ def test_a_template_that_cannot_is_refused_beforehand(
 
 
 def test_the_guide_is_one_that_zdd_understands(project: Project) -> None:
-    (block,) = Page(DOCS / "guides/sticky.md").blocks
+    blocks = [block.text for block in Page(DOCS / "guides/sticky.md").blocks if block.where == "deploy.toml"]
     configure(project)
-    project.write("deploy.toml", project.section() + f'[nginx]\nlisten = "127.0.0.1:{free_port()}"\n' + block.text)
+    for text in blocks:
+        project.write("deploy.toml", project.section() + f'[nginx]\nlisten = "127.0.0.1:{free_port()}"\n' + text)
 
-    assert 'sticky = "ip"' in project.zddeploy("config").stdout
+        assert 'sticky = "ip"' in project.zddeploy("config").stdout

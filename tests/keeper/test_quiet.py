@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine import patiently
 from tests.waiting import eventually
 from zdd.host import files
 from zdd.keeper import log as logs
@@ -45,12 +46,13 @@ def test_a_name_that_is_gone_is_there_again_long_before_the_next_look(new: New, 
     web = new().start()
     time.sleep(1.5)  # a change is looked for at most once a second
 
-    begun = time.monotonic()
-    os.unlink(f"{web.folder}/{name}")
-    eventually(lambda: os.path.exists(f"{web.folder}/{name}"))
-    took = time.monotonic() - begun
+    def attempt(seconds: float) -> None:
+        begun = time.monotonic()
+        os.unlink(f"{web.folder}/{name}")
+        eventually(lambda: os.path.exists(f"{web.folder}/{name}"))
+        assert time.monotonic() - begun < seconds, "the next look would have been 4 s later"
 
-    assert took < 4.0, "the next look would have been 4 s later"
+    patiently(attempt, 3.9, 3.9, 3.9)  # a machine that stands still does so once
 
 
 def test_an_app_that_changes_its_folder_all_the_time_wakes_it_once_a_second(new: New) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from zdd.load import Load, LoadError, Report, Spec
 
 from .server import Server, every, reset, say
@@ -44,7 +45,7 @@ def test_what_is_under_way_when_it_stops_still_gets_its_outcome() -> None:
         return say(connection)
 
     with Server(slow) as server, Load(Spec(server.target, rate=100, connections=100)) as running:
-        time.sleep(0.2)
+        eventually(lambda: server.requests > 0)
         report = running.stop()
 
     assert report.ok == report.requests == server.requests > 0
@@ -73,7 +74,7 @@ def test_a_killed_parent_leaves_no_child_behind() -> None:
 
 def test_a_signal_ends_the_load_with_a_report() -> None:
     with Server(lambda connection, _: say(connection)) as server, Load(Spec(server.target, seconds=60)) as running:
-        time.sleep(0.2)
+        eventually(lambda: running.progress().done > 0)
         running._child.send_signal(signal.SIGTERM)
         report = running.wait()
 

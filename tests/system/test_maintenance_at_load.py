@@ -92,10 +92,9 @@ def on_and_off(project: Project) -> tuple[float, float, float]:
 
 
 def outcomes(report: Report, since: float, until: float) -> set[str]:
-    """How the requests ended that were due in this time."""
+    """How the requests ended that were due and answered in this time: one may be sent later than it was due."""
     from zdd.load import OUTCOMES
 
     samples = report.samples
-    return {
-        OUTCOMES[outcome] for due, outcome in zip(samples.due, samples.outcome, strict=True) if since <= due < until
-    }
+    found = zip(samples.due, samples.took, samples.outcome, strict=True)
+    return {OUTCOMES[outcome] for due, took, outcome in found if since <= due and due + took < until}

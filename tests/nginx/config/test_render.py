@@ -5,6 +5,7 @@ import http.client
 import os
 import re
 import socket
+import time
 from pathlib import Path
 from threading import Event
 
@@ -17,6 +18,8 @@ from zdd.nginx.config.setup import Route, Setup
 
 from ..app import PATIENCE, Request, ask, say
 from ..house import House
+
+POOLED = 0.05  # seconds for which nginx surely keeps a pooled connection, whose bounds are 60 ms
 
 
 def has_ipv6() -> bool:
@@ -282,15 +285,16 @@ def test_a_client_that_names_no_host_is_served(house: House) -> None:
     assert app.requests[0].headers["host"] == "_"  # HTTP/1.1 must have one
 
 
-def test_the_upstream_connection_is_reused_and_closed_by_nginx_after_a_second(house: House) -> None:
+def test_the_upstream_connection_is_reused_and_closed_by_nginx_soon(house: House) -> None:
     app = house.app("a")
     house.serve(app)
+    begun = time.monotonic()
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", house.port, timeout=PATIENCE)) as client:
         for number in range(20):
             client.request("POST" if number % 2 else "GET", "/")
             client.getresponse().read()
 
-    assert app.connected < 5  # one, unless the machine stood still for more than a second
+    assert app.connected <= 2 + (time.monotonic() - begun) / POOLED
     eventually(lambda: not app.open)
 
 
@@ -298,14 +302,17 @@ def test_a_busy_upstream_connection_too_is_closed_soon(house: House) -> None:
     app = house.app("a")
     house.serve(app)
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", house.port, timeout=PATIENCE)) as client:
+        begun = [0.0]
 
-        def another_connection() -> bool:
+        def is_another_though_it_was_busy() -> bool:
+            """Requests came without a pause in which nginx closes an idle one: on a busy machine there may be some."""
+            before = app.connected
+            begun.append(time.monotonic())
             client.request("POST", "/")
-            return client.getresponse().read() == b"a" and app.connected > 1
+            assert client.getresponse().read() == b"a"
+            return app.connected > before and time.monotonic() - begun[-2] < POOLED
 
-        eventually(another_connection)
-
-    assert len(app.requests) > 2
+        eventually(is_another_though_it_was_busy)
 
 
 def test_a_websocket_passes_and_other_upgrades_do_not(house: House) -> None:

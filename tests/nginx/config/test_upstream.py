@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from tests.waiting import eventually
 from zdd.nginx.config import upstream
@@ -54,13 +55,15 @@ def test_a_dead_slot_costs_no_request_and_hardly_a_line_in_the_log(house: House)
     apps = [house.app("a"), house.app("b")]
     house.serve(*apps)
     os.unlink(f"{house.folder}/a.sock")
+    begun = time.monotonic()
 
     statuses = {ask(house.port, method=method).status for _ in range(50) for method in ("GET", "POST")}
 
     assert statuses == {200}
     assert len(apps[0].requests) == 0
     with open(house.error_log) as log:
-        assert log.read().count("failed") < 40  # max_fails=0 would write 50 or more
+        lines = log.read().count("failed")  # one of each worker in a second; max_fails=0 would write 50 or more
+    assert lines <= 2 * (2 + time.monotonic() - begun)
 
 
 def test_slots_that_all_failed_answer_as_soon_as_they_are_back(house: House) -> None:

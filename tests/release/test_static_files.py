@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import time
 from collections.abc import Iterator
@@ -186,6 +187,34 @@ def test_files_and_folders_that_nginx_cannot_read_are_told(desk: Desk) -> None:
     assert desk.notices == [
         "site: 2 paths cannot be read by nginx: closed.css, private/; `chmod -R a+rX` what visitors may see"
     ]
+
+
+def test_what_is_compressed_of_another_content_is_told(desk: Desk) -> None:
+    folder = Path(desk.shelf.path("20261129-000001")) / "dist"
+    write(folder / "index.html", "index")
+    right = {"right.css": b"a" * 3000000, "empty.js": b"", "named.svg": b"<svg>"}
+    wrong = {"old.css": b"new", "longer.css": b"newer", "no.css": b"x", "cut.css": b"y"}
+    packed = {name: gzip.compress(content, mtime=7) for name, content in right.items()}
+    packed |= {
+        "old.css": gzip.compress(b"old"),
+        "longer.css": gzip.compress(b"new"),
+        "no.css": b"no gzip",
+        "cut.css": b"",
+    }
+    for name, content in (right | wrong).items():
+        (folder / name).write_bytes(content)
+        (folder / f"{name}.gz").write_bytes(packed[name])
+    write(folder / "alone.tar.gz", "no file beside it")
+    (folder / "folder.gz").mkdir()
+    (folder / "linked.css").symlink_to("right.css")
+    (folder / "linked.css.gz").write_bytes(b"x")
+
+    desk.finish("20261129-000001")
+
+    (notice,) = desk.notices
+    assert notice.startswith(
+        "site: cut.css.gz, longer.css.gz, no.css.gz and 1 more in dist: not made of the file beside it"
+    )
 
 
 def test_links_that_lead_out_go_and_are_told_and_shared_ones_stay(desk: Desk, tmp_path: Path) -> None:

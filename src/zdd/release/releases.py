@@ -129,15 +129,14 @@ class Releases(Shelf):
         """
         Update S/assets from the `assets` folders of all complete releases, the newest first.
 
-        A file keeps its path in the release: public/app.css is S/assets/public/app.css. Names that begin with a dot are
-        left out, but for .well-known. Does nothing without `assets`.
-        Raises DeployFailed; then no file that existed is missing.
+        A file keeps its path in the release: public/app.css is S/assets/public/app.css. Hidden ones are left out. Does
+        nothing without `assets`. Raises DeployFailed; then no file that existed is missing.
         """
         if not (folders := conf_assets.folders(self.section.assets)):
             return
         try:
-            tops = [self.path(release) for release in self.ids()]
-            closed = assets.unite(self.paths.assets, tops, folders, assets.shown(folders))
+            releases = [self.path(release) for release in self.ids()]
+            closed = assets.unite(self.paths.assets, releases, folders, assets.shown(folders))
         except OSError as error:
             raise DeployFailed(f"cannot unite the assets: {of_system(error)}") from error
         self._report_unreadable(closed)

@@ -34,6 +34,10 @@ def finish(shelf: Shelf, paths: Layout, services: Mapping[str, StaticService], r
         except DeployFailed as error:
             raise BuildFailed(error.message, [], None, hint=error.hint) from error
         _report_closed(shelf, name, f"{path}/{service.static}")
+        if other := static_folder.other_contents(f"{path}/{service.static}"):
+            which = f"{shorten(other, 3)} in {service.static}"
+            what = "not made of the file beside it, in whose place most browsers get it"
+            shelf.notice(f"{name}: {which}: {what}; let the build compress what it has made, as its last command")
 
 
 def give_times(

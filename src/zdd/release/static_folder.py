@@ -15,6 +15,7 @@ import json
 import os
 import stat
 import time
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ INDEX = "index.html"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SHOWN = 3  # names in a message
 _CHUNK = 1 << 20
+_GZIP = b"\x1f\x8b"  # how a file of gzip begins
 
 
 class Entry(NamedTuple):
@@ -174,6 +176,33 @@ def closed(folder: str) -> list[str]:
         if where != top and not os.fstat(parent).st_mode & stat.S_IXOTH:
             paths.append(f"{where[len(top) + 1 :]}/")
     return sorted(paths)
+
+
+def other_contents(folder: str) -> list[str]:
+    """Return the files x.gz, which nginx sends in the place of x, that are not x compressed by gzip."""
+    gzips = (entry for entry in _entries(folder) if entry.name.endswith(".gz") and stat.S_ISREG(entry.status.st_mode))
+    return sorted(entry.path for entry in gzips if _is_other(entry.name, entry.parent))
+
+
+def _is_other(name: str, parent: int) -> bool:
+    """Return whether a file of gzip ends with another checksum or size than the file beside it has (RFC 1952)."""
+    try:
+        with (
+            open(os.open(name, _READ, dir_fd=parent), "rb") as packed,
+            open(os.open(name.removesuffix(".gz"), _READ, dir_fd=parent), "rb") as plain,
+        ):
+            size = os.fstat(plain.fileno()).st_size
+            begin, end = packed.read(2), os.pread(packed.fileno(), 8, max(0, os.fstat(packed.fileno()).st_size - 8))
+            if not stat.S_ISREG(os.fstat(plain.fileno()).st_mode):
+                return False
+            if begin != _GZIP or end[4:] != (size & 0xFFFFFFFF).to_bytes(4, "little"):
+                return True
+            checksum = 0
+            while chunk := plain.read(_CHUNK):
+                checksum = zlib.crc32(chunk, checksum)
+    except OSError:  # there is no such file, or it is a link
+        return False
+    return end[:4] != checksum.to_bytes(4, "little")
 
 
 def _entries(folder: str) -> Iterator[Entry]:

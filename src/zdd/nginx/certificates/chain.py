@@ -7,7 +7,7 @@ import ssl
 
 from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError
-from zdd.nginx.certificates import pem_files
+from zdd.nginx.certificates import server_context
 from zdd.nginx.certificates.store import Pair
 from zdd.nginx.certificates.x509 import ORDER
 
@@ -38,7 +38,7 @@ def require(nginx: NginxSection, pair: Pair) -> None:
 
 def _shake_hands(pair: Pair, trusted: str) -> None:
     """Connect a server with this pair to a client that trusts one certificate, without a socket."""
-    client, server = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pem_files.loaded(pair)
+    client, server = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), server_context.made(pair)
     client.check_hostname = False
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(_NO_CHECK_TIME)
     client.load_verify_locations(cadata=trusted)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import os
 import re
 import stat
 import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError
 from zdd.host import foreign
-from zdd.nginx.certificates import other_forms, x509
+from zdd.nginx.certificates import other_forms, server_context, x509
 from zdd.nginx.certificates.store import FILES, CertificateStore, Pair
-
-if TYPE_CHECKING:
-    import ssl
 
 _LARGEST = 1 << 20  # bytes
 _KINDS = {"certificate": "CERTIFICATE-----", "certificate_key": "PRIVATE KEY-----"}  # the end of a line in PEM
@@ -26,10 +21,6 @@ _KINDS = {"certificate": "CERTIFICATE-----", "certificate_key": "PRIVATE KEY----
 _GLUED = re.compile(r"-----(?=-----BEGIN)")  # `cat` of files without a line feed at their end
 # What OpenSSL says of the key of another certificate; the latter, if one is of RSA and the other of ECDSA.
 _MISMATCHES = ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
-
-
-class _Encrypted(Exception):  # noqa: N818 -- what the key is
-    """The key asks for a password."""
 
 
 def usable(nginx: NginxSection, known: CertificateStore, hosts: Sequence[str]) -> Pair | None:
@@ -102,8 +93,8 @@ def require_match(nginx: NginxSection, pair: Pair) -> None:
     key = nginx.certificate_key
     both = f"certificate {nginx.certificate} and certificate_key {key}"
     try:
-        loaded(pair)
-    except _Encrypted:
+        server_context.made(pair)
+    except server_context.Encrypted:
         raise UsageError(
             f"certificate_key {key} is encrypted, and nobody types its password when nginx starts",
             hint=f"write it without: `openssl pkey -in {key} -out NEW.pem`",
@@ -117,29 +108,6 @@ def require_match(nginx: NginxSection, pair: Pair) -> None:
         hint = "what stands between BEGIN and END is damaged, or its line breaks are lost: copy the file once more"
         what = f"{both} cannot be used: OpenSSL says {error.reason or error}"
         raise UsageError(what, hint=None if error.reason else hint) from None
-
-
-def loaded(pair: Pair) -> ssl.SSLContext:
-    """Return a server's context with this pair. Raises ssl.SSLError if OpenSSL cannot take it."""
-    import ssl  # as above
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with _in_memory(pair.certificate) as one, _in_memory(pair.key) as other:
-        context.load_cert_chain(one, other, _no_password)
-    return context
-
-
-@contextlib.contextmanager
-def _in_memory(text: str) -> Iterator[str]:
-    """Yield the path of a file with this text that is on no disk: Python's ssl takes keys from files alone."""
-    with os.fdopen(os.memfd_create("pem"), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        yield f"/proc/self/fd/{file.fileno()}"
-
-
-def _no_password() -> str:
-    raise _Encrypted
 
 
 def readable_by_others(path: str) -> str | None:

@@ -104,8 +104,8 @@ def prepare(target: Manifest, back: Sequence[str], union: dict[str, str] | None 
     Write the new table, the snapshot, and all that commit and undo need while the instances start.
 
     Then the switch is one rename, and a full disk is still harmless; a text that nginx refuses is told at once. An undo
-    publishes the tables `back`. The table before gets the names that only the union has: a worker that nginx's reload
-    back leaves behind knows them. This undo removes the snapshot, since no rollback goes to a failed version.
+    publishes the tables `back`. The table before gets the names that only the union has, for a worker that nginx's
+    reload back leaves behind. This undo removes the snapshot: no rollback goes to a failed version.
     """
 
     def do(project: Project) -> None:
@@ -208,13 +208,12 @@ def swapped(new: Sequence[Instance]) -> Step:
 
 
 def check(target: Manifest, restarts: bool = False) -> Step:
-    """Send one request through nginx to each changed service, as a client would."""
+    """Send one request through nginx to each changed service; restarts are faults unless it served for long already."""
 
     def do(project: Project) -> None:
         before = project.tables.before(target)
         new = target.new(before)
         project.instances.check_ports(new)
-        # A deploy that was interrupted may have run for long.
         with contextlib.nullcontext() if restarts else project.instances.watched(new):
             for unproved in project.proxy.check(target, before):
                 project.events.send(unproved)
@@ -224,12 +223,13 @@ def check(target: Manifest, restarts: bool = False) -> Step:
 
 def after_switch(target: Manifest, command: str) -> Step:
     """Run the user's command once the new version serves. If it fails, the deploy is undone."""
-    line = f"after_switch: `{command}`"
-    return Step("after-switch", line, lambda project: hooks.run(project, "after_switch", target))
+    return Step(
+        "after-switch", f"after_switch: `{command}`", lambda project: hooks.run(project, "after_switch", target)
+    )
 
 
 def bake(target: Manifest, seconds: float) -> Step:
-    """Watch the new version for a while. A fault undoes the deploy."""
+    """Watch the new version for a while; a fault undoes the deploy."""
     return Step("bake", f"watch the new version for {seconds:g} s", lambda project: baking.bake(project, target))
 
 

@@ -128,12 +128,6 @@ def is_fork(pid: int) -> bool:
     return stat is not None and bool(int(stat[6]) & _PF_FORKNOEXEC) and stat[3] != str(pid)
 
 
-def is_copy(pid: int, of: int) -> bool:
-    """Return whether a process is a fork of that one without an exec since: each program has its own addresses."""
-    vector = proc.read(f"/proc/{pid}/auxv")
-    return bool(vector) and vector == proc.read(f"/proc/{of}/auxv")
-
-
 def user_id(pid: int) -> int | None:
     """Return the effective user of the process, None if it has ended."""
     try:

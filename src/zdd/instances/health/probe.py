@@ -232,9 +232,8 @@ class Probe:
         number = respawns.look(lambda: client.pids(self.paths.pids(self.name)).app, now)
         if number > self._ended_workers:
             self._ended_workers = number
-            seconds = now - respawns.begun
-            words = f"{number} of its worker processes have ended within {seconds:.0f} s, and none answers"
-            failed = self.failed(words)
+            within = f"{now - respawns.begun:.0f} s"
+            failed = self.failed(f"{number} of its worker processes have ended within {within}, and none answers")
             if failed.times >= _SAID:
                 raise failed
 

@@ -59,6 +59,12 @@ def _is_worker(pid: int, parent: int) -> bool:
     found = Process.find(pid)
     if found is None or process.now() - found.start_time < _SETTLED:
         return False
-    if process.is_copy(pid, parent):
+    if _is_copy(pid, parent):
         return proc.read(f"/proc/{parent}/comm").decode(errors="replace").strip() not in _SHELLS
     return "multiprocessing" in process.title(pid) or "NODE_UNIQUE_ID" in process.environment(pid)
+
+
+def _is_copy(pid: int, of: int) -> bool:
+    """Return whether a process is a fork of that one without an exec since: each program has its own addresses."""
+    vector = proc.read(f"/proc/{pid}/auxv")
+    return bool(vector) and vector == proc.read(f"/proc/{of}/auxv")

@@ -8,8 +8,7 @@ Of a protocol or a host the first word counts, as the proxy next to the client h
 
 Names that CGI and WSGI cannot tell apart are dropped: `X_Forwarded_For` would be HTTP_X_FORWARDED_FOR there, too.
 
-Measured with nginx 1.22.1, the proxy's CPU a request, in turns with a text that believes everybody (15.7 us): a visitor
-15.8 us, a proxy that says for whom it asks 17 us.
+Cost with nginx 1.22.1, CPU a request: a visitor 15.8 us (15.7 if everybody is believed), a proxy with these headers 17.
 """
 
 from __future__ import annotations

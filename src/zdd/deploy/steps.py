@@ -103,9 +103,8 @@ def prepare(target: Manifest, back: Sequence[str], union: dict[str, str] | None 
     """
     Write the new table, the snapshot, and all that commit and undo need while the instances start.
 
-    Then the switch is one rename, and a full disk is still harmless; a text that nginx refuses is told at once. An undo
-    publishes the tables `back`. The table before gets the names that only the union has, for a worker that nginx's
-    reload back leaves behind. This undo removes the snapshot: no rollback goes to a failed version.
+    Then the switch is one rename, and a full disk or a text that nginx refuses is still harmless. An undo publishes the
+    tables `back`; the one before gets the union's names, too, for a worker that nginx's reload back leaves behind.
     """
 
     def do(project: Project) -> None:
@@ -208,7 +207,7 @@ def swapped(new: Sequence[Instance]) -> Step:
 
 
 def check(target: Manifest, restarts: bool = False) -> Step:
-    """Send one request through nginx to each changed service; restarts are faults unless it served for long already."""
+    """Send a request through nginx to each changed service; with `restarts`, its apps may have been started again."""
 
     def do(project: Project) -> None:
         before = project.tables.before(target)
@@ -223,9 +222,8 @@ def check(target: Manifest, restarts: bool = False) -> Step:
 
 def after_switch(target: Manifest, command: str) -> Step:
     """Run the user's command once the new version serves. If it fails, the deploy is undone."""
-    return Step(
-        "after-switch", f"after_switch: `{command}`", lambda project: hooks.run(project, "after_switch", target)
-    )
+    line = f"after_switch: `{command}`"
+    return Step("after-switch", line, lambda project: hooks.run(project, "after_switch", target))
 
 
 def bake(target: Manifest, seconds: float) -> Step:

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
 from zdd.errors import UsageError
 from zdd.host.command import Commands
 from zdd.nginx.process import binary
+from zdd.nginx.process.about import About
 from zdd.nginx.process.binary import Binary
 
 from ..house import House
@@ -42,14 +42,12 @@ def test_an_nginx_tells_its_version_and_its_workers_user(program: str) -> None:
         ("", False),
     ],
 )
-def test_the_group_against_quantum_computers_is_known_of_openssl_3_5_alone(
-    tmp_path: Path, said: str, has: bool
-) -> None:
-    program = tmp_path / "talks"
-    program.write_text(f"#!/bin/sh\necho 'nginx version: nginx/1.26.3\n{said}' >&2\n")
-    program.chmod(0o755)
+def test_the_group_against_quantum_computers_is_known_of_openssl_3_5_alone(said: str, has: bool) -> None:
+    class Known(About):
+        def recall(self, program: str) -> str:
+            return f"nginx version: nginx/1.26.3\n{said}\n"
 
-    assert Binary(str(program), Commands()).has_hybrid is has
+    assert Binary("/no/such/nginx", Commands(), about=Known("/no/such/file")).has_hybrid is has
 
 
 def test_the_configured_program_comes_first(house: House) -> None:

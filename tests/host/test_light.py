@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zdd
@@ -36,6 +36,7 @@ def read(loads: object, text: str | bytes) -> object:
 
 
 @given(VALUES)
+@settings(deadline=None)
 def test_a_value_is_written_as_json_writes_it_and_read_again(value: object) -> None:
     written = light_json.dumps(value)
 
@@ -44,6 +45,7 @@ def test_a_value_is_written_as_json_writes_it_and_read_again(value: object) -> N
 
 
 @given(PIECES.map("".join) | st.text())
+@settings(deadline=None)
 def test_any_text_is_read_or_refused_as_json_does(text: str) -> None:
     assert read(light_json.loads, text) == read(json.loads, text)
 

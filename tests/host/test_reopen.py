@@ -126,7 +126,7 @@ def test_until_every_writer_has_opened_it_again_the_rotation_is_not_done(
 def test_an_nginx_that_starts_meanwhile_is_waited_for_and_not_ended(log: Path) -> None:
     """It has opened its log, but it has neither its title nor its handlers of signals yet."""
     starts = "import sys, time; file = open(sys.argv[1], 'a'); time.sleep(600)"
-    with subprocess.Popen(["/usr/sbin/nginx", "-c", starts, str(log)], executable=sys.executable) as starting:
+    with subprocess.Popen(["/usr/sbin/angie", "-c", starts, str(log)], executable=sys.executable) as starting:
         try:
             eventually(lambda: str(log) in (reopen._opened(starting.pid) or ()))
             log.write_text("a" * 100)

@@ -14,7 +14,7 @@ import h2.config
 import h2.connection
 import hpack as reference
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zdd.instances.health import grpc, hpack, request
@@ -123,6 +123,7 @@ def test_the_call_is_one_that_another_implementation_understands() -> None:
 
 
 @given(st.lists(st.lists(st.tuples(NAMES, LETTERS), max_size=6), max_size=4))
+@settings(deadline=None)
 def test_headers_are_those_that_another_implementation_has_written(blocks: list[list[tuple[str, str]]]) -> None:
     encoder, decoder = reference.Encoder(), hpack.Decoder()
 
@@ -131,6 +132,7 @@ def test_headers_are_those_that_another_implementation_has_written(blocks: list[
 
 
 @given(st.binary(max_size=40))
+@settings(deadline=None)
 def test_whatever_comes_is_read_or_refused(data: bytes) -> None:
     try:
         hpack.Decoder().decode(data)

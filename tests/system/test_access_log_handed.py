@@ -17,7 +17,9 @@ from .project import PLAIN, PLAIN_TCP, PLAIN_UNIX, Call, Project, configure, ser
 from .visitors import access, await_answer_of
 
 WAYS = {"fd": PLAIN, "unix": PLAIN_UNIX, "tcp": PLAIN_TCP}
-SLOW = {"drain_timeout": "60s", "stop_timeout": "60s", "health_path": "/", "hold_max": "50s"}
+# Its keeper starts an app again that has not answered three health requests, and must not before the test goes on.
+LONG = {"drain_timeout": "60s", "stop_timeout": "60s", "health_timeout": "50s"}
+SLOW = {**LONG, "health_path": "/", "hold_max": "50s"}
 
 
 def freeze(project: Project, name: str) -> int:

@@ -33,7 +33,8 @@ while True:
     while os.path.exists("deaf." + os.environ["ZDD_INSTANCE"]):
         time.sleep(0.05)
 """
-SLOW = {"drain_timeout": "60s", "stop_timeout": "60s", "health_path": "/"}
+# Its keeper starts an app again that has not answered three health requests, and must not before the test goes on.
+SLOW = {"drain_timeout": "60s", "stop_timeout": "60s", "health_path": "/", "health_timeout": "50s"}
 
 
 def freeze(project: Project) -> int:

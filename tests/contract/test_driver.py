@@ -129,7 +129,7 @@ def test_a_healthy_instance_serves_and_its_port_is_known(house: House, kind: Kin
     assert (state.name, state.service, state.state) == (driver.name, driver.service.name, "serving")
     assert state.classic == (health.port is not None) == (driver.service.kind == "classic")
     assert driver.ask_once() is None
-    assert driver.port_conflict() is None
+    assert driver.others_on_port() == (None, None)
     assert driver.long_lived() == 0
 
 

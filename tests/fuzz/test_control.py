@@ -61,6 +61,7 @@ STATUS = {
     "connections": 1,
     "long_lived": 0,
     "stranger": None,
+    "program_of_root": None,
 }
 ANSWERS: list[Any] = [
     STATUS,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -176,6 +179,31 @@ def test_another_users_program_on_the_apps_port_is_named_at_once(project: Projec
 
     assert f"of user {MALLORY.pw_uid} listens on 127.0.0.1:" in deploy.said()
     assert "end it; `ss -ltnp` shows who listens where" in deploy.said()
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """What listens for an app in a container."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+
+@needs_root[0]
+@needs_root[1]
+def test_a_program_of_root_s_on_the_apps_port_is_accepted_and_told(project: Project) -> None:
+    configure(project, service("web", run="sh -c 'sleep 600' {port}", socket="tcp", health_path="/", start_timeout="60s"))
+    deploy = project.beside()
+    eventually(lambda: pids(project)["app"])
+
+    with HTTPServer(("127.0.0.1", int(pids(project)["port"])), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        assert deploy.wait(60) == 0, deploy.said()
+        proxy.shutdown()
+
+    assert f"process {os.getpid()} " in deploy.said()
+    assert "of root listens on 127.0.0.1:" in deploy.said()
+    assert "and not the app; that is right for a container's proxy alone" in deploy.said()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

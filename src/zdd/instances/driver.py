@@ -99,9 +99,9 @@ class Driver(Protocol):
         """Return whether its keeper has told, since the last call, that its app has ended; asks nobody."""
         return False
 
-    def port_conflict(self) -> str | None:
-        """Return which other program listens on the instance's port, None if none does."""
-        return None
+    def others_on_port(self) -> tuple[str | None, str | None]:
+        """Return which program of another user's, and which of root's, listens on the port that should be the app's."""
+        return None, None
 
     def long_lived(self) -> int:
         """Count the connections that have been open for so long that they may never end."""

@@ -143,10 +143,13 @@ class Instances:
         return ports
 
     def check_ports(self, instances: Sequence[Instance]) -> None:
-        """Raise DeployFailed where another user's program listens on an instance's port: clients would be led to it."""
-        for instance in instances:
-            if instance.kind == "tcp" and (conflict := self.of(instance.name).port_conflict()):
-                raise DeployFailed(f"{instance.service}: {conflict}", hint=failure.END_IT)
+        """Raise DeployFailed where another user's program would get an instance's clients; tell of one of root's."""
+        for instance in (each for each in instances if each.kind == "tcp"):
+            other, of_root = self.of(instance.name).others_on_port()
+            if other:
+                raise DeployFailed(f"{instance.service}: {other}", hint=failure.END_IT)
+            if of_root:
+                self.events.notice(f"{instance.service}: {of_root}; that is right for a container's proxy alone")
 
     @contextlib.contextmanager
     def watched(self, instances: Sequence[Instance]) -> Iterator[None]:

@@ -91,9 +91,10 @@ class SupervisedInstance(Driver):
         """Return whether its keeper has told, since the last call, that its app has ended; asks nobody."""
         return any(event["event"] == "exit" for event in (self.lease.events() if self.lease else ()))
 
-    def port_conflict(self) -> str | None:
-        """Return which other program listens on the instance's port, None if none does."""
-        return self._ask("status").get("stranger")
+    def others_on_port(self) -> tuple[str | None, str | None]:
+        """Return which program of another user's, and which of root's, listens on the port that should be the app's."""
+        status = self._ask("status")
+        return status.get("stranger"), status.get("program_of_root")
 
     def long_lived(self) -> int:
         """Count the connections that have been open for so long that they may never end."""

@@ -128,7 +128,11 @@ class Listener:
         return self.accepted()
 
     def stranger(self) -> str | None:
-        """Return a description of another program that listens here; None if there is none."""
+        """Return a description of another user's program that listens here; None if there is none."""
+        return None
+
+    def program_of_root(self) -> str | None:
+        """Return a description of a program of root's that listens here, and is not the app; None if there is none."""
         return None
 
     def close(self) -> None:

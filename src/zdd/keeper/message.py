@@ -19,11 +19,12 @@ LONGEST = 1 << 20  # bytes of an answer or event; a request is shorter, see cont
 _LONGEST_TIME = 1e9  # seconds: longer than every duration that a configuration may have
 _LAST_TIME = 1e11  # seconds of time.time(): a few thousand years
 _HIGHEST = (1 << 32) - 1  # of what the kernel numbers
-_TEXTS = ("op", "error", "state", "exit", "release", "stranger", "event", "words", "stage", "service", "instance")
+_PROGRAMS = ("stranger", "program_of_root")
+_TEXTS = ("op", "error", "state", "exit", "release", "event", "words", "stage", "service", "instance", *_PROGRAMS)
 _SECONDS = ("seconds", "warm", "drain", "restart_in", "paused", "stalled")
 _NUMBERS = ("version", "oldest", "pid", "port", "restarts", "drained", "cut", "connections", "long_lived", "waiting")
 _NEEDED = {"gone": ("drained", "cut", "seconds"), "exit": ("words", "status")}  # by kind of event
-_MAY_BE_NONE = ("exit", "release", "stranger", "since", "restart_in", "paused", "stalled", "pid", "port", "errno")
+_MAY_BE_NONE = ("exit", "release", "since", "restart_in", "paused", "stalled", "pid", "port", "errno", *_PROGRAMS)
 
 
 def parse(line: bytes) -> Message | None:

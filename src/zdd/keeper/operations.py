@@ -94,6 +94,7 @@ class Operations:
             "connections": keeper.listener.connections(),
             "long_lived": keeper.long_lived.count(),
             "stranger": keeper.listener.stranger(),
+            "program_of_root": keeper.listener.program_of_root(),
         }
 
     def _healthy(self, request: Message) -> Message:

@@ -91,16 +91,19 @@ class PortListener(Listener):
 
     def stranger(self) -> str | None:
         """
-        Return a description of another program that listens on the port; None if there is none, or none is visible.
+        Return a description of another user's program that listens on the port; None if none does, or none is visible.
 
-        Sockets of processes below the keeper and of processes in its unit are the app's. A listener of root is
-        accepted: docker's proxy is one. Only what two looks show is told: the app may fork, or pass a socket on to a
-        child and close it, during one of them.
+        Sockets of processes below the keeper and of processes in its unit are the app's. Only what two looks show is
+        told: the app may fork, or pass a socket on to a child and close it, during one of them.
         """
-        return self._stranger() and self._stranger()
+        return self._other(by_root=False) and self._other(by_root=False)
 
-    def _stranger(self) -> str | None:
-        listeners = [each for each in self._listeners() if each.uid != 0]  # before we look who has which
+    def program_of_root(self) -> str | None:
+        """Return a description of a program of root's that listens on the port, as docker's proxy; likewise."""
+        return self._other(by_root=True) and self._other(by_root=True)
+
+    def _other(self, by_root: bool) -> str | None:
+        listeners = [each for each in self._listeners() if (each.uid == 0) is by_root]  # before we look who has which
         if not listeners:
             return None
         own = process.descendants(os.getpid())
@@ -112,7 +115,8 @@ class PortListener(Listener):
                 holder = _holder(listener.inode)
                 if holder is None or not process.shares_unit(holder):
                     title = f"process {holder} ({process.title(holder)[:60]})" if holder else "a process"
-                    return f"{title} of user {listener.uid} listens on {listener.address}:{self.port}, and not the app"
+                    user = "root" if by_root else f"user {listener.uid}"
+                    return f"{title} of {user} listens on {listener.address}:{self.port}, and not the app"
         return None
 
     def close(self) -> None:

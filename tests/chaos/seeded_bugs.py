@@ -188,7 +188,7 @@ BUGS = [
         "deploy/steps.py",
         "        project.snapshots.write(project.snapshot(target))\n        project.tables.make_ready(target, back)\n",
         "        project.snapshots.write(project.snapshot(target))\n",
-        f"{WALK_FULL}[unreachable through nginx-inodes]",
+        f"{WALK_FULL}[more instances, unreachable-inodes]",
     ),
     Bug(
         "a boot id that differs is taken for a reboot, whatever lives",

@@ -50,10 +50,11 @@ class FakeApp:
     def leaves_its_session(self) -> bool:
         return False
 
-    def start(self, listener: Listener, low_priority: bool) -> None:
+    def start(self, listener: Listener, low_priority: bool, record: Callable[[int], object]) -> None:
         if self.fails:
             raise self.fails
         self.pid, self.has_children = next(self.numbers), True
+        record(self.pid)
         self.starts += 1
         self.low_priority = low_priority
 

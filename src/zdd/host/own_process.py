@@ -43,6 +43,33 @@ def prctl(option: int, second: int = 0, third: int = 0) -> bool:
     return bool(_ctypes.call_cdeclfunction(call, (option, second, third, 0, 0)) == 0)
 
 
+def fork(record: Callable[[int], object]) -> int:
+    """
+    Fork; return the number of the child, and 0 in it. The child goes on once `record` was called with its number.
+
+    If this process is killed before that, the child ends: nobody would know of it. Raises OSError.
+    """
+    waits, goes_on = os.pipe()
+    try:
+        try:
+            if pid := os.fork():
+                _record(pid, record, goes_on)
+        finally:
+            os.close(goes_on)
+        if pid == 0 and not os.read(waits, 1):
+            os._exit(0)
+    finally:
+        os.close(waits)
+    return pid
+
+
+def _record(pid: int, record: Callable[[int], object], goes_on: int) -> None:
+    try:
+        record(pid)
+    finally:
+        os.write(goes_on, b".")  # it cannot fail: we have the other end, too
+
+
 def change_user(uid: int | None, gid: int | None, groups: list[int] | None) -> None:
     """Change the user, group and groups of this process; None keeps one. Raises OSError if that is not permitted."""
     if groups is not None and os.geteuid() == 0:

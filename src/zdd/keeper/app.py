@@ -12,6 +12,7 @@ from zdd.host.light import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     from zdd.keeper.listener import Listener
@@ -64,9 +65,9 @@ class App:
         self._report: int | None = None
         self._kills = 0
 
-    def start(self, listener: Listener, low_priority: bool) -> None:
+    def start(self, listener: Listener, low_priority: bool, record: Callable[[int], object]) -> None:
         """
-        Start the app on the listener's socket or port, with the usual priority or a low one.
+        Start the app on the listener's socket or port, with the usual priority or a low one, once it is recorded.
 
         Raises OSError if no process can be created.
         """
@@ -75,7 +76,7 @@ class App:
         self._kills = usage.kills()
         self._report, report = os.pipe()  # closes on exec: its content is why the app never ran
         try:
-            pid = os.fork()
+            pid = own_process.fork(record)
         except OSError:
             os.close(report)
             raise

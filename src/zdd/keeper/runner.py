@@ -47,10 +47,9 @@ class Runner(Part):
         try:
             self.relay.take(self.listener.queues())
             self.listener.prepare()
-            self.app.start(self.listener, low_priority)
+            self.app.start(self.listener, low_priority, lambda pid: self.record.write_pids(pid, self.listener.port))
         except OSError as error:
             return NeverRan("start", error.errno, f"cannot start: {error.strerror or error}")
-        self.record.write_pids(self.app.pid, self.listener.port)
         self.tend()
         self._tend_log()
         if low_priority:

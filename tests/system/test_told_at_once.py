@@ -192,7 +192,7 @@ class Proxy(BaseHTTPRequestHandler):
 @needs_root[0]
 @needs_root[1]
 def test_a_program_of_root_s_on_the_apps_port_is_accepted_and_told(project: Project) -> None:
-    configure(project, service("web", run="sh -c 'sleep 600' {port}", socket="tcp", health_path="/", start_timeout="60s"))
+    configure(project, service("web", run="sh -c 'sleep 600' {port}", socket="tcp", health_path="/"))
     deploy = project.beside()
     eventually(lambda: pids(project)["app"])
 

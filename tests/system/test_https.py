@@ -297,6 +297,19 @@ def test_status_tells_of_certificates_and_warns_in_time(shop: Shop) -> None:
     assert "expires in 13 days" in shop.project.zddeploy("check").stdout
 
 
+def test_status_advises_to_renew_what_was_deployed_and_not_what_was_only_written(shop: Shop) -> None:
+    shop.configure(web())
+    shop.project.zddeploy()
+    new = shop.project.folder / "new"
+    new.mkdir(mode=0o700)
+    AUTHORITY.issue(new, *HOSTS)
+    for _ in range(2):
+        shop.project.replace("deploy.toml", "tls/site.", "new/site.")
+
+    assert "renew" not in shop.project.zddeploy("status").stdout
+    assert "renew" not in shop.project.zddeploy("certificates").stdout
+
+
 def test_one_that_has_expired_is_a_problem_and_stops_no_deploy(shop: Shop) -> None:
     shop.configure(web())
 

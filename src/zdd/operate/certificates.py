@@ -22,7 +22,12 @@ class CertificateStatus(CertificateState, frozen=True):
 
 
 def look(project: Project) -> list[CertificateStatus]:
-    """Return the certificates in nginx's text; of hosts that share the placeholder, each with its own failure."""
+    """
+    Return the certificates in nginx's text; of hosts that share the placeholder, each with its own failure.
+
+    Whether their files have changed is asked of those that were deployed, which `renew` gives to nginx.
+    """
+    project = project.as_deployed(project.tables.current())
     failed = tried(project).all() if project.config.nginx.https == "auto" else {}
     return [
         CertificateStatus(**msgspec.structs.asdict(state), failed=failed.get(state.hosts[0]) if state.hosts else None)

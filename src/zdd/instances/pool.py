@@ -22,7 +22,7 @@ from zdd.interrupts import Interrupted, Interrupts
 from zdd.routing.manifest import Instance, Manifest
 
 _AT_ONCE = 16  # instances that are probed at the same time
-_TOLD = 0.05  # seconds after which its keeper has told of an app's end; idle 1 to 4 ms after nginx met it
+_TOLD = 0.05  # seconds for a keeper's word that its app has ended: nginx may have met the closed connection before
 _LONG = 5.0  # seconds after which a waiting user is told the reason
 
 

@@ -29,8 +29,8 @@ _AT_MOST = 6.0  # times the patience, however busy the machine is
 _STABLE = 0.05  # seconds for which the same workers must be there: three looks, so that no list of half a moment counts
 _GENERATIONS = 0.1  # seconds: nginx waits as long between starting new workers and ending the old ones (ngx_msleep)
 # Seconds instead of _STABLE if the workers did not start in a row, for example after one crashed: nobody waits for them
-# but where that happens just then. 64 workers take 0.1 to 0.3 s to start on two busy cores, 128 up to 1.4 s, with gaps
-# of less than _GENERATIONS.
+# but where that happens just then. 64 workers take 0.1 to 0.3 s to start on two busy cores, with gaps of less than
+# _GENERATIONS; 128 take up to 1.4 s, and gaps of 0.15 s, which are not told from a crash, cost these 2 s.
 _MIXED = 2.0
 # Seconds after which a master that waits and goes on as before has refused. Of zdd's own nginx its log tells it sooner;
 # the `reload` command of another one may end before the signal is sent, as `systemctl --no-block` does.

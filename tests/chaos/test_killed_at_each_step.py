@@ -32,6 +32,7 @@ POINTS = [point for point in ALL if not point.startswith("undo commit")]  # afte
 SOME = ["do reload before", "do proxy after", "do publish after", "undo proxy before", "undo reload after"]
 KILLS = """\
 import os, signal
+from msgspec.structs import replace
 from zdd.deploy import plan
 from zdd.errors import DeployFailed
 from zdd.nginx.process import commanded, nginx

@@ -173,6 +173,7 @@ def test_status_tells_what_there_is_to_tell(new: New) -> None:
         "connections": 0,
         "long_lived": 0,
         "stranger": None,
+        "program_of_root": None,
         "address": web.keep,
         "drained": 0,
         "port": None,

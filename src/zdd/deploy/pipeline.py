@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
-from zdd.deploy import full_disk
 from zdd.deploy.steps import Step
 from zdd.errors import DeployFailed, NeedsPerson, Unforeseen, ZddError, of_system
 from zdd.project import Project
@@ -38,6 +37,8 @@ def _do(step: Step, project: Project) -> None:
     try:
         step.do(project)
     except OSError as error:
+        from zdd.deploy import full_disk  # here, because only a failure needs it
+
         hint = full_disk.hint(error, [project.paths.state, project.paths.runtime])
         raise DeployFailed(f"{step.name}: {of_system(error)}", hint=hint) from error
     except ZddError:

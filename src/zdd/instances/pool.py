@@ -7,19 +7,22 @@ import functools
 import math
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from zdd.conf.services import RunService, Service
 from zdd.errors import DeployFailed
 from zdd.events import Events, Healthy, Notice
 from zdd.host.process import Process, ended
 from zdd.instances import environment
-from zdd.instances.discarded import Discarded
 from zdd.instances.driver import Driver, Launch, ProxySide
 from zdd.instances.drivers import Drivers
 from zdd.instances.health import failure
 from zdd.instances.state import ORPHANED, InstanceState
 from zdd.interrupts import Interrupted, Interrupts
 from zdd.routing.manifest import Instance, Manifest
+
+if TYPE_CHECKING:
+    from zdd.instances.discarded import Discarded
 
 _AT_ONCE = 16  # instances that are probed at the same time
 _TOLD = 0.05  # seconds for a keeper's word that its app has ended: nginx may have met the closed connection before
@@ -41,7 +44,13 @@ class Instances:
         self._attached: dict[str, Driver] = {}
         self._fresh: list[Driver] = []  # those of them without a lease yet
         self._resolved: dict[str, Service] = {}
-        self.discarded = Discarded(self.clock, events)
+
+    @functools.cached_property
+    def discarded(self) -> Discarded:
+        """The instances whose start was undone."""
+        from zdd.instances.discarded import Discarded  # here, because most deploys undo nothing
+
+        return Discarded(self.clock, self.events)
 
     def require(self) -> None:
         """Raise UsageError, before anything is touched, where a service's user, group or env_file is not usable."""
@@ -153,11 +162,7 @@ class Instances:
 
     @contextlib.contextmanager
     def watched(self, instances: Sequence[Instance]) -> Iterator[None]:
-        """
-        Raise InstanceFailed if one of these has ended since it was healthy: within a wait, or where the context ends.
-
-        An app that dies of its first request is started again and again, while those who ask it wait.
-        """
+        """Raise InstanceFailed, in a wait or where the context ends, if one has ended: a first request may do that."""
 
         def look() -> None:
             if any(self.of(instance.name).has_ended() for instance in instances):
@@ -174,11 +179,7 @@ class Instances:
         self._check_lives(instances)
 
     def _check_lives(self, instances: Sequence[Instance]) -> None:
-        """
-        Raise InstanceFailed for an instance that has ended since it was healthy, even if it was started again.
-
-        What an app leaves running when it goes into the background may answer before the app has ended.
-        """
+        """Raise InstanceFailed for one that has ended since it was healthy: what it left behind may have answered."""
         for name, state in self.running([instance.name for instance in instances]).items():
             if state.exit or state.restarts or state.state not in ("serving", ORPHANED):
                 words = f"{name} ended with {state.exit or state.state} right after it was healthy"

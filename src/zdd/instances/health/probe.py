@@ -13,7 +13,7 @@ from zdd.host import interpreter, usage
 from zdd.host.clock import Clock
 from zdd.host.command import Commands, Identity
 from zdd.host.process import ended
-from zdd.instances.health import app_socket, attempts, failure, fastcgi, request, verdict
+from zdd.instances.health import attempts, failure, fastcgi, request, verdict
 from zdd.instances.health.failure import InstanceFailed
 from zdd.instances.health.lost_socket import LostSocket
 from zdd.instances.health.respawns import Respawns
@@ -169,10 +169,8 @@ class Probe:
         if result.status == 0:
             return None
         printed = " ".join(result.output.split())[-_SHOWN:]
-        how = f"health_command ended with {ended(result.status)}" + (
-            f": {printed}" if printed else " and printed nothing"
-        )
-        return Attempt(result.status, how)
+        how = f": {printed}" if printed else " and printed nothing"
+        return Attempt(result.status, f"health_command ended with {ended(result.status)}{how}")
 
     def _require_program(self, command: str, failed: Attempt) -> None:
         """Raise InstanceFailed if the shell cannot run the program that the command begins with."""
@@ -194,6 +192,8 @@ class Probe:
         """Keep the problem; a socket that the app binds is named by the app's own path, not by its keeper's."""
         self.problem, self._hint = last.words, last.hint if last.taken else None
         if self.service.socket == "unix":
+            from zdd.instances.health import app_socket  # here, because few apps make their own socket
+
             self._refuse(app_socket.of_another_user(self.paths, self.name), app_socket.ITS_USER)
             words = last.words.replace(self.paths.keep(self.name), self.paths.app_socket(self.name))
             self.problem = app_socket.no_socket(self.paths, self.name) or words

@@ -127,7 +127,8 @@ class Storm(Thread):
 
     def _has_refused(self, old: Process, renamed: int) -> bool:
         """Whether the new program has ended, as for a taken port; nginx then gives its pid file the name back."""
-        return self._master() == old.pid and self.foreign.pid_file.stat().st_ctime_ns != renamed
+        has_changed = self.foreign.pid_file.stat().st_ctime_ns != renamed  # first: a new one may be written meanwhile
+        return has_changed and self._master() == old.pid
 
     def _master(self) -> int | None:
         with suppress(OSError, ValueError):

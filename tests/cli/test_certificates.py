@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from zdd.cli import certificates
+from zdd.cli.main import program
 
 WEB = '[service.web]\nrun = "app {fd}"\n'
 
@@ -25,6 +25,6 @@ def test_without_a_certificate_it_is_said_why(tmp_path: Path, nginx: str, told: 
     state = f'state_dir = "{tmp_path}/S"\nruntime_dir = "{tmp_path}/R"'
     path.write_text(f'[zdd]\nproject = "shop"\n{state}\n[nginx]\n{nginx}\n{WEB}')
 
-    result = CliRunner().invoke(certificates.command, ["-c", str(path)], standalone_mode=False)
+    result = CliRunner().invoke(program, ["certificates", "-c", str(path)], standalone_mode=False)
 
     assert told in result.output

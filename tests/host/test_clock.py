@@ -66,3 +66,17 @@ def test_a_wait_is_interrupted_before_it_pauses() -> None:
         list(clock.poll(2.0, until=105.0, interrupt=interrupt))
 
     assert clock.now() == 100.0
+
+
+def test_what_is_looked_at_seldom_takes_a_small_part_of_the_time() -> None:
+    clock, looks = PushedClock(), list[float]()
+
+    def look() -> None:
+        looks.append(clock.now())
+        clock.time += 1 / 64
+
+    act = clock.seldom(look)
+    for _ in clock.poll(1 / 64, until=101.0):
+        act()
+
+    assert [moment - 100.0 for moment in looks] == [0, 0.328125, 0.65625, 0.984375]  # pauses of 20 times as long

@@ -52,6 +52,19 @@ class Clock:
             yield
             pause = max(every, min(_SHARE * (self.now() - begun), _LONGEST))
 
+    def seldom(self, look: Callable[[], object]) -> Callable[[], None]:
+        """Return a function that calls `look` when as long has passed as `paced` would pause after the last time."""
+        due = self.now()
+
+        def act() -> None:
+            nonlocal due
+            if (begun := self.now()) >= due:
+                look()
+                now = self.now()
+                due = now + min(_SHARE * (now - begun), _LONGEST)
+
+        return act
+
 
 def boot_id() -> str:
     """

@@ -97,7 +97,7 @@ class Config(Struct, frozen=True, kw_only=True):
 SCHEMAS: dict[str, type[Struct]] = {"zdd": ZddSection, "nginx": NginxSection, "release": ReleaseSection}
 
 fields_of = functools.cache(fields)
-"""The fields of a section: msgspec looks their types up anew each time it is asked."""
+"""Return the fields of a section; cached, because msgspec resolves their types at each call."""
 
 
 @functools.cache

@@ -50,7 +50,7 @@ class Clock:
         for _ in self.poll(lambda: pause, until):  # noqa: B023  (the pause as it is then)
             begun = self.now()
             yield
-            pause = max(every, min(_SHARE * (self.now() - begun), _LONGEST))
+            pause = max(every, self._pause_after(begun))
 
     def seldom(self, look: Callable[[], object]) -> Callable[[], None]:
         """Return a function that calls `look` when as long has passed as `paced` would pause after the last time."""
@@ -60,10 +60,13 @@ class Clock:
             nonlocal due
             if (begun := self.now()) >= due:
                 look()
-                now = self.now()
-                due = now + min(_SHARE * (now - begun), _LONGEST)
+                due = self.now() + self._pause_after(begun)
 
         return act
+
+    def _pause_after(self, begun: float) -> float:
+        """Return the seconds to pause after a look that began then and has just ended."""
+        return min(_SHARE * (self.now() - begun), _LONGEST)
 
 
 def boot_id() -> str:

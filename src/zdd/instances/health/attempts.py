@@ -101,7 +101,7 @@ class _Patience:
     """
     How long one attempt may still take; with a keeper's socket, until the deadline while it waits in the queue.
 
-    `note` is told once of an attempt that takes long.
+    `note` gets one verdict while an attempt takes long.
     """
 
     def __init__(

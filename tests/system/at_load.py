@@ -18,6 +18,7 @@ SITE = (
     HEAD
     + """\
     {zdd.mark}
+    include FOLDER/site-*.conf;
     upstream web { {web.servers} }
     # the visitors of these tests
     server { listen 127.0.0.1:PORT default_server; return 404; }
@@ -31,7 +32,8 @@ SITE = (
 def behind_template(project: Project, servers: str, *services: str) -> None:
     """Have these services behind a template, with these servers beside the one that the load asks."""
     configure(project, *services)
-    project.write("nginx.conf.template", SITE.replace("PORT", str(project.port)).replace("SERVERS", servers))
+    text = SITE.replace("PORT", str(project.port)).replace("SERVERS", servers).replace("FOLDER", str(project.folder))
+    project.write("nginx.conf.template", text)
     project.replace("deploy.toml", f'listen = "127.0.0.1:{project.port}"', 'template = "nginx.conf.template"')
 
 

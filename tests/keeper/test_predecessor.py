@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,7 @@ from zdd.keeper.predecessor import Predecessor
 from zdd.keeper.record import Record
 
 from .conftest import NewStage
+from .fakes import Terminal
 
 SLEEPS = ["sleep", "600"]
 STUBBORN = ["sh", "-c", "trap '' TERM; echo; sleep 600 & wait; wait"]
@@ -30,7 +34,7 @@ def run() -> Iterator[Run]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*argv: str) -> Process:
-        started.append(subprocess.Popen(argv, stdout=subprocess.PIPE))
+        started.append(subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True))
         if argv != tuple(SLEEPS):
             assert started[-1].stdout is not None
             started[-1].stdout.readline()
@@ -40,7 +44,8 @@ def run() -> Iterator[Run]:
 
     yield start
     for each in started:
-        each.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(each.pid, signal.SIGKILL)
         each.communicate()
 
 
@@ -112,5 +117,21 @@ def test_a_keeper_that_answers_ends_its_app_itself(record: Record, run: Run) -> 
     assert not left.end(40.0), "it had the time to drain and to stop"
 
     assert keeper.wait(30)
+    assert not left.end(40.1)
     assert app.wait(30)
-    assert left.end(40.1)
+    assert left.end(40.2)
+
+
+def test_a_command_that_starts_the_new_version_has_waited_itself(record: Record, run: Run, tmp_path: Path) -> None:
+    predecessor(record, None, run(*STUBBORN))
+    before = {"control": record.control, "socket": record.socket}
+    new = Terminal(str(tmp_path / "new"), held=True, predecessors=[before])
+    files.write(f"{new.record.current}/manifest.json", json.dumps({"instances": {new.record.instance: {}}}))
+    new.keeper.deserted()
+    new.push(5)
+    assert (new.keeper.life.state, new.app.starts) == ("held", 0)
+
+    assert new.keeper.start()
+
+    new.push(10)
+    assert (new.keeper.life.state, new.app.starts) == ("starting", 1)

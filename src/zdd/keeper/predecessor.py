@@ -38,7 +38,7 @@ class Predecessor:
         self._running: set[Process] = set()  # the app and the processes below it
         self._told: set[Process] = set()  # to stop
         self._kill_at = 0.0
-        self._is_killed = False
+        self._is_killed = self._is_keeper_killed = False
 
     def end(self, now: float) -> bool:
         """Go on ending it; return whether nothing of it runs any more."""
@@ -46,10 +46,12 @@ class Predecessor:
         keeper = living(pids.get("keeper"))
         self._look(living(pids.get("app")))
         is_ours = keeper is None or now >= self._ours_from
-        if keeper and is_ours:
+        if keeper and is_ours and not self._is_keeper_killed:
+            self._is_keeper_killed = True
             _signal(keeper, signal.SIGKILL)
+            return False  # it may just have started its app
         if not self._running:
-            return keeper is None or not is_ours
+            return True
         if self._told and now >= self._kill_at:
             self._kill()
             return now >= self._kill_at + _PATIENCE

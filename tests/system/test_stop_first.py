@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 from typing import Any
 
@@ -13,7 +12,7 @@ from tests.waiting import eventually
 from zdd.host.process import Process
 from zdd.keeper import client
 
-from .project import PLAIN, Project, assert_nothing_lost, busy, configure, leftovers, service
+from .project import PLAIN, Call, Project, assert_nothing_lost, busy, configure, leftovers, service
 
 ALONE = {"run": "python -S alone.py {fd}", "order": "stop-first", "health_path": "/"}
 STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nimport plain\n"  # in place of its import
@@ -189,39 +188,30 @@ def test_the_keeper_of_the_old_version_killed_as_it_stops_still_lets_no_two_run(
     assert not [title for _, title in leftovers(project.folder) if "web-1" in title]
 
 
-@pytest.mark.parametrize("state", ["unkept", "draining", "stopping"])
+@pytest.mark.parametrize("state", ["draining", "stopping"])
 def test_the_keeper_of_the_old_version_and_zddeploy_killed_still_let_no_two_run(project: Project, state: str) -> None:
     """The old app runs on, and the new version's keeper ends it before it starts its own."""
     release(project, 1, stop_timeout="2s")
-    if state != "draining":
+    if state == "stopping":
         project.replace("alone.py", "import plain\n", STUBBORN)
     project.zddeploy()
     calls = busy(project, "go") if state == "draining" else []
     keeper = client.pids(f"{project.runtime}/control/web-1.pids").keeper
     assert keeper is not None
-    if state == "unkept":
-        keeper.signal(signal.SIGKILL)
-    release(project, 2)
-    with project.load(rate=50, **MANY) as load:
-        command = project.beside()
-        eventually(lambda: holds(project, "web-2") and project.instances()["web-1"]["state"] == state)
-        command.kill()
-        keeper.signal(signal.SIGKILL)
-        command.wait()
-        project.write("go", "")
-        project.zddeploy("recover")
-        report = load.stop()
+    release(project, 2, stop_timeout="2s")
+    command = project.beside()
+    eventually(lambda: project.instances()["web-1"]["state"] == state)
+    calls += [Call(project, "/") for _ in range(5)]
+    keeper.signal(signal.SIGKILL)
+    command.kill()
+    project.write("go", "")
 
-    assert "another version runs" not in project.log("web-*.log")
-    assert_nothing_lost(report)
+    assert "deploy 2 was interrupted; it is finished now" in project.zddeploy("recover").stdout
+
     assert ["200" for _ in calls] == [call.answer().split()[1] for call in calls]
+    assert "another version runs" not in project.log("web-*.log")
     assert "X-Release: 2" in project.get()
     assert not [title for _, title in leftovers(project.folder) if "web-1" in title]
-
-
-def holds(project: Project, instance: str) -> bool:
-    """Return whether requests wait at this instance: the switch has led them there."""
-    return instance in os.readlink(project.runtime / "current/web/00")
 
 
 def alive(project: Project, instance: str) -> Process | None:

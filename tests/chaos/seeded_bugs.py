@@ -51,6 +51,13 @@ BUGS = [
         f"{STOP_FIRST}_the_keeper_of_the_old_version_killed_as_it_stops_still_lets_no_two_run[stopping]",
     ),
     Bug(
+        "the new version's keeper starts its app beside one that nobody keeps",
+        "keeper/parking.py",
+        "        self._ending = [old for old in self._ending if not old.end(begun)]\n",
+        "        self._ending = []\n",
+        "tests/keeper/test_parking.py::test_an_app_whose_keeper_was_killed_ends_before_the_new_version_starts",
+    ),
+    Bug(
         "who waits is let in before the new version has proved itself",
         "keeper/keeper.py",
         "            self.hold.begin(self.record.hold_max)\n        self.life.on(states.START_UNATTENDED",

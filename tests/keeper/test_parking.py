@@ -10,7 +10,12 @@ from tests.waiting import eventually
 from zdd.host.process import Process
 
 from .conftest import New
-from .instance import House, Instance, answer
+from .instance import House, Instance, answer, end
+
+# In PRELUDE: an app that ends where another one runs, and one that does not end when it is told to
+ALONE = "import fcntl; lock = open(os.environ['HERE'] + '/lock', 'a'); fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+ANOTHER_RUNS = "BlockingIOError"
 
 
 def successor(house: House, *old: Instance, **record: Any) -> Instance:
@@ -162,6 +167,50 @@ def test_with_nothing_to_give_back_to_the_new_version_is_started_after_all(house
     desert(new)
 
     assert answer(waiting) == str(new.pid())
+
+
+def test_an_app_whose_keeper_was_killed_ends_before_the_new_version_starts(house: House) -> None:
+    old = house.instance(stop_timeout=0.5, env={"PRELUDE": f"{ALONE}; {STUBBORN}"}).start()
+    new = successor(house, old, env={"PRELUDE": ALONE})
+    old.ask("rest", drain=0, way_back=True)
+    waiting = new.send()
+
+    end(old.keeper())
+    desert(new)
+
+    assert answer(waiting) == str(new.pid())
+    assert ANOTHER_RUNS not in new.output()
+
+
+def test_an_app_whose_keeper_was_killed_may_finish_its_requests(house: House) -> None:
+    old = house.instance(env={"PRELUDE": ALONE}).start()
+    app = old.pid()
+    busy = old.send("/wait/enough")
+    old.await_output("got /wait/enough")
+    new = successor(house, old, env={"PRELUDE": ALONE})
+    old.ask("rest", drain=30, way_back=True)
+    waiting = new.send()
+
+    end(old.keeper())
+    desert(new)
+    eventually(lambda: new.state() == "starting", what="the wait for its end")
+    house.write("enough")
+
+    assert answer(busy) == str(app)
+    assert answer(waiting) == str(new.pid())
+    assert ANOTHER_RUNS not in new.output()
+
+
+def test_a_version_that_is_going_for_good_ends_before_the_new_one_starts(house: House) -> None:
+    old = house.instance(stop_timeout=1, env={"PRELUDE": f"{ALONE}; {STUBBORN}"}).start()
+    new = successor(house, old, env={"PRELUDE": ALONE})
+    waiting = new.send()
+
+    old.ask("stop")
+    desert(new)
+
+    assert answer(waiting) == str(new.pid())
+    assert ANOTHER_RUNS not in new.output()
 
 
 def test_the_way_back_stays_until_it_is_sent_away(house: House) -> None:

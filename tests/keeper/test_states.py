@@ -34,6 +34,7 @@ OVERDUE             =   =   =   -   -   -   -   -   -   -   =   =   =   =   -
 WARM_OVER           !   !   !   !   !   !   DRA DRA !   !   !   !   !   !   !
 DRAINED             !   !   !   !   !   !   !   !   STO !   !   PST !   !   !
 FALL_BACK           !   !   !   !   !   !   !   !   !   !   !   =   =   =   !
+LEFT_ALONE          !   !   !   !   !   !   !   !   !   !   !   !   !   HEL !
 """
 ABBREVIATED = {
     "HEL": states.HELD,

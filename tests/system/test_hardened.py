@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.keeper.instance import end
+from zdd.host.process import Process
+
+from .foreign_nginx import WORKERS, Foreign
 from .project import BIN, LIGHT, PLAIN, PLAIN_TCP, Project, assert_nothing_lost, configure, service, version
 from .test_unknown_user import give
 from .test_unknown_user import zddeploy as by_unknown_user
@@ -59,6 +63,23 @@ def test_without_netlink_a_deploy_is_refused_and_the_units_setting_is_named(
     assert "connections are unknown: the kernel does not show sockets here" in status
     assert "X-Release: 1\r\n" in project.get()
     assert "shop is down" in run(project, NO_NETLINK, "down")
+
+
+def test_without_netlink_down_leaves_alone_the_workers_that_another_nginx_has_left(project: Project) -> None:
+    other = Foreign(project)
+    master = Process.find(other.start())
+    left = [found for pid in other.workers() if (found := Process.find(pid))]
+    assert master
+    assert len(left) == WORKERS
+    end(master)
+    configure(project, WEB)
+    project.zddeploy()
+
+    assert "shop is down" in run(project, NO_NETLINK, "down")
+
+    assert all(worker.alive() for worker in left)
+    for worker in left:
+        end(worker)
 
 
 @needs_namespaces

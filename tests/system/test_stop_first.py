@@ -12,9 +12,10 @@ from tests.waiting import eventually
 from zdd.host.process import Process
 from zdd.keeper import client
 
-from .project import PLAIN, Project, assert_nothing_lost, busy, configure, leftovers, service
+from .project import PLAIN, Call, Project, assert_nothing_lost, busy, configure, leftovers, service
 
 ALONE = {"run": "python -S alone.py {fd}", "order": "stop-first", "health_path": "/"}
+STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nimport plain\n"  # in place of its import
 MANY: dict[str, Any] = {"connections": 2000}  # whoever waits has a connection of its own
 
 
@@ -167,10 +168,9 @@ def test_the_keeper_of_the_new_version_killed_in_the_gap_brings_the_old_one_back
 @pytest.mark.parametrize("state", ["draining", "stopping"])
 def test_the_keeper_of_the_old_version_killed_as_it_stops_still_lets_no_two_run(project: Project, state: str) -> None:
     """Its app runs on without it, and is ended before the new version starts."""
-    stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nimport plain\n"
     release(project, 1, stop_timeout="2s")
     if state == "stopping":
-        project.replace("alone.py", "import plain\n", stubborn)
+        project.replace("alone.py", "import plain\n", STUBBORN)
     project.zddeploy()
     calls = busy(project, "go") if state == "draining" else []
     release(project, 2)
@@ -184,6 +184,32 @@ def test_the_keeper_of_the_old_version_killed_as_it_stops_still_lets_no_two_run(
     assert command.wait(60) == 0, command.said()
     assert "another version runs" not in project.log("web-*.log")
     assert ["200" for _ in calls] == [call.answer().split()[1] for call in calls]
+    assert "X-Release: 2" in project.get()
+    assert not [title for _, title in leftovers(project.folder) if "web-1" in title]
+
+
+@pytest.mark.parametrize("state", ["draining", "stopping"])
+def test_the_keeper_of_the_old_version_and_zddeploy_killed_still_let_no_two_run(project: Project, state: str) -> None:
+    """The old app runs on, and the new version's keeper ends it before it starts its own."""
+    release(project, 1, stop_timeout="2s")
+    if state == "stopping":
+        project.replace("alone.py", "import plain\n", STUBBORN)
+    project.zddeploy()
+    calls = busy(project, "go") if state == "draining" else []
+    keeper = client.pids(f"{project.runtime}/control/web-1.pids").keeper
+    assert keeper is not None
+    release(project, 2, stop_timeout="2s")
+    command = project.beside()
+    eventually(lambda: project.instances()["web-1"]["state"] == state)
+    calls += [Call(project, "/") for _ in range(5)]
+    keeper.signal(signal.SIGKILL)
+    command.kill()
+    project.write("go", "")
+
+    assert "deploy 2 was interrupted; it is finished now" in project.zddeploy("recover").stdout
+
+    assert ["200" for _ in calls] == [call.answer().split()[1] for call in calls]
+    assert "another version runs" not in project.log("web-*.log")
     assert "X-Release: 2" in project.get()
     assert not [title for _, title in leftovers(project.folder) if "web-1" in title]
 

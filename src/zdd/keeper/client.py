@@ -10,10 +10,11 @@ from typing import Any
 from msgspec import Struct
 
 from zdd.errors import UsageError
-from zdd.host import files, foreign
+from zdd.host import files
 from zdd.host.light import socket
 from zdd.host.process import Process
 from zdd.keeper import OLDEST, VERSION, message
+from zdd.keeper.record import living
 
 _NEEDED = {"status": {"ok", "state", "pid"}, "attach": {"ok", "state"}}  # in an answer
 PATIENCE = 20.0  # seconds; a keeper that is gone is noticed at once, so this is for a machine that stalls
@@ -88,22 +89,14 @@ def pids(path: str) -> Pids:
     written = files.read_object(path)
     port = written.get("port")
     return Pids(
-        _living(written.get("keeper")), _living(written.get("app")), port if type(port) is int and port > 0 else None
+        living(written.get("keeper")), living(written.get("app")), port if type(port) is int and port > 0 else None
     )
 
 
 def has_died(path: str) -> bool:
     """Return whether the keeper that wrote this file has ended; False before it has written one."""
     keeper = files.read_object(path).get("keeper")
-    return keeper is not None and _living(keeper) is None
-
-
-def _living(pair: object) -> Process | None:
-    match pair:
-        case [int(pid), int(start_time)] if 0 < pid <= foreign.HIGHEST_PID:
-            process = Process(pid, start_time)
-            return process if process.alive() else None
-    return None
+    return keeper is not None and living(keeper) is None
 
 
 def _request(

@@ -111,7 +111,7 @@ class Drain(Part):
         elif count and self._endless and began >= self._since + _ENDLESS and count <= self._endless():
             self._time_is_up()
         else:
-            self.deadlines.at(min(max(_SHARE * cost, _SHORTEST), _LONGEST), self._look)
+            self.deadlines.at(pause_after(cost), self._look)
 
     def _count(self) -> int:
         """Count the connections, without those that were handed on."""
@@ -150,6 +150,11 @@ class Drain(Part):
         self.seconds = self.deadlines.now() - self._since
         self.deadlines.cancel(self._look, self._time_is_up)
         self.done()
+
+
+def pause_after(cost: float) -> float:
+    """Return the seconds until the next count; the last one took `cost` seconds."""
+    return min(max(_SHARE * cost, _SHORTEST), _LONGEST)
 
 
 class LongLived(Part):

@@ -45,13 +45,13 @@ class Keeper(Part):
         self.long_lived, self._excess = LongLived(shared), ""
         self.drain = Drain(shared, lambda: self.life.on(states.WARM_OVER), self._drained)
         self.shutdown = Shutdown(shared, self.hold, self.drain)
-        self.parking = Parking(shared, self.hold, self.start)
+        self.parking = Parking(shared, self.hold, self.start, self.life.on)
         self._name_actions()
 
     def _name_actions(self) -> None:
         runner, outage, presence = self.runner, self.outage, self.presence
         self.life.actions = {
-            "launch": [self._start],
+            "launch": [self.parking.cancel, self._start],
             "limit": [lambda: self.deadlines.at(self.record.hold_max, self._unproved)],
             "probe": [outage.ask],
             "tend": [runner.tend],  # the app may answer before nginx's user is admitted
@@ -72,6 +72,7 @@ class Keeper(Part):
             "stop soon": [self.parking.pass_on, lambda: self.deadlines.at(_LATECOMERS, self.stop)],
             "park, fall back": [self._fall_back],
             "hand back": [self.parking.hand_back],
+            "end predecessors": [self.parking.end_predecessors],
             "run deferred": [self._parked],
             "leave": [self.shutdown.begin],
         }

@@ -187,6 +187,15 @@ def remove(folder: str, *paths: str) -> None:
         files.remove(path)
 
 
+def living(pair: object) -> Process | None:
+    """Return the process that a keeper has recorded by this pair, None if it has ended or the pair is none."""
+    match pair:
+        case [int(pid), int(start_time)] if 0 < pid <= foreign.HIGHEST_PID:
+            process = Process(pid, start_time)
+            return process if process.alive() else None
+    return None
+
+
 def _manifest(table: str) -> dict[str, Any]:
     manifest: dict[str, Any] = json.loads(files.read(f"{table}/manifest.json") or "{}")
     return manifest

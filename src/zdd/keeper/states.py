@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from zdd.keeper.control import Control
 
 # States
-HELD = "held"  # it listens, and requests wait; no app has been started yet
+HELD = "held"  # it listens, and requests wait; no app has been started yet, or the version before must end first
 STARTING = "starting"  # the app runs; the command line finds out whether it is healthy
 UNATTENDED = "unattended"  # the same, but no command line is attached: the keeper finds out
 SERVING = "serving"
@@ -78,6 +78,7 @@ OVERDUE = "overdue"  # requests have waited at the instance for hold_max, and `c
 WARM_OVER = "warm over"
 DRAINED = "drained"
 FALL_BACK = "fall back"  # the predecessor is to serve again, once this instance is parked
+LEFT_ALONE = "left alone"  # no predecessor can serve again
 
 _SAME = ""
 _IGNORE: tuple[str, ...] = (_SAME,)
@@ -159,6 +160,7 @@ _ROWS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
     WARM_OVER: {(WARM,): (DRAINING, "drain"), (WARM_RESTARTING,): (DRAINING, "skip drain"), _OTHERS: _IMPOSSIBLE},
     DRAINED: {(DRAINING,): (STOPPING, "stop app"), (PARK_DRAINING,): (PARK_STOPPING, "stop app"), _OTHERS: _IMPOSSIBLE},
     FALL_BACK: {PARKING: (_SAME, "defer"), (PARKED,): (_SAME, "hand back"), _OTHERS: _IMPOSSIBLE},
+    LEFT_ALONE: {(PARKED,): (HELD, "end predecessors"), _OTHERS: _IMPOSSIBLE},
 }
 
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
+import pytest
+
+from tests.host.test_net_tcp import refuse_netlink
 from tests.waiting import eventually
 from zdd.load import Kind, Load, Spec
 
 from ..app import ask
 from ..house import House
+
+
+@pytest.fixture
+def other(program: str) -> Iterator[House]:
+    """An nginx of somebody else's."""
+    made = House(program)
+    yield made
+    made.end()
 
 
 def kill_master(house: House) -> list[int]:
@@ -55,3 +67,19 @@ def test_they_are_stopped_like_a_whole_nginx(house: House) -> None:
     house.nginx.stop()
 
     assert house.nginx.orphans() == []
+
+
+def test_without_netlink_too_its_own_are_known_from_those_of_others(
+    house: House, other: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in (house, other):
+        each.nginx.apply(each.simple("one"))
+    workers = kill_master(house)
+    kill_master(other)
+    refuse_netlink(monkeypatch)
+
+    assert sorted(worker.pid for worker in house.nginx.orphans()) == sorted(workers)
+
+    house.nginx.stop()
+    assert house.nginx.orphans() == []
+    assert other.nginx.orphans() != []

@@ -32,11 +32,17 @@ class Baked:
         self.time += max(seconds, self.sleep_takes)
 
     def instance(self, name: str) -> SimpleNamespace:
-        return SimpleNamespace(state=lambda: self.state(name), ask_once=lambda interrupt: None)
+        return SimpleNamespace(
+            state=lambda: self.state(name), ask_once=lambda interrupt: None, has_ended=lambda: self.has_crashed
+        )
+
+    @property
+    def has_crashed(self) -> bool:
+        return self.time >= self.crashes_at
 
     def state(self, name: str) -> InstanceState:
-        crashed = self.time >= self.crashes_at
-        return InstanceState(name, "web", False, "serving", None, restarts=int(crashed), exit="exit status 1")
+        shown, words = ("starting", "exit status 1") if self.has_crashed else ("serving", None)
+        return InstanceState(name, "web", False, shown, None, exit=words)
 
     def bake(self) -> None:
         new: Any = SimpleNamespace(new=lambda before: [Instance("web-2", "web", "fd", None)])
@@ -47,6 +53,15 @@ class Baked:
 def test_a_crash_just_before_the_end_is_noticed_even_if_we_look_late(sleep_takes: float) -> None:
     with pytest.raises(InstanceFailed, match="web-2 failed in the bake: it ended with exit status 1"):
         Baked(2.9, sleep_takes).bake()
+
+
+def test_a_crash_is_a_fault_as_soon_as_the_keeper_tells_it() -> None:
+    project = Baked(1.01, 0.0)
+
+    with pytest.raises(InstanceFailed, match="it ended with exit status 1"):
+        project.bake()
+
+    assert project.time == pytest.approx(1.05)
 
 
 def test_a_crash_after_the_bake_is_not_noticed() -> None:

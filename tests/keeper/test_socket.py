@@ -393,6 +393,22 @@ def test_a_process_of_the_app_that_is_new_is_no_stranger(
     guard.close()
 
 
+def test_the_sockets_of_the_port_are_listed_once_for_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = PortListener(cast("Record", None), cast("Loop", None))
+    guard.open(lambda _: None)
+    listed: list[int] = []
+
+    def listening_on(port: int) -> list[sock_diag.TcpSocket]:
+        listed.append(port)
+        return []
+
+    monkeypatch.setattr(sock_diag, "listening_on", listening_on)
+
+    assert guard.others() == (None, None)
+    assert listed == [guard.port]
+    guard.close()
+
+
 @needs_root
 def test_another_user_who_takes_the_port_between_two_starts_ends_no_outage(
     new: New, stranger: Callable[[int], None]

@@ -301,3 +301,19 @@ def test_a_damaged_record_of_times_begins_anew(tmp_path: Path, text: str) -> Non
     write(tmp_path / "times", text)
 
     assert list(static_folder.Times(str(tmp_path / "times")).take(2))[-1] >= int(time.time()) - 1
+
+
+def test_a_folder_of_the_site_that_assets_hide_is_told(desk: Desk) -> None:
+    folder = desk.build(img__a_css="a", js__b_css="b").parent
+    (folder / "public").mkdir()
+
+    def told(assets_at: dict[str, str], path: str = "/") -> list[str]:
+        desk.notices.clear()
+        site = {"site": StaticService(name="site", static="dist", path=path)}
+        static_files.finish(desk.shelf, desk.layout, site, folder.name, assets_at)
+        return desk.notices
+
+    words = "site: dist/img/ is not served: at {} is public, by assets of [release]"
+    assert told({"/img/": "public"}) == [words.format("/img/")]
+    assert told({"/docs/img/": "public", "/img/": "public"}, "/docs") == [words.format("/docs/img/")]
+    assert told({"/other/": "public", "/img/": "dist/img"}) == []

@@ -30,10 +30,10 @@ class NginxSection(Struct, frozen=True, kw_only=True):
         None
     )
     certificate_key: Annotated[kinds.AbsPath | None, doc("Its private key (PEM), which only you may read.")] = None
-    redirect_https: Annotated[kinds.YesNo, doc("With HTTPS: whether plain requests are redirected there.")] = True
+    redirect_https: Annotated[kinds.YesNo, doc("With HTTPS: whether plain requests are redirected there (301).")] = True
     hsts: Annotated[kinds.Hsts, doc("How long browsers ask by HTTPS only; it cannot be taken back sooner.")] = 0
     canonical_host: Annotated[
-        kinds.HostName | None, doc("The host that all others with the same routes are redirected to.")
+        kinds.HostName | None, doc("The host that all others with the same routes are redirected to (301).")
     ] = None
     server_name: Annotated[kinds.Hosts, doc("Host names that zdd's own nginx answers to.")] = []
     client_max_body_size: Annotated[kinds.Size, doc("The largest request body; 0 for no limit.")] = 100 * 1024**2

@@ -13,7 +13,7 @@ from zdd.project import Project
 from zdd.routing.manifest import Instance, Manifest
 
 _EVERY = 0.5  # seconds between looks; a probe that fails twice in a row is a fault
-_TICK = 0.05  # seconds between looks at whether somebody interrupts
+_TICK = 0.05  # seconds between looks at whether somebody interrupts, or a keeper has told that its app has ended
 
 
 def seconds(instances: Iterable[Instance], config: Config) -> float:
@@ -36,6 +36,8 @@ def bake(project: Project, target: Manifest) -> None:
     while (last_look := passed) < longest:
         for _ in project.clock.poll(_TICK, begun + min(last_look + _EVERY, longest), project.interrupts.check):
             passed = project.clock.now() - begun
+            if any(project.instances.of(name).has_ended() for name in services):
+                break
         for name, service in services.items():
             if last_look < service.bake:  # one look comes after the service's time is over, even if we are late
                 _look(project, name, failures)
@@ -46,7 +48,7 @@ def _look(project: Project, name: str, failures: dict[str, int]) -> None:
     """Count the health requests that have failed in a row, for each instance. Raises InstanceFailed."""
     instance = project.instances.of(name)
     state = instance.state()
-    if state.restarts or state.state not in ("serving", "starting"):
+    if state.exit or state.restarts or state.state not in ("serving", "starting"):
         raise _failed(project, state, f"it ended with {state.exit or state.state}")
     problem = instance.ask_once(project.interrupts.check)
     failures[name] = failures.get(name, 0) + 1 if problem else 0

@@ -127,13 +127,13 @@ class Listener:
         """Return the inodes of the connections that the app has accepted, as far as they are visible here."""
         return self.accepted()
 
+    def others(self) -> tuple[str | None, str | None]:
+        """Return what other programs than the app listen here: one of another user's, and one of root's, in words."""
+        return None, None
+
     def stranger(self) -> str | None:
         """Return a description of another user's program that listens here; None if there is none."""
-        return None
-
-    def program_of_root(self) -> str | None:
-        """Return a description of a program of root's that listens here, and is not the app; None if there is none."""
-        return None
+        return self.others()[0]
 
     def close(self) -> None:
         """Close the sockets; the kernel resets connections that are still queued."""

@@ -90,11 +90,12 @@ class Operations:
             brief["files"] = files
         if request.get("brief"):
             return brief
+        stranger, program_of_root = keeper.listener.others()
         return brief | {
             "connections": keeper.listener.connections(),
             "long_lived": keeper.long_lived.count(),
-            "stranger": keeper.listener.stranger(),
-            "program_of_root": keeper.listener.program_of_root(),
+            "stranger": stranger,
+            "program_of_root": program_of_root,
         }
 
     def _healthy(self, request: Message) -> Message:

@@ -19,7 +19,7 @@ class PortListener(Listener):
     A guard socket is bound to the port; while an app runs it does not listen, and the app binds the port as well.
 
     So no other program gets the port by chance. But Linux lets another user bind and listen on a port that is bound
-    with SO_REUSEADDR and not listened on. So `stranger` checks who listens, and between two apps the guard listens.
+    with SO_REUSEADDR and not listened on. So `others` checks who listens, and between two apps the guard listens.
     """
 
     def open(self, on_loss: Callable[[bool], None]) -> None:  # noqa: ARG002
@@ -89,35 +89,40 @@ class PortListener(Listener):
         """Return the inodes of the accepted connections."""
         return sock_diag.accepted_on(self.port) if self.port else set()
 
-    def stranger(self) -> str | None:
+    def others(self) -> tuple[str | None, str | None]:
         """
-        Return a description of another user's program that listens on the port; None if none does, or none is visible.
+        Return a description of another user's program that listens on the port, and of one of root's, as docker's
+        proxy; None for each that does not, or is not visible.
 
         Sockets of processes below the keeper and of processes in its unit are the app's. Only what two looks show is
         told: the app may fork, or pass a socket on to a child and close it, during one of them.
         """
-        return self._other(by_root=False) and self._other(by_root=False)
+        stranger, of_root = self._others()
+        if stranger or of_root:
+            now = self._others()
+            stranger, of_root = stranger and now[0], of_root and now[1]
+        return stranger, of_root
 
-    def program_of_root(self) -> str | None:
-        """Return a description of a program of root's that listens on the port, as docker's proxy; likewise."""
-        return self._other(by_root=True) and self._other(by_root=True)
-
-    def _other(self, by_root: bool) -> str | None:
-        listeners = [each for each in self._listeners() if (each.uid == 0) is by_root]  # before we look who has which
+    def _others(self) -> tuple[str | None, str | None]:
+        listeners = self._listeners()  # before we look who has which
         if not listeners:
-            return None
+            return None, None
         own = process.descendants(os.getpid())
         inodes = sock_diag.inodes_of(own)
         inodes |= {os.fstat(each.fileno()).st_ino for each in self.borrowed}
         hidden = {process.user_id(pid) for pid in own if process.hides_descriptors(pid)}
-        for listener in listeners:
-            if listener.inode not in inodes and listener.uid not in hidden:
-                holder = _holder(listener.inode)
-                if holder is None or not process.shares_unit(holder):
-                    title = f"process {holder} ({process.title(holder)[:60]})" if holder else "a process"
-                    user = "root" if by_root else f"user {listener.uid}"
-                    return f"{title} of {user} listens on {listener.address}:{self.port}, and not the app"
-        return None
+        others = [each for each in listeners if each.inode not in inodes and each.uid not in hidden]
+        found = {each.uid == 0: words for each in others if (words := self._described(each))}
+        return found.get(False), found.get(True)
+
+    def _described(self, listener: sock_diag.TcpSocket) -> str | None:
+        """Return a description of the program that has this socket, None if that is in the keeper's unit."""
+        holder = _holder(listener.inode)
+        if holder is not None and process.shares_unit(holder):
+            return None
+        title = f"process {holder} ({process.title(holder)[:60]})" if holder else "a process"
+        user = f"user {listener.uid}" if listener.uid else "root"
+        return f"{title} of {user} listens on {listener.address}:{self.port}, and not the app"
 
     def close(self) -> None:
         """Close the guard and what is borrowed."""

@@ -176,7 +176,7 @@ class Releases(Shelf):
     def _finish_files(self, release: str) -> None:
         """Make what nginx will serve by itself fit for it."""
         sites = self.paths.config.static
-        static_files.finish(self, self.paths, sites, release)
+        static_files.finish(self, self.paths, sites, release, conf_assets.by_path(self.section.assets))
         assets = (folder.rstrip("/") for folder in conf_assets.folders(self.section.assets))
         folders = [*(site.static for site in sites.values()), *assets]
         static_files.give_times(self, self.paths, folders, release, self.interrupt)

@@ -18,11 +18,18 @@ from zdd.release.shelf import Shelf
 from zdd.release.work import BuildFailed
 
 
-def finish(shelf: Shelf, paths: Layout, services: Mapping[str, StaticService], release: str) -> None:
+def finish(
+    shelf: Shelf,
+    paths: Layout,
+    services: Mapping[str, StaticService],
+    release: str,
+    assets_at: Mapping[str, str] = {},
+) -> None:
     """
     Make the static services' folders of a release fit for nginx, before the release is complete.
 
-    Raises BuildFailed where one is missing, or has no index.html.
+    `assets_at` has the folder of assets at each URL path. Raises BuildFailed where the folder of a static service is
+    missing, or has no index.html.
     """
     path = shelf.path(release)
     for name, service in services.items():
@@ -34,6 +41,7 @@ def finish(shelf: Shelf, paths: Layout, services: Mapping[str, StaticService], r
         except DeployFailed as error:
             raise BuildFailed(error.message, [], None, hint=error.hint) from error
         _report_closed(shelf, name, f"{path}/{service.static}")
+        _report_hidden(shelf, service, path, assets_at)
         if other := static_folder.other_contents(f"{path}/{service.static}"):
             which = f"{shorten(other, 3)} in {service.static}"
             what = "not made of the file beside it, in whose place most browsers get it"
@@ -89,3 +97,14 @@ def _report_closed(shelf: Shelf, service: str, folder: str) -> None:
     if os.geteuid() == 0 and (closed := static_folder.closed(folder)):
         which = f"{counted(len(closed), 'path')} cannot be read by nginx: {shorten(closed, 3)}"
         shelf.notice(f"{service}: {which}; `chmod -R a+rX` what visitors may see")
+
+
+def _report_hidden(shelf: Shelf, service: StaticService, path: str, assets_at: Mapping[str, str]) -> None:
+    """Report a folder of the site that nobody gets, as other assets are at its URL path."""
+    prefix = f"{service.path.rstrip('/')}/"
+    for where, folder in assets_at.items():
+        if not where.startswith(prefix) or where == prefix:
+            continue
+        own = f"{service.static.rstrip('/')}/{where.removeprefix(prefix)}"
+        if os.path.isdir(f"{path}/{own}") and os.path.realpath(f"{path}/{own}") != os.path.realpath(f"{path}/{folder}"):
+            shelf.notice(f"{service.name}: {own} is not served: at {where} is {folder}, by assets of [release]")

@@ -244,13 +244,33 @@ def test_one_whose_issuer_has_expired_takes_no_place_of_a_good_one(tmp_path: Pat
     assert "but nginx keeps the certificate that it has: `zddeploy check` says why" in str(state.warning)
 
 
-def test_an_issuer_of_the_same_name_that_has_not_signed_it_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("forms", [("", ""), ("X509 ", "X509 "), ("TRUSTED ", "")])
+def test_an_issuer_of_the_same_name_that_has_not_signed_it_is_refused(tmp_path: Path, forms: tuple[str, str]) -> None:
     issued = Authority().issue(tmp_path, *HOSTS)
     own = issued.certificate.read_text().split("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n"
-    issued.certificate.write_text(own + Authority().pem)
+    issued.certificate.write_text(in_form(forms[0], own) + in_form(forms[1], Authority().pem))
     config = configured(tmp_path, issued)
 
     (found,) = said(config)
 
     assert "does not stand up to its own chain: OpenSSL says certificate signature failure" in found
     assert choice.chosen(config, Paths(config)) is None
+
+
+@pytest.mark.parametrize("form", ["X509 ", "TRUSTED "])
+def test_each_form_of_pem_is_read_as_nginx_does(tmp_path: Path, form: str) -> None:
+    issued = Authority().issue(tmp_path, *HOSTS)
+    issued.certificate.write_text(in_form(form, issued.certificate.read_text()))
+    config = configured(tmp_path, issued)
+
+    if form == "TRUSTED ":  # nginx sends its issuer to nobody
+        assert "holds one certificate, without those that lead to a root" in said(config)[0]
+    else:
+        assert said(config) == []
+    assert choice.chosen(config, Paths(config)) is not None
+
+
+def in_form(form: str, pem: str) -> str:
+    return pem.replace("BEGIN CERTIFICATE", f"BEGIN {form}CERTIFICATE").replace(
+        "END CERTIFICATE", f"END {form}CERTIFICATE"
+    )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 
 from zdd.conf.nginx_section import NginxSection
 from zdd.errors import UsageError
 from zdd.nginx.certificates import server_context
 from zdd.nginx.certificates.store import Pair
-from zdd.nginx.certificates.x509 import ORDER
+from zdd.nginx.certificates.x509 import ORDER, blocks
 
-_BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: dates are looked at elsewhere, with the name of what has expired
 
 
@@ -22,11 +20,11 @@ def require(nginx: NginxSection, pair: Pair) -> None:
     So it finds an issuer of the same name with another key, and a certificate that is not for servers. Where the file
     holds one certificate alone, nothing can be said. The pair belongs together, see pem_files.require_match.
     """
-    blocks = _BLOCK.findall(pair.certificate)
-    if len(blocks) < 2:
+    above = blocks(pair.certificate)[1:]
+    if not above:
         return
     try:
-        _shake_hands(pair, blocks[-1])
+        _shake_hands(pair, f"-----BEGIN CERTIFICATE-----{above[-1]}-----END CERTIFICATE-----")
     except ssl.SSLCertVerificationError as error:
         raise UsageError(
             f"certificate {nginx.certificate} does not stand up to its own chain: OpenSSL says {error.verify_message}",

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-_PEM = re.compile("-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END", re.DOTALL)
+_PEM = re.compile("-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END", re.DOTALL)
 
 # Tags of DER (X.690)
 _TIME_WITHOUT_CENTURY, _EXTENSIONS, _VERSION = 0x17, 0xA3, 0xA0
@@ -63,7 +63,7 @@ TOO_EARLY = "is valid only from"  # how `refused` says that it is not valid yet
 def read(pem: str) -> list[X509]:
     """Return the certificates in their order. Raises ValueError if there is none, or one that cannot be read."""
     found = []
-    for number, block in enumerate(_PEM.findall(pem), 1):
+    for number, block in enumerate(blocks(pem), 1):
         try:
             found.append(_certificate(base64.b64decode("".join(block.split()), validate=True)))
         except (ValueError, LookupError):
@@ -71,6 +71,16 @@ def read(pem: str) -> list[X509]:
     if not found:
         raise ValueError("it holds no certificate")
     return found
+
+
+def blocks(pem: str) -> list[str]:
+    """
+    Return what stands between BEGIN and END of each certificate that OpenSSL takes, and so nginx.
+
+    The first one may have any of the three forms; after it, OpenSSL passes over those of the form TRUSTED.
+    """
+    found = _PEM.findall(pem)
+    return [block for number, (form, block) in enumerate(found) if number == 0 or form != "TRUSTED "]
 
 
 def refused(certificate: X509, hosts: Sequence[str], now: float) -> Iterator[str]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from zdd.conf.assets import by_path
 from zdd.conf.services import RunService, StaticService
-from zdd.finding import Finding
+from zdd.finding import Finding, warning
 from zdd.host import files, reopen
 from zdd.nginx import addresses, own_log, untrusted, users
 from zdd.nginx.certificates.state import CertificateState
@@ -75,7 +75,7 @@ class OwnText(ManagedText):
         sites = [site for name, site in self.config.static.items() if name in target.static]
         routed: list[RunService | StaticService] = [*apps, *sites]
         user = self.worker_user() if os.geteuid() == 0 else None
-        assets = by_path(self.config.release.assets) if self.config.release else {}
+        assets = self._assets()
         setup = Setup(
             pid_file=self.pid_file,
             error_log=self.paths.nginx_log,
@@ -171,9 +171,25 @@ class OwnText(ManagedText):
             from zdd.nginx.certificates import https_changes
 
             yield from https_changes.findings(self.config.nginx, text)
+        yield from self._displaced_assets()
         yield from own_log.notices(self.config, self.paths)
         yield from own_addresses.notices(self.config, self.paths)
         yield from untrusted.findings(self.trust, self.paths.nginx_log)
+
+    def _displaced_assets(self) -> Iterator[Finding]:
+        """Yield which folders of assets have the URL path of a service, which answers there alone."""
+        taken = {f"{each.path.rstrip('/')}/": each.name for each in self.config.routed.values()}
+        for where, folder in self._assets().items():
+            if where in taken:
+                yield warning(
+                    f"assets: nginx does not serve {folder} at {where}, which is the path of {taken[where]}",
+                    f"{taken[where]} is asked for these files, and those of earlier releases are gone",
+                    "give one of them another path",
+                )
+
+    def _assets(self) -> dict[str, str]:
+        """Return the folder of assets at each URL path."""
+        return by_path(self.config.release.assets) if self.config.release else {}
 
     def cause_in(self, text: str, complaint: str) -> str | None:
         """Return the file and line of server_include that nginx complains of, if it is one of those."""

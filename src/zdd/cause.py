@@ -108,6 +108,7 @@ _ROWS = (
     _row(r"^Caused by:$", more=1),  # Rust's anyhow
     _row(r"^[\s|+]*\[?(?:Error|E[A-Z]{4,})(?: \[\w+\])?: .+", 0),  # JavaScript
     _row(r"error while loading shared libraries: .+|: (?:command )?not found$|^\S+: .*: Permission denied$"),
+    _row(r"^\S*\benv: .+: No such file or directory$"),
     _row(r"(?i)(?:^|[\[( :-])(?:fatal|critical|emerg)\b[\]:) -]+\S.*|\"level\":\s*(?:60|\"(?:fatal|panic|critical)\")"),
     _row(r"^(?:npm error|npm ERR!) (?!code |errno |syscall |path )\S.*", 0),
     _row(r"^[\w./: -]{0,40}\berror: (?P<why>.+)", 0),

@@ -52,3 +52,23 @@ def test_a_unit_that_starts_a_configuration_which_is_gone_is_told_of(
     assert any(f"at boot {config.path} is read" in notice.what for notice in preflight.notices(project))
     Path(unit.path).unlink()
     assert unit_files.started(unit.path) is None
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ("app {fd} | tee out", "so | in run is for the program to read"),
+        ("setup && app {fd} > log &", "so & and && and > in run is for the program to read"),
+        ("sh -c 'app {fd} | tee out'", None),
+        ("app {fd} --url http://x/?a=1&b=2", None),
+    ],
+)
+def test_what_only_a_shell_does_is_told_since_none_runs_it(tmp_path: Path, run: str, words: str | None) -> None:
+    paths = '[zdd]\nstate_dir = "S"\nruntime_dir = "R"\n'
+    (tmp_path / "deploy.toml").write_text(f'{paths}[service.web]\nrun = "{run}"\n')
+
+    told = [notice.line for notice in preflight.notices(World(tmp_path).project(load(tmp_path)))]
+
+    assert [f"web: no shell runs it, {words}; for a shell: run = \"sh -c '...'\""] * bool(words) == [
+        line for line in told if "no shell" in line
+    ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -22,7 +23,9 @@ class Baked:
         self.clock = Clock()
         self.clock.now, self.clock.sleep = lambda: self.time, self.sleep  # type: ignore[method-assign]
         self.interrupts = SimpleNamespace(check=lambda: None)
-        self.proxy = SimpleNamespace(check=lambda target, before: None)
+        self.problem: str | None = None  # what each health request meets
+        self.checks = 0
+        self.proxy = SimpleNamespace(check=self.check)
         self.instances = SimpleNamespace(of=self.instance)
         self.tables = SimpleNamespace(before=lambda target: None)
         self.paths = SimpleNamespace(log=lambda name: "/dev/null")
@@ -33,7 +36,9 @@ class Baked:
 
     def instance(self, name: str) -> SimpleNamespace:
         return SimpleNamespace(
-            state=lambda: self.state(name), ask_once=lambda interrupt: None, has_ended=lambda: self.has_crashed
+            state=lambda: self.state(name),
+            ask_once=lambda interrupt: self.problem,
+            has_ended=lambda: self.has_crashed,
         )
 
     @property
@@ -43,6 +48,11 @@ class Baked:
     def state(self, name: str) -> InstanceState:
         shown, words = ("starting", "exit status 1") if self.has_crashed else ("serving", None)
         return InstanceState(name, "web", False, shown, None, exit=words)
+
+    def check(self, target: Manifest, before: Manifest | None) -> None:
+        """What goes through nginx: an app that hangs is waited for as long as visitors wait."""
+        self.checks += 1
+        self.time += 20.0 if self.problem else 0.0
 
     def bake(self) -> None:
         new: Any = SimpleNamespace(new=lambda before: [Instance("web-2", "web", "fd", None)])
@@ -70,3 +80,22 @@ def test_a_crash_after_the_bake_is_not_noticed() -> None:
     project.bake()
 
     assert project.time == 3.0
+
+
+def test_an_app_that_hangs_is_known_by_its_second_health_request_and_not_by_what_visitors_wait_for() -> None:
+    project = Baked(math.inf, 0.0)
+    project.problem = "GET /health was accepted, but not answered within 1 s"
+
+    with pytest.raises(InstanceFailed, match="not answered within 1 s, twice in a row"):
+        project.bake()
+
+    assert project.time == 1.0
+
+
+def test_a_bake_never_ends_without_a_request_through_nginx() -> None:
+    project = Baked(math.inf, 60.0)
+    project.problem = "no answer"
+
+    project.bake()
+
+    assert project.checks == 1

@@ -48,6 +48,7 @@ def test_an_app_that_has_let_its_socket_go_is_stopped_and_started_again(new: New
     assert answer(waiting) == str(web.pid())
     assert web.pid() != before
     assert LET_GO in web.output()
+    assert web.ask("status")["exit"] == f"signal SIGTERM, because {LET_GO}"  # and not because somebody else told it to
 
 
 def test_requests_that_came_meanwhile_are_answered_by_the_next_app(new: New) -> None:

@@ -202,6 +202,19 @@ def test_a_script_without_its_interpreter_says_so(new: New) -> None:
     assert (event["stage"], event["errno"]) == ("interpreter", errno.ENOENT)
 
 
+def test_a_script_with_the_line_ends_of_windows_says_so(new: New) -> None:
+    """The kernel looks for an interpreter whose name ends with a carriage return."""
+    web = new()
+    script = f"{web.house.path}/bin"
+    files.write(script, "#!/bin/sh\r\nexec app\r\n", mode=0o755)
+    web.record["argv"] = [script]
+    web.launch()
+
+    words = web.await_event("exit")["words"]
+
+    assert words.startswith(f"cannot run {script!r}: its first line ends as on Windows: save it with Unix line ends")
+
+
 def test_a_link_that_leads_nowhere_says_where_it_leads(new: New) -> None:
     web = new()
     os.symlink("/usr/bin/python2.5", f"{web.house.path}/python")

@@ -12,7 +12,8 @@ from zdd.layout import Layout
 from zdd.nginx import client, static_gate
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import Mark
-from zdd.nginx.gate import Door, Gate, Unreachable
+from zdd.nginx.gate import Door, Gate
+from zdd.nginx.unreachable import Unreachable
 from zdd.routing.manifest import Manifest, StaticFolder
 
 MARK = Mark("a", "secret", "word")

@@ -101,6 +101,30 @@ RELEASES = [
         keys={"run": "./app.sh {fd}"},
     ),
     Broken(
+        "runs a script with the line ends of Windows",
+        AT_ONCE,
+        ["web: cannot run './windows.sh': its first line ends as on Windows: save it with Unix line ends (dos2unix"],
+        keys={"run": "./windows.sh {fd}"},
+    ),
+    Broken(
+        "runs a script with the line ends of Windows, found by `env`",
+        AT_ONCE,
+        ["ended with exit status 127", "No such file or directory", "the script's lines end as on Windows: save it"],
+        keys={"run": "./windows.py {fd}"},
+    ),
+    Broken(
+        "runs what only a shell understands",
+        AT_ONCE,
+        ["web: cannot run 'exec': No such file or directory", "that is for a shell, and none runs it: begin with the"],
+        keys={"run": "exec python plain.py {fd}"},
+    ),
+    Broken(
+        "runs a folder",
+        AT_ONCE,
+        ["web: cannot run './R': Permission denied", "it is a folder: run must begin with a program"],
+        keys={"run": "./R {fd}"},
+    ),
+    Broken(
         "runs a file that is not executable",
         AT_ONCE,
         ["web: cannot run './VERSION': Permission denied", "it must be executable (chmod +x)"],
@@ -368,6 +392,8 @@ def test_a_broken_release_is_refused_with_its_cause(project: Project, broken: Br
     project.write("born", "")
     project.write("app.sh", "#!/no/such/shell\n").chmod(0o755)
     project.write("bare.sh", "echo served\n").chmod(0o755)
+    project.write("windows.sh", "#!/bin/sh\r\nexec python plain.py 3\r\n").chmod(0o755)
+    project.write("windows.py", "#!/usr/bin/env python3\r\nimport plain\r\n").chmod(0o755)
     project.write("unfinished.py", "def app(:\n")
     elsewhere = str(free_port())
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from zdd.instances import environment
 from zdd.operate import boot_unit
 from zdd.project import Project
 
+_OPERATORS = {"|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1"}  # of shells
 _HOOKS = ("before_start", "after_switch", "after_deploy", "on_failure")
 
 
@@ -155,6 +157,10 @@ def notices(project: Project) -> Iterator[Finding]:
 
         yield from certificates.notices(project)
     yield from _changeable(project)
+    for app in apps:
+        if _OPERATORS & set(app.run.split()) and (given := _OPERATORS & set(shlex.split(app.run))):
+            what = f"{app.name}: no shell runs it, so {' and '.join(sorted(given))} in run is for the program to read"
+            yield warning(what, "nothing is piped, redirected or run after it", "for a shell: run = \"sh -c '...'\"")
     if waiting := [app.name for app in apps if app.order == "stop-first" and app.socket == "fd"]:
         yield fine(f"{', '.join(waiting)}: stop-first, so requests wait meanwhile: {project.proxy.capacity()}")
         if project.releases is None:

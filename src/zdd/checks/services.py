@@ -95,6 +95,8 @@ def _command(project: Project, service: RunService) -> Iterator[Finding]:
         where = os.path.join(folder, program)
         if not os.path.exists(where):
             yield error(f"{service.name}: {where} does not exist", "the app cannot be started", "correct run, or cwd")
+        elif os.path.isdir(where):
+            yield error(f"{service.name}: {where} is a folder", "the app cannot be started", "begin run with a program")
         elif not os.access(where, os.X_OK):
             yield error(f"{service.name}: {where} cannot be executed", "the app cannot be started", f"chmod +x {where}")
 

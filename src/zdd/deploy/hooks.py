@@ -110,7 +110,8 @@ def _lacking(command: str, folder: str, built: bool) -> str | None:
     """Say which of the programs that a command names lacks what it leads to, and the cure; None if none does."""
     for word in re.findall(r"[^\s;|&()'\"]*/[^\s;|&()'\"]*", command):
         if lacks := interpreter.missing(os.path.join(folder, word)):
-            return f"{word}: {lacks}; {REBUILD}" if built else f"{word}: {lacks}"
+            may_return = built and not lacks.endswith(interpreter.WINDOWS)
+            return f"{word}: {lacks}; {REBUILD}" if may_return else f"{word}: {lacks}"
     return None
 
 

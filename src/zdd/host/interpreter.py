@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+WINDOWS = "save it with Unix line ends (dos2unix; eol=lf in .gitattributes)"
+"""What to do about a script whose first line ends with a carriage return."""
 _LONGEST = 4096  # bytes of a first line; the kernel reads 256 (execve(2))
 
 
@@ -16,11 +18,14 @@ def missing(program: str) -> str | None:
     """
     Say which file a program lacks: the target of its link, or the interpreter that its first line names; else None.
 
-    A release's own Python is a link to the system's, which an upgrade removes.
+    A release's own Python is a link to the system's, which an upgrade removes. A carriage return at the end of the
+    first line is a part of the name for the kernel.
     """
     if os.path.islink(program) and not os.path.exists(program):
         return f"it leads to {os.path.realpath(program)}, which does not exist"
     line = _first_line(program)
+    if line.startswith(b"#!") and line.endswith(b"\r\n"):
+        return f"its first line ends as on Windows: {WINDOWS}"
     interpreter = os.fsdecode((line[2:].split() or [b""])[0]) if line.startswith(b"#!") else ""
     if not interpreter.startswith("/") or os.path.exists(interpreter):
         return None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NGINX_MASTERS = ("nginx: master process", "angie: master process")
 
 _PF_FORKNOEXEC = 0x40
+_DEAD_WITHIN = 5.0  # seconds after SIGKILL; longer only in state D, for example on a network disk that is gone
 
 
 class Process:
@@ -221,7 +222,7 @@ def with_environment(name: str, value: str) -> list[int]:
 def end(processes: Iterable[Process], stop_signal: int, patience: float, now: Callable[[], float]) -> list[Process]:
     """Send the signal, and SIGKILL to the rest after `patience` seconds; return that rest, after 5 s if in state D."""
     running, rest = list(processes), list[Process]()
-    for number, seconds in ((stop_signal, patience), (signal.SIGKILL, 5.0)):
+    for number, seconds in ((stop_signal, patience), (signal.SIGKILL, _DEAD_WITHIN)):
         running = [process for process in running if process.signal(number)]
         deadline = now() + seconds
         running = [process for process in running if not process.wait(deadline - now())]

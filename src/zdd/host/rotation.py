@@ -87,7 +87,7 @@ def _move(source: int, path: str, most: int) -> int:
 def _has_room(fd: int, size: int) -> bool:
     """Return whether the file's disk has room for so many bytes, and a tenth of that for others."""
     disk = os.fstatvfs(fd)
-    return disk.f_bavail * disk.f_frsize > 1.1 * size
+    return disk.f_bavail * disk.f_frsize > 1.1 * size  # others write meanwhile
 
 
 def _copy(source: int, to: int, offset: int, end: int) -> int:

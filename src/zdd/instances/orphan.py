@@ -42,7 +42,7 @@ def end(paths: Paths, name: str, patience: float, clock: Clock) -> None:
     """
     pids = client.pids(paths.pids(name))
     if pids.keeper:
-        process.end([pids.keeper], signal.SIGKILL, 1.0, clock.now)
+        process.end([pids.keeper], signal.SIGKILL, 0, clock.now)
     if app := client.pids(paths.pids(name)).app:
         _end_app(paths, name, app, patience, clock)
     remove(paths.instance(name), paths.pids(name), paths.record(name), paths.control_socket(name))

@@ -158,7 +158,7 @@ def _say(path: str, request: dict[str, object], timeout: float) -> tuple[socket.
         _connect(connection, path, timeout)
         connection.sendall(json.dumps(request).encode() + b"\n")
         while b"\n" not in received:
-            connection.settimeout(max(0.001, until - time.monotonic()))
+            connection.settimeout(max(0.001, until - time.monotonic()))  # 0 would mean: do not wait at all
             data = connection.recv(65536)
             if not data or len(received) > message.LONGEST:
                 raise ConnectionResetError("it ended without an answer" if not data else "its answer has no end")

@@ -42,7 +42,7 @@ class Keeper(Part):
         self.presence = Presence(shared, self._silent)
         self.app_folders = AppFolders(shared, self._exceeded)
         self.changes = Changes(shared, self.app_folders.all, [self.runner.tend_if_due, self.app_folders.look])
-        self.long_lived, self._excess = LongLived(shared), ""
+        self.long_lived, self._why = LongLived(shared), ""
         self.drain = Drain(shared, lambda: self.life.on(states.WARM_OVER), self._drained)
         self.shutdown = Shutdown(shared, self.hold, self.drain)
         self.parking = Parking(shared, self.hold, self.start, self.life.on)
@@ -175,18 +175,19 @@ class Keeper(Part):
 
     def _silent(self, reason: str) -> None:
         if self.life.on(states.SILENT):
+            self._why = reason
             self.log(f"{reason}: it is stopped and started again")
 
     def _exceeded(self, excess: str) -> None:
         """End an app that fills the disk of its socket, before it takes others down."""
-        self._excess = excess
+        self._why = excess
         self.log(f"{excess}: it is killed")
         self.app.signal_all(signal.SIGKILL)
         self.app_folders.empty()
 
     def _app_ended(self, ended: Ended) -> None:
-        if self._excess:
-            ended.words, self._excess = f"{ended.words}, because {self._excess}", ""
+        if self._why:
+            ended.words, self._why = f"{ended.words}, because {self._why}", ""
         self.app_folders.pause()
         self.runner.ended = ended
         self.listener.repair()

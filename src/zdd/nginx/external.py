@@ -28,6 +28,7 @@ from zdd.nginx.proxy import Check, MaintenanceCheck, proceed
 from zdd.paths import Paths
 from zdd.routing.manifest import Manifest
 
+_CONNECT = 1.0  # seconds; on this machine a connect only takes time while the queue is full
 _PORTS = ((443, True), (80, False))  # where a client would ask, and whether nginx speaks TLS there
 
 
@@ -182,7 +183,7 @@ class ExternalNginx(AskedNginx):
         """Return where a client on this machine would ask; None when no nginx listens at the usual ports."""
         for port, tls in _PORTS:
             try:
-                socket.create_connection(("127.0.0.1", port), 1.0).close()
+                socket.create_connection(("127.0.0.1", port), _CONNECT).close()
             except OSError:
                 continue
             if self.whereabouts().holds(port) is not False:

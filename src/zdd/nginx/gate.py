@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from zdd.errors import DeployFailed
 from zdd.events import REASONS, Unproved
 from zdd.host import files
 from zdd.host.clock import Clock
@@ -19,6 +18,7 @@ from zdd.nginx import addresses, client, untrusted
 from zdd.nginx.config import pool
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import HEADER, Mark, Seen
+from zdd.nginx.unreachable import SLOW, Unreachable
 from zdd.paths import Paths
 from zdd.routing.manifest import Instance, Manifest
 
@@ -32,15 +32,6 @@ _UNREACHABLE = (502, 504)  # nginx's own answers when it cannot reach an instanc
 _NO_HTTP_1 = 'the app speaks HTTP/2 alone, as gRPC does: set protocol = "grpc" (a text of your own needs grpc_pass)'
 _GRPC = "nginx must pass calls on by grpc_pass, and be able to reach the socket: its worker user, its network namespace"
 _HOST_REFUSED = (400, 404, 421)  # what apps answer to a Host that they do not know
-
-
-class Unreachable(DeployFailed):
-    """The instance is healthy, but visitors do not get its answers; `output` is what nginx logged."""
-
-    def __init__(self, message: str, output: Sequence[str] = (), hint: str | None = None) -> None:
-        usual = "nginx must be able to reach the socket: its worker user, its routes, its network namespace"
-        super().__init__(message, hint=hint or usual)
-        self.output = list(output)
 
 
 class Door(NamedTuple):
@@ -127,7 +118,8 @@ class Gate:
             answer = self._ask(visit)
         except TimeoutError:
             seconds = f"{self.door.timeouts.get(visit.service, client.TIMEOUT):g}"
-            raise Unreachable(f"{_healthy(visit, 'does not answer')} within {seconds} s", self._logged(since)) from None
+            words = f"{_healthy(visit, 'does not answer')} within {seconds} s"
+            raise Unreachable(words, self._logged(since), SLOW) from None
         except (OSError, NotHttp) as error:
             if self.door.is_ours and isinstance(error, request.Http2):
                 raise Unreachable(_healthy(visit, "cannot read its answer"), self._logged(since), _NO_HTTP_1) from error

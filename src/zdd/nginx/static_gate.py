@@ -11,7 +11,8 @@ from zdd.instances.health.request import Answer, NotHttp
 from zdd.nginx import client
 from zdd.nginx.config.listen import Visit
 from zdd.nginx.config.mark import HEADER
-from zdd.nginx.gate import Gate, Unreachable, asked, unproved
+from zdd.nginx.gate import Gate, asked, unproved
+from zdd.nginx.unreachable import Unreachable
 from zdd.routing.manifest import Manifest, static_slot
 
 _INDEX = "index.html"

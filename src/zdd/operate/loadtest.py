@@ -64,7 +64,7 @@ def spec(project: Project, url: str | None, rate: float, connections: int) -> Sp
             target, path, host = f"{visit.address[0]}:{visit.address[1]}", visit.path, visit.host
             tls = visit.tls
         load = Spec(target, (Kind(path=path),), rate, connections, host=host, tls=tls)
-        with Load(dataclasses.replace(load, seconds=0.2, rate=5)) as first:
+        with Load(dataclasses.replace(load, seconds=0.2, rate=5)) as first:  # one request
             failures = first.wait().failures
     except (ValueError, LoadError) as error:
         raise UsageError(str(error), hint="name a URL that answers 2xx: --url http://127.0.0.1:8080/") from None

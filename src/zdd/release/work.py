@@ -54,4 +54,4 @@ def end(name: str) -> None:
         pids = process.with_environment(MARK, name)
         if not pids:
             return
-        process.end(filter(None, map(Process.find, pids)), signal.SIGKILL, 1.0, time.monotonic)
+        process.end(filter(None, map(Process.find, pids)), signal.SIGKILL, 0, time.monotonic)

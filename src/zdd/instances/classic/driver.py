@@ -33,6 +33,7 @@ from zdd.instances.state import InstanceState, classic
 from zdd.paths import Paths
 
 _POLL = 0.02  # seconds; a look for the processes of a start may read all of /proc
+_CONNECT = 1.0  # seconds; on this machine a connect only takes time while the queue is full
 _LOOKS = 25  # a start without any process is dead after half a second; looks miss one for 40 ms on end, see Members
 
 
@@ -138,7 +139,7 @@ class ClassicInstance(Driver):
                     break
         self._end(known)
         if stopping:  # it might wake up and stop another process that has got the instance's number
-            process.end(members.tree(stopping), signal.SIGKILL, 1.0, self.clock.now)
+            process.end(members.tree(stopping), signal.SIGKILL, 0, self.clock.now)
 
     def record(self) -> ClassicRecord:
         """Return the instance's record."""
@@ -193,7 +194,7 @@ class ClassicInstance(Driver):
             words = f"{self.pid_files.own} names process {pid} and {port_file} port {port}, but {doubt}"
             return f"{words}; another user can write these files, so root takes nobody's word for it"
         try:
-            request.connect(port, 1.0).close()
+            request.connect(port, _CONNECT).close()
         except OSError as error:
             return f"nobody answers on 127.0.0.1:{port}, the port in {port_file} ({error.strerror or error})"
         return evidence

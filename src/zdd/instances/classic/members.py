@@ -56,7 +56,7 @@ class Members:
         is_rest_killed = bool(process.end(rest, signal.SIGTERM, max(0.0, until - clock.now()), clock.now))
         killed: set[Process] = set()  # or unkillable (state D): nothing more can be done about those
         for _ in range(_ROUNDS):
-            process.end(members, signal.SIGKILL, 1.0, clock.now)
+            process.end(members, signal.SIGKILL, 0, clock.now)
             killed |= set(members)
             clock.sleep(_POLL)  # during exec(2) a process has no environment, so `pids` cannot find it
             members = [member for member in living(self.pids()) if member not in killed]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import signal
 from collections.abc import Sequence
 
 from zdd.conf.kinds import SocketWay
 from zdd.errors import ProgramFailed
-from zdd.host import net_unix, proc, process, rotation, sock_diag
+from zdd.host import interpreter, net_unix, proc, process, rotation, sock_diag
 from zdd.instances import node
 
 REBUILD = "if it has gone since, as with an upgrade of the system: `zddeploy deploy --rebuild` builds the release again"
@@ -22,6 +23,7 @@ _CLOSED = f"descriptor 3 was closed by its launcher: {_OTHER_WAYS}"
 _DAEMON = "run must keep the app in the foreground: no daemon mode, no & (what it left running was stopped)"
 # What usually fixes what a log says. Two versions of an app run at the same time while one replaces the other.
 _ADVICE = (
+    (r"\\r['\u2019]", f"the script's lines end as on Windows: {interpreter.WINDOWS}"),
     (
         r"already running on pid|\bpid ?file\b|a server is already running",
         "the version before runs while this one starts: each needs a pid file of its own ({instance} in run), or none",
@@ -36,6 +38,7 @@ _ADVICE = (
         'the version before runs while this one starts; order = "stop-first" avoids that',
     ),
 )
+_WORDS_OF_SHELLS = (".", "cd", "eval", "exec", "export", "set", "source", "ulimit", "umask")
 _LOST_SOCKET = r"(?i)bad file descriptor|\bebadf\b|non-socket|\benotsock\b|not a socket|listen einval"
 _WANTED = {
     "fd": "the socket it inherits as descriptor 3 ({fd} in run; LISTEN_FDS)",
@@ -101,18 +104,22 @@ def why_never_ran(stage: str, error: int | None, program: str, cwd: str, path: s
 
     `stage` and `error` (an errno) are what the keeper reports of a start that failed.
     """
-    if (stage, error) == ("folder", errno.ENOENT):
+    if stage == "folder" and error in (errno.ENOENT, errno.ENOTDIR):
         return "cwd must name a folder of the code, or a whole path"
     if (stage, error) == ("run", errno.ENOEXEC):
         return (
             "it is no program of this machine's kind; the first line of a script says what runs it, such as #!/bin/sh"
         )
+    if (stage, error) == ("run", errno.EACCES) and os.path.isdir(os.path.join(cwd, program)):
+        return "it is a folder: run must begin with a program"
     if error == errno.EACCES:
         reach = f"user {user} must be able to pass every folder on the way there" if user else ""
         executable = "" if stage == "folder" else "it must be executable (chmod +x)"
         return "; ".join(filter(None, [executable, reach])) or None
     if (stage, error) == ("run", errno.ENOENT) and program.startswith("~"):
         return "no shell runs it, so nothing replaces ~: write the whole path"
+    if (stage, error) == ("run", errno.ENOENT) and (program in _WORDS_OF_SHELLS or "=" in program.partition("/")[0]):
+        return "that is for a shell, and none runs it: begin with the program; cwd and env are keys; or sh -c '...'"
     if (stage, error) == ("run", errno.ENOENT) and "/" not in program:
         return f"it is in none of PATH's folders ({path}); one of the release is named with a /: .venv/bin/{program}"
     if (stage, error) == ("run", errno.ENOENT):

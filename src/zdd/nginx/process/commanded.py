@@ -17,9 +17,9 @@ from zdd.nginx.config import upstream
 from zdd.nginx.config.mark import Seen
 from zdd.nginx.process import complaints
 from zdd.nginx.process.complaints import ProxyError, unwritable
-from zdd.nginx.process.reload import READS, Reload
+from zdd.nginx.process.reload import PATIENCE, READS, Reload
 
-_TIMEOUT = 60.0  # seconds for one command
+_TIMEOUT = 60.0  # seconds for one command: a reload by systemctl waits for whatever the unit does
 _ASIDE = ("unshare", "--mount", "/bin/sh", "-ec")  # a shell that alone sees what it mounts
 _WHY = "nginx's error log says why"
 _SUDO = "`sudo zddeploy enable` writes the line for /etc/sudoers.d that this needs"
@@ -42,7 +42,7 @@ class CommandedNginx:
     may raise.
     """
 
-    patience = 10.0
+    patience = PATIENCE
 
     def __init__(
         self,

@@ -63,7 +63,7 @@ class Launch:
         reason = complaints.in_output("\n".join(files.tail(self._output, 50)))
         if not self._masters():
             return ProxyError(f"nginx does not start: {reason}", hint=complaints.hint(reason))
-        process.end(self._masters(), signal.SIGTERM, 5.0, clock.now)
+        process.end(self._masters(), signal.SIGTERM, running.FAST, clock.now)
         return ProxyError(
             f"nginx started, but did not write {pid_file}", hint=f"its configuration must say `pid {pid_file};`"
         )

@@ -17,8 +17,9 @@ from zdd.nginx.config.mark import Seen
 from zdd.nginx.process import complaints, running, sharing
 from zdd.nginx.process.binary import Binary
 from zdd.nginx.process.complaints import ProxyError, unwritable
-from zdd.nginx.process.reload import READS, Reload
+from zdd.nginx.process.reload import PATIENCE, READS, Reload
 
+_GRACEFUL = 30.0  # seconds for requests of an nginx that only ran for one deploy, now undone
 _POLL = 0.02  # seconds between looks at its processes
 
 
@@ -40,7 +41,7 @@ class NginxProcess:
         prefix: str,
         commands: Commands,
         clock: Clock,
-        patience: float = 10.0,
+        patience: float = PATIENCE,
         unit: systemd.Unit | None = None,
         digest: Callable[[str], str | None] = lambda text: None,  # noqa: ARG005
         look: Callable[[], Seen | None] = lambda: None,
@@ -157,14 +158,14 @@ class NginxProcess:
             ending.signal(signal.SIGQUIT)
         return workers
 
-    def stop(self, timeout: float = 30.0) -> None:
+    def stop(self, timeout: float = _GRACEFUL) -> None:
         """Stop nginx: gracefully (SIGQUIT) for `timeout` seconds, then SIGTERM, then SIGKILL. On return it is gone."""
         master, deadline = self.master(), self._clock.now() + timeout
         workers = self.quit()
         for ending in [master] if master else workers:
             ending.wait(deadline - self._clock.now())
-        process.end([master] if master else [], signal.SIGTERM, 5.0, self._clock.now)
-        process.end(workers, signal.SIGTERM, 5.0, self._clock.now)  # a killed master leaves them behind
+        process.end([master] if master else [], signal.SIGTERM, running.FAST, self._clock.now)
+        process.end(workers, signal.SIGTERM, running.FAST, self._clock.now)  # a killed master leaves them behind
 
     def _reload(self, master: Process, text: str, logs: complaints.Logs) -> None:
         """Send SIGHUP and wait until nginx has proved that it runs the text, or has refused it."""

@@ -23,6 +23,7 @@ from zdd.nginx.process import running
 Outcome = Literal["done", "refused"]
 
 READS = 3  # how often a text may be read until nginx runs it: somebody else's reload, ours, and one to be sure
+PATIENCE = 10.0  # seconds for a reload besides that reading: 128 workers take 1.4 s to start on two busy cores
 _POLL = 0.02  # seconds between looks at the titles of its workers, which no event tells of
 _SHARE = 0.1  # of the looks that an idle machine has time for: fewer are too few to give up
 _AT_MOST = 6.0  # times the patience, however busy the machine is

@@ -17,6 +17,7 @@ _WORKERS = ("nginx: worker process", "angie: worker process")
 _ANY = (*MASTERS, *_WORKERS)
 _SHUTTING_DOWN = tuple(f"{worker} is shutting down" for worker in _WORKERS)
 
+FAST = 5.0  # seconds for the end after SIGTERM, at which nginx waits for no request
 _CLOCK_GRANULARITY = 2.0  # the kernel gives the time of its boot in whole seconds
 
 

@@ -151,8 +151,8 @@ def _way_out(said: _Said, kind: str, detail: str) -> str:
     """Return what to do about a name that an authority could not verify."""
     if kind == "connection" and _IPV6.match(detail):
         return (
-            "the authority asks by IPv6, at the name's AAAA record: have nginx listen there, too "
-            '(listen = ["80", "[::]:80"]), or take that record away'
+            "the authority asks by IPv6, at the name's AAAA record: that must be this machine, port 80 open there, and "
+            'nginx must listen there, as it does with listen = "80"; or take that record away'
         )
     return {
         "dns": f"{said.name} needs an A or AAAA record, in the public DNS, that names this machine",

@@ -200,7 +200,11 @@ def test_renew_gives_nginx_files_that_somebody_else_has_renewed(shop: Shop) -> N
     shop.configure(web())
     shop.project.zddeploy()
     before = shop.serial()
-    assert "nginx has the certificate that the files have" in shop.project.zddeploy("certificates", "renew").stdout
+    deployed = f"nginx has the certificate that {shop.project.folder}/tls/site.crt holds"
+    assert deployed in shop.project.zddeploy("certificates", "renew").stdout
+
+    shop.project.replace("deploy.toml", "/site.crt", "/other.crt")  # not deployed: renew is about what serves
+    assert deployed in shop.project.zddeploy("certificates", "renew").stdout
 
     shop.issue("other.test")
     refused = shop.project.zddeploy("certificates", "renew", code=2)

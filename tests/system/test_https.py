@@ -122,6 +122,12 @@ def test_plain_requests_are_redirected_and_the_gate_asks_by_https(shop: Shop) ->
     assert "0 errors" in shop.project.zddeploy("check").stdout
 
 
+def test_a_deploy_is_proved_by_the_canonical_host_wherever_it_stands(shop: Shop) -> None:
+    shop.configure(web(), more='canonical_host = "www.shop.test"')
+
+    assert shop.project.events()[-1]["unproved"] == []
+
+
 def test_maintenance_is_seen_over_https(shop: Shop) -> None:
     shop.configure(web())
     shop.project.zddeploy()

@@ -52,6 +52,19 @@ def test_another_answer_fails_the_deploy(
         prove(monkeypatch, gate, status, body, MARKED)
 
 
+def test_what_nginx_has_logged_of_others_words_is_not_shown(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+    def lose(*_: object, **__: object) -> tuple[Answer, bytes]:
+        peer = "zdd: 2026-11-30T07:42:57+00:00 X-Forwarded-Proto from 127.0.0.1 at 127.0.0.1: \n"
+        Path(gate.door.log).write_text(f"why\n{peer}")
+        return Answer(404, "", "", MARKED), b""
+
+    monkeypatch.setattr(client, "fetch", lose)
+
+    with pytest.raises(Unreachable) as caught:
+        static_gate.prove(gate, TARGET, [VISIT], "digest")
+    assert caught.value.output == ["why"]
+
+
 @pytest.mark.parametrize("fields", [[], [("x-zdd-slot", "word other 7  ")]])
 def test_without_the_mark_of_the_text_it_is_not_proved(
     monkeypatch: pytest.MonkeyPatch, gate: Gate, fields: list[tuple[str, str]]

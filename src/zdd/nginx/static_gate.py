@@ -35,7 +35,7 @@ def _verdict(gate: Gate, target: Manifest, visit: Visit, digest: str | None) -> 
         answer, body = client.fetch(visit, gate.clock, more=client.asking(gate.door.mark), interrupt=gate.interrupt)
     except (OSError, NotHttp) as error:
         what = f"{visit.service}: nginx gives no answer to {asked(visit)}: {error or 'it takes too long'}"
-        raise Unreachable(what, files.tail(gate.door.log, 5, since)) from error
+        raise Unreachable(what, gate.logged(since)) from error
     if answer.status == 503 and os.path.exists(gate.paths.maintenance):
         return unproved(visit.service, "maintenance", f"{answer.status} for {asked(visit)}")
     if 300 <= answer.status < 400:
@@ -46,7 +46,7 @@ def _verdict(gate: Gate, target: Manifest, visit: Visit, digest: str | None) -> 
     path = f"{gate.paths.leads(target.slots()[static_slot(visit.service)])}/{_INDEX}"
     if problem := _problem(answer, body, path):
         hint = f"nginx serves {os.path.dirname(path)}: may its workers read it? Does another service take this path?"
-        raise Unreachable(f"{visit.service}: {asked(visit)} {problem}", files.tail(gate.door.log, 5, since), hint=hint)
+        raise Unreachable(f"{visit.service}: {asked(visit)} {problem}", gate.logged(since), hint=hint)
     if seen is None or seen.digest != digest:
         return unproved(visit.service, "no-mark", asked(visit))
     return None

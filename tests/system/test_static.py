@@ -417,6 +417,16 @@ def test_a_site_that_the_users_lines_keep_from_zdd_too_is_deployed_without_a_pro
         assert ask(project, Authorization="Basic c2hvcDpzZWNyZXQ=").text == "<p>1"
 
 
+def test_a_site_whose_host_is_an_expression_is_not_told_to_set_what_it_has_not(project: Project) -> None:
+    site = Site(project, host="~^shop[0-9]*[.]test$")
+
+    said = site.deploy(1) + project.zddeploy("check").stdout
+
+    assert said.count("add a host that is no regular expression") == 3  # the deploy's sentence, the check's, what to do
+    assert "health_host" not in said
+    assert ask(project, host="shop7.test").text == "<p>1"
+
+
 def test_maintenance_answers_for_it_and_pause_says_that_nothing_waits(project: Project) -> None:
     Site(project).deploy(1)
 

@@ -14,7 +14,10 @@ from zdd.nginx.config.request_path import encoded
 
 Routed = RunService | StaticService
 
-_UNKNOWN = "no host or path is known that leads to it alone: set health_host"
+NAMED = "add a host that is no regular expression"
+"""What to do about a static service that no request is known for: it has no health_host."""
+
+_UNKNOWN = "no host or path is known that leads to it alone"
 _ANY = ""  # the host of routes for all hosts, and of those whose hosts are patterns
 _UNNAMED = ("localhost", "zdd.invalid")  # hosts for a service that names none, unless another one names them
 
@@ -64,9 +67,13 @@ def find(
     known = {name: _request(routes, routed[name], server_name, canonical) for name in wanted if name in routed}
     calls = {name for name, service in routed.items() if service.protocol == "grpc"}
     return {
-        name: Visit(name, address, *request, grpc=name in calls) if request else _UNKNOWN
+        name: Visit(name, address, *request, grpc=name in calls) if request else _unknown(routed[name])
         for name, request in known.items()
     }
+
+
+def _unknown(service: Routed) -> str:
+    return f"{_UNKNOWN}: {NAMED if service.kind == 'static' else 'set health_host'}"
 
 
 def _route(service: Routed, server_name: Sequence[str]) -> _Route:

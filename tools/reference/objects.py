@@ -151,7 +151,7 @@ MEANINGS: dict[type, dict[str, str]] = {
     },
     Attempt: {
         "at": "when",
-        "tries": "how many have failed, one after the other",
+        "tries": "how many have failed, one after the other; those that asked no authority are counted by themselves",
         "next": "when the authority is asked again",
         "kind": "`name`: it does not lead here; `refused`: the authority could not verify it; `limited`: the authority "
         "was asked too often; `authority`: it is away, or broken; `trust`: its own certificate is not trusted; "

@@ -43,6 +43,16 @@ def test_what_no_authority_was_asked_for_is_tried_again_at_once(attempts: Attemp
     assert attempts.all()["shop.test"].cause == "why"
 
 
+def test_what_no_authority_was_asked_for_makes_no_pause_longer(attempts: Attempts) -> None:
+    """As for a name whose DNS took a day: six deploys, then the authority's first answer."""
+    for _ in range(6):
+        attempts.failed("shop.test", failed("name"), NOW)
+
+    first = attempts.failed("shop.test", failed(), NOW)
+
+    assert (first.tries, first.next - NOW) == (1, HOUR / 4)
+
+
 def test_a_limit_holds_until_the_authority_says_but_is_looked_at_each_day(attempts: Attempts) -> None:
     assert attempts.failed("a.test", failed("limited", NOW + 5 * HOUR), NOW).next == NOW + 5 * HOUR
     assert attempts.failed("b.test", failed("limited", NOW + 7 * DAY), NOW).next == NOW + DAY

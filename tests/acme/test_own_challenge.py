@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.server
 import os
 import socket
@@ -16,6 +17,7 @@ from tests.machine import free_port
 from zdd.acme import own_challenge
 from zdd.acme.failure import Failure
 from zdd.host.clock import Clock
+from zdd.nginx import client
 
 NAME = "shop.example.org"
 
@@ -156,6 +158,36 @@ def test_a_name_without_an_address_is_told(tmp_path: Path, monkeypatch: pytest.M
 
     assert told
     assert told.cause == f"{NAME} has no address: Name or service not known"
+
+
+def test_a_dns_that_does_not_answer_is_not_laid_to_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+
+    told = ask(tmp_path, free_port())
+
+    assert told
+    assert told.cause == f"the DNS does not answer for {NAME}: Temporary failure in name resolution"
+    assert "/etc/resolv.conf" in told.hint
+    assert "AAAA" not in told.hint
+
+
+def test_an_address_of_ipv6_that_this_machine_has_no_way_to_is_told(
+    tmp_path: Path, leads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+
+    leads[:] = ["2001:db8::7"]
+    monkeypatch.setattr(client, "ask", unreachable)
+
+    told = ask(tmp_path, free_port())
+
+    assert told
+    assert told.cause == f"{NAME} leads to 2001:db8::7, which this machine has no way to: Network is unreachable"
+    assert f"give {NAME} an A record, or this machine IPv6" in told.hint
 
 
 def test_what_does_not_speak_http_is_told(tmp_path: Path, leads: list[str]) -> None:

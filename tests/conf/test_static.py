@@ -80,6 +80,15 @@ def test_what_clashes_is_refused_at_reading(tmp_path: Path, text: str, said: str
     assert refusal(tmp_path, text).startswith(said)
 
 
+@pytest.mark.parametrize("key", ["run", "start"])
+def test_of_a_service_that_is_two_things_nothing_else_is_said(tmp_path: Path, key: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, f'[service.site]\nstatic = "dist"\n{key} = "x"')
+
+    assert "exclude each other" in str(caught.value)
+    assert "[release]" not in str(caught.value)
+
+
 def test_assets_have_a_url_path_of_their_own_or_that_of_their_name(tmp_path: Path) -> None:
     table = '{"/_next/static" = ".next/static/", "/x/" = "y"}'
     toml = read(tmp_path, TOML.replace("[service", f"assets = {table}\n[service"))

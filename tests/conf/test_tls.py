@@ -81,9 +81,12 @@ HOSTS = {
 }
 
 
+@pytest.mark.parametrize("what", ['run = "app"', 'static = "dist"'], ids=["app", "site"])
 @pytest.mark.parametrize("keys", HOSTS)
-def test_a_host_that_no_authority_certifies_is_refused(tmp_path: Path, keys: str) -> None:
-    assert HOSTS[keys] in refused(tmp_path, 'https = "auto"', f'[service.web]\nrun = "app"\n{keys}\n')
+def test_a_host_that_no_authority_certifies_is_refused(tmp_path: Path, keys: str, what: str) -> None:
+    service = f'[release]\nsource = "."\n[service.web]\n{what}\n{keys}\n'
+
+    assert HOSTS[keys] in refused(tmp_path, 'https = "auto"', service)
 
 
 def test_an_authority_of_ones_own_certifies_names_without_a_dot(tmp_path: Path) -> None:

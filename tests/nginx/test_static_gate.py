@@ -53,6 +53,19 @@ def test_another_answer_fails_the_deploy(
         prove(monkeypatch, gate, status, body, MARKED)
 
 
+def test_what_nginx_has_logged_of_others_words_is_not_shown(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+    def lose(*_: object, **__: object) -> tuple[Answer, bytes]:
+        peer = "zdd: 2026-11-30T07:42:57+00:00 X-Forwarded-Proto from 127.0.0.1 at 127.0.0.1: \n"
+        Path(gate.door.log).write_text(f"why\n{peer}")
+        return Answer(404, "", "", MARKED), b""
+
+    monkeypatch.setattr(client, "fetch", lose)
+
+    with pytest.raises(Unreachable) as caught:
+        static_gate.prove(gate, TARGET, [VISIT], "digest")
+    assert caught.value.output == ["why"]
+
+
 @pytest.mark.parametrize("fields", [[], [("x-zdd-slot", "word other 7  ")]])
 def test_without_the_mark_of_the_text_it_is_not_proved(
     monkeypatch: pytest.MonkeyPatch, gate: Gate, fields: list[tuple[str, str]]
@@ -64,3 +77,32 @@ def test_a_redirect_and_the_maintenance_page_prove_nothing(monkeypatch: pytest.M
     assert prove(monkeypatch, gate, 301, b"", MARKED) == "redirect"
     Path(gate.paths.maintenance).touch()
     assert prove(monkeypatch, gate, 503, b"", MARKED) == "maintenance"
+
+
+@pytest.mark.parametrize(
+    ("status", "logged"),
+    [(401, ""), (403, '[error] 7#7: *1 access forbidden by rule, client: 127.0.0.1, request: "GET / HTTP/1.1"\n')],
+)
+def test_what_the_users_lines_refuse_is_not_proved(
+    monkeypatch: pytest.MonkeyPatch, gate: Gate, status: int, logged: str
+) -> None:
+    def refuse(*_: object, **__: object) -> tuple[Answer, bytes]:
+        Path(gate.door.log).write_text(logged)
+        return Answer(status, "", "", MARKED), b""
+
+    monkeypatch.setattr(client, "fetch", refuse)
+
+    (event,) = static_gate.prove(gate, TARGET, [VISIT], "digest")
+    assert (event.reason, f"({status} for GET /" in event.text) == ("nginx", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "mark"),
+    [(403, "word digest 7  "), (401, "word digest 7 unix:/web 401"), (401, "word other 7  ")],
+    ids=["no access", "an app", "another text"],
+)
+def test_what_else_is_refused_fails_the_deploy(
+    monkeypatch: pytest.MonkeyPatch, gate: Gate, status: int, mark: str
+) -> None:
+    with pytest.raises(Unreachable, match=f"is answered {status}"):
+        prove(monkeypatch, gate, status, b"", [("x-zdd-slot", mark)])

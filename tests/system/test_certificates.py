@@ -251,7 +251,8 @@ def test_a_name_that_leads_elsewhere_is_told_before_anybody_is_asked(
     assert f"{SHOP} leads to 127.0.0.77, which refuses port 80" in told
     assert authority.issued() == 0
     project.lead({})
-    assert f"{SHOP} has no address" in project.zddeploy().stdout
+    # The latter on a machine without a DNS.
+    assert re.search(f"{SHOP} has no address|the DNS does not answer for {SHOP}", project.zddeploy().stdout)
     project.lead({SHOP: HERE})
     assert unproved(project) == []  # what nobody was asked for is tried again by the next deploy
 

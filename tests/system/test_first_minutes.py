@@ -185,7 +185,9 @@ def test_on_a_terminal_it_asks(project: Project, answers: str, written: bool) ->
 
 
 def test_of_what_it_does_not_know_it_asks_for_the_command(project: Project) -> None:
-    assert "is not a project of a known kind" in project.zddeploy("init", "--yes", code=2).stderr
+    told = project.zddeploy("init", "--yes", code=2).stderr
+    assert "is not a project of a known kind" in told
+    assert 'static = "FOLDER"' in told
 
     shown = typed(project, "./serve --port {port}\ny\n")
 

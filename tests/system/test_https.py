@@ -122,6 +122,12 @@ def test_plain_requests_are_redirected_and_the_gate_asks_by_https(shop: Shop) ->
     assert "0 errors" in shop.project.zddeploy("check").stdout
 
 
+def test_a_deploy_is_proved_by_the_canonical_host_wherever_it_stands(shop: Shop) -> None:
+    shop.configure(web(), more='canonical_host = "www.shop.test"')
+
+    assert shop.project.events()[-1]["unproved"] == []
+
+
 def test_maintenance_is_seen_over_https(shop: Shop) -> None:
     shop.configure(web())
     shop.project.zddeploy()
@@ -200,7 +206,11 @@ def test_renew_gives_nginx_files_that_somebody_else_has_renewed(shop: Shop) -> N
     shop.configure(web())
     shop.project.zddeploy()
     before = shop.serial()
-    assert "nginx has the certificate that the files have" in shop.project.zddeploy("certificates", "renew").stdout
+    deployed = f"nginx has the certificate that {shop.project.folder}/tls/site.crt holds"
+    assert deployed in shop.project.zddeploy("certificates", "renew").stdout
+
+    shop.project.replace("deploy.toml", "/site.crt", "/other.crt")  # not deployed: renew is about what serves
+    assert deployed in shop.project.zddeploy("certificates", "renew").stdout
 
     shop.issue("other.test")
     refused = shop.project.zddeploy("certificates", "renew", code=2)

@@ -395,6 +395,38 @@ def test_a_state_folder_that_nginx_cannot_reach_is_told_with_the_command(project
     assert ask(project).text == "<p>1"
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [('auth_basic "staging";\nauth_basic_user_file {}/users;\n', 401), ("deny 127.0.0.1;\n", 403)],
+    ids=["password", "rule"],
+)
+@pytest.mark.parametrize("spa", [False, True], ids=["pages", "spa"])
+def test_a_site_that_the_users_lines_keep_from_zdd_too_is_deployed_without_a_proof(
+    project: Project, lines: str, status: int, spa: bool
+) -> None:
+    site = Site(project, nginx='server_include = "server.nginx"\n', spa=spa)
+    project.write("users", "shop:{PLAIN}secret\n")
+    project.write("server.nginx", lines.format(project.folder))
+
+    said = site.deploy(1)
+
+    what = f"nginx answers by itself ({status} for GET / with Host localhost)"
+    assert f"site: not proved that visitors get this version: {what}" in said
+    assert ask(project).status == status
+    if status == 401:
+        assert ask(project, Authorization="Basic c2hvcDpzZWNyZXQ=").text == "<p>1"
+
+
+def test_a_site_whose_host_is_an_expression_is_not_told_to_set_what_it_has_not(project: Project) -> None:
+    site = Site(project, host="~^shop[0-9]*[.]test$")
+
+    said = site.deploy(1) + project.zddeploy("check").stdout
+
+    assert said.count("add a host that is no regular expression") == 3  # the deploy's sentence, the check's, what to do
+    assert "health_host" not in said
+    assert ask(project, host="shop7.test").text == "<p>1"
+
+
 def test_maintenance_answers_for_it_and_pause_says_that_nothing_waits(project: Project) -> None:
     Site(project).deploy(1)
 

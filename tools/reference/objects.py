@@ -61,13 +61,15 @@ see it, not that something is wrong.
 """
 
 CURES = {
-    "no-request": "set `health_host`, or add a server block that leads to the service; `zddeploy check` has the reason",
+    "no-request": "set `health_host`, or add a server block that leads to the service; for a static site add a host "
+    "that is no regular expression; `zddeploy check` has the reason",
     "no-answer": "look whether nginx listens there",
     "closed": "set `health_host` to a host that nginx does not turn away (`return 444`)",
     "no-mark": "a block with an `add_header` of its own needs "
     "[one line](../guides/system-nginx.md#what-a-deploy-proves), a template `{zdd.mark}`; `zddeploy check` shows it",
     "redirect": "set `health_host` and `health_path` to what is not redirected",
-    "nginx": "set `health_path` to what nginx passes to the app: not a file, a login or a `return`",
+    "nginx": "set `health_path` to what nginx passes to the app: not a file, a login or a `return`; "
+    "of a static site: lines of yours ask for a password, or shut this machine out",
     "maintenance": "nothing; after `zddeploy maintenance off` the next deploy proves it",
     "certificate": "the text says why, and so does `zddeploy certificates`: "
     "[what to do](../guides/certificates.md#when-it-fails)",
@@ -149,7 +151,7 @@ MEANINGS: dict[type, dict[str, str]] = {
     },
     Attempt: {
         "at": "when",
-        "tries": "how many have failed, one after the other",
+        "tries": "how many have failed, one after the other; those that asked no authority are counted by themselves",
         "next": "when the authority is asked again",
         "kind": "`name`: it does not lead here; `refused`: the authority could not verify it; `limited`: the authority "
         "was asked too often; `authority`: it is away, or broken; `trust`: its own certificate is not trusted; "

@@ -17,7 +17,11 @@ _AT_ONCE = ("name", "disk", "busy", "missing", "nginx")
 
 
 class Attempt(msgspec.Struct):
-    """The last try for a name: when, how many in a row have failed, why, and when the next one is due."""
+    """
+    The last try for a name: when, how many in a row have failed, why, and when the next one is due.
+
+    Tries for which no authority was asked are counted by themselves: they make its pause no longer.
+    """
 
     at: float
     tries: int
@@ -52,8 +56,9 @@ class Attempts:
         """Record a failure; return it with the time of the next try. Raises OSError, on a full disk for example."""
         known = self.all()
         before = known.get(name)
-        tries = before.tries + 1 if before else 1
-        pause = 0.0 if failure.kind in _AT_ONCE else min(_FIRST * 2 ** min(tries - 1, 16), _LONGEST)
+        was_asked = failure.kind not in _AT_ONCE
+        tries = before.tries + 1 if before and was_asked == (before.kind not in _AT_ONCE) else 1
+        pause = min(_FIRST * 2 ** min(tries - 1, 16), _LONGEST) if was_asked else 0.0
         due = max(now + pause, min(failure.until or 0.0, now + _LONGEST))
         known[name] = Attempt(now, tries, due, failure.kind, failure.cause, failure.hint)
         self._write(known)

@@ -78,7 +78,8 @@ class Authority:
         with self.project.events.timed("certificate", f"certificate for {host}"):
             printed = program.issue(host, self.account, self.folders, self._run)
         if printed is not None:
-            return failure.of(printed, host, self.account.server, time.time(), self.folders.answer(begun))
+            root, answer = self.folders.root, self.folders.answer(begun)
+            return failure.of(printed, host, self.account.server, root, time.time(), answer)
         return self.folders.newest(host, time.time()) or _useless(host, self.account.server)
 
     def _introduce(self, program: Certbot) -> None:

@@ -76,11 +76,16 @@ class Failure(NamedTuple):
 
 
 class _Said(NamedTuple):
-    """What certbot has printed for a name, the authority's host and answer, and what this machine's clock showed."""
+    """
+    What certbot has printed for a name, the authority's host and answer, and what this machine's clock showed.
+
+    `root` is the folder of certbot's own folders.
+    """
 
     output: str
     name: str
     host: str
+    root: str
     now: float
     answer: Answer
 
@@ -90,17 +95,17 @@ class _Said(NamedTuple):
         return _until(self.output) or self.answer.until
 
 
-def of(output: str, name: str, server: str, now: float, answer: Answer = NO_ANSWER) -> Failure:
+def of(output: str, name: str, server: str, root: str, now: float, answer: Answer = NO_ANSWER) -> Failure:
     """
     Return the cause, from certbot's output when it failed for the name; `now` is this machine's clock.
 
-    `answer` is the authority's last one, of which certbot does not print all.
+    `root` is the folder of certbot's own folders, `answer` the authority's last one, of which certbot prints a part.
     """
-    said = _Said(output, name, re.sub(r"^https?://([^/]*).*", r"\1", server), now, answer)
+    said = _Said(output, name, re.sub(r"^https?://([^/]*).*", r"\1", server), root, now, answer)
     for kind, pattern, make in _CAUSES:
         if re.search(pattern, f"{output}\n{answer.words}", re.IGNORECASE):
             return Failure(kind, *make(said), said.until if kind in ("limited", "authority") else None)
-    return Failure("certbot", f"certbot failed: {words(output)}", f"the log in S/certbot/logs has more; {_AGAIN}")
+    return Failure("certbot", f"certbot failed: {words(output)}", f"the log in {root}/logs has more; {_AGAIN}")
 
 
 def words(output: str) -> str:
@@ -151,8 +156,8 @@ def _way_out(said: _Said, kind: str, detail: str) -> str:
     """Return what to do about a name that an authority could not verify."""
     if kind == "connection" and _IPV6.match(detail):
         return (
-            "the authority asks by IPv6, at the name's AAAA record: have nginx listen there, too "
-            '(listen = ["80", "[::]:80"]), or take that record away'
+            "the authority asks by IPv6, at the name's AAAA record: that must be this machine, port 80 open there, and "
+            'nginx must listen there, as it does with listen = "80"; or take that record away'
         )
     return {
         "dns": f"{said.name} needs an A or AAAA record, in the public DNS, that names this machine",
@@ -185,7 +190,7 @@ def _account(said: _Said) -> tuple[str, str]:
     if re.search("external ?account", output, re.IGNORECASE):
         hint = "write the eab-kid and eab-hmac-key that you have from it into /etc/letsencrypt/cli.ini"
     elif re.search("account ?that does not exist|accountDoesNotExist|Account is not valid", output, re.IGNORECASE):
-        hint = "it has lost or closed the account: remove S/certbot/config/accounts, and it gets a new one"
+        hint = f"it has lost or closed the account: remove {said.root}/config/accounts, and it gets a new one"
     else:
         hint = "look at acme_email in [nginx]"
     return f"{said.host} gives no account: {words(said.output)}", f"{hint}, {_AGAIN}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import urllib.parse
@@ -20,6 +21,9 @@ from zdd.nginx.config.listen import Visit
 _PORT = 80  # where an authority asks (RFC 8555, section 8.3)
 _PATIENCE = 5.0  # seconds for each address
 _REDIRECTS = 5  # that are followed; authorities follow ten
+_SILENT = (socket.EAI_AGAIN, socket.EAI_FAIL)  # of a DNS that says neither yes nor no
+_NO_WAY = "this machine has no way to"
+_WAYLESS = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # the last two, where IPv6 is switched off
 _ETC_HOSTS = "where a router does not lead this machine back to itself, a line `127.0.0.1 {}` in /etc/hosts does"
 
 
@@ -46,8 +50,7 @@ def failure(
     try:
         addresses = _addresses(name)
     except OSError as error:
-        cause = f"{name} has no address: {error.strerror or error}"
-        return Failure("name", cause, f"give {name} an A or AAAA record that names this machine; then deploy again")
+        return _unresolved(name, error)
     with file(webroot) as (token, text):
         answers = [_ask(name, address, token, text, ports, clock) for address in addresses]
     if wrong := next((answer for answer in answers if answer.problem and answer.answered), None):
@@ -61,7 +64,19 @@ def failure(
         return None
     cause = f"{name} leads to {', '.join(f'{answer.address}, which {answer.problem}' for answer in answers)}"
     hint = f"port {_PORT} must be open, and {name} must name this machine; {_ETC_HOSTS.format(name)}"
+    if all(":" in answer.address and _NO_WAY in str(answer.problem) for answer in answers):
+        hint = f"give {name} an A record, or this machine IPv6; then deploy again"
     return Failure("name", cause, _proxied(name) if proxy_protocol else hint)
+
+
+def _unresolved(name: str, error: OSError) -> Failure:
+    """Return the failure of a name that has no address, or of a DNS that does not say whether it has one."""
+    why = error.strerror or error
+    if error.errno in _SILENT:
+        hint = f"look at this machine's network and its /etc/resolv.conf, and at the DNS of {name}; then deploy again"
+        return Failure("name", f"the DNS does not answer for {name}: {why}", hint)
+    hint = f"give {name} an A or AAAA record that names this machine; then deploy again"
+    return Failure("name", f"{name} has no address: {why}", hint)
 
 
 def _proxied(name: str) -> str:
@@ -97,7 +112,8 @@ def _ask(name: str, address: str, token: str, text: str, ports: Sequence[int], c
         except NotHttp as error:
             return _Found(address, f"does not speak HTTP on port {port}: {error}", answered=True)
         except OSError as error:
-            problem = problem or f"refuses port {port}: {error.strerror or error}"
+            what = _NO_WAY if error.errno in _WAYLESS else f"refuses port {port}"
+            problem = problem or f"{what}: {error.strerror or error}"
         else:
             if answer.status == 200 and answer.excerpt == text:
                 return _Found(address, None, answered=True)

@@ -11,11 +11,13 @@ from zdd.finding import Finding, error, fine, warning
 from zdd.host import ipv6
 from zdd.host.process import Process
 from zdd.nginx import ports as ports_of_nginx
-from zdd.nginx.config import lint, listen
+from zdd.nginx.config import lint, listen, visits
 from zdd.nginx.config import version as versions
 from zdd.nginx.text import own_addresses
 from zdd.operate import admission, boot
 from zdd.project import Project
+
+_LED_TO = "give it a health_host, or a server block that leads to it"
 
 
 def nginx(project: Project) -> Iterator[Finding]:
@@ -52,7 +54,7 @@ def gate(project: Project) -> Iterator[Finding]:
         yield warning(
             f"{name}: no deploy can prove that visitors reach it: {reason}",
             "what is wrong between nginx and a new version would not undo the deploy",
-            "give it a health_host, or a server block that leads to it",
+            visits.NAMED if name in project.config.static else _LED_TO,
         )
     patience = project.proxy.read_timeout
     for app in project.config.apps.values():

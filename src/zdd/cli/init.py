@@ -57,7 +57,8 @@ def _asked(here: Path, may_ask: bool) -> Proposal:
     if not may_ask:
         raise UsageError(
             f"{here} is not a project of a known kind; looked for {LOOKED_FOR}",
-            hint='write deploy.toml by hand; it needs at least a section [service.web] with run = "COMMAND"',
+            hint='write deploy.toml by hand; it needs at least a section [service.web] with run = "COMMAND", '
+            'or, for a site of files, with static = "FOLDER" and beside it [release] with source = "."',
         )
     click.echo(f"This is none of: {LOOKED_FOR}.")
     run = click.prompt("Which command starts the app in the foreground? ({fd} and {port} are replaced)")

@@ -8,7 +8,7 @@ from zdd.conf import hosts
 from zdd.conf.document import Document
 from zdd.conf.nginx_section import NginxSection
 from zdd.conf.refusals import Refusal
-from zdd.conf.services import RunService, Service
+from zdd.conf.services import Service
 
 CHALLENGES = "/.well-known/acme-challenge/"  # where certificate authorities look (RFC 8555)
 
@@ -106,7 +106,7 @@ def _authority(document: Document, nginx: NginxSection, services: Mapping[str, S
         if why := _uncertified(host, nginx.acme_server is None):
             yield document.error("nginx", f"server_name {host} with {auto}: {why}", key="server_name")
     for name, service in services.items():
-        if not isinstance(service, RunService) or not service.is_routed:
+        if not service.is_routed:
             continue
         if not service.host and not nginx.server_name:
             what = f"needs host with {auto} in [nginx]: a certificate is for a name such as shop.example.org"

@@ -96,6 +96,7 @@ class Sections:
         self.refusals.add(check.run_name(self.document, title, name))
         if others := [key for key in ("run", "start") if key in self.document.sections[title]]:
             self.refusals.add([check_static.with_program(self.document, title, others[0])])
+            self._wrong[title] = {"static"}
             return StaticService(name=name, static=_ANY)  # which of both is meant is unknown
         return self._section(title, StaticService, name=name)
 

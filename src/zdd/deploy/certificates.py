@@ -64,10 +64,11 @@ def _use_files(project: Project) -> int:
     """
     with project.interrupts.caught(), recovery.changing(renewal.patient(project), _NAME):
         serving, current = renewal.in_force(project), project.tables.current()
+        nginx = serving.config.nginx
         for finding in serving.proxy.certificate_findings(new=True):
             raise UsageError(finding.what, hint=finding.fix)
         if current is None or choice.is_in_use(serving.config, serving.paths):
-            project.events.send(Result(text="nginx has the certificate that the files have"))
+            project.events.send(Result(text=f"nginx has the certificate that {nginx.certificate} holds"))
             return 0
         done = serving.proxy.mend(current.deploy, serving.proxy.text(current))
     project.events.send(Proxy(subject="nginx", text=done))

@@ -119,14 +119,14 @@ class Gate:
         except TimeoutError:
             seconds = f"{self.door.timeouts.get(visit.service, client.TIMEOUT):g}"
             words = f"{_healthy(visit, 'does not answer')} within {seconds} s"
-            raise Unreachable(words, self._logged(since), SLOW) from None
+            raise Unreachable(words, self.logged(since), SLOW) from None
         except (OSError, NotHttp) as error:
             if self.door.is_ours and isinstance(error, request.Http2):
-                raise Unreachable(_healthy(visit, "cannot read its answer"), self._logged(since), _NO_HTTP_1) from error
+                raise Unreachable(_healthy(visit, "cannot read its answer"), self.logged(since), _NO_HTTP_1) from error
             if self.door.is_ours and not isinstance(error, NotHttp):
                 where = f"{visit.address[0]}:{visit.address[1]}"
                 raise Unreachable(
-                    _healthy(visit, f"does not answer on {where} ({error})"), self._logged(since)
+                    _healthy(visit, f"does not answer on {where} ({error})"), self.logged(since)
                 ) from error
             return unproved(visit.service, "closed" if str(error) == request.CLOSED else "no-answer", str(error))
         seen = self.door.mark.read(answer.all(HEADER))
@@ -150,7 +150,7 @@ class Gate:
         except request.Http2:
             direct, hint = None, _NO_HTTP_1
         if direct is None or direct < 500:
-            raise Unreachable(_healthy(visit, f"answers {failed}"), self._logged(since), hint)
+            raise Unreachable(_healthy(visit, f"answers {failed}"), self.logged(since), hint)
 
     def _compare(self, visit: Visit, answer: Answer) -> None:
         """Raise Unreachable if the app no longer accepts the host, which only a health_path would have shown."""
@@ -209,7 +209,8 @@ class Gate:
         except (OSError, NotHttp):
             return None
 
-    def _logged(self, since: int) -> list[str]:
+    def logged(self, since: int) -> list[str]:
+        """Return the last lines that nginx has logged of its own errors, in the log from this byte on."""
         lines = files.tail(self.door.log, 100, since)
         return [line for line in lines if not untrusted.is_about(line)][-5:]
 

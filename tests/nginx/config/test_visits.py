@@ -16,8 +16,10 @@ def service(name: str, **keys: object) -> RunService:
     return RunService(name=name, run=["app"], **keys)  # type: ignore[arg-type]
 
 
-def asked(wanted: str, *services: RunService, server_name: tuple[str, ...] = ()) -> tuple[str, str] | None:
-    request = find({each.name: each for each in services}, [wanted], server_name, ADDRESS).get(wanted)
+def asked(
+    wanted: str, *services: RunService, server_name: tuple[str, ...] = (), canonical: str | None = None
+) -> tuple[str, str] | None:
+    request = find({each.name: each for each in services}, [wanted], server_name, ADDRESS, canonical).get(wanted)
     return (request.host, request.path) if isinstance(request, Visit) else None
 
 
@@ -58,6 +60,14 @@ def test_the_servers_name_is_that_of_services_without_a_host() -> None:
     assert asked("web", service("web"), server_name=("shop.test",)) == ("shop.test", "/")
 
 
+def test_the_canonical_host_is_asked_for_where_the_service_has_it_as_nginx_redirects_the_others() -> None:
+    shop = service("shop", host=["www.shop.test", "Shop.test"], health_host="www.shop.test")
+
+    assert asked("shop", shop, canonical="shop.test") == ("shop.test", "/")
+    assert asked("web", service("web"), server_name=("a.test", "b.test"), canonical="b.test") == ("b.test", "/")
+    assert asked("api", service("api", host=["api.test"]), shop, canonical="shop.test") == ("api.test", "/")
+
+
 def test_of_a_thousand_services_few_are_compared_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
     compared, covers = list[str](), visits._covers
 
@@ -70,7 +80,7 @@ def test_of_a_thousand_services_few_are_compared_for_each(monkeypatch: pytest.Mo
     by_path = [RunService(name=f"p{number}", run="app", path=f"/{number}") for number in range(500)]
     services = {service.name: service for service in [*by_host, *by_path]}
 
-    found = visits.find(services, services, [], ("127.0.0.1", 80))
+    found = visits.find(services, services, [], ("127.0.0.1", 80), None)
 
     assert all(isinstance(visit, Visit) for visit in found.values())
     assert len(compared) <= 4 * len(services)

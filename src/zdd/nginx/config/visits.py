@@ -14,7 +14,10 @@ from zdd.nginx.config.request_path import encoded
 
 Routed = RunService | StaticService
 
-_UNKNOWN = "no host or path is known that leads to it alone: set health_host"
+NAMED = "add a host that is no regular expression"
+"""What to do about a static service that no request is known for: it has no health_host."""
+
+_UNKNOWN = "no host or path is known that leads to it alone"
 _ANY = ""  # the host of routes for all hosts, and of those whose hosts are patterns
 _UNNAMED = ("localhost", "zdd.invalid")  # hosts for a service that names none, unless another one names them
 
@@ -48,17 +51,29 @@ class _Routes:
 
 
 def find(
-    services: Mapping[str, Routed], wanted: Collection[str], server_name: Sequence[str], address: Address
+    services: Mapping[str, Routed],
+    wanted: Collection[str],
+    server_name: Sequence[str],
+    address: Address,
+    canonical: str | None,
 ) -> dict[str, Visit | str]:
-    """Return for each of the wanted services a request to this address that reaches it, or why none is known."""
+    """
+    Return for each of the wanted services a request to this address that reaches it, or why none is known.
+
+    `canonical` is the host, in small letters, that nginx redirects others to.
+    """
     routed = {name: service for name, service in services.items() if service.is_routed}
     routes = _Routes([_route(service, server_name) for service in routed.values()])
-    known = {name: _request(routes, routed[name], server_name) for name in wanted if name in routed}
+    known = {name: _request(routes, routed[name], server_name, canonical) for name in wanted if name in routed}
     calls = {name for name, service in routed.items() if service.protocol == "grpc"}
     return {
-        name: Visit(name, address, *request, grpc=name in calls) if request else _UNKNOWN
+        name: Visit(name, address, *request, grpc=name in calls) if request else _unknown(routed[name])
         for name, request in known.items()
     }
+
+
+def _unknown(service: Routed) -> str:
+    return f"{_UNKNOWN}: {NAMED if service.kind == 'static' else 'set health_host'}"
 
 
 def _route(service: Routed, server_name: Sequence[str]) -> _Route:
@@ -66,11 +81,14 @@ def _route(service: Routed, server_name: Sequence[str]) -> _Route:
     return _Route(service, names, encoded(service.path))
 
 
-def _request(routes: _Routes, service: Routed, server_name: Sequence[str]) -> tuple[str, str] | None:
+def _request(
+    routes: _Routes, service: Routed, server_name: Sequence[str], canonical: str | None
+) -> tuple[str, str] | None:
     """Return a host and a path that lead to the service, the ones of its health request if they do; else None."""
-    named = hosts.asked(service.host or server_name)
-    health = [service.health_host] if service.health_host else []
-    likely = [*health, *([named] if named else _UNNAMED)]
+    given = service.host or server_name
+    named = hosts.asked(given)
+    first = [canonical] if canonical in [name.lower() for name in given] else []
+    likely = [*filter(None, [*first, service.health_host]), *([named] if named else _UNNAMED)]
     asked = GRPC_HEALTH if service.protocol == "grpc" else service.health_path
     own = service.path if service.kind != "static" else f"{service.path.rstrip('/')}/"  # without it nginx redirects
     for path in (*([asked] if asked else []), encoded(own)):

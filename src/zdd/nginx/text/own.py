@@ -100,7 +100,7 @@ class OwnText(ManagedText):
             mark=self.mark(),
             tls=self._tls(),
             acme_folder=self.paths.acme if nginx.https == "auto" else None,
-            canonical_host=nginx.canonical_host.lower() if nginx.canonical_host else None,
+            canonical_host=self._canonical,
             grpc=[app.name for app in apps if app.protocol == "grpc"],
             sticky=sticky.chosen(known, upstreams),
         )
@@ -143,6 +143,11 @@ class OwnText(ManagedText):
         nginx = self.config.nginx
         everybody = nginx.trusted_proxies is None and trust.believes_everybody(files.read(self.paths.nginx_conf) or "")
         return trust.chosen(nginx.trusted_proxies, nginx.proxy_protocol, nginx.is_tls, everybody)
+
+    @property
+    def _canonical(self) -> str | None:
+        host = self.config.nginx.canonical_host
+        return host.lower() if host else None
 
     def _site(self, service: StaticService) -> StaticSite:
         """Return what a static service serves: whatever release it is, it is at the same paths."""
@@ -211,7 +216,8 @@ class OwnText(ManagedText):
         nginx = self.config.nginx
         secure = own_addresses.secure(self.config, self.paths)
         address = _first(secure if nginx.is_tls else own_addresses.plain(self.config, self.paths))
-        found = visits.find(self.config.routed, services, nginx.server_name, address) if address else {}
+        names = nginx.server_name
+        found = visits.find(self.config.routed, services, names, address, self._canonical) if address else {}
         return {name: each if isinstance(each, str) else self._by(each, nginx.is_tls) for name, each in found.items()}
 
     def doors(self) -> list[Visit]:

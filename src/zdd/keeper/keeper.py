@@ -1,8 +1,4 @@
-"""
-One instance: reports events to its lifecycle, and carries out the actions.
-
-Events come from operations, ended child processes and deadlines.
-"""
+"""One instance: reports operations, ended processes and deadlines to its lifecycle, and carries out the actions."""
 
 from __future__ import annotations
 

@@ -34,5 +34,7 @@ def test_a_listener_is_known_by_its_inode_and_its_user(family: socket.AddressFam
         with socket.create_connection(listener.getsockname()[:2]):
             found = net_tcp.listening_on(listener.getsockname()[1])
 
-        assert found == [(os.fstat(listener.fileno()).st_ino, os.geteuid())]
-        assert net_tcp.listening_on(bound.getsockname()[1]) == []
+        # Others may listen on the same port of another address.
+        assert (os.fstat(listener.fileno()).st_ino, os.geteuid()) in found
+        only_bound = net_tcp.listening_on(bound.getsockname()[1])
+        assert os.fstat(bound.fileno()).st_ino not in [inode for inode, _ in only_bound]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.host.test_net_tcp import refuse_netlink
 from tests.waiting import eventually
+from zdd.host import process
 from zdd.load import Kind, Load, Spec
 
 from ..app import ask
@@ -26,6 +27,7 @@ def other(program: str) -> Iterator[House]:
 def kill_master(house: House) -> list[int]:
     """Kill the master; returns its workers, which serve on."""
     workers = [worker.pid for worker in house.workers()]
+    eventually(lambda: all("worker" in process.title(pid) for pid in workers), what="workers with titles of their own")
     master = house.nginx.master()
     assert master is not None
     master.signal(signal.SIGKILL)

@@ -151,4 +151,4 @@ def _onward(visit: Visit, answer: Answer) -> Visit | None:
     same = there.hostname == urllib.parse.urlsplit(here).hostname
     address = visit.address[0] if same else _addresses(there.hostname)[0]
     path = there.path + (f"?{there.query}" if there.query else "")
-    return Visit(visit.service, (address, there.port or (443 if tls else 80)), there.netloc, path or "/", tls)
+    return Visit(visit.service, (address, there.port or (443 if tls else _PORT)), there.netloc, path or "/", tls)

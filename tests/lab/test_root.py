@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
+
 from .host import ZDD, Host, assert_nothing_lost
 from .shop import APP
 
@@ -49,9 +51,16 @@ def units(host: Host) -> list[str]:
 
 
 def serving(depot: Host) -> dict[str, Any]:
-    """What status tells of the one instance that serves."""
-    rows = json.loads(zddeploy(depot, "status", "--json"))["services"][0]["instances"]
-    return next(row for row in rows if row["state"] == "serving")
+    """What status tells of the one instance that serves, once it does: a visitor may have been answered before that."""
+    found: list[dict[str, Any]] = []
+
+    def serves() -> bool:
+        rows = json.loads(zddeploy(depot, "status", "--json", code=None))["services"][0]["instances"]
+        found[:] = [row for row in rows if row["state"] == "serving"]
+        return bool(found)
+
+    eventually(serves)
+    return found[0]
 
 
 def main_process(depot: Host, instance: str) -> str:

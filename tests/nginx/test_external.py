@@ -159,7 +159,7 @@ def test_a_refused_text_is_never_what_nginx_runs_in_the_end_if_somebody_else_rel
 def test_a_reload_that_fails_for_another_sites_fault_is_told_soon_and_leaves_no_doubt(
     house: House, included: ExternalNginx
 ) -> None:
-    before = set(included.workers())
+    before = set(house.workers())
     with socket.create_server(("127.0.0.1", 0)) as other:
         text = Path(house.conf_file).read_text()
         server = f"server {{ listen 127.0.0.1:{other.getsockname()[1]}; }}"

@@ -23,7 +23,7 @@ from zdd.host.process import Process
 from zdd.nginx.process import running
 
 from .at_load import BUSY, behind_template, deploy_at_load
-from .foreign_nginx import CONF, Foreign, configured, said, started, workers_of
+from .foreign_nginx import CONF, WORKERS, Foreign, configured, said, started, workers_of
 from .project import (
     PLAIN,
     PLAIN_TCP,
@@ -343,4 +343,6 @@ def test_another_sites_old_worker_holds_up_no_deploy(project: Project, foreign: 
 
 
 def is_shutting_down(found: Process) -> bool:
-    return len(running.workers(found, shutting_down=True)) > len(running.workers(found))
+    """Whether an old worker of this nginx still has a client, and none takes another one."""
+    taking = running.workers(found)
+    return len(taking) == WORKERS and len(running.workers(found, shutting_down=True)) > WORKERS

@@ -257,7 +257,8 @@ def test_of_an_nginx_that_others_run_a_known_request_is_sent(project: Project) -
         project.write("site.conf", text.replace("LINES", lines))
         started(f"{command} -s reload")
         eventually(lambda: "not on" not in project.zddeploy("maintenance", "on", code=None).stderr)
-        assert "503" in request(80, host="shop.test").split("\r\n")[0]
+        # For a moment workers of the text before answer, too.
+        eventually(lambda: "503" in request(80, host="shop.test").split("\r\n")[0])
     finally:
         started(f"{command} -s stop")
         eventually(lambda: not Path(project.folder, "site.pid").exists())

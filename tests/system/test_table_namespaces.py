@@ -63,7 +63,7 @@ def test_nginx_in_another_network_namespace_loses_nothing(project: Project) -> N
     configure(project, service("web", **PLAIN, keep_warm="0s"), nginx='binary = "nginx"\n')
     project.replace("deploy.toml", "127.0.0.1:", f"{ITS}:")
     project.zddeploy()
-    with Load(Spec(f"{ITS}:{project.port}", SLOW, rate=RATE, record="X-Release")) as load:
+    with Load(Spec(f"{ITS}:{project.port}", SLOW, rate=RATE, record="X-Release", timeout=60)) as load:
         report = four_deploys(project, load)
     print(f"{report.requests} requests")
 

@@ -52,10 +52,11 @@ def test_a_text_that_follows_the_slot_for_each_file_is_replaced_by_one_reload(pr
         browser.join()
 
     assert [re.findall("nginx +(reloaded|unchanged)", text) for text in said] == [["reloaded"], ["unchanged"]]
-    assert not older & nginx_workers(project)
-    closed = "RemoteDisconnected|ConnectionResetError"  # an idle connection, by the reload: at most one of each browser
+    eventually(lambda: not older & nginx_workers(project))
+    closed = "RemoteDisconnected|ConnectionResetError"  # an idle connection, by the reload
     assert [words for browser in browsers for words in browser.failures if not re.search(closed, words)] == []
-    assert all(len(browser.failures) <= 1 for browser in browsers)
+    # What one old worker has closed, another one may accept that has not been told yet.
+    assert all(len(browser.failures) <= len(older) for browser in browsers)
     assert [words for browser in browsers for words in browser.wrong] == []
     assert all(browser.counts.get(200) for browser in browsers)
 

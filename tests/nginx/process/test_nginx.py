@@ -80,10 +80,10 @@ def test_workers_with_an_open_request_linger_until_it_is_answered(house: House) 
         return may_answer.wait(PATIENCE) and say("slow")(connection, request)
 
     house.serve(house.app("a", behaviour=slow))
-    old_workers = house.nginx.workers()
     client = Thread(target=lambda: answers.append(ask(house.port)))
     client.start()
     assert asked.wait(PATIENCE)
+    old_workers = house.nginx.workers()  # nginx counts as started when its first one is there
 
     house.nginx.apply(house.simple("two"))
     eventually(lambda: len(living(old_workers)) == 1)

@@ -67,7 +67,7 @@ LIMIT = (
         ("Unable to register an account with ACME server. x is an invalid email", "account", "email", "acme_email"),
         (unexpected("KeyError: 'renewals'"), "certbot", "certbot failed: KeyError", "log"),
         ("", "certbot", "it has printed nothing", "log"),
-        (problem("connection", "2001:db8::1: Fetching http://x: Connection refused"), "refused", "2001:", '"[::]:80"'),
+        (problem("connection", "2001:db8::1: Fetching http://x: Connection refused"), "refused", "2001:", '"80"'),
         (problem("dnssec", "DNSSEC: bogus"), "refused", "bogus", "DNSSEC"),
         (
             unexpected("The server will not issue certificates for the identifier :: Cannot issue for x: policy"),
@@ -83,7 +83,7 @@ LIMIT = (
             unexpected("The request specified an account that does not exist :: x"),
             "account",
             "gives no account",
-            "remove S/certbot/config/accounts",
+            "remove certbot/config/accounts in the state folder",
         ),
         (unexpected("The server requires external account binding"), "account", "external", "eab-kid"),
     ],
@@ -120,4 +120,4 @@ def test_what_certbot_does_not_print_of_the_answer_counts_too() -> None:
         assert (told.kind, hint in told.hint) == ("refused", True)
     told = failure.of(output, NAME, LETS_ENCRYPT, NOW, Answer("400", "acme:error:accountDoesNotExist"))
     assert (told.kind, told.until) == ("account", None)
-    assert "S/certbot/config/accounts" in told.hint
+    assert "remove certbot/config/accounts" in told.hint

@@ -101,7 +101,7 @@ def test_an_authority_that_has_lost_the_account_is_told_so(project: NamedProject
     told = project.zddeploy().stdout
 
     assert "gives no account" in told, told
-    assert "remove S/certbot/config/accounts" in told
+    assert "remove certbot/config/accounts in the state folder" in told
 
 
 def test_a_certbot_that_is_broken_is_told_and_mended_it_is_asked_at_once(

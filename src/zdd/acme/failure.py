@@ -98,12 +98,13 @@ def of(output: str, name: str, server: str, now: float, answer: Answer = NO_ANSW
     """
     said = _Said(output, name, re.sub(r"^https?://([^/]*).*", r"\1", server), now, answer)
     for kind, pattern, make in _CAUSES:
-        if re.search(pattern, f"{output}\n{answer.words}", re.IGNORECASE):
+        if re.search(pattern, f"{output}\n{answer.text}", re.IGNORECASE):
             return Failure(kind, *make(said), said.until if kind in ("limited", "authority") else None)
-    return Failure("certbot", f"certbot failed: {words(output)}", f"the log in S/certbot/logs has more; {_AGAIN}")
+    hint = f"the log in certbot/logs of the state folder has more; {_AGAIN}"
+    return Failure("certbot", f"certbot failed: {summary(output)}", hint)
 
 
-def words(output: str) -> str:
+def summary(output: str) -> str:
     """Return the line of certbot's output that says what happened."""
     lines = [line.strip() for line in output.splitlines() if line.strip() and not _NOISE.match(line.strip())]
     unexpected = [number for number, line in enumerate(lines[:-1]) if line.startswith("An unexpected error")]
@@ -135,12 +136,12 @@ def _busy(_: _Said) -> tuple[str, str]:
 def _limited(said: _Said) -> tuple[str, str]:
     when = f"after {utc(said.until)}" if said.until else "later"
     hint = f"zdd tries again {when} by itself; for trials an authority has a staging server (acme_server)"
-    return f"{said.host} limits how often it is asked: {words(said.output)}", hint
+    return f"{said.host} limits how often it is asked: {summary(said.output)}", hint
 
 
 def _refused(said: _Said) -> tuple[str, str]:
     problem = _PROBLEM.search(said.output)
-    kind, detail = (problem["type"], problem["detail"].strip()) if problem else ("", words(said.output))
+    kind, detail = (problem["type"], problem["detail"].strip()) if problem else ("", summary(said.output))
     return (
         f"{said.host} could not verify {said.name}: {detail[:_LONGEST]}",
         f"{_way_out(said, kind, detail)}; {_AGAIN}",
@@ -151,8 +152,8 @@ def _way_out(said: _Said, kind: str, detail: str) -> str:
     """Return what to do about a name that an authority could not verify."""
     if kind == "connection" and _IPV6.match(detail):
         return (
-            "the authority asks by IPv6, at the name's AAAA record: have nginx listen there, too "
-            '(listen = ["80", "[::]:80"]), or take that record away'
+            "the authority asks by IPv6, at the name's AAAA record: let nginx listen there, too "
+            '(listen = "80" is every address), or take that record away'
         )
     return {
         "dns": f"{said.name} needs an A or AAAA record, in the public DNS, that names this machine",
@@ -164,7 +165,7 @@ def _way_out(said: _Said, kind: str, detail: str) -> str:
 
 
 def _rejected(said: _Said) -> tuple[str, str]:
-    what = f"{said.host} issues nothing for {said.name}: {words(said.output)}"
+    what = f"{said.host} issues nothing for {said.name}: {summary(said.output)}"
     if "CAA" in said.output or said.answer.kind == "acme:error:caa":
         return what, f"{_way_out(said, 'caa', '')}; {_AGAIN}"
     return what, f"look whether host is spelt right, and at the DNS of {said.name}; {_AGAIN}"
@@ -185,15 +186,15 @@ def _account(said: _Said) -> tuple[str, str]:
     if re.search("external ?account", output, re.IGNORECASE):
         hint = "write the eab-kid and eab-hmac-key that you have from it into /etc/letsencrypt/cli.ini"
     elif re.search("account ?that does not exist|accountDoesNotExist|Account is not valid", output, re.IGNORECASE):
-        hint = "it has lost or closed the account: remove S/certbot/config/accounts, and it gets a new one"
+        hint = "it has lost or closed it: remove certbot/config/accounts in the state folder, for a new account"
     else:
         hint = "look at acme_email in [nginx]"
-    return f"{said.host} gives no account: {words(said.output)}", f"{hint}, {_AGAIN}"
+    return f"{said.host} gives no account: {summary(said.output)}", f"{hint}, {_AGAIN}"
 
 
 def _broken(said: _Said) -> tuple[str, str]:
-    status = re.search(r"<Response \[(5\d\d)\]>|status (5\d\d)", f"{said.output}\n{said.answer.words}")
-    what = f"answers with status {status[1] or status[2]}" if status else f"fails: {words(said.output)}"
+    status = re.search(r"<Response \[(5\d\d)\]>|status (5\d\d)", f"{said.output}\n{said.answer.text}")
+    what = f"answers with status {status[1] or status[2]}" if status else f"fails: {summary(said.output)}"
     return f"the authority {said.host} {what}", _BY_ITSELF
 
 
@@ -202,7 +203,7 @@ def _slow(said: _Said) -> tuple[str, str]:
 
 
 def _away(said: _Said) -> tuple[str, str]:
-    why = next((text for text in _UNREACHED if text.lower() in said.output.lower()), words(said.output))
+    why = next((text for text in _UNREACHED if text.lower() in said.output.lower()), summary(said.output))
     hint = f"this machine must get to {said.host}: look at its network, its DNS and its proxy; {_BY_ITSELF}"
     return f"the authority {said.host} cannot be reached: {why}", hint
 

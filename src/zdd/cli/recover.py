@@ -39,4 +39,4 @@ def command(project: Project) -> int:
 
 
 def _deploy(project: Project, ask: Callable[[], Request]) -> int:
-    return deploy(project, "recover", ask, left=lambda: mending.left(project))
+    return deploy(project, "recover", ask, still_broken=lambda: mending.still_broken(project))

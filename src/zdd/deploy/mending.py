@@ -58,7 +58,7 @@ def broken(project: Project) -> dict[str, str]:
     return words
 
 
-def left(project: Project) -> NeedsPerson | None:
+def still_broken(project: Project) -> NeedsPerson | None:
     """Return what is still broken, with what a person must do; None if nothing is."""
     return _left(project, status(project))
 

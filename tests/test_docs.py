@@ -13,11 +13,14 @@ import pytest
 from tools import picture
 from tools.reference import __main__ as reference
 from tools.reference import refusals
-from tools.reference.objects import CURES, EVENTS
+from tools.reference.objects import CURES, EVENTS, MEANINGS
 from zdd.conf import read
 from zdd.events import REASONS, Event
+from zdd.instances.state import ORPHANED
+from zdd.keeper.states import SHOWN
 from zdd.nginx.config import pool, upstream
 from zdd.nginx.config.parse import parse
+from zdd.operate.status import InstanceStatus
 
 from .pages import DOCS, ROOT, Block, Page
 from .system.typist import GUIDES
@@ -72,6 +75,12 @@ def test_every_reason_why_something_is_not_proved_is_on_the_page_about_json() ->
 
     assert set(CURES) == set(REASONS)
     assert all(f"| `{reason}` | {words} |" in page for reason, words in REASONS.items())
+
+
+def test_every_state_of_an_instance_is_on_the_page_about_json() -> None:
+    words = MEANINGS[InstanceStatus]["state"]
+
+    assert [state for state in {*SHOWN.values(), "dead", ORPHANED} if f"`{state}`" not in words] == []
 
 
 @pytest.mark.parametrize("row", [row for _, rows in refusals.TABLES for row in rows], ids=lambda row: row.said)

@@ -126,7 +126,7 @@ class NeedsPerson(ZddError):  # noqa: N818 -- reads as what happened
 
 
 class NotMended(NeedsPerson):
-    """`recover` could not mend what is broken; what served before serves as it did."""
+    """`recover` could not repair what is broken; what served before serves as it did."""
 
     @classmethod
     def by(cls, error: ZddError) -> Self:

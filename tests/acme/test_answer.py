@@ -37,7 +37,7 @@ def test_the_last_answer_says_status_kind_and_until_when(log: Path) -> None:
 
     found = answer.last(str(log), time.time())
 
-    assert (found.status, found.kind, found.words) == (
+    assert (found.status, found.kind, found.text) == (
         "429",
         "acme:error:rateLimited",
         "status 429, acme:error:rateLimited",

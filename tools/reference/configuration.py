@@ -107,10 +107,10 @@ RELEASE = """\
   next deploy that succeeds.
 - **`assets`**: nginx serves these folders itself, a folder at the last part of its name (`public/assets` at
   `/assets/`), or at the URL path that is written with it: `assets = { "/_next/static" = ".next/static" }`, in INI a
-  line `/_next/static = .next/static`. Files of earlier releases stay there. What is in none of them, the app at that
-  path is asked for. So it is for what lies in them by a name that begins with a dot, such as `.env` or `.git`, but for
-  `.well-known`. Below a static service it is answered 404: there, such a folder hides the one of the same path in the
-  site, and the build says so.
+  line `/_next/static = .next/static`. Files of earlier releases stay there. For all that is in none of them, nginx asks
+  the app at that path, and so it does for names that begin with a dot, such as `.env` or `.git`, except `.well-known`.
+  Below a static service it answers 404: there, such a folder hides the one of the same path in the site, and the build
+  says so.
 - **`shared`** may hold links of yours, for example to another disk: one that leads nowhere is refused.
 """
 

@@ -127,7 +127,8 @@ MEANINGS: dict[type, dict[str, str]] = {
     InstanceStatus: {
         "id": "its name, such as `web-12`",
         "state": "`starting`, `serving`, `warm`, `draining`, `stopping`, `failed`; `down`: connections are "
-        "refused, since its app has not answered for `hold_max`; `dead`: it does not run; "
+        "refused, since its app has not answered for `hold_max`; `resting`: stopped by a stop-first deploy, it starts "
+        "again if the new version fails; `dead`: it does not run; "
         "`unkept`: it serves, but nobody would start it again",
         "pid": "process number of the app",
         "since": "when it was started",
@@ -156,8 +157,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "kind": "`name`: it does not lead here; `refused`: the authority could not verify it; `limited`: the authority "
         "was asked too often; `authority`: it is away, or broken; `trust`: its own certificate is not trusted; "
         "`clock`; `account`; `disk`; `busy`: another certbot runs; `missing`: there is no certbot that works; "
-        "`certbot`: it fails otherwise; "
-        "`nginx`: it does not take the new one",
+        "`certbot`: it fails otherwise; `nginx`: it does not take the new one",
         "cause": "why, in a sentence",
         "hint": "what to do",
     },

@@ -125,7 +125,7 @@ PROBLEMS = (
     ),
     Words(
         "… is not what zdd has written: somebody else has changed it",
-        "`zddeploy up` puts it back. What you want in the text belongs into your own files.",
+        "`zddeploy up` puts it back. What you want in the text belongs in your own files.",
     ),
     Words("no nginx runs that would read …", "Start nginx; if it runs, set `pid_file`."),
     Words("no nginx includes …: … runs without it", "`include` the file inside `http { }`, then reload nginx."),

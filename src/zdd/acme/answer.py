@@ -26,8 +26,8 @@ class Answer(NamedTuple):
     until: float | None = None
 
     @property
-    def words(self) -> str:
-        """What the causes of a failure are looked for in."""
+    def text(self) -> str:
+        """The status and the kind as text, in which the cause of a failure is looked for."""
         return ", ".join([*([f"status {self.status}"] if self.status else []), *([self.kind] if self.kind else [])])
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from zdd.acme.failure import Failure
 from zdd.host import files
+from zdd.layout import Layout
 
 _FIRST, _LONGEST = 15 * 60.0, 24 * 3600.0  # seconds between tries: they double from the first to the longest
 # What an authority was not asked about costs nobody anything: the next deploy tries again at once.
@@ -74,6 +75,11 @@ class Attempts:
 
     def _write(self, attempts: dict[str, Attempt]) -> None:
         files.write(self.path, json.dumps(msgspec.to_builtins(attempts)), mode=0o600)
+
+
+def of(paths: Layout) -> Attempts:
+    """Return the failures of a project."""
+    return Attempts(f"{paths.certbot}/attempts.json")
 
 
 def _attempt(value: Any) -> Attempt | None:

@@ -90,7 +90,7 @@ class Authority:
         elif not known.has_moved(self.account):
             return
         elif printed := program.tell_email(self.account, self.folders, self._run):
-            self.project.events.notice(f"{self.account.server} keeps the former acme_email: {failure.words(printed)}")
+            self.project.events.notice(f"{self.account.server} keeps the former acme_email: {failure.summary(printed)}")
         known.learn(self.account)
 
     def _run(self, argv: Sequence[str]) -> Result:

@@ -84,7 +84,7 @@ def find(commands: Commands) -> Certbot:
     except OSError as error:
         raise UsageError(cannot_run(argv[0], error), hint=f"once: {INSTALL}") from error
     if not (found := re.search(r"certbot (\d+)\.(\d+)", printed)):
-        raise UsageError(f"{argv[0]} does not work: {failure.words(printed)}", hint=f"once: {INSTALL}")
+        raise UsageError(f"{argv[0]} does not work: {failure.summary(printed)}", hint=f"once: {INSTALL}")
     version = (int(found[1]), int(found[2]))
     if version < OLDEST:
         oldest = ".".join(map(str, OLDEST))

@@ -103,12 +103,12 @@ def of(output: str, name: str, server: str, root: str, now: float, answer: Answe
     """
     said = _Said(output, name, re.sub(r"^https?://([^/]*).*", r"\1", server), root, now, answer)
     for kind, pattern, make in _CAUSES:
-        if re.search(pattern, f"{output}\n{answer.words}", re.IGNORECASE):
+        if re.search(pattern, f"{output}\n{answer.text}", re.IGNORECASE):
             return Failure(kind, *make(said), said.until if kind in ("limited", "authority") else None)
-    return Failure("certbot", f"certbot failed: {words(output)}", f"the log in {root}/logs has more; {_AGAIN}")
+    return Failure("certbot", f"certbot failed: {summary(output)}", f"the log in {root}/logs has more; {_AGAIN}")
 
 
-def words(output: str) -> str:
+def summary(output: str) -> str:
     """Return the line of certbot's output that says what happened."""
     lines = [line.strip() for line in output.splitlines() if line.strip() and not _NOISE.match(line.strip())]
     unexpected = [number for number, line in enumerate(lines[:-1]) if line.startswith("An unexpected error")]
@@ -140,12 +140,12 @@ def _busy(_: _Said) -> tuple[str, str]:
 def _limited(said: _Said) -> tuple[str, str]:
     when = f"after {utc(said.until)}" if said.until else "later"
     hint = f"zdd tries again {when} by itself; for trials an authority has a staging server (acme_server)"
-    return f"{said.host} limits how often it is asked: {words(said.output)}", hint
+    return f"{said.host} limits how often it is asked: {summary(said.output)}", hint
 
 
 def _refused(said: _Said) -> tuple[str, str]:
     problem = _PROBLEM.search(said.output)
-    kind, detail = (problem["type"], problem["detail"].strip()) if problem else ("", words(said.output))
+    kind, detail = (problem["type"], problem["detail"].strip()) if problem else ("", summary(said.output))
     return (
         f"{said.host} could not verify {said.name}: {detail[:_LONGEST]}",
         f"{_way_out(said, kind, detail)}; {_AGAIN}",
@@ -169,7 +169,7 @@ def _way_out(said: _Said, kind: str, detail: str) -> str:
 
 
 def _rejected(said: _Said) -> tuple[str, str]:
-    what = f"{said.host} issues nothing for {said.name}: {words(said.output)}"
+    what = f"{said.host} issues nothing for {said.name}: {summary(said.output)}"
     if "CAA" in said.output or said.answer.kind == "acme:error:caa":
         return what, f"{_way_out(said, 'caa', '')}; {_AGAIN}"
     return what, f"look whether host is spelt right, and at the DNS of {said.name}; {_AGAIN}"
@@ -193,12 +193,12 @@ def _account(said: _Said) -> tuple[str, str]:
         hint = f"it has lost or closed the account: remove {said.root}/config/accounts, and it gets a new one"
     else:
         hint = "look at acme_email in [nginx]"
-    return f"{said.host} gives no account: {words(said.output)}", f"{hint}, {_AGAIN}"
+    return f"{said.host} gives no account: {summary(said.output)}", f"{hint}, {_AGAIN}"
 
 
 def _broken(said: _Said) -> tuple[str, str]:
-    status = re.search(r"<Response \[(5\d\d)\]>|status (5\d\d)", f"{said.output}\n{said.answer.words}")
-    what = f"answers with status {status[1] or status[2]}" if status else f"fails: {words(said.output)}"
+    status = re.search(r"<Response \[(5\d\d)\]>|status (5\d\d)", f"{said.output}\n{said.answer.text}")
+    what = f"answers with status {status[1] or status[2]}" if status else f"fails: {summary(said.output)}"
     return f"the authority {said.host} {what}", _BY_ITSELF
 
 
@@ -207,7 +207,7 @@ def _slow(said: _Said) -> tuple[str, str]:
 
 
 def _away(said: _Said) -> tuple[str, str]:
-    why = next((text for text in _UNREACHED if text.lower() in said.output.lower()), words(said.output))
+    why = next((text for text in _UNREACHED if text.lower() in said.output.lower()), summary(said.output))
     hint = f"this machine must get to {said.host}: look at its network, its DNS and its proxy; {_BY_ITSELF}"
     return f"the authority {said.host} cannot be reached: {why}", hint
 

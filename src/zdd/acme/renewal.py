@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from zdd.acme import certificates, failure
-from zdd.acme.attempts import Attempt, Attempts
+from zdd.acme import attempts, certificates, failure
+from zdd.acme.attempts import Attempt
 from zdd.acme.authority import Authority
 from zdd.acme.certificates import Held
 from zdd.acme.failure import Failure
@@ -64,7 +64,7 @@ class Renewal:
         self.at_once = at_once
         self.paths = project.paths
         self.store = choice.store(project.paths)
-        self.attempts = Attempts(f"{project.paths.certbot}/attempts.json")
+        self.attempts = attempts.of(project.paths)
         deployed, today = in_force(project).config, project.config.nginx
         self.hosts = choice.hosts(deployed) if deployed.nginx.https == "auto" else []
         addresses = (listen.address([address]) for address in deployed.nginx.listen)

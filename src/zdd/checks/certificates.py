@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from zdd.acme import authority, certbot, certificates
+from zdd.acme import attempts, authority, certbot, certificates
 from zdd.errors import UsageError
 from zdd.finding import Finding, error, fine, warning
 from zdd.host import systemd
 from zdd.nginx.certificates import choice
 from zdd.operate import boot_unit, renewal_timer
-from zdd.operate.certificates import failure_text, tried
+from zdd.operate.certificates import failure_text
 from zdd.project import Project
 
 _UNRENEWED = "certificates end after 90 days or less, and then browsers refuse to show the site"
@@ -24,7 +24,7 @@ def findings(project: Project) -> Iterator[Finding]:
     yield from _certbot(project)
     yield fine(authority.terms(authority.server(project.config.nginx)))
     now = time.time()
-    for host, failed in tried(project).all().items():
+    for host, failed in attempts.of(project.paths).all().items():
         yield warning(
             f"the last try for a certificate of {host} failed: {failed.cause}",
             "browsers refuse to show the site once its certificate has ended",

@@ -1,4 +1,4 @@
-"""zddeploy recover: finish or undo an interrupted deploy, and mend what is broken."""
+"""zddeploy recover: finish or undo an interrupted deploy, and repair what is broken."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from zdd.project import Project
 @options.command("recover", "deploys")
 def command(project: Project) -> int:
     r"""
-    Finish or undo an interrupted deploy; mend what is broken.
+    Finish or undo an interrupted deploy; repair what is broken.
 
-    What `zddeploy status` calls broken is mended: instances that do not serve, or that nobody would start again, are
-    replaced; nginx is started, or gets its text back. If something cannot be mended, recover says what a person must do
-    and exits with 5.
+    What `zddeploy status` calls broken is repaired: instances that do not serve, or that nobody would start again, are
+    replaced; nginx is started, or gets its text back. If something cannot be repaired, recover says what a person must
+    do and exits with 5.
 
     Every other command that changes something also finishes or undoes an interrupted deploy first.
 
@@ -39,4 +39,4 @@ def command(project: Project) -> int:
 
 
 def _deploy(project: Project, ask: Callable[[], Request]) -> int:
-    return deploy(project, "recover", ask, left=lambda: mending.left(project))
+    return deploy(project, "recover", ask, still_broken=lambda: mending.still_broken(project))

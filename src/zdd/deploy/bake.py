@@ -58,8 +58,8 @@ def _look(project: Project, name: str, failures: dict[str, int]) -> None:
 
 
 def _failed(project: Project, instance: InstanceState, reason: str) -> InstanceFailed:
-    words = f"{instance.name} failed in the bake: {reason}"
-    return failure.failed(instance.service, words, project.paths.log(instance.name))
+    message = f"{instance.name} failed in the bake: {reason}"
+    return failure.failed(instance.service, message, project.paths.log(instance.name))
 
 
 def _services(instances: Iterable[Instance], config: Config) -> dict[str, Service]:

@@ -24,15 +24,13 @@ def after_deploy(project: Project) -> None:
 
     Failures are reported: as a notice while browsers accept what a host has, else as `unproved` of its services.
     """
-    if project.config.nginx.https != "auto":
-        return
     try:
         outcomes = Renewal(project, lambda: renewal.patient(project).locked(_NAME), at_once=False).run()
     except (ZddError, OSError) as error:
         project.events.notice(f"certificates: {as_zdd_error(error).message}; `{_NAME}` tries again")
         return
     for outcome in outcomes:
-        _tell(project, outcome, time.time())
+        _report(project, outcome, time.time())
 
 
 def renew(project: Project, scheduled: bool) -> int:
@@ -88,7 +86,7 @@ def _ask(project: Project, scheduled: bool) -> int:
         outcomes = Renewal(project, lambda: recovery.changing(changing, _NAME), at_once=not scheduled).run()
     now = time.time()
     for outcome in outcomes:
-        _tell(project, outcome, now, all_of_it=True)
+        _report(project, outcome, now, with_not_due=True)
     new, missing = sum(outcome.is_new for outcome in outcomes), [each.held.host for each in outcomes if each.failed]
     if missing:
         failed = ZddError(f"no new certificate for {', '.join(missing)}", hint="`zddeploy certificates` says why")
@@ -98,8 +96,8 @@ def _ask(project: Project, scheduled: bool) -> int:
     return 0
 
 
-def _tell(project: Project, outcome: Outcome, now: float, all_of_it: bool = False) -> None:
-    """Say what became of a host's certificate; `all_of_it` also says how long one lasts that is not due."""
+def _report(project: Project, outcome: Outcome, now: float, with_not_due: bool = False) -> None:
+    """Say what became of a host's certificate; `with_not_due` also of one that is not due."""
     host, certificate, failed = outcome.held.host, outcome.held.certificate, outcome.failed
     lasts = f"{counted(int((certificate.ends - now) // DAY), 'day')} left" if certificate else ""
     if outcome.is_new and certificate:
@@ -111,7 +109,7 @@ def _tell(project: Project, outcome: Outcome, now: float, all_of_it: bool = Fals
             project.events.send(Unproved(service=service, reason="certificate", text=text))
     elif failed:
         project.events.notice(f"{host}: the certificate is not renewed, {lasts}{why}")
-    elif all_of_it and not outcome.is_new:
+    elif with_not_due and not outcome.is_new:
         project.events.notice(f"{host}: {lasts}, not due yet")
 
 

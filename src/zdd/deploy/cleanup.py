@@ -94,11 +94,11 @@ def _retire(
         retirements.append(Retirement(project.instances.of(instance.name), warm, which))
     retire(retirements)
     for instance, _ in instances:
-        _tell_kill(project, instance, begun)
+        _report_kill(project, instance, begun)
 
 
-def _tell_kill(project: Project, instance: InstanceState, begun: float) -> None:
-    """Tell that a classic instance, which its stop command had not ended, was killed: that is not left to a keeper."""
+def _report_kill(project: Project, instance: InstanceState, begun: float) -> None:
+    """Report that a classic instance, which its stop command had not ended, was killed: it has no keeper to do so."""
     if instance.classic and (kill := kills.of(project.paths.kills, instance.name, begun)):
         text = f"killed: {kill.reason}"
         project.events.send(Drain(subject=instance.name, service=instance.service, text=text, killed_after=kill.after))

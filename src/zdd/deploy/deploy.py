@@ -30,20 +30,20 @@ def deploy(
     ask: Callable[[], Request],
     detach: bool = False,
     strict_drain: bool = False,
-    left: Callable[[], NeedsPerson | None] = lambda: None,
+    still_broken: Callable[[], NeedsPerson | None] = lambda: None,
 ) -> int:
     """
     Change which version serves, report the outcome, and return the exit code.
 
     `ask` returns the request; it is called while the lock is held. A deploy uses today's configuration, whose needs are
-    checked before the lock is taken. `left` returns what is broken even after that. If the change failed, it is
-    reported and ZddError is raised.
+    checked before the lock is taken. `still_broken` returns what is broken even after that. If the change failed, it
+    is reported and ZddError is raised.
 
     Signals are noted until the outcome is reported. They undo a deploy before its commit. Afterwards they only end the
     watching: the deploy is done.
     """
     with project.interrupts.caught():
-        return _deploy(project, action, ask, detach, strict_drain, left)
+        return _deploy(project, action, ask, detach, strict_drain, still_broken)
 
 
 def _deploy(
@@ -52,7 +52,7 @@ def _deploy(
     ask: Callable[[], Request],
     detach: bool,
     strict_drain: bool,
-    left: Callable[[], NeedsPerson | None],
+    still_broken: Callable[[], NeedsPerson | None],
 ) -> int:
     today, begun, before = project, time.monotonic(), known_to_serve(project)
     try:
@@ -79,7 +79,7 @@ def _deploy(
 
         certificates.after_deploy(project)
     drained = None if detach else watch(project, target, replaced)
-    return report_done(today, target, seconds, drained, strict_drain, left())
+    return report_done(today, target, seconds, drained, strict_drain, still_broken())
 
 
 def carry_out(project: Project, request: Request, keep_warm: bool = True) -> tuple[Manifest, list[DrainWatch]]:

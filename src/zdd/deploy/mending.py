@@ -39,7 +39,7 @@ def mend_nginx(project: Project) -> bool:
         done = then.proxy.mend(current.deploy, then.proxy.text(current))
     except (ZddError, OSError) as error:
         found = as_zdd_error(error)
-        project.events.notice(f"nginx cannot be mended: {found.message}" + (f"; {found.hint}" if found.hint else ""))
+        project.events.notice(f"nginx cannot be repaired: {found.message}" + (f"; {found.hint}" if found.hint else ""))
         return shut
     project.events.notice(f"nginx: {done} ({problem.partition(':')[0]})")
     return True
@@ -58,7 +58,7 @@ def broken(project: Project) -> dict[str, str]:
     return words
 
 
-def left(project: Project) -> NeedsPerson | None:
+def still_broken(project: Project) -> NeedsPerson | None:
     """Return what is still broken, with what a person must do; None if nothing is."""
     return _left(project, status(project))
 

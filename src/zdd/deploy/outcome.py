@@ -34,17 +34,20 @@ def report_done(
     seconds: float,
     drained: Drained | None,
     strict: bool,
-    left: NeedsPerson | None = None,
+    still_broken: NeedsPerson | None = None,
 ) -> int:
     """
     Report that the target serves, and return the exit code.
 
-    `drained` is None if nobody watched, `left` is what is still broken.
+    `drained` is None if nobody watched, `still_broken` says what a person must do.
     """
     cut = project.events.cut + (drained.cut if drained else 0)
     down = project.proxy.whereabouts().down
-    code = NOBODY if down or left else CUT if strict and cut else 0
-    but = f", but visitors get nothing: {down}" if down else f", but {left.message}; {left.hint}" if left else ""
+    code = NOBODY if down or still_broken else CUT if strict and cut else 0
+    if down:
+        but = f", but visitors get nothing: {down}"
+    else:
+        but = f", but {still_broken.message}; {still_broken.hint}" if still_broken else ""
     release = f", release {target.release}" if target.release else ""
     project.events.send(
         Result(

@@ -45,7 +45,7 @@ def forward(project: Project, target: Manifest, old: Sequence[Instance], new: Se
 
 def back(project: Project, old: Sequence[Instance], new: Sequence[Instance]) -> None:
     """Start the old instances again. Raises DeployFailed if one cannot start, NeedsPerson if a new one still runs."""
-    _tell_way_back(project, old, new)
+    _report_going_back(project, old, new)
     try:
         _park(project, new, hold_max(project, new) * _SHARE, fallback=False)
     except DeployFailed as error:
@@ -85,8 +85,8 @@ def _warn_of_long_lived(project: Project, old: Sequence[Instance]) -> None:
             project.events.send(Notice(service=instance.service, instance=instance.name, text=text))
 
 
-def _tell_way_back(project: Project, old: Sequence[Instance], new: Sequence[Instance]) -> None:
-    """Tell what is waited for, if the old version does not serve: two versions never run at once."""
+def _report_going_back(project: Project, old: Sequence[Instance], new: Sequence[Instance]) -> None:
+    """Report what the undo waits for, if the old version does not serve: two versions never run at once."""
     stopped = [each.name for each in old if project.instances.look(each.name).state not in ("serving", ORPHANED)]
     if stopped:
         first, then = ", ".join(each.name for each in new), ", ".join(stopped)

@@ -14,7 +14,7 @@ _SHOWN = 5  # names in a notice
 
 
 class Discarded:
-    """Waits for their ends, and says of whom nobody has to wait for."""
+    """Waits for their ends, and reports those that nobody has to wait for."""
 
     def __init__(self, clock: Clock, events: Events) -> None:
         self.clock, self.events = clock, events
@@ -41,8 +41,8 @@ class Discarded:
             has, it_is = ("has", "it is") if len(left) == 1 else ("have", "they are")
             names = shorten([driver.name for driver in reversed(left)], _SHOWN)
             seconds = max(driver.ends_within() for driver in left)
-            words = f"{names} {has} not ended yet, and nobody has to wait: {it_is} killed within {seconds:g} s"
-            self.events.notice(words)
+            text = f"{names} {has} not ended yet, and nobody has to wait: {it_is} killed within {seconds:g} s"
+            self.events.notice(text)
 
     def _has_let_go(self, driver: Driver) -> bool:
         """Wait for an instance as long as the next version needs its end; return whether it has ended."""

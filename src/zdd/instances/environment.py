@@ -156,8 +156,8 @@ def _from_file(service: RunService) -> dict[str, str]:
 
 
 def _unknown(service: RunService, key: str, name: str | None, command: str) -> UsageError:
-    words = f'[service.{service.name}] {key} = "{name}": this machine has no such {key}'
-    return UsageError(words, hint=f"`{command} {name}` adds it")
+    message = f'[service.{service.name}] {key} = "{name}": this machine has no such {key}'
+    return UsageError(message, hint=f"`{command} {name}` adds it")
 
 
 def _we_are_unknown(service: RunService) -> UsageError:

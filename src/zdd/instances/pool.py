@@ -182,9 +182,9 @@ class Instances:
         """Raise InstanceFailed for one that has ended since it was healthy: what it left behind may have answered."""
         for name, state in self.running([instance.name for instance in instances]).items():
             if state.exit or state.restarts or state.state not in ("serving", ORPHANED):
-                words = f"{name} ended with {state.exit or state.state} right after it was healthy"
+                message = f"{name} ended with {state.exit or state.state} right after it was healthy"
                 log = self.drivers.paths.log(name)
-                raise failure.failed(state.service, words, log, ended=int(state.exit != ended(0)))
+                raise failure.failed(state.service, message, log, ended=int(state.exit != ended(0)))
 
     def discard(self, name: str, workers: Sequence[Process] | None) -> None:
         """Undo the start of an instance, without waiting for its end; see Driver.discard."""

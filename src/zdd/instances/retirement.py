@@ -22,15 +22,15 @@ class Retirement(Struct, frozen=True):
 
 def retire(retirements: Sequence[Retirement]) -> None:
     """Retire these instances, those without a keeper that answers one after the other. See Driver.retire."""
-    alike: dict[str, list[tuple[str, Retirement]]] = {}  # by the question: most have the same times
-    alone: list[Retirement] = []
+    alike: dict[str, list[tuple[str, Retirement]]] = {}  # by the arguments: most have the same times
+    one_by_one: list[Retirement] = []
     for each in retirements:
         if asked := each.driver.retirement(each.warm, each.workers):
             alike.setdefault(json.dumps(asked.args, sort_keys=True), []).append((asked.control, each))
         else:
-            alone.append(each)
-    for words, group in alike.items():
-        answers = survey.ask([control for control, _ in group], "retire", **json.loads(words))
-        alone += [each for control, each in group if control not in answers]
-    for each in alone:
+            one_by_one.append(each)
+    for args, group in alike.items():
+        answers = survey.ask([control for control, _ in group], "retire", **json.loads(args))
+        one_by_one += [each for control, each in group if control not in answers]
+    for each in one_by_one:
         each.driver.retire(each.warm, each.workers)

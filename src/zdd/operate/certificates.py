@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from zdd.acme.attempts import Attempt, Attempts
+from zdd.acme import attempts
+from zdd.acme.attempts import Attempt
 from zdd.acme.failure import utc
 from zdd.errors import counted
 from zdd.nginx.certificates import report
@@ -28,7 +29,7 @@ def look(project: Project) -> list[CertificateStatus]:
     Whether their files have changed is asked of those that were deployed, which `renew` gives to nginx.
     """
     project = project.as_deployed(project.tables.current())
-    failed = tried(project).all() if project.config.nginx.https == "auto" else {}
+    failed = attempts.of(project.paths).all() if project.config.nginx.https == "auto" else {}
     return [
         CertificateStatus(**msgspec.structs.asdict(state), failed=failed.get(state.hosts[0]) if state.hosts else None)
         for each in project.proxy.certificates()
@@ -43,11 +44,6 @@ def _parted(shared: CertificateState, failed: Collection[str]) -> Iterator[Certi
         yield report.placeholder(others)
 
 
-def tried(project: Project) -> Attempts:
-    """Return what failed last for each host of the project."""
-    return Attempts(f"{project.paths.certbot}/attempts.json")
-
-
 def failure_text(failed: Attempt, now: float) -> str:
     """Return why the last try failed, what to do, and when the next one is due."""
     again = f"; the next try is due on {utc(failed.next)}" if failed.next > now else ""
@@ -59,7 +55,7 @@ def notes(project: Project) -> list[str]:
     now = time.time()
     return [
         f"the last try for a certificate of {host} failed: {failure_text(failed, now)}"
-        for host, failed in tried(project).all().items()
+        for host, failed in attempts.of(project.paths).all().items()
     ]
 
 

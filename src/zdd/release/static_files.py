@@ -35,8 +35,8 @@ def finish(
     for name, service in services.items():
         try:
             static_folder.require(name, path, service.static)
-            if told := static_folder.settle_links(f"{path}/{service.static}", paths.shared):
-                shelf.notice(f"{name}: {told}")
+            if removed := static_folder.settle_links(f"{path}/{service.static}", paths.shared):
+                shelf.notice(f"{name}: {removed}")
             static_folder.require(name, path, service.static)  # index.html itself may have been such a link
         except DeployFailed as error:
             raise BuildFailed(error.message, [], None, hint=error.hint) from error

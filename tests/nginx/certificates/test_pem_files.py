@@ -14,6 +14,7 @@ from zdd.conf import read
 from zdd.conf.nginx_section import NginxSection
 from zdd.conf.schema import Config
 from zdd.nginx.certificates import choice, faults, report
+from zdd.nginx.certificates.store import FILES, Pair
 from zdd.paths import Paths
 
 HOSTS = ("shop.test", "www.shop.test")
@@ -151,7 +152,7 @@ def test_one_that_is_in_force_and_has_expired_stops_no_deploy(tmp_path: Path) ->
     paths = Paths(config)
     assert ["has expired" in one.what for one in faults.refused(config, paths)] == [True]
 
-    choice.store(paths).install(choice.FILES, choice.Pair(*files_of(config)))
+    choice.store(paths).install(FILES, Pair(*files_of(config)))
 
     assert list(faults.refused(config, paths)) == []
     (own,) = choice.of(config, paths)
@@ -178,7 +179,7 @@ def test_while_new_files_are_of_no_use_the_text_names_the_former_pair(tmp_path: 
     config = configured(tmp_path, issued)
     paths = Paths(config)
     (first,) = choice.of(config, paths)
-    choice.store(paths).install(choice.FILES, choice.Pair(*files_of(config)))
+    choice.store(paths).install(FILES, Pair(*files_of(config)))
     assert choice.of(config, paths) == [first]
 
     Authority().issue(tmp_path, *HOSTS)
@@ -195,7 +196,7 @@ def test_one_that_browsers_refuse_takes_only_the_place_of_another_such_one(
 ) -> None:
     config = configured(tmp_path, Authority().issue(tmp_path, *HOSTS, days=before, age=100))
     paths = Paths(config)
-    choice.store(paths).install(choice.FILES, choice.Pair(*files_of(config)))
+    choice.store(paths).install(FILES, Pair(*files_of(config)))
     (first,) = choice.of(config, paths)
 
     Authority().issue(tmp_path, *HOSTS, days=-2, age=100)
@@ -224,14 +225,14 @@ def test_an_issuer_that_has_expired_is_refused_unless_it_is_in_force(tmp_path: P
     assert "number 2 in it, of its chain, has expired" in found.what
     assert choice.chosen(config, paths) is not None  # there is no better one, as where a machine boots
 
-    choice.store(paths).install(choice.FILES, choice.Pair(*files_of(config)))
+    choice.store(paths).install(FILES, Pair(*files_of(config)))
     assert list(faults.refused(config, paths)) == []
 
 
 def test_one_whose_issuer_has_expired_takes_no_place_of_a_good_one(tmp_path: Path) -> None:
     config = configured(tmp_path, below(tmp_path))
     paths = Paths(config)
-    choice.store(paths).install(choice.FILES, choice.Pair(*files_of(config)))
+    choice.store(paths).install(FILES, Pair(*files_of(config)))
     (good,) = choice.of(config, paths)
 
     below(tmp_path, days=-2, age=90)

@@ -12,23 +12,9 @@ from zdd.host import files
 from zdd.host.command import Commands
 from zdd.layout import Layout
 from zdd.nginx.certificates import pem_files
-from zdd.nginx.certificates.store import FILES, PLACEHOLDER, CertificateStore, Pair
+from zdd.nginx.certificates.store import FILES, PLACEHOLDER, CertificateStore
 from zdd.nginx.config import parse
 from zdd.nginx.config.tls import Certificate, Tls
-
-__all__ = [
-    "FILES",
-    "PLACEHOLDER",
-    "Certificate",
-    "CertificateStore",
-    "Pair",
-    "hosts",
-    "in_force",
-    "is_in_use",
-    "of",
-    "store",
-    "tls",
-]
 
 # As servers.py writes it; to parse the whole text would cost a status of a thousand services a second.
 _IN_TEXT = re.compile(r"^ *(ssl_certificate .*;\n *ssl_certificate_key .*;\n *server_name .*;)$", re.MULTILINE)

@@ -16,7 +16,7 @@ from zdd.host import reach
 from zdd.layout import Layout
 from zdd.nginx.certificates import choice, pem_files, report, x509
 from zdd.nginx.certificates.report import SOON
-from zdd.nginx.certificates.store import Pair
+from zdd.nginx.certificates.store import FILES, Pair
 from zdd.nginx.certificates.x509 import ORDER, X509
 
 _BROWSERS = "browsers refuse to show the site"
@@ -42,7 +42,7 @@ def refused(config: Config, paths: Layout) -> Iterator[Finding]:
     if not config.nginx.certificate:
         return
     digest = _digest(config)
-    is_in_force = digest is not None and digest == choice.store(paths).current(choice.FILES)
+    is_in_force = digest is not None and digest == choice.store(paths).current(FILES)
     for finding in of_files(config, paths):
         if finding.level == "error" and not (is_in_force and finding.why == _EXPIRED):
             yield finding
@@ -50,7 +50,7 @@ def refused(config: Config, paths: Layout) -> Iterator[Finding]:
 
 def notices(config: Config, paths: Layout) -> Iterator[Finding]:
     """Yield that nginx keeps the certificate that it has, as the files of the configuration are of no use."""
-    current = choice.store(paths).current(choice.FILES) if config.nginx.certificate else None
+    current = choice.store(paths).current(FILES) if config.nginx.certificate else None
     if current is None or _digest(config) == current or choice.chosen(config, paths) != current:
         return
     for finding in of_files(config, paths):
@@ -72,7 +72,7 @@ def of_files(config: Config, paths: Layout) -> Iterator[Finding]:
     nginx = config.nginx
     try:
         pair = pem_files.read(nginx)
-        if not choice.store(paths).holds(choice.FILES, pair):
+        if not choice.store(paths).holds(FILES, pair):
             pem_files.require_match(nginx, pair)
         chain = x509.read(pair.certificate)
     except UsageError as problem:
@@ -123,7 +123,7 @@ def _order(config: Config, chain: list[X509]) -> Iterator[Finding]:
 
 
 def _chain(config: Config, pair: Pair, paths: Layout) -> Iterator[Finding]:
-    if choice.store(paths).holds(choice.FILES, pair):  # it was looked at
+    if choice.store(paths).holds(FILES, pair):  # it was looked at
         return
     from zdd.nginx.certificates import chain  # here, because only a new certificate is looked at so closely
 

@@ -57,8 +57,7 @@ def read(nginx: NginxSection) -> Pair:
     """
     Return the content of the two files. Raises UsageError if one of them cannot be read, or is something else.
 
-    nginx gets copies: so a byte order mark, which OpenSSL does not know, is left out of them, and lines are parted that
-    stand behind each other.
+    nginx gets copies, in which what OpenSSL cannot read is put right: a byte order mark, and two blocks on one line.
     """
     return Pair(_text("certificate", nginx), _text("certificate_key", nginx))
 

@@ -12,8 +12,9 @@ from zdd.errors import UsageError, counted
 from zdd.host import files
 from zdd.layout import Layout
 from zdd.nginx.certificates import choice, pem_files, x509
-from zdd.nginx.certificates.choice import Certificate
 from zdd.nginx.certificates.state import CertificateState
+from zdd.nginx.certificates.store import FILES
+from zdd.nginx.config.tls import Certificate
 
 SOON = 14  # days: authorities certify for 90 or 47 days, and renewing begins well before that
 
@@ -41,7 +42,7 @@ def _with_news(config: Config, paths: Layout, state: CertificateState) -> Certif
         digest = pem_files.read(config.nginx).digest
     except UsageError as error:
         return msgspec.structs.replace(state, warning=f"{error.message}; nginx keeps the certificate that it has")
-    if digest == choice.store(paths).current(choice.FILES):
+    if digest == choice.store(paths).current(FILES):
         return state
     if choice.chosen(config, paths) == digest:
         what = "has changed: `zddeploy certificates renew`, or the next deploy, gives it to nginx"

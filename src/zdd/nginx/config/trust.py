@@ -33,7 +33,7 @@ _TOLD_BY_PROXIES = (  # what more trusted proxies may say; each name costs a req
     "CF-Connecting-IP",
     "CF-Visitor",
 )
-# Servers and frameworks believe these, too. Who needs one from a proxy sets it in lines of his own (server_include).
+# Servers and frameworks believe these, too. An app that needs one from a proxy gets it by lines of server_include.
 _DROPPED = (
     "Forwarded",
     "X-Forwarded",

@@ -314,9 +314,17 @@ BUGS = [
     Bug(
         "an fd service waits for another site's old worker",
         "deploy/cleanup.py",
+        "    older = {found.name for found, _ in instances if found.classic or found.port is not None or found.name in led}\n",
+        "    older = {found.name for found, _ in instances}\n",
+        "tests/system/test_another_hand.py::test_another_sites_old_worker_holds_up_no_deploy",
+    ),
+    Bug(
+        "an fd service waits for the old worker that a port beside it waits for",
+        "deploy/cleanup.py",
         "        which = [*(workers if instance.name in older else []), *uncounted]\n",
         "        which = [*workers, *uncounted]\n",
-        "tests/system/test_another_hand.py::test_another_sites_old_worker_holds_up_no_deploy",
+        "tests/deploy/test_older_workers.py"
+        "::test_a_socket_does_not_wait_for_the_worker_that_a_port_beside_it_waits_for",
     ),
     Bug(
         "the old ones retired before the commit",

@@ -37,4 +37,4 @@ def test_a_drain_waits_while_an_nginx_runs_that_cannot_be_counted(
         world.nginx = answer
         for _ in range(2):
             commands.deploy(world.project(load(tmp_path)), Request("deploy"))
-        assert world.waited_for == waited_for
+        assert world.waited_for == {"web-1": waited_for}

@@ -72,7 +72,8 @@ class World:
     broken: set[str] = field(default_factory=set)  # services whose new instances never become healthy
     failing: str = ""  # the step that fails
     nginx: Answer = Absent("nginx is a fake")  # noqa: RUF009  (never changed)
-    waited_for: list[Process] = field(default_factory=list)  # the processes that a drain waits for
+    retiring: list[Process] = field(default_factory=list)  # nginx's workers of an older text
+    waited_for: dict[str, list[Process]] = field(default_factory=dict)  # by instance: what its drain waits for
     operations: int = 0
     dies_at: int | None = None
     dies_before: str = ""
@@ -385,7 +386,7 @@ class FakeDriver(Driver):
 
     def retire(self, warm: float, workers: Sequence[Process]) -> None:
         self.world.changes()
-        self.world.waited_for = list(workers)
+        self.world.waited_for[self.name] = list(workers)
         instance = self._instance()
         if instance and warm:
             instance.state = "warm"
@@ -513,7 +514,7 @@ class FakeProxy:
         return MaintenanceCheck([], [], None)
 
     def retiring_workers(self) -> list[Process]:
-        return []
+        return self.world.retiring
 
     def processes(self) -> list[Process]:
         return []

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 
-from zdd.host import clock, guarded, low_ports, namespaces, net_tcp, proc, process, sock_diag
+from zdd.host import clock, guarded, low_ports, namespaces, proc, process, sock_diag
 from zdd.host.guarded import Untrusted
 from zdd.host.process import Process
 from zdd.nginx.process.title import title_of
@@ -98,7 +98,7 @@ def orphans(ports: set[int]) -> list[Process]:
     alone = [
         pid for pid, parent in everybody().items() if process.title(pid).startswith(_WORKERS) and not is_master(parent)
     ]
-    inodes = {inode for port in ports for inode, _ in net_tcp.listening_on(port)} if alone else set()
+    inodes = {inode for port in ports for inode, _ in _listening_on(port)} if alone else set()
     serving = [pid for pid in alone if inodes & sock_diag.inodes_of([pid]) or _hides(pid, ports)]
     return [worker for pid in serving if (worker := Process.find(pid))]
 
@@ -107,7 +107,13 @@ def _hides(pid: int, ports: set[int]) -> bool:
     us, low = os.geteuid(), [port for port in ports if port < low_ports.first_free()]
     if us == 0 or not low or process.user_id(pid) != us or not low_ports.may_bind(pid) or low_ports.may_bind():
         return False
-    return any(user == us for port in low for _, user in net_tcp.listening_on(port))
+    return any(user == us for port in low for _, user in _listening_on(port))
+
+
+def _listening_on(port: int) -> list[tuple[int, int]]:
+    from zdd.host import net_tcp  # here, because hardly any worker has lost its master
+
+    return net_tcp.listening_on(port)
 
 
 def is_settled(master: Process) -> bool:

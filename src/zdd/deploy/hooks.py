@@ -12,7 +12,7 @@ from zdd.host import files, interpreter
 from zdd.host.command import Identity, Surroundings, cannot_run
 from zdd.host.process import ended
 from zdd.instances import environment
-from zdd.instances.health.failure import REBUILD
+from zdd.instances.health.failure import rebuild
 from zdd.project import Project
 from zdd.routing.manifest import Manifest
 
@@ -110,8 +110,8 @@ def _lacking(command: str, folder: str, built: bool) -> str | None:
     """Say which of the programs that a command names lacks what it leads to, and the cure; None if none does."""
     for word in re.findall(r"[^\s;|&()'\"]*/[^\s;|&()'\"]*", command):
         if lacks := interpreter.missing(os.path.join(folder, word)):
-            may_return = built and not lacks.endswith(interpreter.WINDOWS)
-            return f"{word}: {lacks}; {REBUILD}" if may_return else f"{word}: {lacks}"
+            cure = rebuild(lacks) if built else None
+            return f"{word}: {lacks}; {cure}" if cure else f"{word}: {lacks}"
     return None
 
 

@@ -105,12 +105,12 @@ class App:
         if self.pid is None:
             self.signal_all(number)
         else:
-            _signal(self.pid, number)
+            send(process.Process.find(self.pid), number)
 
     def signal_all(self, number: int) -> None:
         """Signal the app and all processes that it has started, whatever their session."""
         for pid in process.descendants(os.getpid()) if self.has_children else ():
-            _signal(pid, number)
+            send(process.Process.find(pid), number)
 
     def full_speed(self) -> bool:
         """Give the app the usual priority; return False if the kernel asks to try again (it limits the rate)."""
@@ -239,12 +239,12 @@ def _be_nice(pid: int | None, niceness: int) -> bool:
     return True
 
 
-def _signal(pid: int, number: int) -> None:
-    target = process.Process.find(pid)
+def send(target: process.Process | None, number: int) -> None:
+    """Send a signal to a process of the app, if it is still there and may be signalled; one that is suspended wakes."""
     try:
         if target:
             target.signal(number)
-            if (fields := process.stat_fields(pid)) and fields[0] == "T":
+            if (fields := process.stat_fields(target.pid)) and fields[0] == "T":
                 target.signal(signal.SIGCONT)  # one that is suspended would not notice, and be killed
     except PermissionError:  # it runs as another user now, by sudo for example
         pass

@@ -11,6 +11,7 @@ from zdd.host import files, process
 from zdd.host.light import signal
 from zdd.host.process import Process
 from zdd.keeper import kills
+from zdd.keeper.app import send
 from zdd.keeper.listener import count_connections
 from zdd.keeper.record import Record, living
 
@@ -48,7 +49,7 @@ class Predecessor:
         is_ours = keeper is None or now >= self._ours_from
         if keeper and is_ours and not self._is_keeper_killed:
             self._is_keeper_killed = True
-            _signal(keeper, signal.SIGKILL)
+            send(keeper, signal.SIGKILL)
             return False  # it may just have started its app
         if not self._running:
             return True
@@ -76,7 +77,7 @@ class Predecessor:
         """Tell the app to stop, which knows how to stop its workers; once it has ended, tell those that it has left."""
         which = self._running & {self._app} or self._running
         for each in which - self._told:
-            _signal(each, self._stop_signal)
+            send(each, self._stop_signal)
         self._told |= which
 
     def _kill(self) -> None:
@@ -86,11 +87,4 @@ class Predecessor:
             kills.note(whose.kills, whose.instance, whose.service, is_whole=is_whole, limit=limit, after=seconds)
         self._is_killed = True
         for each in self._running:
-            _signal(each, signal.SIGKILL)
-
-
-def _signal(process: Process, number: int) -> None:
-    try:
-        process.signal(number)
-    except PermissionError:  # it runs as another user now, by sudo for example
-        pass
+            send(each, signal.SIGKILL)

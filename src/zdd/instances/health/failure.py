@@ -13,8 +13,9 @@ from zdd.errors import ProgramFailed
 from zdd.host import interpreter, net_unix, proc, process, rotation, sock_diag
 from zdd.instances import node
 
-REBUILD = "if it has gone since, as with an upgrade of the system: `zddeploy deploy --rebuild` builds the release again"
-"""What to do about a release that misses a program that it was built with."""
+_REBUILD = (
+    "if it has gone since, as with an upgrade of the system: `zddeploy deploy --rebuild` builds the release again"
+)
 END_IT = "end it; `ss -ltnp` shows who listens where"
 """What to do about another program on the app's port."""
 _SEARCHED = 1000  # lines of a log
@@ -96,6 +97,11 @@ def why_ended(status: int) -> str | None:
     if status == 0:
         return _DAEMON
     return None
+
+
+def rebuild(lacks: str) -> str | None:
+    """Return what brings back the file that a program of a release lacks; None where each build lacks it."""
+    return None if lacks.endswith(interpreter.WINDOWS) else _REBUILD
 
 
 def why_never_ran(stage: str, error: int | None, program: str, cwd: str, path: str, user: str | None) -> str | None:

@@ -242,7 +242,7 @@ class Probe:
         how, stage, record = event["words"], event.get("stage"), Record.find(self.paths.record(self.name))
         if stage and record:
             if stage == "interpreter" and record.env.get("ZDD_RELEASE"):
-                hint = None if how.endswith(interpreter.WINDOWS) else failure.REBUILD
+                hint = failure.rebuild(how)
             else:
                 path = record.env.get("PATH", os.defpath)
                 hint = failure.why_never_ran(stage, event["errno"], record.argv[0], record.cwd, path, self.service.user)
